@@ -1,0 +1,135 @@
+//! Tells AWS Config what the rule found, and asks what it has been told before.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_config::Client;
+use aws_sdk_config::types::{ComplianceType, Evaluation};
+use chrono::{DateTime, Utc};
+
+use super::AwsError;
+use crate::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
+
+/// The most evaluations that PutEvaluations takes in one call.
+///
+/// See [PutEvaluations](https://docs.aws.amazon.com/config/latest/APIReference/API_PutEvaluations.html).
+const BATCH: usize = 100;
+
+/// How often an evaluation is sent that Config says it did not store.
+const ATTEMPTS: usize = 4;
+
+/// The result token by which the rule development kit asks that nothing is stored.
+const TEST_TOKEN: &str = "TESTMODE";
+
+const PUT: &str = "config:PutEvaluations";
+const GET: &str = "config:GetComplianceDetailsByConfigRule";
+
+/// What Config is told of one resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compliance {
+    /// Such as `AWS::EC2::Instance`.
+    pub resource_type: String,
+    /// Such as `i-…`.
+    pub resource_id: String,
+    /// `COMPLIANT`, `NON_COMPLIANT` or `NOT_APPLICABLE`, which removes what Config was told before.
+    pub compliance_type: ComplianceType,
+    /// 1 to 256 characters, or none.
+    pub annotation: Option<String>,
+}
+
+/// Whether `result_token` asks for a test: everything is worked out, nothing is stored.
+#[must_use]
+pub fn is_test(result_token: &str) -> bool {
+    result_token == TEST_TOKEN
+}
+
+/// Sends every result, a hundred a call, and again those that Config says it did not store.
+///
+/// `as_of` is the moment the results speak of: an older result never replaces a newer one.
+///
+/// # Errors
+/// A call failed, or Config refused some results time after time; their ids are named.
+pub async fn put(
+    client: &Client,
+    result_token: &str,
+    as_of: DateTime<Utc>,
+    results: Vec<Compliance>,
+) -> Result<(), AwsError> {
+    let timestamp = aws_smithy_types::DateTime::from_millis(as_of.timestamp_millis());
+    let mut unsent = results
+        .into_iter()
+        .map(|result| evaluation(result, timestamp))
+        .collect::<Result<Vec<_>, _>>()?;
+    for _ in 0..ATTEMPTS {
+        let mut failed = Vec::new();
+        for batch in unsent.chunks(BATCH) {
+            let output = client
+                .put_evaluations()
+                .result_token(result_token)
+                .test_mode(is_test(result_token))
+                .set_evaluations(Some(batch.to_vec()))
+                .send()
+                .await
+                .map_err(|error| AwsError::new(PUT, &error))?;
+            failed.extend(output.failed_evaluations.unwrap_or_default());
+        }
+        if failed.is_empty() {
+            return Ok(());
+        }
+        unsent = failed;
+    }
+    let ids: Vec<&str> = unsent
+        .iter()
+        .map(Evaluation::compliance_resource_id)
+        .collect();
+    Err(AwsError::unexpected(
+        PUT,
+        format!(
+            "not stored after {ATTEMPTS} attempts (FailedEvaluations): {}",
+            ids.join(", ")
+        ),
+    ))
+}
+
+fn evaluation(
+    result: Compliance,
+    timestamp: aws_smithy_types::DateTime,
+) -> Result<Evaluation, AwsError> {
+    Evaluation::builder()
+        .compliance_resource_type(result.resource_type)
+        .compliance_resource_id(result.resource_id)
+        .compliance_type(result.compliance_type)
+        .set_annotation(result.annotation)
+        .ordering_timestamp(timestamp)
+        .build()
+        .map_err(|error| AwsError::unexpected(PUT, error.to_string()))
+}
+
+/// The ids of the instances that Config shows a result for under `config_rule_name`.
+///
+/// # Errors
+/// Config did not answer, or knows no such rule.
+pub async fn instances_with_result(
+    client: &Client,
+    config_rule_name: &str,
+) -> Result<BTreeSet<String>, AwsError> {
+    let mut results = client
+        .get_compliance_details_by_config_rule()
+        .config_rule_name(config_rule_name)
+        .compliance_types(ComplianceType::Compliant)
+        .compliance_types(ComplianceType::NonCompliant)
+        .limit(100)
+        .into_paginator()
+        .send();
+    let mut ids = BTreeSet::new();
+    while let Some(page) = results.next().await {
+        let page = page.map_err(|error| AwsError::new(GET, &error))?;
+        ids.extend(page.evaluation_results().iter().filter_map(|result| {
+            let qualifier = result
+                .evaluation_result_identifier()?
+                .evaluation_result_qualifier()?;
+            (qualifier.resource_type() == Some(INSTANCE_RESOURCE_TYPE))
+                .then(|| qualifier.resource_id().map(ToOwned::to_owned))?
+        }));
+    }
+    Ok(ids)
+}

@@ -1,0 +1,24 @@
+//! Thin readers and writers of AWS: they page, batch, send again and report errors; they decide nothing.
+
+mod clock;
+mod error;
+pub mod evaluations;
+pub mod instances;
+pub mod policy_table;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+
+pub use clock::Clock;
+pub use error::AwsError;
+
+/// Loads the SDK's configuration from the environment, as every AWS tool does, with adaptive retry: where AWS
+/// asks for less, the client slows down.
+pub async fn load_config() -> SdkConfig {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .retry_config(RetryConfig::adaptive().with_max_attempts(5));
+    if let Ok(name) = AppName::new("tagwarden") {
+        loader = loader.app_name(name);
+    }
+    loader.load().await
+}

@@ -1,0 +1,131 @@
+//! What both Lambda functions do the same way.
+
+use std::fmt;
+use std::future::Future;
+use std::process::ExitCode;
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+
+/// An event that belongs to another account than the function.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the event is from account {event}, this function works for its own account {own} only: nothing was done"
+)]
+pub struct ForeignAccount {
+    /// The event's account.
+    pub event: String,
+    /// The function's account.
+    pub own: String,
+}
+
+/// The account in a Lambda function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`; `None` where the runtime
+/// was not given a real ARN, as emulators do.
+#[must_use]
+pub fn account_of(function_arn: &str) -> Option<&str> {
+    function_arn
+        .split(':')
+        .nth(4)
+        .filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Refuses an event of another account. An event that does not say its account passes, and so does every event
+/// where the function does not know its own: what is acted on is read from the function's own account anyway.
+///
+/// # Errors
+/// Both accounts are known, and differ.
+pub fn check_account(own: Option<&str>, event: Option<&str>) -> Result<(), ForeignAccount> {
+    match (own, event) {
+        (Some(own), Some(event)) if own != event => Err(ForeignAccount {
+            event: event.to_owned(),
+            own: own.to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// An error that a function answers with; its kind becomes the `errorType`.
+pub trait FunctionError: std::error::Error {
+    /// A name for the kind of error, for alarms and filters, such as `InvalidPolicyTable`.
+    fn kind(&self) -> &'static str;
+}
+
+/// Answers the events of the Lambda Runtime API with `handle` until the runtime ends.
+///
+/// # Errors
+/// The Runtime API cannot be reached.
+pub async fn serve<H, F, E>(handle: H) -> Result<(), lambda_runtime::Error>
+where
+    H: Fn(LambdaEvent<Value>) -> F,
+    F: Future<Output = Result<Value, E>>,
+    E: FunctionError,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let answer = handle(event);
+        async move {
+            answer.await.map_err(|error| {
+                tracing::error!(error.kind = error.kind(), "{error}");
+                Failure {
+                    kind: error.kind(),
+                    message: error.to_string(),
+                }
+            })
+        }
+    }))
+    .await
+}
+
+/// How a function's process ends. An error, which Lambda shows only as an exit status, is logged first.
+#[must_use]
+pub fn exit_code(ended: Result<(), lambda_runtime::Error>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the function cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error on its way to the Runtime API.
+struct Failure {
+    kind: &'static str,
+    message: String,
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.message)
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self {
+            error_type: failure.kind.to_owned(),
+            error_message: failure.message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_account_is_the_fifth_part_of_the_arn() {
+        let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:tagwarden-rule:live";
+        assert_eq!(account_of(arn), Some("123456789012"));
+        assert_eq!(account_of("function-arn"), None);
+        assert_eq!(account_of("arn:aws:lambda:us-east-1:me:function:f"), None);
+    }
+
+    #[test]
+    fn only_two_known_accounts_can_differ() {
+        assert!(check_account(Some("1"), Some("1")).is_ok());
+        assert!(check_account(None, Some("1")).is_ok());
+        assert!(check_account(Some("1"), None).is_ok());
+        let error = check_account(Some("1"), Some("2")).unwrap_err();
+        assert!(error.to_string().contains("account 2"), "{error}");
+    }
+}

@@ -1,0 +1,21 @@
+//! The AWS Config rule's Lambda function; see [`tagwarden::rule`].
+
+use std::process::ExitCode;
+
+use tagwarden::aws;
+use tagwarden::function;
+use tagwarden::rule::Rule;
+use tagwarden::settings::{Environment, PolicySettings};
+
+// One event at a time: a second thread would only cost start-up time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    function::exit_code(start().await)
+}
+
+async fn start() -> Result<(), lambda_runtime::Error> {
+    let settings = PolicySettings::from_environment(&Environment::of_process())?;
+    let rule = Rule::new(&aws::load_config().await, settings);
+    function::serve(|event| rule.handle(event)).await
+}

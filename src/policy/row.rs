@@ -1,0 +1,280 @@
+//! From the rows of the table to rules, or to the list of everything that is wrong with them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::{
+    Action, Function, FunctionError, InvalidPolicy, MAX_KEY_CHARS, MAX_VALUE_CHARS, TagRule,
+    is_reserved_key,
+};
+
+/// One item of the policy table as read: attribute name to value, with a DynamoDB number as a JSON number.
+pub type Row = Map<String, Value>;
+
+/// One thing that is wrong with the table, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The rule, where the row says which it is.
+    pub rule_id: Option<i64>,
+    /// The attribute at fault; `None` for the table or the row as a whole.
+    pub attribute: Option<&'static str>,
+    /// What is wrong.
+    pub kind: ProblemKind,
+}
+
+/// What can be wrong with a policy table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemKind {
+    /// The table holds no rules.
+    #[error("the table has no rules")]
+    EmptyTable,
+    /// An attribute that every rule has is absent or empty.
+    #[error("is missing")]
+    Missing,
+    /// An attribute has the wrong DynamoDB type.
+    #[error("must be a {expected}, found {found}")]
+    WrongType {
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// No such action.
+    #[error("{0:?} is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate")]
+    UnknownAction(String),
+    /// Neither Y nor N.
+    #[error("{0:?} is neither Y nor N")]
+    NotYesOrNo(String),
+    /// Two rules for one tag.
+    #[error("{key:?} has a rule already: rule {first}")]
+    RepeatedKey {
+        /// The tag key.
+        key: String,
+        /// The rule that has it first.
+        first: i64,
+    },
+    /// Two rows with one id (a policy file can have that, a table cannot).
+    #[error("is used by another rule too")]
+    RepeatedId,
+    /// Over EC2's limit of characters.
+    #[error("has {length} characters, EC2 allows {limit}")]
+    TooLong {
+        /// Characters it has.
+        length: usize,
+        /// Characters it may have.
+        limit: usize,
+    },
+    /// A key only AWS may write.
+    #[error("{0:?} begins with aws:, which AWS keeps for itself")]
+    ReservedKey(String),
+    /// `Action` = Update has nothing to write.
+    #[error("is missing: Action Update needs the value to write")]
+    NoDefault,
+    /// `Action` = Function has no function to work out.
+    #[error(transparent)]
+    Function(#[from] FunctionError),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = self.rule_id {
+            write!(f, "rule {id}: ")?;
+        }
+        if let Some(attribute) = self.attribute {
+            write!(f, "{attribute} ")?;
+        }
+        write!(f, "{}", self.kind)
+    }
+}
+
+/// Every rule by rising id, or every problem.
+pub(super) fn validate<I>(rows: I) -> Result<Vec<TagRule>, InvalidPolicy>
+where
+    I: IntoIterator<Item = Row>,
+{
+    let mut rows: Vec<Reader> = rows.into_iter().map(Reader::new).collect();
+    rows.sort_by_key(|row| row.id);
+
+    let mut problems = Vec::new();
+    if rows.is_empty() {
+        problems.push(Problem {
+            rule_id: None,
+            attribute: None,
+            kind: ProblemKind::EmptyTable,
+        });
+    }
+    let mut rules = Vec::new();
+    let mut rule_of_key = BTreeMap::new();
+    let mut previous_id = None;
+    for mut row in rows {
+        if row.id.is_some() && row.id == previous_id {
+            row.problem("RuleId", ProblemKind::RepeatedId);
+        }
+        previous_id = row.id;
+        let rule = row.rule(&mut rule_of_key);
+        problems.append(&mut row.problems);
+        rules.extend(rule);
+    }
+    if problems.is_empty() {
+        Ok(rules)
+    } else {
+        Err(InvalidPolicy { problems })
+    }
+}
+
+/// Reads one row, gathering what is wrong with it.
+struct Reader {
+    row: Row,
+    id: Option<i64>,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn new(row: Row) -> Self {
+        let mut reader = Self {
+            row,
+            id: None,
+            problems: Vec::new(),
+        };
+        match reader.row.get("RuleId") {
+            None | Some(Value::Null) => reader.problem("RuleId", ProblemKind::Missing),
+            Some(value) => match value.as_i64() {
+                Some(id) => reader.id = Some(id),
+                None => {
+                    let kind = wrong_type("whole number (N)", value);
+                    reader.problem("RuleId", kind);
+                }
+            },
+        }
+        reader
+    }
+
+    /// The rule, if the row is sound; `rule_of_key` remembers which rule claimed which tag.
+    fn rule(&mut self, rule_of_key: &mut BTreeMap<String, i64>) -> Option<TagRule> {
+        let tag_key = self.tag_key(rule_of_key);
+        let required = self.required();
+        let action = self.action();
+        Some(TagRule {
+            id: self.id?,
+            tag_key: tag_key?,
+            required: required?,
+            action: action?,
+        })
+    }
+
+    fn tag_key(&mut self, rule_of_key: &mut BTreeMap<String, i64>) -> Option<String> {
+        let key = self.text("TagKey")?;
+        if is_reserved_key(&key) {
+            self.problem("TagKey", ProblemKind::ReservedKey(key.clone()));
+        }
+        self.check_length("TagKey", &key, MAX_KEY_CHARS);
+        if let Some(first) = rule_of_key.get(&key).copied() {
+            let key = key.clone();
+            self.problem("TagKey", ProblemKind::RepeatedKey { key, first });
+        } else if let Some(id) = self.id {
+            rule_of_key.insert(key.clone(), id);
+        }
+        Some(key)
+    }
+
+    fn required(&mut self) -> Option<bool> {
+        match self.text("Required")?.as_str() {
+            "Y" => Some(true),
+            "N" => Some(false),
+            other => {
+                self.problem("Required", ProblemKind::NotYesOrNo(other.to_owned()));
+                None
+            }
+        }
+    }
+
+    fn action(&mut self) -> Option<Action> {
+        // The value is checked under every action: one that EC2 cannot store is never what was meant.
+        let default = self.optional_text("Default");
+        if let Some(value) = &default {
+            self.check_length("Default", value, MAX_VALUE_CHARS);
+        }
+        match self.text("Action")?.as_str() {
+            "Update" => match default {
+                Some(value) => Some(Action::Update { value }),
+                None => {
+                    // An attribute of the wrong type has been named as such already.
+                    if !self.has_problem_with("Default") {
+                        self.problem("Default", ProblemKind::NoDefault);
+                    }
+                    None
+                }
+            },
+            "Function" => match default.unwrap_or_default().parse::<Function>() {
+                Ok(function) => Some(Action::Function(function)),
+                Err(error) => {
+                    if !self.has_problem_with("Default") {
+                        self.problem("Default", error.into());
+                    }
+                    None
+                }
+            },
+            "UserLookup" => Some(Action::UserLookup),
+            "Notify" => Some(Action::Notify),
+            "Stop" => Some(Action::Stop),
+            "Terminate" => Some(Action::Terminate),
+            other => {
+                self.problem("Action", ProblemKind::UnknownAction(other.to_owned()));
+                None
+            }
+        }
+    }
+
+    /// A text that must be there.
+    fn text(&mut self, attribute: &'static str) -> Option<String> {
+        let text = self.optional_text(attribute);
+        if text.is_none() && !self.has_problem_with(attribute) {
+            self.problem(attribute, ProblemKind::Missing);
+        }
+        text
+    }
+
+    /// A text that may be absent; empty and blank texts count as absent, as the console writes them.
+    fn optional_text(&mut self, attribute: &'static str) -> Option<String> {
+        match self.row.get(attribute)? {
+            Value::Null => None,
+            Value::String(text) if text.trim().is_empty() => None,
+            Value::String(text) => Some(text.clone()),
+            other => {
+                let kind = wrong_type("string (S)", other);
+                self.problem(attribute, kind);
+                None
+            }
+        }
+    }
+
+    fn check_length(&mut self, attribute: &'static str, text: &str, limit: usize) {
+        let length = text.chars().count();
+        if length > limit {
+            self.problem(attribute, ProblemKind::TooLong { length, limit });
+        }
+    }
+
+    fn has_problem_with(&self, attribute: &str) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.attribute == Some(attribute))
+    }
+
+    fn problem(&mut self, attribute: &'static str, kind: ProblemKind) {
+        self.problems.push(Problem {
+            rule_id: self.id,
+            attribute: Some(attribute),
+            kind,
+        });
+    }
+}
+
+fn wrong_type(expected: &'static str, found: &Value) -> ProblemKind {
+    ProblemKind::WrongType {
+        expected,
+        found: found.to_string(),
+    }
+}

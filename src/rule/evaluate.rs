@@ -1,0 +1,237 @@
+//! From an event to results in AWS Config.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_config::types::{ChronologicalOrder, ComplianceType, ConfigurationItem as HistoryItem};
+use chrono::{DateTime, Utc};
+
+use super::event::{Event, InvokingEvent, Summary};
+use super::{Counts, Rule, RuleError};
+use crate::annotation::annotation;
+use crate::aws::AwsError;
+use crate::aws::evaluations::{self, Compliance};
+use crate::aws::instances::InstancePages;
+use crate::aws::policy_table::read_policy;
+use crate::instance::configuration_item::{
+    Configuration, ConfigurationItem, INSTANCE_RESOURCE_TYPE, Status,
+};
+use crate::settings::PolicySettings;
+use crate::{Instance, Policy, Scope, Verdict, assess};
+
+const HISTORY: &str = "config:GetResourceConfigHistory";
+
+/// The policy, the scope, and what there is to tell Config of an instance by them.
+struct Judge {
+    policy: Policy,
+    scope: Scope,
+}
+
+impl Judge {
+    fn result(&self, instance: &Instance) -> Compliance {
+        let assessment = assess(&self.policy, &self.scope, instance);
+        Compliance {
+            resource_type: INSTANCE_RESOURCE_TYPE.to_owned(),
+            resource_id: instance.id.clone(),
+            compliance_type: match assessment.verdict {
+                Verdict::Compliant => ComplianceType::Compliant,
+                Verdict::NonCompliant => ComplianceType::NonCompliant,
+                Verdict::NotApplicable(_) => ComplianceType::NotApplicable,
+            },
+            annotation: annotation(&assessment),
+        }
+    }
+}
+
+impl Rule {
+    pub(super) async fn evaluate(
+        &self,
+        event: Event,
+        settings: &PolicySettings,
+    ) -> Result<Counts, RuleError> {
+        let judge = Judge {
+            // Read first: without a valid policy nothing is evaluated, not even what is gone.
+            policy: read_policy(&self.dynamodb, &settings.policy_table).await?,
+            scope: settings.scope.clone(),
+        };
+        let (as_of, results) = match event.invoking_event {
+            InvokingEvent::Change { configuration_item } => (
+                configuration_item.configuration_item_capture_time,
+                vec![changed(&judge, configuration_item, event.event_left_scope)],
+            ),
+            InvokingEvent::OversizedChange {
+                configuration_item_summary: summary,
+            } => (
+                summary.configuration_item_capture_time,
+                vec![
+                    self.oversized(&judge, summary, event.event_left_scope)
+                        .await?,
+                ],
+            ),
+            InvokingEvent::Schedule {
+                notification_creation_time,
+            } => {
+                // A test's token belongs to no rule that could have results already.
+                let rule_name = event
+                    .config_rule_name
+                    .filter(|_| !evaluations::is_test(&event.result_token));
+                (
+                    notification_creation_time,
+                    self.everything(&judge, rule_name.as_deref()).await?,
+                )
+            }
+        };
+        let counts = count(&results);
+        evaluations::put(&self.config, &event.result_token, as_of, results).await?;
+        Ok(counts)
+    }
+
+    async fn oversized(
+        &self,
+        judge: &Judge,
+        summary: Summary,
+        left_scope: bool,
+    ) -> Result<Compliance, RuleError> {
+        let evaluable = !left_scope
+            && summary.configuration_item_status.is_present()
+            && summary.resource_type == INSTANCE_RESOURCE_TYPE;
+        let item = if evaluable {
+            self.item_from_history(summary).await?
+        } else {
+            // There is nothing in the full item that the answer would need.
+            ConfigurationItem {
+                configuration_item_status: summary.configuration_item_status,
+                configuration_item_capture_time: summary.configuration_item_capture_time,
+                resource_type: summary.resource_type,
+                resource_id: summary.resource_id,
+                aws_account_id: None,
+                tags: std::collections::BTreeMap::new(),
+                configuration: Configuration::default(),
+            }
+        };
+        Ok(changed(judge, item, left_scope))
+    }
+
+    /// The item that an oversized notification speaks of: the newest not later than its capture time, so that an
+    /// event that waited for hours is not answered with a newer item than it announced.
+    async fn item_from_history(&self, summary: Summary) -> Result<ConfigurationItem, RuleError> {
+        let captured_at = summary.configuration_item_capture_time;
+        let mut pages = self
+            .config
+            .get_resource_config_history()
+            .resource_type(INSTANCE_RESOURCE_TYPE.into())
+            .resource_id(&summary.resource_id)
+            .later_time(aws_smithy_types::DateTime::from_millis(
+                captured_at.timestamp_millis(),
+            ))
+            .limit(1)
+            .chronological_order(ChronologicalOrder::Reverse)
+            .into_paginator()
+            .send();
+        // One call looks through seven days of history, so a page can be empty and not the last.
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| AwsError::new(HISTORY, &error))?;
+            if let Some(item) = page.configuration_items.unwrap_or_default().pop() {
+                return Ok(from_history(summary, item)?);
+            }
+        }
+        Err(RuleError::NoHistory {
+            resource_id: summary.resource_id,
+            captured_at,
+        })
+    }
+
+    /// A result for every instance in scope, and `NOT_APPLICABLE` for those that Config still shows a result for
+    /// although they are gone or no longer in scope.
+    async fn everything(
+        &self,
+        judge: &Judge,
+        rule_name: Option<&str>,
+    ) -> Result<Vec<Compliance>, RuleError> {
+        // Before the instances: one that is launched in between then cannot pass for a ghost.
+        let mut ghosts = match rule_name {
+            Some(name) => evaluations::instances_with_result(&self.config, name).await?,
+            None => BTreeSet::new(),
+        };
+        let mut results = Vec::new();
+        let mut pages = InstancePages::in_scope(&self.ec2, &judge.scope);
+        while let Some(page) = pages.next().await {
+            for instance in page? {
+                ghosts.remove(&instance.id);
+                results.push(judge.result(&instance));
+            }
+        }
+        results.extend(ghosts.into_iter().map(|id| {
+            let why = "The instance is gone, or not in a VPC of this policy.";
+            not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why)
+        }));
+        Ok(results)
+    }
+}
+
+fn changed(judge: &Judge, item: ConfigurationItem, left_scope: bool) -> Compliance {
+    let why = if left_scope {
+        "The resource has left the scope of this rule."
+    } else if !item.configuration_item_status.is_present() {
+        match item.configuration_item_status {
+            Status::ResourceNotRecorded => "AWS Config does not record the resource.",
+            _ => "The resource has been deleted.",
+        }
+    } else if item.resource_type != INSTANCE_RESOURCE_TYPE {
+        "The policy is about EC2 instances only."
+    } else {
+        return judge.result(&item.into_instance());
+    };
+    not_applicable(item.resource_type, item.resource_id, why)
+}
+
+fn not_applicable(resource_type: String, resource_id: String, why: &str) -> Compliance {
+    Compliance {
+        resource_type,
+        resource_id,
+        compliance_type: ComplianceType::NotApplicable,
+        annotation: Some(why.to_owned()),
+    }
+}
+
+fn from_history(summary: Summary, item: HistoryItem) -> Result<ConfigurationItem, AwsError> {
+    let configuration = match item.configuration.as_deref() {
+        None | Some("") => Configuration::default(),
+        Some(text) => Configuration::from_json(text).map_err(|error| {
+            let id = &summary.resource_id;
+            AwsError::unexpected(HISTORY, format!("the configuration of {id}: {error}"))
+        })?,
+    };
+    let captured_at = item
+        .configuration_item_capture_time
+        .and_then(|time| DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos()));
+    Ok(ConfigurationItem {
+        configuration_item_status: summary.configuration_item_status,
+        configuration_item_capture_time: captured_at
+            .unwrap_or(summary.configuration_item_capture_time),
+        resource_type: summary.resource_type,
+        resource_id: summary.resource_id,
+        aws_account_id: item.account_id,
+        tags: item
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(key, value)| (key, Some(value)))
+            .collect(),
+        configuration,
+    })
+}
+
+fn count(results: &[Compliance]) -> Counts {
+    let of = |wanted: &ComplianceType| {
+        results
+            .iter()
+            .filter(|result| result.compliance_type == *wanted)
+            .count()
+    };
+    Counts {
+        evaluated: results.len(),
+        compliant: of(&ComplianceType::Compliant),
+        non_compliant: of(&ComplianceType::NonCompliant),
+        not_applicable: of(&ComplianceType::NotApplicable),
+    }
+}

@@ -1,0 +1,86 @@
+//! The rule's parameters (Config's `InputParameters`): they override the environment.
+
+use serde::Deserialize;
+
+use crate::Scope;
+use crate::settings::PolicySettings;
+
+/// Rule parameters that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rule parameters cannot be read: {0}; known are policyTable and vpcIds")]
+pub struct ParameterError(String);
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Parameters {
+    policy_table: Option<String>,
+    vpc_ids: Option<String>,
+}
+
+/// Gives `settings` with what the event's `ruleParameters`, a JSON object in a string, override. A blank
+/// `policyTable` overrides nothing; a blank `vpcIds` means every VPC.
+pub(super) fn apply(
+    rule_parameters: Option<&str>,
+    settings: &PolicySettings,
+) -> Result<PolicySettings, ParameterError> {
+    let unreadable = |error: &dyn std::fmt::Display| ParameterError(error.to_string());
+    let parameters: Parameters = match rule_parameters {
+        Some(text) if !text.trim().is_empty() => {
+            serde_json::from_str(text).map_err(|error| unreadable(&error))?
+        }
+        _ => Parameters::default(),
+    };
+    let scope = match &parameters.vpc_ids {
+        Some(list) => {
+            Scope::from_list(list).map_err(|error| ParameterError(format!("vpcIds: {error}")))?
+        }
+        None => settings.scope.clone(),
+    };
+    Ok(PolicySettings {
+        policy_table: parameters
+            .policy_table
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| settings.policy_table.clone()),
+        scope,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> PolicySettings {
+        PolicySettings {
+            policy_table: "environment".to_owned(),
+            scope: Scope::from_list("vpc-1").unwrap(),
+        }
+    }
+
+    #[test]
+    fn parameters_override_the_environment() {
+        for nothing in [None, Some(""), Some("{}"), Some(r#"{"policyTable":""}"#)] {
+            assert_eq!(apply(nothing, &settings()), Ok(settings()));
+        }
+        let text = r#"{"policyTable":"parameter","vpcIds":"vpc-2, vpc-3"}"#;
+        let both = apply(Some(text), &settings()).unwrap();
+        assert_eq!(both.policy_table, "parameter");
+        assert_eq!(both.scope, Scope::from_list("vpc-2,vpc-3").unwrap());
+        let every_vpc = apply(Some(r#"{"vpcIds":""}"#), &settings()).unwrap();
+        assert_eq!(every_vpc.scope, Scope::default());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for (text, culprit) in [
+            (r#"{"policytable":"x"}"#, "policytable"),
+            (r#"{"policyTable":7}"#, "7"),
+            (r#"{"vpcIds":"vpc-1;vpc-2"}"#, "vpc-1;vpc-2"),
+            ("not json", "expected"),
+            ("[]", "invalid length 0"),
+        ] {
+            let error = apply(Some(text), &settings()).unwrap_err().to_string();
+            assert!(error.contains(culprit), "{error}");
+            assert!(error.contains("rule parameters"), "{error}");
+        }
+    }
+}

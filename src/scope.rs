@@ -1,0 +1,77 @@
+//! Which instances the policy reaches.
+
+use std::collections::BTreeSet;
+
+use crate::Instance;
+
+/// The VPCs whose instances the policy reaches; by default, every one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope {
+    vpc_ids: BTreeSet<String>,
+}
+
+/// A list of VPC ids that holds something else.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a VPC id (such as vpc-0a1b2c3d4e5f60718)")]
+pub struct NotAVpcId(String);
+
+impl Scope {
+    /// Reads a comma-separated list of VPC ids; an empty list means every VPC.
+    pub fn from_list(list: &str) -> Result<Self, NotAVpcId> {
+        let vpc_ids = list
+            .split(',')
+            .map(str::trim)
+            .filter(|id| !id.is_empty())
+            .map(|id| {
+                let suffix = id.strip_prefix("vpc-").unwrap_or_default();
+                let sound =
+                    !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                sound
+                    .then(|| id.to_owned())
+                    .ok_or_else(|| NotAVpcId(id.to_owned()))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { vpc_ids })
+    }
+
+    /// Whether the policy reaches `instance`. One outside any VPC is reached only by a scope of every VPC.
+    #[must_use]
+    pub fn covers(&self, instance: &Instance) -> bool {
+        self.vpc_ids.is_empty()
+            || instance
+                .vpc_id
+                .as_ref()
+                .is_some_and(|vpc_id| self.vpc_ids.contains(vpc_id))
+    }
+
+    /// The VPC ids, in order; empty means every VPC.
+    pub fn vpc_ids(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.vpc_ids.iter().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lists_as_people_write_them() {
+        let scope = Scope::from_list(" vpc-0a1b, vpc-2c3d ,").unwrap();
+        assert_eq!(
+            scope.vpc_ids().collect::<Vec<_>>(),
+            ["vpc-0a1b", "vpc-2c3d"]
+        );
+        assert_eq!(Scope::from_list(" ").unwrap(), Scope::default());
+    }
+
+    #[test]
+    fn names_what_is_not_a_vpc_id() {
+        for (list, culprit) in [
+            ("vpc-0a1b subnet-1", "vpc-0a1b subnet-1"),
+            ("vpc-", "vpc-"),
+            ("vpc-1,sg-2", "sg-2"),
+        ] {
+            assert_eq!(Scope::from_list(list), Err(NotAVpcId(culprit.to_owned())));
+        }
+    }
+}

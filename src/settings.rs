@@ -1,0 +1,135 @@
+//! The functions' environment variables.
+
+use crate::scope::{NotAVpcId, Scope};
+
+/// The policy table's name unless the environment or the rule's parameters say otherwise.
+pub const DEFAULT_POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
+
+/// Where the policy is and what it reaches: what both functions are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// `TAGWARDEN_POLICY_TABLE`: the name of the DynamoDB table.
+    pub policy_table: String,
+    /// `TAGWARDEN_VPC_IDS`: comma-separated; empty: every VPC.
+    pub scope: Scope,
+}
+
+/// An environment variable that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {name} is {value:?}: {expected}")]
+pub struct SettingError {
+    /// The variable.
+    pub name: &'static str,
+    /// What it is set to.
+    pub value: String,
+    /// What it may be.
+    pub expected: String,
+}
+
+/// Gives the values of environment variables by name. One that is set to nothing counts as not set: a template
+/// cannot easily leave a variable out.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    variable: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl std::fmt::Debug for Environment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+impl Environment<'static> {
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self::new(&|name| std::env::var(name).ok())
+    }
+}
+
+impl<'a> Environment<'a> {
+    /// An environment that asks `variable` for each name.
+    #[must_use]
+    pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { variable }
+    }
+
+    /// The variable's value, trimmed; `None` where it is not set, or blank.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = (self.variable)(name)?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// Reads a variable with `read`, or gives `default` where it is not set.
+    ///
+    /// # Errors
+    /// `read` says what the value should have been; the error names the variable and its value.
+    pub fn read<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, SettingError> {
+        let Some(value) = self.get(name) else {
+            return Ok(default);
+        };
+        read(&value).map_err(|expected| SettingError {
+            name,
+            value,
+            expected,
+        })
+    }
+}
+
+impl PolicySettings {
+    /// Reads the settings, with their defaults.
+    ///
+    /// # Errors
+    /// A value cannot be read; the error names the variable.
+    pub fn from_environment(environment: &Environment<'_>) -> Result<Self, SettingError> {
+        Ok(Self {
+            policy_table: environment
+                .get("TAGWARDEN_POLICY_TABLE")
+                .unwrap_or_else(|| DEFAULT_POLICY_TABLE.to_owned()),
+            scope: environment.read("TAGWARDEN_VPC_IDS", Scope::default(), |list| {
+                Scope::from_list(list).map_err(|error: NotAVpcId| error.to_string())
+            })?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<PolicySettings, SettingError> {
+        PolicySettings::from_environment(&Environment::new(&|name| {
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned())
+        }))
+    }
+
+    #[test]
+    fn nothing_set_means_the_defaults() {
+        let expected = PolicySettings {
+            policy_table: "acme_cloud_policy_tagging_def".to_owned(),
+            scope: Scope::default(),
+        };
+        assert_eq!(settings(&[]), Ok(expected.clone()));
+        let blank = [("TAGWARDEN_POLICY_TABLE", ""), ("TAGWARDEN_VPC_IDS", " ")];
+        assert_eq!(settings(&blank), Ok(expected));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_read_is_named() {
+        let error = settings(&[("TAGWARDEN_VPC_IDS", "vpc-1,eni-2")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"the environment variable TAGWARDEN_VPC_IDS is "vpc-1,eni-2": "eni-2" is not a VPC id (such as vpc-0a1b2c3d4e5f60718)"#
+        );
+    }
+}
