@@ -61,7 +61,8 @@ where
     E: FunctionError,
 {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        let answer = handle(event);
+        // The future of a whole run is large, and deep enough to reach the compiler's limits.
+        let answer = Box::pin(handle(event));
         async move {
             answer.await.map_err(|error| {
                 tracing::error!(error.kind = error.kind(), "{error}");

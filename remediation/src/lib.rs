@@ -1,1 +1,33 @@
-//! stub
+//! tagwarden's remediation: does what the policy says about instances that lack a tag.
+//!
+//! An event says only *which* instances to look at. Everything else is read here and now:
+//!
+//! ```text
+//! event ──▶ trigger ──▶ look: policy, instances ──▶ launcher (CloudTrail) ──▶ look again ──▶ plan ──▶ act ──▶ report
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`settings`] | the environment variables, and how careful they make it |
+//! | [`trigger`] | which instances an event asks to look at |
+//! | [`identity`] | the name to write for a CloudTrail `userIdentity` |
+//! | [`launcher`] | who launched an instance, from CloudTrail |
+//! | [`plan`] | findings → what to do, what to leave for later, what to refuse |
+//! | [`act`] | the calls that change something, for as many instances as a call takes |
+//! | [`report`] | what was done, told to people and to programs |
+//! | [`function`] | the Lambda function: from event to answer |
+//!
+//! `identity`, `plan` and `report` are pure; `launcher` and `act` are the AWS edges.
+
+pub mod act;
+pub mod function;
+pub mod identity;
+pub mod launcher;
+pub mod plan;
+pub mod report;
+mod run;
+pub mod settings;
+pub mod trigger;
+
+pub use function::{Remediation, RemediationError};
+pub use settings::Settings;

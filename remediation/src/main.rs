@@ -1,2 +1,20 @@
-//! stub
-fn main() {}
+//! The remediation's Lambda function; see [`tagwarden_remediation`].
+
+use std::process::ExitCode;
+
+use tagwarden::settings::Environment;
+use tagwarden::{aws, function};
+use tagwarden_remediation::{Remediation, Settings};
+
+// One event at a time: a second thread would only cost start-up time.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    function::exit_code(start().await)
+}
+
+async fn start() -> Result<(), lambda_runtime::Error> {
+    let settings = Settings::from_environment(&Environment::of_process())?;
+    let remediation = Remediation::new(&aws::load_config().await, settings);
+    function::serve(|event| remediation.handle(event)).await
+}

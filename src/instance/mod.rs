@@ -69,6 +69,12 @@ impl State {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }
 
+    /// Whether the instance is stopped or about to be.
+    #[must_use]
+    pub fn is_stopped(self) -> bool {
+        matches!(self, Self::Stopping | Self::Stopped)
+    }
+
     /// EC2's name of the state.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -1,0 +1,220 @@
+//! The Lambda function: from an event to its answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use chrono::{DateTime, Utc};
+use lambda_runtime::{Context, LambdaEvent};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tagwarden::aws::policy_table::PolicyTableError;
+use tagwarden::aws::{AwsError, Clock};
+use tagwarden::function::{FunctionError, account_of};
+
+use crate::launcher::{Launcher, LookUp};
+use crate::report::{Counts, Report};
+use crate::run::{Wanted, Which};
+use crate::settings::{Mode, Settings};
+use crate::trigger::{self, Request, TriggerError};
+
+/// The remediation's function. Build it once; it handles any number of events.
+#[derive(Debug)]
+pub struct Remediation {
+    pub(crate) clock: Clock,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) look_up: LookUp,
+    pub(crate) settings: Settings,
+    pub(crate) sns: aws_sdk_sns::Client,
+}
+
+/// Why a run did nothing, or what it could not tell.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemediationError {
+    /// The event is no trigger.
+    #[error(transparent)]
+    Trigger(#[from] TriggerError),
+    /// There is no valid policy.
+    #[error(transparent)]
+    PolicyTable(#[from] PolicyTableError),
+    /// The policy changed between the look and the act.
+    #[error(
+        "the policy changed during the run, so nothing was done: the next run goes by the new one"
+    )]
+    PolicyChanged,
+    /// The instances could not be read.
+    #[error("nothing was done: {0}")]
+    Aws(#[from] AwsError),
+    /// Everything was done, and the report could not be published; it is in the function's log.
+    #[error("the report could not be published, it is in this function's log: {0}")]
+    Unreported(AwsError),
+}
+
+impl FunctionError for RemediationError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Trigger(TriggerError::ForeignAccount(_)) => "ForeignAccount",
+            Self::Trigger(_) => "InvalidEvent",
+            Self::PolicyTable(PolicyTableError::Invalid { .. }) => "InvalidPolicyTable",
+            Self::PolicyTable(PolicyTableError::Unreadable { .. }) => "UnreadablePolicyTable",
+            Self::PolicyChanged => "PolicyChanged",
+            Self::Aws(_) => "AwsError",
+            Self::Unreported(_) => "ReportNotPublished",
+        }
+    }
+}
+
+/// The answer to any event but an SQS batch.
+#[derive(Serialize)]
+struct Answer {
+    mode: Mode,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+impl Remediation {
+    /// Makes the remediation with clients of `config`, in its time.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, settings: Settings) -> Self {
+        let clock = Clock::of(config);
+        let cloudtrail = aws_sdk_cloudtrail::Client::new(config);
+        Self {
+            clock: clock.clone(),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            look_up: LookUp::new(cloudtrail, clock),
+            settings,
+            sns: aws_sdk_sns::Client::new(config),
+        }
+    }
+
+    /// Does what the policy asks for about the instances that one event names, and reports it.
+    ///
+    /// Answers an SQS batch with the messages that failed, any other event with the [`Counts`] as JSON.
+    ///
+    /// # Errors
+    /// See [`RemediationError`]; for a batch, only where no message of it could be served.
+    pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, RemediationError> {
+        let (payload, context) = event.into_parts();
+        if is_batch(&payload) {
+            return self.handle_batch(&payload, &context).await;
+        }
+        let own_account = account_of(&context.invoked_function_arn);
+        let requests = [trigger::read(&payload, own_account)?];
+        let report = self.serve(&requests, &context).await?;
+        let answer = Answer {
+            mode: self.settings.mode,
+            counts: report.counts(),
+        };
+        // Numbers and a name always have a JSON form.
+        Ok(serde_json::to_value(answer).unwrap_or_default())
+    }
+
+    /// One run serves all messages of the batch.
+    async fn handle_batch(
+        &self,
+        payload: &Value,
+        context: &Context,
+    ) -> Result<Value, RemediationError> {
+        let batch: SqsEvent =
+            serde_json::from_value(payload.clone()).map_err(|error| TriggerError::Malformed {
+                what: "SQS batch",
+                why: error.to_string(),
+            })?;
+        let own_account = account_of(&context.invoked_function_arn);
+        let mut response = SqsBatchResponse::default();
+        let mut served: Vec<(String, Request)> = Vec::new();
+        for message in batch.records {
+            let id = message.message_id.clone().unwrap_or_default();
+            match read_message(&message, own_account) {
+                Ok(request) => served.push((id, request)),
+                Err(error) => {
+                    tracing::error!(message_id = id, "{error}");
+                    response.add_failure(id);
+                }
+            }
+        }
+        let (message_ids, requests): (Vec<String>, Vec<Request>) = served.into_iter().unzip();
+        let report = self.serve(&requests, context).await?;
+        let failed = report.failed_instances();
+        for (id, request) in message_ids.into_iter().zip(&requests) {
+            let has_failed = match request {
+                Request::Nothing(_) => false,
+                Request::Sweep => !failed.is_empty(),
+                Request::Instances(named) => named
+                    .iter()
+                    .any(|instance| failed.contains(instance.id.as_str())),
+            };
+            if has_failed {
+                response.add_failure(id);
+            }
+        }
+        Ok(json!({ "batchItemFailures": response.batch_item_failures }))
+    }
+
+    async fn serve(
+        &self,
+        requests: &[Request],
+        context: &Context,
+    ) -> Result<Report, RemediationError> {
+        let Some(wanted) = wanted(requests, deadline(context)) else {
+            return Ok(Report::new(self.settings.mode, 0));
+        };
+        let report = self.run(wanted).await?;
+        let counts = report.counts();
+        tracing::info!(?counts, mode = ?self.settings.mode, "run ended");
+        Ok(report)
+    }
+}
+
+fn is_batch(payload: &Value) -> bool {
+    let first_source = payload.pointer("/Records/0/eventSource");
+    first_source.and_then(Value::as_str) == Some("aws:sqs")
+}
+
+fn read_message(message: &SqsMessage, own_account: Option<&str>) -> Result<Request, TriggerError> {
+    const WHAT: &str = "body of the SQS message";
+    let body = message.body.as_deref().unwrap_or_default();
+    trigger::read(&trigger::parse_text(WHAT, body)?, own_account)
+}
+
+/// All that `requests` ask for, in one; `None` if that is nothing.
+fn wanted(requests: &[Request], deadline: Option<DateTime<Utc>>) -> Option<Wanted> {
+    let mut sweep = false;
+    let mut ids = BTreeSet::new();
+    let mut launchers = BTreeMap::new();
+    for request in requests {
+        match request {
+            Request::Sweep => sweep = true,
+            Request::Nothing(why) => tracing::info!("nothing to do: {why}"),
+            Request::Instances(named) => {
+                for instance in named {
+                    ids.insert(instance.id.clone());
+                    if let Some(name) = &instance.launched_by {
+                        launchers.insert(instance.id.clone(), Launcher::Known(name.clone()));
+                    }
+                }
+            }
+        }
+    }
+    let which = if sweep {
+        Which::Everything
+    } else if ids.is_empty() {
+        return None;
+    } else {
+        Which::These(ids)
+    };
+    Some(Wanted {
+        which,
+        launchers,
+        deadline,
+    })
+}
+
+/// When Lambda ends the function; `None` where the runtime does not say.
+fn deadline(context: &Context) -> Option<DateTime<Utc>> {
+    let millis = i64::try_from(context.deadline).ok()?;
+    (millis > 0)
+        .then(|| DateTime::from_timestamp_millis(millis))
+        .flatten()
+}

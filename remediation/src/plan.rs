@@ -1,0 +1,304 @@
+//! From findings to steps: what to do, what to leave for later, what to refuse.
+//!
+//! Pure: the policy, the instances as they are, who launched them, the settings and the present go in, a [`Plan`]
+//! comes out. Whatever must never happen to an instance is decided here.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
+
+use crate::launcher::Launcher;
+use crate::settings::{Mode, Settings, Untagged};
+
+/// The value of a UserLookup tag when nobody can be found.
+pub const UNDEFINED: &str = "Undefined";
+
+/// One remedy for one finding on one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// `i-…`.
+    pub instance_id: String,
+    /// What is wrong.
+    pub cause: Cause,
+    /// What to do about it.
+    pub remedy: Remedy,
+}
+
+/// What is wrong with an instance: a [`Finding`] that outlives the policy it was found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// No tags at all.
+    Untagged,
+    /// The tag of a rule is missing.
+    Missing {
+        /// The rule.
+        rule_id: i64,
+        /// Its tag.
+        tag_key: String,
+    },
+    /// The tag of a rule is there, its value is empty.
+    Empty {
+        /// The rule.
+        rule_id: i64,
+        /// Its tag.
+        tag_key: String,
+    },
+}
+
+/// What to do about a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// Write the finding's tag.
+    Tag {
+        /// Its value.
+        value: String,
+    },
+    /// Write the finding's tag, once it is known who launched the instance.
+    TagLauncher,
+    /// Stop the instance.
+    Stop,
+    /// Terminate the instance.
+    Terminate,
+    /// Report it.
+    Notify,
+}
+
+/// Why a step is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The instance is younger than the grace period. Deferred.
+    Grace {
+        /// How old it is; `None` if EC2 does not say when it was launched.
+        age: Option<TimeDelta>,
+        /// How old it must be.
+        grace: TimeDelta,
+    },
+    /// CloudTrail could not be asked in the time there was. Deferred.
+    LookUpUnfinished,
+    /// The policy changed while the run was on. Deferred.
+    PolicyChanged,
+    /// Auto Scaling would replace the instance, for ever. Refused.
+    AutoScaling {
+        /// The group.
+        group: String,
+    },
+    /// There is no ledger to write the act down in. Refused.
+    NoLedger,
+    /// As many instances as allowed have been stopped or terminated. Refused.
+    Budget {
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// The instance is protected against this. Refused.
+    Protected,
+    /// The instance does not exist any more. Refused.
+    Vanished,
+}
+
+/// What to do, and what is settled without doing anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Steps that write tags or only report, in the order of the instances and rules.
+    pub steps: Vec<Step>,
+    /// Stops and terminations, the longest running instance first; at most one an instance.
+    pub destructive: Vec<Step>,
+    /// Steps for later.
+    pub deferred: Vec<(Step, Reason)>,
+    /// Steps that must not be taken.
+    pub refused: Vec<(Step, Reason)>,
+    /// Steps that cannot be worked out, and why.
+    pub failed: Vec<(Step, String)>,
+}
+
+/// Plans what `policy` wants done about `instances`.
+///
+/// `launchers` says who launched those that lack a UserLookup tag; one that is not in it was not looked up.
+#[must_use]
+pub fn plan(
+    policy: &Policy,
+    settings: &Settings,
+    instances: &[Instance],
+    launchers: &BTreeMap<String, Launcher>,
+    now: DateTime<Utc>,
+) -> Plan {
+    let planner = Planner {
+        settings,
+        launchers,
+        now,
+    };
+    let mut plan = Plan::default();
+    let mut by_age: Vec<&Instance> = instances.iter().collect();
+    by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
+    for instance in by_age {
+        let assessment = assess(policy, &settings.policy.scope, instance);
+        for finding in &assessment.findings {
+            planner.plan_finding(instance, finding, &mut plan);
+        }
+    }
+    plan
+}
+
+struct Planner<'a> {
+    settings: &'a Settings,
+    launchers: &'a BTreeMap<String, Launcher>,
+    now: DateTime<Utc>,
+}
+
+impl Planner<'_> {
+    fn plan_finding(&self, instance: &Instance, finding: &Finding<'_>, plan: &mut Plan) {
+        let step = |remedy| Step {
+            instance_id: instance.id.clone(),
+            cause: finding.into(),
+            remedy,
+        };
+        match finding {
+            Finding::Untagged => match self.settings.untagged {
+                Untagged::Terminate => self.end(instance, step(Remedy::Terminate), plan),
+                Untagged::Stop => self.end(instance, step(Remedy::Stop), plan),
+                Untagged::Notify => plan.steps.push(step(Remedy::Notify)),
+            },
+            Finding::Tag { rule, .. } => match &rule.action {
+                Action::Update { value } => plan.steps.push(step(Remedy::Tag {
+                    value: value.clone(),
+                })),
+                Action::Function(function) => plan.steps.push(step(Remedy::Tag {
+                    value: function.value(self.now),
+                })),
+                Action::UserLookup => self.tag_launcher(instance, &step, plan),
+                Action::Notify => plan.steps.push(step(Remedy::Notify)),
+                Action::Stop => self.end(instance, step(Remedy::Stop), plan),
+                Action::Terminate => self.end(instance, step(Remedy::Terminate), plan),
+            },
+        }
+    }
+
+    fn tag_launcher(&self, instance: &Instance, step: &dyn Fn(Remedy) -> Step, plan: &mut Plan) {
+        let waiting = || step(Remedy::TagLauncher);
+        match self.launchers.get(&instance.id) {
+            Some(Launcher::Known(name)) => plan.steps.push(step(Remedy::Tag {
+                value: name.clone(),
+            })),
+            // CloudTrail shows a launch minutes after it happened.
+            Some(Launcher::Nobody) => match self.within_grace(instance) {
+                Some(reason) => plan.deferred.push((waiting(), reason)),
+                None => plan.steps.push(step(Remedy::Tag {
+                    value: UNDEFINED.to_owned(),
+                })),
+            },
+            Some(Launcher::Failed(why)) => plan.failed.push((waiting(), why.clone())),
+            None => plan.deferred.push((waiting(), Reason::LookUpUnfinished)),
+        }
+    }
+
+    /// Plans a stop or a termination, unless something stands against it.
+    fn end(&self, instance: &Instance, step: Step, plan: &mut Plan) {
+        if step.remedy == Remedy::Stop && instance.state.is_stopped() {
+            return;
+        }
+        if let Some(group) = instance.auto_scaling_group() {
+            let group = group.to_owned();
+            plan.refused.push((step, Reason::AutoScaling { group }));
+        } else if self.settings.mode == Mode::Enforce && self.settings.ledger_table.is_none() {
+            plan.refused.push((step, Reason::NoLedger));
+        } else if let Some(reason) = self.within_grace(instance) {
+            plan.deferred.push((step, reason));
+        } else if let Some(planned) = plan
+            .destructive
+            .last_mut()
+            .filter(|planned| planned.instance_id == step.instance_id)
+        {
+            // Two rules want the instance ended: once is enough, and termination is what both allow.
+            if planned.remedy == Remedy::Stop {
+                *planned = step;
+            }
+        } else {
+            plan.destructive.push(step);
+        }
+    }
+
+    fn within_grace(&self, instance: &Instance) -> Option<Reason> {
+        let grace = self.settings.grace;
+        let age = instance
+            .launched_at
+            .map(|launched_at| self.now.signed_duration_since(launched_at));
+        match age {
+            Some(age) if age >= grace => None,
+            age => Some(Reason::Grace { age, grace }),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do and nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Cause {
+    /// The tag that is missing or empty.
+    #[must_use]
+    pub fn tag_key(&self) -> Option<&str> {
+        match self {
+            Self::Untagged => None,
+            Self::Missing { tag_key, .. } | Self::Empty { tag_key, .. } => Some(tag_key),
+        }
+    }
+
+    /// The rule that found it.
+    #[must_use]
+    pub fn rule_id(&self) -> Option<i64> {
+        match self {
+            Self::Untagged => None,
+            Self::Missing { rule_id, .. } | Self::Empty { rule_id, .. } => Some(*rule_id),
+        }
+    }
+}
+
+impl From<&Finding<'_>> for Cause {
+    fn from(finding: &Finding<'_>) -> Self {
+        let of = |rule: &TagRule| (rule.id, rule.tag_key.clone());
+        match finding {
+            Finding::Untagged => Self::Untagged,
+            Finding::Tag { rule, defect } => match (defect, of(rule)) {
+                (Defect::Missing { .. }, (rule_id, tag_key)) => Self::Missing { rule_id, tag_key },
+                (Defect::Empty, (rule_id, tag_key)) => Self::Empty { rule_id, tag_key },
+            },
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Grace {
+                age: Some(age),
+                grace,
+            } => write!(
+                f,
+                "launched {} minutes ago, the grace period is {} minutes",
+                age.num_minutes(),
+                grace.num_minutes()
+            ),
+            Self::Grace { age: None, .. } => f.write_str("EC2 does not say when it was launched"),
+            Self::LookUpUnfinished => {
+                f.write_str("there was no time left to ask CloudTrail who launched it")
+            }
+            Self::PolicyChanged => f.write_str("the policy changed during the run"),
+            Self::AutoScaling { group } => write!(
+                f,
+                "it belongs to the Auto Scaling group {group}, which would replace it: tag the group"
+            ),
+            Self::NoLedger => f.write_str("no ledger table is configured (TAGWARDEN_LEDGER_TABLE)"),
+            Self::Budget { limit } => write!(
+                f,
+                "the limit of {limit} stops and terminations is reached (TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR)"
+            ),
+            Self::Protected => f.write_str("the instance is protected against it"),
+            Self::Vanished => f.write_str("the instance does not exist any more"),
+        }
+    }
+}

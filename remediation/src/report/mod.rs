@@ -1,0 +1,249 @@
+//! What a run did, and what it left: told to people ([`text`]) and to programs ([`Report`] as JSON).
+
+mod message;
+pub mod text;
+
+use std::collections::BTreeSet;
+
+use serde::{Serialize, Serializer};
+
+use crate::act::Acted;
+use crate::plan::{Cause, Reason, Remedy, Step};
+use crate::settings::Mode;
+
+pub use message::{Message, messages};
+
+/// Everything one run did and left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Whether anything could be changed at all.
+    pub mode: Mode,
+    /// How many instances were looked at.
+    pub instances: usize,
+    /// What became of each step, in the order of the instances and rules once [sorted](Report::sort).
+    pub entries: Vec<Entry>,
+}
+
+/// One step and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The step.
+    pub step: Step,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Done,
+    /// It would have been done, but for the dry run.
+    WouldDo,
+    /// Left for a later run.
+    Deferred(Reason),
+    /// Not done, and not to be done as things stand.
+    Refused(Reason),
+    /// Tried, or to be worked out, and failed.
+    Failed(String),
+}
+
+/// How many instances: one instance can count under several names. The function's answer.
+///
+/// In a dry run nothing was tagged, stopped or terminated; what would have been stands in the `would…` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Looked at.
+    pub instances: usize,
+    /// Got at least one tag.
+    pub tagged: usize,
+    /// Were stopped.
+    pub stopped: usize,
+    /// Were terminated.
+    pub terminated: usize,
+    /// Were reported, as their rules ask.
+    pub notified: usize,
+    /// Have something left for a later run.
+    pub deferred: usize,
+    /// Have something that must not be done.
+    pub refused: usize,
+    /// Have something that failed.
+    pub failed: usize,
+    /// Would have got at least one tag.
+    pub would_tag: usize,
+    /// Would have been stopped.
+    pub would_stop: usize,
+    /// Would have been terminated.
+    pub would_terminate: usize,
+}
+
+impl Report {
+    /// A report of nothing yet.
+    #[must_use]
+    pub fn new(mode: Mode, instances: usize) -> Self {
+        Self {
+            mode,
+            instances,
+            entries: Vec::new(),
+        }
+    }
+
+    /// Adds what became of a step.
+    pub fn add(&mut self, step: Step, outcome: Outcome) {
+        self.entries.push(Entry { step, outcome });
+    }
+
+    /// Adds what EC2 did about a step.
+    pub fn add_acted(&mut self, step: Step, acted: Acted) {
+        let outcome = match acted {
+            Acted::Done => Outcome::Done,
+            Acted::Refused(reason) => Outcome::Refused(reason),
+            Acted::Failed(why) => Outcome::Failed(why),
+        };
+        self.add(step, outcome);
+    }
+
+    /// Puts the entries in the order of instance ids and rules.
+    pub fn sort(&mut self) {
+        self.entries.sort_by(|left, right| {
+            let key = |entry: &Entry| entry.step.cause.rule_id();
+            (&left.step.instance_id, key(left)).cmp(&(&right.step.instance_id, key(right)))
+        });
+    }
+
+    /// Whether there is nothing to tell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The instances that have something that failed.
+    #[must_use]
+    pub fn failed_instances(&self) -> BTreeSet<&str> {
+        self.instances_where(|entry| matches!(entry.outcome, Outcome::Failed(_)))
+    }
+
+    /// Counts instances.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let with = |outcome: &Outcome, remedies: &[fn(&Remedy) -> bool]| {
+            self.instances_where(|entry| {
+                entry.outcome == *outcome && remedies.iter().any(|is| is(&entry.step.remedy))
+            })
+            .len()
+        };
+        let tag: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Tag { .. });
+        let stop: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Stop;
+        let terminate: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Terminate;
+        let notify: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Notify;
+        let count = |is: fn(&Entry) -> bool| self.instances_where(is).len();
+        Counts {
+            instances: self.instances,
+            tagged: with(&Outcome::Done, &[tag]),
+            stopped: with(&Outcome::Done, &[stop]),
+            terminated: with(&Outcome::Done, &[terminate]),
+            notified: with(&Outcome::Done, &[notify]),
+            deferred: count(|entry| matches!(entry.outcome, Outcome::Deferred(_))),
+            refused: count(|entry| matches!(entry.outcome, Outcome::Refused(_))),
+            failed: count(|entry| matches!(entry.outcome, Outcome::Failed(_))),
+            would_tag: with(&Outcome::WouldDo, &[tag]),
+            would_stop: with(&Outcome::WouldDo, &[stop]),
+            would_terminate: with(&Outcome::WouldDo, &[terminate]),
+        }
+    }
+
+    fn instances_where(&self, is: impl Fn(&Entry) -> bool) -> BTreeSet<&str> {
+        self.entries
+            .iter()
+            .filter(|entry| is(entry))
+            .map(|entry| entry.step.instance_id.as_str())
+            .collect()
+    }
+}
+
+impl Outcome {
+    /// The outcome's name, as programs read it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::WouldDo => "would-do",
+            Self::Deferred(_) => "deferred",
+            Self::Refused(_) => "refused",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// Why, where it was not done.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Done | Self::WouldDo => None,
+            Self::Deferred(reason) | Self::Refused(reason) => Some(reason.to_string()),
+            Self::Failed(why) => Some(why.clone()),
+        }
+    }
+}
+
+impl Cause {
+    /// The cause's name, as programs read it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Untagged => "untagged",
+            Self::Missing { .. } => "missing",
+            Self::Empty { .. } => "empty",
+        }
+    }
+}
+
+impl Remedy {
+    /// The remedy's name, as programs read it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Tag { .. } | Self::TagLauncher => "tag",
+            Self::Stop => "stop",
+            Self::Terminate => "terminate",
+            Self::Notify => "notify",
+        }
+    }
+}
+
+/// An entry as programs read it.
+impl Serialize for Entry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct View<'a> {
+            instance_id: &'a str,
+            finding: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rule_id: Option<i64>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tag_key: Option<&'a str>,
+            remedy: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            tag_value: Option<&'a str>,
+            outcome: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<String>,
+        }
+        let Self { step, outcome } = self;
+        View {
+            instance_id: &step.instance_id,
+            finding: step.cause.name(),
+            rule_id: step.cause.rule_id(),
+            tag_key: step.cause.tag_key(),
+            remedy: step.remedy.name(),
+            tag_value: match &step.remedy {
+                Remedy::Tag { value } => Some(value),
+                _ => None,
+            },
+            outcome: outcome.name(),
+            reason: outcome.reason(),
+        }
+        .serialize(serializer)
+    }
+}

@@ -1,0 +1,126 @@
+//! The report as people read it: the customer's words, one line an instance and tag.
+
+use std::fmt::Write as _;
+
+use tagwarden::policy::InvalidPolicy;
+
+use super::{Counts, Entry, Outcome};
+use crate::plan::{Cause, Remedy};
+use crate::settings::Mode;
+
+/// The report's first line.
+pub const HEADING: &str = "The following tagging policy violations occurred:";
+
+/// One entry's line.
+#[must_use]
+pub fn line(entry: &Entry) -> String {
+    let id = &entry.step.instance_id;
+    match &entry.step.remedy {
+        Remedy::Stop => format!("-- {id} {}", ending(entry, "stopped")),
+        Remedy::Terminate => format!("-- {id} {}", ending(entry, "terminated")),
+        Remedy::Tag { .. } | Remedy::TagLauncher => {
+            format!("-- Instance {id} {}", tagging(entry))
+        }
+        Remedy::Notify => format!(
+            "-- Instance {id} {}. Reported only.",
+            defect(&entry.step.cause)
+        ),
+    }
+}
+
+fn defect(cause: &Cause) -> String {
+    match cause {
+        Cause::Untagged => "no tags found".to_owned(),
+        Cause::Missing { tag_key, .. } => format!("missing tag {tag_key}"),
+        Cause::Empty { tag_key, .. } => format!("empty tag {tag_key}"),
+    }
+}
+
+fn tagging(entry: &Entry) -> String {
+    let defect = defect(&entry.step.cause);
+    let is_new = matches!(entry.step.cause, Cause::Missing { .. });
+    match &entry.outcome {
+        Outcome::Done if is_new => format!("{defect}. New tag created."),
+        Outcome::Done => format!("{defect}. Value set."),
+        Outcome::WouldDo if is_new => format!("{defect}. New tag would be created."),
+        Outcome::WouldDo => format!("{defect}. Value would be set."),
+        Outcome::Deferred(reason) => format!("{defect}. Left for later: {reason}."),
+        Outcome::Refused(reason) => format!("{defect}. Not tagged: {reason}."),
+        Outcome::Failed(why) => format!("{defect}. Tagging failed: {}.", one_line(why)),
+    }
+}
+
+fn ending(entry: &Entry, ended: &str) -> String {
+    let cause = match &entry.step.cause {
+        Cause::Untagged => "No tags found".to_owned(),
+        Cause::Missing { tag_key, rule_id } => format!("Missing tag {tag_key} (rule {rule_id})"),
+        Cause::Empty { tag_key, rule_id } => format!("Empty tag {tag_key} (rule {rule_id})"),
+    };
+    match &entry.outcome {
+        Outcome::Done => format!("has been {ended}. Reason: {cause}."),
+        Outcome::WouldDo => format!("would be {ended}. Reason: {cause}."),
+        Outcome::Deferred(reason) => {
+            format!("is to be {ended}. Reason: {cause}. Left for later: {reason}.")
+        }
+        Outcome::Refused(reason) => {
+            format!("has not been {ended}. Reason: {cause}. Refused: {reason}.")
+        }
+        Outcome::Failed(why) => {
+            format!(
+                "could not be {ended}. Reason: {cause}. Failed: {}.",
+                one_line(why)
+            )
+        }
+    }
+}
+
+/// The lines below the entries: what was looked at, what became of it, and whether it was a dry run.
+#[must_use]
+pub fn closing(mode: Mode, counts: &Counts) -> String {
+    let parts: Vec<String> = [
+        (counts.tagged, "tagged"),
+        (counts.stopped, "stopped"),
+        (counts.terminated, "terminated"),
+        (counts.would_tag, "would be tagged"),
+        (counts.would_stop, "would be stopped"),
+        (counts.would_terminate, "would be terminated"),
+        (counts.notified, "reported only"),
+        (counts.deferred, "left for later"),
+        (counts.refused, "refused"),
+        (counts.failed, "failed"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    let plural = if counts.instances == 1 { "" } else { "s" };
+    let summary = format!(
+        "{} instance{plural} looked at: {}.",
+        counts.instances,
+        parts.join(", ")
+    );
+    match mode {
+        Mode::Enforce => summary,
+        Mode::DryRun => format!(
+            "{summary}\nThis was a dry run: nothing was changed. TAGWARDEN_MODE=enforce has it done."
+        ),
+    }
+}
+
+/// What is published instead of a report when a sweep finds a policy it must not act on.
+#[must_use]
+pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
+    let mut text =
+        format!("Nothing was checked or changed: the policy table {table} is not valid.\n");
+    for problem in policy.problems() {
+        let _ = writeln!(text, "-- {problem}");
+    }
+    text
+}
+
+/// `text` on one line, and not longer than a line should be.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 500;
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").chars().take(LONGEST).collect()
+}

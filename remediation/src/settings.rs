@@ -1,0 +1,209 @@
+//! The remediation's environment variables.
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use tagwarden::settings::{Environment, PolicySettings, SettingError};
+
+/// Everything the remediation is told by its environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the policy is and what it reaches.
+    pub policy: PolicySettings,
+    /// `TAGWARDEN_MODE`: `dry-run` (default) or `enforce`.
+    pub mode: Mode,
+    /// `TAGWARDEN_UNTAGGED`: what is done to an instance without any tags: `terminate` (default), `stop` or `notify`.
+    pub untagged: Untagged,
+    /// `TAGWARDEN_TOPIC_ARN`: the SNS topic for reports; none: reports are only logged.
+    pub topic_arn: Option<String>,
+    /// `TAGWARDEN_REPORT_SUBJECT`: under 100 characters.
+    pub report_subject: String,
+    /// `TAGWARDEN_GRACE_MINUTES`: an instance younger than this is never stopped or terminated.
+    pub grace: TimeDelta,
+    /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`: the most stops and terminations.
+    pub max_destructive: usize,
+    /// `TAGWARDEN_LEDGER_TABLE`: none: nothing is ever stopped or terminated.
+    pub ledger_table: Option<String>,
+}
+
+/// Whether anything is changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// The report says what would be done.
+    #[default]
+    DryRun,
+    /// It is done.
+    Enforce,
+}
+
+/// What is done to an instance that has no tags at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Untagged {
+    /// It is terminated.
+    #[default]
+    Terminate,
+    /// It is stopped.
+    Stop,
+    /// It is reported.
+    Notify,
+}
+
+/// The subject of the customer's reports.
+const DEFAULT_SUBJECT: &str = "ACME Cloud Tagging Policy Report";
+
+/// SNS takes subjects of fewer characters than this.
+///
+/// See [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+const SUBJECT_LIMIT: usize = 100;
+
+impl Settings {
+    /// Reads the settings, with their defaults.
+    ///
+    /// # Errors
+    /// A value cannot be read; the error names the variable and what it may be.
+    pub fn from_environment(environment: &Environment<'_>) -> Result<Self, SettingError> {
+        Ok(Self {
+            policy: PolicySettings::from_environment(environment)?,
+            mode: environment.read("TAGWARDEN_MODE", Mode::default(), |value| match value {
+                "dry-run" => Ok(Mode::DryRun),
+                "enforce" => Ok(Mode::Enforce),
+                _ => Err("it may be dry-run or enforce".to_owned()),
+            })?,
+            untagged: environment.read("TAGWARDEN_UNTAGGED", Untagged::default(), |value| {
+                match value {
+                    "terminate" => Ok(Untagged::Terminate),
+                    "stop" => Ok(Untagged::Stop),
+                    "notify" => Ok(Untagged::Notify),
+                    _ => Err("it may be terminate, stop or notify".to_owned()),
+                }
+            })?,
+            topic_arn: environment.read("TAGWARDEN_TOPIC_ARN", None, |value| {
+                let mut parts = value.split(':');
+                let is_topic = parts.next() == Some("arn")
+                    && parts.nth(1) == Some("sns")
+                    && parts.count() == 3;
+                is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
+                    "it may be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
+                })
+            })?,
+            report_subject: environment.read(
+                "TAGWARDEN_REPORT_SUBJECT",
+                DEFAULT_SUBJECT.to_owned(),
+                |value| {
+                    let sound =
+                        value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
+                    sound.then(|| value.to_owned()).ok_or_else(|| {
+                        "it may have up to 99 characters, and no line breaks or control characters"
+                            .to_owned()
+                    })
+                },
+            )?,
+            grace: environment.read(
+                "TAGWARDEN_GRACE_MINUTES",
+                TimeDelta::minutes(15),
+                |value| whole_number(value).map(|minutes| TimeDelta::minutes(minutes.into())),
+            )?,
+            max_destructive: environment.read(
+                "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
+                10,
+                |value| {
+                    whole_number(value).and_then(|number| {
+                        usize::try_from(number).map_err(|error| error.to_string())
+                    })
+                },
+            )?,
+            ledger_table: environment.get("TAGWARDEN_LEDGER_TABLE"),
+        })
+    }
+}
+
+fn whole_number(value: &str) -> Result<u32, String> {
+    value
+        .parse::<u32>()
+        .map_err(|_| format!("it may be a whole number from 0 to {}", u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Settings, SettingError> {
+        Settings::from_environment(&Environment::new(&|name| {
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned())
+        }))
+    }
+
+    #[test]
+    fn nothing_set_is_careful() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.mode, Mode::DryRun);
+        assert_eq!(settings.untagged, Untagged::Terminate);
+        assert_eq!(settings.topic_arn, None);
+        assert_eq!(settings.report_subject, "ACME Cloud Tagging Policy Report");
+        assert_eq!(settings.grace, TimeDelta::minutes(15));
+        assert_eq!(settings.max_destructive, 10);
+        assert_eq!(settings.ledger_table, None);
+    }
+
+    #[test]
+    fn everything_can_be_set() {
+        let settings = settings(&[
+            ("TAGWARDEN_MODE", "enforce"),
+            ("TAGWARDEN_UNTAGGED", "stop"),
+            (
+                "TAGWARDEN_TOPIC_ARN",
+                "arn:aws-us-gov:sns:us-gov-west-1:111111111111:reports",
+            ),
+            ("TAGWARDEN_REPORT_SUBJECT", "Tags"),
+            ("TAGWARDEN_GRACE_MINUTES", "0"),
+            ("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "3"),
+            ("TAGWARDEN_LEDGER_TABLE", "ledger"),
+            ("TAGWARDEN_VPC_IDS", "vpc-1"),
+        ])
+        .unwrap();
+        assert_eq!(settings.mode, Mode::Enforce);
+        assert_eq!(settings.untagged, Untagged::Stop);
+        assert_eq!(
+            settings.topic_arn.as_deref(),
+            Some("arn:aws-us-gov:sns:us-gov-west-1:111111111111:reports")
+        );
+        assert_eq!(settings.report_subject, "Tags");
+        assert_eq!(settings.grace, TimeDelta::zero());
+        assert_eq!(settings.max_destructive, 3);
+        assert_eq!(settings.ledger_table.as_deref(), Some("ledger"));
+        assert_eq!(
+            settings.policy.scope.vpc_ids().collect::<Vec<_>>(),
+            ["vpc-1"]
+        );
+    }
+
+    #[rstest]
+    #[case("TAGWARDEN_MODE", "Enforce", "dry-run or enforce")]
+    #[case("TAGWARDEN_UNTAGGED", "kill", "terminate, stop or notify")]
+    #[case("TAGWARDEN_TOPIC_ARN", "reports", "ARN of an SNS topic")]
+    #[case(
+        "TAGWARDEN_TOPIC_ARN",
+        "arn:aws:sqs:us-east-1:111111111111:reports",
+        "ARN of an SNS topic"
+    )]
+    #[case("TAGWARDEN_REPORT_SUBJECT", "two\nlines", "line breaks")]
+    #[case("TAGWARDEN_REPORT_SUBJECT", &"x".repeat(100), "99 characters")]
+    #[case("TAGWARDEN_GRACE_MINUTES", "-1", "whole number")]
+    #[case("TAGWARDEN_GRACE_MINUTES", "15m", "whole number")]
+    #[case("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "ten", "whole number")]
+    #[case("TAGWARDEN_VPC_IDS", "vpc_1", "VPC id")]
+    fn a_value_that_cannot_be_read_is_named(
+        #[case] name: &str,
+        #[case] value: &str,
+        #[case] expected: &str,
+    ) {
+        let error = settings(&[(name, value)]).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+        assert!(error.contains(&format!("{value:?}")), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+}

@@ -1,0 +1,372 @@
+//! Which instances an event asks to look at.
+//!
+//! Every trigger comes down to one [`Request`]. An event is believed on *which* instances, and who launched them;
+//! never on what is wrong with them.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use tagwarden::function::{ForeignAccount, check_account};
+use tagwarden::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
+use tagwarden::instance::is_instance_id;
+
+use crate::identity::UserIdentity;
+
+/// What an event asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Look at every instance in scope.
+    Sweep,
+    /// Look at these.
+    Instances(Vec<Named>),
+    /// Nothing: the event tells of something that needs no remedy; the text says what.
+    Nothing(&'static str),
+}
+
+/// An instance that an event names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// `i-…`.
+    pub id: String,
+    /// Who launched it, where the event is the launch.
+    pub launched_by: Option<String>,
+}
+
+/// An event that is none of the triggers, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TriggerError {
+    /// Not an event of a known shape.
+    #[error(
+        "the event is none that the remediation takes: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}}"
+    )]
+    Unknown(String),
+    /// A known shape with something wrong inside.
+    #[error("the {what} cannot be read: {why}")]
+    Malformed {
+        /// The kind of event.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An event of another account.
+    #[error(transparent)]
+    ForeignAccount(#[from] ForeignAccount),
+}
+
+/// SNS inside SQS inside Lambda is as deep as envelopes go.
+const MAX_ENVELOPES: usize = 3;
+
+/// Reads any trigger but an SQS batch. `own_account` is the function's, where it is known.
+///
+/// # Errors
+/// The event is of no known shape, malformed, or of another account.
+pub fn read(event: &Value, own_account: Option<&str>) -> Result<Request, TriggerError> {
+    Reader { own_account }.read(event, 0)
+}
+
+struct Reader<'a> {
+    own_account: Option<&'a str>,
+}
+
+impl Reader<'_> {
+    fn read(&self, event: &Value, depth: usize) -> Result<Request, TriggerError> {
+        let Some(members) = event.as_object() else {
+            return Err(TriggerError::Unknown("it is not a JSON object".to_owned()));
+        };
+        if depth > MAX_ENVELOPES {
+            return Err(TriggerError::Unknown("it is wrapped too often".to_owned()));
+        }
+        if members.contains_key("Records") {
+            self.sns_event(event, depth)
+        } else if members.contains_key("detail-type") {
+            self.event_bridge(event)
+        } else if members.get("Type").is_some() && members.contains_key("Message") {
+            let notification: SnsNotification = parse("SNS notification", event)?;
+            self.sns_message(&notification.message, depth)
+        } else if members.contains_key("messageType") {
+            self.config_notification(event)
+        } else if members.contains_key("instanceIds") {
+            instance_ids(event)
+        } else {
+            Err(TriggerError::Unknown(shape(members)))
+        }
+    }
+
+    fn sns_event(&self, event: &Value, depth: usize) -> Result<Request, TriggerError> {
+        let event: SnsEvent = parse("SNS event", event)?;
+        // SNS invokes with one record each.
+        match event.records.as_slice() {
+            [record] => self.sns_message(&record.sns.message, depth),
+            records => Err(TriggerError::Malformed {
+                what: "SNS event",
+                why: format!("it has {} records, not one", records.len()),
+            }),
+        }
+    }
+
+    fn sns_message(&self, message: &str, depth: usize) -> Result<Request, TriggerError> {
+        let message: Value = parse_text("message that came through SNS", message)?;
+        self.read(&message, depth + 1)
+    }
+
+    fn event_bridge(&self, event: &Value) -> Result<Request, TriggerError> {
+        let event: EventBridgeEvent = parse("EventBridge event", event)?;
+        check_account(self.own_account, event.account.as_deref())?;
+        match event.detail_type.as_str() {
+            "Scheduled Event" => Ok(Request::Sweep),
+            "Config Rules Compliance Change" => self.compliance_change(&event.detail),
+            "AWS API Call via CloudTrail" => self.launch(&event.detail),
+            other => Err(TriggerError::Unknown(format!(
+                "its detail-type is {other:?}"
+            ))),
+        }
+    }
+
+    fn config_notification(&self, event: &Value) -> Result<Request, TriggerError> {
+        let notification: ConfigNotification = parse("Config notification", event)?;
+        match notification.message_type.as_str() {
+            "ComplianceChangeNotification" => self.compliance_change(event),
+            "ConfigurationItemChangeNotification"
+            | "OversizedConfigurationItemChangeNotification" => {
+                let item = notification
+                    .configuration_item
+                    .or(notification.configuration_item_summary)
+                    .ok_or_else(|| TriggerError::Malformed {
+                        what: "Config notification",
+                        why: "it has no configuration item".to_owned(),
+                    })?;
+                check_account(self.own_account, item.aws_account_id.as_deref())?;
+                instance(&item.resource_type, item.resource_id)
+            }
+            // What a delivery channel tells besides: snapshots, history files, evaluations begun.
+            "ConfigRulesEvaluationStarted"
+            | "ConfigurationHistoryDeliveryCompleted"
+            | "ConfigurationSnapshotDeliveryStarted"
+            | "ConfigurationSnapshotDeliveryCompleted"
+            | "ConfigurationSnapshotDeliveryFailed" => Ok(Request::Nothing(
+                "the Config notification is about no resource",
+            )),
+            other => Err(TriggerError::Unknown(format!(
+                "its messageType is {other:?}"
+            ))),
+        }
+    }
+
+    fn compliance_change(&self, detail: &Value) -> Result<Request, TriggerError> {
+        let change: ComplianceChange = parse("compliance change", detail)?;
+        check_account(self.own_account, change.aws_account_id.as_deref())?;
+        let non_compliant = change
+            .new_evaluation_result
+            .is_some_and(|result| result.compliance_type == "NON_COMPLIANT");
+        if non_compliant {
+            instance(&change.resource_type, change.resource_id)
+        } else {
+            Ok(Request::Nothing("the resource is not NON_COMPLIANT"))
+        }
+    }
+
+    fn launch(&self, detail: &Value) -> Result<Request, TriggerError> {
+        const WHAT: &str = "RunInstances event";
+        let call: ApiCall = parse(WHAT, detail)?;
+        if call.event_name != "RunInstances" {
+            let name = call.event_name;
+            return Err(TriggerError::Unknown(format!("it is a call of {name:?}")));
+        }
+        check_account(self.own_account, call.recipient_account_id.as_deref())?;
+        if call.error_code.is_some() {
+            return Ok(Request::Nothing("the launch failed, or was a dry run"));
+        }
+        let response = call
+            .response_elements
+            .ok_or_else(|| TriggerError::Malformed {
+                what: WHAT,
+                why: "it has no responseElements".to_owned(),
+            })?;
+        let launched_by = call.user_identity.name();
+        response
+            .instances_set
+            .items
+            .into_iter()
+            .map(|item| {
+                Ok(Named {
+                    id: checked_id(WHAT, item.instance_id)?,
+                    launched_by: launched_by.clone(),
+                })
+            })
+            .collect::<Result<_, _>>()
+            .map(Request::Instances)
+    }
+}
+
+fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
+    const WHAT: &str = "list of instanceIds";
+    let event: InstanceIds = parse(WHAT, event)?;
+    if event.instance_ids.is_empty() {
+        return Err(TriggerError::Malformed {
+            what: WHAT,
+            why: "it is empty".to_owned(),
+        });
+    }
+    event
+        .instance_ids
+        .into_iter()
+        .map(|id| {
+            Ok(Named {
+                id: checked_id(WHAT, id)?,
+                launched_by: None,
+            })
+        })
+        .collect::<Result<_, _>>()
+        .map(Request::Instances)
+}
+
+fn instance(resource_type: &str, id: String) -> Result<Request, TriggerError> {
+    if resource_type != INSTANCE_RESOURCE_TYPE {
+        return Ok(Request::Nothing("the resource is not an EC2 instance"));
+    }
+    Ok(Request::Instances(vec![Named {
+        id: checked_id("Config event", id)?,
+        launched_by: None,
+    }]))
+}
+
+fn checked_id(what: &'static str, id: String) -> Result<String, TriggerError> {
+    if is_instance_id(&id) {
+        return Ok(id);
+    }
+    Err(TriggerError::Malformed {
+        what,
+        why: format!("{id:?} is not an instance id"),
+    })
+}
+
+fn parse<T: DeserializeOwned>(what: &'static str, value: &Value) -> Result<T, TriggerError> {
+    T::deserialize(value).map_err(|error| TriggerError::Malformed {
+        what,
+        why: error.to_string(),
+    })
+}
+
+/// Reads JSON that came inside a string.
+///
+/// # Errors
+/// [`TriggerError::Malformed`], with `what` it was meant to be.
+pub(crate) fn parse_text(what: &'static str, text: &str) -> Result<Value, TriggerError> {
+    serde_json::from_str(text).map_err(|error| TriggerError::Malformed {
+        what,
+        why: format!("it is not JSON: {error}"),
+    })
+}
+
+fn shape(members: &Map<String, Value>) -> String {
+    const SHOWN: usize = 8;
+    if members.is_empty() {
+        return "it has no members".to_owned();
+    }
+    let names: Vec<&str> = members.keys().take(SHOWN).map(String::as_str).collect();
+    let more = if members.len() > SHOWN { ", …" } else { "" };
+    format!("its members are {}{more}", names.join(", "))
+}
+
+#[derive(Deserialize)]
+struct SnsEvent {
+    #[serde(rename = "Records")]
+    records: Vec<SnsRecord>,
+}
+
+#[derive(Deserialize)]
+struct SnsRecord {
+    #[serde(rename = "Sns")]
+    sns: SnsNotification,
+}
+
+#[derive(Deserialize)]
+struct SnsNotification {
+    #[serde(rename = "Message")]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct EventBridgeEvent {
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
+    detail: Value,
+}
+
+/// The same members in an EventBridge event's `detail` and in a notification through SNS.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ComplianceChange {
+    resource_id: String,
+    resource_type: String,
+    #[serde(default)]
+    aws_account_id: Option<String>,
+    #[serde(default)]
+    new_evaluation_result: Option<EvaluationResult>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EvaluationResult {
+    compliance_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ConfigNotification {
+    message_type: String,
+    #[serde(default)]
+    configuration_item: Option<NotifiedItem>,
+    #[serde(default)]
+    configuration_item_summary: Option<NotifiedItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NotifiedItem {
+    resource_type: String,
+    resource_id: String,
+    #[serde(default)]
+    aws_account_id: Option<String>,
+}
+
+/// Own and lenient: real events lack members that stricter types demand.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiCall {
+    event_name: String,
+    #[serde(default)]
+    error_code: Option<String>,
+    #[serde(default)]
+    recipient_account_id: Option<String>,
+    #[serde(default)]
+    user_identity: UserIdentity,
+    #[serde(default)]
+    response_elements: Option<ResponseElements>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResponseElements {
+    instances_set: InstancesSet,
+}
+
+#[derive(Deserialize)]
+struct InstancesSet {
+    items: Vec<LaunchedInstance>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LaunchedInstance {
+    instance_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InstanceIds {
+    instance_ids: Vec<String>,
+}
