@@ -92,3 +92,6 @@ fn cut_at_word(text: &str, limit: usize) -> &str {
         None => cut,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,3 +128,6 @@ fn same_but_for_case(left: &str, right: &str) -> bool {
         .flat_map(char::to_lowercase)
         .eq(right.chars().flat_map(char::to_lowercase))
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,3 +116,6 @@ impl fmt::Display for InvalidPolicy {
 }
 
 impl std::error::Error for InvalidPolicy {}
+
+#[cfg(test)]
+mod tests;

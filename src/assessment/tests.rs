@@ -1,0 +1,191 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+pub(crate) fn policy(rows: Value) -> Policy {
+    let rows: Vec<crate::policy::Row> = serde_json::from_value(rows).unwrap();
+    Policy::from_rows(rows).unwrap()
+}
+
+fn instance(tags: &[(&str, &str)]) -> Instance {
+    Instance {
+        id: "i-0a1b2c3d4e5f60718".to_owned(),
+        vpc_id: Some("vpc-1".to_owned()),
+        state: State::Running,
+        launched_at: None,
+        tags: tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+    }
+}
+
+fn one_rule(action: &str, required: &str) -> Policy {
+    policy(json!([{
+        "RuleId": 1, "TagKey": "Owner", "Action": action, "Required": required, "Default": "today()",
+    }]))
+}
+
+/// What DESIGN's table says of each action: (required, tag) → finding.
+#[rstest]
+fn the_table_of_semantics(
+    #[values("Update", "UserLookup", "Function", "Notify", "Stop", "Terminate")] action: &str,
+    #[values("Y", "N")] required: &str,
+    #[values(None, Some(""), Some("ann"), Some(" "))] value: Option<&str>,
+) {
+    let policy = one_rule(action, required);
+    let mut tags = vec![("Name", "web")];
+    tags.extend(value.map(|value| ("Owner", value)));
+    let instance = instance(&tags);
+    let defect = match value {
+        None if action == "Update" && required == "N" => None,
+        None => Some(Defect::Missing { near_miss: None }),
+        Some("") => Some(Defect::Empty),
+        Some(_) => None,
+    };
+    let verdict = match defect {
+        Some(_) if required == "Y" => Verdict::NonCompliant,
+        _ => Verdict::Compliant,
+    };
+    let findings = defect
+        .map(|defect| Finding::Tag {
+            rule: &policy.rules()[0],
+            defect,
+        })
+        .into_iter()
+        .collect();
+    let assessment = assess(&policy, &Scope::default(), &instance);
+    assert_eq!(assessment, Assessment { verdict, findings });
+}
+
+#[test]
+fn without_any_tag_there_is_one_finding() {
+    let policy = one_rule("UserLookup", "N");
+    let untagged = instance(&[]);
+    let assessment = assess(&policy, &Scope::default(), &untagged);
+    assert_eq!(assessment.verdict, Verdict::NonCompliant);
+    assert_eq!(assessment.findings, [Finding::Untagged]);
+}
+
+#[test]
+fn tags_that_aws_put_there_count_as_tags() {
+    let policy = one_rule("Update", "Y");
+    let instance = instance(&[("aws:autoscaling:groupName", "web")]);
+    let assessment = assess(&policy, &Scope::default(), &instance);
+    assert!(matches!(
+        assessment.findings[..],
+        [Finding::Tag {
+            defect: Defect::Missing { .. },
+            ..
+        }]
+    ));
+}
+
+#[rstest]
+#[case("owner", Some("owner"))]
+#[case("OWNER", Some("OWNER"))]
+#[case(" Owner ", Some(" Owner "))]
+#[case("Owners", None)]
+#[case("Own er", None)]
+fn a_key_that_is_nearly_right_is_remembered(#[case] key: &str, #[case] expected: Option<&str>) {
+    let policy = one_rule("Notify", "Y");
+    let instance = instance(&[(key, "ann")]);
+    let assessment = assess(&policy, &Scope::default(), &instance);
+    let Finding::Tag {
+        defect: Defect::Missing { near_miss },
+        ..
+    } = assessment.findings[0]
+    else {
+        panic!("the tag is missing: {assessment:?}")
+    };
+    assert_eq!(near_miss, expected);
+}
+
+#[rstest]
+#[case(State::Pending, true)]
+#[case(State::Running, true)]
+#[case(State::Stopping, true)]
+#[case(State::Stopped, true)]
+#[case(State::Unknown, true)]
+#[case(State::ShuttingDown, false)]
+#[case(State::Terminated, false)]
+fn what_is_gone_is_not_applicable(#[case] state: State, #[case] applies: bool) {
+    let policy = one_rule("Notify", "Y");
+    let mut instance = instance(&[]);
+    instance.state = state;
+    let assessment = assess(&policy, &Scope::default(), &instance);
+    let expected = if applies {
+        Verdict::NonCompliant
+    } else {
+        Verdict::NotApplicable(NotApplicable::Gone(state))
+    };
+    assert_eq!(assessment.verdict, expected);
+    assert_eq!(assessment.findings.is_empty(), !applies);
+}
+
+#[rstest]
+#[case("", Some("vpc-1"), true)]
+#[case("", None, true)]
+#[case("vpc-1,vpc-2", Some("vpc-1"), true)]
+#[case("vpc-2", Some("vpc-1"), false)]
+#[case("vpc-2", None, false)]
+fn other_vpcs_are_not_applicable(
+    #[case] scope: &str,
+    #[case] vpc_id: Option<&str>,
+    #[case] applies: bool,
+) {
+    let policy = one_rule("Notify", "Y");
+    let mut instance = instance(&[]);
+    instance.vpc_id = vpc_id.map(ToOwned::to_owned);
+    let assessment = assess(&policy, &Scope::from_list(scope).unwrap(), &instance);
+    let expected = if applies {
+        Verdict::NonCompliant
+    } else {
+        Verdict::NotApplicable(NotApplicable::OutOfScope)
+    };
+    assert_eq!(assessment.verdict, expected);
+}
+
+const KEYS: [&str; 4] = ["A", "B", "C", "D"];
+
+fn any_rows() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let rule = (
+        prop::sample::select(vec!["Update", "UserLookup", "Notify", "Terminate"]),
+        prop::sample::select(vec!["Y", "N"]),
+    );
+    prop::collection::vec(rule, 1..=KEYS.len())
+}
+
+fn any_tags() -> impl Strategy<Value = BTreeMap<String, String>> {
+    prop::collection::btree_map("[A-Da-d]", "|x", 0..6)
+}
+
+proptest! {
+    /// Compared with the design's words, said once more in another way.
+    #[test]
+    fn the_verdict_is_what_the_design_says(rules in any_rows(), tags in any_tags()) {
+        let rows: Vec<Value> = rules.iter().zip(KEYS).zip(1..).map(|(((action, required), key), id)| json!({
+            "RuleId": id, "TagKey": key, "Action": action, "Required": required, "Default": "v",
+        })).collect();
+        let policy = policy(Value::from(rows));
+        let mut instance = instance(&[]);
+        instance.tags = tags.clone();
+        let assessment = assess(&policy, &Scope::default(), &instance);
+
+        let filled = |key: &str| tags.get(key).is_some_and(|value| !value.is_empty());
+        let required_and_not_filled = rules.iter().zip(KEYS)
+            .any(|((_, required), key)| *required == "Y" && !filled(key));
+        let non_compliant = tags.is_empty() || required_and_not_filled;
+        prop_assert_eq!(assessment.verdict == Verdict::NonCompliant, non_compliant);
+        // A value that somebody set is never a finding, so it is never overwritten.
+        for finding in &assessment.findings {
+            if let Finding::Tag { rule, .. } = finding {
+                prop_assert!(!filled(&rule.tag_key));
+            }
+        }
+    }
+}

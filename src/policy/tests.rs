@@ -1,0 +1,187 @@
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn row(value: Value) -> Row {
+    match value {
+        Value::Object(row) => row,
+        other => panic!("a row is an object: {other}"),
+    }
+}
+
+fn policy(rows: Value) -> Result<Policy, Vec<String>> {
+    let rows: Vec<Row> = serde_json::from_value(rows).unwrap();
+    Policy::from_rows(rows)
+        .map_err(|invalid| invalid.problems().iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_customers_sample_is_a_policy() {
+    let policy = policy(json!([
+        {"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"},
+        {"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
+        {"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"},
+    ]))
+    .unwrap();
+    let rules: Vec<_> = policy
+        .rules()
+        .iter()
+        .map(|rule| {
+            (
+                rule.id,
+                rule.tag_key.as_str(),
+                rule.required,
+                rule.action.clone(),
+            )
+        })
+        .collect();
+    let proj007 = Action::Update {
+        value: "Proj007".to_owned(),
+    };
+    let today = Action::Function("today()".parse().unwrap());
+    assert_eq!(
+        rules,
+        [
+            (1, "ProjectCode", true, proj007),
+            (2, "CreatedBy", true, Action::UserLookup),
+            (3, "Expires", false, today),
+        ]
+    );
+}
+
+#[rstest]
+#[case::empty_default(json!({"Action": "UserLookup", "Default": ""}))]
+#[case::null_default(json!({"Action": "UserLookup", "Default": null}))]
+#[case::unused_default(json!({"Action": "Notify", "Default": "unused"}))]
+#[case::stop(json!({"Action": "Stop"}))]
+#[case::terminate(json!({"Action": "Terminate"}))]
+#[case::foreign_attribute(json!({"Action": "Notify", "Comment": {"any": ["thing"]}}))]
+#[case::longest_key(json!({"Action": "Notify", "TagKey": "é".repeat(128)}))]
+#[case::longest_value(json!({"Action": "Update", "Default": "é".repeat(256)}))]
+fn sound_rows(#[case] members: Value) {
+    let mut sound = row(json!({"RuleId": 1, "TagKey": "Owner", "Required": "Y"}));
+    sound.extend(row(members));
+    assert_eq!(Policy::from_rows([sound]).unwrap().rules().len(), 1);
+}
+
+#[rstest]
+#[case(json!({"RuleId": null}), "RuleId is missing")]
+#[case(json!({"RuleId": "7"}), r#"RuleId must be a whole number (N), found "7""#)]
+#[case(json!({"RuleId": 1.5}), "RuleId must be a whole number (N), found 1.5")]
+#[case(json!({"TagKey": null}), "rule 7: TagKey is missing")]
+#[case(json!({"TagKey": " "}), "rule 7: TagKey is missing")]
+#[case(json!({"TagKey": 5}), "rule 7: TagKey must be a string (S), found 5")]
+#[case(json!({"TagKey": "k".repeat(129)}), "rule 7: TagKey has 129 characters, EC2 allows 128")]
+#[case(json!({"TagKey": "aWs:owner"}), r#"rule 7: TagKey "aWs:owner" begins with aws:, which AWS keeps for itself"#)]
+#[case(json!({"Action": null}), "rule 7: Action is missing")]
+#[case(json!({"Action": "update"}), r#"rule 7: Action "update" is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate"#)]
+#[case(json!({"Action": ["Update"]}), r#"rule 7: Action must be a string (S), found ["Update"]"#)]
+#[case(json!({"Required": null}), "rule 7: Required is missing")]
+#[case(json!({"Required": "yes"}), r#"rule 7: Required "yes" is neither Y nor N"#)]
+#[case(json!({"Required": true}), "rule 7: Required must be a string (S), found true")]
+#[case(json!({"Default": null}), "rule 7: Default is missing: Action Update needs the value to write")]
+#[case(json!({"Default": ""}), "rule 7: Default is missing: Action Update needs the value to write")]
+#[case(json!({"Default": 7}), "rule 7: Default must be a string (S), found 7")]
+#[case(json!({"Default": "v".repeat(257)}), "rule 7: Default has 257 characters, EC2 allows 256")]
+#[case(json!({"Action": "Notify", "Default": "v".repeat(257)}), "rule 7: Default has 257 characters, EC2 allows 256")]
+#[case(json!({"Action": "Function", "Default": null}), r#"rule 7: Default "" is not a known function: use today() or now(), with an offset like today()+30d"#)]
+#[case(json!({"Action": "Function", "Default": "tody()"}), r#"rule 7: Default "tody()" is not a known function: use today() or now(), with an offset like today()+30d"#)]
+#[case(json!({"Action": "Function", "Default": 3}), "rule 7: Default must be a string (S), found 3")]
+fn one_problem_is_named_once(#[case] members: Value, #[case] problem: &str) {
+    let mut broken = row(json!({
+        "RuleId": 7, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody",
+    }));
+    broken.extend(row(members));
+    let problems = Policy::from_rows([broken]).unwrap_err();
+    let problems: Vec<String> = problems
+        .problems()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(problems, [problem]);
+}
+
+#[test]
+fn every_problem_of_every_rule_is_named() {
+    let problems = policy(json!([
+        {"RuleId": 4, "TagKey": "Owner", "Action": "Notify", "Required": "Y"},
+        {"RuleId": 3, "TagKey": "Owner", "Action": "Delete", "Required": "maybe"},
+        {"RuleId": 2, "Action": "Update", "Required": "Y"},
+        {"RuleId": 1, "TagKey": "Fine", "Action": "Notify", "Required": "N"},
+    ]))
+    .unwrap_err();
+    assert_eq!(
+        problems,
+        [
+            "rule 2: TagKey is missing",
+            "rule 2: Default is missing: Action Update needs the value to write",
+            r#"rule 3: Required "maybe" is neither Y nor N"#,
+            r#"rule 3: Action "Delete" is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate"#,
+            r#"rule 4: TagKey "Owner" has a rule already: rule 3"#,
+        ]
+    );
+}
+
+#[test]
+fn keys_that_differ_in_case_are_two_tags() {
+    let rows = json!([
+        {"RuleId": 1, "TagKey": "owner", "Action": "Notify", "Required": "Y"},
+        {"RuleId": 2, "TagKey": "Owner", "Action": "Notify", "Required": "Y"},
+    ]);
+    assert_eq!(policy(rows).unwrap().rules().len(), 2);
+}
+
+#[test]
+fn an_empty_table_and_a_repeated_id_are_problems() {
+    assert_eq!(policy(json!([])).unwrap_err(), ["the table has no rules"]);
+    let rows = json!([
+        {"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"},
+        {"RuleId": 1, "TagKey": "B", "Action": "Notify", "Required": "Y"},
+    ]);
+    assert_eq!(
+        policy(rows).unwrap_err(),
+        ["rule 1: RuleId is used by another rule too"]
+    );
+}
+
+#[test]
+fn the_error_lists_the_problems() {
+    let one = Policy::from_rows([]).unwrap_err().to_string();
+    assert_eq!(one, "the policy has 1 problem: the table has no rules");
+    let two = Policy::from_rows([row(json!({"RuleId": 1, "Action": "Notify"}))]).unwrap_err();
+    assert_eq!(
+        two.to_string(),
+        "the policy has 2 problems: rule 1: TagKey is missing; rule 1: Required is missing"
+    );
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let texts = "Y|N|Update|UserLookup|Function|Stop|today\\(\\)|\\PC{0,12}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        texts.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(1, 4, 3, |inner| {
+        prop::collection::vec(inner, 0..3).prop_map(Value::from)
+    })
+}
+
+proptest! {
+    /// Whatever stands in a table: either all of it is a policy, or there is a list of problems.
+    #[test]
+    fn no_table_panics(rows in prop::collection::vec(
+        prop::collection::btree_map("RuleId|TagKey|Action|Required|Default|Else", any_value(), 0..6),
+        0..4,
+    )) {
+        let count = rows.len();
+        let rows = rows.into_iter().map(|row| row.into_iter().collect::<Row>());
+        match Policy::from_rows(rows) {
+            Ok(policy) => prop_assert_eq!(policy.rules().len(), count),
+            Err(invalid) => prop_assert!(!invalid.problems().is_empty()),
+        }
+    }
+}
