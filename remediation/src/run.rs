@@ -186,7 +186,7 @@ impl Remediation {
             // A protected instance costs no budget, so that many of them cannot keep the others from their turn.
             let batch = waiting.drain(..left.min(waiting.len())).collect();
             let confirmed = self.confirm(policy, batch, report).await;
-            let (stops, terminations): (Vec<_>, Vec<_>) = confirmed
+            let (to_stop, to_terminate): (Vec<_>, Vec<_>) = confirmed
                 .into_iter()
                 .partition(|step| step.remedy == Remedy::Stop);
             let mut settle = |steps: Vec<Step>, results: Vec<(String, Acted)>| {
@@ -198,10 +198,10 @@ impl Remediation {
                     }
                 }
             };
-            let results = act::stop(&self.ec2, ids(&stops)).await;
-            settle(stops, results);
-            let results = act::terminate(&self.ec2, ids(&terminations)).await;
-            settle(terminations, results);
+            let results = act::stop(&self.ec2, ids(&to_stop)).await;
+            settle(to_stop, results);
+            let results = act::terminate(&self.ec2, ids(&to_terminate)).await;
+            settle(to_terminate, results);
         }
     }
 

@@ -22,7 +22,7 @@ fn policy(rules: &[(&str, &str)]) -> Policy {
     let rows = rules.iter().zip(1..).map(|((key, required), id)| {
         json!({"RuleId": id, "TagKey": key, "Action": "Notify", "Required": required})
     });
-    let rows: Vec<Row> = serde_json::from_value(Value::from_iter(rows)).unwrap();
+    let rows: Vec<Row> = serde_json::from_value(rows.collect::<Value>()).unwrap();
     Policy::from_rows(rows).unwrap()
 }
 

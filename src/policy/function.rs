@@ -68,7 +68,7 @@ impl FromStr for Function {
     }
 }
 
-/// Reads ``, `+30d`, `- 2w`; gives days.
+/// Reads an offset such as `+30d` or `-2w`, or nothing; gives days.
 fn offset_days(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);

@@ -140,13 +140,13 @@ impl Reader {
         };
         match reader.row.get("RuleId") {
             None | Some(Value::Null) => reader.problem("RuleId", ProblemKind::Missing),
-            Some(value) => match value.as_i64() {
-                Some(id) => reader.id = Some(id),
-                None => {
+            Some(value) => {
+                reader.id = value.as_i64();
+                if reader.id.is_none() {
                     let kind = wrong_type("whole number (N)", value);
                     reader.problem("RuleId", kind);
                 }
-            },
+            }
         }
         reader
     }
@@ -197,16 +197,13 @@ impl Reader {
             self.check_length("Default", value, MAX_VALUE_CHARS);
         }
         match self.text("Action")?.as_str() {
-            "Update" => match default {
-                Some(value) => Some(Action::Update { value }),
-                None => {
-                    // An attribute of the wrong type has been named as such already.
-                    if !self.has_problem_with("Default") {
-                        self.problem("Default", ProblemKind::NoDefault);
-                    }
-                    None
+            "Update" => {
+                // An attribute of the wrong type has been named as such already.
+                if default.is_none() && !self.has_problem_with("Default") {
+                    self.problem("Default", ProblemKind::NoDefault);
                 }
-            },
+                default.map(|value| Action::Update { value })
+            }
             "Function" => match default.unwrap_or_default().parse::<Function>() {
                 Ok(function) => Some(Action::Function(function)),
                 Err(error) => {

@@ -53,19 +53,16 @@ impl Rule {
             policy: read_policy(&self.dynamodb, &settings.policy_table).await?,
             scope: settings.scope.clone(),
         };
-        let (as_of, results) = match event.invoking_event {
+        let (as_of, results) = match event.cause {
             InvokingEvent::Change { configuration_item } => (
                 configuration_item.configuration_item_capture_time,
-                vec![changed(&judge, configuration_item, event.event_left_scope)],
+                vec![changed(&judge, configuration_item, event.left_scope)],
             ),
             InvokingEvent::OversizedChange {
                 configuration_item_summary: summary,
             } => (
                 summary.configuration_item_capture_time,
-                vec![
-                    self.oversized(&judge, summary, event.event_left_scope)
-                        .await?,
-                ],
+                vec![self.oversized(&judge, summary, event.left_scope).await?],
             ),
             InvokingEvent::Schedule {
                 notification_creation_time,

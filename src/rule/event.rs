@@ -30,8 +30,8 @@ pub(super) struct Event {
     pub(super) config_rule_name: Option<String>,
     pub(super) rule_parameters: Option<String>,
     pub(super) result_token: String,
-    pub(super) event_left_scope: bool,
-    pub(super) invoking_event: InvokingEvent,
+    pub(super) left_scope: bool,
+    pub(super) cause: InvokingEvent,
 }
 
 /// What made Config call, by its `messageType`.
@@ -85,8 +85,8 @@ impl Event {
             config_rule_name: envelope.config_rule_name,
             rule_parameters: envelope.rule_parameters,
             result_token: present(envelope.result_token, "resultToken")?,
-            event_left_scope: envelope.event_left_scope,
-            invoking_event: serde_json::from_str(&invoking_event)
+            left_scope: envelope.event_left_scope,
+            cause: serde_json::from_str(&invoking_event)
                 .map_err(|error| EventError::InvokingEvent(error.to_string()))?,
         })
     }

@@ -1,0 +1,73 @@
+//! How the command ends.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use owo_colors::OwoColorize;
+
+/// The exit statuses, the same for every subcommand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: something failed.
+    Failed,
+    /// 2: the command line is wrong.
+    Misused,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Misused => 2,
+        })
+    }
+}
+
+/// What a subcommand could not do, and what whoever reads it can do next.
+#[derive(Debug)]
+pub struct Failure {
+    what: String,
+    what_next: &'static str,
+    /// Whoever read the output has stopped: nothing is wrong.
+    is_unheard: bool,
+}
+
+impl Failure {
+    /// An error, and the next step: a whole sentence each way.
+    pub fn new(error: &dyn Error, what_next: &'static str) -> Self {
+        Self {
+            what: error.to_string(),
+            what_next,
+            is_unheard: false,
+        }
+    }
+
+    /// The output could not be written.
+    pub fn unwritten(error: &io::Error) -> Self {
+        Self {
+            what: format!("the output could not be written: {error}"),
+            what_next: "Look at where the output goes, then run the command again.",
+            is_unheard: error.kind() == io::ErrorKind::BrokenPipe,
+        }
+    }
+
+    /// Writes `error: …` and the next step to standard error. A closed pipe, as `| head` leaves one, is told to
+    /// nobody.
+    pub fn tell(&self) -> Exit {
+        if self.is_unheard {
+            return Exit::Done;
+        }
+        let (what, what_next) = (&self.what, self.what_next);
+        // Where even this cannot be written there is nobody left to tell.
+        let _ = writeln!(
+            anstream::stderr(),
+            "{} {what}\n\n{what_next}",
+            "error:".red().bold()
+        );
+        Exit::Failed
+    }
+}

@@ -1,0 +1,147 @@
+//! The account, and how an SDK is configured to reach it.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+use crate::calls::Call;
+use crate::clock::Clock;
+use crate::cloudtrail::Trail;
+use crate::config::Config;
+use crate::dynamodb::DynamoDb;
+use crate::ec2::Ec2;
+use crate::faults::Troubles;
+use crate::http::AccountHttp;
+use crate::ids::Ids;
+use crate::quotas::Quotas;
+use crate::sns::Sns;
+
+/// The account's number.
+pub const ACCOUNT_ID: &str = "111111111111";
+
+/// The account's only Region.
+pub const REGION: &str = "us-east-1";
+
+/// An AWS account that lives in this process: number [`ACCOUNT_ID`], Region [`REGION`].
+///
+/// A clone is the same account. Its time is tokio's: where the runtime's clock is paused, so is the
+/// account's.
+#[derive(Clone)]
+pub struct Account(Arc<Inner>);
+
+struct Inner {
+    clock: Clock,
+    contents: Mutex<Contents>,
+}
+
+/// Everything that is in the account.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    pub(crate) ids: Ids,
+    pub(crate) calls: Vec<Call>,
+    pub(crate) troubles: Troubles,
+    pub(crate) quotas: Option<Quotas>,
+    pub(crate) ec2: Ec2,
+    pub(crate) trail: Trail,
+    pub(crate) config: Config,
+    pub(crate) dynamodb: DynamoDb,
+    pub(crate) sns: Sns,
+}
+
+impl Account {
+    /// An empty account whose clock starts at the real present, cut to whole seconds.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::starting_at(Utc::now().trunc_subsecs(0))
+    }
+
+    /// An empty account whose clock starts at `time`.
+    #[must_use]
+    pub fn starting_at(time: DateTime<Utc>) -> Self {
+        Self(Arc::new(Inner {
+            clock: Clock::starting_at(time),
+            contents: Mutex::default(),
+        }))
+    }
+
+    /// The account's number, [`ACCOUNT_ID`].
+    #[must_use]
+    pub fn id(&self) -> &'static str {
+        ACCOUNT_ID
+    }
+
+    /// The account's Region, [`REGION`].
+    #[must_use]
+    pub fn region(&self) -> &'static str {
+        REGION
+    }
+
+    /// The account's present time. It flows with tokio's clock and never goes back; outside a runtime
+    /// it stands still.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now()
+    }
+
+    /// Lets `delta` pass in the account, and nowhere else: nothing that sleeps wakes up for it. A
+    /// negative `delta` changes nothing.
+    pub fn advance(&self, delta: TimeDelta) {
+        self.0.clock.advance(delta);
+    }
+
+    /// The configuration with which an SDK client talks to this account: in this process, with static
+    /// credentials, by the account's clock, with tokio's sleep, and with the SDK's standard retries.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        let credentials = Credentials::new(
+            "ASIASANDBOX000000000",
+            "sandbox",
+            Some("sandbox".to_owned()),
+            None,
+            "tagwarden-sandbox",
+        );
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(AccountHttp(self.clone()))
+            .time_source(self.clone())
+            .sleep_impl(TokioSleep::new())
+            .retry_config(RetryConfig::standard())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build()
+    }
+
+    /// The account's contents. Hold them for one step only: what the holder calls must not ask again.
+    pub(crate) fn contents(&self) -> MutexGuard<'_, Contents> {
+        // A panic under the lock is a failed test's own: what follows may still look at the account.
+        self.0
+            .contents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the contents: an SDK's configuration holds the account and is printed in many places.
+        f.debug_struct("Account")
+            .field("id", &ACCOUNT_ID)
+            .field("region", &REGION)
+            .field("now", &self.now())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! One call from its arrival to its answer.
+
+use chrono::{DateTime, Utc};
+
+use crate::Account;
+use crate::account::Contents;
+use crate::calls::{Call, Request, Service};
+use crate::wire::{Answer, ApiError, Incoming, Outgoing, Protocol};
+
+/// What an operation knows of the call it answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) request_id: String,
+}
+
+impl Account {
+    /// Answers a call: after the latency, within the quotas, with what the hooks changed and the
+    /// faults refuse.
+    pub(crate) async fn answer(&self, incoming: Incoming<'_>) -> Outgoing {
+        let latency = self.contents().troubles.latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
+        let (protocol, request) = Protocol::read(incoming);
+        let (operation, outcome, context) = match request {
+            Ok(request) => {
+                let (outcome, context) = self.perform(&request);
+                (request.operation, outcome, context)
+            }
+            Err(unreadable) => (String::new(), Err(unreadable), self.context()),
+        };
+        tracing::debug!(operation, ok = outcome.is_ok(), "answered");
+        protocol.write(&operation, outcome, context.request_id, context.now)
+    }
+
+    fn context(&self) -> Context {
+        let now = self.now();
+        let request_id = self.contents().ids.uuid();
+        Context { now, request_id }
+    }
+
+    fn perform(&self, request: &Request) -> (Result<Answer, ApiError>, Context) {
+        let context = self.context();
+        let admitted = match &mut self.contents().quotas {
+            Some(quotas) => quotas.draw(request, context.now),
+            None => Ok(()),
+        };
+        if admitted.is_ok() {
+            self.run_hooks(&request.operation);
+        }
+        // A hook may have advanced the clock.
+        let context = Context {
+            now: self.now(),
+            ..context
+        };
+        let mut contents = self.contents();
+        let outcome = admitted
+            .and_then(|()| contents.troubles.strike(request))
+            .and_then(|()| contents.operate(request, &context));
+        contents.calls.push(Call {
+            service: request.service,
+            operation: request.operation.clone(),
+            resources: request.resources.clone(),
+            parameters: request.parameters.clone(),
+            at: context.now,
+            outcome: outcome
+                .as_ref()
+                .map(|_| ())
+                .map_err(|error| error.code.clone()),
+        });
+        (outcome, context)
+    }
+}
+
+impl Contents {
+    /// The operations the sandbox knows.
+    fn operate(&mut self, request: &Request, context: &Context) -> Result<Answer, ApiError> {
+        match (request.service, request.operation.as_str()) {
+            (Service::Ec2, "DescribeInstances") => self.describe_instances(request, context),
+            (Service::Ec2, "DescribeInstanceAttribute") => {
+                self.describe_instance_attribute(request, context)
+            }
+            (Service::Ec2, "CreateTags") => self.create_tags(request, context),
+            (Service::Ec2, "DeleteTags") => self.delete_tags(request, context),
+            (Service::Ec2, "TerminateInstances") => self.terminate_instances(request, context),
+            (Service::Ec2, "StopInstances") => self.stop_instances(request, context),
+            (Service::DynamoDb, "Scan") => self.dynamodb.scan(request),
+            (Service::Config, "PutEvaluations") => self.put_evaluations(request, context),
+            (Service::Config, "GetComplianceDetailsByConfigRule") => {
+                self.config.compliance_details(request)
+            }
+            (Service::Config, "GetResourceConfigHistory") => {
+                self.config.resource_history(request, context)
+            }
+            (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
+            (Service::Sns, "Publish") => self.publish(request),
+            (service, operation) => Err(unknown(service, operation)),
+        }
+    }
+}
+
+/// An operation that is not there: the service's code for that, so that the SDK does not retry it, and
+/// a message that names it.
+fn unknown(service: Service, operation: &str) -> ApiError {
+    let code = match service {
+        Service::Ec2 | Service::Sns => "InvalidAction",
+        _ => "UnknownOperationException",
+    };
+    ApiError::new(
+        code,
+        format!("tagwarden's sandbox does not know the operation {operation} of {service}"),
+    )
+}

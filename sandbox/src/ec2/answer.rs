@@ -1,0 +1,129 @@
+//! Instances as EC2's answers show them.
+
+use super::instance::{Instance, State};
+use crate::account::ACCOUNT_ID;
+use crate::ids::long_id;
+use crate::wire::{Xml, iso_millis};
+
+/// The member `reservationSet`: the instances of one launch that stand together are one reservation.
+pub(super) fn reservations(xml: &mut Xml, instances: &[Instance]) {
+    let launches = instances.chunk_by(|one, next| one.reservation_id == next.reservation_id);
+    xml.items("reservationSet", launches, |xml, instances| {
+        if let Some(first) = instances.first() {
+            xml.text("reservationId", &first.reservation_id);
+        }
+        xml.text("ownerId", ACCOUNT_ID);
+        xml.element("groupSet", |_| {});
+        xml.items("instancesSet", instances, write);
+    });
+}
+
+/// A state, as the member of this name.
+pub(super) fn state(xml: &mut Xml, name: &str, state: State) {
+    xml.element(name, |xml| {
+        xml.value("code", state.code());
+        xml.text("name", state.as_str());
+    });
+}
+
+fn write(xml: &mut Xml, instance: &Instance) {
+    // A terminated instance keeps its name and its past; its place in the network is given back.
+    let in_network = instance.state != State::Terminated;
+    xml.text("instanceId", &instance.id);
+    xml.text("imageId", &instance.image_id);
+    state(xml, "instanceState", instance.state);
+    xml.text(
+        "privateDnsName",
+        if in_network {
+            dns_name(instance)
+        } else {
+            String::new()
+        },
+    );
+    xml.text("dnsName", "");
+    let ended = instance.state.is_ending() || instance.state.is_stopping();
+    xml.text("reason", if ended { "User initiated" } else { "" });
+    xml.value("amiLaunchIndex", instance.launch_index);
+    xml.element("productCodes", |_| {});
+    xml.text("instanceType", &instance.instance_type);
+    xml.text("launchTime", iso_millis(instance.launch_time));
+    xml.element("placement", |xml| {
+        xml.text("availabilityZone", &instance.availability_zone);
+        xml.text("groupName", "");
+        xml.text("tenancy", "default");
+    });
+    xml.element("monitoring", |xml| xml.text("state", "disabled"));
+    if in_network {
+        xml.text("subnetId", &instance.subnet_id);
+        xml.text("vpcId", &instance.vpc_id);
+        xml.text("privateIpAddress", address(instance));
+    }
+    if ended {
+        xml.element("stateReason", |xml| {
+            let code = "Client.UserInitiatedShutdown";
+            xml.text("code", code);
+            xml.text("message", format!("{code}: User initiated shutdown"));
+        });
+    }
+    xml.text("architecture", "x86_64");
+    xml.text("rootDeviceType", "ebs");
+    xml.text("rootDeviceName", "/dev/xvda");
+    xml.element("blockDeviceMapping", |_| {});
+    xml.text("virtualizationType", "hvm");
+    if instance.spot {
+        xml.text("instanceLifecycle", "spot");
+        let request = long_id("sir", &instance.id);
+        xml.text(
+            "spotInstanceRequestId",
+            request.get(..12).unwrap_or(&request),
+        );
+    }
+    xml.items("tagSet", &instance.tags, |xml, (key, value)| {
+        xml.text("key", key);
+        xml.text("value", value);
+    });
+    xml.text("hypervisor", "xen");
+    let interfaces = in_network.then_some(instance);
+    xml.items("networkInterfaceSet", interfaces, interface);
+    xml.value("ebsOptimized", false);
+    xml.value("enaSupport", true);
+}
+
+/// The primary network interface: attached when the instance was made, and never again.
+fn interface(xml: &mut Xml, instance: &Instance) {
+    xml.text("networkInterfaceId", long_id("eni", &instance.id));
+    xml.text("subnetId", &instance.subnet_id);
+    xml.text("vpcId", &instance.vpc_id);
+    xml.text("description", "");
+    xml.text("ownerId", ACCOUNT_ID);
+    xml.text("status", "in-use");
+    xml.text("privateIpAddress", address(instance));
+    xml.value("sourceDestCheck", true);
+    xml.element("groupSet", |_| {});
+    xml.element("attachment", |xml| {
+        xml.text("attachmentId", long_id("eni-attach", &instance.id));
+        xml.value("deviceIndex", 0);
+        xml.text("status", "attached");
+        xml.text("attachTime", iso_millis(instance.attach_time));
+        xml.value("deleteOnTermination", true);
+        xml.value("networkCardIndex", 0);
+    });
+    xml.text("interfaceType", "interface");
+}
+
+/// The instance's address in its VPC.
+fn address(instance: &Instance) -> String {
+    octets(instance).map(|octet| octet.to_string()).join(".")
+}
+
+/// The instance's name in its VPC, `ip-10-0-0-1.ec2.internal` for instance: what the Region
+/// us-east-1 uses.
+fn dns_name(instance: &Instance) -> String {
+    let octets = octets(instance).map(|octet| octet.to_string());
+    format!("ip-{}.ec2.internal", octets.join("-"))
+}
+
+fn octets(instance: &Instance) -> [u8; 4] {
+    let [.., a, b, c] = crate::ids::fingerprint(&instance.id).to_be_bytes();
+    [10, a, b, c]
+}

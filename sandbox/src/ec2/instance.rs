@@ -1,0 +1,187 @@
+//! One instance and its life.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The states of an instance, see
+/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "the variants are EC2's names")]
+pub enum State {
+    Pending,
+    Running,
+    ShuttingDown,
+    Terminated,
+    Stopping,
+    Stopped,
+}
+
+impl State {
+    /// EC2's name of the state, `shutting-down` for instance.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    /// EC2's number of the state.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Running => 16,
+            Self::ShuttingDown => 32,
+            Self::Terminated => 48,
+            Self::Stopping => 64,
+            Self::Stopped => 80,
+        }
+    }
+
+    /// Shutting down or terminated: nothing brings the instance back.
+    #[must_use]
+    pub fn is_ending(self) -> bool {
+        matches!(self, Self::ShuttingDown | Self::Terminated)
+    }
+
+    /// Stopping or stopped.
+    #[must_use]
+    pub fn is_stopping(self) -> bool {
+        matches!(self, Self::Stopping | Self::Stopped)
+    }
+
+    /// What a state that does not last becomes by itself.
+    fn settled(self) -> Self {
+        match self {
+            Self::Pending => Self::Running,
+            Self::ShuttingDown => Self::Terminated,
+            Self::Stopping => Self::Stopped,
+            lasting => lasting,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl PartialEq<&str> for State {
+    fn eq(&self, name: &&str) -> bool {
+        self.as_str() == *name
+    }
+}
+
+/// An instance as it is at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id, `i-` and 17 hexadecimal digits.
+    pub id: String,
+    /// The launch it was part of.
+    pub reservation_id: String,
+    /// Its place among the instances of that launch, from 0.
+    pub launch_index: usize,
+    /// The VPC it runs in.
+    pub vpc_id: String,
+    /// The subnet, one for each VPC and Availability Zone.
+    pub subnet_id: String,
+    /// The Availability Zone, `us-east-1a` for instance.
+    pub availability_zone: String,
+    /// The image it was made from.
+    pub image_id: String,
+    /// The instance type, `t3.micro` for instance.
+    pub instance_type: String,
+    /// Its state.
+    pub state: State,
+    /// When it was started last: EC2's `LaunchTime`.
+    pub launch_time: DateTime<Utc>,
+    /// When it was made: its primary network interface was attached then and stays so.
+    pub attach_time: DateTime<Utc>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Termination protection (`disableApiTermination`).
+    pub protected: bool,
+    /// Stop protection (`disableApiStop`), which forbids terminating as well.
+    pub stop_protected: bool,
+    /// Whether it is a Spot Instance.
+    pub spot: bool,
+}
+
+/// An instance and since when it is in its state.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    pub(super) instance: Instance,
+    since: DateTime<Utc>,
+}
+
+impl Record {
+    /// How long pending, stopping and shutting down take. AWS promises no duration.
+    const TRANSITION: TimeDelta = TimeDelta::seconds(30);
+    /// "Terminated instances remain visible after termination (for approximately one hour)."
+    const AFTERLIFE: TimeDelta = TimeDelta::hours(1);
+
+    /// An instance that has just come into its state.
+    pub(super) fn new(instance: Instance, since: DateTime<Utc>) -> Self {
+        Self { instance, since }
+    }
+
+    /// The state at `now`.
+    pub(super) fn state(&self, now: DateTime<Utc>) -> State {
+        if now - self.since >= Self::TRANSITION {
+            self.instance.state.settled()
+        } else {
+            self.instance.state
+        }
+    }
+
+    /// The instance at `now`.
+    pub(super) fn at(&self, now: DateTime<Utc>) -> Instance {
+        Instance {
+            state: self.state(now),
+            ..self.instance.clone()
+        }
+    }
+
+    pub(super) fn is_visible(&self, now: DateTime<Utc>) -> bool {
+        !self.instance.state.is_ending() || now - self.since < Self::AFTERLIFE
+    }
+
+    /// Begins to terminate, unless that has begun. Gives the state before and the state after.
+    pub(super) fn terminate(&mut self, now: DateTime<Utc>) -> (State, State) {
+        let before = self.state(now);
+        let after = match before {
+            State::ShuttingDown | State::Terminated => before,
+            // There is nothing to shut down any more.
+            State::Stopped => State::Terminated,
+            _ => State::ShuttingDown,
+        };
+        self.enter(before, after, now);
+        (before, after)
+    }
+
+    /// Begins to stop, unless that has begun. Gives the state before and the state after.
+    pub(super) fn stop(&mut self, now: DateTime<Utc>) -> (State, State) {
+        let before = self.state(now);
+        let after = match before {
+            State::Running => State::Stopping,
+            other => other,
+        };
+        self.enter(before, after, now);
+        (before, after)
+    }
+
+    fn enter(&mut self, before: State, after: State, now: DateTime<Utc>) {
+        if before != after {
+            self.instance.state = after;
+            self.since = now;
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Launching instances.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::instance::{Instance, Record, State};
+use crate::ids::long_id;
+use crate::{Account, Identity};
+
+/// How instances are launched: in the default VPC, running, by the IAM user `alice`, just now, unless
+/// said otherwise.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of EC2's own, in no relation to the others"
+)]
+pub struct Launch {
+    vpc_id: String,
+    availability_zone: String,
+    image_id: String,
+    instance_type: String,
+    tags: BTreeMap<String, String>,
+    launched_by: Option<Identity>,
+    ago: TimeDelta,
+    started_again_ago: Option<TimeDelta>,
+    state: State,
+    protected: bool,
+    stop_protected: bool,
+    spot: bool,
+    auto_scaling_group: Option<String>,
+    trail: bool,
+}
+
+impl Default for Launch {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Launch {
+    /// A launch with everything as usual.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            vpc_id: "vpc-0a1b2c3d4e5f60718".to_owned(),
+            availability_zone: "us-east-1a".to_owned(),
+            image_id: "ami-0abcdef1234567890".to_owned(),
+            instance_type: "t3.micro".to_owned(),
+            tags: BTreeMap::new(),
+            launched_by: None,
+            ago: TimeDelta::zero(),
+            started_again_ago: None,
+            state: State::Running,
+            protected: false,
+            stop_protected: false,
+            spot: false,
+            auto_scaling_group: None,
+            trail: true,
+        }
+    }
+
+    /// In this VPC.
+    #[must_use]
+    pub fn vpc(mut self, id: impl Into<String>) -> Self {
+        self.vpc_id = id.into();
+        self
+    }
+
+    /// In this Availability Zone, `us-east-1b` for instance.
+    #[must_use]
+    pub fn availability_zone(mut self, zone: impl Into<String>) -> Self {
+        self.availability_zone = zone.into();
+        self
+    }
+
+    /// Of this type, `m7g.large` for instance.
+    #[must_use]
+    pub fn instance_type(mut self, instance_type: impl Into<String>) -> Self {
+        self.instance_type = instance_type.into();
+        self
+    }
+
+    /// With this tag from the start. Any key, also one that `CreateTags` would refuse.
+    #[must_use]
+    pub fn tag(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.tags.insert(key.into(), value.into());
+        self
+    }
+
+    /// By this caller.
+    #[must_use]
+    pub fn launched_by(mut self, identity: Identity) -> Self {
+        self.launched_by = Some(identity);
+        self
+    }
+
+    /// So long ago.
+    #[must_use]
+    pub fn ago(mut self, age: TimeDelta) -> Self {
+        self.ago = age;
+        self
+    }
+
+    /// Stopped some time after the launch and started again so long ago: EC2's `LaunchTime` is that of
+    /// the start, while the primary network interface is attached since the launch.
+    #[must_use]
+    pub fn started_again_ago(mut self, age: TimeDelta) -> Self {
+        self.started_again_ago = Some(age);
+        self
+    }
+
+    /// In this state by now.
+    #[must_use]
+    pub fn state(mut self, state: State) -> Self {
+        self.state = state;
+        self
+    }
+
+    /// Stopped by now.
+    #[must_use]
+    pub fn stopped(self) -> Self {
+        self.state(State::Stopped)
+    }
+
+    /// With termination protection.
+    #[must_use]
+    pub fn protected(mut self) -> Self {
+        self.protected = true;
+        self
+    }
+
+    /// With stop protection.
+    #[must_use]
+    pub fn stop_protected(mut self) -> Self {
+        self.stop_protected = true;
+        self
+    }
+
+    /// As a Spot Instance.
+    #[must_use]
+    pub fn spot(mut self) -> Self {
+        self.spot = true;
+        self
+    }
+
+    /// By the Auto Scaling group of this name, which tags it so: by Auto Scaling's own role, unless
+    /// [`Launch::launched_by`] says otherwise.
+    #[must_use]
+    pub fn auto_scaling_group(mut self, name: impl Into<String>) -> Self {
+        self.auto_scaling_group = Some(name.into());
+        self
+    }
+
+    /// Without a trace in `CloudTrail`.
+    #[must_use]
+    pub fn without_trail(mut self) -> Self {
+        self.trail = false;
+        self
+    }
+
+    fn identity(&self) -> Identity {
+        match (&self.launched_by, &self.auto_scaling_group) {
+            (Some(identity), _) => identity.clone(),
+            (None, Some(_)) => Identity::auto_scaling(),
+            (None, None) => Identity::iam_user("alice"),
+        }
+    }
+}
+
+impl Account {
+    /// Launches one instance and gives its id.
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "the instances are there, whether their ids are of interest or not"
+    )]
+    pub fn launch(&self, launch: Launch) -> String {
+        self.launch_many(launch, 1).pop().unwrap_or_default()
+    }
+
+    /// Launches `count` instances by one call, which leaves one `RunInstances` event, and gives their ids.
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "the instances are there, whether their ids are of interest or not"
+    )]
+    pub fn launch_many(&self, launch: Launch, count: usize) -> Vec<String> {
+        let now = self.now();
+        let launched = now.checked_sub_signed(launch.ago).unwrap_or(now);
+        let started = launch
+            .started_again_ago
+            .and_then(|age| now.checked_sub_signed(age))
+            .unwrap_or(launched);
+        let identity = launch.identity();
+        let mut tags = launch.tags;
+        if let Some(group) = launch.auto_scaling_group {
+            tags.insert("aws:autoscaling:groupName".to_owned(), group);
+        }
+
+        let mut contents = self.contents();
+        let reservation_id = contents.ids.long("r");
+        let subnet = format!("{} {}", launch.vpc_id, launch.availability_zone);
+        let instances: Vec<Instance> = (0..count)
+            .map(|launch_index| Instance {
+                id: contents.ids.instance(),
+                reservation_id: reservation_id.clone(),
+                launch_index,
+                vpc_id: launch.vpc_id.clone(),
+                subnet_id: long_id("subnet", &subnet),
+                availability_zone: launch.availability_zone.clone(),
+                image_id: launch.image_id.clone(),
+                instance_type: launch.instance_type.clone(),
+                state: launch.state,
+                launch_time: started,
+                attach_time: launched,
+                tags: tags.clone(),
+                protected: launch.protected,
+                stop_protected: launch.stop_protected,
+                spot: launch.spot,
+            })
+            .collect();
+        if launch.trail && !instances.is_empty() {
+            contents.record_launch(&instances, &identity, launched);
+        }
+        let ids = instances
+            .iter()
+            .map(|instance| instance.id.clone())
+            .collect();
+        for instance in instances {
+            // A state that passes began with the launch; one that lasts has been reached just now.
+            let since = if launch.state == State::Pending {
+                launched
+            } else {
+                now
+            };
+            let record = Record::new(instance, since);
+            contents
+                .ec2
+                .instances
+                .insert(record.instance.id.clone(), record);
+        }
+        ids
+    }
+}

@@ -1,0 +1,82 @@
+//! An AWS account in this process, for tagwarden's demo, its tests and its benchmarks.
+//!
+//! The real `aws-sdk-*` clients talk to an [`Account`] through the SDK's own HTTP client seam: every
+//! call is serialised, signed, answered in the service's own wire protocol and parsed, but no socket
+//! is opened. Nothing stands in front of the SDK.
+//!
+//! ```
+//! use tagwarden_sandbox::{Account, Identity, Launch};
+//!
+//! let account = Account::new();
+//! account.create_table("acme_cloud_policy_tagging_def");
+//! let id = account.launch(Launch::new().tag("Name", "web").launched_by(Identity::iam_user("alice")));
+//! let sdk_config = account.sdk_config(); // for `aws_sdk_ec2::Client::new(&sdk_config)` and the others
+//! # let _ = sdk_config;
+//! assert_eq!(account.instance(&id).map(|instance| instance.state.as_str()), Some("running"));
+//! assert_eq!(account.count("DescribeInstances"), 0);
+//! ```
+//!
+//! The account refuses what AWS refuses, with AWS's codes and messages, and fails loudly, naming the
+//! operation or the parameter, on a call it does not know. Where AWS's documents and the SDK's models
+//! are silent, the nearest behaviour seen in public reports is taken and said so at the place.
+//!
+//! # The parts
+//!
+//! - [`account`]: the [`Account`] itself, and how an SDK is configured to reach it
+//! - `clock`: the account's time, which flows from tokio's, so that a paused runtime waits for free
+//! - `http`: the SDK's HTTP client seam; [`Loopback`] is the same account for other processes
+//! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1)
+//! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
+//! - [`calls`], [`faults`], `quotas`: the log of calls, trouble on demand, AWS's request quotas
+//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`]: the services, each with its fixtures
+//!   (methods of [`Account`]) and its operations
+//! - [`identity`]: who made a call, as `CloudTrail` tells it
+//! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
+//!
+//! # Not like AWS
+//!
+//! Signatures and permissions are not checked (a [`Fault`] stands in for a refusal), there is one
+//! Region, and what was written is seen at once: EC2's and `DynamoDB`'s eventual consistency is not
+//! imitated.
+
+pub mod account;
+pub mod calls;
+mod clock;
+pub mod cloudtrail;
+pub mod config;
+mod dispatch;
+mod dynamodb;
+pub mod ec2;
+pub mod faults;
+mod http;
+pub mod identity;
+mod ids;
+pub mod lambda;
+pub mod loopback;
+mod quotas;
+pub mod sns;
+mod wire;
+
+pub use account::Account;
+pub use calls::{Call, Request, Service};
+pub use config::Evaluation;
+pub use ec2::{Instance, Launch, State};
+pub use faults::Fault;
+pub use identity::Identity;
+pub use lambda::{Bootstrap, FunctionError};
+pub use loopback::Loopback;
+pub use sns::Publication;
+
+/// A runtime whose clock stands still and jumps to the next timer whenever there is nothing to do:
+/// one thread, time enabled. In it, waiting costs nothing, neither the program's nor the account's.
+///
+/// The same as `#[tokio::test(start_paused = true)]`, for programs such as the demo.
+///
+/// # Errors
+/// Whatever tokio says when the operating system refuses it what it needs.
+pub fn paused_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+}

@@ -1,0 +1,124 @@
+//! Functions as processes.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tagwarden_sandbox::{Bootstrap, FunctionError};
+
+fn function(mode: &str) -> Bootstrap {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/account/bootstrap.sh");
+    Bootstrap::new(path).env("MODE", mode)
+}
+
+async fn failure(function: &Bootstrap) -> FunctionError {
+    function.invoke(&json!({})).await.unwrap().unwrap_err()
+}
+
+#[tokio::test]
+async fn hands_over_an_event_and_brings_the_answer() {
+    let function = function("echo").name("tagging");
+    let event = json!({"instanceIds": ["i-1"]});
+    let answer = function.invoke(&event).await.unwrap().unwrap();
+    assert_eq!(answer["event"], event);
+    assert_eq!(
+        answer["arn"],
+        "arn:aws:lambda:us-east-1:111111111111:function:tagging"
+    );
+    assert_eq!(answer["arn"], function.arn());
+    let seconds = answer["seconds"].as_i64().unwrap();
+    assert!((55..=60).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn one_process_handles_one_event_after_the_other() {
+    let events = [json!(1), json!(2), json!(3)];
+    let answers = function("echo").invoke_all(&events).await.unwrap();
+    let answers: Vec<Value> = answers.into_iter().map(Result::unwrap).collect();
+    let echoed: Vec<_> = answers
+        .iter()
+        .map(|answer| answer["event"].clone())
+        .collect();
+    assert_eq!(echoed, events);
+    assert!(
+        answers
+            .iter()
+            .all(|answer| answer["pid"] == answers[0]["pid"])
+    );
+}
+
+#[tokio::test]
+async fn a_functions_error_is_its_own() {
+    let error = failure(&function("error")).await;
+    assert_eq!(error.error_type, "Policy");
+    assert_eq!(error.message, "no such table");
+    assert_eq!(error.to_string(), "Policy: no such table");
+}
+
+#[tokio::test]
+async fn a_function_that_cannot_start_says_why() {
+    let error = failure(&function("init-error")).await;
+    assert_eq!(error.error_type, "Init");
+    assert_eq!(error.message, "TAGWARDEN_MODE is odd");
+
+    let error = failure(&function("exit")).await;
+    assert_eq!(error.error_type, "Runtime.ExitError");
+    for part in ["exit status: 3", "to standard output", "to standard error"] {
+        assert!(error.message.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_dies_is_started_anew_for_the_next_event() {
+    let answers = function("die")
+        .invoke_all(&[json!(1), json!(2)])
+        .await
+        .unwrap();
+    assert_eq!(answers.len(), 2);
+    for answer in answers {
+        let error = answer.unwrap_err();
+        assert_eq!(error.error_type, "Runtime.ExitError");
+        assert!(error.message.contains("about to die"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_function_that_takes_too_long_is_killed() {
+    let started = Instant::now();
+    let error = failure(&function("hang").timeout(Duration::from_millis(300))).await;
+    assert_eq!(error.error_type, "Sandbox.Timedout");
+    assert!(
+        error.message.contains("Task timed out after 0.30 seconds"),
+        "{error}"
+    );
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_function_sees_its_own_environment_alone() {
+    let answer = function("environment")
+        .env("EXTRA", "1")
+        .invoke(&json!({}))
+        .await
+        .unwrap();
+    let answer = answer.unwrap();
+    let names: Vec<&str> = answer.as_str().unwrap().split_whitespace().collect();
+    for expected in [
+        "PATH",
+        "EXTRA",
+        "MODE",
+        "AWS_REGION",
+        "AWS_LAMBDA_RUNTIME_API",
+    ] {
+        assert!(names.contains(&expected), "{names:?}");
+    }
+    for foreign in ["HOME", "CARGO_MANIFEST_DIR", "CARGO"] {
+        assert!(!names.contains(&foreign), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_executable_cannot_be_started() {
+    let missing = Bootstrap::new("/nonexistent/bootstrap");
+    let error = missing.invoke(&json!({})).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+}

@@ -1,0 +1,157 @@
+//! Publish.
+
+use aws_sdk_sns::Client;
+use tagwarden_sandbox::{Account, Publication};
+
+use crate::refusal;
+
+fn account_with_topic() -> (Account, String, Client) {
+    let account = Account::new();
+    let topic = account.create_topic("reports");
+    let client = Client::new(&account.sdk_config());
+    (account, topic, client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_published_is_kept_as_it_was() {
+    let (account, topic, sns) = account_with_topic();
+    assert_eq!(topic, "arn:aws:sns:us-east-1:111111111111:reports");
+    let message = r#"{"default": "one\ntwo", "sqs": "{\"instances\": 1}"}"#;
+    let answer = sns
+        .publish()
+        .topic_arn(&topic)
+        .subject("Report – Grüße")
+        .message(message)
+        .message_structure("json")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.message_id().map(str::len), Some(36));
+    sns.publish()
+        .topic_arn(&topic)
+        .message("plain <text> & more")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        account.published(),
+        [
+            Publication {
+                topic_arn: topic.clone(),
+                subject: Some("Report – Grüße".to_owned()),
+                message: message.to_owned(),
+                message_structure: Some("json".to_owned()),
+            },
+            Publication {
+                topic_arn: topic,
+                subject: None,
+                message: "plain <text> & more".to_owned(),
+                message_structure: None,
+            },
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_topic_must_exist() {
+    let (account, topic, sns) = account_with_topic();
+    let other = sns
+        .publish()
+        .topic_arn(format!("{topic}-2"))
+        .message("x")
+        .send()
+        .await;
+    assert_eq!(
+        refusal(other),
+        ("NotFound".to_owned(), "Topic does not exist".to_owned())
+    );
+    for wrong in [sns.publish().topic_arn("reports"), sns.publish()] {
+        assert_eq!(
+            refusal(wrong.message("x").send().await).0,
+            "InvalidParameter"
+        );
+    }
+    assert!(account.published().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn subjects_are_short_and_of_one_line() {
+    let (account, topic, sns) = account_with_topic();
+    let send = |subject: String| {
+        sns.publish()
+            .topic_arn(&topic)
+            .message("x")
+            .subject(subject)
+            .send()
+    };
+    for wrong in [
+        String::new(),
+        "a\nb".to_owned(),
+        "a\u{7}b".to_owned(),
+        "s".repeat(100),
+    ] {
+        let expected = (
+            "InvalidParameter".to_owned(),
+            "Invalid parameter: Subject".to_owned(),
+        );
+        assert_eq!(refusal(send(wrong).await), expected);
+    }
+    send("s".repeat(99)).await.unwrap();
+    assert_eq!(account.published().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_of_256_kib_at_most_attributes_included() {
+    let (account, topic, sns) = account_with_topic();
+    let send = |size: usize| sns.publish().topic_arn(&topic).message("m".repeat(size));
+    assert_eq!(
+        refusal(send(262_145).send().await),
+        (
+            "InvalidParameter".to_owned(),
+            "Invalid parameter: Message too long".to_owned()
+        )
+    );
+    let attribute = aws_sdk_sns::types::MessageAttributeValue::builder()
+        .data_type("String")
+        .string_value("x")
+        .build()
+        .unwrap();
+    let with_attribute = send(262_144).message_attributes("kind", attribute);
+    assert_eq!(refusal(with_attribute.send().await).0, "InvalidParameter");
+    assert_eq!(
+        refusal(send(0).send().await).1,
+        "Invalid parameter: Empty message"
+    );
+    send(262_144).send().await.unwrap();
+    assert_eq!(account.published().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_structure_json_needs_a_default() {
+    let (account, topic, sns) = account_with_topic();
+    let send = |message: &str| {
+        let call = sns.publish().topic_arn(&topic).message(message);
+        call.message_structure("json").send()
+    };
+    for unparsable in ["{", "[]", "\"text\"", "null"] {
+        assert_eq!(
+            refusal(send(unparsable).await).1,
+            "Invalid parameter: Message Structure - JSON message body failed to parse"
+        );
+    }
+    for without in ["{}", r#"{"default": 1}"#, r#"{"sqs": "x"}"#] {
+        assert_eq!(
+            refusal(send(without).await).1,
+            "Invalid parameter: Message Structure - No default entry in JSON message body"
+        );
+    }
+    let other = sns
+        .publish()
+        .topic_arn(&topic)
+        .message("x")
+        .message_structure("xml")
+        .send()
+        .await;
+    assert_eq!(refusal(other).0, "InvalidParameter");
+    assert!(account.published().is_empty());
+}

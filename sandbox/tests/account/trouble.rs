@@ -1,0 +1,242 @@
+//! The log of calls, faults, quotas, latency, hooks, and calls there are not.
+
+use std::time::Duration;
+
+use aws_sdk_ec2::types::Tag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tagwarden_sandbox::{Account, Fault, Launch, Service, State};
+use tokio::time::Instant;
+
+use crate::{account_with_ec2, noon, refusal};
+
+fn tag() -> Tag {
+    Tag::builder().key("a").value("b").build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_call_is_logged_answered_or_refused() {
+    let (account, ec2) = account_with_ec2();
+    let id = account.launch(Launch::new());
+    ec2.create_tags()
+        .resources(&id)
+        .tags(tag())
+        .send()
+        .await
+        .unwrap();
+    account.advance(chrono::TimeDelta::seconds(7));
+    let _ = refusal(
+        ec2.stop_instances()
+            .instance_ids("i-0fffffffffffffff0")
+            .send()
+            .await,
+    );
+    let calls = account.calls();
+    assert_eq!(calls[0].outcome, Ok(()));
+    assert_eq!(calls[1].service, Service::Ec2);
+    assert_eq!(calls[1].operation, "StopInstances");
+    assert_eq!(calls[1].resources, ["i-0fffffffffffffff0"]);
+    assert_eq!(
+        calls[1].outcome,
+        Err("InvalidInstanceID.NotFound".to_owned())
+    );
+    assert_eq!(calls[1].at, noon() + chrono::TimeDelta::seconds(7));
+    assert_eq!(
+        (account.count("CreateTags"), account.count("DeleteTags")),
+        (1, 0)
+    );
+    account.forget_calls();
+    assert!(account.calls().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_it_does_not_know_fails_loudly_and_once() {
+    let (account, ec2) = account_with_ec2();
+    let (code, message) = refusal(ec2.describe_vpcs().send().await);
+    assert_eq!(code, "InvalidAction");
+    assert!(message.contains("DescribeVpcs of ec2"), "{message}");
+    let dynamodb = aws_sdk_dynamodb::Client::new(&account.sdk_config());
+    let (code, message) = refusal(dynamodb.describe_table().table_name("t").send().await);
+    assert_eq!(code, "UnknownOperationException");
+    assert!(message.contains("DescribeTable of dynamodb"), "{message}");
+    let sns = aws_sdk_sns::Client::new(&account.sdk_config());
+    let (code, message) = refusal(sns.list_topics().send().await);
+    assert_eq!(code, "InvalidAction");
+    assert!(message.contains("ListTopics of sns"), "{message}");
+    let config = aws_sdk_config::Client::new(&account.sdk_config());
+    let (code, message) = refusal(config.describe_config_rules().send().await);
+    assert_eq!(code, "UnknownOperationException");
+    assert!(
+        message.contains("DescribeConfigRules of config"),
+        "{message}"
+    );
+    assert_eq!(account.calls().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_strikes_as_often_as_said_and_where_said() {
+    let (account, ec2) = account_with_ec2();
+    let ids = account.launch_many(Launch::new(), 2);
+    let create = |id: &str| ec2.create_tags().resources(id).tags(tag()).send();
+    let second = ids[1].clone();
+    account.fail(
+        Fault::new(
+            "CreateTags",
+            "UnauthorizedOperation",
+            "You are not authorized.",
+        )
+        .status(403)
+        .times(2)
+        .when(move |request| request.mentions(&second)),
+    );
+    assert!(create(&ids[0]).await.is_ok());
+    for _ in 0..2 {
+        let error = create(&ids[1]).await.unwrap_err();
+        assert_eq!(error.code(), Some("UnauthorizedOperation"));
+        assert_eq!(error.message(), Some("You are not authorized."));
+        assert_eq!(error.raw_response().unwrap().status().as_u16(), 403);
+    }
+    assert!(create(&ids[1]).await.is_ok());
+
+    account.fail(Fault::new("CreateTags", "AuthFailure", "No.").always());
+    for id in [&ids[0], &ids[1], &ids[0]] {
+        assert_eq!(refusal(create(id).await).0, "AuthFailure");
+    }
+    assert!(ec2.describe_instances().send().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_reach_the_json_and_the_query_services_as_their_own_errors() {
+    let account = Account::new();
+    let config = account.sdk_config();
+    account.create_table("t");
+    let topic = account.create_topic("reports");
+    account.fail(Fault::new("Scan", "AccessDeniedException", "not yours"));
+    account.fail(Fault::new("Publish", "AuthorizationError", "not yours").status(403));
+    let scan = aws_sdk_dynamodb::Client::new(&config)
+        .scan()
+        .table_name("t")
+        .send()
+        .await;
+    assert_eq!(refusal(scan).0, "AccessDeniedException");
+    let publish = aws_sdk_sns::Client::new(&config)
+        .publish()
+        .topic_arn(topic)
+        .message("x");
+    let error = publish.send().await.unwrap_err().into_service_error();
+    assert!(error.is_authorization_error_exception(), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_retries_what_it_may() {
+    let (account, ec2) = account_with_ec2();
+    account.fail(
+        Fault::new("DescribeInstances", "RequestLimitExceeded", "slow down")
+            .status(503)
+            .times(2),
+    );
+    assert!(ec2.describe_instances().send().await.is_ok());
+    let outcomes: Vec<_> = account
+        .calls()
+        .into_iter()
+        .map(|call| call.outcome.is_ok())
+        .collect();
+    assert_eq!(outcomes, [false, false, true]);
+    assert!(
+        account.now() > noon(),
+        "the SDK waits between its attempts, by the account's clock"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_above_the_quotas_are_refused_as_aws_does() {
+    let account = Account::starting_at(noon());
+    account.keep_quotas();
+    let once = aws_config::retry::RetryConfig::disabled();
+    let config = account
+        .sdk_config()
+        .into_builder()
+        .retry_config(once)
+        .build();
+    let ec2 = aws_sdk_ec2::Client::new(&config);
+    let id = account.launch(Launch::new());
+    let terminate = || ec2.terminate_instances().instance_ids(&id).send();
+    for _ in 0..100 {
+        terminate().await.unwrap();
+    }
+    let error = terminate().await.unwrap_err();
+    assert_eq!(error.code(), Some("RequestLimitExceeded"));
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 503);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    terminate().await.unwrap();
+
+    let cloudtrail = aws_sdk_cloudtrail::Client::new(&config);
+    for _ in 0..2 {
+        cloudtrail.lookup_events().send().await.unwrap();
+    }
+    let error = cloudtrail.lookup_events().send().await.unwrap_err();
+    assert_eq!(error.code(), Some("ThrottlingException"));
+    assert_eq!(error.raw_response().unwrap().status().as_u16(), 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_passes_by_tokios_clock() {
+    let (account, ec2) = account_with_ec2();
+    account.latency(Duration::from_millis(250));
+    let before = Instant::now();
+    ec2.describe_instances().send().await.unwrap();
+    assert_eq!(before.elapsed(), Duration::from_millis(250));
+    assert_eq!(account.now(), noon() + chrono::TimeDelta::milliseconds(250));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_world_may_change_just_before_an_answer() {
+    let (account, ec2) = account_with_ec2();
+    let id = account.launch(Launch::new());
+    let target = id.clone();
+    account.on_next_call("DescribeInstances", move |account| {
+        account.set_tag(&target, "Name", "just in time");
+        account.on_next_call("DescribeInstances", |account| {
+            account.advance(crate::minutes(1));
+        });
+    });
+    let target = id.clone();
+    account.on_call("CreateTags", move |account| account.forget(&target));
+
+    let name = async || {
+        let answer = ec2
+            .describe_instances()
+            .instance_ids(&id)
+            .send()
+            .await
+            .unwrap();
+        let tags = answer.reservations()[0].instances()[0].tags().to_vec();
+        tags.first().and_then(|tag| tag.value().map(str::to_owned))
+    };
+    assert_eq!(name().await.as_deref(), Some("just in time"));
+    assert_eq!(account.now(), noon());
+    account.remove_tag(&id, "Name");
+    assert_eq!(name().await, None);
+    assert_eq!(account.now(), noon() + crate::minutes(1));
+    let gone = ec2.create_tags().resources(&id).tags(tag()).send().await;
+    assert_eq!(refusal(gone).0, "InvalidInstanceID.NotFound");
+}
+
+#[test]
+fn an_account_can_be_furnished_outside_a_runtime() {
+    let account = Account::starting_at(noon());
+    let id = account.launch(Launch::new());
+    account.advance(crate::minutes(5));
+    assert_eq!(account.now(), noon() + crate::minutes(5));
+    let runtime = tagwarden_sandbox::paused_runtime().unwrap();
+    let ec2 = aws_sdk_ec2::Client::new(&account.sdk_config());
+    runtime.block_on(async {
+        ec2.terminate_instances()
+            .instance_ids(&id)
+            .send()
+            .await
+            .unwrap();
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    });
+    account.advance(crate::minutes(1));
+    assert_eq!(account.instance(&id).unwrap().state, State::Terminated);
+}

@@ -1,0 +1,66 @@
+//! `tagwarden-rule` as Lambda runs it: a process behind the Lambda Runtime API, with its environment only.
+
+use serde_json::json;
+use tagwarden_sandbox::lambda::Bootstrap;
+use tagwarden_sandbox::{Account, Launch, Loopback};
+
+const RULE: &str = "tagwarden";
+
+fn account() -> Account {
+    let account = Account::new();
+    account.create_config_rule(RULE);
+    account.create_table("acme_cloud_policy_tagging_def");
+    account.put_item(
+        "acme_cloud_policy_tagging_def",
+        json!({"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y"}),
+    );
+    account
+}
+
+fn function(loopback: &Loopback) -> Bootstrap {
+    Bootstrap::new(env!("CARGO_BIN_EXE_tagwarden-rule"))
+        .name("tagwarden-rule")
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_ENDPOINT_URL", loopback.url())
+}
+
+#[tokio::test]
+async fn it_answers_events_and_errors_one_after_the_other() {
+    let account = account();
+    let loopback = Loopback::serve(&account).unwrap();
+    let owned = account.launch(Launch::new().tag("Owner", "ann"));
+    let untagged = account.launch(Launch::new());
+    let events = [
+        account.scheduled_event(RULE),
+        json!({"invokingEvent": "{"}),
+        account.change_event(RULE, &untagged),
+    ];
+    let answers = function(&loopback).invoke_all(&events).await.unwrap();
+
+    let all = json!({"evaluated": 2, "compliant": 1, "nonCompliant": 1, "notApplicable": 0});
+    assert_eq!(answers[0].as_ref().unwrap(), &all);
+    let error = answers[1].as_ref().unwrap_err();
+    assert_eq!(error.error_type, "InvalidEvent");
+    assert!(error.message.contains("resultToken"), "{error:?}");
+    assert_eq!(answers[2].as_ref().unwrap()["nonCompliant"], 1);
+    let compliance = account.compliance(RULE);
+    assert_eq!(compliance[&owned].compliance_type, "COMPLIANT");
+    assert_eq!(compliance[&untagged].compliance_type, "NON_COMPLIANT");
+}
+
+#[tokio::test]
+async fn a_setting_that_cannot_be_read_ends_the_start() {
+    let account = account();
+    let loopback = Loopback::serve(&account).unwrap();
+    let function = function(&loopback).env("TAGWARDEN_VPC_IDS", "my-vpc");
+    let error = function
+        .invoke(&account.scheduled_event(RULE))
+        .await
+        .unwrap()
+        .unwrap_err();
+    assert!(error.message.contains("TAGWARDEN_VPC_IDS"), "{error:?}");
+    assert!(error.message.contains("my-vpc"), "{error:?}");
+    assert_eq!(account.calls(), []);
+}

@@ -1,0 +1,113 @@
+//! SQS batches: one run for all messages, and an answer that names exactly those that failed.
+
+use serde_json::{Value, json};
+use tagwarden_sandbox::Fault;
+
+use crate::support::{TABLE, World, compliance_change, scheduled_event, sqs_batch};
+
+const MOSTLY: [(&str, &str); 2] = [("CreatedBy", "bob"), ("Expires", "x")];
+
+fn failures(ids: &[&str]) -> Value {
+    let failures: Vec<Value> = ids.iter().map(|id| json!({"itemIdentifier": id})).collect();
+    json!({ "batchItemFailures": failures })
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_run_and_one_report_serve_a_whole_batch() {
+    let world = World::new().enforcing();
+    let ids = [0; 5].map(|_| world.instance(&MOSTLY));
+    let messages: Vec<(&str, String)> = ["a", "b", "c", "d", "e"]
+        .into_iter()
+        .zip(&ids)
+        .map(|(message, id)| (message, compliance_change(id).to_string()))
+        .collect();
+    assert_eq!(
+        world.remediate(sqs_batch(&messages)).await,
+        Ok(failures(&[]))
+    );
+    for id in &ids {
+        assert_eq!(world.tag(id, "ProjectCode").unwrap(), "Proj007");
+    }
+    assert_eq!(world.account.count("CreateTags"), 1);
+    assert_eq!(world.reports().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exactly_the_failed_messages_return() {
+    let world = World::new().enforcing();
+    let (fine, denied) = (world.instance(&MOSTLY), world.instance(&MOSTLY[..1]));
+    let unlucky = denied.clone();
+    world.account.fail(
+        Fault::new(
+            "CreateTags",
+            "UnauthorizedOperation",
+            "You are not authorized.",
+        )
+        .status(403)
+        .when(move |request| request.mentions(&unlucky))
+        .always(),
+    );
+    let foreign = compliance_change(&fine)
+        .to_string()
+        .replace("111111111111", "222222222222");
+    let compliant = compliance_change(&denied)
+        .to_string()
+        .replace("NON_COMPLIANT", "COMPLIANT");
+    let batch = sqs_batch(&[
+        ("fine", compliance_change(&fine).to_string()),
+        ("denied", compliance_change(&denied).to_string()),
+        ("not json", "{".to_owned()),
+        ("empty", String::new()),
+        ("unknown", r#"{"hello": "world"}"#.to_owned()),
+        ("foreign", foreign),
+        ("compliant", compliant),
+        ("both", json!({"instanceIds": [fine, denied]}).to_string()),
+    ]);
+    let mut answer = world.remediate(batch).await.unwrap();
+    let failed = answer["batchItemFailures"].as_array_mut().unwrap();
+    failed.sort_by_key(ToString::to_string);
+    assert_eq!(
+        answer,
+        failures(&["both", "denied", "empty", "foreign", "not json", "unknown"])
+    );
+    assert_eq!(world.tag(&fine, "ProjectCode").unwrap(), "Proj007");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_in_a_batch_looks_at_everything_once() {
+    let world = World::new().enforcing();
+    let ids = [0; 3].map(|_| world.instance(&MOSTLY));
+    let batch = sqs_batch(&[
+        ("sweep", scheduled_event().to_string()),
+        ("one", compliance_change(&ids[0]).to_string()),
+    ]);
+    assert_eq!(world.remediate(batch).await, Ok(failures(&[])));
+    for id in &ids {
+        assert_eq!(world.tag(id, "ProjectCode").unwrap(), "Proj007");
+    }
+    assert_eq!(world.account.count("CreateTags"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_table_fails_the_batch_as_a_whole() {
+    let world = World::new().enforcing();
+    let id = world.instance(&MOSTLY);
+    world.account.clear_table(TABLE);
+    let batch = sqs_batch(&[("a", compliance_change(&id).to_string())]);
+    let (kind, message) = world.remediate(batch).await.unwrap_err();
+    assert_eq!(kind, "InvalidPolicyTable");
+    assert!(message.contains("the table has no rules"), "{message}");
+    assert_eq!(world.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_of_nothing_asks_aws_nothing() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[]);
+    let compliant = compliance_change(&id)
+        .to_string()
+        .replace("NON_COMPLIANT", "COMPLIANT");
+    let batch = sqs_batch(&[("a", compliant)]);
+    assert_eq!(world.remediate(batch).await, Ok(failures(&[])));
+    assert_eq!(world.account.calls(), []);
+}

@@ -1,0 +1,251 @@
+//! The customer's table, scheduled event and words.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tagwarden_sandbox::Identity;
+
+use crate::support::{World, compliance_change, old};
+
+#[tokio::test(start_paused = true)]
+async fn enforced_it_fills_what_is_missing_and_terminates_what_has_no_tags() {
+    let world = World::new().enforcing();
+    let no_project = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
+    let no_creator = world.instance(&[("ProjectCode", "P1"), ("Expires", "2027-01-01")]);
+    let no_expiry = world.instance(&[("ProjectCode", "P1"), ("CreatedBy", "bob")]);
+    let untagged = world.instance(&[]);
+
+    let answer = world.sweep().await;
+
+    assert_eq!(world.tag(&no_project, "ProjectCode").unwrap(), "Proj007");
+    assert_eq!(world.tag(&no_project, "CreatedBy").unwrap(), "bob");
+    assert_eq!(world.tag(&no_creator, "CreatedBy").unwrap(), "ann");
+    assert_eq!(world.tag(&no_creator, "ProjectCode").unwrap(), "P1");
+    assert_eq!(world.tag(&no_expiry, "Expires").unwrap(), "2026-11-23");
+    assert_eq!(world.state(&untagged), "shutting-down");
+    assert_eq!(
+        answer,
+        json!({
+            "mode": "enforce", "instances": 4, "tagged": 3, "stopped": 0, "terminated": 1, "notified": 0,
+            "deferred": 0, "refused": 0, "failed": 0, "wouldTag": 0, "wouldStop": 0, "wouldTerminate": 0,
+        })
+    );
+    let mut expected = vec![
+        format!("-- Instance {no_project} missing tag ProjectCode. New tag created."),
+        format!("-- Instance {no_creator} missing tag CreatedBy. New tag created."),
+        format!("-- Instance {no_expiry} missing tag Expires. New tag created."),
+        format!("-- {untagged} has been terminated. Reason: No tags found."),
+    ];
+    expected.sort_by_key(|line| line[line.find("i-").unwrap()..].to_owned());
+    assert_eq!(world.lines(), expected);
+    let published = &world.account.published()[0];
+    assert_eq!(
+        published.subject.as_deref(),
+        Some("ACME Cloud Tagging Policy Report")
+    );
+    let text = &world.reports()[0];
+    assert!(text.starts_with("The following tagging policy violations occurred:\n-- "));
+    assert!(
+        text.ends_with("\n4 instances looked at: 3 tagged, 1 terminated.\n"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_dry_run_it_only_reports() {
+    let world = World::new();
+    let no_project = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
+    let untagged = world.instance(&[]);
+
+    let answer = world.sweep().await;
+
+    assert_eq!(world.writes(), 0);
+    assert_eq!(world.state(&untagged), "running");
+    assert_eq!(answer["mode"], "dry-run");
+    assert_eq!(
+        (&answer["tagged"], &answer["terminated"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(
+        (&answer["wouldTag"], &answer["wouldTerminate"]),
+        (&json!(1), &json!(1))
+    );
+    let mut lines = world.lines();
+    lines.sort_by_key(|line| line.contains("terminated"));
+    assert_eq!(
+        lines,
+        [
+            format!("-- Instance {no_project} missing tag ProjectCode. New tag would be created."),
+            format!("-- {untagged} would be terminated. Reason: No tags found."),
+        ]
+    );
+    assert!(world.reports()[0].contains("This was a dry run: nothing was changed."));
+}
+
+#[tokio::test(start_paused = true)]
+async fn programs_get_the_same_report_as_json() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "")]);
+    world.sweep().await;
+
+    let published = &world.account.published()[0];
+    assert_eq!(published.message_structure.as_deref(), Some("json"));
+    let body: Value = serde_json::from_str(&published.message).unwrap();
+    for protocol in ["sqs", "lambda", "http", "https"] {
+        let report: Value = serde_json::from_str(body[protocol].as_str().unwrap()).unwrap();
+        assert_eq!(report["version"], 1);
+        assert_eq!(report["mode"], "enforce");
+        assert_eq!(report["summary"]["tagged"], 1);
+        assert_eq!(report["instanceIds"], json!([id]));
+        assert_eq!(
+            report["entries"],
+            json!([
+                {"instanceId": id, "finding": "missing", "ruleId": 1, "tagKey": "ProjectCode", "remedy": "tag", "tagValue": "Proj007", "outcome": "done"},
+                {"instanceId": id, "finding": "empty", "ruleId": 3, "tagKey": "Expires", "remedy": "tag", "tagValue": "2026-11-23", "outcome": "done"},
+            ])
+        );
+    }
+    assert!(world.lines()[1].ends_with("empty tag Expires. Value set."));
+}
+
+/// One policy's report can trigger the next.
+#[tokio::test(start_paused = true)]
+async fn a_report_is_a_trigger() {
+    let world = World::new();
+    let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
+    world.sweep().await;
+    let body: Value = serde_json::from_str(&world.account.published()[0].message).unwrap();
+    let report: Value = serde_json::from_str(body["lambda"].as_str().unwrap()).unwrap();
+
+    let answer = world.enforcing();
+    let answer = (answer.remediate(report).await.unwrap(), answer);
+    assert_eq!(answer.0["tagged"], 1);
+    assert_eq!(answer.1.tag(&id, "ProjectCode").unwrap(), "Proj007");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_expires_missing_is_compliant_and_the_sweep_still_fills_it() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("ProjectCode", "P1"), ("CreatedBy", "bob")]);
+    world.evaluate_all().await;
+    assert_eq!(world.verdict(&id).as_deref(), Some("COMPLIANT"));
+    assert_eq!(
+        world.annotation(&id).as_deref(),
+        Some("optional: missing tag Expires (rule 3)")
+    );
+
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-23");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_repeated_at_once_changes_nothing_and_reports_nothing() {
+    let world = World::new().enforcing();
+    let ids = [
+        world.instance(&[("Name", "web")]),
+        world.instance(&[("ProjectCode", ""), ("Expires", "")]),
+        world.instance(&[]),
+    ];
+    world.sweep().await;
+    assert_eq!(world.reports().len(), 1);
+    world.account.forget_calls();
+
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["tagged"], &answer["terminated"]),
+        (&json!(0), &json!(0))
+    );
+    let answer = world.remediate_ids(&ids.iter().collect::<Vec<_>>()).await;
+    assert_eq!(answer["tagged"], 0);
+    assert_eq!(world.writes(), 0);
+    assert_eq!(world.account.count("Publish"), 0);
+    assert_eq!(world.account.count("LookupEvents"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_somebody_set_is_never_overwritten() {
+    let world = World::new().enforcing();
+    let set = [
+        ("ProjectCode", "mine"),
+        ("CreatedBy", " "),
+        ("Expires", "never"),
+    ];
+    let id = world.instance(&set);
+    world.sweep().await;
+    world.remediate(compliance_change(&id)).await.unwrap();
+    assert_eq!(world.writes(), 0);
+    for (key, value) in set {
+        assert_eq!(world.tag(&id, key).unwrap(), value);
+    }
+}
+
+/// Looking a launcher up takes time, in which somebody can set a tag.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_set_during_the_run_is_not_overwritten() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Expires", "2027-01-01")]);
+    let tagged = id.clone();
+    world.account.on_next_call("LookupEvents", move |account| {
+        account.set_tag(&tagged, "ProjectCode", "mine");
+        account.set_tag(&tagged, "CreatedBy", "me");
+    });
+    let answer = world.sweep().await;
+    assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "mine");
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "me");
+    assert_eq!(answer["tagged"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_launcher_is_named_as_people_know_them() {
+    let world = World::new().enforcing();
+    let tags = [("ProjectCode", "P1"), ("Expires", "2027-01-01")];
+    let by = |identity| world.account.launch(old(&tags).launched_by(identity));
+    let cases = [
+        (by(Identity::iam_user("ann")), "ann"),
+        (
+            by(Identity::assumed_role(
+                "AWSReservedSSO_Admin_1",
+                "ann@example.com",
+            )),
+            "ann@example.com",
+        ),
+        (
+            by(Identity::assumed_role("Builder", "i-0a1b2c3d4e5f60718")),
+            "Builder/i-0a1b2c3d4e5f60718",
+        ),
+        (by(Identity::root()), "root"),
+        (by(Identity::auto_scaling()), "autoscaling.amazonaws.com"),
+        (
+            world.account.launch(old(&tags).without_trail()),
+            "Undefined",
+        ),
+        // CloudTrail's event history ends after 90 days.
+        (
+            world.account.launch(old(&tags).ago(TimeDelta::days(91))),
+            "Undefined",
+        ),
+        // Started again since: LaunchTime is young, the launch is not.
+        (
+            world.account.launch(
+                old(&tags)
+                    .ago(TimeDelta::days(30))
+                    .started_again_ago(TimeDelta::minutes(1)),
+            ),
+            "ann",
+        ),
+    ];
+    world.sweep().await;
+    for (id, name) in cases {
+        assert_eq!(world.tag(&id, "CreatedBy").as_deref(), Some(name));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn near_misses_are_shown_on_the_dashboard() {
+    let world = World::new();
+    let id = world.instance(&[("projectcode", "P1"), ("CreatedBy", ""), ("Expires", "x")]);
+    world.evaluate_all().await;
+    assert_eq!(
+        world.annotation(&id).as_deref(),
+        Some("missing tag ProjectCode (rule 1; found projectcode); empty tag CreatedBy (rule 2)")
+    );
+}

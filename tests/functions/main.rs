@@ -1,0 +1,20 @@
+//! Both functions, driven through their event interface against the AWS account in this process.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail by panicking, too"
+)]
+
+mod account_boundaries;
+mod batches;
+mod customers_sample;
+mod malformed_events;
+mod policy_table;
+mod rule;
+mod safety;
+mod scale;
+mod support;
+mod triggers;
+mod whole_loop;

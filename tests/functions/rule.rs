@@ -1,0 +1,283 @@
+//! The Config rule: each kind of event, and what Config is told.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{RULE, TABLE, VPC, World, customers_rules, old};
+
+const GOOD: [(&str, &str); 2] = [("ProjectCode", "P1"), ("CreatedBy", "ann")];
+
+fn counts(compliant: usize, non_compliant: usize, not_applicable: usize) -> Value {
+    json!({
+        "evaluated": compliant + non_compliant + not_applicable, "compliant": compliant,
+        "nonCompliant": non_compliant, "notApplicable": not_applicable,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_evaluated_from_the_item_in_the_event() {
+    let world = World::new();
+    let good = world.instance(&GOOD);
+    let bad = world.instance(&[("Name", "web")]);
+
+    let event = world.account.change_event(RULE, &good);
+    assert_eq!(world.evaluate(event).await, Ok(counts(1, 0, 0)));
+    let event = world.account.change_event(RULE, &bad);
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+
+    assert_eq!(world.verdict(&good).as_deref(), Some("COMPLIANT"));
+    assert_eq!(world.verdict(&bad).as_deref(), Some("NON_COMPLIANT"));
+    assert_eq!(
+        world.annotation(&bad).as_deref(),
+        Some(
+            "missing tag ProjectCode (rule 1); missing tag CreatedBy (rule 2); optional: missing tag Expires (rule 3)"
+        )
+    );
+    assert_eq!(world.account.count("DescribeInstances"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_oversized_item_is_fetched_as_it_was_then() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    let event = world.account.oversized_event(RULE, &id);
+    // While the event waited, the instance got its tags: the event is about the time before.
+    world.account.advance(chrono::TimeDelta::hours(2));
+    world.account.set_tag(&id, "ProjectCode", "P1");
+    world.account.set_tag(&id, "CreatedBy", "ann");
+    world.account.record_configuration(&id);
+
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+    assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
+    assert_eq!(world.account.count("GetResourceConfigHistory"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_instance_leaves_the_dashboard() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    world.evaluate_all().await;
+    assert!(world.verdict(&id).is_some());
+
+    let event = world.account.deleted_event(RULE, &id);
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 0, 1)));
+    assert_eq!(world.verdict(&id), None);
+}
+
+#[rstest]
+#[case("OK", json!(false), counts(0, 1, 0))]
+#[case("OK", Value::Null, counts(0, 1, 0))]
+#[case("ResourceDiscovered", json!(false), counts(0, 1, 0))]
+#[case("ResourceDeleted", json!(false), counts(0, 0, 1))]
+#[case("ResourceDeletedNotRecorded", json!(false), counts(0, 0, 1))]
+#[case("ResourceNotRecorded", json!(false), counts(0, 0, 1))]
+#[case("OK", json!(true), counts(0, 0, 1))]
+#[tokio::test(start_paused = true)]
+async fn each_status_of_an_item(
+    #[case] status: &str,
+    #[case] event_left_scope: Value,
+    #[case] expected: Value,
+) {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    for oversized in [false, true] {
+        let mut event = if oversized {
+            world.account.oversized_event(RULE, &id)
+        } else {
+            world.account.change_event(RULE, &id)
+        };
+        let text = event["invokingEvent"].as_str().unwrap();
+        let mut invoking: Value = serde_json::from_str(text).unwrap();
+        let member = if oversized {
+            "configurationItemSummary"
+        } else {
+            "configurationItem"
+        };
+        invoking[member]["configurationItemStatus"] = json!(status);
+        event["invokingEvent"] = json!(invoking.to_string());
+        if event_left_scope.is_null() {
+            event.as_object_mut().unwrap().remove("eventLeftScope");
+        } else {
+            event["eventLeftScope"] = event_left_scope.clone();
+        }
+        assert_eq!(world.evaluate(event).await, Ok(expected.clone()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_resource_types_are_not_applicable() {
+    let world = World::new();
+    let id = world.instance(&[]);
+    let mut event = world.account.change_event(RULE, &id);
+    let text = event["invokingEvent"].as_str().unwrap();
+    event["invokingEvent"] = json!(text.replace("AWS::EC2::Instance", "AWS::EC2::Volume"));
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 0, 1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_evaluates_everything_in_scope() {
+    let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
+    let good = world.instance(&GOOD);
+    let untagged = world.instance(&[]);
+    let elsewhere = world.account.launch(old(&[]).vpc("vpc-0fedcba9876543210"));
+    let terminated = world.instance(&[]);
+    world.account.terminate(&terminated);
+
+    assert_eq!(world.evaluate_all().await, counts(1, 1, 0));
+    assert_eq!(world.verdict(&good).as_deref(), Some("COMPLIANT"));
+    assert_eq!(world.verdict(&untagged).as_deref(), Some("NON_COMPLIANT"));
+    assert_eq!(
+        world.annotation(&untagged).as_deref(),
+        Some("The instance has no tags at all.")
+    );
+    assert_eq!(world.verdict(&elsewhere), None);
+    assert_eq!(world.verdict(&terminated), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_schedule_takes_ghosts_off_the_dashboard() {
+    let world = World::new();
+    let stays = world.instance(&GOOD);
+    let terminated = world.instance(&[]);
+    let forgotten = world.instance(&GOOD);
+    assert_eq!(world.evaluate_all().await, counts(2, 1, 0));
+    world.account.terminate(&terminated);
+    world.account.forget(&forgotten);
+
+    assert_eq!(world.evaluate_all().await, counts(1, 0, 2));
+    assert_eq!(world.verdict(&stays).as_deref(), Some("COMPLIANT"));
+    assert_eq!(world.verdict(&terminated), None);
+    assert_eq!(world.verdict(&forgotten), None);
+    assert_eq!(world.evaluate_all().await, counts(1, 0, 0));
+}
+
+/// An instance that is launched and evaluated while a scheduled evaluation runs is no ghost.
+#[tokio::test(start_paused = true)]
+async fn an_instance_launched_meanwhile_is_no_ghost() {
+    let world = World::new();
+    world.instance(&GOOD);
+    let late = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let launched = late.clone();
+    world
+        .account
+        .on_next_call("GetComplianceDetailsByConfigRule", move |account| {
+            *launched.lock().unwrap() = account.launch(old(&[]));
+        });
+    assert_eq!(world.evaluate_all().await, counts(1, 1, 0));
+    let late = late.lock().unwrap().clone();
+    assert_eq!(world.verdict(&late).as_deref(), Some("NON_COMPLIANT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_in_another_vpc_is_not_applicable() {
+    let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
+    let elsewhere = world.account.launch(old(&[]).vpc("vpc-0fedcba9876543210"));
+    let event = world.account.change_event(RULE, &elsewhere);
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 0, 1)));
+    assert_eq!(world.verdict(&elsewhere), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_test_stores_nothing() {
+    let world = World::new();
+    let id = world.instance(&[]);
+    for mut event in [
+        world.account.change_event(RULE, &id),
+        world.account.scheduled_event(RULE),
+    ] {
+        event["resultToken"] = json!("TESTMODE");
+        event["configRuleName"] = json!("no-such-rule");
+        assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+    }
+    assert_eq!(world.verdict(&id), None);
+    for call in world.account.calls() {
+        if call.operation == "PutEvaluations" {
+            assert_eq!(call.parameters["TestMode"], json!(true));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn parameters_override_the_environment() {
+    let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
+    world.account.create_table("other");
+    world.account.put_item(
+        "other",
+        json!({"RuleId": 9, "TagKey": "Owner", "Action": "Notify", "Required": "Y"}),
+    );
+    let elsewhere = world
+        .account
+        .launch(old(&[("ProjectCode", "P1")]).vpc("vpc-0fedcba9876543210"));
+    let mut event = world.account.change_event(RULE, &elsewhere);
+    event["ruleParameters"] =
+        json!(json!({"policyTable": "other", "vpcIds": "vpc-0fedcba9876543210"}).to_string());
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+    assert_eq!(
+        world.annotation(&elsewhere).as_deref(),
+        Some("missing tag Owner (rule 9)")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_config_did_not_store_are_sent_again() {
+    let world = World::new();
+    let ids: Vec<String> = (0..3).map(|_| world.instance(&[])).collect();
+    world.account.fail_evaluations_once([ids[1].clone()]);
+    assert_eq!(world.evaluate_all().await, counts(0, 3, 0));
+    let puts: Vec<usize> = world
+        .account
+        .calls()
+        .iter()
+        .filter(|call| call.operation == "PutEvaluations")
+        .map(|call| call.resources.len())
+        .collect();
+    assert_eq!(puts, [3, 1]);
+    assert_eq!(world.verdict(&ids[1]).as_deref(), Some("NON_COMPLIANT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_config_never_stores_are_an_error_that_names_them() {
+    let world = World::new();
+    let id = world.instance(&[]);
+    for _ in 0..10 {
+        world.account.fail_evaluations_once([id.clone()]);
+    }
+    let account = world.account.clone();
+    let failing = id.clone();
+    world.account.on_call("PutEvaluations", move |_| {
+        account.fail_evaluations_once([failing.clone()]);
+    });
+    let event = world.account.scheduled_event(RULE);
+    let (kind, message) = world.evaluate(event).await.unwrap_err();
+    assert_eq!(kind, "AwsError");
+    assert!(message.contains(&id), "{message}");
+    assert!(message.contains("FailedEvaluations"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_result_token_is_an_error() {
+    let world = World::new();
+    let id = world.instance(&[]);
+    let mut event = world.account.change_event(RULE, &id);
+    event["resultToken"] = json!("made-up");
+    let (kind, message) = world.evaluate(event).await.unwrap_err();
+    assert_eq!(kind, "AwsError");
+    assert!(message.contains("InvalidResultToken"), "{message}");
+}
+
+/// A rule answers with what is in the table now, not with what was there at its start.
+#[tokio::test(start_paused = true)]
+async fn a_change_of_the_table_counts_at_once() {
+    let world = World::new();
+    let id = world.instance(&GOOD);
+    let rule = world.rule();
+    let event = || world.lambda_event(world.account.scheduled_event(RULE));
+    rule.handle(event()).await.unwrap();
+    assert_eq!(world.verdict(&id).as_deref(), Some("COMPLIANT"));
+
+    let mut row = customers_rules().remove(2);
+    row["Required"] = json!("Y");
+    world.account.put_item(TABLE, row);
+    rule.handle(event()).await.unwrap();
+    assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
+}

@@ -1,0 +1,147 @@
+//! How many calls a fleet costs.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use tagwarden_sandbox::Identity;
+
+use crate::support::{World, old};
+
+fn calls(world: &World) -> BTreeMap<String, usize> {
+    let mut calls = BTreeMap::new();
+    for call in world.account.calls() {
+        *calls.entry(call.operation).or_default() += 1;
+    }
+    calls
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_instances_are_one_describe_and_ten_puts() {
+    let world = World::new();
+    let _ = world.account.launch_many(old(&[("Name", "web")]), 1_000);
+    assert_eq!(world.evaluate_all().await["nonCompliant"], 1_000);
+    let calls = calls(&world);
+    assert_eq!(calls["DescribeInstances"], 1);
+    assert_eq!(calls["PutEvaluations"], 10);
+    assert_eq!(world.account.compliance("tagwarden").len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_makes_one_call_for_each_distinct_tag_set() {
+    let world = World::new().enforcing();
+    let lacking = |tags: &[(&str, &str)], count| world.account.launch_many(old(tags), count);
+    lacking(
+        &[("ProjectCode", "P"), ("CreatedBy", "bob"), ("Expires", "x")],
+        400,
+    );
+    let project = lacking(&[("CreatedBy", "bob"), ("Expires", "x")], 300);
+    let expires = lacking(&[("ProjectCode", "P"), ("CreatedBy", "bob")], 200);
+    let both = lacking(&[("CreatedBy", "bob")], 100);
+    world.account.keep_quotas();
+
+    let answer = world.sweep().await;
+    assert_eq!(
+        (answer["instances"].as_u64(), answer["tagged"].as_u64()),
+        (Some(1_000), Some(600))
+    );
+    let calls = calls(&world);
+    assert_eq!(calls["CreateTags"], 3);
+    assert_eq!(calls["DescribeInstances"], 1 + 600 / 200);
+    assert_eq!(calls.get("LookupEvents"), None);
+    assert!(
+        world
+            .account
+            .calls()
+            .iter()
+            .all(|call| call.outcome.is_ok())
+    );
+    for id in project.iter().chain(&both) {
+        assert_eq!(world.tag(id, "ProjectCode").unwrap(), "Proj007");
+    }
+    for id in expires.iter().chain(&both) {
+        assert_eq!(world.tag(id, "Expires").unwrap(), "2026-11-23");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_a_call_takes_is_several_calls() {
+    let world = World::new().enforcing();
+    let _ = world
+        .account
+        .launch_many(old(&[("CreatedBy", "bob"), ("Expires", "x")]), 2_500);
+    assert_eq!(world.sweep().await["tagged"], 2_500);
+    assert_eq!(calls(&world)["CreateTags"], 3);
+}
+
+/// 600 lines are more than one SNS message holds: they come in parts, none lost.
+#[tokio::test(start_paused = true)]
+async fn a_long_report_comes_in_parts() {
+    let world = World::new().enforcing();
+    let ids = world
+        .account
+        .launch_many(old(&[("Expires", "x"), ("CreatedBy", "bob")]), 600);
+    world.sweep().await;
+    let reports = world.reports();
+    assert!(reports.len() > 1);
+    for (position, report) in reports.iter().enumerate() {
+        assert!(report.starts_with("The following tagging policy violations occurred:\n"));
+        assert!(report.contains(&format!("Part {} of {}.", position + 1, reports.len())));
+    }
+    let text = reports.concat();
+    for id in &ids {
+        assert_eq!(text.matches(id.as_str()).count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cloudtrail_is_asked_twice_a_second_and_never_refuses() {
+    let world = World::new().enforcing();
+    for number in 0..20 {
+        let launcher = Identity::iam_user(format!("user{number}"));
+        let launch = old(&[("ProjectCode", "P"), ("Expires", "x")]).launched_by(launcher);
+        let _ = world.account.launch(launch);
+    }
+    world.account.keep_quotas();
+    let began = world.account.now();
+    assert_eq!(world.sweep().await["tagged"], 20);
+    let took = world.account.now() - began;
+    assert_eq!(calls(&world)["LookupEvents"], 20);
+    assert!(
+        world
+            .account
+            .calls()
+            .iter()
+            .all(|call| call.outcome.is_ok())
+    );
+    assert!(took >= TimeDelta::milliseconds(19 * 500), "{took}");
+    assert!(took < TimeDelta::seconds(15), "{took}");
+}
+
+/// Lambda ends a function at its deadline, report or not: the look-ups stop before, and the next run goes on.
+#[tokio::test(start_paused = true)]
+async fn look_ups_end_in_time_and_the_next_run_goes_on() {
+    let world = World::new().enforcing();
+    for number in 0..40 {
+        let launcher = Identity::iam_user(format!("user{number}"));
+        let launch = old(&[("ProjectCode", "P"), ("Expires", "x")]).launched_by(launcher);
+        let _ = world.account.launch(launch);
+    }
+    let remediation = world.remediation();
+    let mut tagged = 0;
+    let mut runs = 0;
+    while tagged < 40 {
+        runs += 1;
+        let mut event = world.lambda_event(crate::support::scheduled_event());
+        let deadline = world.account.now() + TimeDelta::seconds(25);
+        event.context.deadline = deadline.timestamp_millis().unsigned_abs();
+        let answer = remediation.handle(event).await.unwrap();
+        assert!(world.account.now() < deadline);
+        tagged += answer["tagged"].as_u64().unwrap();
+        assert_eq!(answer["deferred"].as_u64(), Some(40 - tagged));
+        assert!(runs < 10, "no run gets further");
+    }
+    assert!(runs > 1, "one run had time for everything");
+    for instance in world.account.instances() {
+        assert!(instance.tags["CreatedBy"].starts_with("user"));
+    }
+}

@@ -1,0 +1,136 @@
+//! Every shape of event that the remediation takes.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{World, compliance_change, scheduled_event, sqs_batch};
+
+const MOSTLY: [(&str, &str); 2] = [("CreatedBy", "bob"), ("Expires", "x")];
+
+fn through_sns(message: &Value) -> Value {
+    json!({"Records": [{
+        "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn:aws:sns:us-east-1:111111111111:config:1",
+        "Sns": {"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:us-east-1:111111111111:config",
+                "Subject": null, "Message": message.to_string(), "Timestamp": "2026-11-23T12:00:00.000Z"},
+    }]})
+}
+
+fn sns_envelope(message: &Value) -> Value {
+    json!({"Type": "Notification", "MessageId": "1", "TopicArn": "arn:aws:sns:us-east-1:111111111111:config",
+           "Message": message.to_string(), "Timestamp": "2026-11-23T12:00:00.000Z"})
+}
+
+fn item_notification(id: &str) -> Value {
+    json!({"messageType": "ConfigurationItemChangeNotification", "configurationItem": {
+        "resourceType": "AWS::EC2::Instance", "resourceId": id, "awsAccountId": "111111111111", "tags": {}}})
+}
+
+fn event(kind: &str, id: &str) -> Value {
+    let change = compliance_change(id);
+    match kind {
+        "compliance change" => change,
+        "scheduled" => scheduled_event(),
+        "ids" => json!({"instanceIds": [id]}),
+        "compliance change through SNS" => through_sns(&change["detail"]),
+        "item through SNS" => through_sns(&item_notification(id)),
+        "SNS in SQS" => sqs_batch(&[("1", sns_envelope(&change["detail"]).to_string())]),
+        "raw SNS in SQS" => sqs_batch(&[("1", change["detail"].to_string())]),
+        "event in SQS" => sqs_batch(&[("1", change.to_string())]),
+        "ids in SQS" => sqs_batch(&[("1", json!({"instanceIds": [id]}).to_string())]),
+        other => panic!("{other}"),
+    }
+}
+
+#[rstest]
+#[tokio::test(start_paused = true)]
+async fn each_trigger_leads_to_the_same_act(
+    #[values(
+        "compliance change",
+        "scheduled",
+        "ids",
+        "compliance change through SNS",
+        "item through SNS",
+        "SNS in SQS",
+        "raw SNS in SQS",
+        "event in SQS",
+        "ids in SQS"
+    )]
+    kind: &str,
+) {
+    let world = World::new().enforcing();
+    let id = world.instance(&MOSTLY);
+    world.remediate(event(kind, &id)).await.unwrap();
+    assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "Proj007");
+    assert_eq!(world.account.count("CreateTags"), 1);
+}
+
+/// The launch itself names the launcher: CloudTrail's history need not be asked, and does not show it yet.
+#[tokio::test(start_paused = true)]
+async fn a_launch_is_tagged_from_its_own_event() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("ProjectCode", "P1"), ("Expires", "x")]);
+    let event = world.account.run_instances_event(&id).unwrap();
+    let answer = world.remediate(event).await.unwrap();
+    assert_eq!(answer["tagged"], 1);
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+    assert_eq!(world.account.count("LookupEvents"), 0);
+}
+
+#[rstest]
+#[case::failed_launch(json!({"errorCode": "Client.InsufficientInstanceCapacity", "responseElements": null}))]
+#[case::dry_run(json!({"errorCode": "Client.DryRunOperation", "responseElements": null}))]
+#[tokio::test(start_paused = true)]
+async fn a_launch_that_launched_nothing_is_nothing(#[case] members: Value) {
+    let world = World::new().enforcing();
+    let id = world.instance(&[]);
+    let mut event = world.account.run_instances_event(&id).unwrap();
+    let detail = event["detail"].as_object_mut().unwrap();
+    detail.extend(members.as_object().unwrap().clone());
+    assert_eq!(world.remediate(event).await.unwrap()["instances"], 0);
+    assert_eq!(world.account.calls(), []);
+}
+
+#[rstest]
+#[case::compliant(|event: &mut Value| event["detail"]["newEvaluationResult"]["complianceType"] = json!("COMPLIANT"))]
+#[case::not_applicable(|event: &mut Value| event["detail"]["newEvaluationResult"]["complianceType"] = json!("NOT_APPLICABLE"))]
+#[case::gone(|event: &mut Value| event["detail"]["newEvaluationResult"] = Value::Null)]
+#[case::other_resource(|event: &mut Value| event["detail"]["resourceType"] = json!("AWS::EC2::Volume"))]
+#[tokio::test(start_paused = true)]
+async fn a_change_that_needs_no_remedy_is_nothing(#[case] change: fn(&mut Value)) {
+    let world = World::new().enforcing();
+    let id = world.instance(&[]);
+    let mut event = compliance_change(&id);
+    change(&mut event);
+    assert_eq!(world.remediate(event).await.unwrap()["instances"], 0);
+    assert_eq!(world.account.calls(), []);
+}
+
+/// An event says which instance to look at, never what to do to it.
+#[tokio::test(start_paused = true)]
+async fn an_instance_that_is_fine_by_now_is_left_alone() {
+    let world = World::new().enforcing();
+    let tags = [
+        ("ProjectCode", "P1"),
+        ("CreatedBy", "bob"),
+        ("Expires", "x"),
+    ];
+    let id = world.instance(&tags);
+    let answer = world.remediate(compliance_change(&id)).await.unwrap();
+    assert_eq!(
+        (&answer["instances"], &answer["tagged"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(world.writes(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_instances_are_no_error() {
+    let world = World::new().enforcing();
+    let id = world.instance(&MOSTLY);
+    let unknown = "i-0ffffffffffffffff".to_owned();
+    let answer = world.remediate_ids(&[&unknown, &id]).await;
+    assert_eq!(
+        (&answer["instances"], &answer["tagged"]),
+        (&json!(1), &json!(1))
+    );
+}

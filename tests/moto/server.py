@@ -1,0 +1,69 @@
+"""moto's server, and what AWS does for a Config rule that moto 5.2.5 does not.
+
+    python server.py
+
+It listens on a free port of 127.0.0.1, prints one line of JSON when it is ready (its `endpoint`, and an IAM `user`
+with an access key; there are the roles `Engineer` and `function` besides), and logs to standard error. It ends, with
+every process it started, when its standard input is closed: it cannot outlive the test, however that ends.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.iam.models import iam_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+# Each fills one gap of moto's, by being imported.
+import cloudtrail_events  # noqa: F401
+import config_rules  # noqa: F401
+import lambda_processes
+import sns_mail  # noqa: F401
+
+
+def end_with_the_caller():
+    sys.stdin.buffer.read()
+    lambda_processes.forget_code()
+    os.killpg(0, signal.SIGKILL)
+
+
+def user(iam, name):
+    """A person of the account: CloudTrail tells who launched an instance by the access key."""
+    iam.create_user("us-east-1", name)
+    key = iam.create_access_key(name)
+    return {"name": name, "accessKeyId": key.access_key_id, "secretAccessKey": key.secret_access_key}
+
+
+def role(iam, name, principal):
+    """A role that the principal may assume: moto wants a function's to exist."""
+    trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+    iam.create_role(
+        role_name=name,
+        assume_role_policy_document=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+        path="/",
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        max_session_duration="3600",
+    )
+
+
+def main():
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    os.environ["MOTO_PORT"] = str(server.port)
+    threading.Thread(target=end_with_the_caller, daemon=True).start()
+    iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    role(iam, "function", {"Service": "lambda.amazonaws.com"})
+    role(iam, "Engineer", {"AWS": DEFAULT_ACCOUNT_ID})
+    print(json.dumps({"endpoint": f"http://127.0.0.1:{server.port}", "user": user(iam, "ana")}), flush=True)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

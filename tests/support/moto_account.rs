@@ -1,0 +1,327 @@
+//! One Region of the account on moto: what people do in it, and what came of it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_config::primitives::DateTime;
+use aws_sdk_config::types::EvaluationResult;
+use aws_sdk_ec2::types::{
+    AttributeBooleanValue, InstanceType, ResourceType, Tag, TagSpecification,
+};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::Value;
+
+use super::moto::Moto;
+use super::moto_stack::{REMEDIATION, RULE};
+
+/// moto's only account.
+pub const ACCOUNT: &str = "123456789012";
+/// Longer than anything takes here, even on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A Region, which no other test uses: moto keeps Regions apart as AWS does.
+#[derive(Debug)]
+pub struct Account<'a> {
+    /// Where it is.
+    pub moto: &'a Moto,
+    /// Which Region it is.
+    pub region: Region,
+    /// EC2, as the account's root user.
+    pub ec2: aws_sdk_ec2::Client,
+    /// AWS Config.
+    pub config: aws_sdk_config::Client,
+    /// The record of who launched what.
+    pub cloudtrail: aws_sdk_cloudtrail::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    sdk_config: SdkConfig,
+}
+
+impl<'a> Account<'a> {
+    /// The account in the given Region, with nothing of ours in it.
+    pub fn in_region(moto: &'a Moto, region: &'static str) -> Self {
+        let region = Region::from_static(region);
+        let config = in_region(&moto.sdk_config(), &region);
+        Self {
+            moto,
+            region,
+            ec2: aws_sdk_ec2::Client::new(&config),
+            config: aws_sdk_config::Client::new(&config),
+            cloudtrail: aws_sdk_cloudtrail::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            sdk_config: config,
+        }
+    }
+
+    /// The SDK's configuration for a further client.
+    pub fn sdk_config(&self) -> &SdkConfig {
+        &self.sdk_config
+    }
+
+    /// EC2 as the IAM user `ana` uses it.
+    pub fn ec2_of_ana(&self) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&in_region(&self.moto.sdk_config_as_ana(), &self.region))
+    }
+
+    /// EC2 as somebody uses it who assumed the role `Engineer` under the given session name.
+    pub async fn ec2_of_session(&self, session: &str) -> aws_sdk_ec2::Client {
+        let config = self.sdk_config();
+        let role = aws_config::sts::AssumeRoleProvider::builder(role_arn("Engineer"))
+            .session_name(session)
+            .configure(config)
+            .build_from_provider(config.credentials_provider().unwrap())
+            .await;
+        let provider = aws_credential_types::provider::SharedCredentialsProvider::new(role);
+        let config = config
+            .clone()
+            .into_builder()
+            .credentials_provider(provider)
+            .build();
+        aws_sdk_ec2::Client::new(&config)
+    }
+
+    /// A new VPC with one subnet.
+    pub async fn create_vpc(&self) -> Vpc {
+        let vpc = self
+            .ec2
+            .create_vpc()
+            .cidr_block("10.0.0.0/16")
+            .send()
+            .await
+            .unwrap();
+        let id = vpc.vpc.unwrap().vpc_id.unwrap();
+        let subnet = self
+            .ec2
+            .create_subnet()
+            .vpc_id(&id)
+            .cidr_block("10.0.0.0/24");
+        let subnet = subnet.send().await.unwrap().subnet.unwrap();
+        Vpc {
+            id,
+            subnet: subnet.subnet_id.unwrap(),
+        }
+    }
+
+    /// Switches the instance's termination protection on.
+    pub async fn protect(&self, instance: &str) {
+        let on = AttributeBooleanValue::builder().value(true).build();
+        let modify = self.ec2.modify_instance_attribute().instance_id(instance);
+        modify.disable_api_termination(on).send().await.unwrap();
+    }
+
+    /// Asks Config to evaluate every instance now.
+    pub async fn start_evaluation(&self) {
+        let start = self.config.start_config_rules_evaluation();
+        start.config_rule_names(RULE).send().await.unwrap();
+    }
+
+    /// Invokes the remediation by hand, and gives its answer.
+    pub async fn invoke_remediation(&self, event: &Value) -> Value {
+        let answer = self
+            .lambda
+            .invoke()
+            .function_name(REMEDIATION)
+            .payload(Blob::new(event.to_string()))
+            .send()
+            .await
+            .unwrap();
+        let payload = answer.payload.unwrap().into_inner();
+        let text = String::from_utf8(payload).unwrap();
+        assert_eq!(answer.function_error, None, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The dashboard: each evaluated instance and its verdict.
+    pub async fn verdicts(&self) -> BTreeMap<String, String> {
+        let results = self.results().await.into_iter();
+        results
+            .map(|(id, result)| (id, result.compliance_type.unwrap().to_string()))
+            .collect()
+    }
+
+    /// When the rule was invoked for each of the dashboard's results.
+    pub async fn invocation_times(&self) -> BTreeMap<String, DateTime> {
+        let results = self.results().await.into_iter();
+        results
+            .map(|(id, result)| (id, result.config_rule_invoked_time.unwrap()))
+            .collect()
+    }
+
+    async fn results(&self) -> BTreeMap<String, EvaluationResult> {
+        let mut pages = self
+            .config
+            .get_compliance_details_by_config_rule()
+            .config_rule_name(RULE)
+            .limit(2)
+            .into_paginator()
+            .items()
+            .send();
+        let mut results = BTreeMap::new();
+        while let Some(result) = pages.next().await {
+            let result = result.unwrap();
+            let identifier = result.evaluation_result_identifier.as_ref().unwrap();
+            let qualifier = identifier.evaluation_result_qualifier.as_ref().unwrap();
+            results.insert(qualifier.resource_id.clone().unwrap(), result);
+        }
+        results
+    }
+
+    /// The instance's tags.
+    pub async fn tags(&self, instance: &str) -> BTreeMap<String, String> {
+        let tags = self.instance(instance).await.tags.unwrap_or_default();
+        tags.into_iter()
+            .map(|tag| (tag.key.unwrap(), tag.value.unwrap()))
+            .collect()
+    }
+
+    /// The instance's state: `running`, `terminated` ...
+    pub async fn state(&self, instance: &str) -> String {
+        let state = self.instance(instance).await.state.unwrap();
+        state.name.unwrap().to_string()
+    }
+
+    async fn instance(&self, id: &str) -> aws_sdk_ec2::types::Instance {
+        let found = self
+            .ec2
+            .describe_instances()
+            .instance_ids(id)
+            .send()
+            .await
+            .unwrap();
+        found
+            .reservations
+            .unwrap()
+            .remove(0)
+            .instances
+            .unwrap()
+            .remove(0)
+    }
+
+    /// The messages that have arrived in the queue since the last look, unwrapped from SNS.
+    pub async fn receive(&self, queue: &Queue) -> Vec<String> {
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&queue.url)
+            .max_number_of_messages(10)
+            .visibility_timeout(3600)
+            .send()
+            .await
+            .unwrap();
+        let bodies = received
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|m| m.body);
+        bodies
+            .map(|body| {
+                let notification: Value = serde_json::from_str(&body).unwrap();
+                notification["Message"].as_str().unwrap().to_owned()
+            })
+            .collect()
+    }
+
+    /// How many messages the remediation has yet to finish.
+    pub async fn backlog(&self) -> u32 {
+        let queue = self
+            .sqs
+            .get_queue_url()
+            .queue_name(REMEDIATION)
+            .send()
+            .await
+            .unwrap();
+        let counts = self
+            .sqs
+            .get_queue_attributes()
+            .queue_url(queue.queue_url.unwrap())
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessages)
+            .attribute_names(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)
+            .send()
+            .await
+            .unwrap();
+        counts
+            .attributes
+            .unwrap()
+            .values()
+            .map(|count| count.parse::<u32>().unwrap())
+            .sum()
+    }
+}
+
+/// A VPC and its only subnet.
+#[derive(Debug)]
+pub struct Vpc {
+    /// `vpc-…`.
+    pub id: String,
+    /// `subnet-…`.
+    pub subnet: String,
+}
+
+/// A queue of SQS.
+#[derive(Debug)]
+pub struct Queue {
+    /// What SQS knows it by.
+    pub url: String,
+    /// What other services know it by.
+    pub arn: String,
+}
+
+/// Launches an instance with the tags, as whoever the client is.
+pub async fn launch(ec2: &aws_sdk_ec2::Client, subnet: &str, tags: &[(&str, &str)]) -> String {
+    let mut launch = ec2
+        .run_instances()
+        .image_id("ami-12c6146b") // one that moto has everywhere
+        .instance_type(InstanceType::T3Micro)
+        .subnet_id(subnet)
+        .min_count(1)
+        .max_count(1);
+    if !tags.is_empty() {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        let specification = TagSpecification::builder()
+            .resource_type(ResourceType::Instance)
+            .set_tags(Some(tags.collect()));
+        launch = launch.tag_specifications(specification.build());
+    }
+    let reservation = launch.send().await.unwrap();
+    reservation
+        .instances
+        .unwrap()
+        .remove(0)
+        .instance_id
+        .unwrap()
+}
+
+/// Asks again and again until the answer satisfies, and gives it; panics with the last answer when patience runs out.
+pub async fn eventually<T: std::fmt::Debug>(
+    ask: impl AsyncFn() -> T,
+    satisfies: impl Fn(&T) -> bool,
+) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask().await;
+        if satisfies(&answer) {
+            return answer;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "still not after {PATIENCE:?}: {answer:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn in_region(config: &SdkConfig, region: &Region) -> SdkConfig {
+    config.clone().into_builder().region(region.clone()).build()
+}
+
+/// The role's ARN.
+pub fn role_arn(name: &str) -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}

@@ -1,0 +1,236 @@
+//! What the stack makes, made by hand: the tables, both functions, the Config rule, the queue between them and
+//! the topic.
+
+use std::path::{Path, PathBuf};
+
+use aws_sdk_config::types::{
+    ConfigRule, EventSource, MessageType, Owner, Scope, Source, SourceDetail,
+};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
+};
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionResponseType, Runtime};
+use serde_json::Value;
+
+use super::moto_account::{ACCOUNT, Account, Queue, role_arn};
+
+/// The name of the Config rule and of its function.
+pub const RULE: &str = "required-tags";
+/// The name of the remediation's function, queue and rule on the event bus.
+pub const REMEDIATION: &str = "remediation";
+/// The ledger's table.
+pub const LEDGER: &str = "tagwarden-ledger";
+
+/// The customer's three rules: `RuleId`, `TagKey`, `Action`, `Required`, `Default`.
+const POLICY: [[&str; 5]; 3] = [
+    ["1", "ProjectCode", "Update", "Y", "Proj007"],
+    ["2", "CreatedBy", "UserLookup", "Y", ""],
+    ["3", "Expires", "Function", "N", "today()"],
+];
+
+impl Account<'_> {
+    /// The policy table with the customer's rules.
+    pub async fn create_tables(&self) {
+        let dynamodb = aws_sdk_dynamodb::Client::new(self.sdk_config());
+        let policy = "acme_cloud_policy_tagging_def";
+        self.create_table(policy, &[("RuleId", ScalarAttributeType::N)])
+            .await;
+        for [id, key, action, required, default] in POLICY {
+            let text = |value: &str| AttributeValue::S(value.to_owned());
+            dynamodb
+                .put_item()
+                .table_name(policy)
+                .item("RuleId", AttributeValue::N(id.to_owned()))
+                .item("TagKey", text(key))
+                .item("Action", text(action))
+                .item("Required", text(required))
+                .item("Default", text(default))
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    async fn create_table(&self, name: &str, key: &[(&str, ScalarAttributeType)]) {
+        let dynamodb = aws_sdk_dynamodb::Client::new(self.sdk_config());
+        let mut table = dynamodb
+            .create_table()
+            .table_name(name)
+            .billing_mode(BillingMode::PayPerRequest);
+        for ((attribute, kind), role) in key.iter().zip([KeyType::Hash, KeyType::Range]) {
+            let definition = AttributeDefinition::builder()
+                .attribute_name(*attribute)
+                .attribute_type(kind.clone());
+            let element = KeySchemaElement::builder()
+                .attribute_name(*attribute)
+                .key_type(role);
+            table = table
+                .attribute_definitions(definition.build().unwrap())
+                .key_schema(element.build().unwrap());
+        }
+        table.send().await.unwrap();
+    }
+
+    /// The rule's function, and the Config rule with its three triggers for instances.
+    pub async fn deploy_rule(&self, vpc: &str) {
+        let function = self
+            .create_function(RULE, Path::new(env!("CARGO_BIN_EXE_tagwarden-rule")), &[])
+            .await;
+        let trigger = |message| {
+            SourceDetail::builder()
+                .event_source(EventSource::AwsConfig)
+                .message_type(message)
+                .build()
+        };
+        let source = Source::builder()
+            .owner(Owner::CustomLambda)
+            .source_identifier(function)
+            .source_details(trigger(MessageType::ConfigurationItemChangeNotification))
+            .source_details(trigger(
+                MessageType::OversizedConfigurationItemChangeNotification,
+            ))
+            .source_details(trigger(MessageType::ScheduledNotification));
+        let scope = Scope::builder().compliance_resource_types("AWS::EC2::Instance");
+        let rule = ConfigRule::builder()
+            .config_rule_name(RULE)
+            .scope(scope.build())
+            .source(source.build().unwrap())
+            .input_parameters(serde_json::json!({ "vpcIds": vpc }).to_string())
+            .build();
+        self.config
+            .put_config_rule()
+            .config_rule(rule)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// The remediation's function behind its queue, which gets what matches the pattern from the event bus. Gives
+    /// where its reports arrive.
+    pub async fn deploy_remediation(
+        &self,
+        vpc: &str,
+        pattern: &Value,
+        environment: &[(&str, &str)],
+    ) -> Reports {
+        let (topic, reports) = self.create_topic().await;
+        let common = [
+            ("TAGWARDEN_VPC_IDS", vpc),
+            ("TAGWARDEN_TOPIC_ARN", &topic),
+            ("TAGWARDEN_LEDGER_TABLE", LEDGER),
+            // moto's instances are as old as the test.
+            ("TAGWARDEN_GRACE_MINUTES", "0"),
+        ];
+        let function = self
+            .create_function(
+                REMEDIATION,
+                &remediation_binary(),
+                &[&common, environment].concat(),
+            )
+            .await;
+        let queue = self.create_queue(REMEDIATION).await;
+        self.lambda
+            .create_event_source_mapping()
+            .function_name(function)
+            .event_source_arn(&queue.arn)
+            .batch_size(100)
+            .maximum_batching_window_in_seconds(1)
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+            .send()
+            .await
+            .unwrap();
+        self.send_events_to(&queue, pattern).await;
+        reports
+    }
+
+    /// The topic for the reports, and its two subscribers: a program's queue, and a mailbox, which is a queue here.
+    async fn create_topic(&self) -> (String, Reports) {
+        let sns = aws_sdk_sns::Client::new(self.sdk_config());
+        let topic = sns.create_topic().name("reports").send().await.unwrap();
+        let topic = topic.topic_arn.unwrap();
+        let reports = Reports {
+            queue: self.create_queue("reports").await,
+            mailbox: self.create_queue("mailbox").await,
+        };
+        for (protocol, endpoint) in [
+            ("sqs", reports.queue.arn.as_str()),
+            ("email", "mailbox@acme.example"),
+        ] {
+            let subscribe = sns.subscribe().topic_arn(&topic).protocol(protocol);
+            subscribe.endpoint(endpoint).send().await.unwrap();
+        }
+        (topic, reports)
+    }
+
+    async fn send_events_to(&self, queue: &Queue, pattern: &Value) {
+        let events = aws_sdk_eventbridge::Client::new(self.sdk_config());
+        let rule = events.put_rule().name(REMEDIATION);
+        let rule = rule.event_pattern(pattern.to_string());
+        rule.send().await.unwrap();
+        let target = Target::builder().id("queue").arn(&queue.arn).build();
+        let targets = events.put_targets().rule(REMEDIATION);
+        let targets = targets.targets(target.unwrap());
+        targets.send().await.unwrap();
+    }
+
+    async fn create_function(
+        &self,
+        name: &str,
+        program: &Path,
+        environment: &[(&str, &str)],
+    ) -> String {
+        let variables = environment
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let code = FunctionCode::builder().zip_file(Blob::new(self.moto.zip_of(program)));
+        self.lambda
+            .create_function()
+            .function_name(name)
+            .role(role_arn("function"))
+            .runtime(Runtime::Providedal2023)
+            .handler("bootstrap")
+            .timeout(60)
+            .code(code.build())
+            .environment(
+                Environment::builder()
+                    .set_variables(Some(variables.collect()))
+                    .build(),
+            )
+            .send()
+            .await
+            .unwrap()
+            .function_arn
+            .unwrap()
+    }
+
+    async fn create_queue(&self, name: &str) -> Queue {
+        let created = self
+            .sqs
+            .create_queue()
+            .queue_name(name)
+            .send()
+            .await
+            .unwrap();
+        Queue {
+            url: created.queue_url.unwrap(),
+            arn: format!("arn:aws:sqs:{}:{ACCOUNT}:{name}", self.region),
+        }
+    }
+}
+
+/// Where the reports arrive.
+#[derive(Debug)]
+pub struct Reports {
+    /// As JSON.
+    pub queue: Queue,
+    /// As text.
+    pub mailbox: Queue,
+}
+
+/// Cargo gives a test the path of its own package's binaries only; the other package's is beside it.
+fn remediation_binary() -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_tagwarden-rule")).with_file_name("tagwarden-remediation")
+}
