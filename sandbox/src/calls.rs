@@ -51,7 +51,7 @@ pub struct Request {
     /// The operation, `CreateTags` for instance.
     pub operation: String,
     /// The resources it names: the instance ids of an EC2 call or of evaluations, the resource of a
-    /// `CloudTrail` look-up, the table, the topic.
+    /// CloudTrail look-up, the table, the topic.
     pub resources: Vec<String>,
     /// The parameters: the body of a JSON call; of a query call an object of strings by their flat
     /// names, such as `Tag.1.Key`.

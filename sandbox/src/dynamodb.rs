@@ -1,4 +1,4 @@
-//! `DynamoDB`: tables of items, and Scan, see
+//! DynamoDB: tables of items, and Scan, see
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html>.
 
 use std::collections::BTreeMap;
@@ -129,7 +129,7 @@ fn before_all(table: &Table) -> Map<String, Value> {
     [(table.key.clone(), key)].into_iter().collect()
 }
 
-/// A plain JSON value as `DynamoDB`'s `AttributeValue`: strings as S, numbers as N, and so on.
+/// A plain JSON value as DynamoDB's `AttributeValue`: strings as S, numbers as N, and so on.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({"NULL": true}),
@@ -199,7 +199,7 @@ impl Account {
         self.contents().dynamodb.page_items = Some(n);
     }
 
-    /// Scan's first page is empty from now on and says there is more, as `DynamoDB`'s may.
+    /// Scan's first page is empty from now on and says there is more, as DynamoDB's may.
     pub fn scan_with_empty_page(&self) {
         self.contents().dynamodb.empty_page = true;
     }

@@ -68,7 +68,7 @@ impl Fault {
         self
     }
 
-    /// Only calls for which `condition` holds.
+    /// Only calls for which `condition` holds. It must not ask the account, which waits for it.
     #[must_use]
     pub fn when(mut self, condition: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.when = Some(Arc::new(condition));

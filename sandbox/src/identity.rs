@@ -1,4 +1,4 @@
-//! Who made a call, as `CloudTrail` tells it.
+//! Who made a call, as CloudTrail tells it.
 //!
 //! The shapes follow
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.

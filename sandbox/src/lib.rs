@@ -16,9 +16,9 @@
 //! assert_eq!(account.count("DescribeInstances"), 0);
 //! ```
 //!
-//! The account refuses what AWS refuses, with AWS's codes and messages, and fails loudly, naming the
-//! operation or the parameter, on a call it does not know. Where AWS's documents and the SDK's models
-//! are silent, the nearest behaviour seen in public reports is taken and said so at the place.
+//! The account refuses what AWS refuses, with AWS's error codes, and fails loudly, naming the
+//! operation or the parameter, on a call it does not know. Messages are AWS's where they are publicly
+//! known and the sandbox's own wording elsewhere: rely on the codes.
 //!
 //! # The parts
 //!
@@ -30,14 +30,19 @@
 //! - [`calls`], [`faults`], `quotas`: the log of calls, trouble on demand, AWS's request quotas
 //! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
-//! - [`identity`]: who made a call, as `CloudTrail` tells it
+//! - [`identity`]: who made a call, as CloudTrail tells it
 //! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
 //!
 //! # Not like AWS
 //!
-//! Signatures and permissions are not checked (a [`Fault`] stands in for a refusal), there is one
-//! Region, and what was written is seen at once: EC2's and `DynamoDB`'s eventual consistency is not
-//! imitated.
+//! - Signatures and permissions are not checked; a [`Fault`] stands in for a refusal.
+//! - There is one Region, and what was written is seen at once: the eventual consistency of EC2 and
+//!   DynamoDB is not imitated.
+//! - Pending, stopping and shutting down take 30 seconds each; AWS promises no duration.
+//! - CloudTrail records launches, tags, stops and terminations that succeeded, nothing else, and none
+//!   comes twice or out of turn.
+//! - `StopInstances` with one instance that may not be stopped stops none: AWS documents the effect of
+//!   Availability Zones for `TerminateInstances` alone.
 
 pub mod account;
 pub mod calls;

@@ -1,8 +1,9 @@
 //! AWS's request quotas, as the token buckets they are.
 //!
 //! EC2 evaluates each action by itself, see
-//! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>; `DeleteTags` is taken to
-//! be as `CreateTags`. `CloudTrail` answers two `LookupEvents` a second, see
+//! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>; that
+//! `DeleteTags` is as `CreateTags`, and that a listing without filter and page size has half the bucket
+//! of another, is assumed. CloudTrail answers two `LookupEvents` a second, see
 //! <https://docs.aws.amazon.com/general/latest/gr/ct.html>. For the other calls no quota is published,
 //! and none is kept. Nor is EC2's second kind of limit, by the resources a call names.
 
@@ -87,7 +88,7 @@ impl Quotas {
 
 impl Account {
     /// From now on requests above AWS's published quotas are refused: EC2's with
-    /// `RequestLimitExceeded` (503), `CloudTrail`'s with `ThrottlingException` (400). The buckets are
+    /// `RequestLimitExceeded` (503), CloudTrail's with `ThrottlingException` (400). The buckets are
     /// full at first and fill up by the account's clock.
     pub fn keep_quotas(&self) {
         self.contents().quotas = Some(Quotas::default());

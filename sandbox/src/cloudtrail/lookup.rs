@@ -43,7 +43,7 @@ impl Trail {
     ) -> Result<Answer, ApiError> {
         let lookup = Lookup::of(request, context)?;
         let kind = listing(request);
-        let shown = context.now - self.lag;
+        let shown = earlier(context.now, self.lag);
         let mut found: Vec<(usize, &Entry)> = self
             .entries
             .iter()
@@ -85,7 +85,7 @@ impl<'a> Lookup<'a> {
             "NextToken",
         ])?;
         let time = |name: &str| request.parameters.get(name).and_then(from_epoch_seconds);
-        let oldest = context.now - HISTORY;
+        let oldest = earlier(context.now, HISTORY);
         let start = time("StartTime").unwrap_or(oldest);
         let end = time("EndTime").unwrap_or(context.now);
         if start > end {
@@ -156,6 +156,12 @@ impl Entry {
         let present = present.filter_map(|(name, value)| Some((name.to_owned(), value?)));
         Value::Object(present.collect::<Map<_, _>>())
     }
+}
+
+/// A time so much earlier, or the beginning of time.
+fn earlier(time: DateTime<Utc>, by: TimeDelta) -> DateTime<Utc> {
+    time.checked_sub_signed(by)
+        .unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 fn invalid_token() -> ApiError {

@@ -1,4 +1,4 @@
-//! `CloudTrail`: a record of every launch and of what else was done to the instances, and the look-ups.
+//! CloudTrail: a record of every launch and of what else was done to the instances, and the look-ups.
 //!
 //! Records follow
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>.
@@ -129,14 +129,14 @@ impl Account {
         self.contents().trail.lag = lag;
     }
 
-    /// The `RunInstances` record of an instance as `CloudTrail` wrote it, whether `LookupEvents` shows it yet
+    /// The `RunInstances` record of an instance as CloudTrail wrote it, whether `LookupEvents` shows it yet
     /// or not; none for a launch without a trail.
     #[must_use]
     pub fn trail_event(&self, id: &str) -> Option<Value> {
         self.contents().trail.launch_of(id).cloned()
     }
 
-    /// The `RunInstances` record of an instance in the envelope in which `EventBridge` delivers it, see
+    /// The `RunInstances` record of an instance in the envelope in which EventBridge delivers it, see
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-with-cloudtrail.html>.
     #[must_use]
     pub fn run_instances_event(&self, id: &str) -> Option<Value> {

@@ -1,4 +1,4 @@
-//! Records as `CloudTrail` writes them.
+//! Records as CloudTrail writes them.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};

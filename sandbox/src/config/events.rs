@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::item::Recorded;
-use super::{Rule, Stored};
+use super::{INSTANCE_TYPE, Rule, Stored};
 use crate::Account;
 use crate::account::{ACCOUNT_ID, Contents, REGION};
 use crate::wire::{iso_millis, iso_seconds};
@@ -44,12 +44,11 @@ impl Account {
         let now = self.now();
         let mut contents = self.contents();
         let recorded = contents.record(id, now);
+        let bucket = format!("config-bucket-{ACCOUNT_ID}/AWSLogs/{ACCOUNT_ID}/Config/{REGION}");
         let invoking = json!({
             "configurationItemSummary": recorded.summary(),
             "s3DeliverySummary": {
-                "s3BucketLocation": format!(
-                    "config-bucket-{ACCOUNT_ID}/AWSLogs/{ACCOUNT_ID}/Config/{REGION}/OversizedChangeNotification/AWS::EC2::Instance/{id}"
-                ),
+                "s3BucketLocation": format!("{bucket}/OversizedChangeNotification/{INSTANCE_TYPE}/{id}"),
                 "errorCode": null,
                 "errorMessage": null,
             },
@@ -132,7 +131,7 @@ impl Contents {
     }
 }
 
-/// The event that `EventBridge` delivers when a resource's compliance becomes another, see
+/// The event that EventBridge delivers when a resource's compliance becomes another, see
 /// <https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html>.
 pub(super) fn compliance_change(
     id: &str,

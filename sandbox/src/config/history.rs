@@ -98,9 +98,15 @@ fn span<'a>(
     forward: bool,
 ) -> (Vec<&'a Recorded>, Option<Place>) {
     let border = if forward {
-        place.from + SPAN
+        place
+            .from
+            .checked_add_signed(SPAN)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     } else {
-        place.from - SPAN
+        place
+            .from
+            .checked_sub_signed(SPAN)
+            .unwrap_or(DateTime::<Utc>::MIN_UTC)
     };
     let is_last = if forward {
         border >= end

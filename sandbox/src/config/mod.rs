@@ -123,7 +123,7 @@ impl Account {
             .collect()
     }
 
-    /// The compliance change events that `EventBridge` delivered since the last time: one for each
+    /// The compliance change events that EventBridge delivered since the last time: one for each
     /// resource whose compliance became another, also for the first result, none while it stays.
     #[allow(
         clippy::must_use_candidate,

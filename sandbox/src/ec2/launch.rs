@@ -152,7 +152,7 @@ impl Launch {
         self
     }
 
-    /// Without a trace in `CloudTrail`.
+    /// Without a trace in CloudTrail.
     #[must_use]
     pub fn without_trail(mut self) -> Self {
         self.trail = false;

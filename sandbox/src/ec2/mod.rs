@@ -1,7 +1,8 @@
 //! EC2: the instances, what a test does to them, and the operations on them.
 //!
-//! Codes and messages are those of
-//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>.
+//! Codes are taken from
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, which gives no
+//! messages: those follow what people have reported, where anybody has.
 
 mod answer;
 mod describe;
@@ -114,7 +115,7 @@ fn check_dry_run(request: &Request) -> Result<(), ApiError> {
     Err(ApiError::new("DryRunOperation", message).with_status(412))
 }
 
-/// Whoever else has access to the account, as `CloudTrail` knows them.
+/// Whoever else has access to the account, as CloudTrail knows them.
 fn somebody_else() -> Identity {
     Identity::iam_user("somebody-else")
 }

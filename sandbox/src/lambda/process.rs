@@ -9,7 +9,6 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use super::runtime_api::{Left, RuntimeApi};
 use super::{Bootstrap, FunctionError};
@@ -88,7 +87,8 @@ impl Process {
         self.events += 1;
         let request_id = format!("00000000-0000-4000-a000-{:012x}", self.events);
         self.api.offer(&request_id, event, self.timeout);
-        let deadline = Instant::now() + self.timeout;
+        let deadline = tokio::time::sleep(self.timeout);
+        tokio::pin!(deadline);
         loop {
             tokio::select! {
                 // What was left before the process ended counts.
@@ -107,7 +107,7 @@ impl Process {
                     }
                     return Ok(Handled::Lost(self.exit_error(&request_id, status).await));
                 }
-                () = tokio::time::sleep_until(deadline) => {
+                () = &mut deadline => {
                     self.child.kill().await?;
                     let seconds = self.timeout.as_secs_f64();
                     return Ok(Handled::Lost(FunctionError {

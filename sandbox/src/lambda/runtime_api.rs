@@ -48,7 +48,8 @@ struct Exchange {
 #[derive(Debug)]
 struct Event {
     request_id: String,
-    deadline: SystemTime,
+    /// Since 1970.
+    deadline: Duration,
     body: String,
 }
 
@@ -74,9 +75,10 @@ impl RuntimeApi {
 
     /// Lays an event out for the function to fetch.
     pub(super) fn offer(&self, request_id: &str, event: &Value, time: Duration) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let event = Event {
             request_id: request_id.to_owned(),
-            deadline: SystemTime::now() + time,
+            deadline: now.unwrap_or_default().saturating_add(time),
             body: event.to_string(),
         };
         self.exchange.events().push_back(event);
@@ -142,16 +144,12 @@ impl Exchange {
                 None => self.more.notified().await,
             }
         };
-        let deadline = event
-            .deadline
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         Response::builder()
             .header("content-type", "application/json")
             .header("lambda-runtime-aws-request-id", event.request_id)
             .header(
                 "lambda-runtime-deadline-ms",
-                deadline.as_millis().to_string(),
+                event.deadline.as_millis().to_string(),
             )
             .header("lambda-runtime-invoked-function-arn", &self.arn)
             .header(

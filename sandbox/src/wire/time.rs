@@ -10,7 +10,7 @@ pub(crate) fn iso_millis(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// `2026-01-01T12:00:00Z`: `CloudTrail`'s records, `EventBridge`'s envelopes.
+/// `2026-01-01T12:00:00Z`: CloudTrail's records, EventBridge's envelopes.
 pub(crate) fn iso_seconds(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -27,9 +27,13 @@ pub(crate) fn epoch_seconds(time: DateTime<Utc>) -> Value {
         .map_or(Value::Null, Value::from)
 }
 
+/// The last second of the year 9999, the last that the services' other formats can write.
+const LAST_SECOND: f64 = 253_402_300_799.0;
+
 /// The time a JSON number says, to the thousandth of a second.
 pub(crate) fn from_epoch_seconds(value: &Value) -> Option<DateTime<Utc>> {
-    let since = Duration::try_from_secs_f64(value.as_f64()?).ok()?;
+    let seconds = value.as_f64().filter(|seconds| *seconds <= LAST_SECOND)?;
+    let since = Duration::try_from_secs_f64(seconds).ok()?;
     DateTime::UNIX_EPOCH
         .checked_add_signed(TimeDelta::from_std(since).ok()?)
         .map(|time| time.round_subsecs(3))
@@ -48,5 +52,9 @@ mod tests {
         assert_eq!(from_epoch_seconds(&serde_json::json!(-1)), None);
         assert_eq!(from_epoch_seconds(&serde_json::json!("1")), None);
         assert_eq!(from_epoch_seconds(&serde_json::json!(1e300)), None);
+        assert_eq!(
+            from_epoch_seconds(&serde_json::json!(253_402_300_800_i64)),
+            None
+        );
     }
 }

@@ -1,5 +1,8 @@
 //! The account for other processes.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use tagwarden_sandbox::{Account, Launch, Loopback};
@@ -79,26 +82,30 @@ async fn all_services_at_one_address() {
     assert_eq!(account.calls().len(), 6);
 }
 
-#[test]
-fn serves_while_the_test_blocks_and_until_it_is_dropped() {
-    use std::io::{Read, Write};
-    use std::net::TcpStream;
-
-    let account = Account::new();
-    let loopback = Loopback::serve(&account).unwrap();
+/// Posts a body and gives the whole answer, by a socket alone and without a runtime.
+fn post(loopback: &Loopback, header: &str, body: &str) -> String {
     let address = loopback.url().replace("http://", "");
-    let mut stream = TcpStream::connect(&address).unwrap();
-    let body = "Action=DescribeVpcs&Version=2016-11-15";
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = "POST / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
     write!(
         stream,
-        "POST / HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
+        "{head}{header}content-length: {length}\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn serves_while_the_test_blocks_and_until_it_is_dropped() {
+    let account = Account::new();
+    let loopback = Loopback::serve(&account).unwrap();
+    let answer = post(&loopback, "", "Action=DescribeVpcs&Version=2016-11-15");
     assert!(answer.starts_with("HTTP/1.1 400 Bad Request"), "{answer}");
     assert!(answer.contains("<Code>InvalidAction</Code>"), "{answer}");
+    let address = loopback.url().replace("http://", "");
     drop(loopback);
     assert!(TcpStream::connect(&address).is_err());
 }
@@ -107,20 +114,18 @@ fn serves_while_the_test_blocks_and_until_it_is_dropped() {
 fn what_cannot_be_read_is_refused_too() {
     let account = Account::new();
     let loopback = Loopback::serve(&account).unwrap();
-    let address = loopback.url().replace("http://", "");
-    let answers = [
+    let scan = "x-amz-target: DynamoDB_20120810.Scan\r\n";
+    let cases = [
         ("", "", "MissingAction"),
         ("", "Action=%ff&Version=x", "UnknownOperationException"),
         (
-            "x-amz-target: DynamoDB_20120810.Scan\r\n",
-            "{",
-            "SerializationException",
+            "",
+            "Action=CreateTags&Version=2016-11-15&Tag.0.Key",
+            "MissingParameter",
         ),
-        (
-            "x-amz-target: DynamoDB_20120810.Scan\r\n",
-            "[]",
-            "SerializationException",
-        ),
+        (scan, "{", "SerializationException"),
+        (scan, "[]", "SerializationException"),
+        (scan, r#"{"TableName": 1}"#, "ResourceNotFoundException"),
         (
             "x-amz-target: AmazonSQS.SendMessage\r\n",
             "{}",
@@ -128,17 +133,8 @@ fn what_cannot_be_read_is_refused_too() {
         ),
         ("x-amz-target: odd\r\n", "{}", "UnknownOperationException"),
     ];
-    for (header, body, code) in answers {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(&address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{header}content-length: {length}\r\n\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
+    for (header, body, code) in cases {
+        let answer = post(&loopback, header, body);
         assert!(answer.contains(code), "{header} {body}: {answer}");
     }
 }
