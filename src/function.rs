@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
+use crate::metrics;
+
 /// An event that belongs to another account than the function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -64,7 +66,9 @@ where
         // The future of a whole run is large, and deep enough to reach the compiler's limits.
         let answer = Box::pin(handle(event));
         async move {
-            answer.await.map_err(|error| {
+            let answer = answer.await;
+            metrics::flush();
+            answer.map_err(|error| {
                 tracing::error!(error.kind = error.kind(), "{error}");
                 Failure {
                     kind: error.kind(),

@@ -23,6 +23,7 @@
 //! | [`rule`] | the AWS Config rule: its events, its parameters, its function |
 //! | [`settings`] | the functions' environment variables |
 //! | [`function`] | what both Lambda functions do the same way |
+//! | [`metrics`] | what the functions measure, for CloudWatch |
 //!
 //! The core (`policy`, `instance`, `scope`, `assessment`, `annotation`) takes values and gives values: it knows
 //! no AWS client and no clock.
@@ -32,6 +33,7 @@ pub mod assessment;
 pub mod aws;
 pub mod function;
 pub mod instance;
+pub mod metrics;
 pub mod policy;
 pub mod rule;
 pub mod scope;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tagwarden::aws;
 use tagwarden::function;
+use tagwarden::metrics;
 use tagwarden::rule::Rule;
 use tagwarden::settings::{Environment, PolicySettings};
 
@@ -15,7 +16,9 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> Result<(), lambda_runtime::Error> {
-    let settings = PolicySettings::from_environment(&Environment::of_process())?;
+    let environment = Environment::of_process();
+    let settings = PolicySettings::from_environment(&environment)?;
+    metrics::install(&environment);
     let rule = Rule::new(&aws::load_config().await, settings);
     function::serve(|event| rule.handle(event)).await
 }

@@ -10,10 +10,13 @@
 
 #[path = "support/moto.rs"]
 mod moto;
+#[allow(dead_code, reason = "shared with the tests of the stack")]
 #[path = "support/moto_account.rs"]
 mod moto_account;
 #[path = "support/moto_stack.rs"]
 mod moto_stack;
+#[path = "support/venv.rs"]
+mod venv;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,8 +28,8 @@ use aws_sdk_config::error::ProvideErrorMetadata;
 use aws_sdk_config::primitives::DateTime;
 use aws_sdk_config::types::{ComplianceType, Evaluation};
 use moto::Moto;
-use moto_account::{ACCOUNT, Account, eventually, launch};
-use moto_stack::{RULE, Reports};
+use moto_account::{ACCOUNT, Account, RULE, eventually, launch};
+use moto_stack::Reports;
 use serde_json::{Value, json};
 
 /// One server for all tests here; each keeps to a Region of its own.

@@ -16,14 +16,26 @@ Exit status:
   1    something failed; the message says what to do next
   2    the command line is wrong";
 
+const COLOR_HELP: &str = "\
+Use colours: auto, always or never
+
+auto goes by NO_COLOR, CLICOLOR_FORCE and CLICOLOR; without them, it
+uses colours on a terminal.";
+
 /// Keeps the EC2 instances of an AWS account tagged as a policy table demands
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "tagwarden", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 pub struct Cli {
-    /// Whether to use colours
-    ///
-    /// `auto` uses them on a terminal, unless the environment says otherwise (NO_COLOR, CLICOLOR, CLICOLOR_FORCE).
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    /// Use colours: auto, always or never
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        long_help = COLOR_HELP
+    )]
     pub color: Color,
 
     /// What to do.

@@ -1,7 +1,7 @@
 //! The calls that change something.
 //!
 //! One call serves many instances, and EC2 refuses the whole call for one instance that is unknown or protected.
-//! Here such a one is set aside and the others are done: [`set_aside`].
+//! Here such a one is set aside and the others are done: `set_aside`.
 
 use std::collections::BTreeMap;
 

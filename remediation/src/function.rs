@@ -12,6 +12,7 @@ use tagwarden::aws::{AwsError, Clock};
 use tagwarden::function::{FunctionError, account_of};
 
 use crate::launcher::{Launcher, LookUp};
+use crate::metrics::{self, CountLookUps};
 use crate::report::{Counts, Report};
 use crate::run::{Wanted, Which};
 use crate::settings::{Mode, Settings};
@@ -77,7 +78,10 @@ impl Remediation {
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, settings: Settings) -> Self {
         let clock = Clock::of(config);
-        let cloudtrail = aws_sdk_cloudtrail::Client::new(config);
+        let cloudtrail = aws_sdk_cloudtrail::config::Builder::from(config)
+            .interceptor(CountLookUps)
+            .build();
+        let cloudtrail = aws_sdk_cloudtrail::Client::from_conf(cloudtrail);
         Self {
             clock: clock.clone(),
             dynamodb: aws_sdk_dynamodb::Client::new(config),
@@ -161,6 +165,7 @@ impl Remediation {
             return Ok(Report::new(self.settings.mode, 0));
         };
         let report = self.run(wanted).await?;
+        metrics::add_run(&report);
         let counts = report.counts();
         tracing::info!(?counts, mode = ?self.settings.mode, "run ended");
         Ok(report)

@@ -15,14 +15,16 @@
 //! | [`plan`] | findings → what to do, what to leave for later, what to refuse |
 //! | [`act`] | the calls that change something, for as many instances as a call takes |
 //! | [`report`] | what was done, told to people and to programs |
+//! | [`metrics`] | what is measured, for CloudWatch |
 //! | [`function`] | the Lambda function: from event to answer |
 //!
-//! `identity`, `plan` and `report` are pure; `launcher` and `act` are the AWS edges.
+//! `identity`, `plan` and `report` are pure, and so is `launcher` but for its look-up; that and `act` are the AWS edges.
 
 pub mod act;
 pub mod function;
 pub mod identity;
 pub mod launcher;
+pub mod metrics;
 pub mod plan;
 pub mod report;
 mod run;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tagwarden::settings::Environment;
-use tagwarden::{aws, function};
+use tagwarden::{aws, function, metrics};
 use tagwarden_remediation::{Remediation, Settings};
 
 // One event at a time: a second thread would only cost start-up time.
@@ -14,7 +14,9 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> Result<(), lambda_runtime::Error> {
-    let settings = Settings::from_environment(&Environment::of_process())?;
+    let environment = Environment::of_process();
+    let settings = Settings::from_environment(&environment)?;
+    metrics::install(&environment);
     let remediation = Remediation::new(&aws::load_config().await, settings);
     function::serve(|event| remediation.handle(event)).await
 }

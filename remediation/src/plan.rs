@@ -9,7 +9,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
 
-use crate::launcher::Launcher;
+use crate::launcher::{Launcher, Unknown};
 use crate::settings::{Mode, Settings, Untagged};
 
 /// The value of a UserLookup tag when nobody can be found.
@@ -54,6 +54,8 @@ pub enum Remedy {
     Tag {
         /// Its value.
         value: String,
+        /// Why the value is [`UNDEFINED`], where it was to be a launcher's name.
+        unknown: Option<Unknown>,
     },
     /// Write the finding's tag, once it is known who launched the instance.
     TagLauncher,
@@ -77,6 +79,13 @@ pub enum Reason {
     },
     /// CloudTrail could not be asked in the time there was. Deferred.
     LookUpUnfinished,
+    /// CloudTrail does not show the launch, which it may show minutes late. Deferred.
+    LaunchNotShown {
+        /// How old the instance is; `None` if EC2 does not say when it was launched.
+        age: Option<TimeDelta>,
+        /// How old it must be.
+        grace: TimeDelta,
+    },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
     /// Auto Scaling would replace the instance, for ever. Refused.
@@ -162,9 +171,11 @@ impl Planner<'_> {
             Finding::Tag { rule, .. } => match &rule.action {
                 Action::Update { value } => plan.steps.push(step(Remedy::Tag {
                     value: value.clone(),
+                    unknown: None,
                 })),
                 Action::Function(function) => plan.steps.push(step(Remedy::Tag {
                     value: function.value(self.now),
+                    unknown: None,
                 })),
                 Action::UserLookup => self.tag_launcher(instance, &step, plan),
                 Action::Notify => plan.steps.push(step(Remedy::Notify)),
@@ -176,17 +187,27 @@ impl Planner<'_> {
 
     fn tag_launcher(&self, instance: &Instance, step: &dyn Fn(Remedy) -> Step, plan: &mut Plan) {
         let waiting = || step(Remedy::TagLauncher);
+        let undefined = |unknown| {
+            step(Remedy::Tag {
+                value: UNDEFINED.to_owned(),
+                unknown: Some(unknown),
+            })
+        };
         match self.launchers.get(&instance.id) {
             Some(Launcher::Known(name)) => plan.steps.push(step(Remedy::Tag {
                 value: name.clone(),
+                unknown: None,
             })),
             // CloudTrail shows a launch minutes after it happened.
             Some(Launcher::Nobody) => match self.within_grace(instance) {
+                Some(Reason::Grace { age, grace }) => {
+                    let reason = Reason::LaunchNotShown { age, grace };
+                    plan.deferred.push((waiting(), reason));
+                }
                 Some(reason) => plan.deferred.push((waiting(), reason)),
-                None => plan.steps.push(step(Remedy::Tag {
-                    value: UNDEFINED.to_owned(),
-                })),
+                None => plan.steps.push(undefined(Unknown::NotRecorded)),
             },
+            Some(Launcher::TooOld) => plan.steps.push(undefined(Unknown::TooOld)),
             Some(Launcher::Failed(why)) => plan.failed.push((waiting(), why.clone())),
             None => plan.deferred.push((waiting(), Reason::LookUpUnfinished)),
         }
@@ -287,6 +308,18 @@ impl fmt::Display for Reason {
             Self::LookUpUnfinished => {
                 f.write_str("there was no time left to ask CloudTrail who launched it")
             }
+            Self::LaunchNotShown {
+                age: Some(age),
+                grace,
+            } => write!(
+                f,
+                "CloudTrail does not show its launch of {} minutes ago yet, and has until {} minutes after it",
+                age.num_minutes(),
+                grace.num_minutes()
+            ),
+            Self::LaunchNotShown { age: None, .. } => f.write_str(
+                "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
+            ),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
             Self::AutoScaling { group } => write!(
                 f,

@@ -322,7 +322,7 @@ fn tags(steps: &[Step]) -> BTreeMap<String, String> {
     steps
         .iter()
         .filter_map(|step| match &step.remedy {
-            Remedy::Tag { value } => Some((step.cause.tag_key()?.to_owned(), value.clone())),
+            Remedy::Tag { value, .. } => Some((step.cause.tag_key()?.to_owned(), value.clone())),
             _ => None,
         })
         .collect()

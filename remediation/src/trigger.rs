@@ -10,7 +10,7 @@ use tagwarden::function::{ForeignAccount, check_account};
 use tagwarden::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
 use tagwarden::instance::is_instance_id;
 
-use crate::identity::UserIdentity;
+use crate::launcher::record::{ApiCall, ResponseElements};
 
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,13 +183,10 @@ impl Reader<'_> {
                 why: "it has no responseElements".to_owned(),
             })?;
         let launched_by = call.user_identity.name();
-        response
-            .instances_set
-            .items
-            .into_iter()
-            .map(|item| {
+        ResponseElements::instance_ids(response)
+            .map(|id| {
                 Ok(Named {
-                    id: checked_id(WHAT, item.instance_id)?,
+                    id: checked_id(WHAT, id)?,
                     launched_by: launched_by.clone(),
                 })
             })
@@ -331,38 +328,6 @@ struct NotifiedItem {
     resource_id: String,
     #[serde(default)]
     aws_account_id: Option<String>,
-}
-
-/// Own and lenient: real events lack members that stricter types demand.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ApiCall {
-    event_name: String,
-    #[serde(default)]
-    error_code: Option<String>,
-    #[serde(default)]
-    recipient_account_id: Option<String>,
-    #[serde(default)]
-    user_identity: UserIdentity,
-    #[serde(default)]
-    response_elements: Option<ResponseElements>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ResponseElements {
-    instances_set: InstancesSet,
-}
-
-#[derive(Deserialize)]
-struct InstancesSet {
-    items: Vec<LaunchedInstance>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LaunchedInstance {
-    instance_id: String,
 }
 
 #[derive(Deserialize)]

@@ -51,7 +51,7 @@ pub struct Request {
     /// The operation, `CreateTags` for instance.
     pub operation: String,
     /// The resources it names: the instance ids of an EC2 call or of evaluations, the resource of a
-    /// CloudTrail look-up, the table, the topic.
+    /// CloudTrail look-up, the table (of a batch or a transaction each of them), the topic.
     pub resources: Vec<String>,
     /// The parameters: the body of a JSON call; of a query call an object of strings by their flat
     /// names, such as `Tag.1.Key`.
@@ -141,6 +141,19 @@ fn resources(parameters: &Value) -> Vec<String> {
     };
     named.extend(listed("Evaluations", "ComplianceResourceId"));
     named.extend(listed("LookupAttributes", "AttributeValue"));
+    let tables = parameters.get("RequestItems").and_then(Value::as_object);
+    named.extend(
+        tables
+            .into_iter()
+            .flatten()
+            .map(|(table, _)| table.as_str()),
+    );
+    let actions = parameters.get("TransactItems").and_then(Value::as_array);
+    let actions = actions.into_iter().flatten().filter_map(Value::as_object);
+    let tables = actions
+        .flatten()
+        .filter_map(|(_, action)| action.get("TableName")?.as_str());
+    named.extend(tables);
     named.into_iter().map(str::to_owned).collect()
 }
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::aws::AwsError;
 use crate::aws::policy_table::PolicyTableError;
 use crate::function::{self, ForeignAccount, FunctionError};
+use crate::metrics;
 use crate::settings::PolicySettings;
 
 pub use event::EventError;
@@ -110,6 +111,7 @@ impl Rule {
         function::check_account(own_account, event.account_id.as_deref())?;
         let settings = parameters::apply(event.rule_parameters.as_deref(), &self.settings)?;
         let counts = self.evaluate(event, &settings).await?;
+        metrics::add_evaluations(&counts);
         tracing::info!(
             evaluated = counts.evaluated,
             compliant = counts.compliant,

@@ -8,6 +8,7 @@
 )]
 
 mod account_boundaries;
+mod attribution;
 mod batches;
 mod customers_sample;
 mod malformed_events;

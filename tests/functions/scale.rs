@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
-use tagwarden_sandbox::Identity;
-
 use crate::support::{World, old};
 
 fn calls(world: &World) -> BTreeMap<String, usize> {
@@ -90,58 +87,5 @@ async fn a_long_report_comes_in_parts() {
     let text = reports.concat();
     for id in &ids {
         assert_eq!(text.matches(id.as_str()).count(), 1);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn cloudtrail_is_asked_twice_a_second_and_never_refuses() {
-    let world = World::new().enforcing();
-    for number in 0..20 {
-        let launcher = Identity::iam_user(format!("user{number}"));
-        let launch = old(&[("ProjectCode", "P"), ("Expires", "x")]).launched_by(launcher);
-        let _ = world.account.launch(launch);
-    }
-    world.account.keep_quotas();
-    let began = world.account.now();
-    assert_eq!(world.sweep().await["tagged"], 20);
-    let took = world.account.now() - began;
-    assert_eq!(calls(&world)["LookupEvents"], 20);
-    assert!(
-        world
-            .account
-            .calls()
-            .iter()
-            .all(|call| call.outcome.is_ok())
-    );
-    assert!(took >= TimeDelta::milliseconds(19 * 500), "{took}");
-    assert!(took < TimeDelta::seconds(15), "{took}");
-}
-
-/// Lambda ends a function at its deadline, report or not: the look-ups stop before, and the next run goes on.
-#[tokio::test(start_paused = true)]
-async fn look_ups_end_in_time_and_the_next_run_goes_on() {
-    let world = World::new().enforcing();
-    for number in 0..40 {
-        let launcher = Identity::iam_user(format!("user{number}"));
-        let launch = old(&[("ProjectCode", "P"), ("Expires", "x")]).launched_by(launcher);
-        let _ = world.account.launch(launch);
-    }
-    let remediation = world.remediation();
-    let mut tagged = 0;
-    let mut runs = 0;
-    while tagged < 40 {
-        runs += 1;
-        let mut event = world.lambda_event(crate::support::scheduled_event());
-        let deadline = world.account.now() + TimeDelta::seconds(25);
-        event.context.deadline = deadline.timestamp_millis().unsigned_abs();
-        let answer = remediation.handle(event).await.unwrap();
-        assert!(world.account.now() < deadline);
-        tagged += answer["tagged"].as_u64().unwrap();
-        assert_eq!(answer["deferred"].as_u64(), Some(40 - tagged));
-        assert!(runs < 10, "no run gets further");
-    }
-    assert!(runs > 1, "one run had time for everything");
-    for instance in world.account.instances() {
-        assert!(instance.tags["CreatedBy"].starts_with("user"));
     }
 }

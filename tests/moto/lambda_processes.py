@@ -29,6 +29,21 @@ from moto.sts.models import sts_backends
 CODE = pathlib.Path(tempfile.mkdtemp(prefix="moto-functions-"))
 
 
+# What Lambda runs a Python function with, in little.
+PYTHON_BOOTSTRAP = f"""#!{sys.executable}
+import importlib, json, os, sys, types, urllib.request
+sys.path.insert(0, os.getcwd())
+module, name = os.environ["_HANDLER"].split(".")
+handler = getattr(importlib.import_module(module), name)
+api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
+while True:
+    with urllib.request.urlopen(api + "next") as event:
+        request = event.headers["Lambda-Runtime-Aws-Request-Id"]
+        answer = handler(json.load(event), types.SimpleNamespace(aws_request_id=request, log_stream_name="moto"))
+    urllib.request.urlopen(api + request + "/response", data=json.dumps(answer).encode())
+"""
+
+
 class RuntimeApi(http.server.BaseHTTPRequestHandler):
     """The Runtime API of one process: it asks for the next event and posts its answer.
 
@@ -74,6 +89,8 @@ class ExecutionEnvironment:
         code = CODE / uuid.uuid4().hex
         zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(code)
         bootstrap = code / "bootstrap"
+        if function.run_time.startswith("python"):
+            bootstrap.write_text(PYTHON_BOOTSTRAP)
         bootstrap.chmod(0o755)  # zipfile forgets the mode
         # The process belongs to this server's process group and ends with it; what it logs goes to the server's log.
         variables = environment_variables(function, f"127.0.0.1:{self.api.server_port}")
@@ -139,6 +156,7 @@ def environment_variables(function, runtime_api):
         "AWS_SECRET_ACCESS_KEY": session.secret_access_key,
         "AWS_SESSION_TOKEN": session.session_token,
         "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
@@ -146,6 +164,7 @@ def environment_variables(function, runtime_api):
         "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
         "AWS_LAMBDA_LOG_STREAM_NAME": "moto",
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{settings.moto_server_port()}",
+        "_HANDLER": function.handler,
         **function.environment_vars,
     }
 

@@ -1,10 +1,11 @@
 """moto's server, and what AWS does for a Config rule that moto 5.2.5 does not.
 
-    python server.py
+    python server.py [--iam FILE]
 
 It listens on a free port of 127.0.0.1, prints one line of JSON when it is ready (its `endpoint`, and an IAM `user`
 with an access key; there are the roles `Engineer` and `function` besides), and logs to standard error. It ends, with
-every process it started, when its standard input is closed: it cannot outlive the test, however that ends.
+every process it started, when its standard input is closed: it cannot outlive the test, however that ends. With
+--iam, roles may only do what their policies grant, and FILE gets their calls.
 """
 
 import json
@@ -19,9 +20,11 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 # Each fills one gap of moto's, by being imported.
+import cloudformation_types  # noqa: F401
 import cloudtrail_events  # noqa: F401
 import config_rules  # noqa: F401
 import lambda_processes
+import permissions
 import sns_mail  # noqa: F401
 
 
@@ -57,6 +60,9 @@ def main():
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     os.environ["MOTO_PORT"] = str(server.port)
     threading.Thread(target=end_with_the_caller, daemon=True).start()
+    match sys.argv[1:]:
+        case ["--iam", path]:
+            permissions.enforce(path)
     iam = iam_backends[DEFAULT_ACCOUNT_ID]["aws"]
     role(iam, "function", {"Service": "lambda.amazonaws.com"})
     role(iam, "Engineer", {"AWS": DEFAULT_ACCOUNT_ID})

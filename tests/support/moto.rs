@@ -1,8 +1,7 @@
 //! moto's server as a child process: installed once, started on a free port, ended with the test.
 
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{BufRead, BufReader, Write};
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -14,13 +13,17 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use serde_json::Value;
+
+use super::venv;
 
 /// How long the server may take to be ready; on a warm machine it is two seconds.
 const START: Duration = Duration::from_mins(2);
 /// How long it may take to end what it started.
 const END: Duration = Duration::from_secs(5);
 
-const REQUIREMENTS: &str = include_str!("../moto/requirements.txt");
+/// What is installed: moto, cfn-lint and the AWS CLI.
+pub const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/requirements.txt");
 /// A zip on standard output that holds `bootstrap`, which is the argument.
 const ZIP: &str = "\
 import sys, zipfile
@@ -38,19 +41,38 @@ pub struct Moto {
     lifeline: Option<ChildStdin>,
     endpoint: String,
     user: Credentials,
-    python: PathBuf,
+    programs: PathBuf,
+    log: PathBuf,
+    calls: PathBuf,
 }
 
 impl Moto {
     /// Installs moto if need be (half a minute, once for each `requirements.txt`) and starts the server.
     ///
     /// Panics with what to do about it if Python is missing, the installation fails or the server does not start.
+    #[allow(dead_code, reason = "one of the two, as the test likes")]
     pub fn start() -> Self {
-        let target = target_directory();
-        let python = installed_python(&target);
-        let log = target.join("moto-server.log");
-        let mut server = Command::new(&python)
+        Self::start_with("moto-server", &[])
+    }
+
+    /// The same, and what has a role's credentials may do only what the role grants; see [`Moto::calls`].
+    #[allow(dead_code, reason = "one of the two, as the test likes")]
+    pub fn start_with_permissions() -> Self {
+        Self::start_with("moto-server-with-permissions", &["--iam"])
+    }
+
+    fn start_with(name: &str, options: &[&str]) -> Self {
+        let programs = venv::installed("moto", REQUIREMENTS);
+        let file = venv::target_directory().join(name);
+        let (log, calls) = (
+            file.with_extension("log"),
+            file.with_extension("calls.jsonl"),
+        );
+        let _ = fs::remove_file(&calls);
+        let mut server = Command::new(programs.join("python"))
             .arg(SERVER)
+            .args(options)
+            .args((!options.is_empty()).then_some(&calls))
             .env("PYTHONDONTWRITEBYTECODE", "1") // nothing beside the sources
             .process_group(0) // whose processes the server ends all at once
             .stdin(Stdio::piped())
@@ -68,7 +90,7 @@ impl Moto {
             let _ = sender.send(line);
         });
         let line = ready.recv_timeout(START).unwrap_or_default();
-        let Ok(told) = serde_json::from_str::<serde_json::Value>(&line) else {
+        let Ok(told) = serde_json::from_str::<Value>(&line) else {
             drop(lifeline);
             let _ = server.kill();
             let _ = server.wait();
@@ -80,8 +102,33 @@ impl Moto {
             lifeline,
             endpoint: text("/endpoint"),
             user: credentials(&text("/user/accessKeyId"), &text("/user/secretAccessKey")),
-            python,
+            programs,
+            log,
+            calls,
         }
+    }
+
+    /// The directory of the programs that are installed with moto: `python`, `aws`, `cfn-lint`.
+    #[allow(dead_code, reason = "for the tests of the stack")]
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    /// What the server and the functions logged so far.
+    #[allow(dead_code, reason = "for the tests of the stack")]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The calls that were made with a role's credentials so far: `role`, `session`, `action`, `resources` and
+    /// whether it was `allowed`.
+    #[allow(dead_code, reason = "for the tests of the stack")]
+    pub fn calls(&self) -> Vec<Value> {
+        let calls = fs::read_to_string(&self.calls).unwrap();
+        calls
+            .lines()
+            .map(|call| serde_json::from_str(call).unwrap())
+            .collect()
     }
 
     /// Where the server listens: `http://127.0.0.1:PORT`.
@@ -118,7 +165,7 @@ impl Moto {
             program.display()
         );
         let bootstrap = format!("#!/bin/sh\nexec '{}'\n", program.display());
-        let zip = Command::new(&self.python)
+        let zip = Command::new(self.programs.join("python"))
             .args(["-c", ZIP, &bootstrap])
             .stderr(Stdio::inherit())
             .output()
@@ -145,60 +192,4 @@ impl Drop for Moto {
 
 fn credentials(key: &str, secret: &str) -> Credentials {
     Credentials::new(key, secret, None, None, "moto")
-}
-
-/// Cargo's target directory: this test is `target/debug/deps/moto-…`.
-fn target_directory() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(3).unwrap().to_owned()
-}
-
-/// The interpreter of a virtual environment that holds `requirements.txt`, installed if it is not there yet.
-///
-/// The environment is named after the requirements and Python's version. A lock keeps two test runs from installing
-/// at once; a marker, written last, tells a finished installation from an interrupted one, which is done again.
-fn installed_python(target: &Path) -> PathBuf {
-    let version = Command::new("python3").arg("--version").output();
-    let version = version.unwrap_or_else(|error| {
-        panic!("the tests on moto need python3 (3.11 or newer, with venv) on the PATH: {error}")
-    });
-    let mut hasher = DefaultHasher::new();
-    (REQUIREMENTS, version.stdout).hash(&mut hasher);
-    let venv = target.join(format!("moto-venv-{:016x}", hasher.finish()));
-    let (python, finished) = (venv.join("bin/python"), venv.join("finished"));
-
-    let lock = File::create(venv.with_extension("lock")).unwrap();
-    lock.lock().unwrap();
-    if !finished.exists() {
-        // Not by `eprintln`, which a test keeps to itself.
-        let _ = writeln!(
-            std::io::stderr(),
-            "Installing moto into {} ...",
-            venv.display()
-        );
-        run(Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv));
-        run(Command::new(&python)
-            .args([
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--requirement",
-            ])
-            .arg(concat!(
-                env!("CARGO_MANIFEST_DIR"),
-                "/tests/moto/requirements.txt"
-            )));
-        File::create(finished).unwrap();
-    }
-    python
-}
-
-/// Runs the command to its end; its errors are shown, and are this test's.
-fn run(command: &mut Command) {
-    let status = command.status().unwrap();
-    assert!(status.success(), "{command:?} failed: {status}");
 }

@@ -1,6 +1,6 @@
 //! One Region of the account on moto: what people do in it, and what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use aws_config::{Region, SdkConfig};
@@ -14,8 +14,11 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use super::moto::Moto;
-use super::moto_stack::{REMEDIATION, RULE};
 
+/// The name of the Config rule, and of its function if nothing else is said.
+pub const RULE: &str = "required-tags";
+/// The name of the remediation's function, queue and rule on the event bus, if nothing else is said.
+pub const REMEDIATION: &str = "remediation";
 /// moto's only account.
 pub const ACCOUNT: &str = "123456789012";
 /// Longer than anything takes here, even on a busy machine.
@@ -38,6 +41,12 @@ pub struct Account<'a> {
     pub lambda: aws_sdk_lambda::Client,
     /// SQS.
     pub sqs: aws_sdk_sqs::Client,
+    /// The Config rule.
+    pub rule: String,
+    /// The remediation's function.
+    pub function: String,
+    /// The remediation's queue.
+    pub queue: String,
     sdk_config: SdkConfig,
 }
 
@@ -54,6 +63,9 @@ impl<'a> Account<'a> {
             cloudtrail: aws_sdk_cloudtrail::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
+            rule: RULE.to_owned(),
+            function: REMEDIATION.to_owned(),
+            queue: REMEDIATION.to_owned(),
             sdk_config: config,
         }
     }
@@ -70,8 +82,13 @@ impl<'a> Account<'a> {
 
     /// EC2 as somebody uses it who assumed the role `Engineer` under the given session name.
     pub async fn ec2_of_session(&self, session: &str) -> aws_sdk_ec2::Client {
+        self.ec2_of_role(&role_arn("Engineer"), session).await
+    }
+
+    /// EC2 as somebody uses it who assumed the role under the given session name.
+    pub async fn ec2_of_role(&self, role: &str, session: &str) -> aws_sdk_ec2::Client {
         let config = self.sdk_config();
-        let role = aws_config::sts::AssumeRoleProvider::builder(role_arn("Engineer"))
+        let role = aws_config::sts::AssumeRoleProvider::builder(role)
             .session_name(session)
             .configure(config)
             .build_from_provider(config.credentials_provider().unwrap())
@@ -117,7 +134,7 @@ impl<'a> Account<'a> {
     /// Asks Config to evaluate every instance now.
     pub async fn start_evaluation(&self) {
         let start = self.config.start_config_rules_evaluation();
-        start.config_rule_names(RULE).send().await.unwrap();
+        start.config_rule_names(&self.rule).send().await.unwrap();
     }
 
     /// Invokes the remediation by hand, and gives its answer.
@@ -125,7 +142,7 @@ impl<'a> Account<'a> {
         let answer = self
             .lambda
             .invoke()
-            .function_name(REMEDIATION)
+            .function_name(&self.function)
             .payload(Blob::new(event.to_string()))
             .send()
             .await
@@ -134,6 +151,13 @@ impl<'a> Account<'a> {
         let text = String::from_utf8(payload).unwrap();
         assert_eq!(answer.function_error, None, "{text}");
         serde_json::from_str(&text).unwrap()
+    }
+
+    /// A function's environment variables.
+    pub async fn environment(&self, function: &str) -> HashMap<String, String> {
+        let ask = self.lambda.get_function_configuration();
+        let configuration = ask.function_name(function).send().await.unwrap();
+        configuration.environment.unwrap().variables.unwrap()
     }
 
     /// The dashboard: each evaluated instance and its verdict.
@@ -156,7 +180,7 @@ impl<'a> Account<'a> {
         let mut pages = self
             .config
             .get_compliance_details_by_config_rule()
-            .config_rule_name(RULE)
+            .config_rule_name(&self.rule)
             .limit(2)
             .into_paginator()
             .items()
@@ -202,6 +226,21 @@ impl<'a> Account<'a> {
             .remove(0)
     }
 
+    /// A new queue.
+    pub async fn create_queue(&self, name: &str) -> Queue {
+        let created = self
+            .sqs
+            .create_queue()
+            .queue_name(name)
+            .send()
+            .await
+            .unwrap();
+        Queue {
+            url: created.queue_url.unwrap(),
+            arn: format!("arn:aws:sqs:{}:{ACCOUNT}:{name}", self.region),
+        }
+    }
+
     /// The messages that have arrived in the queue since the last look, unwrapped from SNS.
     pub async fn receive(&self, queue: &Queue) -> Vec<String> {
         let received = self
@@ -231,7 +270,7 @@ impl<'a> Account<'a> {
         let queue = self
             .sqs
             .get_queue_url()
-            .queue_name(REMEDIATION)
+            .queue_name(&self.queue)
             .send()
             .await
             .unwrap();

@@ -15,12 +15,8 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionResponseType, Runtime};
 use serde_json::Value;
 
-use super::moto_account::{ACCOUNT, Account, Queue, role_arn};
+use super::moto_account::{Account, Queue, REMEDIATION, RULE, role_arn};
 
-/// The name of the Config rule and of its function.
-pub const RULE: &str = "required-tags";
-/// The name of the remediation's function, queue and rule on the event bus.
-pub const REMEDIATION: &str = "remediation";
 /// The ledger's table.
 pub const LEDGER: &str = "tagwarden-ledger";
 
@@ -204,20 +200,6 @@ impl Account<'_> {
             .unwrap()
             .function_arn
             .unwrap()
-    }
-
-    async fn create_queue(&self, name: &str) -> Queue {
-        let created = self
-            .sqs
-            .create_queue()
-            .queue_name(name)
-            .send()
-            .await
-            .unwrap();
-        Queue {
-            url: created.queue_url.unwrap(),
-            arn: format!("arn:aws:sqs:{}:{ACCOUNT}:{name}", self.region),
-        }
     }
 }
 

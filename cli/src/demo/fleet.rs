@@ -49,7 +49,7 @@ pub fn members(now: DateTime<Utc>) -> Vec<Member> {
             "every tag in place",
             creator(project(dated("shop"))),
         ),
-        member("search", "nobody set a project", creator(dated("search"))),
+        member("search", "without a project", creator(dated("search"))),
         member(
             "billing",
             "launched by bob",
@@ -57,7 +57,7 @@ pub fn members(now: DateTime<Utc>) -> Vec<Member> {
         ),
         member(
             "reports",
-            "launched through SSO",
+            "launched via SSO",
             project(dated("reports")).launched_by(Identity::assumed_role(
                 "AWSReservedSSO_Developer_0123456789abcdef",
                 "maria@example.com",

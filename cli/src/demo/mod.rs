@@ -19,37 +19,49 @@ use clap::ValueEnum;
 use crate::exit::Failure;
 use story::Story;
 
+// clap is built without its own wrapping: help texts are broken here, at 80 columns.
 const LONG_ABOUT: &str = "\
-Shows a tagging policy at work, in an AWS account that lives inside this program
+Shows a policy at work, in an AWS account inside this program
 
-The account has a policy of three rules and thirteen instances, each with something else to it. The AWS Config rule \
-judges them, the remediation mends them (first as a dry run), the rule judges again. Both are the functions that run \
-in Lambda, and they call AWS through the real SDK: only the far end is imitated. Nothing of yours is read or changed; \
-neither credentials nor a network are needed.";
+The account has a policy of three rules, and thirteen instances that each have
+something else to them. The AWS Config rule judges them, the remediation mends
+them (after a dry run), the rule judges them again. These are the very functions
+that run in Lambda, and they call AWS through its real SDK: only the far end is
+imitated. It needs no credentials and no network, and touches nothing of yours.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden demo
-  tagwarden demo --output json | jq -r '.after.instances[] | [.role, .verdict] | @tsv'
+  tagwarden demo --output json | jq -r '.report.text'
 
 The JSON document:
-  account, region, vpcId   where it happens; only instances in this VPC are in scope
-  policy                   the items of the policy table
-  before, after            what the Config rule found: counts (its answer), and of every instance: instanceId, role,
-                           story, vpcId, state, tags, verdict and annotation (null where Config shows no result)
-  dryRunReport, report,    what the remediation published, dry run, enforcing, and swept: subject, text (for people),
-  sweepReport              json (for programs), and answer (the function's own)
-  left                     what the sweep left as it is: instanceId, role, outcome, reason
-  secondSweep              a sweep with nothing left to mend: changedInstances (their ids), and calls
-  calls                    every call to AWS: total, and byOperation: calls, refused
-  wallTimeMs               how long it took, in milliseconds";
+  account, region, vpcId  where it happens; only this VPC is in scope
+  policy                  the items of the policy table
+  before, after           what the Config rule finds: counts (its answer), and
+                          instances: instanceId, role, story, vpcId, state,
+                          tags, verdict, annotation (the last two are null where
+                          Config shows no result)
+  dryRunReport            what the remediation publishes: subject, text (for
+                          people), json (for programs); and its answer
+  report, sweepReport     the same, when it enforces, and when it sweeps
+  left                    what the sweep leaves: instanceId, role, outcome,
+                          reason
+  secondSweep             one more sweep: changedInstances (ids), calls
+  calls                   all calls to AWS: total, byOperation (calls, refused)
+  wallTimeMs              how long it took, in milliseconds";
 
 /// Shows a policy at work, in an AWS account inside this program
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// A story to read, or one JSON document
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    /// What to write: table, to read, or json
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true
+    )]
     output: Output,
 }
 

@@ -14,8 +14,12 @@ use tagwarden_sandbox::{Account, Instance};
 use super::fleet::{self, Member};
 use super::story::{Calls, Left, Look, Report, SecondSweep, Seen, Story};
 
-const RULE: &str = "tagging-policy";
-const QUEUE: &str = "tagwarden-remediation";
+/// The functions' names.
+const RULE: &str = "tagwarden-rule";
+const REMEDIATION: &str = "tagwarden-remediation";
+
+/// The name of the rule in AWS Config.
+const CONFIG_RULE: &str = "tagging-policy";
 
 /// Why the demo could not be played to its end.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +58,7 @@ struct Stage {
 impl Stage {
     fn set() -> Result<Self, DemoError> {
         let account = Account::new();
-        account.create_config_rule(RULE);
+        account.create_config_rule(CONFIG_RULE);
         account.create_table(DEFAULT_POLICY_TABLE);
         for item in fleet::policy() {
             account.put_item(DEFAULT_POLICY_TABLE, item);
@@ -116,12 +120,9 @@ impl Stage {
 
     /// The rule's schedule comes round.
     async fn look(&self) -> Result<Look, DemoError> {
-        let event = self.account.scheduled_event(RULE);
-        let answer = self
-            .rule
-            .handle(self.event("tagwarden-rule", event))
-            .await?;
-        let mut results = self.account.compliance(RULE);
+        let event = self.account.scheduled_event(CONFIG_RULE);
+        let answer = self.rule.handle(self.event(RULE, event)).await?;
+        let mut results = self.account.compliance(CONFIG_RULE);
         let instances = self.members.iter().filter_map(|(id, member)| {
             let Instance {
                 vpc_id,
@@ -153,7 +154,7 @@ impl Stage {
     /// The remediation's function is given an event.
     async fn remedy(&self, function: &Remediation, event: Value) -> Result<Report, DemoError> {
         let published_before = self.account.published().len();
-        let answer = function.handle(self.event(QUEUE, event)).await?;
+        let answer = function.handle(self.event(REMEDIATION, event)).await?;
         let published = self.account.published().split_off(published_before);
         let [message] = published.as_slice() else {
             return Err(DemoError::Reports(published.len()));
@@ -170,15 +171,10 @@ impl Stage {
     async fn sweep_again(&self) -> Result<SecondSweep, DemoError> {
         let calls_before = self.account.calls().len();
         let before = self.account.instances();
-        self.remedy(&self.enforce, self.schedule()).await?;
-        let after = self.account.instances();
-        let changed_instances = before
-            .iter()
-            .filter(|instance| !after.contains(instance))
-            .map(|instance| instance.id.clone())
-            .collect();
+        let event = self.event(REMEDIATION, self.schedule());
+        self.enforce.handle(event).await?;
         Ok(SecondSweep {
-            changed_instances,
+            changed_instances: changed(&before, &self.account.instances()),
             calls: Calls::count(self.account.calls().iter().skip(calls_before)),
         })
     }
@@ -215,7 +211,7 @@ impl Stage {
                     "attributes": {"ApproximateReceiveCount": "1"},
                     "messageAttributes": {},
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": format!("arn:aws:sqs:{region}:{account}:{QUEUE}"),
+                    "eventSourceARN": format!("arn:aws:sqs:{region}:{account}:compliance-changes"),
                     "awsRegion": region,
                 })
             })
@@ -251,6 +247,15 @@ impl Stage {
     }
 }
 
+/// The ids of the instances that are not as they were, or not there any more.
+fn changed(before: &[Instance], after: &[Instance]) -> Vec<String> {
+    before
+        .iter()
+        .filter(|instance| !after.contains(instance))
+        .map(|instance| instance.id.clone())
+        .collect()
+}
+
 /// The parts of a published message that the demo shows.
 #[derive(Deserialize)]
 struct Message {
@@ -272,4 +277,26 @@ struct DocumentEntry {
     outcome: String,
     #[serde(default)]
     reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use tagwarden_sandbox::Launch;
+
+    use super::*;
+
+    #[test]
+    fn whatever_happens_to_an_instance_changes_it() {
+        let account = Account::new();
+        let ids: Vec<String> = (0..4).map(|_| account.launch(Launch::new())).collect();
+        let before = account.instances();
+        assert_eq!(changed(&before, &account.instances()), Vec::<String>::new());
+        account.set_tag(&ids[0], "Owner", "ann");
+        account.terminate(&ids[1]);
+        account.forget(&ids[3]);
+        assert_eq!(
+            changed(&before, &account.instances()),
+            [&*ids[0], &ids[1], &ids[3]]
+        );
+    }
 }

@@ -15,8 +15,11 @@ use super::story::{Calls, Look, Report, Seen, Story};
 /// How wide the page is where there is no terminal.
 const USUAL_WIDTH: u16 = 100;
 
-/// Lines longer than this are hard to read, and shorter ones cut the ids up.
-const WIDTHS: std::ops::RangeInclusive<u16> = 60..=120;
+/// Longer lines are hard to read; in shorter ones the tables have no room.
+const WIDTHS: std::ops::RangeInclusive<u16> = 72..=120;
+
+/// Where a cell's line must not end; a blank once the table stands.
+const NO_BREAK: char = '\u{a0}';
 
 /// The tags that the policy is about, in its order: the columns of the last table.
 const TAGS: [&str; 3] = ["ProjectCode", "CreatedBy", "Expires"];
@@ -71,19 +74,40 @@ impl Page {
 
     fn before(&mut self, story: &Story) {
         self.heading(1, "The Config rule judges every instance");
+        let instances = &story.before.instances;
+        let table = if self.is_wide() {
+            self.before_wide(instances)
+        } else {
+            self.before_narrow(instances)
+        };
+        self.table(&table);
+        self.tally(&story.before);
+    }
+
+    fn before_wide(&self, instances: &[Seen]) -> Table {
         let mut table = self.new_table(&["Instance", "Role", "Story", "Verdict", "Annotation"]);
-        keep_whole(&mut table, &[0, 1, 3]);
-        for seen in &story.before.instances {
+        keep_whole(&mut table, &[0, 1, 2, 3]);
+        for seen in instances {
             table.add_row([
                 Cell::new(&seen.instance_id),
                 role(seen),
                 Cell::new(seen.story),
                 verdict(seen),
-                Cell::new(seen.annotation.as_deref().unwrap_or_default()),
+                annotation(seen),
             ]);
         }
-        self.table(&table);
-        self.tally(&story.before);
+        table
+    }
+
+    /// Two rows an instance, so that texts have room.
+    fn before_narrow(&self, instances: &[Seen]) -> Table {
+        let mut table = self.new_table(&["Instance", "Role and story", "Verdict and annotation"]);
+        keep_whole(&mut table, &[0, 1]);
+        for seen in instances {
+            table.add_row([Cell::new(&seen.instance_id), role(seen), verdict(seen)]);
+            table.add_row([Cell::new(""), Cell::new(seen.story), annotation(seen)]);
+        }
+        table
     }
 
     fn dry_run(&mut self, story: &Story) {
@@ -107,9 +131,19 @@ impl Page {
 
     fn after(&mut self, story: &Story) {
         self.heading(4, "The Config rule judges again");
-        let [project, creator, expires] = TAGS;
-        let mut table = self.new_table(&["Instance", "Role", "Verdict", project, creator, expires]);
-        keep_whole(&mut table, &[0, 1, 2, 5]);
+        // The roles give way to the tags where there is no room for both.
+        let is_wide = self.is_wide();
+        let mut header = vec!["Instance", "Verdict"];
+        if is_wide {
+            header.insert(1, "Role");
+        }
+        let creator = header.len() + 1;
+        header.extend(TAGS);
+        let mut table = self.new_table(&header);
+        let others: Vec<usize> = (0..header.len())
+            .filter(|index| *index != creator)
+            .collect();
+        keep_whole(&mut table, &others);
         let written = story.written();
         for seen in &story.after.instances {
             let tag = |key: &'static str| match seen.tags.get(key) {
@@ -119,7 +153,9 @@ impl Page {
                 Some(value) => Cell::new(value),
                 None => Cell::new("-").add_attribute(Attribute::Dim),
             };
-            let mut row = vec![Cell::new(&seen.instance_id), role(seen), verdict(seen)];
+            let mut row = vec![Cell::new(&seen.instance_id)];
+            row.extend(is_wide.then(|| role(seen)));
+            row.push(verdict(seen));
             row.extend(TAGS.map(tag));
             table.add_row(row);
         }
@@ -130,8 +166,8 @@ impl Page {
         self.prose("Left, and why:");
         for left in &story.left {
             self.item(&format!(
-                "{} ({}): {}.",
-                left.role, left.outcome, left.reason
+                "{} {}, {}: {}.",
+                left.instance_id, left.role, left.outcome, left.reason
             ));
         }
     }
@@ -147,10 +183,11 @@ impl Page {
         let writes = sweep.calls.writes();
         let writes = match writes.total {
             0 => "none of them a write".to_owned(),
-            total => format!("{total} of them to write: {}", operations(&writes)),
+            1 => format!("one of them a write: {}", operations(&writes)),
+            total => format!("{total} of them writes: {}", operations(&writes)),
         };
         self.prose(&format!(
-            "{changed}. {} calls to AWS, {writes}.",
+            "{changed}. {} AWS calls, {writes}.",
             sweep.calls.total
         ));
     }
@@ -158,12 +195,17 @@ impl Page {
     fn closing(&mut self, story: &Story) {
         self.line(&"");
         self.prose(&format!(
-            "{} calls to AWS in {} ms:",
+            "{} AWS calls in {} ms:",
             story.calls.total, story.wall_time_ms
         ));
         self.prose(&format!("{}.", operations(&story.calls)));
         self.line(&"");
         self.prose("Read on in README.md; the same as JSON: tagwarden demo --output json");
+    }
+
+    /// Whether every column of the tables has room.
+    fn is_wide(&self) -> bool {
+        self.width >= USUAL_WIDTH.into()
     }
 
     fn heading(&mut self, number: usize, title: &str) {
@@ -216,7 +258,8 @@ impl Page {
     }
 
     fn table(&mut self, table: &Table) {
-        self.text.push_str(&table.trim_fmt());
+        let table = table.trim_fmt().replace(NO_BREAK, " ");
+        self.text.push_str(&table);
         self.text.push('\n');
     }
 
@@ -236,9 +279,10 @@ impl Page {
                 .iter()
                 .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
         );
-        for column in table.column_iter_mut() {
-            // The lines between the columns are blank: one column more of gutter.
-            column.set_padding((0, 1));
+        for (index, column) in table.column_iter_mut().enumerate() {
+            // Where a style has no line between columns there is a blank: with it, the gutter is two wide.
+            let is_last = index + 1 == header.len();
+            column.set_padding((0, u16::from(!is_last)));
         }
         table
     }
@@ -256,6 +300,13 @@ fn verdict(seen: &Seen) -> Cell {
         None if seen.state == "terminated" => Cell::new(seen.state).fg(Color::DarkYellow),
         None => Cell::new("no result").add_attribute(Attribute::Dim),
     }
+}
+
+fn annotation(seen: &Seen) -> Cell {
+    let annotation = seen.annotation.as_deref().unwrap_or_default();
+    // Findings are easier to tell apart on lines of their own, and a rule stays with its number.
+    let annotation = annotation.replace("); ", ");\n");
+    Cell::new(annotation.replace("(rule ", &format!("(rule{NO_BREAK}")))
 }
 
 fn keep_whole(table: &mut Table, columns: &[usize]) {
@@ -304,4 +355,70 @@ fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
     }
     lines.push(line.trim_end().to_owned());
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::play::play;
+
+    /// A page without its styles, every date and duration replaced.
+    fn plain_page(width: usize) -> String {
+        let page = page(&play().unwrap(), width);
+        let page = anstream::adapter::strip_str(&page).to_string();
+        let today = chrono::Utc::now().date_naive();
+        // Midnight may pass between the account's first look at the clock and this one.
+        let dates = [today, today - chrono::Days::new(1)].into_iter();
+        let dates = dates.flat_map(|day| [day, day + chrono::Days::new(90)]);
+        let page = dates.fold(page, |page, date| {
+            page.replace(&date.to_string(), "YYYY-MM-DD")
+        });
+        page.lines()
+            .map(|line| match line.split_once(" AWS calls in ") {
+                Some((calls, _)) => format!("{calls} AWS calls in … ms:\n"),
+                None => format!("{line}\n"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_narrow_page() {
+        insta::assert_snapshot!(plain_page(80));
+    }
+
+    #[test]
+    fn annotations_break_where_they_read_well() {
+        let wide = plain_page(120);
+        assert!(wide.contains("missing tag ProjectCode (rule 1);\n"));
+        assert!(wide.contains("missing tag ProjectCode (rule 1; found projectcode)\n"));
+        for width in [72, 80, 99, 100, 120] {
+            let page = plain_page(width);
+            assert!(
+                !page.contains("(rule\n") && !page.contains(NO_BREAK),
+                "{width}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_page_nor_ends_in_blanks() {
+        for width in [72, 80, 99, 100, 120] {
+            for line in plain_page(width).lines() {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+                assert_eq!(line, line.trim_end(), "{width}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrap("", 9, 3), [""]);
+        assert_eq!(wrap("one two three", 13, 3), ["one two three"]);
+        assert_eq!(wrap("one two three", 12, 3), ["one two", "   three"]);
+        assert_eq!(wrap("  - one two", 9, 4), ["  - one", "    two"]);
+        assert_eq!(
+            wrap("incomprehensibilities at length", 9, 0),
+            ["incomprehensibilities", "at length"]
+        );
+    }
 }

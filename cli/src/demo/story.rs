@@ -178,15 +178,21 @@ impl Story {
     /// The tags that the remediation wrote, by instance and key: those there now that were not, or were otherwise,
     /// before.
     pub fn written(&self) -> BTreeSet<(&str, &str)> {
-        let pairs = self.before.instances.iter().zip(&self.after.instances);
-        pairs
-            .flat_map(|(before, after)| {
-                let new = after
-                    .tags
-                    .iter()
-                    .filter(|(key, value)| before.tags.get(*key) != Some(*value));
-                new.map(|(key, _)| (after.instance_id.as_str(), key.as_str()))
-            })
-            .collect()
+        let before: BTreeMap<&str, &BTreeMap<String, String>> = self
+            .before
+            .instances
+            .iter()
+            .map(|seen| (seen.instance_id.as_str(), &seen.tags))
+            .collect();
+        let now = self.after.instances.iter().flat_map(|seen| {
+            let id = seen.instance_id.as_str();
+            seen.tags.iter().map(move |(key, value)| (id, key, value))
+        });
+        now.filter(|(id, key, value)| {
+            let value_before = before.get(id).and_then(|tags| tags.get(*key));
+            value_before != Some(*value)
+        })
+        .map(|(id, key, _)| (id, key.as_str()))
+        .collect()
     }
 }

@@ -89,6 +89,14 @@ fn missing_owner(remedy: Remedy) -> Step {
 fn tag(value: &str) -> Remedy {
     Remedy::Tag {
         value: value.to_owned(),
+        unknown: None,
+    }
+}
+
+fn undefined(unknown: Unknown) -> Remedy {
+    Remedy::Tag {
+        value: "Undefined".to_owned(),
+        unknown: Some(unknown),
     }
 }
 
@@ -216,9 +224,10 @@ fn termination_wins_over_a_stop() {
 
 #[rstest]
 #[case::known(Some(Launcher::Known("ann".to_owned())), 0, Plan { steps: vec![missing_owner(tag("ann"))], ..Plan::default() })]
-#[case::nobody(Some(Launcher::Nobody), 15, Plan { steps: vec![missing_owner(tag("Undefined"))], ..Plan::default() })]
+#[case::nobody(Some(Launcher::Nobody), 15, Plan { steps: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Plan::default() })]
+#[case::too_old(Some(Launcher::TooOld), 0, Plan { steps: vec![missing_owner(undefined(Unknown::TooOld))], ..Plan::default() })]
 #[case::nobody_yet(Some(Launcher::Nobody), 14, Plan {
-    deferred: vec![(missing_owner(Remedy::TagLauncher), Reason::Grace { age: Some(TimeDelta::minutes(14)), grace: TimeDelta::minutes(15) })],
+    deferred: vec![(missing_owner(Remedy::TagLauncher), Reason::LaunchNotShown { age: Some(TimeDelta::minutes(14)), grace: TimeDelta::minutes(15) })],
     ..Plan::default()
 })]
 #[case::failed(Some(Launcher::Failed("denied".to_owned())), 60, Plan { failed: vec![(missing_owner(Remedy::TagLauncher), "denied".to_owned())], ..Plan::default() })]

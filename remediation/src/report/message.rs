@@ -160,6 +160,7 @@ mod tests {
                     },
                     remedy: Remedy::Tag {
                         value: text.clone(),
+                        unknown: None,
                     },
                 },
                 outcome: if done {

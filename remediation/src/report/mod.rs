@@ -238,11 +238,14 @@ impl Serialize for Entry {
             tag_key: step.cause.tag_key(),
             remedy: step.remedy.name(),
             tag_value: match &step.remedy {
-                Remedy::Tag { value } => Some(value),
+                Remedy::Tag { value, .. } => Some(value),
                 _ => None,
             },
             outcome: outcome.name(),
-            reason: outcome.reason(),
+            reason: outcome.reason().or_else(|| match &step.remedy {
+                Remedy::Tag { unknown, .. } => unknown.map(|why| why.to_string()),
+                _ => None,
+            }),
         }
         .serialize(serializer)
     }

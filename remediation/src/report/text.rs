@@ -39,11 +39,18 @@ fn defect(cause: &Cause) -> String {
 fn tagging(entry: &Entry) -> String {
     let defect = defect(&entry.step.cause);
     let is_new = matches!(entry.step.cause, Cause::Missing { .. });
+    let why = match &entry.step.remedy {
+        Remedy::Tag {
+            value,
+            unknown: Some(why),
+        } => format!(" {value}: {why}."),
+        _ => String::new(),
+    };
     match &entry.outcome {
-        Outcome::Done if is_new => format!("{defect}. New tag created."),
-        Outcome::Done => format!("{defect}. Value set."),
-        Outcome::WouldDo if is_new => format!("{defect}. New tag would be created."),
-        Outcome::WouldDo => format!("{defect}. Value would be set."),
+        Outcome::Done if is_new => format!("{defect}. New tag created.{why}"),
+        Outcome::Done => format!("{defect}. Value set.{why}"),
+        Outcome::WouldDo if is_new => format!("{defect}. New tag would be created.{why}"),
+        Outcome::WouldDo => format!("{defect}. Value would be set.{why}"),
         Outcome::Deferred(reason) => format!("{defect}. Left for later: {reason}."),
         Outcome::Refused(reason) => format!("{defect}. Not tagged: {reason}."),
         Outcome::Failed(why) => format!("{defect}. Tagging failed: {}.", one_line(why)),

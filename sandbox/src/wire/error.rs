@@ -1,11 +1,15 @@
 //! Refusals.
 
+use serde_json::{Map, Value};
+
 /// An error answer of a service: AWS's code, AWS's message, and the HTTP status it comes with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) status: u16,
+    /// What the JSON protocols tell beside the message: of the error's own members in its model.
+    pub(crate) members: Map<String, Value>,
 }
 
 impl ApiError {
@@ -15,7 +19,14 @@ impl ApiError {
             code: code.into(),
             message: message.into(),
             status: 400,
+            members: Map::new(),
         }
+    }
+
+    /// The same error with a member of its own.
+    pub(crate) fn with_member(mut self, name: &str, value: Value) -> Self {
+        self.members.insert(name.to_owned(), value);
+        self
     }
 
     /// The same error with another HTTP status.

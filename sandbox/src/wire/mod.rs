@@ -118,7 +118,10 @@ impl Protocol {
             Self::Ec2Query => query::ec2_error(error, request_id),
             Self::AwsQuery => query::aws_error(error, request_id),
             Self::Json10 | Self::Json11 => {
-                serde_json::json!({"__type": error.code, "message": error.message}).to_string()
+                let mut members = error.members.clone();
+                members.insert("__type".to_owned(), error.code.clone().into());
+                members.insert("message".to_owned(), error.message.clone().into());
+                Value::Object(members).to_string()
             }
         }
     }

@@ -121,14 +121,14 @@ async fn a_page_may_be_empty_and_not_the_last() {
 #[tokio::test(start_paused = true)]
 async fn a_page_ends_at_one_megabyte() {
     let (account, dynamodb) = account_with_table(0);
-    for number in 0..3 {
+    for number in 0..4 {
         account.put_item(
             TABLE,
-            json!({"RuleId": number, "TagKey": "x".repeat(600_000)}),
+            json!({"RuleId": number, "TagKey": "x".repeat(400_000)}),
         );
     }
     let sizes: Vec<_> = pages(&dynamodb).await.iter().map(Vec::len).collect();
-    assert_eq!(sizes, [2, 1]);
+    assert_eq!(sizes, [3, 1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -161,14 +161,72 @@ async fn refuses_what_is_not_there_and_what_it_does_not_imitate() {
     assert_eq!(message, "Requested resource not found");
     let arn = format!("arn:aws:dynamodb:us-east-1:111111111111:table/{TABLE}");
     assert!(dynamodb.scan().table_name(arn).send().await.is_ok());
-    let filtered = dynamodb
+    for unsupported in [
+        dynamodb
+            .scan()
+            .table_name(TABLE)
+            .total_segments(2)
+            .segment(0),
+        dynamodb
+            .scan()
+            .table_name(TABLE)
+            .projection_expression("RuleId"),
+        dynamodb.scan().table_name(TABLE).index_name("by-tag"),
+    ] {
+        assert_eq!(refusal(unsupported.send().await).0, "SandboxUnsupported");
+    }
+    let start = AttributeValue::S("1".to_owned());
+    let wrong_start = dynamodb
         .scan()
         .table_name(TABLE)
-        .filter_expression("RuleId > :x")
-        .send()
-        .await;
-    assert_eq!(refusal(filtered).0, "SandboxUnsupported");
+        .exclusive_start_key("RuleId", start);
+    let (code, message) = refusal(wrong_start.send().await);
+    assert_eq!(code, "ValidationException");
+    assert_eq!(
+        message,
+        "The provided starting key is invalid: The provided key element does not match the schema"
+    );
+    let limit = refusal(dynamodb.scan().table_name(TABLE).limit(0).send().await);
+    assert_eq!(limit.0, "ValidationException");
     account.delete_table(TABLE);
     let gone = dynamodb.scan().table_name(TABLE).send().await;
     assert_eq!(refusal(gone).0, "ResourceNotFoundException");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_leaves_out_what_was_read() {
+    let (account, dynamodb) = account_with_table(5);
+    let scan = |filter: &str| {
+        let call = dynamodb.scan().table_name(TABLE).filter_expression(filter);
+        call.expression_attribute_values(":three", AttributeValue::N("3".to_owned()))
+    };
+    let answer = scan("RuleId >= :three AND begins_with(TagKey, :key)");
+    let key = AttributeValue::S("Key".to_owned());
+    let answer = answer
+        .expression_attribute_values(":key", key)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((answer.count(), answer.scanned_count()), (3, 5));
+    account.scan_page_items(2);
+    let mut pages = scan("RuleId = :three").into_paginator().send();
+    let mut counts = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.unwrap();
+        counts.push((page.count(), page.scanned_count()));
+    }
+    assert_eq!(counts.iter().map(|(count, _)| count).sum::<i32>(), 1);
+    assert_eq!(
+        counts
+            .iter()
+            .map(|(_, scanned)| *scanned)
+            .collect::<Vec<_>>(),
+        [2, 2, 1]
+    );
+    let (code, message) = refusal(scan("RuleId LIKE :three").send().await);
+    assert_eq!(code, "ValidationException");
+    assert_eq!(
+        message,
+        r#"Invalid FilterExpression: Syntax error; token: "LIKE", near: "RuleId LIKE :three""#
+    );
 }

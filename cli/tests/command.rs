@@ -1,0 +1,136 @@
+//! The command line itself: help, colours, exit statuses. `demo` stands for every subcommand.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "also in the helpers, a panic is a failed test"
+)]
+
+mod support;
+
+use std::process::Stdio;
+
+use support::{command, stderr, stdout, tagwarden};
+
+#[test]
+fn colours_are_as_asked_for() {
+    let has_colours = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(arguments);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let written = [stdout(&output), stderr(&output)].concat();
+        assert!(!written.is_empty());
+        // Not an attribute such as bold, but red.
+        ["\u{1b}[31m", "\u{1b}[38;5;1m"]
+            .iter()
+            .any(|red| written.contains(red))
+    };
+    let (no_color, force) = (("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1"));
+    assert!(has_colours(&["demo", "--color", "always"], &[]));
+    assert!(has_colours(&["--color=always", "demo"], &[no_color]));
+    assert!(has_colours(&["demo"], &[force]));
+    assert!(!has_colours(&["demo"], &[]));
+    assert!(!has_colours(&["demo"], &[no_color, force]));
+    assert!(!has_colours(&["demo", "--color", "never"], &[force]));
+    // The messages about the command line itself keep to it too.
+    assert!(has_colours(&["nonsense", "--color", "always"], &[]));
+    assert!(!has_colours(&["nonsense", "--color", "never"], &[force]));
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    for (arguments, culprit) in [
+        (&["nonsense"][..], "'nonsense'"),
+        (&["demo", "--output", "xml"], "'xml'"),
+        (&["demo", "--color", "sometimes"], "'sometimes'"),
+        (&["demo", "extra"], "'extra'"),
+    ] {
+        let output = tagwarden(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(stdout(&output), "");
+        let message = stderr(&output);
+        assert!(message.starts_with("error: "), "{message}");
+        assert!(message.contains(culprit), "{message}");
+    }
+}
+
+#[test]
+fn nothing_typed_is_answered_with_the_help() {
+    let output = tagwarden(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output), stdout(&tagwarden(&["-h"])));
+}
+
+#[test]
+fn help() {
+    let output = tagwarden(&["--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(stdout(&output));
+}
+
+#[test]
+fn help_of_demo() {
+    let output = tagwarden(&["demo", "--help"]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!(stdout(&output));
+}
+
+#[test]
+fn help_fits_a_small_terminal() {
+    for arguments in [
+        &["--help"][..],
+        &["-h"],
+        &["demo", "--help"],
+        &["demo", "-h"],
+    ] {
+        for line in stdout(&tagwarden(arguments)).lines() {
+            assert!(line.chars().count() <= 80, "{arguments:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn version() {
+    let output = tagwarden(&["--version"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        stdout(&output),
+        concat!("tagwarden ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    for format in ["table", "json"] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = command(&["demo", "--output", format]);
+        let child = command
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        assert_eq!(stderr(&output), "", "{format}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_that_says_what_to_do() {
+    for format in ["table", "json"] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let mut command = command(&["demo", "--output", format]);
+        let child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{format}");
+        assert_eq!(
+            stderr(&output),
+            "error: the output could not be written: No space left on device (os error 28)\n\n\
+             Look at where the output goes, then run the command again.\n",
+            "{format}"
+        );
+    }
+}

@@ -1,0 +1,455 @@
+//! `tagwarden demo`: what it tells, as JSON and on a page.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "also in the helpers, a panic is a failed test"
+)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
+use support::{stderr, stdout, tagwarden};
+
+/// The JSON document of one run, which most tests look at.
+static STORY: LazyLock<Value> = LazyLock::new(|| {
+    let output = tagwarden(&["demo", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+});
+
+/// The instances of `before` or `after`, by role.
+fn instances(step: &str) -> BTreeMap<&'static str, &'static Value> {
+    let instances = STORY[step]["instances"].as_array().unwrap();
+    instances
+        .iter()
+        .map(|seen| (seen["role"].as_str().unwrap(), seen))
+        .collect()
+}
+
+fn instance(step: &str, role: &str) -> &'static Value {
+    instances(step)[role]
+}
+
+fn id(role: &str) -> &'static str {
+    instance("before", role)["instanceId"].as_str().unwrap()
+}
+
+/// Every role with its verdict; `-` where Config shows no result.
+fn verdicts(step: &str) -> BTreeMap<&'static str, &'static str> {
+    instances(step)
+        .into_iter()
+        .map(|(role, seen)| (role, seen["verdict"].as_str().unwrap_or("-")))
+        .collect()
+}
+
+/// The lines of a report that are about this instance.
+fn lines(report: &str, role: &str) -> Vec<&'static str> {
+    let text = STORY[report]["text"].as_str().unwrap();
+    text.lines()
+        .filter(|line| line.contains(id(role)))
+        .collect()
+}
+
+/// How many calls of this operation `calls` counts.
+fn calls(calls: &Value, operation: &str) -> u64 {
+    calls["byOperation"][operation]["calls"]
+        .as_u64()
+        .unwrap_or(0)
+}
+
+#[test]
+fn at_first_the_rule_finds_what_is_the_matter_with_each() {
+    let expected = [
+        (
+            "billing",
+            "NON_COMPLIANT",
+            json!("missing tag CreatedBy (rule 2)"),
+        ),
+        (
+            "builder",
+            "NON_COMPLIANT",
+            json!("missing tag CreatedBy (rule 2)"),
+        ),
+        (
+            "cache",
+            "NON_COMPLIANT",
+            json!("missing tag ProjectCode (rule 1; found projectcode)"),
+        ),
+        ("lab", "-", Value::Null),
+        (
+            "mail",
+            "NON_COMPLIANT",
+            json!("empty tag ProjectCode (rule 1)"),
+        ),
+        (
+            "reports",
+            "NON_COMPLIANT",
+            json!("missing tag CreatedBy (rule 2)"),
+        ),
+        (
+            "rookie",
+            "NON_COMPLIANT",
+            json!("The instance has no tags at all."),
+        ),
+        (
+            "scratch",
+            "NON_COMPLIANT",
+            json!("The instance has no tags at all."),
+        ),
+        (
+            "search",
+            "NON_COMPLIANT",
+            json!("missing tag ProjectCode (rule 1)"),
+        ),
+        ("shop", "COMPLIANT", Value::Null),
+        (
+            "vault",
+            "NON_COMPLIANT",
+            json!("The instance has no tags at all."),
+        ),
+        (
+            "wiki",
+            "COMPLIANT",
+            json!("optional: missing tag Expires (rule 3)"),
+        ),
+        (
+            "worker",
+            "NON_COMPLIANT",
+            json!(
+                "missing tag ProjectCode (rule 1); missing tag CreatedBy (rule 2); \
+                 optional: missing tag Expires (rule 3)"
+            ),
+        ),
+    ];
+    let found: Vec<_> = instances("before")
+        .into_iter()
+        .map(|(role, seen)| {
+            let verdict = seen["verdict"].as_str().unwrap_or("-");
+            (role, verdict, seen["annotation"].clone())
+        })
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(
+        STORY["before"]["counts"],
+        json!({"evaluated": 12, "compliant": 2, "nonCompliant": 10, "notApplicable": 0})
+    );
+}
+
+#[test]
+fn the_dry_run_says_what_would_be_done_and_does_none_of_it() {
+    let report = &STORY["dryRunReport"];
+    assert_eq!(report["json"]["mode"], "dry-run");
+    assert_eq!(report["answer"], json!({"batchItemFailures": []}));
+    let summary = &report["json"]["summary"];
+    for (count, expected) in [
+        ("instances", 10),
+        ("wouldTag", 7),
+        ("wouldTerminate", 2),
+        ("deferred", 1),
+        ("tagged", 0),
+        ("terminated", 0),
+        ("failed", 0),
+    ] {
+        assert_eq!(summary[count], expected, "{count}");
+    }
+    assert_eq!(
+        lines("dryRunReport", "search"),
+        [format!(
+            "-- Instance {} missing tag ProjectCode. New tag would be created.",
+            id("search")
+        )]
+    );
+    assert_eq!(
+        lines("dryRunReport", "scratch"),
+        [format!(
+            "-- {} would be terminated. Reason: No tags found.",
+            id("scratch")
+        )]
+    );
+    // What it had done would not be there to find for the run that follows.
+    let findings = |report: &str| {
+        let entries = STORY[report]["json"]["entries"].as_array().unwrap();
+        let finding = |entry: &Value| {
+            ["instanceId", "finding", "tagKey", "tagValue", "remedy"]
+                .map(|name| entry[name].clone())
+        };
+        entries.iter().map(finding).collect::<Vec<_>>()
+    };
+    assert_eq!(findings("dryRunReport"), findings("report"));
+}
+
+#[test]
+fn the_report_is_in_the_customers_words() {
+    let report = &STORY["report"];
+    assert_eq!(report["subject"], "ACME Cloud Tagging Policy Report");
+    assert_eq!(report["answer"], json!({"batchItemFailures": []}));
+    assert_eq!(report["json"]["mode"], "enforce");
+    let [
+        billing,
+        builder,
+        cache,
+        mail,
+        reports,
+        rookie,
+        scratch,
+        search,
+        vault,
+        worker,
+    ] = [
+        "billing", "builder", "cache", "mail", "reports", "rookie", "scratch", "search", "vault",
+        "worker",
+    ]
+    .map(id);
+    let expected = format!(
+        "The following tagging policy violations occurred:
+-- Instance {search} missing tag ProjectCode. New tag created.
+-- Instance {billing} missing tag CreatedBy. New tag created.
+-- Instance {reports} missing tag CreatedBy. New tag created.
+-- Instance {builder} missing tag CreatedBy. New tag created.
+-- Instance {mail} empty tag ProjectCode. Value set.
+-- Instance {cache} missing tag ProjectCode. New tag created.
+-- {scratch} has been terminated. Reason: No tags found.
+-- {vault} has not been terminated. Reason: No tags found. Refused: the instance is protected against it.
+-- {rookie} is to be terminated. Reason: No tags found. Left for later: launched 3 minutes ago, the grace period is 15 minutes.
+-- Instance {worker} missing tag ProjectCode. New tag created.
+-- Instance {worker} missing tag CreatedBy. New tag created.
+-- Instance {worker} missing tag Expires. New tag created.
+
+10 instances looked at: 7 tagged, 1 terminated, 1 left for later, 1 refused.
+"
+    );
+    assert_eq!(report["text"], expected);
+}
+
+#[test]
+fn the_sweep_mends_what_no_event_told_of() {
+    assert_eq!(
+        lines("sweepReport", "wiki"),
+        [format!(
+            "-- Instance {} missing tag Expires. New tag created.",
+            id("wiki")
+        )]
+    );
+    let answer = &STORY["sweepReport"]["answer"];
+    for (count, expected) in [
+        ("instances", 11),
+        ("tagged", 1),
+        ("terminated", 0),
+        ("failed", 0),
+    ] {
+        assert_eq!(answer[count], expected, "{count}");
+    }
+}
+
+#[test]
+fn afterwards_only_what_must_be_left_is_not_compliant() {
+    let expected = BTreeMap::from([
+        ("billing", "COMPLIANT"),
+        ("builder", "COMPLIANT"),
+        ("cache", "COMPLIANT"),
+        ("lab", "-"),
+        ("mail", "COMPLIANT"),
+        ("reports", "COMPLIANT"),
+        ("rookie", "NON_COMPLIANT"),
+        ("scratch", "-"),
+        ("search", "COMPLIANT"),
+        ("shop", "COMPLIANT"),
+        ("vault", "NON_COMPLIANT"),
+        ("wiki", "COMPLIANT"),
+        ("worker", "COMPLIANT"),
+    ]);
+    assert_eq!(verdicts("after"), expected);
+    assert_eq!(
+        STORY["after"]["counts"],
+        json!({"evaluated": 12, "compliant": 9, "nonCompliant": 2, "notApplicable": 1})
+    );
+    assert_eq!(
+        STORY["left"],
+        json!([
+            {
+                "instanceId": id("vault"),
+                "role": "vault",
+                "outcome": "refused",
+                "reason": "the instance is protected against it",
+            },
+            {
+                "instanceId": id("rookie"),
+                "role": "rookie",
+                "outcome": "deferred",
+                "reason": "launched 3 minutes ago, the grace period is 15 minutes",
+            },
+        ])
+    );
+}
+
+#[test]
+fn tags_get_the_values_that_the_policy_says() {
+    let tag = |role: &str, key: &str| instance("after", role)["tags"][key].as_str().unwrap();
+    for role in ["search", "mail", "cache", "worker"] {
+        assert_eq!(tag(role, "ProjectCode"), "Proj007", "{role}");
+    }
+    for (role, creator) in [
+        ("billing", "bob"),
+        ("reports", "maria@example.com"),
+        ("builder", "ci/GitHubActions"),
+        ("worker", "autoscaling.amazonaws.com"),
+    ] {
+        assert_eq!(tag(role, "CreatedBy"), creator, "{role}");
+    }
+    // Midnight may have passed since the demo's account was made.
+    let today = chrono::Utc::now().date_naive();
+    let dates = [today, today - chrono::Days::new(1)].map(|date| date.to_string());
+    for role in ["wiki", "worker"] {
+        assert!(
+            dates.iter().any(|date| date == tag(role, "Expires")),
+            "{role}"
+        );
+    }
+}
+
+#[test]
+fn only_the_untagged_unprotected_old_instance_is_terminated() {
+    for (role, seen) in instances("after") {
+        let expected = if role == "scratch" {
+            "terminated"
+        } else {
+            "running"
+        };
+        assert_eq!(seen["state"], expected, "{role}");
+    }
+    for role in ["vault", "rookie"] {
+        assert_eq!(instance("after", role)["tags"], json!({}), "{role}");
+    }
+}
+
+#[test]
+fn nothing_that_somebody_set_is_changed() {
+    for (role, before) in instances("before") {
+        for (key, value) in before["tags"].as_object().unwrap() {
+            if value != "" {
+                assert_eq!(instance("after", role)["tags"][key], *value, "{role} {key}");
+            }
+        }
+    }
+    assert_eq!(instance("after", "cache")["tags"]["projectcode"], "Proj042");
+    assert_eq!(instance("after", "shop"), instance("before", "shop"));
+}
+
+#[test]
+fn the_instance_in_another_vpc_is_left_alone() {
+    assert_ne!(instance("before", "lab")["vpcId"], STORY["vpcId"]);
+    assert_eq!(instance("after", "lab"), instance("before", "lab"));
+    for report in ["dryRunReport", "report", "sweepReport"] {
+        assert_eq!(lines(report, "lab"), Vec::<&str>::new(), "{report}");
+    }
+}
+
+#[test]
+fn a_second_sweep_changes_nothing() {
+    let sweep = &STORY["secondSweep"];
+    assert_eq!(sweep["changedInstances"], json!([]));
+    assert_eq!(calls(&sweep["calls"], "ec2:CreateTags"), 0);
+    assert_eq!(calls(&sweep["calls"], "ec2:StopInstances"), 0);
+    // It tries the protected one again: the protection may have been lifted.
+    assert_eq!(
+        sweep["calls"]["byOperation"]["ec2:TerminateInstances"],
+        json!({"calls": 1, "refused": 1})
+    );
+}
+
+#[test]
+fn as_few_calls_as_there_are_different_things_to_write() {
+    let all = &STORY["calls"];
+    // A project for three, three launchers, everything for the worker, and a date in the sweep.
+    assert_eq!(calls(all, "ec2:CreateTags"), 6);
+    // The protected one once in each run, and the other again without it.
+    assert_eq!(
+        all["byOperation"]["ec2:TerminateInstances"],
+        json!({"calls": 4, "refused": 3})
+    );
+    // Four launchers, looked up in the dry run and when enforcing.
+    assert_eq!(calls(all, "cloudtrail:LookupEvents"), 8);
+    assert_eq!(calls(all, "config:PutEvaluations"), 2);
+    assert_eq!(calls(all, "sns:Publish"), 4);
+    let operations = all["byOperation"].as_object().unwrap();
+    let sum: u64 = operations
+        .values()
+        .map(|tally| tally["calls"].as_u64().unwrap())
+        .sum();
+    assert_eq!(all["total"], sum);
+}
+
+#[test]
+fn the_help_names_every_field_of_the_document() {
+    let output = tagwarden(&["demo", "--help"]);
+    let help = stdout(&output);
+    let words: BTreeSet<&str> = help.split(|c: char| !c.is_alphanumeric()).collect();
+    let members = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    for part in [
+        &*STORY,
+        &STORY["before"],
+        &STORY["before"]["instances"][0],
+        &STORY["report"],
+        &STORY["left"][0],
+        &STORY["secondSweep"],
+        &STORY["calls"],
+        &STORY["calls"]["byOperation"]["sns:Publish"],
+    ] {
+        for field in members(part) {
+            assert!(words.contains(field.as_str()), "{field}");
+        }
+    }
+}
+
+/// The page, with dates and the time it took replaced.
+fn normalised(page: &str) -> String {
+    let is_date = |word: &str| {
+        word.len() == 10
+            && word.char_indices().all(|(at, character)| match at {
+                4 | 7 => character == '-',
+                _ => character.is_ascii_digit(),
+            })
+    };
+    let lines = page.lines().map(|line| {
+        if let Some((calls, time)) = line.split_once(" AWS calls in ") {
+            let millis = time.strip_suffix(" ms:").unwrap();
+            assert!(millis.parse::<u64>().is_ok(), "{line}");
+            return format!("{calls} AWS calls in … ms:\n");
+        }
+        let words = line.split(' ').map(|word| match word.strip_prefix('+') {
+            Some(date) if is_date(date) => "+YYYY-MM-DD",
+            None if is_date(word) => "YYYY-MM-DD",
+            _ => word,
+        });
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_pipe_gets_a_plain_page_a_hundred_wide() {
+    let output = tagwarden(&["demo"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(stderr(&output), "");
+    assert!(!stdout(&output).contains('\u{1b}'));
+    insta::assert_snapshot!(normalised(stdout(&output)));
+}
+
+#[test]
+fn the_json_is_plain_whatever_the_colours() {
+    let output = tagwarden(&["demo", "--output=json", "--color=always"]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["left"], STORY["left"]);
+    assert!(stdout(&output).ends_with("}\n"));
+}

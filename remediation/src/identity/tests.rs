@@ -1,0 +1,128 @@
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Case {
+    who: String,
+    user_identity: Value,
+    value: String,
+}
+
+fn cases() -> Vec<Case> {
+    serde_json::from_str(include_str!("cases.json")).unwrap()
+}
+
+fn name(identity: Value) -> Option<String> {
+    let identity: UserIdentity = serde_json::from_value(identity).unwrap();
+    identity.name()
+}
+
+#[test]
+fn every_case_has_its_name() {
+    for case in cases() {
+        let written = name(case.user_identity);
+        assert_eq!(written.as_deref(), Some(&*case.value), "{}", case.who);
+    }
+}
+
+/// The table in the documentation is made from the same cases. `UPDATE_DOCS=1` writes it anew.
+#[test]
+fn the_documented_table_is_what_is_written() {
+    const BEGIN: &str = "<!-- identities: begin -->\n";
+    const END: &str = "<!-- identities: end -->";
+    let mut table = "| Who launched it | `type` | `CreatedBy` |\n|---|---|---|\n".to_owned();
+    for case in cases() {
+        let kind = case.user_identity["type"].as_str().unwrap();
+        let value = name(case.user_identity.clone()).unwrap();
+        writeln!(table, "| {} | {kind} | `{value}` |", case.who).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/attribution.md");
+    let document = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = document.split_once(BEGIN).unwrap();
+    let (documented, after) = rest.split_once(END).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+    } else {
+        assert_eq!(documented, table, "UPDATE_DOCS=1 writes the table anew");
+    }
+}
+
+/// Members may be missing: what is left still names as well as it can.
+#[test]
+fn less_than_everything_is_enough() {
+    let session = "arn:aws:sts::111111111111:assumed-role/Ci/GitHubActions";
+    for (identity, expected) in [
+        (
+            json!({"type": "AssumedRole", "arn": session}),
+            "Ci/GitHubActions",
+        ),
+        (
+            json!({"type": "AssumedRole", "sessionContext": {"sessionIssuer": {"userName": "Ci"}}}),
+            "Ci",
+        ),
+        (
+            json!({"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/AWSServiceRoleForAutoScaling/AutoScaling",
+                "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"}}}),
+            "autoscaling.amazonaws.com",
+        ),
+        (
+            json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:AWSCloudFormation", "arn": "arn:aws:sts::1:assumed-role/deploy/AWSCloudFormation"}),
+            "AWSCloudFormation",
+        ),
+        (
+            json!({"type": "IAMUser", "userName": "", "arn": "arn:aws:iam::1:user/ann"}),
+            "ann",
+        ),
+        (
+            json!({"type": "Root", "accessKeyId": "", "invokedBy": ""}),
+            "root",
+        ),
+        (
+            json!({"invokedBy": "spot.amazonaws.com"}),
+            "spot.amazonaws.com",
+        ),
+        (
+            json!({"type": "AWSAccount", "accountId": "", "principalId": "AIDAEXAMPLE:ann"}),
+            "ann",
+        ),
+    ] {
+        assert_eq!(
+            name(identity.clone()).as_deref(),
+            Some(expected),
+            "{identity}"
+        );
+    }
+}
+
+#[test]
+fn nobody_is_named_by_nothing() {
+    for identity in [
+        json!({}),
+        json!({"type": "IAMUser", "userName": " "}),
+        json!({"type": "IAMUser", "userName": "\u{7}"}),
+        json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:", "arn": "nothing"}),
+    ] {
+        assert_eq!(name(identity), None);
+    }
+}
+
+#[test]
+fn a_name_fits_a_tag() {
+    for (given, fitting) in [
+        ("é".repeat(300), "é".repeat(256)),
+        (
+            format!("{} {}", "a".repeat(255), "b".repeat(9)),
+            "a".repeat(255),
+        ),
+        (" ann\n\u{0}smith ".to_owned(), "annsmith".to_owned()),
+    ] {
+        let identity = json!({"type": "IAMUser", "userName": given});
+        assert_eq!(name(identity), Some(fitting));
+    }
+}

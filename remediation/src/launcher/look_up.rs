@@ -1,0 +1,265 @@
+//! The AWS edge of the look-up: asks CloudTrail what the planner wants to know, at CloudTrail's pace.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden::Instance;
+use tagwarden::aws::{AwsError, Clock};
+use tokio::sync::Mutex;
+
+use super::Launcher;
+use super::planner::{About, Launch, Page, Planner, Question, Wanted, earlier};
+use super::record::{ApiCall, ResponseElements};
+use crate::identity::tag_value;
+
+const CALL: &str = "cloudtrail:LookupEvents";
+
+/// The most events that CloudTrail gives at once.
+///
+/// See [LookupEvents](https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html).
+const PAGE_SIZE: i32 = 50;
+
+/// CloudTrail answers 2 requests a second for an account and Region (same document).
+const BETWEEN_CALLS: Duration = Duration::from_millis(500);
+
+/// No call is begun with less time left than this, so that what was found can still be acted on and reported: what a
+/// call may take, retries included, and what tags, stops and the report take.
+const RESERVE: TimeDelta = TimeDelta::seconds(15);
+
+/// What has been found takes time to write: EC2 takes 10 CreateTags a second, one for each launcher.
+///
+/// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
+const TO_WRITE_ONE: TimeDelta = TimeDelta::milliseconds(100);
+
+/// So many refusals in a row, the SDK's own retries not counted, and the rest is left for the next run.
+const MOST_REFUSALS: u32 = 5;
+
+/// So many launchers are remembered, about 1 MB of them.
+const MOST_REMEMBERED: usize = 10_000;
+
+/// Looks launchers up, never faster than CloudTrail allows, however many runs share it.
+#[derive(Debug)]
+pub struct LookUp {
+    client: Client,
+    clock: Clock,
+    last_call: Mutex<Option<DateTime<Utc>>>,
+    /// Found by earlier runs. A launch never changes, and what could not be written, as in a dry run, need not be
+    /// asked again: the next run goes on from there.
+    known: Mutex<BTreeMap<String, String>>,
+}
+
+impl LookUp {
+    /// A look-up with `client`, in the time of `clock`.
+    #[must_use]
+    pub fn new(client: Client, clock: Clock) -> Self {
+        Self {
+            client,
+            clock,
+            last_call: Mutex::new(None),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Finds who launched each of `instances`, in as few calls as the launches allow.
+    ///
+    /// Stops in time before `deadline`, when CloudTrail goes on refusing for its rate, and at any other error; gives
+    /// what it found. An instance that is not in the answer was not settled, and the next run will ask; after an
+    /// error, those are [`Launcher::Failed`].
+    pub async fn find<'a, I>(
+        &self,
+        instances: I,
+        deadline: Option<DateTime<Utc>>,
+    ) -> BTreeMap<String, Launcher>
+    where
+        I: IntoIterator<Item = &'a Instance>,
+    {
+        let mut found = BTreeMap::new();
+        let mut wanted = Vec::new();
+        {
+            let known = self.known.lock().await;
+            for instance in instances {
+                if let Some(name) = known.get(&instance.id) {
+                    found.insert(instance.id.clone(), Launcher::Known(name.clone()));
+                } else {
+                    wanted.push(Wanted {
+                        id: instance.id.clone(),
+                        launched_at: instance.launched_at,
+                    });
+                }
+            }
+        }
+        if wanted.is_empty() {
+            return found;
+        }
+        let mut planner = Planner::new(wanted, self.clock.now());
+        let failure = self.work_through(&mut planner, deadline).await.err();
+        let (settled, left) = planner.into_parts();
+        tracing::info!(
+            settled = settled.len(),
+            left = left.len(),
+            "launchers looked up"
+        );
+        self.remember(&settled).await;
+        found.extend(settled);
+        if let Some(error) = failure {
+            let why = error.to_string();
+            found.extend(
+                left.into_iter()
+                    .map(|id| (id, Launcher::Failed(why.clone()))),
+            );
+        }
+        found
+    }
+
+    /// Asks and answers, until everything is settled or the time is up.
+    ///
+    /// # Errors
+    /// CloudTrail gave an error other than a refusal for its rate.
+    async fn work_through(
+        &self,
+        planner: &mut Planner,
+        deadline: Option<DateTime<Utc>>,
+    ) -> Result<(), AwsError> {
+        let last_start = deadline.map(|deadline| {
+            // A function with little time altogether still gets to ask something.
+            earlier(deadline, RESERVE.min((deadline - self.clock.now()) / 3))
+        });
+        let mut refusals = 0;
+        while let Some(question) = planner.next().cloned() {
+            let names = names(planner.settled());
+            let last_start = last_start.map(|time| earlier(time, TO_WRITE_ONE * names));
+            self.take_turn().await;
+            if last_start.is_some_and(|last_start| self.clock.now() > last_start) {
+                break;
+            }
+            match self.ask(question).await {
+                Ok(page) => {
+                    refusals = 0;
+                    planner.feed(page);
+                }
+                // Others use the same two requests a second.
+                Err(error) if error.code() == Some("ThrottlingException") => {
+                    tracing::warn!("{error}");
+                    refusals += 1;
+                    let pause = Duration::from_secs(1 << refusals);
+                    let too_late =
+                        last_start.is_some_and(|last_start| self.clock.now() + pause > last_start);
+                    if refusals > MOST_REFUSALS || too_late {
+                        break;
+                    }
+                    self.clock.sleep(pause).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, question: Question) -> Result<Page, AwsError> {
+        let (key, value) = match question.about {
+            About::Launches => (LookupAttributeKey::EventName, "RunInstances".to_owned()),
+            About::Instance(id) => (LookupAttributeKey::ResourceName, id),
+        };
+        let attribute = LookupAttribute::builder()
+            .attribute_key(key)
+            .attribute_value(value)
+            .build()
+            .map_err(|error| AwsError::unexpected(CALL, error.to_string()))?;
+        let answer = self
+            .client
+            .lookup_events()
+            .lookup_attributes(attribute)
+            .set_start_time(question.span.map(|span| sdk_time(span.from)))
+            .set_end_time(question.span.map(|span| sdk_time(span.to)))
+            .max_results(PAGE_SIZE)
+            .set_next_token(question.next_token)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CALL, &error))?;
+        let times = answer.events().iter().filter_map(Event::event_time);
+        let oldest = times
+            .filter_map(|time| DateTime::from_timestamp(time.secs(), 0))
+            .min();
+        Ok(Page {
+            launches: answer.events().iter().filter_map(launch).collect(),
+            oldest,
+            next_token: answer.next_token,
+        })
+    }
+
+    /// Waits until the next call may be made. Whoever waits longest is next.
+    async fn take_turn(&self) {
+        // Held while waiting, so that several runs in one process queue up.
+        let mut last_call = self.last_call.lock().await;
+        if let Some(last_call) = *last_call {
+            let since = (self.clock.now() - last_call).to_std().unwrap_or_default();
+            if let Some(wait) = BETWEEN_CALLS.checked_sub(since) {
+                self.clock.sleep(wait).await;
+            }
+        }
+        *last_call = Some(self.clock.now());
+    }
+
+    async fn remember(&self, settled: &BTreeMap<String, Launcher>) {
+        let mut known = self.known.lock().await;
+        if known.len() + settled.len() > MOST_REMEMBERED {
+            known.clear();
+        }
+        let names = settled.iter().filter_map(|(id, launcher)| match launcher {
+            Launcher::Known(name) => Some((id.clone(), name.clone())),
+            _ => None,
+        });
+        known.extend(names.take(MOST_REMEMBERED));
+    }
+}
+
+/// How many different launchers there are.
+fn names(settled: &BTreeMap<String, Launcher>) -> i32 {
+    let names: std::collections::BTreeSet<&str> = settled
+        .values()
+        .filter_map(|launcher| match launcher {
+            Launcher::Known(name) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect();
+    i32::try_from(names.len()).unwrap_or(i32::MAX)
+}
+
+/// What an event launched, if it is a launch that succeeded.
+fn launch(event: &Event) -> Option<Launch> {
+    if event.event_name() != Some("RunInstances") {
+        return None;
+    }
+    let record: Option<ApiCall> = event
+        .cloud_trail_event()
+        .and_then(|text| serde_json::from_str(text).ok());
+    if record
+        .as_ref()
+        .is_some_and(|record| record.error_code.is_some())
+    {
+        return None;
+    }
+    let by = record
+        .as_ref()
+        .and_then(|record| record.user_identity.name())
+        .or_else(|| tag_value(event.username()?));
+    let resources = event.resources().iter();
+    let launched = record.and_then(|record| record.response_elements);
+    let mut instance_ids: Vec<String> = resources
+        .filter_map(|resource| resource.resource_name())
+        .map(ToOwned::to_owned)
+        .collect();
+    instance_ids.extend(
+        launched
+            .into_iter()
+            .flat_map(ResponseElements::instance_ids),
+    );
+    Some(Launch { instance_ids, by })
+}
+
+fn sdk_time(time: DateTime<Utc>) -> aws_sdk_cloudtrail::primitives::DateTime {
+    aws_sdk_cloudtrail::primitives::DateTime::from_secs(time.timestamp())
+}

@@ -1,0 +1,64 @@
+//! Who launched an instance, from CloudTrail.
+//!
+//! CloudTrail answers two look-ups a second, 50 events each, so the fewest look-ups are the fastest:
+//!
+//! ```text
+//! instances ──▶ Planner ──▶ Question ──▶ CloudTrail ──▶ Page ──▶ Planner ──▶ … ──▶ Launcher of each instance
+//! ```
+//!
+//! | part | what it holds |
+//! |---|---|
+//! | `planner` | which question comes next, and what its answer settles; pure, and where the strategy is explained |
+//! | [`LookUp`] | asks CloudTrail, at its pace and within the function's time |
+//! | `record` | the members of a RunInstances record, wherever it came from |
+
+mod look_up;
+mod planner;
+pub(crate) mod record;
+
+use std::fmt;
+
+use chrono::TimeDelta;
+
+pub use look_up::LookUp;
+
+/// How far back CloudTrail's event history goes.
+///
+/// See [LookupEvents](https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html).
+pub const HISTORY: TimeDelta = TimeDelta::days(90);
+
+/// What CloudTrail says of one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Launcher {
+    /// Launched by this name.
+    Known(String),
+    /// CloudTrail shows no launch of it, or one that names nobody. It shows a launch minutes after it happened, so of
+    /// a young instance this says nothing yet.
+    Nobody,
+    /// Launched before CloudTrail's event history begins, so it was not looked for.
+    TooOld,
+    /// CloudTrail could not be asked.
+    Failed(String),
+}
+
+/// Why nobody can be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// CloudTrail shows no launch of the instance, or one that names nobody, though it should by now.
+    NotRecorded,
+    /// The launch is older than CloudTrail's event history.
+    TooOld,
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRecorded => f.write_str("CloudTrail does not tell who launched it"),
+            Self::TooOld => write!(
+                f,
+                "it was launched more than {} days ago, further back than CloudTrail's event history",
+                HISTORY.num_days()
+            ),
+        }
+    }
+}

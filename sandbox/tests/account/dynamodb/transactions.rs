@@ -1,0 +1,284 @@
+//! TransactWriteItems.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use serde_json::json;
+
+use super::{Attributes, LEDGER, account_with_ledger, attributes, key};
+use crate::{minutes, refusal};
+
+fn put(item: Attributes, condition: Option<&str>) -> TransactWriteItem {
+    let put = Put::builder().table_name(LEDGER).set_item(Some(item));
+    let put = put
+        .set_condition_expression(condition.map(str::to_owned))
+        .build();
+    TransactWriteItem::builder().put(put.unwrap()).build()
+}
+
+fn delete(key: Attributes, condition: Option<&str>) -> TransactWriteItem {
+    let delete = Delete::builder().table_name(LEDGER).set_key(Some(key));
+    let delete = delete
+        .set_condition_expression(condition.map(str::to_owned))
+        .build();
+    TransactWriteItem::builder().delete(delete.unwrap()).build()
+}
+
+fn check(key: Attributes, condition: &str) -> TransactWriteItem {
+    let check = ConditionCheck::builder()
+        .table_name(LEDGER)
+        .set_key(Some(key));
+    let check = check.condition_expression(condition).build();
+    TransactWriteItem::builder()
+        .condition_check(check.unwrap())
+        .build()
+}
+
+/// Adds one to `N`, under a condition perhaps.
+fn add(key: Attributes, condition: Option<&str>) -> TransactWriteItem {
+    let update = Update::builder()
+        .table_name(LEDGER)
+        .set_key(Some(key))
+        .update_expression("ADD N :one");
+    let update = update.set_condition_expression(condition.map(str::to_owned));
+    let update = update
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    let update = update
+        .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+        .build();
+    TransactWriteItem::builder().update(update.unwrap()).build()
+}
+
+fn transact(dynamodb: &Client, items: Vec<TransactWriteItem>) -> TransactWriteItemsFluentBuilder {
+    dynamodb
+        .transact_write_items()
+        .set_transact_items(Some(items))
+}
+
+/// The reasons for which a transaction is cancelled.
+async fn reasons(call: TransactWriteItemsFluentBuilder) -> Vec<CancellationReason> {
+    let error = call.send().await.unwrap_err().into_service_error();
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        panic!("{error:?}");
+    };
+    cancelled.cancellation_reasons().to_vec()
+}
+
+fn codes(reasons: &[CancellationReason]) -> Vec<&str> {
+    reasons
+        .iter()
+        .map(|reason| reason.code().unwrap())
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_is_done() {
+    let (account, dynamodb) = account_with_ledger();
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 2, "N": 1}));
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 3}));
+    let items = vec![
+        put(key("i-1", 1), Some("attribute_not_exists(Pk)")),
+        add(key("i-1", 2), Some("N = :one")),
+        delete(key("i-1", 3), Some("attribute_exists(Pk)")),
+        check(key("i-1", 4), "attribute_not_exists(Pk)"),
+        add(key("i-1", 5), None),
+    ];
+    transact(&dynamodb, items).send().await.unwrap();
+    assert_eq!(
+        account.items(LEDGER),
+        [
+            json!({"Pk": "i-1", "Sk": 1}),
+            json!({"Pk": "i-1", "Sk": 2, "N": 2}),
+            json!({"Pk": "i-1", "Sk": 5, "N": 1}),
+        ]
+    );
+    assert_eq!(account.calls().pop().unwrap().resources, [LEDGER; 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn or_nothing_and_the_reasons_are_in_the_order_of_the_actions() {
+    let (account, dynamodb) = account_with_ledger();
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 1, "N": 7}));
+    let before = account.items(LEDGER);
+    let items = vec![
+        put(key("i-1", 2), None),
+        add(key("i-1", 1), Some("N < :one")),
+        check(key("i-1", 3), "attribute_exists(Pk)"),
+        delete(key("i-1", 4), Some("attribute_not_exists(Pk)")),
+        put(key("i-1", 5), Some("attribute_exists(Pk)")),
+    ];
+    let call = transact(&dynamodb, items);
+    let (code, message) = refusal(call.clone().send().await);
+    assert_eq!(code, "TransactionCanceledException");
+    assert_eq!(
+        message,
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [None, \
+         ConditionalCheckFailed, ConditionalCheckFailed, None, ConditionalCheckFailed]"
+    );
+    let reasons = reasons(call).await;
+    let failed = "ConditionalCheckFailed";
+    assert_eq!(codes(&reasons), ["None", failed, failed, "None", failed]);
+    let messages: Vec<_> = reasons.iter().map(CancellationReason::message).collect();
+    let failed = Some("The conditional request failed");
+    assert_eq!(messages, [None, failed, failed, None, failed]);
+    // Only the update asked to be told the item.
+    let told: Vec<_> = reasons.iter().map(CancellationReason::item).collect();
+    let item = attributes(&json!({"Pk": "i-1", "Sk": 1, "N": 7}));
+    assert_eq!(told, [None, Some(&item), None, None, None]);
+    assert_eq!(account.items(LEDGER), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_done_to_an_item_cancels_the_transaction() {
+    let (account, dynamodb) = account_with_ledger();
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 1, "N": "text"}));
+    let wrong_type = reasons(transact(
+        &dynamodb,
+        vec![put(key("i-1", 2), None), add(key("i-1", 1), None)],
+    ))
+    .await;
+    assert_eq!(codes(&wrong_type), ["None", "ValidationError"]);
+    let message = "An operand in the update expression has an incorrect data type";
+    assert_eq!(wrong_type[1].message(), Some(message));
+
+    // Of several wrong keys only the first is told, and no condition is looked at.
+    let wrong = || put(attributes(&json!({"Pk": 1, "Sk": 1})), None);
+    let items = vec![
+        put(key("i-1", 2), Some("attribute_exists(Pk)")),
+        wrong(),
+        wrong(),
+    ];
+    let wrong_key = reasons(transact(&dynamodb, items)).await;
+    assert_eq!(codes(&wrong_key), ["None", "ValidationError", "None"]);
+    assert!(
+        wrong_key[1]
+            .message()
+            .unwrap()
+            .contains("Type mismatch for key Pk")
+    );
+    assert_eq!(account.items(LEDGER).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_transactions_are_refused_as_a_whole() {
+    let (account, dynamodb) = account_with_ledger();
+    let large = |sk| attributes(&json!({"Pk": "i-1", "Sk": sk, "Text": "x".repeat(390_000)}));
+    let conditional =
+        |condition: &str| vec![put(key("i-1", 1), None), check(key("i-1", 2), condition)];
+    let nothing = TransactWriteItem::builder().build();
+    let once = "Transaction request cannot include multiple operations on one item";
+    let cases = [
+        (
+            vec![put(key("i-1", 1), None), delete(key("i-1", 1), None)],
+            once,
+        ),
+        (
+            vec![
+                add(key("i-1", 1), None),
+                check(key("i-1", 1), "attribute_exists(Pk)"),
+            ],
+            once,
+        ),
+        (conditional("attribute_exists(#x)"), "attribute name: #x"),
+        (conditional("Pk = :x"), "attribute value: :x"),
+        (
+            conditional("hello!"),
+            "Invalid ConditionExpression: Syntax error",
+        ),
+        (vec![nothing], "TransactItems can only contain one of"),
+        (
+            vec![],
+            "'transactItems' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+        (
+            (0..101).map(|sk| put(key("i-1", sk), None)).collect(),
+            "'transactItems' failed to satisfy constraint: Member must have length less than or equal to 100",
+        ),
+        (
+            (0..12).map(|sk| put(large(sk), None)).collect(),
+            "size cannot exceed 4 MB",
+        ),
+        (
+            vec![put(
+                attributes(&json!({"Pk": "i-1", "Sk": 1, "Text": "x".repeat(410_000)})),
+                None,
+            )],
+            "Item size has exceeded the maximum allowed size",
+        ),
+    ];
+    for (items, expected) in cases {
+        let (code, message) = refusal(transact(&dynamodb, items).send().await);
+        assert_eq!(code, "ValidationException", "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+    let no_table = Put::builder()
+        .table_name("other")
+        .set_item(Some(key("i-1", 1)))
+        .build()
+        .unwrap();
+    let no_table = TransactWriteItem::builder().put(no_table).build();
+    let call = transact(&dynamodb, vec![put(key("i-1", 1), None), no_table]);
+    assert_eq!(refusal(call.send().await).0, "ResourceNotFoundException");
+    let token =
+        transact(&dynamodb, vec![put(key("i-1", 1), None)]).client_request_token("x".repeat(37));
+    assert!(refusal(token.send().await).1.contains("clientRequestToken"));
+    assert!(account.items(LEDGER).is_empty());
+    transact(
+        &dynamodb,
+        (0..100).map(|sk| put(key("i-1", sk), None)).collect(),
+    )
+    .send()
+    .await
+    .unwrap();
+    assert_eq!(account.items(LEDGER).len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_carries_a_transaction_out_once_in_ten_minutes() {
+    let (account, dynamodb) = account_with_ledger();
+    let counted = || account.items(LEDGER)[0]["N"].clone();
+    let with_token = |items| transact(&dynamodb, items).client_request_token("run-1");
+    for _ in 0..3 {
+        with_token(vec![add(key("i-1", 1), None)])
+            .send()
+            .await
+            .unwrap();
+    }
+    assert_eq!(counted(), 1);
+    let other = with_token(vec![add(key("i-1", 2), None)]).send().await;
+    assert_eq!(refusal(other).0, "IdempotentParameterMismatchException");
+    transact(&dynamodb, vec![add(key("i-1", 1), None)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(counted(), 2);
+    account.advance(minutes(11));
+    with_token(vec![add(key("i-1", 1), None)])
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(counted(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_transaction_does_not_use_up_its_token() {
+    let (account, dynamodb) = account_with_ledger();
+    let call = || {
+        let items = vec![
+            put(key("i-1", 1), None),
+            check(key("i-1", 2), "attribute_exists(Pk)"),
+        ];
+        transact(&dynamodb, items).client_request_token("run-1")
+    };
+    assert_eq!(
+        codes(&reasons(call()).await),
+        ["None", "ConditionalCheckFailed"]
+    );
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 2}));
+    call().send().await.unwrap();
+    assert_eq!(account.items(LEDGER).len(), 2);
+}

@@ -1,0 +1,77 @@
+//! The AWS calls that the functions' code names, found in its text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each call, as IAM names it, and the files that make it.
+pub type Calls = BTreeMap<String, BTreeSet<String>>;
+
+/// The calls of the Config rule's function.
+pub fn of_the_rule() -> Calls {
+    calls(&sources("src"))
+}
+
+/// The calls of the remediation's function: its own, and those of the engine's modules that it uses.
+pub fn of_the_remediation() -> Calls {
+    let mut files = sources("remediation/src");
+    let own: String = files.iter().map(|file| shipped(file)).collect();
+    for file in sources("src/aws") {
+        let module = file.file_stem().unwrap().to_string_lossy().into_owned();
+        if own.contains(&format!("tagwarden::aws::{module}")) {
+            files.push(file);
+        }
+    }
+    calls(&files)
+}
+
+fn calls(files: &[PathBuf]) -> Calls {
+    let mut calls = Calls::new();
+    for file in files {
+        let name = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+        for text in shipped(file).split('"').skip(1).step_by(2) {
+            if is_action(text) {
+                let files = calls.entry(text.to_owned()).or_default();
+                files.insert(name.display().to_string());
+            }
+        }
+    }
+    calls
+}
+
+/// Such as `ec2:DescribeInstances`.
+fn is_action(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(service, operation)| {
+        !service.is_empty()
+            && service
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && operation.starts_with(|first: char| first.is_ascii_uppercase())
+            && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// The file without its tests, which come last.
+fn shipped(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
+    // A quote in a character's literal would count as one of a string's.
+    text[..end].replace("'\"'", "")
+}
+
+/// Every Rust file under the folder but the tests'.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut waiting = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut found = Vec::new();
+    while let Some(directory) = waiting.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}

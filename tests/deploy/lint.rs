@@ -1,0 +1,62 @@
+//! Linters find nothing in the templates.
+
+use std::process::Command;
+
+use crate::moto::REQUIREMENTS;
+use crate::template::{PACK, STACK, Suppressed, Template};
+use crate::venv;
+
+const CHECKOV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/requirements.txt");
+
+fn finds_nothing(linter: &mut Command) {
+    let output = linter.output().unwrap();
+    let found = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{linter:?}\n{found}\n{errors}");
+}
+
+#[test]
+fn cfn_lint_is_silent_about_warnings_too() {
+    let programs = venv::installed("moto", REQUIREMENTS);
+    let mut linter = Command::new(programs.join("cfn-lint"));
+    let output = linter.args([STACK, PACK]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn checkov_passes() {
+    let mut linter = Command::new(venv::installed("checkov", CHECKOV).join("checkov"));
+    linter
+        .args(["--framework", "cloudformation", "--compact", "--quiet"])
+        // Nothing but these files, and no word to its makers.
+        .arg("--skip-download")
+        .env_remove("BC_API_KEY")
+        .args(["--file", STACK, "--file", PACK]);
+    finds_nothing(&mut linter);
+}
+
+#[test]
+fn every_suppression_says_why() {
+    for suppressed in Template::read(STACK).suppressed {
+        let Suppressed {
+            resource,
+            check,
+            comment,
+        } = suppressed;
+        assert!(
+            comment.len() > 20,
+            "{resource} passes {check} over without saying why"
+        );
+    }
+}
+
+/// See [PutConformancePack](https://docs.aws.amazon.com/config/latest/APIReference/API_PutConformancePack.html) and
+/// [`CreateStack`](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html).
+#[test]
+fn the_templates_are_small_enough() {
+    for template in [STACK, PACK] {
+        let size = std::fs::metadata(template).unwrap().len();
+        assert!(size <= 51_200, "{template}: {size} bytes");
+    }
+}

@@ -1,0 +1,234 @@
+//! The roles grant what the code calls, and nothing more; `docs/permissions.md` is the table of both.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::code::{self, Calls};
+use crate::template::{STACK, Statement, Template};
+
+const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
+
+/// Grants that no line of the functions asks for by name: for whom they are.
+const BY_OTHERS: [(&str, &str, &str); 8] = [
+    (
+        "",
+        "logs:CreateLogStream",
+        "Lambda, to keep the function's log",
+    ),
+    (
+        "",
+        "logs:PutLogEvents",
+        "Lambda, to keep the function's log",
+    ),
+    (
+        "RemediationRole",
+        "sqs:DeleteMessage",
+        "Lambda, to feed the queue's messages to the function",
+    ),
+    (
+        "RemediationRole",
+        "sqs:GetQueueAttributes",
+        "Lambda, to feed the queue's messages to the function",
+    ),
+    (
+        "RemediationRole",
+        "sqs:ReceiveMessage",
+        "Lambda, to feed the queue's messages to the function",
+    ),
+    (
+        "RemediationRole",
+        "kms:Decrypt",
+        "SNS, to take a message for an encrypted topic",
+    ),
+    (
+        "RemediationRole",
+        "kms:GenerateDataKey",
+        "SNS, to take a message for an encrypted topic",
+    ),
+    (
+        "AutomationRole",
+        "lambda:InvokeFunction",
+        "the script in RemediationDocument",
+    ),
+];
+
+/// Granted ahead of the code: the ledger's calls. One that the code makes does not belong here any more.
+const TO_COME: [&str; 4] = [
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+];
+
+/// Who needs an action that a role grants; `None` if nobody does.
+fn needed_by(role: &str, action: &str) -> Option<String> {
+    let others = BY_OTHERS
+        .iter()
+        .find(|(of, granted, _)| *granted == action && (of.is_empty() || *of == role));
+    if let Some((_, _, who)) = others {
+        return Some((*who).to_owned());
+    }
+    let calls = match role {
+        "RuleRole" => code::of_the_rule(),
+        "RemediationRole" => code::of_the_remediation(),
+        // Its function stands in the template: three lines.
+        "SeedRole" => Calls::from([(
+            "dynamodb:PutItem".to_owned(),
+            ["cloudformation/tagwarden.yaml".to_owned()].into(),
+        )]),
+        _ => Calls::new(),
+    };
+    if let Some(files) = calls.get(action) {
+        let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+        return Some(files.join(", "));
+    }
+    (role == "RemediationRole" && TO_COME.contains(&action)).then(|| "the ledger".to_owned())
+}
+
+fn granted(statements: &[Statement], role: &str) -> BTreeSet<String> {
+    let of_the_role = statements.iter().filter(|statement| statement.role == role);
+    of_the_role
+        .flat_map(|statement| statement.actions.clone())
+        .collect()
+}
+
+#[test]
+fn every_call_in_the_code_is_granted() {
+    let statements = Template::read(STACK).statements;
+    for (role, calls) in [
+        ("RuleRole", code::of_the_rule()),
+        ("RemediationRole", code::of_the_remediation()),
+    ] {
+        let granted = granted(&statements, role);
+        for (call, files) in calls {
+            assert!(
+                granted.contains(&call),
+                "{call}, in {files:?}, is not granted to {role} in cloudformation/tagwarden.yaml"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_grant_is_needed() {
+    for statement in Template::read(STACK).statements {
+        for action in &statement.actions {
+            let (role, sid) = (&statement.role, &statement.sid);
+            assert!(
+                needed_by(role, action).is_some(),
+                "{action} is granted to {role} ({sid}) in cloudformation/tagwarden.yaml, and nothing calls it"
+            );
+        }
+    }
+    let called = code::of_the_remediation();
+    let came = TO_COME.iter().find(|action| called.contains_key(**action));
+    assert_eq!(came, None, "the code calls it now: take it out of TO_COME");
+}
+
+#[test]
+fn no_grant_is_wider_than_it_must_be() {
+    // The actions here that AWS's Service Authorization Reference lists without any resource.
+    const WITHOUT_RESOURCES: [&str; 4] = [
+        "cloudtrail:LookupEvents",
+        "config:GetResourceConfigHistory",
+        "config:PutEvaluations",
+        "ec2:DescribeInstances",
+    ];
+    let text = std::fs::read_to_string(STACK).unwrap();
+    for statement in Template::read(STACK).statements {
+        assert_eq!(statement.effect, "Allow", "{statement:?}");
+        let wildcard = statement.actions.iter().find(|action| action.contains('*'));
+        assert_eq!(wildcard, None, "{statement:?}");
+        if statement.resources.iter().any(|resource| resource == "*") {
+            for action in &statement.actions {
+                assert!(
+                    WITHOUT_RESOURCES.contains(&action.as_str()),
+                    "{statement:?}"
+                );
+            }
+        }
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for pair in lines.windows(2) {
+        if pair[1] == r#"Resource: "*""# {
+            assert!(
+                pair[0].starts_with(r#"# "*": "#),
+                "a wildcard without a word on it, after {:?}",
+                pair[0]
+            );
+        }
+    }
+}
+
+/// In a dry run the remediation's role can change nothing but its own ledger.
+#[test]
+fn what_changes_an_instance_is_granted_only_when_enforcing() {
+    for statement in Template::read(STACK).statements {
+        for action in &statement.actions {
+            let condition = match action.as_str() {
+                "ec2:CreateTags" => Some("Enforcing"),
+                "ec2:StopInstances" => Some("MayStop"),
+                "ec2:TerminateInstances" => Some("MayTerminate"),
+                _ if action.starts_with("ec2:Describe") => None,
+                _ if action.starts_with("ec2:") => panic!("{action}: when may it be granted?"),
+                _ => continue,
+            };
+            assert_eq!(statement.condition.as_deref(), condition, "{statement:?}");
+        }
+    }
+}
+
+/// Writes the table when `UPDATE_DOCS` is set.
+#[test]
+fn the_table_in_the_documentation_is_current() {
+    let table = table(&Template::read(STACK).statements);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(TABLE, &table).unwrap();
+    }
+    let written = std::fs::read_to_string(TABLE).unwrap_or_default();
+    assert_eq!(
+        written, table,
+        "docs/permissions.md is out of date: UPDATE_DOCS=1 cargo test --test deploy"
+    );
+}
+
+fn table(statements: &[Statement]) -> String {
+    let mut text = "\
+# What each role may do, and what needs it
+
+Made from `cloudformation/tagwarden.yaml` and the functions' sources by `tests/deploy/permissions.rs`, which fails
+when a call is not granted, a grant is not needed, or this table is not current. To write it anew:
+`UPDATE_DOCS=1 cargo test --test deploy`.
+
+| Role | Granted | Statement | Action | Resource | Only where | Needed by |
+|---|---|---|---|---|---|---|
+"
+    .to_owned();
+    for statement in statements {
+        let when = match statement.condition.as_deref() {
+            None => "always",
+            Some("Enforcing") => "`Mode=enforce`",
+            Some("MayStop") => "`Mode=enforce`, and `Untagged` or `RulesMayDestroy` stops",
+            Some("MayTerminate") => {
+                "`Mode=enforce`, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
+            }
+            Some("SeedsPolicy") => "while the stack fills its new policy table",
+            Some(other) => other,
+        };
+        let resources = statement.resources.join("`, `");
+        let mut conditions = Vec::new();
+        for (test, value) in &statement.conditions {
+            conditions.push(format!("`{test}: {value}`"));
+        }
+        for action in &statement.actions {
+            let Statement { role, sid, .. } = statement;
+            let who = needed_by(role, action).unwrap_or_default();
+            let conditions = conditions.join(", ");
+            let _ = writeln!(
+                text,
+                "| {role} | {when} | {sid} | `{action}` | `{resources}` | {conditions} | {who} |"
+            );
+        }
+    }
+    text
+}

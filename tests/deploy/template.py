@@ -1,0 +1,79 @@
+"""What a CloudFormation template says, as JSON: `python template.py TEMPLATE`.
+
+`resources`: each with its `id` and `condition`. `statements`: each that grants something to a role, with the
+`role`, the `condition` it exists under, `sid`, `actions`, `resources` and `conditions`; what CloudFormation fills in
+stands as in the template (`${AWS::Region}`). `suppressed`: each check of the security linter that is passed over,
+with the `resource`, the `check` and the `comment`.
+"""
+
+import json
+import sys
+
+from cfnlint.decode import cfn_yaml
+
+
+def main():
+    template = cfn_yaml.load(sys.argv[1])
+    resources = template["Resources"]
+    json.dump(
+        {
+            "resources": [
+                {"id": name, "condition": resource.get("Condition")}
+                for name, resource in resources.items()
+            ],
+            "statements": [statement for name in resources for statement in statements(name, resources[name])],
+            "suppressed": [
+                {"resource": name, "check": skipped["id"], "comment": skipped.get("comment", "")}
+                for name, resource in resources.items()
+                for skipped in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
+            ],
+        },
+        sys.stdout,
+    )
+
+
+def statements(name, resource):
+    """The statements of a role's own policies, or of a policy for a role."""
+    properties = resource["Properties"]
+    if resource["Type"] == "AWS::IAM::Role":
+        documents = [(name, policy["PolicyDocument"]) for policy in properties["Policies"]]
+    elif resource["Type"] == "AWS::IAM::Policy":
+        documents = [(role["Ref"], properties["PolicyDocument"]) for role in properties["Roles"]]
+    else:
+        documents = []
+    for role, document in documents:
+        for statement in document["Statement"]:
+            yield {
+                "role": role,
+                "condition": resource.get("Condition"),
+                "sid": statement["Sid"],
+                "effect": statement["Effect"],
+                "actions": as_list(statement["Action"]),
+                "resources": [text(each) for each in as_list(statement["Resource"])],
+                "conditions": {
+                    f"{operator} {key}": text(value)
+                    for operator, tests in statement.get("Condition", {}).items()
+                    for key, value in tests.items()
+                },
+            }
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def text(value):
+    match value:
+        case {"Fn::Sub": str(text)}:
+            return str(text)
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+        case str():
+            return str(value)
+    raise ValueError(f"a value that this does not read: {value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+//! A template as a value; `template.py` reads it.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::moto::REQUIREMENTS;
+use crate::venv;
+
+/// The stack's template.
+pub const STACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cloudformation/tagwarden.yaml");
+
+/// The conformance pack's template.
+pub const PACK: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/cloudformation/conformance-pack.yaml"
+);
+
+/// What a template says.
+#[derive(Debug, Deserialize)]
+pub struct Template {
+    pub resources: Vec<Resource>,
+    pub statements: Vec<Statement>,
+    pub suppressed: Vec<Suppressed>,
+}
+
+/// One resource.
+#[derive(Debug, Deserialize)]
+pub struct Resource {
+    pub id: String,
+    /// Under which condition it is made.
+    pub condition: Option<String>,
+}
+
+/// One statement of a role's policies.
+#[derive(Debug, Deserialize)]
+pub struct Statement {
+    pub role: String,
+    pub condition: Option<String>,
+    pub sid: String,
+    pub effect: String,
+    pub actions: Vec<String>,
+    pub resources: Vec<String>,
+    pub conditions: BTreeMap<String, String>,
+}
+
+/// A check of the security linter that is passed over, and why.
+#[derive(Debug, Deserialize)]
+pub struct Suppressed {
+    pub resource: String,
+    pub check: String,
+    pub comment: String,
+}
+
+impl Template {
+    /// Reads the template at the path.
+    pub fn read(path: &str) -> Self {
+        let read = Command::new(venv::installed("moto", REQUIREMENTS).join("python"))
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/deploy/template.py"
+            ))
+            .arg(path)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8_lossy(&read.stderr);
+        assert!(read.status.success(), "{errors}");
+        serde_json::from_slice(&read.stdout).unwrap()
+    }
+}

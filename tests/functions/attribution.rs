@@ -1,0 +1,321 @@
+//! Who launched it: what is written, in how few calls, and what is left for later.
+
+use chrono::TimeDelta;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tagwarden_sandbox::{Fault, Identity, Launch};
+
+use crate::support::{World, old, scheduled_event};
+
+/// Everything but the launcher.
+const REST: [(&str, &str); 2] = [("ProjectCode", "P"), ("Expires", "x")];
+
+fn look_ups(world: &World) -> usize {
+    world.account.count("LookupEvents")
+}
+
+fn none_was_refused(world: &World) -> bool {
+    let calls = world.account.calls();
+    let mut look_ups = calls.iter().filter(|call| call.operation == "LookupEvents");
+    look_ups.all(|call| call.outcome.is_ok())
+}
+
+/// `count` launches of one instance each, by as many users, a minute between them.
+fn launch_each(world: &World, count: i64) {
+    for number in 0..count {
+        let launch = old(&REST)
+            .ago(TimeDelta::minutes(60 + number))
+            .launched_by(Identity::iam_user(format!("user{number}")));
+        let _ = world.account.launch(launch);
+    }
+}
+
+/// One real-shaped `userIdentity` and the name for it: the table in docs/attribution.md.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Case {
+    who: String,
+    user_identity: Value,
+    value: String,
+}
+
+fn cases() -> Vec<Case> {
+    let cases = include_str!("../../remediation/src/identity/cases.json");
+    serde_json::from_str(cases).unwrap()
+}
+
+fn launched_by(world: &World, case: &Case) -> String {
+    let identity = Identity::raw(case.user_identity.clone());
+    world.account.launch(old(&REST).launched_by(identity))
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_identity_is_named_from_the_history() {
+    let world = World::new().enforcing();
+    let launched: Vec<(Case, String)> = cases()
+        .into_iter()
+        .map(|case| {
+            let id = launched_by(&world, &case);
+            (case, id)
+        })
+        .collect();
+    world.sweep().await;
+    for (case, id) in launched {
+        let written = world.tag(&id, "CreatedBy");
+        assert_eq!(written.as_deref(), Some(&*case.value), "{}", case.who);
+    }
+    assert_eq!(look_ups(&world), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_identity_is_named_at_launch() {
+    for case in cases() {
+        let world = World::new().enforcing();
+        let id = launched_by(&world, &case);
+        let event = world.account.run_instances_event(&id).unwrap();
+        world.remediate(event).await.unwrap();
+        let written = world.tag(&id, "CreatedBy");
+        assert_eq!(written.as_deref(), Some(&*case.value), "{}", case.who);
+        assert_eq!(look_ups(&world), 0);
+    }
+}
+
+/// One launch of many is one event, and one call writes them all; CloudTrail does not show it yet.
+#[tokio::test(start_paused = true)]
+async fn a_launch_of_many_is_tagged_at_once() {
+    let world = World::new().enforcing();
+    let ids = world
+        .account
+        .launch_many(old(&REST).ago(TimeDelta::seconds(5)), 40);
+    let event = world.account.run_instances_event(&ids[0]).unwrap();
+    assert_eq!(world.remediate(event).await.unwrap()["tagged"], 40);
+    assert_eq!(
+        (look_ups(&world), world.account.count("CreateTags")),
+        (0, 1)
+    );
+}
+
+/// 1,000 instances, 200 of them without a launcher, by 200 launches.
+#[tokio::test(start_paused = true)]
+async fn two_hundred_launches_are_five_calls() {
+    let world = World::new().enforcing();
+    let whole = [("ProjectCode", "P"), ("Expires", "x"), ("CreatedBy", "bob")];
+    let _ = world
+        .account
+        .launch_many(old(&whole).ago(TimeDelta::minutes(160)), 800);
+    launch_each(&world, 200);
+    world.account.keep_quotas();
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["instances"], &answer["tagged"]),
+        (&json!(1_000), &json!(200))
+    );
+    // 201 launches: the last of them is asked by name.
+    assert_eq!(look_ups(&world), 5);
+    assert!(none_was_refused(&world));
+    for instance in world.account.instances() {
+        assert_ne!(instance.tags["CreatedBy"], "Undefined");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_among_a_hundred_thousand_launches_are_three_calls() {
+    let world = World::new().enforcing();
+    for number in 0..100_000 {
+        let record = json!({"eventName": "RunInstances", "userIdentity": {"type": "Root"}});
+        let other = format!("i-f{number:016x}");
+        world.account.record_trail_event(record, &[&other]);
+    }
+    world.account.advance(TimeDelta::hours(2));
+    world.account.keep_quotas();
+    let ids = [0; 3].map(|_| world.account.launch(old(&REST).ago(TimeDelta::hours(2))));
+    let ids: Vec<&String> = ids.iter().collect();
+    assert_eq!(world.remediate_ids(&ids).await["tagged"], 3);
+    assert_eq!(look_ups(&world), 3);
+    assert!(none_was_refused(&world));
+    assert_eq!(world.tag(ids[0], "CreatedBy").unwrap(), "ann");
+}
+
+/// Dense and far apart by turns, so that it takes many calls: two a second, and none is refused.
+#[tokio::test(start_paused = true)]
+async fn cloudtrail_is_asked_twice_a_second_and_never_refuses() {
+    let world = World::new().enforcing();
+    for number in 0..20 {
+        let launcher = Identity::iam_user(format!("user{number}"));
+        let launch = old(&REST).ago(TimeDelta::days(1 + 2 * number));
+        let _ = world.account.launch(launch.launched_by(launcher));
+        for _ in 0..60 {
+            let launch = Launch::new().ago(TimeDelta::days(2 + 2 * number));
+            let _ = world.account.launch(launch.tag("CreatedBy", "bob"));
+        }
+    }
+    world.account.keep_quotas();
+    let began = world.account.now();
+    let answer = world.sweep().await;
+    let took = world.account.now() - began;
+    assert_eq!(answer["failed"], 0);
+    let calls = i32::try_from(look_ups(&world)).unwrap();
+    assert_eq!(calls, 20);
+    assert!(none_was_refused(&world));
+    assert!(took >= TimeDelta::milliseconds(500) * (calls - 1), "{took}");
+    assert!(took < TimeDelta::seconds(15), "{took}");
+}
+
+/// Lambda ends a function at its deadline, report or not: the look-ups stop before, and the next run goes on, also
+/// where nothing may be written.
+#[tokio::test(start_paused = true)]
+async fn look_ups_end_in_time_and_the_next_run_goes_on() {
+    for (mode, count) in [("enforce", "tagged"), ("dry-run", "wouldTag")] {
+        let world = World::new().enforcing().set("TAGWARDEN_MODE", mode);
+        // No page settles more than one.
+        for number in 0..40 {
+            let launch = old(&REST).ago(TimeDelta::days(2 * number + 1));
+            let _ = world.account.launch(launch);
+            let others = Launch::new().ago(TimeDelta::days(2 * number + 2));
+            for _ in 0..50 {
+                world.account.launch(others.clone().tag("CreatedBy", "bob"));
+            }
+        }
+        let remediation = world.remediation();
+        let mut done = 0;
+        let mut runs = 0;
+        let all = 40;
+        while done < all {
+            runs += 1;
+            assert!(runs < 10, "no run gets further");
+            let ids: Vec<String> = world
+                .account
+                .instances()
+                .into_iter()
+                .filter(|instance| instance.tags.contains_key("Expires"))
+                .map(|instance| instance.id)
+                .collect();
+            let mut event = world.lambda_event(json!({ "instanceIds": ids }));
+            let deadline = world.account.now() + TimeDelta::seconds(15);
+            event.context.deadline = deadline.timestamp_millis().unsigned_abs();
+            let answer = remediation.handle(event).await.unwrap();
+            assert!(world.account.now() < deadline);
+            let now_done = answer[count].as_u64().unwrap();
+            done = if mode == "enforce" {
+                done + now_done
+            } else {
+                now_done
+            };
+            assert_eq!(answer["deferred"].as_u64(), Some(all - done));
+        }
+        assert!(runs > 1, "one run had time for everything");
+        assert_eq!(look_ups(&world), 40, "{mode}: nothing is asked twice");
+    }
+}
+
+/// A function that may run for a few seconds only still gets somewhere.
+#[tokio::test(start_paused = true)]
+async fn a_little_time_is_used() {
+    let world = World::new().enforcing();
+    let id = world.instance(&REST);
+    let mut event = world.lambda_event(scheduled_event());
+    let deadline = world.account.now() + TimeDelta::seconds(3);
+    event.context.deadline = deadline.timestamp_millis().unsigned_abs();
+    world.remediation().handle(event).await.unwrap();
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+}
+
+/// Others may use up the account's two requests a second.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_waited_out() {
+    let world = World::new().enforcing();
+    let id = world.instance(&REST);
+    let throttled = || Fault::new("LookupEvents", "ThrottlingException", "Rate exceeded");
+    world.account.fail(throttled().times(7));
+    assert_eq!(world.sweep().await["tagged"], 1);
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_without_end_leave_it_for_later() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Expires", "x")]);
+    let throttled = Fault::new("LookupEvents", "ThrottlingException", "Rate exceeded");
+    world.account.fail(throttled.always());
+    let began = world.account.now();
+    let answer = world.sweep().await;
+    assert!(world.account.now() - began < TimeDelta::minutes(3));
+    assert_eq!(
+        (&answer["tagged"], &answer["deferred"], &answer["failed"]),
+        (&json!(1), &json!(1), &json!(0))
+    );
+    assert_eq!(world.tag(&id, "CreatedBy"), None);
+    assert!(world.lines().contains(&format!(
+        "-- Instance {id} missing tag CreatedBy. Left for later: there was no time left to ask CloudTrail who launched it."
+    )));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_shown_yet_is_left_for_later() {
+    let world = World::new().enforcing();
+    world.account.trail_lag(TimeDelta::minutes(12));
+    let id = world.account.launch(old(&REST).ago(TimeDelta::minutes(3)));
+    assert_eq!(world.sweep().await["deferred"], 1);
+    assert_eq!(
+        world.lines(),
+        [format!(
+            "-- Instance {id} missing tag CreatedBy. Left for later: CloudTrail does not show its launch of 3 minutes ago yet, and has until 15 minutes after it."
+        )]
+    );
+    world.account.advance(TimeDelta::minutes(10));
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+}
+
+/// Nothing older than CloudTrail's history is asked for, and the report says why nobody is named.
+#[tokio::test(start_paused = true)]
+async fn the_report_says_why_nobody_is_named() {
+    let world = World::new().enforcing();
+    let ancient = world.account.launch(old(&REST).ago(TimeDelta::days(91)));
+    world.sweep().await;
+    assert_eq!(look_ups(&world), 0);
+    assert_eq!(
+        world.lines(),
+        [format!(
+            "-- Instance {ancient} missing tag CreatedBy. New tag created. Undefined: it was launched more than 90 days ago, further back than CloudTrail's event history."
+        )]
+    );
+    let untold = world.account.launch(old(&REST).without_trail());
+    world.sweep().await;
+    assert_eq!(
+        world.lines(),
+        [format!(
+            "-- Instance {untold} missing tag CreatedBy. New tag created. Undefined: CloudTrail does not tell who launched it."
+        )]
+    );
+    for id in [ancient, untold] {
+        assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
+    }
+}
+
+/// A launch that failed, or was a dry run, launched nothing, whatever its record names.
+#[tokio::test(start_paused = true)]
+async fn failed_launches_name_nobody() {
+    for code in [
+        "Client.DryRunOperation",
+        "Server.InsufficientInstanceCapacity",
+    ] {
+        let world = World::new().enforcing();
+        let ids = [0; 5].map(|_| {
+            world
+                .account
+                .launch(old(&REST).without_trail().ago(TimeDelta::zero()))
+        });
+        let record = json!({
+            "eventName": "RunInstances", "errorCode": code,
+            "userIdentity": Identity::iam_user("eve").user_identity(world.account.now()),
+        });
+        let named: Vec<&str> = ids.iter().map(String::as_str).collect();
+        world.account.record_trail_event(record, &named);
+        world.account.advance(TimeDelta::hours(1));
+        world.sweep().await;
+        for id in &ids {
+            assert_eq!(world.tag(id, "CreatedBy").unwrap(), "Undefined");
+        }
+    }
+}

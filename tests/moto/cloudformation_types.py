@@ -1,0 +1,186 @@
+"""What tagwarden's templates need of CloudFormation and moto's leaves out.
+
+moto passes over a type that it does not know, and calls the stack complete. Importing this module teaches it those
+of the templates; any other unknown type fails the stack. It also makes a stack's update obey its conditions.
+"""
+
+import functools
+import json
+
+import yaml
+from moto.awslambda.models import LambdaFunction
+from moto.cloudformation import custom_model, parsing
+from moto.cloudformation.models import ChangeSet
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.config.models import config_backends
+from moto.core.common_models import CloudFormationModel
+from moto.core.exceptions import ServiceException
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
+from moto.ssm.models import Document, ssm_backends
+
+MODELS = {}
+# Account, Region and rule to the RemediationConfiguration: moto's Config has no such thing.
+REMEDIATIONS = {}
+
+
+def resource(type_name, name_property=None):
+    """Makes a function that creates one resource, and gives its physical id, a CloudFormation type of moto's."""
+
+    def register(create):
+        def created(cls, name, json_, account_id, region_name, **_):
+            model = cls()
+            model.physical_resource_id = create(name, json_["Properties"], account_id, region_name)
+            return model
+
+        def updated(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+            # Each is put where it is already.
+            return created(cls, new_resource_name, cloudformation_json, account_id, region_name)
+
+        MODELS[type_name] = type(
+            create.__name__,
+            (CloudFormationModel,),
+            {
+                "cloudformation_name_type": staticmethod(lambda: name_property),
+                "cloudformation_type": staticmethod(lambda: type_name),
+                "create_from_cloudformation_json": classmethod(created),
+                "delete_from_cloudformation_json": classmethod(lambda *_: None),
+                "update_from_cloudformation_json": classmethod(updated),
+                "has_cfn_attr": classmethod(lambda cls, name: False),
+            },
+        )
+        return create
+
+    return register
+
+
+@resource("AWS::Config::ConfigRule", "ConfigRuleName")
+def config_rule(name, properties, account, region):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-config-configrule.html"""
+    if isinstance(properties.get("InputParameters"), dict):
+        properties["InputParameters"] = json.dumps(properties["InputParameters"])
+    config_backends[account][region].put_config_rule({**properties, "ConfigRuleName": name})
+    return name
+
+
+@resource("AWS::Config::RemediationConfiguration", "ConfigRuleName")
+def remediation_configuration(name, properties, account, region):
+    """A remediation of an existing rule by an existing document, all of whose parameters it knows.
+
+    https://docs.aws.amazon.com/config/latest/APIReference/API_PutRemediationConfigurations.html
+    """
+    if name not in config_backends[account][region].config_rules:
+        raise ServiceException("NoSuchConfigRuleException", f"There is no rule {name}.")
+    document = ssm_backends[account][region].get_document(properties["TargetId"], None, None, "YAML")
+    known = yaml.safe_load(document["Content"])["parameters"]
+    if unknown := set(properties["Parameters"]) - set(known):
+        raise ServiceException("InvalidParameterValueException", f"The document has no parameters {unknown}.")
+    REMEDIATIONS[account, region, name] = properties
+    return name
+
+
+@resource("AWS::SQS::QueuePolicy")
+def queue_policy(name, properties, account, region):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-queuepolicy.html"""
+    for url in properties["Queues"]:
+        sqs_backends[account][region].set_queue_attributes(
+            url.split("/")[-1], {"Policy": json.dumps(properties["PolicyDocument"])}
+        )
+    return name
+
+
+@resource("AWS::SNS::TopicPolicy")
+def topic_policy(name, properties, account, region):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sns-topicpolicy.html"""
+    for arn in properties["Topics"]:
+        sns_backends[account][region].set_topic_attribute(arn, "policy", json.dumps(properties["PolicyDocument"]))
+    return name
+
+
+@resource("AWS::CloudWatch::Alarm", "AlarmName")
+def alarm(name, properties, account, region):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html"""
+    cloudwatch_backends[account][region].put_metric_alarm(
+        name=name,
+        namespace=properties["Namespace"],
+        metric_name=properties["MetricName"],
+        comparison_operator=properties["ComparisonOperator"],
+        evaluation_periods=int(properties["EvaluationPeriods"]),
+        period=int(properties["Period"]),
+        threshold=float(properties["Threshold"]),
+        statistic=properties["Statistic"],
+        description=properties["AlarmDescription"],
+        dimensions=properties["Dimensions"],
+        alarm_actions=properties["AlarmActions"],
+        treat_missing_data=properties["TreatMissingData"],
+    )
+    return name
+
+
+moto_class_of = parsing.resource_class_from_type
+
+
+def class_of(type_name):
+    known = MODELS.get(type_name) or moto_class_of(type_name)
+    if not known:
+        raise ServiceException("ValidationError", f"Template format error: Unrecognized resource types: [{type_name}]")
+    return known
+
+
+moto_name_property_of = parsing.resource_name_property_from_type
+
+
+def name_property_of(type_name):
+    model = MODELS.get(type_name)
+    return model.cloudformation_name_type() if model else moto_name_property_of(type_name)
+
+
+parsing.resource_class_from_type = class_of
+parsing.resource_name_property_from_type = name_property_of
+
+moto_create_document = Document.create_from_cloudformation_json.__func__
+
+
+@functools.wraps(moto_create_document)
+def create_document(cls, name, json_, *rest, **more):
+    """A document's Content may be an object, where moto wants its text."""
+    content = json_["Properties"]["Content"]
+    if not isinstance(content, str):
+        json_["Properties"]["Content"] = yaml.safe_dump(content)
+    return moto_create_document(cls, name, json_, *rest, **more)
+
+
+Document.create_from_cloudformation_json = classmethod(create_document)
+
+for name in ("create_from_cloudformation_json", "update_from_cloudformation_json"):
+
+    def with_text(cls, *arguments, moto_method=getattr(LambdaFunction, name).__func__, **more):
+        """A number of the template is text in the function's environment."""
+        [template] = [argument for argument in arguments if isinstance(argument, dict)] or [more["cloudformation_json"]]
+        variables = template["Properties"].get("Environment", {}).get("Variables", {})
+        variables.update({name: str(value) for name, value in variables.items()})
+        return moto_method(cls, *arguments, **more)
+
+    setattr(LambdaFunction, name, classmethod(with_text))
+
+moto_apply = ChangeSet.apply
+
+
+def apply(self):
+    """A change set's parameters decide anew which resources there are, and what the outputs say."""
+    moto_apply(self)
+    resources = self.stack.resource_map
+    for name, template in self.template_dict["Resources"].items():
+        condition = template.get("Condition")
+        if not condition or resources.lazy_condition_map[condition]:
+            resources[name]  # which makes it, if there is none
+        elif made := resources._parsed_resources.pop(name, None):
+            resources._delete_resource(made, template)
+    self.stack.template, self.stack.template_dict = self.template, self.template_dict
+    self.stack.output_map = self.stack._create_output_map()
+
+
+ChangeSet.apply = apply
+
+# Where a custom resource's function answers: it runs on this machine, not in a container.
+custom_model.settings.moto_server_host = lambda: "http://127.0.0.1"

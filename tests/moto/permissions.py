@@ -1,0 +1,132 @@
+"""What a role's session may do.
+
+moto compares no resources and few conditions. Importing this module makes every call that is signed with a role's
+credentials pass the role's own policies, and be written down; the calls of users and of the account's root pass.
+Only with the argument `--iam FILE`: without, the role `function` of server.py could do nothing.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import fnmatch
+import json
+import threading
+
+from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+from moto.sts.models import sts_backends
+
+# Where an API's name for the operation is not IAM's for the action.
+ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+
+# The error codes of those services that do not say AccessDeniedException.
+DENIALS = {"ec2": "UnauthorizedOperation", "iam": "AccessDenied", "sns": "AuthorizationError", "sqs": "AccessDenied"}
+
+
+def resources(call, action):
+    """The ARNs that the call is about; "*" where AWS knows no resources for it."""
+    service = action.split(":")[0]
+    prefix = f"arn:aws:{service}:{call.region}:{call.current_account}"
+    if service == "dynamodb":
+        return [f"{prefix}:table/{call.body['TableName']}"]
+    if action == "ec2:CreateTags":
+        return [f"{prefix}:instance/{resource}" for resource in call._get_param("Resources")]
+    if action in ("ec2:StopInstances", "ec2:TerminateInstances"):
+        return [f"{prefix}:instance/{instance}" for instance in call._get_param("InstanceIds")]
+    if action == "sns:Publish":
+        return [call._get_param("TopicArn")]
+    if action == "lambda:InvokeFunction":
+        return [f"{prefix}:function:{call.path.split('/functions/')[1].split('/')[0]}"]
+    if action == "config:GetComplianceDetailsByConfigRule":
+        name = call._get_param("ConfigRuleName")
+        return [call.config_backend.config_rules[name].config_rule_arn]
+    return ["*"]
+
+
+def values(call, key, resource):
+    """The values of a condition's key."""
+    if key == "aws:RequestedRegion":
+        return [call.region]
+    if key.startswith("aws:ResourceTag/"):
+        instance = ec2_backends[call.current_account][call.region].get_instance(resource.split("/")[-1])
+        return [tag["value"] for tag in instance.get_tags() if tag["key"] == key.split("/", 1)[1]]
+    raise NotImplementedError(f"the condition key {key}")
+
+
+def meets(call, condition, resource):
+    for operator, tests in condition.items():
+        for key, wanted in tests.items():
+            found = values(call, key, resource)
+            if operator == "Null":
+                met = (not found) == (str(wanted).lower() == "true")
+            elif operator == "StringEquals":
+                met = any(value in as_list(wanted) for value in found)
+            else:
+                raise NotImplementedError(f"the condition operator {operator}")
+            if not met:
+                return False
+    return True
+
+
+def applies(call, statement, action, resource):
+    return (
+        any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in as_list(statement["Action"]))
+        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in as_list(statement["Resource"]))
+        and meets(call, statement.get("Condition", {}), resource)
+    )
+
+
+def allowed(call, role, action, resource):
+    iam = iam_backends[call.current_account]["aws"]
+    documents = [as_object(iam.get_role_policy(role, name)[1]) for name in iam.list_role_policies(role)]
+    statements = [statement for document in documents for statement in as_list(document["Statement"])]
+    effects = {statement["Effect"] for statement in statements if applies(call, statement, action, resource)}
+    return effects == {"Allow"}
+
+
+def as_object(document):
+    return json.loads(document) if isinstance(document, str) else document
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+class Denied(ServiceException):
+    """Each service writes it in its own way, which moto knows."""
+
+
+def check(call, log):
+    """Refuses the call if it is a role's, and the role does not grant it."""
+    session = sts_backends[call.current_account]["aws"].get_assumed_role_from_access_key(call.access_key)
+    if not session:
+        return
+    # What the call is signed for: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request.
+    service = call.headers["Authorization"].split("Credential=")[1].split("/")[3]
+    action = f"{service}:{call._get_action()}"
+    action, role = ACTIONS.get(action, action), session.role_arn.split("/")[-1]
+    about = resources(call, action)
+    permitted = all(allowed(call, role, action, resource) for resource in about)
+    log({"role": role, "session": session.session_name, "action": action, "resources": about, "allowed": permitted})
+    if not permitted:
+        code = DENIALS.get(service, "AccessDeniedException")
+        raise Denied(code, f"User: {session.arn} is not authorized to perform: {action} on resource: {about[0]}")
+
+
+def enforce(path):
+    """Checks from now on, and writes each checked call to the file, a line of JSON."""
+    lock, moto_call_action = threading.Lock(), BaseResponse.call_action
+
+    def log(entry):
+        with lock, open(path, "a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+    def call_action(call):
+        try:
+            check(call, log)
+        except Denied as denied:
+            status, headers, body = call.serialized(ActionResult(denied))
+            return 403, {**headers, "status": "403"}, body
+        return moto_call_action(call)
+
+    BaseResponse.call_action = call_action
