@@ -215,7 +215,7 @@ impl Planner {
         let Some(window) = self::window(first, self.horizon) else {
             return Some(by_name());
         };
-        if self.open.len() <= FEW {
+        if self.open.len() <= 12 {
             return Some(by_name());
         }
         if self.owed > 0 {
@@ -263,8 +263,8 @@ impl Planner {
             let Some(launch) = by_id.get(wanted.id.as_str()) else {
                 return true;
             };
-            let launcher = launch.by.clone().map_or(Launcher::Nobody, Launcher::Known);
-            answers.insert(wanted.id.clone(), launcher);
+            let answer = launch.by.clone().map_or(Launcher::Nobody, Launcher::Known);
+            answers.insert(wanted.id.clone(), answer);
             false
         });
     }

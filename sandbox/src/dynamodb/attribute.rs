@@ -237,7 +237,8 @@ fn read(value: &Value, depth: usize) -> Result<Attribute, ApiError> {
     })
 }
 
-fn text(value: &Value) -> Result<&str, ApiError> {
+/// A string of the wire.
+pub(crate) fn text(value: &Value) -> Result<&str, ApiError> {
     value.as_str().ok_or_else(|| unreadable(value))
 }
 

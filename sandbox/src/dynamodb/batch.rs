@@ -88,9 +88,9 @@ impl DynamoDb {
         let mut reads = Vec::new();
         let mut seen = BTreeSet::new();
         for (named, members) in requested {
-            Parameters::new(of, members).only(&["Keys", "ConsistentRead"])?;
-            let keys = members.get("Keys").and_then(Value::as_array);
-            let keys = keys.filter(|keys| !keys.is_empty());
+            let parameters = Parameters::new(of, members);
+            parameters.only(&["Keys", "ConsistentRead"])?;
+            let keys = parameters.list("Keys")?.filter(|keys| !keys.is_empty());
             let keys = keys
                 .ok_or_else(|| length("requestItems.member.keys", "greater than or equal to 1"))?;
             let table = self.table(table_name(named))?;
@@ -151,9 +151,8 @@ impl DynamoDb {
 fn requested(request: &Request) -> Result<&Map<String, Value>, ApiError> {
     let parameters = Parameters::new(&request.operation, &request.parameters);
     parameters.only(&["RequestItems"])?;
-    let requested = parameters
-        .map("RequestItems")
-        .ok_or_else(|| null("requestItems"))?;
+    let requested = parameters.map("RequestItems")?;
+    let requested = requested.ok_or_else(|| null("requestItems"))?;
     if requested.is_empty() {
         return Err(length("requestItems", "greater than or equal to 1"));
     }

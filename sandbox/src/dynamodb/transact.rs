@@ -48,7 +48,7 @@ impl DynamoDb {
                 constraint,
             ));
         }
-        let writes = read(&request.parameters)?;
+        let writes = read(&parameters)?;
         self.done.0.retain(|_, (_, at)| now - *at <= TOKEN_VALID);
         if let Some((before, _)) = token.and_then(|token| self.done.0.get(token)) {
             return if *before == request.parameters {
@@ -121,10 +121,10 @@ impl DynamoDb {
 }
 
 /// Reads the actions.
-fn read(parameters: &Value) -> Result<Vec<Write>, ApiError> {
-    let actions = parameters.get("TransactItems").and_then(Value::as_array);
+fn read(parameters: &Parameters<'_>) -> Result<Vec<Write>, ApiError> {
+    let actions = parameters.list("TransactItems")?;
     let actions = actions.ok_or_else(|| null("transactItems"))?;
-    let constraint = match actions.len() {
+    let bound = match actions.len() {
         0 => "greater than or equal to 1",
         1..=MOST_ACTIONS => {
             let size: usize = actions.iter().map(|action| action.to_string().len()).sum();
@@ -135,7 +135,7 @@ fn read(parameters: &Value) -> Result<Vec<Write>, ApiError> {
         }
         _ => "less than or equal to 100",
     };
-    let constraint = format!("Member must have length {constraint}");
+    let constraint = format!("Member must have length {bound}");
     Err(ApiError::validation("[…]", "transactItems", &constraint))
 }
 
@@ -151,8 +151,10 @@ fn read_action(action: &Value) -> Result<Write, ApiError> {
     let parameters = Parameters::new(&of, members);
     match kind.as_str() {
         "Put" => Write::put(&parameters, &[]),
-        "Update" if !parameters.has("UpdateExpression") => Err(null("updateExpression")),
-        "Update" => Write::update(&parameters, &[]),
+        "Update" => match parameters.text("UpdateExpression")? {
+            Some(_) => Write::update(&parameters, &[]),
+            None => Err(null("updateExpression")),
+        },
         "Delete" => Write::delete(&parameters, &[]),
         "ConditionCheck" => Write::check(&parameters),
         _ => Err(ApiError::unsupported(&of)),

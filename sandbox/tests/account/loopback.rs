@@ -125,7 +125,7 @@ fn what_cannot_be_read_is_refused_too() {
         ),
         (scan, "{", "SerializationException"),
         (scan, "[]", "SerializationException"),
-        (scan, r#"{"TableName": 1}"#, "ResourceNotFoundException"),
+        (scan, r#"{"TableName": 1}"#, "SerializationException"),
         (
             "x-amz-target: AmazonSQS.SendMessage\r\n",
             "{}",

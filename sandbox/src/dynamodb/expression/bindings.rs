@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Map;
 
-use crate::dynamodb::attribute::Attribute;
+use crate::dynamodb::attribute::{Attribute, text};
 use crate::dynamodb::invalid;
 use crate::dynamodb::parameters::Parameters;
 use crate::wire::ApiError;
@@ -24,7 +24,10 @@ pub(crate) struct Bindings {
 impl Bindings {
     /// Reads the names and the values of a request whose `expressions` may use them, given by their
     /// parameters' names: without any of them in the request, there may be none.
-    pub(crate) fn read(parameters: &Parameters<'_>, expressions: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn read(
+        parameters: &Parameters<'_>,
+        expressions: &[&str],
+    ) -> Result<Self, ApiError> {
         let mut has_expression = false;
         for expression in expressions {
             has_expression |= parameters.text(expression)?.is_some();
@@ -50,8 +53,10 @@ impl Bindings {
                 None => Ok(members.clone()),
             }
         };
-        let names = members(NAMES, '#')?.into_iter();
-        let names = names.map(|(key, name)| (key, name.as_str().unwrap_or_default().to_owned()));
+        let mut names = BTreeMap::new();
+        for (key, name) in members(NAMES, '#')? {
+            names.insert(key, text(&name)?.to_owned());
+        }
         let mut values = BTreeMap::new();
         for (key, value) in members(VALUES, ':')? {
             let value = Attribute::read(&value).map_err(|error| {
@@ -63,7 +68,7 @@ impl Bindings {
             values.insert(key, value);
         }
         Ok(Self {
-            names: names.collect(),
+            names,
             values,
             used: BTreeSet::new(),
         })

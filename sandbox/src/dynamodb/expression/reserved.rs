@@ -67,7 +67,7 @@ mod tests {
         for word in ["Name", "status", "TTL", "Abort", "zone", "year"] {
             assert!(is_reserved(word), "{word}");
         }
-        for word in ["Pk", "RuleId", "TagKey", "names", ""] {
+        for word in ["Pk", "RuleId", "TagKey", "Tags", ""] {
             assert!(!is_reserved(word), "{word}");
         }
     }

@@ -1,4 +1,4 @@
-//! BatchWriteItem and BatchGetItem.
+//! `BatchWriteItem` and `BatchGetItem`.
 
 use std::collections::HashMap;
 

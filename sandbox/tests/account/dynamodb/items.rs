@@ -1,4 +1,4 @@
-//! PutItem, GetItem and DeleteItem: items whole, keys, and what is refused of them.
+//! `PutItem`, `GetItem` and `DeleteItem`: items whole, keys, and what is refused of them.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;

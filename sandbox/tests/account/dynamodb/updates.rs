@@ -1,4 +1,4 @@
-//! UpdateItem: every clause, and every refusal of one.
+//! `UpdateItem`: every clause, and every refusal of one.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -58,13 +58,27 @@ async fn updated(account: &Account, dynamodb: &Client, update: &str) -> Result<V
     Err(message)
 }
 
-#[tokio::test(start_paused = true)]
-async fn updates_change_what_they_say_and_nothing_else() {
+/// Each case is an update and the attributes it changes; "gone" stands for one that it removes.
+async fn check_changes(cases: &[(&str, Value)]) {
     let (account, dynamodb) = account_with_ledger();
     let original = updated(&account, &dynamodb, "REMOVE Gone").await.unwrap();
-    let gone = || Value::from("gone");
-    // Each case: the update, and the attributes it changes.
-    let cases = [
+    for (update, changes) in cases {
+        let mut expected = original.as_object().unwrap().clone();
+        for (name, change) in changes.as_object().unwrap() {
+            if change == "gone" {
+                expected.remove(name);
+            } else {
+                expected.insert(name.clone(), change.clone());
+            }
+        }
+        let result = updated(&account, &dynamodb, update).await;
+        assert_eq!(result, Ok(Value::Object(expected)), "{update}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn set_takes_values_paths_sums_and_functions() {
+    check_changes(&[
         ("SET A = :one", json!({"A": 1})),
         (
             "set A = :x, B = :list, C = :map",
@@ -104,14 +118,23 @@ async fn updates_change_what_they_say_and_nothing_else() {
             "SET A = list_append(if_not_exists(A, :list), :list)",
             json!({"A": ["p", "q", "p", "q"]}),
         ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_reach_into_lists_and_maps() {
+    check_changes(&[
         (
             "SET Things[1] = :x",
             json!({"Things": ["0", "x", "2", "3"]}),
         ),
+        // What is beyond the end comes to the end, in the order of the indexes.
         (
             "SET Things[9] = :two, Things[7] = :one",
             json!({"Things": ["0", "1", "2", "3", 1, 2]}),
         ),
+        // Indexes are those of the item as it was.
         (
             "REMOVE Things[1] SET Things[2] = :x",
             json!({"Things": ["0", "x", "3"]}),
@@ -132,15 +155,22 @@ async fn updates_change_what_they_say_and_nothing_else() {
             "REMOVE Mapped.d[0].e SET Mapped.a = Mapped.d[0].e",
             json!({"Mapped": {"a": 3, "b": {"c": 2}, "d": [{}]}}),
         ),
-        ("REMOVE N, Words", json!({"N": gone(), "Words": gone()})),
         ("REMOVE Gone, Mapped.gone, Mapped.b.gone", json!({})),
-        ("REMOVE N SET A = N", json!({"N": gone(), "A": 10})),
-        ("ADD N :one", json!({"N": 11})),
-        ("ADD A :half", json!({"A": 0.5})),
         (
             "ADD Mapped.a :two, Mapped.y :one",
             json!({"Mapped": {"a": 3, "y": 1, "b": {"c": 2}, "d": [{"e": 3}]}}),
         ),
+    ])
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn remove_takes_away_add_adds_and_delete_takes_out_of_sets() {
+    check_changes(&[
+        ("REMOVE N, Words", json!({"N": "gone", "Words": "gone"})),
+        ("REMOVE N SET A = N", json!({"N": "gone", "A": 10})),
+        ("ADD N :one", json!({"N": 11})),
+        ("ADD A :half", json!({"A": 0.5})),
         (
             "ADD Strings :strings, Numbers :numbers",
             json!({"Strings": ["a", "b", "c"], "Numbers": [1, 2, 3]}),
@@ -150,200 +180,184 @@ async fn updates_change_what_they_say_and_nothing_else() {
             "DELETE Strings :strings, Numbers :numbers",
             json!({"Strings": ["a"], "Numbers": [1]}),
         ),
-        ("DELETE Strings :ab", json!({"Strings": gone()})),
+        ("DELETE Strings :ab", json!({"Strings": "gone"})),
         ("DELETE Gone :strings", json!({})),
         (
             "SET A = :one REMOVE Words ADD N :two DELETE Strings :strings",
-            json!({"A": 1, "Words": gone(), "N": 12, "Strings": ["a"]}),
+            json!({"A": 1, "Words": "gone", "N": 12, "Strings": ["a"]}),
         ),
-    ];
-    for (update, changes) in cases {
-        let mut expected = original.as_object().unwrap().clone();
-        for (name, change) in changes.as_object().unwrap() {
-            if *change == gone() {
-                expected.remove(name);
-            } else {
-                expected.insert(name.clone(), change.clone());
-            }
-        }
-        let result = updated(&account, &dynamodb, update).await;
-        assert_eq!(result, Ok(Value::Object(expected)), "{update}");
-    }
+    ])
+    .await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn updates_dynamodb_refuses_change_nothing() {
+/// Each case is an update and its refusal, which begins with `prefix`.
+async fn check_refusals(prefix: &str, cases: &[(&str, &str)]) {
     let (account, dynamodb) = account_with_ledger();
-    let no_attribute =
-        "The provided expression refers to an attribute that does not exist in the item";
-    let wrong_type = "An operand in the update expression has an incorrect data type";
-    let no_place = "The document path provided in the update expression is invalid for update";
-    let expression = |why: &str| format!("Invalid UpdateExpression: {why}");
-    let operand = |what: &str| {
-        expression(&format!(
-            "Incorrect operand type for operator or function; operator{what}"
-        ))
-    };
-    let paths = |what: &str, one: &str, two: &str| {
-        expression(&format!(
-            "Two document paths {what} with each other; must remove or rewrite one of these paths; path one: {one}, \
-             path two: {two}"
-        ))
-    };
-    let key = |name: &str| {
-        format!(
-            "One or more parameter values were invalid: Cannot update attribute {name}. This attribute is part of \
-             the key"
-        )
-    };
-    let cases = [
-        ("", expression("The expression can not be empty;")),
-        (
-            "HELLO A = :one",
-            expression(r#"Syntax error; token: "HELLO", near: "HELLO A""#),
-        ),
-        (
-            "SET",
-            expression(r#"Syntax error; token: "<EOF>", near: "SET""#),
-        ),
-        (
-            "SET A",
-            expression(r#"Syntax error; token: "<EOF>", near: "A""#),
-        ),
-        (
-            "SET A = 1",
-            expression(r#"Syntax error; token: "1", near: "= 1""#),
-        ),
-        (
-            "SET :one = :two",
-            expression(r#"Syntax error; token: ":one", near: "SET :one =""#),
-        ),
-        (
-            "SET A = :one,",
-            expression(r#"Syntax error; token: "<EOF>", near: ",""#),
-        ),
-        (
-            "SET A = :one + :two + :one",
-            expression(r#"Syntax error; token: "+", near: ":two + :one""#),
-        ),
-        (
-            "SET A = if_not_exists(A, :one + :two)",
-            expression(r#"Syntax error; token: "+", near: ":one + :two""#),
-        ),
-        (
-            "ADD A N",
-            expression(r#"Syntax error; token: "N", near: "A N""#),
-        ),
-        (
-            "SET A = :gone",
-            expression(
-                "An expression attribute value used in expression is not defined; attribute value: :gone",
-            ),
-        ),
-        (
-            "SET #gone = :one",
-            expression(
-                "An expression attribute name used in the document path is not defined; attribute name: #gone",
-            ),
-        ),
-        (
-            "SET Status = :one",
-            expression("Attribute name is a reserved keyword; reserved keyword: Status"),
-        ),
-        (
-            "SET A = :one SET B = :two",
-            expression("The \"SET\" section can only be used once in an update expression;"),
-        ),
-        (
-            "REMOVE A SET B = :one remove C",
-            expression("The \"REMOVE\" section can only be used once in an update expression;"),
-        ),
-        ("SET A = :one, A = :two", paths("overlap", "[A]", "[A]")),
-        ("SET A = :one REMOVE A", paths("overlap", "[A]", "[A]")),
-        ("SET N = :one, #n = :two", paths("overlap", "[N]", "[N]")),
-        (
-            "SET A.b = :one ADD A :two",
-            paths("overlap", "[A, b]", "[A]"),
-        ),
-        (
-            "SET A[1][2] = :one, A[1] = :two",
-            paths("overlap", "[A, [1], [2]]", "[A, [1]]"),
-        ),
-        (
-            "SET A.b = :one, A[1] = :two",
-            paths("conflict", "[A, b]", "[A, [1]]"),
-        ),
-        ("SET Pk = :x", key("Pk")),
-        ("SET A = :one REMOVE Sk", key("Sk")),
-        ("ADD Sk :one", key("Sk")),
-        (
-            "SET A = f123(A, :one)",
-            expression("Invalid function name; function: f123"),
-        ),
-        (
-            "SET A = size(Words)",
-            expression("Invalid function name; function: size"),
-        ),
-        (
-            "SET A = if_not_exists(A)",
-            expression(
-                "Incorrect number of operands for operator or function; operator or function: if_not_exists, number of \
-             operands: 1",
-            ),
-        ),
-        (
-            "SET A = if_not_exists(:one, :two)",
-            expression(
-                "Operator or function requires a document path; operator or function: if_not_exists",
-            ),
-        ),
-        (
-            "SET A = list_append(:list, :one)",
-            operand(" or function: list_append, operand type: N"),
-        ),
-        (
-            "SET A = list_append(list_append(:list, :list), :list)",
-            expression(
-                "The function is not allowed to be used this way in an expression; function: list_append",
-            ),
-        ),
-        (
-            "SET A = :x + :one",
-            operand(" or function: +, operand type: S"),
-        ),
-        (
-            "SET A = N - :list",
-            operand(" or function: -, operand type: L"),
-        ),
-        ("ADD A :x", operand(": ADD, operand type: STRING")),
-        ("ADD A :list", operand(": ADD, operand type: LIST")),
-        ("DELETE A :one", operand(": DELETE, operand type: NUMBER")),
-        ("SET A = B", no_attribute.to_owned()),
-        ("SET A = B + :one", no_attribute.to_owned()),
-        ("SET A = Mapped.gone", no_attribute.to_owned()),
-        ("SET A = Words + :one", wrong_type.to_owned()),
-        ("SET A = list_append(Words, :list)", wrong_type.to_owned()),
-        ("ADD Words :one", wrong_type.to_owned()),
-        ("ADD Strings :numbers", wrong_type.to_owned()),
-        ("DELETE Words :strings", wrong_type.to_owned()),
-        ("SET Gone.a = :one", no_place.to_owned()),
-        ("SET Words.a = :one", no_place.to_owned()),
-        ("SET Mapped[0] = :one", no_place.to_owned()),
-        ("SET Things.a = :one", no_place.to_owned()),
-        ("SET Mapped.gone.a = :one", no_place.to_owned()),
-        ("REMOVE Gone.a", no_place.to_owned()),
-        ("ADD Gone.a :one", no_place.to_owned()),
-        (
-            "SET A = N + :huge",
-            "Attempting to store more than 38 significant digits in a Number".to_owned(),
-        ),
-    ];
     for (update, expected) in cases {
         let message = updated(&account, &dynamodb, update)
             .await
             .expect_err(update);
-        assert_eq!(message, expected, "{update}");
+        assert_eq!(message, format!("{prefix}{expected}"), "{update}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_that_cannot_be_read_are_refused() {
+    let prefix = "Invalid UpdateExpression: ";
+    check_refusals(prefix, &[("", "The expression can not be empty;")]).await;
+    let value =
+        "An expression attribute value used in expression is not defined; attribute value: :gone";
+    let name = "An expression attribute name used in the document path is not defined; attribute name: #gone";
+    check_refusals(
+        prefix,
+        &[("SET A = :gone", value), ("SET #gone = :one", name)],
+    )
+    .await;
+    let reserved = "Attribute name is a reserved keyword; reserved keyword: Status";
+    check_refusals(prefix, &[("SET Status = :one", reserved)]).await;
+    let set = "The \"SET\" section can only be used once in an update expression;";
+    let remove = "The \"REMOVE\" section can only be used once in an update expression;";
+    check_refusals(
+        prefix,
+        &[
+            ("SET A = :one SET B = :two", set),
+            ("REMOVE A SET B = :one remove C", remove),
+        ],
+    )
+    .await;
+    check_refusals(
+        "Invalid UpdateExpression: Syntax error; token: ",
+        &[
+            ("HELLO A = :one", r#""HELLO", near: "HELLO A""#),
+            ("SET", r#""<EOF>", near: "SET""#),
+            ("SET A", r#""<EOF>", near: "A""#),
+            ("SET A = 1", r#""1", near: "= 1""#),
+            ("SET :one = :two", r#"":one", near: "SET :one =""#),
+            ("SET A = :one,", r#""<EOF>", near: ",""#),
+            ("SET A = (:one", r#""<EOF>", near: ":one""#),
+            ("SET A = :one + :two + :one", r#""+", near: ":two + :one""#),
+            (
+                "SET A = if_not_exists(A, :one + :two)",
+                r#""+", near: ":one + :two""#,
+            ),
+            ("SET A = :one, REMOVE B", r#""REMOVE", near: ", REMOVE B""#),
+            ("ADD A N", r#""N", near: "A N""#),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn places_that_cannot_both_be_changed_are_refused() {
+    let prefix = "Invalid UpdateExpression: Two document paths ";
+    let must = "with each other; must remove or rewrite one of these paths; path one:";
+    for (update, what, paths) in [
+        ("SET A = :one, A = :two", "overlap", "[A], path two: [A]"),
+        ("SET A = :one REMOVE A", "overlap", "[A], path two: [A]"),
+        ("SET N = :one, #n = :two", "overlap", "[N], path two: [N]"),
+        (
+            "SET A.b = :one ADD A :two",
+            "overlap",
+            "[A, b], path two: [A]",
+        ),
+        (
+            "SET A[1][2] = :one, A[1] = :two",
+            "overlap",
+            "[A, [1], [2]], path two: [A, [1]]",
+        ),
+        (
+            "SET A.b = :one, A[1] = :two",
+            "conflict",
+            "[A, b], path two: [A, [1]]",
+        ),
+    ] {
+        check_refusals(prefix, &[(update, &format!("{what} {must} {paths}"))]).await;
+    }
+    let key = "One or more parameter values were invalid: Cannot update attribute ";
+    let part = |name: &str| format!("{name}. This attribute is part of the key");
+    check_refusals(
+        key,
+        &[
+            ("SET Pk = :x", &part("Pk")),
+            ("SET A = :one REMOVE Sk", &part("Sk")),
+            ("ADD Sk :one", &part("Sk")),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_functions_and_operands_are_refused() {
+    check_refusals(
+        "Invalid UpdateExpression: ",
+        &[
+            ("SET A = f123(A, :one)", "Invalid function name; function: f123"),
+            ("SET A = size(Words)", "Invalid function name; function: size"),
+            (
+                "SET A = if_not_exists(A)",
+                "Incorrect number of operands for operator or function; operator or function: if_not_exists, \
+                 number of operands: 1",
+            ),
+            (
+                "SET A = if_not_exists(:one, :two)",
+                "Operator or function requires a document path; operator or function: if_not_exists",
+            ),
+            (
+                "SET A = list_append(list_append(:list, :list), :list)",
+                "The function is not allowed to be used this way in an expression; function: list_append",
+            ),
+        ],
+    )
+    .await;
+    check_refusals(
+        "Invalid UpdateExpression: Incorrect operand type for operator or function; operator",
+        &[
+            (
+                "SET A = list_append(:list, :one)",
+                " or function: list_append, operand type: N",
+            ),
+            ("SET A = :x + :one", " or function: +, operand type: S"),
+            ("SET A = N - :list", " or function: -, operand type: L"),
+            ("ADD A :x", ": ADD, operand type: STRING"),
+            ("ADD A :list", ": ADD, operand type: LIST"),
+            ("ADD A :map", ": ADD, operand type: MAP"),
+            ("ADD A :true", ": ADD, operand type: BOOLEAN"),
+            ("DELETE A :one", ": DELETE, operand type: NUMBER"),
+            ("DELETE A :null", ": DELETE, operand type: NULL"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn updates_that_do_not_suit_the_item_are_refused() {
+    let no_attribute =
+        "The provided expression refers to an attribute that does not exist in the item";
+    let wrong_type = "An operand in the update expression has an incorrect data type";
+    let no_place = "The document path provided in the update expression is invalid for update";
+    let too_exact = "Attempting to store more than 38 significant digits in a Number";
+    check_refusals(
+        "",
+        &[
+            ("SET A = B", no_attribute),
+            ("SET A = B + :one", no_attribute),
+            ("SET A = Mapped.gone", no_attribute),
+            ("SET A = Words + :one", wrong_type),
+            ("SET A = list_append(Words, :list)", wrong_type),
+            ("ADD Words :one", wrong_type),
+            ("ADD Strings :numbers", wrong_type),
+            ("DELETE Words :strings", wrong_type),
+            ("SET Gone.a = :one", no_place),
+            ("SET Words.a = :one", no_place),
+            ("SET Mapped[0] = :one", no_place),
+            ("SET Things.a = :one", no_place),
+            ("SET Mapped.gone.a = :one", no_place),
+            ("REMOVE Gone.a", no_place),
+            ("ADD Gone.a :one", no_place),
+            ("SET A = N + :huge", too_exact),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
