@@ -215,7 +215,7 @@ impl Planner {
         let Some(window) = self::window(first, self.horizon) else {
             return Some(by_name());
         };
-        if self.open.len() <= 12 {
+        if self.open.len() <= FEW {
             return Some(by_name());
         }
         if self.owed > 0 {
@@ -302,7 +302,6 @@ impl Planner {
         if settled > 0 {
             self.credit = (self.credit + settled - 1).min(MOST_CREDIT);
         } else if self.credit > 0 {
-            self.credit -= 1;
         } else {
             self.price = self.price.saturating_mul(DEARER);
             self.owed = self.price;
