@@ -10,7 +10,7 @@ use super::invalid;
 use super::number::Number;
 use crate::wire::ApiError;
 
-/// "You can nest list and map … up to 32 levels deep"
+/// "DynamoDB supports nested attributes up to 32 levels deep."
 const DEEPEST: usize = 32;
 
 /// The value of an attribute. Sets are sorted, so that equal sets are equal.

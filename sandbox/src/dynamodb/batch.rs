@@ -17,7 +17,7 @@ use crate::wire::{Answer, ApiError};
 /// "up to 25 item put or delete operations"
 const MOST_WRITES: usize = 25;
 
-/// "up to 100 items"
+/// "as many as 100 items"
 const MOST_READS: usize = 100;
 
 /// "A single operation can retrieve up to 16 MB of data"
@@ -122,7 +122,7 @@ impl DynamoDb {
                 of_table.insert(position, item);
             }
         }
-        // "BatchGetItem … does not return items in any particular order": not in that of the request, here.
+        // "DynamoDB does not return items in any particular order": here, not in that of the request.
         let found = found.into_iter().map(|(named, items)| {
             let items = items.into_values().map(write_item);
             (named.to_owned(), Value::Array(items.collect()))

@@ -53,7 +53,7 @@ impl Account {
     }
 
     /// Every item of a table as plain JSON, the way [`Account::put_item`] takes it, in the order of a Scan:
-    /// sets are arrays, binaries are in base64. None if there is no such table.
+    /// sets are arrays, binaries are in base64. There are none if there is no such table.
     #[must_use]
     pub fn items(&self, table: &str) -> Vec<Value> {
         let contents = self.contents();

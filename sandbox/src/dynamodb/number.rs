@@ -128,7 +128,7 @@ impl Number {
         self.digits.to_string().len()
     }
 
-    /// How much room it takes: "approximately … 1 byte per two significant digits … + 1 byte".
+    /// How many bytes it takes in an item: "(1 byte per two significant digits) + (1 byte)".
     pub(crate) fn size(&self) -> usize {
         self.length().div_ceil(2) + 1
     }

@@ -13,7 +13,7 @@ use super::{DynamoDb, invalid};
 use crate::calls::Request;
 use crate::wire::{Answer, ApiError};
 
-/// "up to 100 actions"
+/// "groups up to 100 action requests"
 const MOST_ACTIONS: usize = 100;
 
 /// "The aggregate size of the items in the transaction cannot exceed 4 MB": seen to be that of the request.

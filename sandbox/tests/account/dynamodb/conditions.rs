@@ -268,92 +268,160 @@ async fn an_item_that_is_not_there_has_no_attributes() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn conditions_dynamodb_refuses_are_refused() {
+/// Each case is a condition and the beginning of its refusal, after `prefix`.
+async fn check_refusals(prefix: &str, cases: &[(&str, &str)]) {
     let dynamodb = client();
-    let distinct = "The first operand must be distinct from the remaining operands for this operator or function; \
-                    operator: ";
-    let wrong_type = "Incorrect operand type for operator or function; operator or function: ";
-    let count = "Incorrect number of operands for operator or function; operator or function: ";
-    let misused = "The function is not allowed to be used this way in an expression; function: ";
-    let path = "Operator or function requires a document path; operator or function: ";
-    let reserved = "Attribute name is a reserved keyword; reserved keyword: ";
-    let parentheses = "The expression has redundant parentheses;";
-    let cases = [
-        ("", "The expression can not be empty;".to_owned()),
-        ("   ", "The expression can not be empty;".to_owned()),
-        ("Nine", r#"Syntax error; token: "<EOF>", near: "Nine""#.to_owned()),
-        (":nine", r#"Syntax error; token: "<EOF>", near: ":nine""#.to_owned()),
-        ("Nine != :nine", r#"Syntax error; token: "!", near: "Nine !=""#.to_owned()),
-        ("Nine = = :nine", r#"Syntax error; token: "=", near: "= = :nine""#.to_owned()),
-        ("Nine = :nine =", r#"Syntax error; token: "=", near: ":nine =""#.to_owned()),
-        ("Nine = :nine)", r#"Syntax error; token: ")", near: ":nine)""#.to_owned()),
-        ("(Nine = :nine", r#"Syntax error; token: "<EOF>", near: ":nine""#.to_owned()),
-        ("Nine = :nine Ten = :ten", r#"Syntax error; token: "Ten", near: ":nine Ten =""#.to_owned()),
-        ("Nine = 9", r#"Syntax error; token: "9", near: "= 9""#.to_owned()),
-        ("Nine = 'x'", r#"Syntax error; token: "'", near: "= 'x""#.to_owned()),
-        ("Nine = :", r#"Syntax error; token: ":", near: "= :""#.to_owned()),
-        ("Nine IN ()", r#"Syntax error; token: ")", near: "()""#.to_owned()),
-        ("Nine IN :nine", r#"Syntax error; token: ":nine", near: "IN :nine""#.to_owned()),
-        ("Nine BETWEEN :nine", r#"Syntax error; token: "<EOF>", near: ":nine""#.to_owned()),
-        ("AND Nine = :nine", r#"Syntax error; token: "AND", near: "AND Nine""#.to_owned()),
-        ("Things[x] = :nine", r#"Syntax error; token: "x", near: "[x]""#.to_owned()),
-        ("Things[:zero] = :nine", r#"Syntax error; token: ":zero", near: "[:zero]""#.to_owned()),
-        ("Mapped. = :nine", r#"Syntax error; token: "=", near: ". = :nine""#.to_owned()),
-        ("_x = :nine", r#"Syntax error; token: "_", near: "_x""#.to_owned()),
-        ("Größe = :nine", r#"Syntax error; token: "ö", near: "Grö"#.to_owned()),
-        ("Name = :x", format!("{reserved}Name")),
-        ("attribute_exists(Mapped.status)", format!("{reserved}status")),
-        ("dog(Nine)", "Invalid function name; function: dog".to_owned()),
-        ("BEGINS_WITH(Cat, :cat)", "Invalid function name; function: BEGINS_WITH".to_owned()),
-        ("attribute_exists(Nine, Ten)", format!("{count}attribute_exists, number of operands: 2")),
-        ("size(Nine, Ten) = :two", format!("{count}size, number of operands: 2")),
-        ("begins_with(Cat)", format!("{count}begins_with, number of operands: 1")),
-        ("contains(Cat, :x, :b)", format!("{count}contains, number of operands: 3")),
-        ("size(Cat)", format!("{misused}size")),
-        ("Nine = :nine AND size(Cat)", format!("{misused}size")),
-        ("attribute_exists(Nine) = :true", format!("{misused}attribute_exists")),
-        ("Nine = contains(Cat, :x)", format!("{misused}contains")),
-        ("size(attribute_exists(Nine)) = :two", format!("{misused}attribute_exists")),
-        ("if_not_exists(Nine, Ten) = :nine", format!("{misused}if_not_exists")),
-        ("attribute_exists(:nine)", format!("{path}attribute_exists")),
-        ("attribute_not_exists(size(Nine))", format!("{path}attribute_not_exists")),
-        ("Nine < :list", format!("{wrong_type}<, operand type: L")),
-        (":true >= Nine", format!("{wrong_type}>=, operand type: BOOL")),
-        ("Nine BETWEEN :set AND :set", format!("{wrong_type}BETWEEN, operand type: SS")),
-        ("begins_with(Cat, :nine)", format!("{wrong_type}begins_with, operand type: N")),
-        ("size(:nine) = :two", format!("{wrong_type}size, operand type: N")),
-        ("attribute_type(Cat, :nine)", format!("{wrong_type}attribute_type, operand type: N")),
-        (
-            "attribute_type(Nine, Cat)",
-            format!("{wrong_type}attribute_type, operand type: {{NS,SS,L,BS,N,M,B,BOOL,NULL,S}}"),
-        ),
-        (
-            "attribute_type(Cat, :DOG)",
-            "Invalid attribute type name found; type: DOG, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}".to_owned(),
-        ),
-        ("Nine = Nine", format!("{distinct}=, first operand: [Nine]")),
-        ("Things[0] < Things[0]", format!("{distinct}<, first operand: [Things, [0]]")),
-        ("contains(Cat, Cat)", format!("{distinct}contains, first operand: [Cat]")),
-        ("((Nine = :nine))", parentheses.to_owned()),
-        ("((Nine)) = :nine", parentheses.to_owned()),
-        (
-            "Nine BETWEEN :ten AND :zero",
-            r#"The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {"N":"10"}, upper bound operand: AttributeValue: {"N":"0"}"#.to_owned(),
-        ),
-        (
-            "Nine BETWEEN :zero AND :cat",
-            r#"The BETWEEN operator requires same data type for lower and upper bounds; lower bound operand: AttributeValue: {"N":"0"}, upper bound operand: AttributeValue: {"S":"cat"}"#.to_owned(),
-        ),
-    ];
     for (condition, expected) in cases {
         let message = holds(&dynamodb, condition).await.expect_err(condition);
-        let expected = format!("Invalid ConditionExpression: {expected}");
+        let expected = format!("Invalid ConditionExpression: {prefix}{expected}");
         assert!(
             message.starts_with(&expected),
             "{condition}:\n{message}\n{expected}"
         );
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn conditions_that_cannot_be_read_are_refused() {
+    let empty = "The expression can not be empty;";
+    check_refusals("", &[("", empty), ("   ", empty)]).await;
+    check_refusals(
+        "Syntax error; token: ",
+        &[
+            ("Nine", r#""<EOF>", near: "Nine""#),
+            (":nine", r#""<EOF>", near: ":nine""#),
+            ("Nine != :nine", r#""!", near: "Nine !=""#),
+            ("Nine = = :nine", r#""=", near: "= = :nine""#),
+            ("Nine = :nine =", r#""=", near: ":nine =""#),
+            ("Nine = :nine)", r#"")", near: ":nine)""#),
+            ("(Nine = :nine", r#""<EOF>", near: ":nine""#),
+            ("Nine = :nine Ten = :ten", r#""Ten", near: ":nine Ten =""#),
+            ("Nine = 9", r#""9", near: "= 9""#),
+            ("Nine = 'x'", r#""'", near: "= 'x""#),
+            ("Nine = :", r#"":", near: "= :""#),
+            ("Nine IN ()", r#"")", near: "()""#),
+            ("Nine IN :nine", r#"":nine", near: "IN :nine""#),
+            ("Nine BETWEEN :nine", r#""<EOF>", near: ":nine""#),
+            ("AND Nine = :nine", r#""AND", near: "AND Nine""#),
+            ("Things[x] = :nine", r#""x", near: "[x]""#),
+            ("Things[:zero] = :nine", r#"":zero", near: "[:zero]""#),
+            ("Mapped. = :nine", r#""=", near: ". = :nine""#),
+            ("_x = :nine", r#""_", near: "_x""#),
+            ("Größe = :nine", r#""ö", near: "Grö"#),
+        ],
+    )
+    .await;
+    let redundant = "The expression has redundant parentheses;";
+    check_refusals(
+        "",
+        &[
+            ("((Nine = :nine))", redundant),
+            ("((Nine)) = :nine", redundant),
+        ],
+    )
+    .await;
+    check_refusals(
+        "Attribute name is a reserved keyword; reserved keyword: ",
+        &[
+            ("Name = :x", "Name"),
+            ("attribute_exists(Mapped.status)", "status"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_functions_are_refused() {
+    check_refusals(
+        "Invalid function name; function: ",
+        &[
+            ("dog(Nine)", "dog"),
+            ("BEGINS_WITH(Cat, :cat)", "BEGINS_WITH"),
+        ],
+    )
+    .await;
+    check_refusals(
+        "Incorrect number of operands for operator or function; operator or function: ",
+        &[
+            (
+                "attribute_exists(Nine, Ten)",
+                "attribute_exists, number of operands: 2",
+            ),
+            ("size(Nine, Ten) = :two", "size, number of operands: 2"),
+            ("begins_with(Cat)", "begins_with, number of operands: 1"),
+            ("contains(Cat, :x, :b)", "contains, number of operands: 3"),
+        ],
+    )
+    .await;
+    check_refusals(
+        "The function is not allowed to be used this way in an expression; function: ",
+        &[
+            ("size(Cat)", "size"),
+            ("Nine = :nine AND size(Cat)", "size"),
+            ("attribute_exists(Nine) = :true", "attribute_exists"),
+            ("Nine = contains(Cat, :x)", "contains"),
+            ("size(attribute_exists(Nine)) = :two", "attribute_exists"),
+            ("if_not_exists(Nine, Ten) = :nine", "if_not_exists"),
+        ],
+    )
+    .await;
+    check_refusals(
+        "Operator or function requires a document path; operator or function: ",
+        &[
+            ("attribute_exists(:nine)", "attribute_exists"),
+            ("attribute_not_exists(size(Nine))", "attribute_not_exists"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_operands_are_refused() {
+    check_refusals(
+        "Incorrect operand type for operator or function; operator or function: ",
+        &[
+            ("Nine < :list", "<, operand type: L"),
+            (":true >= Nine", ">=, operand type: BOOL"),
+            ("Nine BETWEEN :set AND :set", "BETWEEN, operand type: SS"),
+            ("begins_with(Cat, :nine)", "begins_with, operand type: N"),
+            ("size(:nine) = :two", "size, operand type: N"),
+            (
+                "attribute_type(Cat, :nine)",
+                "attribute_type, operand type: N",
+            ),
+            (
+                "attribute_type(Nine, Cat)",
+                "attribute_type, operand type: {NS,SS,L,BS,N,M,B,BOOL,NULL,S}",
+            ),
+        ],
+    )
+    .await;
+    let valid = "DOG, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}";
+    let prefix = "Invalid attribute type name found; type: ";
+    check_refusals(prefix, &[("attribute_type(Cat, :DOG)", valid)]).await;
+    check_refusals(
+        "The first operand must be distinct from the remaining operands for this operator or function; operator: ",
+        &[
+            ("Nine = Nine", "=, first operand: [Nine]"),
+            ("Things[0] < Things[0]", "<, first operand: [Things, [0]]"),
+            ("contains(Cat, Cat)", "contains, first operand: [Cat]"),
+        ],
+    )
+    .await;
+    check_refusals(
+        "The BETWEEN operator requires ",
+        &[
+            (
+                "Nine BETWEEN :ten AND :zero",
+                "upper bound to be greater than or equal to lower bound; ",
+            ),
+            (
+                "Nine BETWEEN :zero AND :cat",
+                "same data type for lower and upper bounds; ",
+            ),
+        ],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
