@@ -183,15 +183,21 @@ impl Reader<'_> {
                 why: "it has no responseElements".to_owned(),
             })?;
         let launched_by = call.user_identity.name();
-        ResponseElements::instance_ids(response)
+        let launched: Vec<Named> = ResponseElements::instance_ids(response)
             .map(|id| {
                 Ok(Named {
                     id: checked_id(WHAT, id)?,
                     launched_by: launched_by.clone(),
                 })
             })
-            .collect::<Result<_, _>>()
-            .map(Request::Instances)
+            .collect::<Result<_, TriggerError>>()?;
+        // CloudTrail leaves out what is too large for its record, as of a launch of very many.
+        if launched.is_empty() {
+            return Ok(Request::Nothing(
+                "the launch event does not say what was launched: the sweep will find it",
+            ));
+        }
+        Ok(Request::Instances(launched))
     }
 }
 

@@ -95,6 +95,20 @@ async fn a_launch_of_many_is_tagged_at_once() {
     );
 }
 
+/// A record too large for CloudTrail comes without the instances; the history lists them all the same.
+#[tokio::test(start_paused = true)]
+async fn a_launch_event_without_its_instances_is_left_to_the_sweep() {
+    let world = World::new().enforcing();
+    let id = world.instance(&REST);
+    let mut event = world.account.run_instances_event(&id).unwrap();
+    let omitted =
+        json!({"omitted": true, "originalSize": 120_000, "reason": "responseElements too large"});
+    event["detail"]["responseElements"] = omitted;
+    assert_eq!(world.remediate(event).await.unwrap()["instances"], 0);
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+}
+
 /// 1,000 instances, 200 of them without a launcher, by 200 launches.
 #[tokio::test(start_paused = true)]
 async fn two_hundred_launches_are_five_calls() {

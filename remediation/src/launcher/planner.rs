@@ -302,6 +302,7 @@ impl Planner {
         if settled > 0 {
             self.credit = (self.credit + settled - 1).min(MOST_CREDIT);
         } else if self.credit > 0 {
+            self.credit -= 1;
         } else {
             self.price = self.price.saturating_mul(DEARER);
             self.owed = self.price;
