@@ -371,8 +371,8 @@ fn as_few_calls_as_there_are_different_things_to_write() {
         all["byOperation"]["ec2:TerminateInstances"],
         json!({"calls": 4, "refused": 3})
     );
-    // Four launchers, looked up in the dry run and when enforcing.
-    assert_eq!(calls(all, "cloudtrail:LookupEvents"), 8);
+    // Four launchers on one page, in the dry run and when enforcing.
+    assert_eq!(calls(all, "cloudtrail:LookupEvents"), 2);
     assert_eq!(calls(all, "config:PutEvaluations"), 2);
     assert_eq!(calls(all, "sns:Publish"), 4);
     let operations = all["byOperation"].as_object().unwrap();
