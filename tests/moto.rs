@@ -18,7 +18,6 @@ mod moto_stack;
 #[path = "support/venv.rs"]
 mod venv;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::slice;
 use std::sync::LazyLock;
@@ -28,8 +27,7 @@ use aws_sdk_config::error::ProvideErrorMetadata;
 use aws_sdk_config::primitives::DateTime;
 use aws_sdk_config::types::{ComplianceType, Evaluation};
 use moto::Moto;
-use moto_account::{ACCOUNT, Account, RULE, eventually, launch};
-use moto_stack::Reports;
+use moto_account::{ACCOUNT, Account, RULE, eventually, eventually_mailed, launch, tags, verdicts};
 use serde_json::{Value, json};
 
 /// One server for all tests here; each keeps to a Region of its own.
@@ -109,7 +107,7 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
         format!("-- {protected} has not been terminated. Reason: No tags found. Refused: "),
         format!("-- {untagged} has been terminated. Reason: No tags found.\n"),
     ];
-    eventually_mailed(&account, &reports, &mail).await;
+    eventually_mailed(&account, &reports.mailbox, &mail).await;
     let report = account.receive(&reports.queue).await.remove(0);
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["mode"], "enforce", "{report}");
@@ -161,7 +159,7 @@ async fn a_dry_run_tells_and_does_nothing() {
         format!("-- Instance {bare} missing tag ProjectCode. New tag would be created.\n"),
         format!("-- {untagged} would be terminated. Reason: No tags found.\n"),
     ];
-    eventually_mailed(&account, &reports, &mail).await;
+    eventually_mailed(&account, &reports.mailbox, &mail).await;
     eventually(async || account.backlog().await, |messages| *messages == 0).await;
     assert_eq!(account.tags(&bare).await, tags(&[("Name", "web")]));
     assert_eq!(account.state(&untagged).await, "running");
@@ -301,27 +299,4 @@ fn non_compliances() -> Value {
 /// The scheduled event of the stack's sweep.
 fn sweep() -> Value {
     json!({ "source": "aws.events", "detail-type": "Scheduled Event", "account": ACCOUNT, "detail": {} })
-}
-
-/// Waits until all the lines have come by mail, in one message or several.
-async fn eventually_mailed(account: &Account<'_>, reports: &Reports, lines: &[String]) {
-    let mail = RefCell::new(String::new());
-    let read = async || {
-        let new = account.receive(&reports.mailbox).await.concat();
-        mail.borrow_mut().push_str(&new);
-        mail.borrow().clone()
-    };
-    eventually(read, |mail| lines.iter().all(|line| mail.contains(line))).await;
-}
-
-fn verdicts(of: &[(&String, &str)]) -> BTreeMap<String, String> {
-    of.iter()
-        .map(|(id, verdict)| ((*id).clone(), (*verdict).to_owned()))
-        .collect()
-}
-
-fn tags(of: &[(&str, &str)]) -> BTreeMap<String, String> {
-    of.iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
 }

@@ -48,7 +48,8 @@ impl Remediation {
                 .await,
         );
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
-            faulty = self.look_again(&policy, &faulty).await?;
+            let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
+            faulty = self.look_again(&policy, &ids).await?;
         }
         let plan = plan(
             &policy,
@@ -110,13 +111,12 @@ impl Remediation {
     async fn look_again(
         &self,
         policy: &Policy,
-        faulty: &[Instance],
+        ids: &[String],
     ) -> Result<Vec<Instance>, RemediationError> {
         if self.read_policy().await? != *policy {
             return Err(RemediationError::PolicyChanged);
         }
-        let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
-        Ok(instances::describe(&self.ec2, &ids).await?)
+        Ok(instances::describe(&self.ec2, ids).await?)
     }
 
     fn would_do(&self, plan: Plan, report: &mut Report) {
@@ -207,25 +207,20 @@ impl Remediation {
 
     /// Those of `steps` that the policy and the instances, both read again, still ask for.
     async fn confirm(&self, policy: &Policy, steps: Vec<Step>, report: &mut Report) -> Vec<Step> {
-        let fail = |steps: Vec<Step>, why: String, report: &mut Report| {
-            for step in steps {
-                report.add(step, Outcome::Failed(why.clone()));
-            }
-            Vec::new()
-        };
-        match self.read_policy().await {
-            Ok(current) if current == *policy => {}
-            Ok(_) => {
+        let live = match self.look_again(policy, &ids(&steps)).await {
+            Ok(live) => live,
+            Err(error) => {
+                let outcome = match error {
+                    RemediationError::PolicyChanged => Outcome::Deferred(Reason::PolicyChanged),
+                    // Without the words "nothing was done": tags may have been written by now.
+                    RemediationError::Aws(error) => Outcome::Failed(error.to_string()),
+                    error => Outcome::Failed(error.to_string()),
+                };
                 for step in steps {
-                    report.add(step, Outcome::Deferred(Reason::PolicyChanged));
+                    report.add(step, outcome.clone());
                 }
                 return Vec::new();
             }
-            Err(error) => return fail(steps, error.to_string(), report),
-        }
-        let live = match instances::describe(&self.ec2, &ids(&steps)).await {
-            Ok(live) => live,
-            Err(error) => return fail(steps, error.to_string(), report),
         };
         let still = plan(
             policy,

@@ -1,7 +1,6 @@
 //! The real template on moto: what it made exists, and works, with the rights that it gives.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::Tag;
@@ -9,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::MOTO;
 use crate::code;
-use crate::moto_account::{ACCOUNT, Account, eventually, launch, role_arn};
+use crate::moto_account::{
+    ACCOUNT, Account, eventually, eventually_mailed, launch, role_arn, tags, verdicts,
+};
 use crate::stack::Stack;
 use crate::template::{STACK, Template};
 
@@ -30,11 +31,11 @@ async fn a_dry_run_reports_and_can_do_nothing_else() {
         format!("-- Instance {bare} missing tag ProjectCode. New tag would be created.\n"),
         format!("-- {untagged} would be terminated. Reason: No tags found.\n"),
     ];
-    eventually_mailed(&stack, &would).await;
+    eventually_mailed(&stack.account, &stack.mailbox, &would).await;
 
     // The sweep, as EventBridge sends it.
     stack.send(&scheduled("us-east-1")).await;
-    eventually_mailed(&stack, &would).await;
+    eventually_mailed(&stack.account, &stack.mailbox, &would).await;
     eventually(async || account.backlog().await, |messages| *messages == 0).await;
     assert_eq!(account.tags(&bare).await, tags(&[("Name", "web")]));
     assert_eq!(account.state(&untagged).await, "running");
@@ -333,27 +334,4 @@ fn scheduled(region: &str) -> Value {
         "source": "aws.events", "account": ACCOUNT, "time": "2026-11-23T12:00:00Z", "region": region,
         "resources": [format!("arn:aws:events:{region}:{ACCOUNT}:rule/sweep")], "detail": {},
     })
-}
-
-/// Waits until all the lines have come by mail, in one message or several.
-async fn eventually_mailed(stack: &Stack, lines: &[String]) {
-    let mail = RefCell::new(String::new());
-    let read = async || {
-        let new = stack.account.receive(&stack.mailbox).await.concat();
-        mail.borrow_mut().push_str(&new);
-        mail.borrow().clone()
-    };
-    eventually(read, |mail| lines.iter().all(|line| mail.contains(line))).await;
-}
-
-fn verdicts(of: &[(&String, &str)]) -> BTreeMap<String, String> {
-    of.iter()
-        .map(|(id, verdict)| ((*id).clone(), (*verdict).to_owned()))
-        .collect()
-}
-
-fn tags(of: &[(&str, &str)]) -> BTreeMap<String, String> {
-    of.iter()
-        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-        .collect()
 }

@@ -1,5 +1,6 @@
 //! One Region of the account on moto: what people do in it, and what came of it.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
@@ -363,4 +364,27 @@ fn in_region(config: &SdkConfig, region: &Region) -> SdkConfig {
 /// The role's ARN.
 pub fn role_arn(name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/{name}")
+}
+
+/// Waits until all the lines have come by mail to `mailbox`, in one message or several.
+pub async fn eventually_mailed(account: &Account<'_>, mailbox: &Queue, lines: &[String]) {
+    let mail = RefCell::new(String::new());
+    let read = async || {
+        let new = account.receive(mailbox).await.concat();
+        mail.borrow_mut().push_str(&new);
+        mail.borrow().clone()
+    };
+    eventually(read, |mail| lines.iter().all(|line| mail.contains(line))).await;
+}
+
+pub fn verdicts(of: &[(&String, &str)]) -> BTreeMap<String, String> {
+    of.iter()
+        .map(|(id, verdict)| ((*id).clone(), (*verdict).to_owned()))
+        .collect()
+}
+
+pub fn tags(of: &[(&str, &str)]) -> BTreeMap<String, String> {
+    of.iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect()
 }

@@ -127,11 +127,9 @@ impl Report {
     /// Counts instances.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let with = |outcome: &Outcome, remedies: &[fn(&Remedy) -> bool]| {
-            self.instances_where(|entry| {
-                entry.outcome == *outcome && remedies.iter().any(|is| is(&entry.step.remedy))
-            })
-            .len()
+        let with = |outcome: &Outcome, is: fn(&Remedy) -> bool| {
+            self.instances_where(|entry| entry.outcome == *outcome && is(&entry.step.remedy))
+                .len()
         };
         let tag: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Tag { .. });
         let stop: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Stop;
@@ -140,16 +138,16 @@ impl Report {
         let count = |is: fn(&Entry) -> bool| self.instances_where(is).len();
         Counts {
             instances: self.instances,
-            tagged: with(&Outcome::Done, &[tag]),
-            stopped: with(&Outcome::Done, &[stop]),
-            terminated: with(&Outcome::Done, &[terminate]),
-            notified: with(&Outcome::Done, &[notify]),
+            tagged: with(&Outcome::Done, tag),
+            stopped: with(&Outcome::Done, stop),
+            terminated: with(&Outcome::Done, terminate),
+            notified: with(&Outcome::Done, notify),
             deferred: count(|entry| matches!(entry.outcome, Outcome::Deferred(_))),
             refused: count(|entry| matches!(entry.outcome, Outcome::Refused(_))),
             failed: count(|entry| matches!(entry.outcome, Outcome::Failed(_))),
-            would_tag: with(&Outcome::WouldDo, &[tag]),
-            would_stop: with(&Outcome::WouldDo, &[stop]),
-            would_terminate: with(&Outcome::WouldDo, &[terminate]),
+            would_tag: with(&Outcome::WouldDo, tag),
+            would_stop: with(&Outcome::WouldDo, stop),
+            would_terminate: with(&Outcome::WouldDo, terminate),
         }
     }
 
