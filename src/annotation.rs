@@ -1,6 +1,7 @@
 //! What the Config dashboard says of an instance, in the 256 characters it has for it.
 
-use crate::{Assessment, Defect, Finding, NotApplicable, Verdict};
+use crate::exemption::EXEMPTION_KEY;
+use crate::{Assessment, Defect, Exemption, Finding, NotApplicable, Verdict};
 
 /// The longest annotation that PutEvaluations takes, in characters; one more and the whole call is refused.
 ///
@@ -11,12 +12,18 @@ pub const MAX_ANNOTATION_CHARS: usize = 256;
 ///
 /// `None` where there is nothing to say (PutEvaluations refuses an empty annotation). What does not fit is left
 /// out from the end, finding by finding, with the count of what was left out.
+///
+/// An exemption that has ended is told after the findings that it no longer covers, and not where there are none. One
+/// that cannot be read is told in any case: somebody believes in it.
 #[must_use]
 pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     if let Verdict::NotApplicable(why) = assessment.verdict {
         return Some(match why {
             NotApplicable::OutOfScope => "The instance is not in a VPC of this policy.".to_owned(),
             NotApplicable::Gone(state) => format!("The instance is {state}."),
+            NotApplicable::Exempt { until, reason } => {
+                exempt(&format!("Exempt until {until}: "), reason)
+            }
         });
     }
     let (required, optional): (Vec<_>, Vec<_>) = assessment
@@ -29,10 +36,37 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
             .into_iter()
             .map(|finding| format!("optional: {}", describe(finding))),
     );
-    if parts.is_empty() {
-        return None;
+    let note = match assessment.exemption {
+        Some(Exemption::Ended { until }) if !parts.is_empty() => {
+            Some(format!("its exemption ended on {until}"))
+        }
+        Some(Exemption::Unreadable) => Some(format!(
+            "{EXEMPTION_KEY} is not a date and a reason (2026-12-31 why)"
+        )),
+        _ => None,
+    };
+    match (parts.is_empty(), note) {
+        (true, note) => note,
+        (false, None) => Some(fit(&parts, MAX_ANNOTATION_CHARS)),
+        (false, Some(note)) => {
+            let room = MAX_ANNOTATION_CHARS.saturating_sub(note.chars().count() + "; ".len());
+            Some(format!("{}; {note}", fit(&parts, room)))
+        }
     }
-    Some(fit(&parts, MAX_ANNOTATION_CHARS))
+}
+
+/// One sentence of `beginning` and `reason`, shortened if need be.
+fn exempt(beginning: &str, reason: &str) -> String {
+    // Most reasons are written without a full stop, and some with one.
+    let reason = reason.trim_end_matches('.');
+    let room = MAX_ANNOTATION_CHARS.saturating_sub(beginning.chars().count() + 1);
+    let kept = cut_at_word(reason, room);
+    let end = if kept.len() < reason.len() {
+        '…'
+    } else {
+        '.'
+    };
+    format!("{beginning}{kept}{end}")
 }
 
 fn describe(finding: &Finding<'_>) -> String {

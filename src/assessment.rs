@@ -1,26 +1,35 @@
 //! The one decision everything else follows from: what the policy says of an instance.
 
+use chrono::{DateTime, NaiveDate, Utc};
+
 use crate::policy::Action;
-use crate::{Instance, Policy, Scope, State, TagRule};
+use crate::{Exemption, Instance, Policy, Scope, State, TagRule};
 
 /// What AWS Config is told of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Verdict<'a> {
     /// Nothing required is missing.
     Compliant,
     /// The instance is untagged, or a required rule has a finding.
     NonCompliant,
-    /// The policy does not reach the instance, or the instance is gone.
-    NotApplicable(NotApplicable),
+    /// The policy does not reach the instance, or leaves it alone, or the instance is gone.
+    NotApplicable(NotApplicable<'a>),
 }
 
 /// Why the policy has nothing to say of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotApplicable {
+pub enum NotApplicable<'a> {
     /// It is in a VPC that is not in scope.
     OutOfScope,
     /// It is shutting down or terminated.
     Gone(State),
+    /// Its tag exempts it for now, see [`Exemption`].
+    Exempt {
+        /// The last day of it, to its end in UTC.
+        until: NaiveDate,
+        /// Why.
+        reason: &'a str,
+    },
 }
 
 /// One thing that is wrong with one instance.
@@ -53,10 +62,12 @@ pub enum Defect<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assessment<'a> {
     /// What Config is told.
-    pub verdict: Verdict,
+    pub verdict: Verdict<'a>,
     /// What is wrong, in the order of the rules; those of rules that are not required are here too.
     /// Empty where the policy does not apply.
     pub findings: Vec<Finding<'a>>,
+    /// What its exemption tag says, if it has one; `None` too where it is gone or out of scope.
+    pub exemption: Option<Exemption<'a>>,
 }
 
 impl Finding<'_> {
@@ -70,36 +81,59 @@ impl Finding<'_> {
     }
 }
 
-/// Says what `policy` says of `instance`. Pure: the same values always give the same answer.
+/// Says what `policy` says of `instance` at `now`. Pure: the same values always give the same answer.
 ///
 /// A compliant instance costs no allocation.
 #[must_use]
-pub fn assess<'a>(policy: &'a Policy, scope: &Scope, instance: &'a Instance) -> Assessment<'a> {
-    let verdict = |verdict, findings| Assessment { verdict, findings };
+pub fn assess<'a>(
+    policy: &'a Policy,
+    scope: &Scope,
+    instance: &'a Instance,
+    now: DateTime<Utc>,
+) -> Assessment<'a> {
     if instance.state.is_gone() {
-        let why = NotApplicable::Gone(instance.state);
-        return verdict(Verdict::NotApplicable(why), Vec::new());
+        return not_applicable(NotApplicable::Gone(instance.state), None);
     }
     if !scope.covers(instance) {
-        let why = NotApplicable::OutOfScope;
-        return verdict(Verdict::NotApplicable(why), Vec::new());
+        return not_applicable(NotApplicable::OutOfScope, None);
     }
+    let exemption = Exemption::of(instance, now);
+    if let Some(Exemption::Holds { until, reason }) = exemption {
+        return not_applicable(NotApplicable::Exempt { until, reason }, exemption);
+    }
+    let findings = findings(policy, instance);
+    let verdict = if findings.iter().any(Finding::is_required) {
+        Verdict::NonCompliant
+    } else {
+        Verdict::Compliant
+    };
+    Assessment {
+        verdict,
+        findings,
+        exemption,
+    }
+}
+
+fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) -> Assessment<'a> {
+    Assessment {
+        verdict: Verdict::NotApplicable(why),
+        findings: Vec::new(),
+        exemption,
+    }
+}
+
+fn findings<'a>(policy: &'a Policy, instance: &'a Instance) -> Vec<Finding<'a>> {
     if instance.tags.is_empty() {
-        return verdict(Verdict::NonCompliant, vec![Finding::Untagged]);
+        return vec![Finding::Untagged];
     }
-    let findings: Vec<Finding<'a>> = policy
+    policy
         .rules()
         .iter()
         .filter_map(|rule| {
             let defect = defect(rule, instance)?;
             Some(Finding::Tag { rule, defect })
         })
-        .collect();
-    if findings.iter().any(Finding::is_required) {
-        verdict(Verdict::NonCompliant, findings)
-    } else {
-        verdict(Verdict::Compliant, findings)
-    }
+        .collect()
 }
 
 fn defect<'a>(rule: &TagRule, instance: &'a Instance) -> Option<Defect<'a>> {

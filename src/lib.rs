@@ -17,7 +17,8 @@
 //! | [`policy`] | the policy table's rows, validated whole into a [`Policy`] |
 //! | [`instance`] | an EC2 instance, as a value, whichever AWS document it came from |
 //! | [`scope`] | which VPCs the policy reaches |
-//! | [`assessment`] | policy × instance → findings and verdict |
+//! | [`exemption`] | which instances the policy leaves alone, and how long |
+//! | [`assessment`] | policy × instance × time → findings and verdict |
 //! | [`annotation`] | an assessment in the 256 characters that AWS Config shows |
 //! | [`aws`] | thin readers and writers: they page, batch and report errors, and decide nothing |
 //! | [`rule`] | the AWS Config rule: its events, its parameters, its function |
@@ -25,12 +26,13 @@
 //! | [`function`] | what both Lambda functions do the same way |
 //! | [`metrics`] | what the functions measure, for CloudWatch |
 //!
-//! The core (`policy`, `instance`, `scope`, `assessment`, `annotation`) takes values and gives values: it knows
-//! no AWS client and no clock.
+//! The core (`policy`, `instance`, `scope`, `exemption`, `assessment`, `annotation`) takes values and gives values:
+//! it knows no AWS client and no clock.
 
 pub mod annotation;
 pub mod assessment;
 pub mod aws;
+pub mod exemption;
 pub mod function;
 pub mod instance;
 pub mod metrics;
@@ -40,6 +42,7 @@ pub mod scope;
 pub mod settings;
 
 pub use assessment::{Assessment, Defect, Finding, NotApplicable, Verdict, assess};
-pub use instance::{Instance, State};
+pub use exemption::Exemption;
+pub use instance::{Instance, Owner, State};
 pub use policy::{Action, Policy, TagRule};
 pub use scope::Scope;

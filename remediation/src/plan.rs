@@ -88,10 +88,12 @@ pub enum Reason {
     },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
-    /// Auto Scaling would replace the instance, for ever. Refused.
-    AutoScaling {
-        /// The group.
-        group: String,
+    /// The instance has an owner, who would replace it, for ever, or lets nobody else end it. Refused.
+    Owned {
+        /// Such as `the Auto Scaling group web`.
+        owner: String,
+        /// What would last, such as `tag the group`: see [`Owner::fix`](tagwarden::Owner::fix).
+        fix: &'static str,
     },
     /// There is no ledger to write the act down in. Refused.
     NoLedger,
@@ -141,7 +143,7 @@ pub fn plan(
     let mut by_age: Vec<&Instance> = instances.iter().collect();
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
-        let assessment = assess(policy, &settings.policy.scope, instance);
+        let assessment = assess(policy, &settings.policy.scope, instance, now);
         for finding in &assessment.findings {
             planner.plan_finding(instance, finding, &mut plan);
         }
@@ -218,9 +220,12 @@ impl Planner<'_> {
         if step.remedy == Remedy::Stop && instance.state.is_stopped() {
             return;
         }
-        if let Some(group) = instance.auto_scaling_group() {
-            let group = group.to_owned();
-            plan.refused.push((step, Reason::AutoScaling { group }));
+        if let Some(owner) = instance.owner() {
+            let reason = Reason::Owned {
+                owner: owner.to_string(),
+                fix: owner.fix(),
+            };
+            plan.refused.push((step, reason));
         } else if self.settings.mode == Mode::Enforce && self.settings.ledger_table.is_none() {
             plan.refused.push((step, Reason::NoLedger));
         } else if let Some(reason) = self.within_grace(instance) {
@@ -321,10 +326,9 @@ impl fmt::Display for Reason {
                 "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
             ),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
-            Self::AutoScaling { group } => write!(
-                f,
-                "it belongs to the Auto Scaling group {group}, which would replace it: tag the group"
-            ),
+            Self::Owned { owner, fix } => {
+                write!(f, "it belongs to {owner}, which would replace it: {fix}")
+            }
             Self::NoLedger => f.write_str("no ledger table is configured (TAGWARDEN_LEDGER_TABLE)"),
             Self::Budget { limit } => write!(
                 f,

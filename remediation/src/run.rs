@@ -42,7 +42,7 @@ impl Remediation {
         launchers.extend(
             self.look_up
                 .find(
-                    without_launcher(&policy, &faulty, &launchers),
+                    without_launcher(&policy, &faulty, &launchers, self.clock.now()),
                     wanted.deadline,
                 )
                 .await,
@@ -81,9 +81,10 @@ impl Remediation {
     ) -> Result<(usize, Vec<Instance>), AwsError> {
         let mut looked_at = 0;
         let mut faulty = Vec::new();
+        let now = self.clock.now();
         let mut sort_out = |page: Vec<Instance>| {
             for instance in page {
-                let assessment = assess(policy, &self.settings.policy.scope, &instance);
+                let assessment = assess(policy, &self.settings.policy.scope, &instance, now);
                 let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
                 looked_at += usize::from(applies);
                 if !assessment.findings.is_empty() {
@@ -300,11 +301,12 @@ fn without_launcher<'a>(
     policy: &'a Policy,
     faulty: &'a [Instance],
     known: &'a BTreeMap<String, Launcher>,
+    now: DateTime<Utc>,
 ) -> impl Iterator<Item = &'a Instance> {
     let everywhere = tagwarden::Scope::default();
     faulty.iter().filter(move |instance| {
         !known.contains_key(&instance.id)
-            && assess(policy, &everywhere, instance)
+            && assess(policy, &everywhere, instance, now)
                 .findings
                 .iter()
                 .any(|finding| {

@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -11,11 +12,18 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         vpc_id: None,
         state: State::Running,
         launched_at: None,
+        started_at: None,
+        spot_request_id: None,
+        operator: None,
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
     }
+}
+
+fn now() -> DateTime<Utc> {
+    "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
 fn policy(rules: &[(&str, &str)]) -> Policy {
@@ -27,7 +35,9 @@ fn policy(rules: &[(&str, &str)]) -> Policy {
 }
 
 fn annotate(rules: &[(&str, &str)], tags: &[(&str, &str)]) -> Option<String> {
-    annotation(&assess(&policy(rules), &Scope::default(), &instance(tags)))
+    let instance = instance(tags);
+    let policy = policy(rules);
+    annotation(&assess(&policy, &Scope::default(), &instance, now()))
 }
 
 #[test]

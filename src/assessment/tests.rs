@@ -11,12 +11,19 @@ pub(crate) fn policy(rows: Value) -> Policy {
     Policy::from_rows(rows).unwrap()
 }
 
+fn now() -> DateTime<Utc> {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
 fn instance(tags: &[(&str, &str)]) -> Instance {
     Instance {
         id: "i-0a1b2c3d4e5f60718".to_owned(),
         vpc_id: Some("vpc-1".to_owned()),
         state: State::Running,
         launched_at: None,
+        started_at: None,
+        spot_request_id: None,
+        operator: None,
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -58,15 +65,20 @@ fn the_table_of_semantics(
         })
         .into_iter()
         .collect();
-    let assessment = assess(&policy, &Scope::default(), &instance);
-    assert_eq!(assessment, Assessment { verdict, findings });
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
+    let expected = Assessment {
+        verdict,
+        findings,
+        exemption: None,
+    };
+    assert_eq!(assessment, expected);
 }
 
 #[test]
 fn without_any_tag_there_is_one_finding() {
     let policy = one_rule("UserLookup", "N");
     let untagged = instance(&[]);
-    let assessment = assess(&policy, &Scope::default(), &untagged);
+    let assessment = assess(&policy, &Scope::default(), &untagged, now());
     assert_eq!(assessment.verdict, Verdict::NonCompliant);
     assert_eq!(assessment.findings, [Finding::Untagged]);
 }
@@ -75,7 +87,7 @@ fn without_any_tag_there_is_one_finding() {
 fn tags_that_aws_put_there_count_as_tags() {
     let policy = one_rule("Update", "Y");
     let instance = instance(&[("aws:autoscaling:groupName", "web")]);
-    let assessment = assess(&policy, &Scope::default(), &instance);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
     assert!(matches!(
         assessment.findings[..],
         [Finding::Tag {
@@ -94,7 +106,7 @@ fn tags_that_aws_put_there_count_as_tags() {
 fn a_key_that_is_nearly_right_is_remembered(#[case] key: &str, #[case] expected: Option<&str>) {
     let policy = one_rule("Notify", "Y");
     let instance = instance(&[(key, "ann")]);
-    let assessment = assess(&policy, &Scope::default(), &instance);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
     let Finding::Tag {
         defect: Defect::Missing { near_miss },
         ..
@@ -117,7 +129,7 @@ fn what_is_gone_is_not_applicable(#[case] state: State, #[case] applies: bool) {
     let policy = one_rule("Notify", "Y");
     let mut instance = instance(&[]);
     instance.state = state;
-    let assessment = assess(&policy, &Scope::default(), &instance);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
     let expected = if applies {
         Verdict::NonCompliant
     } else {
@@ -141,7 +153,7 @@ fn other_vpcs_are_not_applicable(
     let policy = one_rule("Notify", "Y");
     let mut instance = instance(&[]);
     instance.vpc_id = vpc_id.map(ToOwned::to_owned);
-    let assessment = assess(&policy, &Scope::from_list(scope).unwrap(), &instance);
+    let assessment = assess(&policy, &Scope::from_list(scope).unwrap(), &instance, now());
     let expected = if applies {
         Verdict::NonCompliant
     } else {
@@ -174,7 +186,7 @@ proptest! {
         let policy = policy(Value::from(rows));
         let mut instance = instance(&[]);
         instance.tags = tags.clone();
-        let assessment = assess(&policy, &Scope::default(), &instance);
+        let assessment = assess(&policy, &Scope::default(), &instance, now());
 
         let filled = |key: &str| tags.get(key).is_some_and(|value| !value.is_empty());
         let required_and_not_filled = rules.iter().zip(KEYS)

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Instance, State};
+use super::{Instance, State, UNNAMED_OPERATOR};
 
 /// The Config resource type of an EC2 instance.
 pub const INSTANCE_RESOURCE_TYPE: &str = "AWS::EC2::Instance";
@@ -71,6 +71,9 @@ pub struct Configuration {
     vpc_id: Option<String>,
     state: Option<String>,
     launched_at: Option<DateTime<Utc>>,
+    started_at: Option<DateTime<Utc>>,
+    spot_request_id: Option<String>,
+    operator: Option<String>,
     tags: BTreeMap<String, String>,
 }
 
@@ -92,6 +95,9 @@ impl ConfigurationItem {
                 .state
                 .map_or(State::Unknown, |name| name.as_str().into()),
             launched_at: configuration.launched_at,
+            started_at: configuration.started_at,
+            spot_request_id: configuration.spot_request_id,
+            operator: configuration.operator,
             tags,
         }
     }
@@ -129,7 +135,7 @@ where
 
 /// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know.
 mod wire {
-    use super::{DateTime, Deserialize, Utc, null_as_default};
+    use super::{DateTime, Deserialize, UNNAMED_OPERATOR, Utc, null_as_default};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -140,6 +146,12 @@ mod wire {
         state: Option<State>,
         #[serde(default, alias = "LaunchTime")]
         launch_time: Option<DateTime<Utc>>,
+        #[serde(default)]
+        instance_lifecycle: Option<String>,
+        #[serde(default)]
+        spot_instance_request_id: Option<String>,
+        #[serde(default)]
+        operator: Option<Operator>,
         #[serde(default, alias = "Tags", deserialize_with = "null_as_default")]
         tags: Vec<Tag>,
         #[serde(default, deserialize_with = "null_as_default")]
@@ -150,6 +162,14 @@ mod wire {
     struct State {
         #[serde(default, alias = "Name")]
         name: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Operator {
+        #[serde(default)]
+        managed: Option<bool>,
+        #[serde(default)]
+        principal: Option<String>,
     }
 
     #[derive(Deserialize)]
@@ -183,10 +203,23 @@ mod wire {
                 .filter_map(|interface| interface.attachment)
                 .find(|attachment| attachment.device_index == Some(0))
                 .and_then(|attachment| attachment.attach_time);
+            let is_spot = wire.instance_lifecycle.as_deref() == Some("spot");
+            let operator = wire
+                .operator
+                .filter(|operator| operator.managed == Some(true));
             Self {
                 vpc_id: wire.vpc_id,
                 state: wire.state.and_then(|state| state.name),
                 launched_at: [wire.launch_time, attached_at].into_iter().flatten().min(),
+                started_at: wire.launch_time,
+                spot_request_id: wire
+                    .spot_instance_request_id
+                    .filter(|id| !id.is_empty())
+                    .or_else(|| is_spot.then(String::new)),
+                operator: operator.map(|operator| {
+                    let unnamed = || UNNAMED_OPERATOR.to_owned();
+                    operator.principal.unwrap_or_else(unnamed)
+                }),
                 tags: wire
                     .tags
                     .into_iter()

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types;
 use chrono::{DateTime, Utc};
 
-use super::{Instance, State};
+use super::{Instance, State, UNNAMED_OPERATOR};
 
 impl Instance {
     /// Takes an instance as DescribeInstances gives it; one without an id (EC2 always gives one) is `None`.
@@ -26,6 +26,9 @@ impl Instance {
                 .and_then(types::InstanceState::name)
                 .map_or(State::Unknown, |name| name.as_str().into()),
             launched_at: launched_at.into_iter().flatten().filter_map(moment).min(),
+            started_at: described.launch_time().and_then(moment),
+            spot_request_id: spot_request_id(described),
+            operator: described.operator().and_then(operator),
             tags: described
                 .tags()
                 .iter()
@@ -38,6 +41,20 @@ impl Instance {
                 .collect(),
         })
     }
+}
+
+fn spot_request_id(described: &types::Instance) -> Option<String> {
+    let is_spot = described.instance_lifecycle() == Some(&types::InstanceLifecycleType::Spot);
+    described
+        .spot_instance_request_id()
+        .filter(|id| !id.is_empty())
+        .map(ToOwned::to_owned)
+        .or_else(|| is_spot.then(String::new))
+}
+
+fn operator(described: &types::OperatorResponse) -> Option<String> {
+    let principal = described.principal().unwrap_or(UNNAMED_OPERATOR);
+    (described.managed() == Some(true)).then(|| principal.to_owned())
 }
 
 fn moment(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {

@@ -6,11 +6,14 @@
 
 pub mod configuration_item;
 mod from_ec2;
+mod owner;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+
+pub use owner::Owner;
 
 /// One EC2 instance at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +27,19 @@ pub struct Instance {
     /// When it was first launched. `LaunchTime` moves when a stopped instance starts again, the attach time of the
     /// primary network interface does not: this is the earlier of the two.
     pub launched_at: Option<DateTime<Utc>>,
+    /// When it was last started: EC2's `LaunchTime`.
+    pub started_at: Option<DateTime<Utc>>,
+    /// The Spot request it was launched by, `sir-…`; empty where AWS says that it is a Spot Instance and does not
+    /// say which request. `None` for every other instance.
+    pub spot_request_id: Option<String>,
+    /// The AWS service that manages it, such as `eks.amazonaws.com`, where one does.
+    pub operator: Option<String>,
     /// All its tags, those that AWS put there included.
     pub tags: BTreeMap<String, String>,
 }
+
+/// An operator that AWS does not name.
+const UNNAMED_OPERATOR: &str = "an AWS service";
 
 /// An instance's state, as EC2 names it.
 ///
@@ -47,19 +60,6 @@ pub enum State {
     Terminated,
     /// A state that EC2 did not have when this was written, or that the document does not tell.
     Unknown,
-}
-
-impl Instance {
-    /// The Auto Scaling group that would replace this instance if it went.
-    ///
-    /// Auto Scaling puts the tag there itself; see
-    /// [Tag Auto Scaling groups](https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-tagging.html).
-    #[must_use]
-    pub fn auto_scaling_group(&self) -> Option<&str> {
-        self.tags
-            .get("aws:autoscaling:groupName")
-            .map(String::as_str)
-    }
 }
 
 impl State {

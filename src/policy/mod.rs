@@ -26,6 +26,17 @@ pub fn is_reserved_key(key: &str) -> bool {
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
 
+/// Whether tagwarden keeps `key` for itself: keys that begin with `tagwarden:`, in any case, cannot be in the policy.
+/// A rule that wrote the [exemption tag](crate::exemption) would exempt every instance it was written to.
+#[must_use]
+pub fn is_own_key(key: &str) -> bool {
+    key.get(..OWN_PREFIX.len())
+        .is_some_and(|prefix| prefix.eq_ignore_ascii_case(OWN_PREFIX))
+}
+
+/// What the keys of tagwarden's own tags begin with.
+const OWN_PREFIX: &str = "tagwarden:";
+
 /// A whole, valid policy table, in the order of its rule ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {

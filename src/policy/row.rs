@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Action, Function, FunctionError, InvalidPolicy, MAX_KEY_CHARS, MAX_VALUE_CHARS, TagRule,
-    is_reserved_key,
+    is_own_key, is_reserved_key,
 };
 
 /// One item of the policy table as read: attribute name to value, with a DynamoDB number as a JSON number.
@@ -69,6 +69,9 @@ pub enum ProblemKind {
     /// A key only AWS may write.
     #[error("{0:?} begins with aws:, which AWS keeps for itself")]
     ReservedKey(String),
+    /// A key that means something to tagwarden itself.
+    #[error("{0:?} begins with tagwarden:, which tagwarden keeps for itself")]
+    OwnKey(String),
     /// `Action` = Update has nothing to write.
     #[error("is missing: Action Update needs the value to write")]
     NoDefault,
@@ -168,6 +171,9 @@ impl Reader {
         let key = self.text("TagKey")?;
         if is_reserved_key(&key) {
             self.problem("TagKey", ProblemKind::ReservedKey(key.clone()));
+        }
+        if is_own_key(&key) {
+            self.problem("TagKey", ProblemKind::OwnKey(key.clone()));
         }
         self.check_length("TagKey", &key, MAX_KEY_CHARS);
         if let Some(first) = rule_of_key.get(&key).copied() {

@@ -58,6 +58,7 @@ fn the_customers_sample_is_a_policy() {
 #[case::stop(json!({"Action": "Stop"}))]
 #[case::terminate(json!({"Action": "Terminate"}))]
 #[case::foreign_attribute(json!({"Action": "Notify", "Comment": {"any": ["thing"]}}))]
+#[case::nearly_our_key(json!({"Action": "Notify", "TagKey": "tagwarden"}))]
 #[case::longest_key(json!({"Action": "Notify", "TagKey": "é".repeat(128)}))]
 #[case::longest_value(json!({"Action": "Update", "Default": "é".repeat(256)}))]
 fn sound_rows(#[case] members: Value) {
@@ -75,6 +76,8 @@ fn sound_rows(#[case] members: Value) {
 #[case(json!({"TagKey": 5}), "rule 7: TagKey must be a string (S), found 5")]
 #[case(json!({"TagKey": "k".repeat(129)}), "rule 7: TagKey has 129 characters, EC2 allows 128")]
 #[case(json!({"TagKey": "aWs:owner"}), r#"rule 7: TagKey "aWs:owner" begins with aws:, which AWS keeps for itself"#)]
+#[case(json!({"TagKey": "tagwarden:exempt-until"}), r#"rule 7: TagKey "tagwarden:exempt-until" begins with tagwarden:, which tagwarden keeps for itself"#)]
+#[case(json!({"TagKey": "Tagwarden:"}), r#"rule 7: TagKey "Tagwarden:" begins with tagwarden:, which tagwarden keeps for itself"#)]
 #[case(json!({"Action": null}), "rule 7: Action is missing")]
 #[case(json!({"Action": "update"}), r#"rule 7: Action "update" is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate"#)]
 #[case(json!({"Action": ["Update"]}), r#"rule 7: Action must be a string (S), found ["Update"]"#)]

@@ -20,15 +20,17 @@ use crate::{Instance, Policy, Scope, Verdict, assess};
 
 const HISTORY: &str = "config:GetResourceConfigHistory";
 
-/// The policy, the scope, and what there is to tell Config of an instance by them.
+/// The policy, the scope and the present, and what there is to tell Config of an instance by them.
 struct Judge {
     policy: Policy,
     scope: Scope,
+    /// Not the event's time, which can be hours old: an exemption that ended meanwhile has no effect.
+    now: DateTime<Utc>,
 }
 
 impl Judge {
     fn result(&self, instance: &Instance) -> Compliance {
-        let assessment = assess(&self.policy, &self.scope, instance);
+        let assessment = assess(&self.policy, &self.scope, instance, self.now);
         Compliance {
             resource_type: INSTANCE_RESOURCE_TYPE.to_owned(),
             resource_id: instance.id.clone(),
@@ -52,6 +54,7 @@ impl Rule {
             // Read first: without a valid policy nothing is evaluated, not even what is gone.
             policy: read_policy(&self.dynamodb, &settings.policy_table).await?,
             scope: settings.scope.clone(),
+            now: self.clock.now(),
         };
         let (as_of, results) = match event.cause {
             InvokingEvent::Change { configuration_item } => (

@@ -10,8 +10,8 @@ use lambda_runtime::LambdaEvent;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::aws::AwsError;
 use crate::aws::policy_table::PolicyTableError;
+use crate::aws::{AwsError, Clock};
 use crate::function::{self, ForeignAccount, FunctionError};
 use crate::metrics;
 use crate::settings::PolicySettings;
@@ -22,6 +22,7 @@ pub use parameters::ParameterError;
 /// The Config rule's function. Build it once; it handles any number of events.
 #[derive(Clone, Debug)]
 pub struct Rule {
+    clock: Clock,
     config: aws_sdk_config::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     ec2: aws_sdk_ec2::Client,
@@ -91,6 +92,7 @@ impl Rule {
     #[must_use]
     pub fn new(config: &aws_config::SdkConfig, settings: PolicySettings) -> Self {
         Self {
+            clock: Clock::of(config),
             config: aws_sdk_config::Client::new(config),
             dynamodb: aws_sdk_dynamodb::Client::new(config),
             ec2: aws_sdk_ec2::Client::new(config),

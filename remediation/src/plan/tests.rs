@@ -31,6 +31,9 @@ fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Instance {
         vpc_id: None,
         state: State::Running,
         launched_at: Some(now() - TimeDelta::minutes(minutes_old)),
+        started_at: None,
+        spot_request_id: None,
+        operator: None,
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -178,8 +181,9 @@ fn an_instance_of_unknown_age_is_young() {
 fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: Remedy) {
     let in_group = instance(60, &[("aws:autoscaling:groupName", "web")]);
     let plan = plan_one(&rule(action, ""), &enforcing(), &in_group);
-    let reason = Reason::AutoScaling {
-        group: "web".to_owned(),
+    let reason = Reason::Owned {
+        owner: "the Auto Scaling group web".to_owned(),
+        fix: "tag the group",
     };
     let expected = Plan {
         refused: vec![(missing_owner(remedy), reason)],
