@@ -12,11 +12,12 @@ use tagwarden::aws::{AwsError, Clock};
 use tagwarden::function::{FunctionError, account_of};
 
 use crate::launcher::{Launcher, LookUp};
+use crate::ledger::{Ledger, RunId};
 use crate::metrics::{self, CountLookUps};
 use crate::report::{Counts, Report};
 use crate::run::{Wanted, Which};
 use crate::settings::{Mode, Settings};
-use crate::trigger::{self, Request, TriggerError};
+use crate::trigger::{self, Request, Trigger, TriggerError};
 
 /// The remediation's function. Build it once; it handles any number of events.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Remediation {
     pub(crate) clock: Clock,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) ledger: Option<Ledger>,
     pub(crate) look_up: LookUp,
     pub(crate) settings: Settings,
     pub(crate) sns: aws_sdk_sns::Client,
@@ -82,10 +84,16 @@ impl Remediation {
             .interceptor(CountLookUps)
             .build();
         let cloudtrail = aws_sdk_cloudtrail::Client::from_conf(cloudtrail);
+        let dynamodb = aws_sdk_dynamodb::Client::new(config);
+        let ledger = settings
+            .ledger_table
+            .clone()
+            .map(|table| Ledger::new(dynamodb.clone(), clock.clone(), table));
         Self {
             clock: clock.clone(),
-            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            dynamodb,
             ec2: aws_sdk_ec2::Client::new(config),
+            ledger,
             look_up: LookUp::new(cloudtrail, clock),
             settings,
             sns: aws_sdk_sns::Client::new(config),
@@ -145,7 +153,7 @@ impl Remediation {
             let has_failed = match request {
                 Request::Nothing(_) => false,
                 Request::Sweep => !failed.is_empty(),
-                Request::Instances(named) => named
+                Request::Instances(_, named) => named
                     .iter()
                     .any(|instance| failed.contains(instance.id.as_str())),
             };
@@ -161,8 +169,9 @@ impl Remediation {
         requests: &[Request],
         context: &Context,
     ) -> Result<Report, RemediationError> {
-        let Some(wanted) = wanted(requests, deadline(context)) else {
-            return Ok(Report::new(self.settings.mode, 0));
+        let Some(wanted) = wanted(requests, context) else {
+            let run_id = RunId::new(self.clock.now(), &context.request_id);
+            return Ok(Report::new(self.settings.mode, 0, run_id));
         };
         let report = self.run(wanted).await?;
         metrics::add_run(&report);
@@ -184,15 +193,20 @@ fn read_message(message: &SqsMessage, own_account: Option<&str>) -> Result<Reque
 }
 
 /// All that `requests` ask for, in one; `None` if that is nothing.
-fn wanted(requests: &[Request], deadline: Option<DateTime<Utc>>) -> Option<Wanted> {
+fn wanted(requests: &[Request], context: &Context) -> Option<Wanted> {
     let mut sweep = false;
     let mut ids = BTreeSet::new();
     let mut launchers = BTreeMap::new();
+    let mut triggers = BTreeSet::new();
     for request in requests {
         match request {
-            Request::Sweep => sweep = true,
+            Request::Sweep => {
+                sweep = true;
+                triggers.insert(Trigger::Schedule);
+            }
             Request::Nothing(why) => tracing::info!("nothing to do: {why}"),
-            Request::Instances(named) => {
+            Request::Instances(trigger, named) => {
+                triggers.insert(*trigger);
                 for instance in named {
                     ids.insert(instance.id.clone());
                     if let Some(name) = &instance.launched_by {
@@ -212,7 +226,9 @@ fn wanted(requests: &[Request], deadline: Option<DateTime<Utc>>) -> Option<Wante
     Some(Wanted {
         which,
         launchers,
-        deadline,
+        deadline: deadline(context),
+        triggers,
+        request_id: context.request_id.clone(),
     })
 }
 

@@ -21,13 +21,17 @@
 //! `identity`, `plan` and `report` are pure, and so is `launcher` but for its look-up; that and `act` are the AWS edges.
 
 pub mod act;
+mod carry_out;
+mod finish;
 pub mod function;
 pub mod identity;
 pub mod launcher;
+pub mod ledger;
 pub mod metrics;
 pub mod plan;
 pub mod report;
 mod run;
+pub mod safeguard;
 pub mod settings;
 pub mod trigger;
 

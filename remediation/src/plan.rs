@@ -3,17 +3,21 @@
 //! Pure: the policy, the instances as they are, who launched them, the settings and the present go in, a [`Plan`]
 //! comes out. Whatever must never happen to an instance is decided here.
 
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet};
+use std::{fmt, mem};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tagwarden::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
 
 use crate::launcher::{Launcher, Unknown};
+use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Settings, Untagged};
 
 /// The value of a UserLookup tag when nobody can be found.
 pub const UNDEFINED: &str = "Undefined";
+
+/// The report tells so long before that a stopped instance will be terminated.
+const REMINDED: TimeDelta = TimeDelta::days(1);
 
 /// One remedy for one finding on one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +64,10 @@ pub enum Remedy {
     /// Write the finding's tag, once it is known who launched the instance.
     TagLauncher,
     /// Stop the instance.
-    Stop,
+    Stop {
+        /// When it is to be terminated, if it stays stopped and untagged.
+        terminate_on: Option<NaiveDate>,
+    },
     /// Terminate the instance.
     Terminate,
     /// Report it.
@@ -97,11 +104,18 @@ pub enum Reason {
     },
     /// There is no ledger to write the act down in. Refused.
     NoLedger,
-    /// As many instances as allowed have been stopped or terminated. Refused.
+    /// As many instances as allowed in an hour have been stopped or terminated. Refused.
     Budget {
         /// How many are allowed.
         limit: usize,
     },
+    /// It is stopped, and has not been for long enough to be terminated. Deferred.
+    Stopped {
+        /// When it will have been.
+        terminate_on: NaiveDate,
+    },
+    /// EC2 refused so many of the run's instances that the others were not tried. Deferred.
+    ManyProtected,
     /// The instance is protected against this. Refused.
     Protected,
     /// The instance does not exist any more. Refused.
@@ -121,22 +135,33 @@ pub struct Plan {
     pub refused: Vec<(Step, Reason)>,
     /// Steps that cannot be worked out, and why.
     pub failed: Vec<(Step, String)>,
+    /// Stopped, untagged instances of which the ledger does not say since when: since now.
+    pub newly_stopped: Vec<String>,
+}
+
+/// What is known of the instances besides what they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Who launched those that lack a UserLookup tag; one that is not in it was not looked up.
+    pub launchers: BTreeMap<String, Launcher>,
+    /// Since when instances have been stopped and untagged, by the ledger.
+    pub stopped_since: BTreeMap<String, DateTime<Utc>>,
+    /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
+    pub protected: BTreeSet<String>,
 }
 
 /// Plans what `policy` wants done about `instances`.
-///
-/// `launchers` says who launched those that lack a UserLookup tag; one that is not in it was not looked up.
 #[must_use]
 pub fn plan(
     policy: &Policy,
     settings: &Settings,
     instances: &[Instance],
-    launchers: &BTreeMap<String, Launcher>,
+    known: &Known,
     now: DateTime<Utc>,
 ) -> Plan {
     let planner = Planner {
         settings,
-        launchers,
+        known,
         now,
     };
     let mut plan = Plan::default();
@@ -153,7 +178,7 @@ pub fn plan(
 
 struct Planner<'a> {
     settings: &'a Settings,
-    launchers: &'a BTreeMap<String, Launcher>,
+    known: &'a Known,
     now: DateTime<Utc>,
 }
 
@@ -167,7 +192,7 @@ impl Planner<'_> {
         match finding {
             Finding::Untagged => match self.settings.untagged {
                 Untagged::Terminate => self.end(instance, step(Remedy::Terminate), plan),
-                Untagged::Stop => self.end(instance, step(Remedy::Stop), plan),
+                Untagged::Stop => self.stop_first(instance, &step, plan),
                 Untagged::Notify => plan.steps.push(step(Remedy::Notify)),
             },
             Finding::Tag { rule, .. } => match &rule.action {
@@ -181,7 +206,10 @@ impl Planner<'_> {
                 })),
                 Action::UserLookup => self.tag_launcher(instance, &step, plan),
                 Action::Notify => plan.steps.push(step(Remedy::Notify)),
-                Action::Stop => self.end(instance, step(Remedy::Stop), plan),
+                Action::Stop => {
+                    let terminate_on = None;
+                    self.end(instance, step(Remedy::Stop { terminate_on }), plan);
+                }
                 Action::Terminate => self.end(instance, step(Remedy::Terminate), plan),
             },
         }
@@ -195,7 +223,7 @@ impl Planner<'_> {
                 unknown: Some(unknown),
             })
         };
-        match self.launchers.get(&instance.id) {
+        match self.known.launchers.get(&instance.id) {
             Some(Launcher::Known(name)) => plan.steps.push(step(Remedy::Tag {
                 value: name.clone(),
                 unknown: None,
@@ -215,12 +243,39 @@ impl Planner<'_> {
         }
     }
 
-    /// Plans a stop or a termination, unless something stands against it.
-    fn end(&self, instance: &Instance, step: Step, plan: &mut Plan) {
-        if step.remedy == Remedy::Stop && instance.state.is_stopped() {
+    /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
+    fn stop_first(&self, instance: &Instance, step: &dyn Fn(Remedy) -> Step, plan: &mut Plan) {
+        let due = |since: DateTime<Utc>| since.checked_add_signed(self.settings.terminate_after?);
+        if !instance.state.is_stopped() {
+            let terminate_on = due(self.now).map(|due| due.date_naive());
+            return self.end(instance, step(Remedy::Stop { terminate_on }), plan);
+        }
+        let since = self.known.stopped_since.get(&instance.id).copied();
+        // Started again since then, it has not been stopped all the time.
+        let since = since.filter(|since| instance.started_at.is_none_or(|at| at <= *since));
+        let Some(due) = due(since.unwrap_or(self.now)) else {
+            return;
+        };
+        if since.is_none() {
+            plan.newly_stopped.push(instance.id.clone());
+        } else if due <= self.now {
+            return self.end(instance, step(Remedy::Terminate), plan);
+        } else if due - self.now > REMINDED {
             return;
         }
-        if let Some(owner) = instance.owner() {
+        let terminate_on = due.date_naive();
+        let reason = Reason::Stopped { terminate_on };
+        plan.deferred.push((step(Remedy::Terminate), reason));
+    }
+
+    /// Plans a stop or a termination, unless something stands against it.
+    fn end(&self, instance: &Instance, step: Step, plan: &mut Plan) {
+        let is_stop = matches!(step.remedy, Remedy::Stop { .. });
+        if is_stop && instance.state.is_stopped() {
+            return;
+        }
+        let owner = instance.owner();
+        if let Some(owner) = owner.filter(|_| self.holds(Safeguard::Owner)) {
             let reason = Reason::Owned {
                 owner: owner.to_string(),
                 fix: owner.fix(),
@@ -230,18 +285,24 @@ impl Planner<'_> {
             plan.refused.push((step, Reason::NoLedger));
         } else if let Some(reason) = self.within_grace(instance) {
             plan.deferred.push((step, reason));
+        } else if self.known.protected.contains(&instance.id) {
+            plan.refused.push((step, Reason::Protected));
         } else if let Some(planned) = plan
             .destructive
             .last_mut()
             .filter(|planned| planned.instance_id == step.instance_id)
         {
             // Two rules want the instance ended: once is enough, and termination is what both allow.
-            if planned.remedy == Remedy::Stop {
+            if !is_stop {
                 *planned = step;
             }
         } else {
             plan.destructive.push(step);
         }
+    }
+
+    fn holds(&self, safeguard: Safeguard) -> bool {
+        self.settings.safeguards.hold(safeguard)
     }
 
     fn within_grace(&self, instance: &Instance) -> Option<Reason> {
@@ -251,6 +312,7 @@ impl Planner<'_> {
             .map(|launched_at| self.now.signed_duration_since(launched_at));
         match age {
             Some(age) if age >= grace => None,
+            _ if !self.holds(Safeguard::Grace) => None,
             age => Some(Reason::Grace { age, grace }),
         }
     }
@@ -261,6 +323,16 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Step {
+    /// Whether both want the same done to the same instance for the same cause.
+    #[must_use]
+    pub fn is_same_act(&self, other: &Self) -> bool {
+        self.instance_id == other.instance_id
+            && self.cause == other.cause
+            && mem::discriminant(&self.remedy) == mem::discriminant(&other.remedy)
     }
 }
 
@@ -293,6 +365,26 @@ impl From<&Finding<'_>> for Cause {
                 (Defect::Missing { .. }, (rule_id, tag_key)) => Self::Missing { rule_id, tag_key },
                 (Defect::Empty, (rule_id, tag_key)) => Self::Empty { rule_id, tag_key },
             },
+        }
+    }
+}
+
+impl Reason {
+    /// The reason's name, as programs read it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Grace { .. } => "grace",
+            Self::LookUpUnfinished => "look-up-unfinished",
+            Self::LaunchNotShown { .. } => "launch-not-shown",
+            Self::PolicyChanged => "policy-changed",
+            Self::Owned { .. } => "owned",
+            Self::NoLedger => "no-ledger",
+            Self::Budget { .. } => "budget",
+            Self::Stopped { .. } => "stopped",
+            Self::ManyProtected => "many-protected",
+            Self::Protected => "protected",
+            Self::Vanished => "vanished",
         }
     }
 }
@@ -332,8 +424,15 @@ impl fmt::Display for Reason {
             Self::NoLedger => f.write_str("no ledger table is configured (TAGWARDEN_LEDGER_TABLE)"),
             Self::Budget { limit } => write!(
                 f,
-                "the limit of {limit} stops and terminations is reached (TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR)"
+                "the limit of {limit} stops and terminations an hour is reached (TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR)"
             ),
+            Self::Stopped { terminate_on } => write!(
+                f,
+                "it is stopped, and will be terminated on {terminate_on} unless it is tagged"
+            ),
+            Self::ManyProtected => {
+                f.write_str("too many others turned out to be protected in this run")
+            }
             Self::Protected => f.write_str("the instance is protected against it"),
             Self::Vanished => f.write_str("the instance does not exist any more"),
         }

@@ -1,19 +1,26 @@
 //! One run: look, find launchers, look again, plan, act, report.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden::aws::AwsError;
 use tagwarden::aws::instances::{self, InstancePages};
 use tagwarden::aws::policy_table::{PolicyTableError, read_policy};
+use tagwarden::exemption::EXEMPTION_KEY;
 use tagwarden::{Action, Finding, Instance, Policy, Verdict, assess};
 
-use crate::act::{self, Acted};
+use crate::carry_out::CarryOut;
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::Launcher;
-use crate::plan::{Plan, Reason, Remedy, Step, plan};
+use crate::ledger::{Ledger, RunId, Writer};
+use crate::plan::{Known, Plan, Reason, Remedy, plan};
 use crate::report::{Outcome, Report, messages, text};
-use crate::settings::Mode;
+use crate::safeguard::Safeguard;
+use crate::settings::{Mode, Untagged};
+use crate::trigger::Trigger;
+
+/// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
+const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +30,10 @@ pub(crate) struct Wanted {
     pub(crate) launchers: BTreeMap<String, Launcher>,
     /// When Lambda ends the function.
     pub(crate) deadline: Option<DateTime<Utc>>,
+    /// What started the run.
+    pub(crate) triggers: BTreeSet<Trigger>,
+    /// Lambda's name of the invocation.
+    pub(crate) request_id: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,39 +44,62 @@ pub(crate) enum Which {
 
 impl Remediation {
     pub(crate) async fn run(&self, wanted: Wanted) -> Result<Report, RemediationError> {
+        let started_at = self.clock.now();
+        let run_id = RunId::new(started_at, &wanted.request_id);
         let policy = match self.read_policy().await {
             Ok(policy) => policy,
             Err(error) => return Err(self.tell_of_broken_policy(&wanted, error).await),
         };
         let (looked_at, mut faulty) = self.look(&policy, &wanted.which).await?;
-        let mut launchers = wanted.launchers;
-        launchers.extend(
-            self.look_up
-                .find(
-                    without_launcher(&policy, &faulty, &launchers, self.clock.now()),
-                    wanted.deadline,
-                )
-                .await,
-        );
+        let launchers = self.launchers(&policy, &faulty, &wanted).await;
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
             let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
             faulty = self.look_again(&policy, &ids).await?;
         }
-        let plan = plan(
-            &policy,
-            &self.settings,
-            &faulty,
-            &launchers,
-            self.clock.now(),
-        );
+        let mut known = self.remembered(&policy, &faulty).await?;
+        known.launchers = launchers;
+        let plan = plan(&policy, &self.settings, &faulty, &known, self.clock.now());
 
-        let mut report = Report::new(self.settings.mode, looked_at);
-        match self.settings.mode {
-            Mode::DryRun => self.would_do(plan, &mut report),
-            Mode::Enforce => self.carry_out(&policy, plan, &mut report).await,
+        let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
+        if self.settings.mode == Mode::DryRun {
+            self.would_do(plan, &mut report);
+            self.tell(&mut report).await?;
+            return Ok(report);
         }
-        report.sort();
-        self.tell(&report).await?;
+        let lease = wanted
+            .deadline
+            .or_else(|| started_at.checked_add_signed(LONGEST_RUN))
+            .unwrap_or(started_at);
+        let unfinished = match &self.ledger {
+            Some(ledger) => {
+                self.finish_others(ledger, &run_id, lease, &mut report)
+                    .await
+            }
+            None => Vec::new(),
+        };
+        let writer = self.ledger.as_ref().map(|ledger| {
+            let triggers: Vec<&str> = wanted.triggers.iter().map(|it| it.as_str()).collect();
+            let claims = self.settings.safeguards.hold(Safeguard::Claim);
+            Writer::new(ledger, run_id.clone(), triggers.join("+"), lease, claims)
+        });
+        let mut work = CarryOut {
+            remediation: self,
+            policy: &policy,
+            known: &known,
+            writer,
+            report: &mut report,
+        };
+        work.carry_out(plan, &faulty).await;
+        let writer = work.writer;
+        let told = self.tell(&mut report).await;
+        if let Some(writer) = writer {
+            writer.end(told.is_ok()).await;
+        }
+        if let Some(ledger) = &self.ledger {
+            self.let_go(ledger, &unfinished, &run_id, told.is_ok())
+                .await;
+        }
+        told?;
         Ok(report)
     }
 
@@ -96,12 +130,13 @@ impl Remediation {
             Which::Everything => {
                 let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
                 while let Some(page) = pages.next().await {
-                    sort_out(page?);
+                    sort_out(self.as_safeguarded(page?));
                 }
             }
             Which::These(ids) => {
                 let ids: Vec<String> = ids.iter().cloned().collect();
-                sort_out(instances::describe(&self.ec2, &ids).await?);
+                let instances = instances::describe(&self.ec2, &ids).await?;
+                sort_out(self.as_safeguarded(instances));
             }
         }
         Ok((looked_at, faulty))
@@ -109,7 +144,7 @@ impl Remediation {
 
     /// The same instances as they are now: looking launchers up takes time, in which people tag and policies
     /// change.
-    async fn look_again(
+    pub(crate) async fn look_again(
         &self,
         policy: &Policy,
         ids: &[String],
@@ -117,7 +152,59 @@ impl Remediation {
         if self.read_policy().await? != *policy {
             return Err(RemediationError::PolicyChanged);
         }
-        Ok(instances::describe(&self.ec2, ids).await?)
+        let instances = instances::describe(&self.ec2, ids).await?;
+        Ok(self.as_safeguarded(instances))
+    }
+
+    /// The instances as they are; without their exemptions where a test has taken that safeguard out.
+    fn as_safeguarded(&self, mut instances: Vec<Instance>) -> Vec<Instance> {
+        if !self.settings.safeguards.hold(Safeguard::Exemption) {
+            for instance in &mut instances {
+                instance.tags.remove(EXEMPTION_KEY);
+            }
+        }
+        instances
+    }
+
+    /// Who launched those of `faulty` that lack a UserLookup tag.
+    async fn launchers(
+        &self,
+        policy: &Policy,
+        faulty: &[Instance],
+        wanted: &Wanted,
+    ) -> BTreeMap<String, Launcher> {
+        let mut launchers = wanted.launchers.clone();
+        let unknown = without_launcher(policy, faulty, &launchers, self.clock.now());
+        let found = self.look_up.find(unknown, wanted.deadline).await;
+        launchers.extend(found);
+        launchers
+    }
+
+    /// What the ledger knows of `faulty`; asked only where the plan may depend on it.
+    async fn remembered(
+        &self,
+        policy: &Policy,
+        faulty: &[Instance],
+    ) -> Result<Known, RemediationError> {
+        let mut known = Known::default();
+        let Some(ledger) = &self.ledger else {
+            return Ok(known);
+        };
+        let is_untagged = |instance: &&Instance| instance.tags.is_empty();
+        if self.settings.terminate_after.is_some() && self.settings.untagged == Untagged::Stop {
+            let stopped = faulty.iter().filter(|it| it.state.is_stopped());
+            let stopped = stopped.filter(is_untagged);
+            let stopped: Vec<String> = stopped.map(|instance| instance.id.clone()).collect();
+            known.stopped_since = ledger.stopped_since(&stopped).await?;
+        }
+        let mut actions = policy.rules().iter().map(|rule| &rule.action);
+        let may_end = actions.any(|action| matches!(action, Action::Stop | Action::Terminate))
+            || (self.settings.untagged != Untagged::Notify
+                && faulty.iter().any(|it| is_untagged(&it)));
+        if may_end && !faulty.is_empty() {
+            known.protected = ledger.protected().await?;
+        }
+        Ok(known)
     }
 
     fn would_do(&self, plan: Plan, report: &mut Report) {
@@ -137,115 +224,15 @@ impl Remediation {
             };
             report.add(step.clone(), outcome);
         }
-        add_settled(plan, report);
+        report.add_settled(plan);
     }
 
-    async fn carry_out(&self, policy: &Policy, mut plan: Plan, report: &mut Report) {
-        self.tag(std::mem::take(&mut plan.steps), report).await;
-        self.end(policy, std::mem::take(&mut plan.destructive), report)
-            .await;
-        add_settled(plan, report);
-    }
-
-    /// Writes the tags: one call for all instances that lack the same ones.
-    async fn tag(&self, steps: Vec<Step>, report: &mut Report) {
-        let mut steps_of: BTreeMap<String, Vec<Step>> = BTreeMap::new();
-        for step in steps {
-            match step.remedy {
-                Remedy::Tag { .. } => steps_of
-                    .entry(step.instance_id.clone())
-                    .or_default()
-                    .push(step),
-                _ => report.add(step, Outcome::Done),
-            }
-        }
-        let mut ids_of: BTreeMap<BTreeMap<String, String>, Vec<String>> = BTreeMap::new();
-        for (id, steps) in &steps_of {
-            ids_of.entry(tags(steps)).or_default().push(id.clone());
-        }
-        for (tags, ids) in ids_of {
-            for (id, acted) in act::create_tags(&self.ec2, ids, &tags).await {
-                for step in steps_of.remove(&id).unwrap_or_default() {
-                    report.add_acted(step, acted.clone());
-                }
-            }
-        }
-    }
-
-    /// Stops and terminates, as many as the budget allows; looks at each instance once more right before.
-    async fn end(&self, policy: &Policy, steps: Vec<Step>, report: &mut Report) {
-        let limit = self.settings.max_destructive;
-        let mut left = limit;
-        let mut waiting = VecDeque::from(steps);
-        while !waiting.is_empty() {
-            if left == 0 {
-                for step in waiting.drain(..) {
-                    report.add(step, Outcome::Refused(Reason::Budget { limit }));
-                }
-                return;
-            }
-            // A protected instance costs no budget, so that many of them cannot keep the others from their turn.
-            let batch = waiting.drain(..left.min(waiting.len())).collect();
-            let confirmed = self.confirm(policy, batch, report).await;
-            let (to_stop, to_terminate): (Vec<_>, Vec<_>) = confirmed
-                .into_iter()
-                .partition(|step| step.remedy == Remedy::Stop);
-            let mut settle = |steps: Vec<Step>, results: Vec<(String, Acted)>| {
-                let mut results: BTreeMap<String, Acted> = results.into_iter().collect();
-                for step in steps {
-                    if let Some(acted) = results.remove(&step.instance_id) {
-                        left = left.saturating_sub(usize::from(acted == Acted::Done));
-                        report.add_acted(step, acted);
-                    }
-                }
-            };
-            let results = act::stop(&self.ec2, ids(&to_stop)).await;
-            settle(to_stop, results);
-            let results = act::terminate(&self.ec2, ids(&to_terminate)).await;
-            settle(to_terminate, results);
-        }
-    }
-
-    /// Those of `steps` that the policy and the instances, both read again, still ask for.
-    async fn confirm(&self, policy: &Policy, steps: Vec<Step>, report: &mut Report) -> Vec<Step> {
-        let live = match self.look_again(policy, &ids(&steps)).await {
-            Ok(live) => live,
-            Err(error) => {
-                let outcome = match error {
-                    RemediationError::PolicyChanged => Outcome::Deferred(Reason::PolicyChanged),
-                    // Without the words "nothing was done": tags may have been written by now.
-                    RemediationError::Aws(error) => Outcome::Failed(error.to_string()),
-                    error => Outcome::Failed(error.to_string()),
-                };
-                for step in steps {
-                    report.add(step, outcome.clone());
-                }
-                return Vec::new();
-            }
-        };
-        let still = plan(
-            policy,
-            &self.settings,
-            &live,
-            &BTreeMap::new(),
-            self.clock.now(),
-        )
-        .destructive;
-        let (confirmed, spared): (Vec<_>, Vec<_>) =
-            steps.into_iter().partition(|step| still.contains(step));
-        for step in spared {
-            tracing::info!(
-                instance = step.instance_id,
-                "spared: the instance has changed since it was first looked at"
-            );
-        }
-        confirmed
-    }
-
-    /// Logs the report, entry by entry, and publishes it. A report of nothing is not published.
-    async fn tell(&self, report: &Report) -> Result<(), RemediationError> {
+    /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
+    async fn tell(&self, report: &mut Report) -> Result<(), RemediationError> {
+        report.sort();
         for entry in &report.entries {
             tracing::info!(
+                run = report.run_id.as_str(),
                 instance = entry.step.instance_id,
                 rule = entry.step.cause.rule_id(),
                 tag = entry.step.cause.tag_key(),
@@ -256,8 +243,22 @@ impl Remediation {
                 text::line(entry)
             );
         }
+        let names: BTreeSet<String> = report.entries.iter().filter_map(|it| it.name()).collect();
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| !names.is_empty()) {
+            // Told once more is better than not at all.
+            match ledger.told().await {
+                Ok(told) => report.told = told,
+                Err(error) => tracing::error!("the ledger: {error}"),
+            }
+        }
         for message in messages(report) {
             self.publish(message.body(), true).await?;
+        }
+        if let Some(ledger) = &self.ledger {
+            let new = names.difference(&report.told).cloned().collect();
+            if let Err(error) = ledger.remember_told(new).await {
+                tracing::error!("what was told will be told again: {error}");
+            }
         }
         Ok(())
     }
@@ -294,6 +295,20 @@ impl Remediation {
             .map_err(|error| RemediationError::Unreported(AwsError::new("sns:Publish", &error)))?;
         Ok(())
     }
+
+    /// The runs of others whose acts were told here are ended; where they could not be told, the next run may try.
+    async fn let_go(&self, ledger: &Ledger, runs: &[RunId], run_id: &RunId, is_told: bool) {
+        for run in runs {
+            let ended = if is_told {
+                ledger.close(run, run_id).await
+            } else {
+                ledger.give_back(run, run_id).await
+            };
+            if let Err(error) = ended {
+                tracing::error!("the ledger: {error}");
+            }
+        }
+    }
 }
 
 /// The instances with a finding that only their launcher's name can mend.
@@ -313,30 +328,4 @@ fn without_launcher<'a>(
                     matches!(finding, Finding::Tag { rule, .. } if rule.action == Action::UserLookup)
                 })
     })
-}
-
-fn tags(steps: &[Step]) -> BTreeMap<String, String> {
-    steps
-        .iter()
-        .filter_map(|step| match &step.remedy {
-            Remedy::Tag { value, .. } => Some((step.cause.tag_key()?.to_owned(), value.clone())),
-            _ => None,
-        })
-        .collect()
-}
-
-fn ids(steps: &[Step]) -> Vec<String> {
-    steps.iter().map(|step| step.instance_id.clone()).collect()
-}
-
-fn add_settled(plan: Plan, report: &mut Report) {
-    for (step, reason) in plan.deferred {
-        report.add(step, Outcome::Deferred(reason));
-    }
-    for (step, reason) in plan.refused {
-        report.add(step, Outcome::Refused(reason));
-    }
-    for (step, why) in plan.failed {
-        report.add(step, Outcome::Failed(why));
-    }
 }

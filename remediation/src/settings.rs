@@ -4,6 +4,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 use tagwarden::settings::{Environment, PolicySettings, SettingError};
 
+use crate::safeguard::Safeguards;
+
 /// Everything the remediation is told by its environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -21,8 +23,12 @@ pub struct Settings {
     pub grace: TimeDelta,
     /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`: the most stops and terminations.
     pub max_destructive: usize,
+    /// `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance that has been stopped for so long is terminated; none: never.
+    pub terminate_after: Option<TimeDelta>,
     /// `TAGWARDEN_LEDGER_TABLE`: none: nothing is ever stopped or terminated.
     pub ledger_table: Option<String>,
+    /// Those that hold: all of them, whatever the environment says.
+    pub safeguards: Safeguards,
 }
 
 /// Whether anything is changed.
@@ -55,6 +61,12 @@ const DEFAULT_SUBJECT: &str = "ACME Cloud Tagging Policy Report";
 ///
 /// See [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 const SUBJECT_LIMIT: usize = 100;
+
+/// An act in the ledger is remembered for longer than this.
+const MOST_DAYS: i64 = 365;
+
+/// The budget is one item of the ledger, which has to have room for each act of an hour.
+const MOST_DESTRUCTIVE: usize = 1_000;
 
 impl Settings {
     /// Reads the settings, with their defaults.
@@ -106,13 +118,24 @@ impl Settings {
             max_destructive: environment.read(
                 "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
                 10,
-                |value| {
-                    whole_number(value).and_then(|number| {
-                        usize::try_from(number).map_err(|error| error.to_string())
-                    })
+                |value| match value.parse() {
+                    Ok(number @ 0..=MOST_DESTRUCTIVE) => Ok(number),
+                    _ => Err(format!(
+                        "it may be a whole number from 0 to {MOST_DESTRUCTIVE}"
+                    )),
                 },
             )?,
+            terminate_after: environment.read("TAGWARDEN_TERMINATE_AFTER_DAYS", None, |value| {
+                match value.parse() {
+                    Ok(0) => Ok(None),
+                    Ok(days @ 1..=MOST_DAYS) => Ok(Some(TimeDelta::days(days))),
+                    _ => Err(format!(
+                        "it may be a whole number from 1 to {MOST_DAYS}, or 0 for never"
+                    )),
+                }
+            })?,
             ledger_table: environment.get("TAGWARDEN_LEDGER_TABLE"),
+            safeguards: Safeguards::default(),
         })
     }
 }
@@ -146,6 +169,7 @@ mod tests {
         assert_eq!(settings.report_subject, "ACME Cloud Tagging Policy Report");
         assert_eq!(settings.grace, TimeDelta::minutes(15));
         assert_eq!(settings.max_destructive, 10);
+        assert_eq!(settings.terminate_after, None);
         assert_eq!(settings.ledger_table, None);
     }
 
@@ -161,6 +185,7 @@ mod tests {
             ("TAGWARDEN_REPORT_SUBJECT", "Tags"),
             ("TAGWARDEN_GRACE_MINUTES", "0"),
             ("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "3"),
+            ("TAGWARDEN_TERMINATE_AFTER_DAYS", "14"),
             ("TAGWARDEN_LEDGER_TABLE", "ledger"),
             ("TAGWARDEN_VPC_IDS", "vpc-1"),
         ])
@@ -174,6 +199,7 @@ mod tests {
         assert_eq!(settings.report_subject, "Tags");
         assert_eq!(settings.grace, TimeDelta::zero());
         assert_eq!(settings.max_destructive, 3);
+        assert_eq!(settings.terminate_after, Some(TimeDelta::days(14)));
         assert_eq!(settings.ledger_table.as_deref(), Some("ledger"));
         assert_eq!(
             settings.policy.scope.vpc_ids().collect::<Vec<_>>(),
@@ -195,6 +221,9 @@ mod tests {
     #[case("TAGWARDEN_GRACE_MINUTES", "-1", "whole number")]
     #[case("TAGWARDEN_GRACE_MINUTES", "15m", "whole number")]
     #[case("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "ten", "whole number")]
+    #[case("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1001", "from 0 to 1000")]
+    #[case("TAGWARDEN_TERMINATE_AFTER_DAYS", "366", "from 1 to 365")]
+    #[case("TAGWARDEN_TERMINATE_AFTER_DAYS", "-1", "or 0 for never")]
     #[case("TAGWARDEN_VPC_IDS", "vpc_1", "VPC id")]
     fn a_value_that_cannot_be_read_is_named(
         #[case] name: &str,

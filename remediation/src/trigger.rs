@@ -18,9 +18,24 @@ pub enum Request {
     /// Look at every instance in scope.
     Sweep,
     /// Look at these.
-    Instances(Vec<Named>),
+    Instances(Trigger, Vec<Named>),
     /// Nothing: the event tells of something that needs no remedy; the text says what.
     Nothing(&'static str),
+}
+
+/// What an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Trigger {
+    /// An instance became `NON_COMPLIANT`.
+    ComplianceChange,
+    /// AWS Config recorded a change of an instance.
+    ConfigurationChange,
+    /// Instances were launched.
+    Launch,
+    /// Somebody, or Config's remediation, asks for instances by their ids.
+    Request,
+    /// It is time to look at everything.
+    Schedule,
 }
 
 /// An instance that an event names.
@@ -51,6 +66,20 @@ pub enum TriggerError {
     /// An event of another account.
     #[error(transparent)]
     ForeignAccount(#[from] ForeignAccount),
+}
+
+impl Trigger {
+    /// The trigger's name, as the ledger has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ComplianceChange => "compliance-change",
+            Self::ConfigurationChange => "configuration-change",
+            Self::Launch => "launch",
+            Self::Request => "request",
+            Self::Schedule => "schedule",
+        }
+    }
 }
 
 /// SNS inside SQS inside Lambda is as deep as envelopes go.
@@ -136,7 +165,8 @@ impl Reader<'_> {
                         why: "it has no configuration item".to_owned(),
                     })?;
                 check_account(self.own_account, item.aws_account_id.as_deref())?;
-                instance(&item.resource_type, item.resource_id)
+                let trigger = Trigger::ConfigurationChange;
+                instance(trigger, &item.resource_type, item.resource_id)
             }
             // What a delivery channel tells besides: snapshots, history files, evaluations begun.
             "ConfigRulesEvaluationStarted"
@@ -159,7 +189,8 @@ impl Reader<'_> {
             .new_evaluation_result
             .is_some_and(|result| result.compliance_type == "NON_COMPLIANT");
         if non_compliant {
-            instance(&change.resource_type, change.resource_id)
+            let trigger = Trigger::ComplianceChange;
+            instance(trigger, &change.resource_type, change.resource_id)
         } else {
             Ok(Request::Nothing("the resource is not NON_COMPLIANT"))
         }
@@ -197,7 +228,7 @@ impl Reader<'_> {
                 "the launch event does not say what was launched: the sweep will find it",
             ));
         }
-        Ok(Request::Instances(launched))
+        Ok(Request::Instances(Trigger::Launch, launched))
     }
 }
 
@@ -220,17 +251,18 @@ fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
             })
         })
         .collect::<Result<_, _>>()
-        .map(Request::Instances)
+        .map(|named| Request::Instances(Trigger::Request, named))
 }
 
-fn instance(resource_type: &str, id: String) -> Result<Request, TriggerError> {
+fn instance(trigger: Trigger, resource_type: &str, id: String) -> Result<Request, TriggerError> {
     if resource_type != INSTANCE_RESOURCE_TYPE {
         return Ok(Request::Nothing("the resource is not an EC2 instance"));
     }
-    Ok(Request::Instances(vec![Named {
+    let named = Named {
         id: checked_id("Config event", id)?,
         launched_by: None,
-    }]))
+    };
+    Ok(Request::Instances(trigger, vec![named]))
 }
 
 fn checked_id(what: &'static str, id: String) -> Result<String, TriggerError> {

@@ -12,6 +12,7 @@ use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Account, Identity, Launch};
 
 pub const TABLE: &str = "acme_cloud_policy_tagging_def";
+pub const LEDGER: &str = "ledger";
 pub const RULE: &str = "tagwarden";
 pub const VPC: &str = "vpc-0123456789abcdef0";
 
@@ -60,8 +61,10 @@ impl World {
 
     /// Enforcing, with a ledger.
     pub fn enforcing(self) -> Self {
+        self.account.create_table_with_keys(LEDGER, "Pk", "Sk");
+        self.account.set_time_to_live(LEDGER, "ExpiresAt");
         self.set("TAGWARDEN_MODE", "enforce")
-            .set("TAGWARDEN_LEDGER_TABLE", "ledger")
+            .set("TAGWARDEN_LEDGER_TABLE", LEDGER)
     }
 
     /// An instance launched an hour ago by IAM user ann, with these tags.

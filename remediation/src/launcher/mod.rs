@@ -19,6 +19,7 @@ pub(crate) mod record;
 use std::fmt;
 
 use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
 
 pub use look_up::LookUp;
 
@@ -42,7 +43,8 @@ pub enum Launcher {
 }
 
 /// Why nobody can be named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Unknown {
     /// CloudTrail shows no launch of the instance, or one that names nobody, though it should by now.
     NotRecorded,

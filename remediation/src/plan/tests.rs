@@ -57,15 +57,16 @@ fn plan_with(
     instance: &Instance,
     launcher: Option<Launcher>,
 ) -> Plan {
-    let launchers = launcher
-        .map(|launcher| (ID.to_owned(), launcher))
-        .into_iter()
-        .collect();
+    let launchers = launcher.map(|launcher| (ID.to_owned(), launcher));
+    let known = Known {
+        launchers: launchers.into_iter().collect(),
+        ..Known::default()
+    };
     plan(
         policy,
         settings,
         std::slice::from_ref(instance),
-        &launchers,
+        &known,
         now(),
     )
 }
@@ -122,7 +123,7 @@ fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remed
 
 #[rstest]
 #[case(Untagged::Terminate, Remedy::Terminate)]
-#[case(Untagged::Stop, Remedy::Stop)]
+#[case(Untagged::Stop, Remedy::Stop { terminate_on: None })]
 fn an_untagged_instance_is_ended_as_configured(
     #[case] configured: Untagged,
     #[case] remedy: Remedy,
@@ -176,7 +177,7 @@ fn an_instance_of_unknown_age_is_young() {
 }
 
 #[rstest]
-#[case("Stop", Remedy::Stop)]
+#[case("Stop", Remedy::Stop { terminate_on: None })]
 #[case("Terminate", Remedy::Terminate)]
 fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: Remedy) {
     let in_group = instance(60, &[("aws:autoscaling:groupName", "web")]);
@@ -256,7 +257,7 @@ fn the_longest_running_are_ended_first() {
         &rule("Update", "nobody"),
         &enforcing(),
         &fleet,
-        &BTreeMap::new(),
+        &Known::default(),
         now(),
     );
     let ids: Vec<&str> = plan

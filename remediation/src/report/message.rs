@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::json;
 
-use super::text::{HEADING, closing, line};
-use super::{Counts, Entry, Report};
+use super::text::{self, HEADING, closing, line};
+use super::{Counts, Entry, Outcome, Report};
+use crate::ledger::RunId;
+use crate::plan::Reason;
 use crate::settings::Mode;
 
 /// SNS takes 256 KiB with the attributes; what is left over is for those.
@@ -17,6 +19,9 @@ const LIMIT: usize = 255 * 1024;
 
 /// The subscribers that get the report as JSON: programs. All others get the text.
 const PROGRAMS: [&str; 4] = ["sqs", "lambda", "http", "https"];
+
+/// Room for the line of those over the budget, which is longer than the one line it stands for.
+const LINE_OVER_BUDGET: usize = 512;
 
 /// The version of the JSON's form.
 const VERSION: u32 = 1;
@@ -47,79 +52,108 @@ impl Message {
 #[serde(rename_all = "camelCase")]
 struct View<'a> {
     version: u32,
+    run_id: &'a RunId,
     mode: Mode,
     part: usize,
     parts: usize,
     /// Of the whole report.
     summary: Counts,
+    /// How many entries are left out of all parts, because they were told earlier on the same day.
+    repeated: usize,
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
     /// Of this part.
-    entries: &'a [Entry],
+    entries: &'a [&'a Entry],
 }
 
-/// Splits a report between its lines into messages that SNS takes; an empty report gives none.
+/// Splits what is new in a report between its lines into messages that SNS takes; nothing new gives none.
 #[must_use]
 pub fn messages(report: &Report) -> Vec<Message> {
     split(report, LIMIT)
 }
 
 fn split(report: &Report, limit: usize) -> Vec<Message> {
-    let counts = report.counts();
-    let render = |part, parts, entries| render(report.mode, counts, part, parts, entries);
-    let frame = render(usize::MAX, usize::MAX, &[]).body().len();
+    let news = report.news();
+    let frame = Frame {
+        report,
+        counts: report.counts(),
+        repeated: report.entries.len() - news.len(),
+    };
+    let around = frame.render(usize::MAX, usize::MAX, &[]).body().len() + LINE_OVER_BUDGET;
 
     let mut ends = Vec::new();
-    let mut size = frame;
-    for (position, entry) in report.entries.iter().enumerate() {
+    let mut size = around;
+    for (position, entry) in news.iter().enumerate() {
         let entry_size = entry_size(entry);
-        if size > frame && size + entry_size > limit {
+        if size > around && size + entry_size > limit {
             ends.push(position);
-            size = frame;
+            size = around;
         }
         size += entry_size;
     }
-    if !report.is_empty() {
-        ends.push(report.entries.len());
+    if !news.is_empty() {
+        ends.push(news.len());
     }
 
     let mut start = 0;
     let mut messages = Vec::with_capacity(ends.len());
     for (position, &end) in ends.iter().enumerate() {
-        let entries = report.entries.get(start..end).unwrap_or_default();
-        messages.push(render(position + 1, ends.len(), entries));
+        let entries = news.get(start..end).unwrap_or_default();
+        messages.push(frame.render(position + 1, ends.len(), entries));
         start = end;
     }
     messages
 }
 
-fn render(mode: Mode, counts: Counts, part: usize, parts: usize, entries: &[Entry]) -> Message {
-    let mut text = format!("{HEADING}\n");
-    for entry in entries {
-        text.push_str(&line(entry));
+/// What all messages of a report have in common.
+struct Frame<'a> {
+    report: &'a Report,
+    counts: Counts,
+    repeated: usize,
+}
+
+impl Frame<'_> {
+    fn render(&self, part: usize, parts: usize, entries: &[&Entry]) -> Message {
+        let mut text = format!("{HEADING}\n");
+        let mut over_budget = Vec::new();
+        let mut budget = None;
+        for entry in entries {
+            if let Outcome::Refused(reason @ Reason::Budget { .. }) = &entry.outcome {
+                over_budget.push(entry.step.instance_id.as_str());
+                budget = Some(reason);
+                continue;
+            }
+            text.push_str(&line(entry));
+            text.push('\n');
+        }
+        if let Some(reason) = budget {
+            text.push_str(&text::over_budget(&over_budget, reason));
+            text.push('\n');
+        }
         text.push('\n');
-    }
-    text.push('\n');
-    if parts > 1 {
-        let _ = write!(text, "Part {part} of {parts}. ");
-    }
-    text.push_str(&closing(mode, &counts));
-    text.push('\n');
-    let view = View {
-        version: VERSION,
-        mode,
-        part,
-        parts,
-        summary: counts,
-        instance_ids: entries
-            .iter()
-            .map(|entry| entry.step.instance_id.as_str())
-            .collect(),
-        entries,
-    };
-    Message {
-        text,
-        json: json_of(&view),
+        if parts > 1 {
+            let _ = write!(text, "Part {part} of {parts}. ");
+        }
+        text.push_str(&closing(self.report.mode, &self.counts, self.repeated));
+        text.push('\n');
+        let view = View {
+            version: VERSION,
+            run_id: &self.report.run_id,
+            mode: self.report.mode,
+            part,
+            parts,
+            summary: self.counts,
+            repeated: self.repeated,
+            instance_ids: entries
+                .iter()
+                .map(|entry| entry.step.instance_id.as_str())
+                .collect(),
+            entries,
+        };
+        Message {
+            text,
+            json: json_of(&view),
+        }
     }
 }
 
@@ -145,7 +179,7 @@ fn json_of<T: Serialize>(value: &T) -> String {
 mod tests {
     use super::*;
     use crate::plan::{Cause, Remedy, Step};
-    use crate::report::Outcome;
+    use chrono::DateTime;
     use proptest::prelude::*;
     use serde_json::Value;
 
@@ -168,6 +202,7 @@ mod tests {
                 } else {
                     Outcome::Failed(text)
                 },
+                done_by: None,
             },
         )
     }
@@ -176,7 +211,8 @@ mod tests {
         #[test]
         fn parts_fit_and_hold_every_entry_once(entries in prop::collection::vec(entry(), 0..40)) {
             const LIMIT: usize = 8_000;
-            let report = Report { mode: Mode::Enforce, instances: 40, entries };
+            let mut report = Report::new(Mode::Enforce, 40, RunId::new(DateTime::UNIX_EPOCH, "1a2b3c4d"));
+            report.entries = entries;
             let parts = split(&report, LIMIT);
             let mut lines = Vec::new();
             let mut json_entries = Vec::new();

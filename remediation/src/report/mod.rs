@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 
 use crate::act::Acted;
-use crate::plan::{Cause, Reason, Remedy, Step};
+use crate::ledger::RunId;
+use crate::plan::{Cause, Plan, Reason, Remedy, Step};
 use crate::settings::Mode;
 
 pub use message::{Message, messages};
@@ -20,8 +21,12 @@ pub struct Report {
     pub mode: Mode,
     /// How many instances were looked at.
     pub instances: usize,
+    /// The run that the report is of.
+    pub run_id: RunId,
     /// What became of each step, in the order of the instances and rules once [sorted](Report::sort).
     pub entries: Vec<Entry>,
+    /// The [names](Entry::name) of what was told before, today: it is counted, and not told again.
+    pub told: BTreeSet<String>,
 }
 
 /// One step and what became of it.
@@ -31,6 +36,8 @@ pub struct Entry {
     pub step: Step,
     /// What became of it.
     pub outcome: Outcome,
+    /// The run that did it, where that was another one, which could not tell of it.
+    pub done_by: Option<RunId>,
 }
 
 /// What became of a step.
@@ -81,17 +88,23 @@ pub struct Counts {
 impl Report {
     /// A report of nothing yet.
     #[must_use]
-    pub fn new(mode: Mode, instances: usize) -> Self {
+    pub fn new(mode: Mode, instances: usize, run_id: RunId) -> Self {
         Self {
             mode,
             instances,
+            run_id,
             entries: Vec::new(),
+            told: BTreeSet::new(),
         }
     }
 
     /// Adds what became of a step.
     pub fn add(&mut self, step: Step, outcome: Outcome) {
-        self.entries.push(Entry { step, outcome });
+        self.entries.push(Entry {
+            step,
+            outcome,
+            done_by: None,
+        });
     }
 
     /// Adds what EC2 did about a step.
@@ -104,18 +117,32 @@ impl Report {
         self.add(step, outcome);
     }
 
+    /// Adds what a plan settles without doing anything.
+    pub fn add_settled(&mut self, plan: Plan) {
+        for (step, reason) in plan.deferred {
+            self.add(step, Outcome::Deferred(reason));
+        }
+        for (step, reason) in plan.refused {
+            self.add(step, Outcome::Refused(reason));
+        }
+        for (step, why) in plan.failed {
+            self.add(step, Outcome::Failed(why));
+        }
+    }
+
+    /// What is to be told: all that was done, and what else was not told before.
+    #[must_use]
+    pub fn news(&self) -> Vec<&Entry> {
+        let is_new = |entry: &&Entry| entry.name().is_none_or(|name| !self.told.contains(&name));
+        self.entries.iter().filter(is_new).collect()
+    }
+
     /// Puts the entries in the order of instance ids and rules.
     pub fn sort(&mut self) {
         self.entries.sort_by(|left, right| {
             let key = |entry: &Entry| entry.step.cause.rule_id();
             (&left.step.instance_id, key(left)).cmp(&(&right.step.instance_id, key(right)))
         });
-    }
-
-    /// Whether there is nothing to tell.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
     }
 
     /// The instances that have something that failed.
@@ -132,7 +159,7 @@ impl Report {
                 .len()
         };
         let tag: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Tag { .. });
-        let stop: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Stop;
+        let stop: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Stop { .. });
         let terminate: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Terminate;
         let notify: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Notify;
         let count = |is: fn(&Entry) -> bool| self.instances_where(is).len();
@@ -157,6 +184,28 @@ impl Report {
             .filter(|entry| is(entry))
             .map(|entry| entry.step.instance_id.as_str())
             .collect()
+    }
+}
+
+impl Entry {
+    /// What the ledger remembers it by once it was told; `None` for what changed an instance, which is always news.
+    ///
+    /// The budget is one piece of news, whatever the number of instances that were kept from their end by it.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let how = match &self.outcome {
+            Outcome::Done if self.step.remedy != Remedy::Notify => return None,
+            Outcome::Refused(reason @ Reason::Budget { .. }) => {
+                return Some(reason.name().to_owned());
+            }
+            Outcome::Deferred(reason) | Outcome::Refused(reason) => reason.name(),
+            Outcome::Done | Outcome::WouldDo | Outcome::Failed(_) => self.outcome.name(),
+        };
+        let id = &self.step.instance_id;
+        Some(match self.step.cause.rule_id() {
+            Some(rule_id) => format!("{id} {rule_id} {how}"),
+            None => format!("{id} {how}"),
+        })
     }
 }
 
@@ -202,7 +251,7 @@ impl Remedy {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Tag { .. } | Self::TagLauncher => "tag",
-            Self::Stop => "stop",
+            Self::Stop { .. } => "stop",
             Self::Terminate => "terminate",
             Self::Notify => "notify",
         }
@@ -227,8 +276,14 @@ impl Serialize for Entry {
             outcome: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<String>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            run_id: Option<&'a RunId>,
         }
-        let Self { step, outcome } = self;
+        let Self {
+            step,
+            outcome,
+            done_by,
+        } = self;
         View {
             instance_id: &step.instance_id,
             finding: step.cause.name(),
@@ -244,6 +299,7 @@ impl Serialize for Entry {
                 Remedy::Tag { unknown, .. } => unknown.map(|why| why.to_string()),
                 _ => None,
             }),
+            run_id: done_by.as_ref(),
         }
         .serialize(serializer)
     }

@@ -5,18 +5,29 @@ use std::fmt::Write as _;
 use tagwarden::policy::InvalidPolicy;
 
 use super::{Counts, Entry, Outcome};
-use crate::plan::{Cause, Remedy};
+use crate::plan::{Cause, Reason, Remedy};
 use crate::settings::Mode;
 
 /// The report's first line.
 pub const HEADING: &str = "The following tagging policy violations occurred:";
 
+/// So many instances that are over the budget are named; the next runs name the others.
+const MOST_NAMED: usize = 10;
+
 /// One entry's line.
 #[must_use]
 pub fn line(entry: &Entry) -> String {
+    let line = line_of_any_run(entry);
+    match &entry.done_by {
+        None => line,
+        Some(run_id) => format!("{line} By run {run_id}, which could not tell."),
+    }
+}
+
+fn line_of_any_run(entry: &Entry) -> String {
     let id = &entry.step.instance_id;
     match &entry.step.remedy {
-        Remedy::Stop => format!("-- {id} {}", ending(entry, "stopped")),
+        Remedy::Stop { .. } => format!("-- {id} {}", ending(entry, "stopped")),
         Remedy::Terminate => format!("-- {id} {}", ending(entry, "terminated")),
         Remedy::Tag { .. } | Remedy::TagLauncher => {
             format!("-- Instance {id} {}", tagging(entry))
@@ -63,9 +74,15 @@ fn ending(entry: &Entry, ended: &str) -> String {
         Cause::Missing { tag_key, rule_id } => format!("Missing tag {tag_key} (rule {rule_id})"),
         Cause::Empty { tag_key, rule_id } => format!("Empty tag {tag_key} (rule {rule_id})"),
     };
+    let then = match &entry.step.remedy {
+        Remedy::Stop {
+            terminate_on: Some(day),
+        } => format!(" It will be terminated on {day} unless it is tagged."),
+        _ => String::new(),
+    };
     match &entry.outcome {
-        Outcome::Done => format!("has been {ended}. Reason: {cause}."),
-        Outcome::WouldDo => format!("would be {ended}. Reason: {cause}."),
+        Outcome::Done => format!("has been {ended}. Reason: {cause}.{then}"),
+        Outcome::WouldDo => format!("would be {ended}. Reason: {cause}.{then}"),
         Outcome::Deferred(reason) => {
             format!("is to be {ended}. Reason: {cause}. Left for later: {reason}.")
         }
@@ -81,9 +98,31 @@ fn ending(entry: &Entry, ended: &str) -> String {
     }
 }
 
-/// The lines below the entries: what was looked at, what became of it, and whether it was a dry run.
+/// The one line of all the instances that the budget kept from being stopped or terminated.
 #[must_use]
-pub fn closing(mode: Mode, counts: &Counts) -> String {
+pub fn over_budget(ids: &[&str], reason: &Reason) -> String {
+    let shown = ids.get(..MOST_NAMED.min(ids.len())).unwrap_or_default();
+    let more = match ids.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let (verb, noun) = if ids.len() == 1 {
+        ("has", "instance")
+    } else {
+        ("have", "instances")
+    };
+    format!(
+        "-- {} {noun} {verb} not been stopped or terminated: {}{more}. Refused: {reason}.",
+        ids.len(),
+        shown.join(", ")
+    )
+}
+
+/// The lines below the entries: what was looked at, what became of it, and whether it was a dry run.
+///
+/// `repeated` entries are not above, because they were told before.
+#[must_use]
+pub fn closing(mode: Mode, counts: &Counts, repeated: usize) -> String {
     let parts: Vec<String> = [
         (counts.tagged, "tagged"),
         (counts.stopped, "stopped"),
@@ -106,6 +145,11 @@ pub fn closing(mode: Mode, counts: &Counts) -> String {
         counts.instances,
         parts.join(", ")
     );
+    let summary = match repeated {
+        0 => summary,
+        1 => format!("{summary} 1 line that was told earlier today is not repeated."),
+        lines => format!("{summary} {lines} lines that were told earlier today are not repeated."),
+    };
     match mode {
         Mode::Enforce => summary,
         Mode::DryRun => format!(

@@ -1,0 +1,64 @@
+//! The ledger: every act written down before it is done and completed after; and what keeps several functions at once
+//! from doing harm together.
+//!
+//! One DynamoDB table, keys `Pk` and `Sk` (strings), items expire by `ExpiresAt`:
+//!
+//! | `Pk` | `Sk` | what |
+//! |---|---|---|
+//! | a day, `2026-11-23` | a run's id, `#`, a number | [`Batch`]: acts that were begun together |
+//! | `open` | a run's id | a run that began acts and has not told of them all yet |
+//! | an instance's id | `claim#tag`, `claim#end` | which run tags, stops or terminates it, and until when nobody else does |
+//! | an instance's id | `stopped` | since when it has been stopped and untagged |
+//! | `budget` | `hour` | the stops and terminations of the last hour |
+//! | `told` | a day | what the topic has been told that day and is not told again |
+//! | `protected` | a day | instances that EC2 refused to stop or terminate that day |
+//!
+//! An act begins with one transaction: the claim of its instance, its part of the budget, the act itself and the mark
+//! that the run is open are written together or not at all. Nothing is done before. A function that ends in between
+//! leaves its mark: the next run finds it once the function's time is up, looks what was done, and tells it.
+//!
+//! All reads are strongly consistent.
+
+mod budget;
+mod claim;
+mod items;
+mod memory;
+mod open;
+mod reader;
+mod record;
+mod run_id;
+mod transaction;
+mod writer;
+
+use aws_sdk_dynamodb::Client;
+use chrono::TimeDelta;
+use tagwarden::aws::Clock;
+
+pub use record::{Act, ActState, Batch, RemedyName};
+pub use run_id::RunId;
+
+pub(crate) use open::Unfinished;
+pub(crate) use writer::{Begun, Writer};
+
+/// How long an act is remembered: a year, and time to look at it.
+const KEPT: TimeDelta = TimeDelta::days(400);
+
+/// The table, and who reads and writes it.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    client: Client,
+    clock: Clock,
+    table: String,
+}
+
+impl Ledger {
+    /// The ledger in `table`, in the time of `clock`.
+    #[must_use]
+    pub fn new(client: Client, clock: Clock, table: String) -> Self {
+        Self {
+            client,
+            clock,
+            table,
+        }
+    }
+}

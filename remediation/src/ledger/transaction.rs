@@ -1,0 +1,100 @@
+//! Writes that are carried out together or not at all.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::TransactWriteItem;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use tagwarden::aws::AwsError;
+
+use super::Ledger;
+use super::items::PUT;
+
+/// The most writes of one transaction.
+///
+/// See [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+pub(super) const MOST_WRITES: usize = 100;
+
+/// Puts, to be carried out together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Transaction {
+    puts: Vec<TransactWriteItem>,
+}
+
+/// What became of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    /// Carried out.
+    Yes,
+    /// Not carried out: the conditions at these positions did not hold.
+    Refused(BTreeSet<usize>),
+    /// Not carried out: somebody else is writing the same items right now, or DynamoDB asks for less.
+    Busy,
+}
+
+impl Transaction {
+    /// Adds a put; gives its position.
+    pub(super) fn add(&mut self, put: PutBuilder) -> Result<usize, AwsError> {
+        let put = put
+            .build()
+            .map_err(|error| AwsError::unexpected(PUT, error.to_string()))?;
+        self.puts
+            .push(TransactWriteItem::builder().put(put).build());
+        Ok(self.puts.len() - 1)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.puts.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.puts.is_empty()
+    }
+}
+
+impl Ledger {
+    /// Carries out a transaction.
+    ///
+    /// # Errors
+    /// DynamoDB gave an error that trying again will not mend.
+    pub(super) async fn transact(&self, transaction: Transaction) -> Result<Written, AwsError> {
+        let result = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(transaction.puts))
+            .send()
+            .await;
+        let Err(error) = result else {
+            return Ok(Written::Yes);
+        };
+        let cancelled = match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled,
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                return Ok(Written::Busy);
+            }
+            _ => return Err(AwsError::new(PUT, &error)),
+        };
+        let codes = cancelled.cancellation_reasons().iter();
+        let codes: Vec<&str> = codes
+            .map(|reason| reason.code().unwrap_or("None"))
+            .collect();
+        let refused: BTreeSet<usize> = codes
+            .iter()
+            .enumerate()
+            .filter_map(|(position, code)| (*code == "ConditionalCheckFailed").then_some(position))
+            .collect();
+        let is_passing = |code: &&str| {
+            matches!(
+                *code,
+                "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
+            )
+        };
+        if !refused.is_empty() {
+            Ok(Written::Refused(refused))
+        } else if codes.iter().any(is_passing) {
+            Ok(Written::Busy)
+        } else {
+            Err(AwsError::new(PUT, &error))
+        }
+    }
+}

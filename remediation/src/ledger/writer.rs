@@ -1,0 +1,390 @@
+//! Writes acts down: begins and completes them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tagwarden::aws::AwsError;
+
+use super::budget::Budget;
+use super::claim::Claim;
+use super::items::{self, Item, PUT, day_key, expires, key, number, text};
+use super::memory;
+use super::open::Mark;
+use super::record::{Act, ActState, Batch, RemedyName};
+use super::transaction::{MOST_WRITES, Transaction, Written};
+use super::{Ledger, RunId};
+
+/// The most instances of one batch: with a note that each is stopped, completing a batch is two writes for each, one
+/// for the batch and one for the budget.
+const MOST_INSTANCES: usize = (MOST_WRITES - 2) / 2;
+
+/// How often a transaction is tried that others keep from being carried out. Each time one of them gets ahead, so this
+/// is enough for more functions at once than an account has.
+const ATTEMPTS: u32 = 60;
+
+/// The first pause between two tries, and the longest.
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Writes down the acts of one run.
+#[derive(Debug)]
+pub(crate) struct Writer<'a> {
+    ledger: &'a Ledger,
+    run_id: RunId,
+    trigger: String,
+    /// When the run's function is ended at the latest.
+    lease: DateTime<Utc>,
+    /// Whether claims of other runs are respected: always, but for a test.
+    claims: bool,
+    /// How many batches were begun.
+    batches: u32,
+    /// Whether a batch could not be completed: the run stays open, the next one looks what was done.
+    is_incomplete: bool,
+}
+
+/// What became of acts that were to begin.
+#[derive(Debug, Default)]
+pub(crate) struct Begun {
+    /// They are written down, and can be done.
+    pub(crate) batches: Vec<Batch>,
+    /// Another run does the same to their instances right now.
+    pub(crate) others: Vec<Act>,
+    /// There is no budget for them.
+    pub(crate) over_budget: Vec<Act>,
+    /// They could not be written down, so they must not be done.
+    pub(crate) failed: Vec<(Act, String)>,
+}
+
+impl<'a> Writer<'a> {
+    /// Writes for the run `run_id`, started by `trigger`, whose function is ended by `lease`; it keeps to the claims of
+    /// others if `claims`.
+    pub(crate) fn new(
+        ledger: &'a Ledger,
+        run_id: RunId,
+        trigger: String,
+        lease: DateTime<Utc>,
+        claims: bool,
+    ) -> Self {
+        Self {
+            ledger,
+            run_id,
+            trigger,
+            lease,
+            claims,
+            batches: 0,
+            is_incomplete: false,
+        }
+    }
+
+    /// Begins tag writes.
+    pub(crate) async fn begin_tags(&mut self, acts: Vec<Act>) -> Begun {
+        let mut begun = Begun::default();
+        let mut acts_of: BTreeMap<String, Vec<Act>> = BTreeMap::new();
+        for act in acts {
+            acts_of
+                .entry(act.instance_id.clone())
+                .or_default()
+                .push(act);
+        }
+        let acts_of: Vec<Vec<Act>> = acts_of.into_values().collect();
+        for instances in acts_of.chunks(MOST_INSTANCES) {
+            self.begin(instances.concat(), None, &mut begun).await;
+        }
+        begun
+    }
+
+    /// Begins as many of these stops and terminations, one an instance, as `limit` an hour leaves; those that do not
+    /// fit into one batch are given back.
+    pub(crate) async fn begin_ends(
+        &mut self,
+        mut acts: Vec<Act>,
+        limit: usize,
+    ) -> (Begun, Vec<Act>) {
+        let rest = acts.split_off(acts.len().min(MOST_INSTANCES));
+        let mut begun = Begun::default();
+        self.begin(acts, Some(limit), &mut begun).await;
+        (begun, rest)
+    }
+
+    async fn begin(&mut self, mut acts: Vec<Act>, limit: Option<usize>, begun: &mut Begun) {
+        if let Err(error) = self.try_to_begin(&mut acts, limit, begun).await {
+            let why = error.to_string();
+            begun
+                .failed
+                .extend(acts.into_iter().map(|act| (act, why.clone())));
+        }
+    }
+
+    /// Begins `acts` as one batch, but for those that are not to be begun: these are taken out.
+    ///
+    /// # Errors
+    /// DynamoDB did not take them: none was begun.
+    async fn try_to_begin(
+        &mut self,
+        acts: &mut Vec<Act>,
+        limit: Option<usize>,
+        begun: &mut Begun,
+    ) -> Result<(), AwsError> {
+        for attempt in 0..ATTEMPTS {
+            let budget = match limit {
+                None => None,
+                Some(limit) => {
+                    let budget = self.ledger.budget().await?;
+                    let left = budget.left(limit, self.ledger.clock.now());
+                    begun
+                        .over_budget
+                        .extend(acts.split_off(acts.len().min(left)));
+                    Some(budget)
+                }
+            };
+            if acts.is_empty() {
+                return Ok(());
+            }
+            let batch = Batch {
+                run_id: self.run_id.clone(),
+                number: self.batches + 1,
+                trigger: self.trigger.clone(),
+                begun_at: self.ledger.clock.now(),
+                acts: acts.clone(),
+            };
+            let (transaction, claims) = self.beginning(&batch, budget)?;
+            match self.ledger.transact(transaction).await? {
+                Written::Yes => {
+                    self.batches += 1;
+                    begun.batches.push(batch);
+                    return Ok(());
+                }
+                Written::Refused(positions) => {
+                    if positions.contains(&0) {
+                        return Err(AwsError::unexpected(
+                            PUT,
+                            "another run has taken this one for ended",
+                        ));
+                    }
+                    let claimed = positions.iter().filter_map(|position| claims.get(position));
+                    let claimed: BTreeSet<&String> = claimed.collect();
+                    let others = acts.extract_if(.., |act| claimed.contains(&act.instance_id));
+                    begun.others.extend(others);
+                    // What else was refused is the budget, which another run was faster to take from.
+                    if !claimed.is_empty() {
+                        continue;
+                    }
+                }
+                Written::Busy => {}
+            }
+            self.ledger.pause(attempt).await;
+        }
+        Err(busy())
+    }
+
+    /// The transaction that begins `batch`, with the mark of the run first; and which instance is claimed at which
+    /// position.
+    fn beginning(
+        &self,
+        batch: &Batch,
+        budget: Option<Budget>,
+    ) -> Result<(Transaction, BTreeMap<usize, String>), AwsError> {
+        let ledger = self.ledger;
+        let now = batch.begun_at;
+        let mut transaction = Transaction::default();
+        let mark = ledger
+            .put(Mark::new(&self.run_id, self.lease).item()?)
+            .condition_expression("attribute_not_exists(Pk) OR HeldBy = :by")
+            .expression_attribute_values(":by", text(self.run_id.as_str()));
+        transaction.add(mark)?;
+        transaction.add(ledger.put(stored(batch, now)?))?;
+        if let Some(budget) = budget {
+            let taken = budget.taken(
+                &self.run_id,
+                batch.number,
+                batch.acts.len(),
+                self.lease,
+                now,
+            );
+            transaction.add(ledger.put_budget(&budget, &taken)?)?;
+        }
+        let mut acts_of: BTreeMap<&str, Vec<&Act>> = BTreeMap::new();
+        for act in &batch.acts {
+            acts_of.entry(&act.instance_id).or_default().push(act);
+        }
+        let mut claims = BTreeMap::new();
+        for acts in acts_of.values() {
+            let Some(claim) = Claim::of(acts, &self.run_id, self.lease, now) else {
+                continue;
+            };
+            let mut put = ledger.put(claim_item(&claim)?);
+            if self.claims {
+                put = put
+                    .condition_expression(
+                        "attribute_not_exists(Pk) OR ClaimedUntil < :now OR ClaimedTags <> :tags",
+                    )
+                    .expression_attribute_values(":now", number(now.timestamp_millis()))
+                    .expression_attribute_values(":tags", tags_value(&claim)?);
+            }
+            claims.insert(transaction.add(put)?, claim.instance_id);
+        }
+        Ok((transaction, claims))
+    }
+
+    /// Completes `batches`, whose acts say now how far they got.
+    ///
+    /// What cannot be written is logged, and leaves the run open: the next one looks what was done.
+    pub(crate) async fn complete(&mut self, batches: &[Batch]) {
+        if let Err(error) = self.ledger.complete(batches).await {
+            tracing::error!("acts could not be completed in the ledger: {error}");
+            self.is_incomplete = true;
+        }
+    }
+
+    /// Whether the run has begun anything.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.batches > 0
+    }
+
+    /// Ends the run: everything it did has been told, or could not be.
+    pub(crate) async fn end(&self, is_told: bool) {
+        if !self.has_begun() {
+            return;
+        }
+        let ended = if is_told && !self.is_incomplete {
+            self.ledger.close(&self.run_id, &self.run_id).await
+        } else {
+            self.ledger.give_back(&self.run_id, &self.run_id).await
+        };
+        if let Err(error) = ended {
+            tracing::error!("the ledger: {error}");
+        }
+    }
+}
+
+impl Ledger {
+    /// Completes batches of any run, several in one transaction where they fit.
+    ///
+    /// # Errors
+    /// DynamoDB did not take them all.
+    pub(crate) async fn complete(&self, batches: &[Batch]) -> Result<(), AwsError> {
+        let mut transaction = Transaction::default();
+        for batch in batches {
+            if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
+                self.complete_ends(batch).await?;
+                continue;
+            }
+            let items = self.completion(batch)?;
+            if transaction.len() + items.len() > MOST_WRITES {
+                self.write(std::mem::take(&mut transaction)).await?;
+            }
+            for item in items {
+                transaction.add(self.put(item))?;
+            }
+        }
+        self.write(transaction).await
+    }
+
+    async fn write(&self, transaction: Transaction) -> Result<(), AwsError> {
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        for attempt in 0..ATTEMPTS {
+            if self.transact(transaction.clone()).await? == Written::Yes {
+                return Ok(());
+            }
+            self.pause(attempt).await;
+        }
+        Err(busy())
+    }
+
+    async fn complete_ends(&self, batch: &Batch) -> Result<(), AwsError> {
+        // One that failed may have been done all the same.
+        let spent = |act: &&Act| !matches!(act.state, ActState::Spared | ActState::Refused);
+        let spent = batch.acts.iter().filter(spent).count();
+        for attempt in 0..ATTEMPTS {
+            let budget = self.budget().await?;
+            let settled = budget.settled(&batch.run_id, batch.number, spent, self.clock.now());
+            let mut transaction = Transaction::default();
+            transaction.add(self.put_budget(&budget, &settled)?)?;
+            for item in self.completion(batch)? {
+                transaction.add(self.put(item))?;
+            }
+            if self.transact(transaction).await? == Written::Yes {
+                return Ok(());
+            }
+            self.pause(attempt).await;
+        }
+        Err(busy())
+    }
+
+    /// What to put once a batch has ended: itself, the claims that end with it, and which instances it stopped.
+    fn completion(&self, batch: &Batch) -> Result<Vec<Item>, AwsError> {
+        let now = self.clock.now();
+        let mut items = vec![stored(batch, now)?];
+        let mut released = BTreeSet::new();
+        for act in &batch.acts {
+            if let Some(claim) = Claim::ended(act, &batch.run_id, now)
+                && released.insert(&act.instance_id)
+            {
+                items.push(claim_item(&claim)?);
+            }
+            if act.remedy == RemedyName::Stop
+                && act.state == ActState::Done
+                && act.rule_id.is_none()
+            {
+                items.push(memory::stopped(&act.instance_id, now));
+            }
+        }
+        Ok(items)
+    }
+
+    async fn budget(&self) -> Result<Budget, AwsError> {
+        Ok(self.get(budget_key()).await?.unwrap_or_default())
+    }
+
+    /// Puts `new` in the place of `old`, if that is what is there.
+    fn put_budget(
+        &self,
+        old: &Budget,
+        new: &Budget,
+    ) -> Result<aws_sdk_dynamodb::types::builders::PutBuilder, AwsError> {
+        let put = self.put(items::item(budget_key(), new)?);
+        Ok(if old.revision == 0 {
+            put.condition_expression("attribute_not_exists(Pk)")
+        } else {
+            put.condition_expression("Revision = :revision")
+                .expression_attribute_values(":revision", number(old.revision))
+        })
+    }
+
+    /// Waits before the next attempt: longer each time, and never as long as others do.
+    async fn pause(&self, attempt: u32) {
+        let longest = PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
+        let longest = longest.min(LONGEST_PAUSE);
+        let chance = RandomState::new().hash_one(attempt) % 1_000;
+        let part = u32::try_from(chance).unwrap_or_default() + 1;
+        self.clock.sleep(longest.saturating_mul(part) / 1_000).await;
+    }
+}
+
+fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<Item, AwsError> {
+    let sort_key = format!("{}#{:04}", batch.run_id, batch.number);
+    let mut item = items::item(key(day_key(batch.run_id.day()), sort_key), batch)?;
+    item.extend([expires(now)]);
+    Ok(item)
+}
+
+fn budget_key() -> Item {
+    key("budget", "hour")
+}
+
+fn claim_item(claim: &Claim) -> Result<Item, AwsError> {
+    items::item(key(&claim.instance_id, claim.kind.sort_key()), claim)
+}
+
+fn tags_value(claim: &Claim) -> Result<aws_sdk_dynamodb::types::AttributeValue, AwsError> {
+    serde_dynamo::to_attribute_value(&claim.claimed_tags)
+        .map_err(|error| AwsError::unexpected(PUT, error.to_string()))
+}
+
+fn busy() -> AwsError {
+    AwsError::unexpected(PUT, "too many others write to the ledger at the same time")
+}

@@ -1,0 +1,61 @@
+//! The safeguards by name: what stands between a finding and a machine that is stopped or terminated.
+//!
+//! All of them hold, always: nothing that a function or the command reads can take one out. Only the tests do, to show
+//! that the simulated storms notice.
+
+use std::collections::BTreeSet;
+
+/// One safeguard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Safeguard {
+    /// An instance younger than the grace period is left for later.
+    Grace,
+    /// An instance that somebody would replace, or lets nobody else end, is refused.
+    Owner,
+    /// An exempt instance is left alone.
+    Exemption,
+    /// At most so many an hour, all functions together.
+    Budget,
+    /// The instance and the policy are read again right before the act.
+    LiveTruth,
+    /// Of several functions that want the same, one does it.
+    Claim,
+    /// An act is written down before it is done.
+    WriteAhead,
+}
+
+impl Safeguard {
+    /// Every safeguard.
+    pub const ALL: [Self; 7] = [
+        Self::Grace,
+        Self::Owner,
+        Self::Exemption,
+        Self::Budget,
+        Self::LiveTruth,
+        Self::Claim,
+        Self::WriteAhead,
+    ];
+}
+
+/// The safeguards that hold: all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Safeguards {
+    taken_out: BTreeSet<Safeguard>,
+}
+
+impl Safeguards {
+    /// All but one, for the tests that show what it is there for.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without(safeguard: Safeguard) -> Self {
+        Self {
+            taken_out: BTreeSet::from([safeguard]),
+        }
+    }
+
+    /// Whether `safeguard` holds.
+    #[must_use]
+    pub fn hold(&self, safeguard: Safeguard) -> bool {
+        !self.taken_out.contains(&safeguard)
+    }
+}
