@@ -246,7 +246,7 @@ impl Remediation {
         let names: BTreeSet<String> = report.entries.iter().filter_map(|it| it.name()).collect();
         if let Some(ledger) = self.ledger.as_ref().filter(|_| !names.is_empty()) {
             // Told once more is better than not at all.
-            match ledger.told().await {
+            match ledger.told(report.mode).await {
                 Ok(told) => report.told = told,
                 Err(error) => tracing::error!("the ledger: {error}"),
             }
@@ -256,7 +256,7 @@ impl Remediation {
         }
         if let Some(ledger) = &self.ledger {
             let new = names.difference(&report.told).cloned().collect();
-            if let Err(error) = ledger.remember_told(new).await {
+            if let Err(error) = ledger.remember_told(report.mode, new).await {
                 tracing::error!("what was told will be told again: {error}");
             }
         }

@@ -18,6 +18,9 @@ use super::story::{Calls, Left, Look, Report, SecondSweep, Seen, Story};
 const RULE: &str = "tagwarden-rule";
 const REMEDIATION: &str = "tagwarden-remediation";
 
+/// The remediation's ledger.
+const LEDGER_TABLE: &str = "tagwarden-ledger";
+
 /// The name of the rule in AWS Config.
 const CONFIG_RULE: &str = "tagging-policy";
 
@@ -60,6 +63,7 @@ impl Stage {
         let account = Account::new();
         account.create_config_rule(CONFIG_RULE);
         account.create_table(DEFAULT_POLICY_TABLE);
+        account.create_table_with_keys(LEDGER_TABLE, "Pk", "Sk");
         for item in fleet::policy() {
             account.put_item(DEFAULT_POLICY_TABLE, item);
         }
@@ -75,7 +79,7 @@ impl Stage {
                 "TAGWARDEN_MODE" => Some(mode.to_owned()),
                 "TAGWARDEN_TOPIC_ARN" => Some(topic.clone()),
                 "TAGWARDEN_GRACE_MINUTES" => Some("15".to_owned()),
-                "TAGWARDEN_LEDGER_TABLE" => Some("tagwarden-ledger".to_owned()),
+                "TAGWARDEN_LEDGER_TABLE" => Some(LEDGER_TABLE.to_owned()),
                 _ => None,
             };
             Settings::from_environment(&Environment::new(&variable))
@@ -107,7 +111,7 @@ impl Stage {
             vpc_id: fleet::VPC.to_owned(),
             policy: fleet::policy().to_vec(),
             before,
-            left: self.left(&sweep_report)?,
+            left: self.left(&report)?,
             dry_run_report,
             report,
             sweep_report,
@@ -242,6 +246,7 @@ impl Stage {
         let mut context = Context::default();
         context.invoked_function_arn =
             format!("arn:aws:lambda:{region}:{account}:function:{function}");
+        context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
         context.deadline = u64::try_from(deadline.timestamp_millis()).unwrap_or_default();
         LambdaEvent::new(payload, context)
     }

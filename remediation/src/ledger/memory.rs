@@ -9,6 +9,7 @@ use tagwarden::aws::AwsError;
 
 use super::Ledger;
 use super::items::{self, Item, day_key, expires, key, text};
+use crate::settings::Mode;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
 const BATCH_GET: &str = "dynamodb:BatchGetItem";
@@ -39,14 +40,14 @@ struct Stopped {
 }
 
 impl Ledger {
-    /// What the topic has been told today.
-    pub(crate) async fn told(&self) -> Result<Told, AwsError> {
-        self.names("told").await
+    /// What the topic has been told today by runs of this mode.
+    pub(crate) async fn told(&self, mode: Mode) -> Result<Told, AwsError> {
+        self.names(told_by(mode)).await
     }
 
-    /// Adds to what the topic has been told today.
-    pub(crate) async fn remember_told(&self, names: Told) -> Result<(), AwsError> {
-        self.add_names("told", names).await
+    /// Adds to what the topic has been told today by runs of this mode.
+    pub(crate) async fn remember_told(&self, mode: Mode, names: Told) -> Result<(), AwsError> {
+        self.add_names(told_by(mode), names).await
     }
 
     /// The instances that EC2 refused to stop or terminate today.
@@ -141,6 +142,14 @@ impl Ledger {
             waiting = unprocessed.collect();
         }
         Ok(found)
+    }
+}
+
+/// What a dry run told says nothing of what is done once it is enforced.
+fn told_by(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "told#dry-run",
+        Mode::Enforce => "told",
     }
 }
 

@@ -10,7 +10,7 @@
 //! | an instance's id | `claim#tag`, `claim#end` | which run tags, stops or terminates it, and until when nobody else does |
 //! | an instance's id | `stopped` | since when it has been stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
-//! | `told` | a day | what the topic has been told that day and is not told again |
+//! | `told`, `told#dry-run` | a day | what the topic has been told that day and is not told again |
 //! | `protected` | a day | instances that EC2 refused to stop or terminate that day |
 //!
 //! An act begins with one transaction: the claim of its instance, its part of the budget, the act itself and the mark
