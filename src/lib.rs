@@ -15,7 +15,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`policy`] | the policy table's rows, validated whole into a [`Policy`] |
-//! | [`instance`] | an EC2 instance, as a value, whichever AWS document it came from |
+//! | [`instance`] | an EC2 instance, as a value, whichever AWS document it came from, and whose it is |
 //! | [`scope`] | which VPCs the policy reaches |
 //! | [`exemption`] | which instances the policy leaves alone, and how long |
 //! | [`assessment`] | policy × instance × time → findings and verdict |

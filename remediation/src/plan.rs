@@ -95,11 +95,13 @@ pub enum Reason {
     },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
-    /// The instance has an owner, who would replace it, for ever, or lets nobody else end it. Refused.
+    /// The instance has an owner, who would replace it, for ever, or alone may end it. Refused.
     Owned {
         /// Such as `the Auto Scaling group web`.
         owner: String,
-        /// What would last, such as `tag the group`: see [`Owner::fix`](tagwarden::Owner::fix).
+        /// Such as `which would replace it`: [`Owner::concern`](tagwarden::Owner::concern).
+        concern: &'static str,
+        /// What would last, such as `tag the group`: [`Owner::fix`](tagwarden::Owner::fix).
         fix: &'static str,
     },
     /// There is no ledger to write the act down in. Refused.
@@ -278,6 +280,7 @@ impl Planner<'_> {
         if let Some(owner) = owner.filter(|_| self.holds(Safeguard::Owner)) {
             let reason = Reason::Owned {
                 owner: owner.to_string(),
+                concern: owner.concern(),
                 fix: owner.fix(),
             };
             plan.refused.push((step, reason));
@@ -418,9 +421,11 @@ impl fmt::Display for Reason {
                 "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
             ),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
-            Self::Owned { owner, fix } => {
-                write!(f, "it belongs to {owner}, which would replace it: {fix}")
-            }
+            Self::Owned {
+                owner,
+                concern,
+                fix,
+            } => write!(f, "it belongs to {owner}, {concern}: {fix}"),
             Self::NoLedger => f.write_str("no ledger table is configured (TAGWARDEN_LEDGER_TABLE)"),
             Self::Budget { limit } => write!(
                 f,

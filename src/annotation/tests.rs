@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
 use proptest::prelude::*;
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
@@ -89,7 +90,88 @@ fn one_finding_that_is_too_long_ends_with_a_whole_word() {
     );
 }
 
+const EXEMPTION: &str = "tagwarden:exempt-until";
+
+#[rstest]
+#[case("moves house", "moves house.")]
+#[case("moves house.", "moves house.")]
+#[case("bis Umzug, größer", "bis Umzug, größer.")]
+fn an_exemption_is_told_with_its_reason(#[case] reason: &str, #[case] told: &str) {
+    let value = format!("2026-12-31 {reason}");
+    let text = annotate(&[("Owner", "Y")], &[(EXEMPTION, value.as_str())]).unwrap();
+    assert_eq!(text, format!("Exempt until 2026-12-31: {told}"));
+}
+
+#[test]
+fn a_long_reason_ends_with_a_whole_word() {
+    // The longest value that EC2 stores: 256 characters, not bytes.
+    let value = format!("2026-12-31 {}größte", "größer ".repeat(34));
+    let value = value.chars().take(256).collect::<String>();
+    let text = annotate(&[("Owner", "Y")], &[(EXEMPTION, value.as_str())]).unwrap();
+    assert_eq!(
+        text,
+        format!("Exempt until 2026-12-31: {}größer…", "größer ".repeat(32))
+    );
+    let one_word = format!("2026-12-31 {}", "ö".repeat(245));
+    let text = annotate(&[("Owner", "Y")], &[(EXEMPTION, one_word.as_str())]).unwrap();
+    assert_eq!(
+        text,
+        format!("Exempt until 2026-12-31: {}…", "ö".repeat(230))
+    );
+    let fits = format!("2026-12-31 {}", "ö".repeat(230));
+    let text = annotate(&[("Owner", "Y")], &[(EXEMPTION, fits.as_str())]).unwrap();
+    assert_eq!(
+        text,
+        format!("Exempt until 2026-12-31: {}.", "ö".repeat(230))
+    );
+}
+
+const ENDED: &str = "2026-11-01 moves house";
+const UNREADABLE: &str = "until the migration is over";
+
+#[rstest]
+#[case("Y", &[(EXEMPTION, ENDED)], Some("missing tag Owner (rule 1); its exemption ended on 2026-11-01"))]
+#[case("N", &[(EXEMPTION, ENDED)], Some("optional: missing tag Owner (rule 1); its exemption ended on 2026-11-01"))]
+#[case("Y", &[(EXEMPTION, ENDED), ("Owner", "ann")], None)]
+#[case("Y", &[(EXEMPTION, UNREADABLE)], Some("missing tag Owner (rule 1); tagwarden:exempt-until is not a date and a reason (2026-12-31 why)"))]
+#[case("Y", &[(EXEMPTION, UNREADABLE), ("Owner", "ann")], Some("tagwarden:exempt-until is not a date and a reason (2026-12-31 why)"))]
+fn an_exemption_without_effect_is_told_last(
+    #[case] required: &str,
+    #[case] tags: &[(&str, &str)],
+    #[case] expected: Option<&str>,
+) {
+    let text = annotate(&[("Owner", required)], tags);
+    assert_eq!(text.as_deref(), expected);
+}
+
+#[test]
+fn what_does_not_fit_is_left_out_before_the_exemption_is() {
+    let keys: Vec<String> = (0..20)
+        .map(|number| format!("Department{number:02}"))
+        .collect();
+    let rules: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "Y")).collect();
+    let text = annotate(&rules, &[(EXEMPTION, ENDED)]).unwrap();
+    assert_eq!(
+        text,
+        "missing tag Department00 (rule 1); missing tag Department01 (rule 2); \
+         missing tag Department02 (rule 3); missing tag Department03 (rule 4); \
+         missing tag Department04 (rule 5); missing tag Department05 (rule 6); \
+         and 14 more; its exemption ended on 2026-11-01"
+    );
+}
+
 proptest! {
+    #[test]
+    fn config_takes_every_annotation_of_an_exemption(
+        value in prop_oneof!["\\PC{0,256}", "2026-1[12]-[0-3][0-9] \\PC{0,245}"],
+        keys in prop::collection::btree_set("[A-Z]{1,120}", 1..9),
+    ) {
+        let rules: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "Y")).collect();
+        let text = annotate(&rules, &[(EXEMPTION, value.as_str())]).unwrap();
+        let length = text.chars().count();
+        prop_assert!((1..=MAX_ANNOTATION_CHARS).contains(&length), "{length}: {text}");
+    }
+
     #[test]
     fn config_takes_every_annotation(
         keys in prop::collection::btree_set("[^\\s]\\PC{0,126}[^\\s]", 1..12),

@@ -162,6 +162,48 @@ fn other_vpcs_are_not_applicable(
     assert_eq!(assessment.verdict, expected);
 }
 
+const EXEMPTION: &str = "tagwarden:exempt-until";
+
+#[rstest]
+#[case::holds("2026-11-23 moves house", Verdict::NotApplicable(NotApplicable::Exempt { until: NaiveDate::from_ymd_opt(2026, 11, 23).unwrap(), reason: "moves house" }))]
+#[case::ended("2026-11-22 moves house", Verdict::NonCompliant)]
+#[case::unreadable("soon", Verdict::NonCompliant)]
+fn an_exemption_holds_until_it_ends(#[case] value: &str, #[case] expected: Verdict<'_>) {
+    let policy = one_rule("Terminate", "Y");
+    let instance = instance(&[(EXEMPTION, value)]);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
+    assert_eq!(assessment.verdict, expected);
+    let applies = expected == Verdict::NonCompliant;
+    assert_eq!(assessment.findings.is_empty(), !applies);
+    assert_eq!(assessment.exemption, Exemption::of(&instance, now()));
+}
+
+/// The tag itself is a tag: an instance with nothing else is not untagged once it ends.
+#[test]
+fn the_exemption_tag_counts_as_a_tag() {
+    let policy = one_rule("Update", "Y");
+    let instance = instance(&[(EXEMPTION, "2026-11-22 moves house")]);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
+    assert!(matches!(assessment.findings[..], [Finding::Tag { .. }]));
+}
+
+#[test]
+fn what_is_gone_or_out_of_scope_is_that_first() {
+    let policy = one_rule("Terminate", "Y");
+    let mut instance = instance(&[(EXEMPTION, "2026-12-31 moves house")]);
+    let elsewhere = Scope::from_list("vpc-2").unwrap();
+    let assessment = assess(&policy, &elsewhere, &instance, now());
+    let out_of_scope = Verdict::NotApplicable(NotApplicable::OutOfScope);
+    assert_eq!(assessment.verdict, out_of_scope);
+    assert_eq!(assessment.exemption, None);
+    instance.state = State::Terminated;
+    let gone = Verdict::NotApplicable(NotApplicable::Gone(State::Terminated));
+    for scope in [Scope::default(), elsewhere] {
+        let assessment = assess(&policy, &scope, &instance, now());
+        assert_eq!(assessment.verdict, gone);
+    }
+}
+
 const KEYS: [&str; 4] = ["A", "B", "C", "D"];
 
 fn any_rows() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {

@@ -217,8 +217,8 @@ mod wire {
                     .filter(|id| !id.is_empty())
                     .or_else(|| is_spot.then(String::new)),
                 operator: operator.map(|operator| {
-                    let unnamed = || UNNAMED_OPERATOR.to_owned();
-                    operator.principal.unwrap_or_else(unnamed)
+                    let principal = operator.principal.filter(|name| !name.is_empty());
+                    principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
                 }),
                 tags: wire
                     .tags
@@ -296,5 +296,75 @@ mod tests {
         );
         assert_eq!(instance.state, State::Running);
         assert_eq!(instance.vpc_id.as_deref(), Some("vpc-1"));
+    }
+
+    #[test]
+    fn a_restart_moves_the_start_and_not_the_launch() {
+        let instance = item(json!({"configuration": {
+            "launchTime": "2026-11-20T00:00:00.000Z",
+            "networkInterfaces": [
+                {"attachment": {"deviceIndex": 0, "attachTime": "2026-11-01T00:00:00.000Z"}},
+            ],
+        }}))
+        .into_instance();
+        let started_at = Some("2026-11-20T00:00:00Z".parse().unwrap());
+        assert_eq!(instance.started_at, started_at);
+        assert!(instance.launched_at < started_at);
+    }
+
+    #[test]
+    fn a_spot_instance_has_a_request_even_where_it_is_not_named() {
+        for (configuration, expected) in [
+            (json!({}), None),
+            (
+                json!({"instanceLifecycle": null, "spotInstanceRequestId": null}),
+                None,
+            ),
+            (
+                json!({"instanceLifecycle": "scheduled", "spotInstanceRequestId": ""}),
+                None,
+            ),
+            (json!({"instanceLifecycle": "spot"}), Some("")),
+            (
+                json!({"spotInstanceRequestId": "sir-abcd1234"}),
+                Some("sir-abcd1234"),
+            ),
+            (
+                json!({"instanceLifecycle": "spot", "spotInstanceRequestId": "sir-abcd1234"}),
+                Some("sir-abcd1234"),
+            ),
+        ] {
+            let as_text = json!({"configuration": configuration.to_string()});
+            for members in [json!({"configuration": configuration}), as_text] {
+                let instance = item(members.clone()).into_instance();
+                assert_eq!(instance.spot_request_id.as_deref(), expected, "{members}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_who_manages_it_is_the_operator() {
+        for (operator, expected) in [
+            (Value::Null, None),
+            (json!({}), None),
+            (json!({"managed": null, "principal": null}), None),
+            (
+                json!({"managed": false, "principal": "eks.amazonaws.com"}),
+                None,
+            ),
+            (json!({"managed": true}), Some("an AWS service")),
+            (
+                json!({"managed": true, "principal": ""}),
+                Some("an AWS service"),
+            ),
+            (
+                json!({"managed": true, "principal": "eks.amazonaws.com", "hiddenByDefault": true}),
+                Some("eks.amazonaws.com"),
+            ),
+        ] {
+            let members = json!({"configuration": {"operator": operator}});
+            let instance = item(members).into_instance();
+            assert_eq!(instance.operator.as_deref(), expected, "{operator}");
+        }
     }
 }

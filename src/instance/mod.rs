@@ -38,7 +38,7 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
 }
 
-/// An operator that AWS does not name.
+/// An operator that AWS does not name, as EC2 may leave it out.
 const UNNAMED_OPERATOR: &str = "an AWS service";
 
 /// An instance's state, as EC2 names it.

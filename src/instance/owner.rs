@@ -3,9 +3,9 @@
 //! Ending such an instance mends nothing: its owner launches the next one with the same tags, for ever. What mends
 //! it is a change where the owner takes the tags from, which [`Owner::fix`] names.
 //!
-//! Owners are known by the tags that they put on what they launch, and by two members of EC2's own. Some of these
-//! tags (`aws:…`) only AWS can write. The others anybody can who may tag the instance: such a tag spares it a stop or
-//! a termination, and nothing else.
+//! Owners are known by the tags that they put on what they launch, and by two members of EC2's own answer. Only AWS
+//! can write the tags that begin with `aws:`. The others anybody can write who may tag the instance: that spares it a
+//! stop or a termination, and nothing else.
 
 use std::fmt;
 
@@ -16,24 +16,26 @@ use super::Instance;
 pub enum Owner<'a> {
     /// EKS Auto Mode: operator `eks.amazonaws.com`, or the tag `eks:kubernetes-node-pool-name`.
     ///
-    /// See [EKS Auto Mode managed instances](https://docs.aws.amazon.com/eks/latest/userguide/automode-learn-instances.html)
-    /// and, for the tags, [Custom AWS tags for EKS Auto resources](https://docs.aws.amazon.com/eks/latest/userguide/auto-learn-iam.html).
+    /// See [EKS Auto Mode managed instances](https://docs.aws.amazon.com/eks/latest/userguide/automode-learn-instances.html);
+    /// for the tags, the custom policy in
+    /// [Identity and access in EKS Auto Mode](https://docs.aws.amazon.com/eks/latest/userguide/auto-learn-iam.html).
     EksAutoMode {
         /// The node pool, where the tag says it.
         node_pool: Option<&'a str>,
     },
-    /// Another AWS service that manages the instance, and lets nobody else end it.
+    /// Another AWS service that manages the instance. EC2 lets nobody else end it.
     ///
-    /// See [OperatorResponse](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_OperatorResponse.html).
+    /// See [Amazon EC2 managed instances](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html)
+    /// and [OperatorResponse](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_OperatorResponse.html).
     Operator {
         /// Such as `scaler.lambda.amazonaws.com`.
         principal: &'a str,
     },
-    /// An EKS managed node group: the tag `eks:nodegroup-name`. Its Auto Scaling group's tag comes with it.
+    /// An EKS managed node group: the tag `eks:nodegroup-name`. The tag of its Auto Scaling group comes with it.
     ///
-    /// See [Managed node groups](https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html); its own
-    /// tags do not reach the instances, those of its launch template do:
-    /// [Launch templates](https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html#launch-template-tagging).
+    /// The node group's own tags do not reach its instances, those of its launch template do: see
+    /// [Managed node groups](https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html) and
+    /// [Launch templates](https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html).
     EksNodeGroup {
         /// The node group.
         name: &'a str,
@@ -44,22 +46,22 @@ pub enum Owner<'a> {
     ///
     /// See [NodeClasses, spec.tags](https://karpenter.sh/docs/concepts/nodeclasses/#spectags).
     Karpenter {
-        /// The node pool, or the provisioner; `None` where only `karpenter.sh/nodeclaim` tells of Karpenter.
+        /// The node pool or provisioner; `None` where only the tag `karpenter.sh/nodeclaim` tells of Karpenter.
         node_pool: Option<&'a str>,
     },
-    /// AWS Batch: the tag `AWSBatchServiceTag` or `aws:batch:compute-environment`. The tag of the Auto Scaling group
-    /// or Spot Fleet that it launches through comes with it.
+    /// AWS Batch: the tag `AWSBatchServiceTag`, and `aws:batch:compute-environment`, which is seen on its instances and
+    /// in no document. The tag of the Auto Scaling group or Spot Fleet that it launches through comes with it.
     ///
-    /// See [BatchServiceRolePolicy](https://docs.aws.amazon.com/aws-managed-policy/latest/reference/BatchServiceRolePolicy.html)
-    /// and the member `tags` of [ComputeResource](https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html).
+    /// See [BatchServiceRolePolicy](https://docs.aws.amazon.com/aws-managed-policy/latest/reference/BatchServiceRolePolicy.html).
+    /// The environment's own tags do not reach its instances, those of its compute resources do:
+    /// [Tag your resources](https://docs.aws.amazon.com/batch/latest/userguide/tag-resources.html).
     Batch {
-        /// The compute environment, where the tag says it.
+        /// The compute environment, where a tag says it.
         environment: Option<&'a str>,
     },
-    /// An EMR cluster: the tag `aws:elasticmapreduce:job-flow-id`.
+    /// An EMR cluster: the tag `aws:elasticmapreduce:job-flow-id`. The cluster's tags reach its instances.
     ///
-    /// See [Tag and categorize Amazon EMR cluster resources](https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html):
-    /// the cluster's tags go to its instances.
+    /// See [Tag and categorize Amazon EMR cluster resources](https://docs.aws.amazon.com/emr/latest/ManagementGuide/emr-plan-tags.html).
     Emr {
         /// `j-…`.
         cluster_id: &'a str,
@@ -71,25 +73,26 @@ pub enum Owner<'a> {
         /// The group.
         group: &'a str,
     },
-    /// A Spot Fleet: the tag `aws:ec2spot:fleet-request-id`.
+    /// A Spot Fleet: the tag `aws:ec2spot:fleet-request-id`. One of the type `maintain` replaces its instances.
     ///
     /// See [Tag a Spot Fleet](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/tag-spot-fleet.html).
     SpotFleet {
         /// `sfr-…`.
         request_id: &'a str,
     },
-    /// An EC2 Fleet: the tag `aws:ec2:fleet-id`. Auto Scaling and Karpenter launch through fleets as well: theirs is
-    /// the better name. A fleet of the type `instant` does not replace its instances, which no tag tells.
+    /// An EC2 Fleet: the tag `aws:ec2:fleet-id`. One of the type `maintain` replaces its instances. Auto Scaling and
+    /// Karpenter launch through fleets as well.
     ///
     /// See [Tag EC2 Fleets](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/tag-ec2-fleet.html).
     Fleet {
         /// `fleet-…`.
         id: &'a str,
     },
-    /// A Spot request. A persistent one launches the next instance, a one-time request does not, and the instance
-    /// does not tell which it is.
+    /// A Spot request, by EC2's `spotInstanceRequestId` or `instanceLifecycle`. A persistent one launches the next
+    /// instance, a one-time request does not, and the instance does not tell which it is.
     ///
-    /// See [Terminate a Spot Instance](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-spot-instances-request.html#terminating-a-spot-instance).
+    /// See [Work with Spot Instances](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-requests.html). The
+    /// request's own tags do not reach the instance: [Tag Spot Instance requests](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/concepts-spot-instances-request-tags.html).
     SpotRequest {
         /// `sir-…`, where EC2 says it.
         id: Option<&'a str>,
@@ -100,39 +103,30 @@ impl Instance {
     /// Whose this instance is, by the name that tells most: many owners work through another one.
     #[must_use]
     pub fn owner(&self) -> Option<Owner<'_>> {
-        let tag = |key: &str| self.tags.get(key).map(String::as_str);
-        // A name of nothing says nothing.
-        let named = |key: &str| tag(key).filter(|name| !name.is_empty());
-
-        let auto_mode_pool = tag("eks:kubernetes-node-pool-name");
-        if self.operator.as_deref() == Some("eks.amazonaws.com") || auto_mode_pool.is_some() {
-            return Some(Owner::EksAutoMode {
-                node_pool: auto_mode_pool.filter(|name| !name.is_empty()),
-            });
+        // A tag without a value is none that an owner wrote.
+        let tag = |key: &str| {
+            let value = self.tags.get(key).map(String::as_str);
+            value.filter(|value| !value.is_empty())
+        };
+        let operator = self.operator.as_deref();
+        let node_pool = tag("eks:kubernetes-node-pool-name");
+        if operator == Some("eks.amazonaws.com") || node_pool.is_some() {
+            return Some(Owner::EksAutoMode { node_pool });
         }
-        if let Some(principal) = self.operator.as_deref() {
+        if let Some(principal) = operator {
             return Some(Owner::Operator { principal });
         }
         if let Some(name) = tag("eks:nodegroup-name") {
-            let cluster = named("eks:cluster-name");
+            let cluster = tag("eks:cluster-name");
             return Some(Owner::EksNodeGroup { name, cluster });
         }
-        let karpenter = [
-            "karpenter.sh/nodepool",
-            "karpenter.sh/provisioner-name",
-            "karpenter.sh/nodeclaim",
-        ];
-        if karpenter.into_iter().any(|key| tag(key).is_some()) {
-            let [pool, provisioner, _] = karpenter;
-            return Some(Owner::Karpenter {
-                node_pool: named(pool).or_else(|| named(provisioner)),
-            });
+        let node_pool = tag("karpenter.sh/nodepool").or(tag("karpenter.sh/provisioner-name"));
+        if node_pool.is_some() || tag("karpenter.sh/nodeclaim").is_some() {
+            return Some(Owner::Karpenter { node_pool });
         }
-        let batch_environment = tag("aws:batch:compute-environment");
-        if batch_environment.is_some() || tag("AWSBatchServiceTag").is_some() {
-            return Some(Owner::Batch {
-                environment: batch_environment.filter(|name| !name.is_empty()),
-            });
+        let environment = tag("aws:batch:compute-environment");
+        if environment.is_some() || tag("AWSBatchServiceTag").is_some() {
+            return Some(Owner::Batch { environment });
         }
         if let Some(cluster_id) = tag("aws:elasticmapreduce:job-flow-id") {
             return Some(Owner::Emr { cluster_id });
@@ -147,13 +141,29 @@ impl Instance {
             return Some(Owner::Fleet { id });
         }
         let id = self.spot_request_id.as_deref()?;
-        Some(Owner::SpotRequest {
-            id: Some(id).filter(|id| !id.is_empty()),
-        })
+        let id = Some(id).filter(|id| !id.is_empty());
+        Some(Owner::SpotRequest { id })
     }
 }
 
 impl Owner<'_> {
+    /// What ending the instance would come to, as a clause about the owner: `which would replace it`.
+    #[must_use]
+    pub fn concern(&self) -> &'static str {
+        match self {
+            Self::EksAutoMode { .. } | Self::Operator { .. } => "which alone may end it",
+            Self::EksNodeGroup { .. }
+            | Self::Karpenter { .. }
+            | Self::Batch { .. }
+            | Self::AutoScaling { .. } => "which would replace it",
+            // It depends on what no tag tells: the type of the request, the part of the node in its cluster.
+            Self::Emr { .. }
+            | Self::SpotFleet { .. }
+            | Self::Fleet { .. }
+            | Self::SpotRequest { .. } => "which may replace it",
+        }
+    }
+
     /// The one change that lasts, as a request: `tag the group`.
     #[must_use]
     pub fn fix(&self) -> &'static str {
@@ -202,3 +212,6 @@ impl fmt::Display for Owner<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,6 +184,7 @@ fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: 
     let plan = plan_one(&rule(action, ""), &enforcing(), &in_group);
     let reason = Reason::Owned {
         owner: "the Auto Scaling group web".to_owned(),
+        concern: "which would replace it",
         fix: "tag the group",
     };
     let expected = Plan {
@@ -191,6 +192,53 @@ fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: 
         ..Plan::default()
     };
     assert_eq!(plan, expected);
+}
+
+/// In a dry run as well, whatever else stands against it; and its tags are written.
+#[rstest]
+#[case(Mode::DryRun)]
+#[case(Mode::Enforce)]
+fn an_owned_instance_is_tagged_and_never_ended(#[case] mode: Mode) {
+    let mut settings = enforcing();
+    settings.mode = mode;
+    settings.ledger_table = None;
+    let mut owned = instance(0, &[("Name", "web")]);
+    owned.spot_request_id = Some("sir-abcd1234".to_owned());
+    let policy = policy(json!([
+        {"RuleId": 1, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody"},
+        {"RuleId": 2, "TagKey": "Team", "Action": "Terminate", "Required": "Y"},
+    ]));
+    let plan = plan_one(&policy, &settings, &owned);
+    assert_eq!(plan.steps, [missing_owner(tag("nobody"))]);
+    let [(step, reason)] = &plan.refused[..] else {
+        panic!("one step is refused: {plan:?}")
+    };
+    assert_eq!(step.remedy, Remedy::Terminate);
+    assert_eq!(
+        reason.to_string(),
+        "it belongs to the Spot request sir-abcd1234, which may replace it: \
+         put the tags in the launch that requests it"
+    );
+    assert_eq!((plan.destructive.len(), plan.deferred.len()), (0, 0));
+}
+
+#[test]
+fn an_exempt_instance_is_left_alone_until_its_day_is_over() {
+    let exempt = instance(60, &[("tagwarden:exempt-until", "2026-11-23 moves house")]);
+    let policy = rule("Terminate", "");
+    let at = |time: &str| {
+        let now = time.parse().unwrap();
+        plan(
+            &policy,
+            &enforcing(),
+            std::slice::from_ref(&exempt),
+            &BTreeMap::new(),
+            now,
+        )
+    };
+    assert!(at("2026-11-23T23:59:59Z").is_empty());
+    let step = missing_owner(Remedy::Terminate);
+    assert_eq!(at("2026-11-24T00:00:00Z").destructive, [step]);
 }
 
 #[test]

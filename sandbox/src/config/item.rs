@@ -160,7 +160,9 @@ fn configuration(instance: &Instance) -> Value {
         "imageId": instance.image_id,
         "instanceId": instance.id,
         "instanceType": instance.instance_type,
-        "instanceLifecycle": instance.spot.then_some("spot"),
+        "instanceLifecycle": instance.spot_request_id.as_ref().map(|_| "spot"),
+        "spotInstanceRequestId": instance.spot_request_id,
+        "operator": {"managed": instance.operator.is_some(), "principal": instance.operator},
         "launchTime": iso_millis(instance.launch_time),
         "placement": {
             "availabilityZone": instance.availability_zone,

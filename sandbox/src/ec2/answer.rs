@@ -70,13 +70,9 @@ fn write(xml: &mut Xml, instance: &Instance) {
     xml.text("rootDeviceName", "/dev/xvda");
     xml.element("blockDeviceMapping", |_| {});
     xml.text("virtualizationType", "hvm");
-    if instance.spot {
+    if let Some(request_id) = &instance.spot_request_id {
         xml.text("instanceLifecycle", "spot");
-        let request = long_id("sir", &instance.id);
-        xml.text(
-            "spotInstanceRequestId",
-            request.get(..12).unwrap_or(&request),
-        );
+        xml.text("spotInstanceRequestId", request_id);
     }
     xml.items("tagSet", &instance.tags, |xml, (key, value)| {
         xml.text("key", key);
@@ -87,6 +83,12 @@ fn write(xml: &mut Xml, instance: &Instance) {
     xml.items("networkInterfaceSet", interfaces, interface);
     xml.value("ebsOptimized", false);
     xml.value("enaSupport", true);
+    xml.element("operator", |xml| {
+        xml.value("managed", instance.operator.is_some());
+        if let Some(principal) = &instance.operator {
+            xml.text("principal", principal);
+        }
+    });
 }
 
 /// The primary network interface: attached when the instance was made, and never again.

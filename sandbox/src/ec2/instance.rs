@@ -111,8 +111,10 @@ pub struct Instance {
     pub protected: bool,
     /// Stop protection (`disableApiStop`), which forbids terminating as well.
     pub stop_protected: bool,
-    /// Whether it is a Spot Instance.
-    pub spot: bool,
+    /// The Spot request it was launched by, `sir-…`; none for an On-Demand Instance.
+    pub spot_request_id: Option<String>,
+    /// The AWS service that manages it, `eks.amazonaws.com` for instance; none for an ordinary one.
+    pub operator: Option<String>,
 }
 
 /// An instance and since when it is in its state.

@@ -28,6 +28,8 @@ pub struct Launch {
     protected: bool,
     stop_protected: bool,
     spot: bool,
+    spot_request_id: Option<String>,
+    operator: Option<String>,
     auto_scaling_group: Option<String>,
     trail: bool,
 }
@@ -55,6 +57,8 @@ impl Launch {
             protected: false,
             stop_protected: false,
             spot: false,
+            spot_request_id: None,
+            operator: None,
             auto_scaling_group: None,
             trail: true,
         }
@@ -137,10 +141,25 @@ impl Launch {
         self
     }
 
-    /// As a Spot Instance.
+    /// As a Spot Instance, each by a request of its own.
     #[must_use]
     pub fn spot(mut self) -> Self {
         self.spot = true;
+        self
+    }
+
+    /// As a Spot Instance by this request, `sir-abcd1234` for instance.
+    #[must_use]
+    pub fn spot_request(mut self, id: impl Into<String>) -> Self {
+        self.spot_request_id = Some(id.into());
+        self
+    }
+
+    /// By an AWS service that keeps it to itself, `eks.amazonaws.com` for instance: an EC2 managed
+    /// instance, which nobody else may stop or terminate.
+    #[must_use]
+    pub fn operated_by(mut self, principal: impl Into<String>) -> Self {
+        self.operator = Some(principal.into());
         self
     }
 
@@ -160,10 +179,11 @@ impl Launch {
     }
 
     fn identity(&self) -> Identity {
-        match (&self.launched_by, &self.auto_scaling_group) {
-            (Some(identity), _) => identity.clone(),
-            (None, Some(_)) => Identity::auto_scaling(),
-            (None, None) => Identity::iam_user("alice"),
+        match (&self.launched_by, &self.auto_scaling_group, &self.operator) {
+            (Some(identity), ..) => identity.clone(),
+            (None, Some(_), _) => Identity::auto_scaling(),
+            (None, None, Some(principal)) => Identity::service(principal),
+            (None, None, None) => Identity::iam_user("alice"),
         }
     }
 }
@@ -200,22 +220,28 @@ impl Account {
         let reservation_id = contents.ids.long("r");
         let subnet = format!("{} {}", launch.vpc_id, launch.availability_zone);
         let instances: Vec<Instance> = (0..count)
-            .map(|launch_index| Instance {
-                id: contents.ids.instance(),
-                reservation_id: reservation_id.clone(),
-                launch_index,
-                vpc_id: launch.vpc_id.clone(),
-                subnet_id: long_id("subnet", &subnet),
-                availability_zone: launch.availability_zone.clone(),
-                image_id: launch.image_id.clone(),
-                instance_type: launch.instance_type.clone(),
-                state: launch.state,
-                launch_time: started,
-                attach_time: launched,
-                tags: tags.clone(),
-                protected: launch.protected,
-                stop_protected: launch.stop_protected,
-                spot: launch.spot,
+            .map(|launch_index| {
+                let id = contents.ids.instance();
+                let own_request = || launch.spot.then(|| spot_request_id(&id));
+                let spot_request_id = launch.spot_request_id.clone().or_else(own_request);
+                Instance {
+                    id,
+                    reservation_id: reservation_id.clone(),
+                    launch_index,
+                    vpc_id: launch.vpc_id.clone(),
+                    subnet_id: long_id("subnet", &subnet),
+                    availability_zone: launch.availability_zone.clone(),
+                    image_id: launch.image_id.clone(),
+                    instance_type: launch.instance_type.clone(),
+                    state: launch.state,
+                    launch_time: started,
+                    attach_time: launched,
+                    tags: tags.clone(),
+                    protected: launch.protected,
+                    stop_protected: launch.stop_protected,
+                    spot_request_id,
+                    operator: launch.operator.clone(),
+                }
             })
             .collect();
         if launch.trail && !instances.is_empty() {
@@ -240,4 +266,10 @@ impl Account {
         }
         ids
     }
+}
+
+/// `sir-` and eight characters, as Spot requests are named.
+fn spot_request_id(instance_id: &str) -> String {
+    let id = long_id("sir", instance_id);
+    id.get(..12).unwrap_or(&id).to_owned()
 }

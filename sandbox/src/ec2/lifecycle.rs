@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::instance::{Instance, State};
 use super::{answer, check_dry_run};
-use crate::account::Contents;
+use crate::account::{ACCOUNT_ID, Contents, REGION};
 use crate::calls::Request;
 use crate::cloudtrail::caller;
 use crate::dispatch::Context;
@@ -24,6 +24,7 @@ impl Contents {
     ) -> Result<Answer, ApiError> {
         request.only(&["InstanceId", "DryRun", "Force", "SkipOsShutdown"])?;
         let instances = self.named_instances(request, context)?;
+        check_operator(&instances, "ec2:TerminateInstances")?;
         check_dry_run(request)?;
 
         // Nothing protects what is ending already: terminating it again succeeds.
@@ -67,6 +68,7 @@ impl Contents {
     ) -> Result<Answer, ApiError> {
         request.only(&["InstanceId", "DryRun", "Force", "SkipOsShutdown"])?;
         let instances = self.named_instances(request, context)?;
+        check_operator(&instances, "ec2:StopInstances")?;
         check_dry_run(request)?;
         for instance in &instances {
             if instance.state.is_ending() || instance.state == State::Pending {
@@ -114,6 +116,24 @@ impl Contents {
         let ids: Vec<&str> = changes.iter().map(|(id, ..)| id.as_str()).collect();
         self.record_write(operation, &ids, &caller(), context.now);
     }
+}
+
+/// A managed instance is its operator's alone: whoever else asks is denied as by IAM, and the whole call
+/// with it, before anything happens. Reported by those who tried, with EKS Auto Mode:
+/// <https://github.com/aws/eks-node-monitoring-agent/pull/151>. See also
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html>.
+fn check_operator(instances: &[Instance], action: &str) -> Result<(), ApiError> {
+    let managed = |instance: &&Instance| instance.operator.is_some();
+    let Some(Instance { id, .. }) = instances.iter().find(managed) else {
+        return Ok(());
+    };
+    let message = format!(
+        "You are not authorized to perform this operation. User: \
+         arn:aws:sts::{ACCOUNT_ID}:assumed-role/tagwarden/tagwarden is not authorized to perform: {action} \
+         on resource: arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{id} with an explicit deny in a \
+         resource-based policy"
+    );
+    Err(ApiError::new("UnauthorizedOperation", message).with_status(403))
 }
 
 fn not_permitted(id: &str, done: &str, attribute: &str) -> ApiError {

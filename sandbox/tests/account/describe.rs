@@ -368,3 +368,31 @@ async fn refuses_a_parameter_it_does_not_imitate() {
         "{message}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn shows_the_spot_request_and_the_operator() {
+    let (account, ec2) = account_with_ec2();
+    account.launch(Launch::new());
+    account.launch_many(Launch::new().spot(), 2);
+    account.launch(Launch::new().spot_request("sir-abcd1234"));
+    account.launch(Launch::new().operated_by("eks.amazonaws.com"));
+
+    let instances = describe(&ec2, &[]).await;
+    let request = |index: usize| instances[index].spot_instance_request_id();
+    let spot = Some(&InstanceLifecycleType::Spot);
+    assert_eq!(
+        (instances[0].instance_lifecycle(), request(0)),
+        (None, None)
+    );
+    assert_eq!(instances[1].instance_lifecycle(), spot);
+    assert_ne!(request(1), request(2));
+    assert!(request(1).is_some_and(|id| id.len() == 12 && id.starts_with("sir-")));
+    assert_eq!(instances[3].instance_lifecycle(), spot);
+    assert_eq!(request(3), Some("sir-abcd1234"));
+    let operator = |index: usize| {
+        let operator = instances[index].operator().unwrap();
+        (operator.managed(), operator.principal())
+    };
+    assert_eq!(operator(0), (Some(false), None));
+    assert_eq!(operator(4), (Some(true), Some("eks.amazonaws.com")));
+}

@@ -252,3 +252,28 @@ async fn somebody_else_terminates_even_what_is_protected() {
             .is_ok()
     );
 }
+
+/// An EC2 managed instance is its service's alone: nobody else ends it, nor with it what the call names beside it.
+#[tokio::test(start_paused = true)]
+async fn a_managed_instance_denies_the_whole_call() {
+    let (account, ec2) = account_with_ec2();
+    let managed = account.launch(Launch::new().operated_by("eks.amazonaws.com"));
+    let other = account.launch(Launch::new().availability_zone("us-east-1b"));
+    let both = [&other, &managed].map(ToString::to_string).to_vec();
+    let terminate = ec2
+        .terminate_instances()
+        .set_instance_ids(Some(both.clone()));
+    let (code, message) = refusal(terminate.send().await);
+    assert_eq!(code, "UnauthorizedOperation");
+    assert!(
+        message.contains(&format!("ec2:TerminateInstances on resource: arn:aws:ec2:us-east-1:111111111111:instance/{managed} with an explicit deny")),
+        "{message}"
+    );
+    let stop = ec2.stop_instances().set_instance_ids(Some(both));
+    let (code, message) = refusal(stop.send().await);
+    assert_eq!(code, "UnauthorizedOperation");
+    assert!(message.contains("ec2:StopInstances"), "{message}");
+    for id in [managed, other] {
+        assert_eq!(account.instance(&id).unwrap().state, State::Running);
+    }
+}

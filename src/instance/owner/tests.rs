@@ -1,0 +1,127 @@
+use std::collections::BTreeMap;
+
+use rstest::rstest;
+
+use super::*;
+use crate::State;
+
+/// An operator that is empty is none.
+fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]) -> Instance {
+    Instance {
+        id: "i-0a1b2c3d4e5f60718".to_owned(),
+        vpc_id: None,
+        state: State::Running,
+        launched_at: None,
+        started_at: None,
+        spot_request_id: spot_request_id.map(ToOwned::to_owned),
+        operator: Some(operator.to_owned()).filter(|operator| !operator.is_empty()),
+        tags: tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+fn told(owner: Owner<'_>) -> String {
+    format!("{owner}, {}: {}", owner.concern(), owner.fix())
+}
+
+const GROUP: (&str, &str) = ("aws:autoscaling:groupName", "web");
+const FLEET: (&str, &str) = ("aws:ec2:fleet-id", "fleet-1");
+
+#[rstest]
+#[case::auto_scaling(&[GROUP], "the Auto Scaling group web, which would replace it: tag the group")]
+#[case::node_group(&[("eks:nodegroup-name", "ng"), ("eks:cluster-name", "prod")],
+    "the EKS managed node group ng of the cluster prod, which would replace it: put the tags in its launch template")]
+#[case::node_group_alone(&[("eks:nodegroup-name", "ng")],
+    "the EKS managed node group ng, which would replace it: put the tags in its launch template")]
+#[case::auto_mode(&[("eks:kubernetes-node-pool-name", "general-purpose")],
+    "the EKS Auto Mode node pool general-purpose, which alone may end it: put the tags in its NodeClass")]
+#[case::karpenter(&[("karpenter.sh/nodepool", "default"), ("karpenter.sh/nodeclaim", "default-x2x9z")],
+    "the Karpenter node pool default, which would replace it: put the tags in its EC2NodeClass")]
+#[case::karpenter_of_old(&[("karpenter.sh/provisioner-name", "default")],
+    "the Karpenter node pool default, which would replace it: put the tags in its EC2NodeClass")]
+#[case::node_claim(&[("karpenter.sh/nodeclaim", "default-x2x9z")],
+    "Karpenter, which would replace it: put the tags in its EC2NodeClass")]
+#[case::batch(&[("AWSBatchServiceTag", "batch")],
+    "an AWS Batch compute environment, which would replace it: put the tags in its compute resources")]
+#[case::batch_environment(&[("aws:batch:compute-environment", "render")],
+    "the AWS Batch compute environment render, which would replace it: put the tags in its compute resources")]
+#[case::emr(&[("aws:elasticmapreduce:job-flow-id", "j-12345678")],
+    "the EMR cluster j-12345678, which may replace it: tag the cluster")]
+#[case::spot_fleet(&[("aws:ec2spot:fleet-request-id", "sfr-1")],
+    "the Spot Fleet sfr-1, which may replace it: put the tags in its launch template or launch specifications")]
+#[case::fleet(&[FLEET], "the EC2 Fleet fleet-1, which may replace it: put the tags in its launch template")]
+fn an_owner_is_known_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expected: &str) {
+    let owned = instance(None, "", tags);
+    assert_eq!(owned.owner().map(told).as_deref(), Some(expected));
+    // Its tags tell more than the Spot request that it came by.
+    let spot = instance(Some("sir-abcd1234"), "", tags);
+    assert_eq!(spot.owner().map(told).as_deref(), Some(expected));
+}
+
+#[rstest]
+#[case(
+    Some("sir-abcd1234"),
+    "",
+    "the Spot request sir-abcd1234, which may replace it: put the tags in the launch that requests it"
+)]
+#[case(
+    Some(""),
+    "",
+    "a Spot request, which may replace it: put the tags in the launch that requests it"
+)]
+#[case(
+    None,
+    "eks.amazonaws.com",
+    "EKS Auto Mode, which alone may end it: put the tags in its NodeClass"
+)]
+#[case(
+    None,
+    "scaler.lambda.amazonaws.com",
+    "scaler.lambda.amazonaws.com, which alone may end it: tag it through that service"
+)]
+#[case(
+    Some("sir-abcd1234"),
+    "an AWS service",
+    "an AWS service, which alone may end it: tag it through that service"
+)]
+fn an_untagged_instance_can_have_an_owner(
+    #[case] spot_request_id: Option<&str>,
+    #[case] operator: &str,
+    #[case] expected: &str,
+) {
+    let owned = instance(spot_request_id, operator, &[]);
+    assert_eq!(owned.owner().map(told).as_deref(), Some(expected));
+}
+
+/// Many owners work through another one: the tags of both are there.
+#[rstest]
+#[case("", &[GROUP, FLEET], "the Auto Scaling group web")]
+#[case("", &[GROUP, ("eks:nodegroup-name", "ng")], "the EKS managed node group ng")]
+#[case("", &[GROUP, ("AWSBatchServiceTag", "batch")], "an AWS Batch compute environment")]
+#[case("", &[("aws:ec2spot:fleet-request-id", "sfr-1"), ("AWSBatchServiceTag", "batch")], "an AWS Batch compute environment")]
+#[case("", &[FLEET, ("karpenter.sh/nodepool", "default"), ("eks:eks-cluster-name", "prod")], "the Karpenter node pool default")]
+#[case("", &[FLEET, ("aws:elasticmapreduce:job-flow-id", "j-1")], "the EMR cluster j-1")]
+#[case("eks.amazonaws.com", &[FLEET, ("eks:kubernetes-node-pool-name", "system"), ("karpenter.sh/nodepool", "system")], "the EKS Auto Mode node pool system")]
+#[case("ecs.amazonaws.com", &[GROUP], "ecs.amazonaws.com")]
+fn the_name_that_tells_most_is_told(
+    #[case] operator: &str,
+    #[case] tags: &[(&str, &str)],
+    #[case] expected: &str,
+) {
+    let owner = instance(None, operator, tags);
+    let owner = owner.owner().map(|owner| owner.to_string());
+    assert_eq!(owner.as_deref(), Some(expected));
+}
+
+#[rstest]
+#[case(&[])]
+#[case(&[("Name", "web"), ("aws:cloudformation:stack-name", "web")])]
+#[case(&[("eks:cluster-name", "prod"), ("eks:eks-cluster-name", "prod")])]
+#[case(&[("kubernetes.io/cluster/prod", "owned"), ("karpenter.sh/discovery", "prod")])]
+#[case(&[("karpenter.sh/nodepool", ""), ("AWSBatchServiceTag", ""), ("eks:nodegroup-name", "")])]
+#[case(&[("AWS:autoscaling:groupName", "web"), ("aws:autoscaling:groupname", "web")])]
+fn nobody_else_owns_an_instance(#[case] tags: &[(&str, &str)]) {
+    assert_eq!(instance(None, "", tags).owner(), None);
+}

@@ -1,0 +1,220 @@
+//! The tag that exempts its instance: reported as such, wholly left alone, and over by itself.
+
+use chrono::TimeDelta;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::support::{RULE, TABLE, VPC, World, old};
+
+const KEY: &str = "tagwarden:exempt-until";
+/// The world begins at noon of this day.
+const TODAY: &str = "2026-11-23 moves house";
+const YESTERDAY: &str = "2026-11-22 moves house";
+
+/// The verdict and the annotation that the rule told Config of an instance last; the dashboard does not show
+/// `NOT_APPLICABLE`.
+fn told(world: &World, id: &str) -> (String, Option<String>) {
+    let calls = world.account.calls();
+    let evaluation = calls
+        .iter()
+        .filter(|call| call.operation == "PutEvaluations")
+        .filter_map(|call| call.parameters["Evaluations"].as_array())
+        .flatten()
+        .rfind(|evaluation| evaluation["ComplianceResourceId"] == json!(id))
+        .unwrap();
+    let text = |name: &str| evaluation[name].as_str().map(ToOwned::to_owned);
+    (text("ComplianceType").unwrap(), text("Annotation"))
+}
+
+fn not_applicable(annotation: &str) -> (String, Option<String>) {
+    ("NOT_APPLICABLE".to_owned(), Some(annotation.to_owned()))
+}
+
+fn non_compliant(annotation: &str) -> (String, Option<String>) {
+    ("NON_COMPLIANT".to_owned(), Some(annotation.to_owned()))
+}
+
+const AT_FAULT: &str = "missing tag ProjectCode (rule 1); missing tag CreatedBy (rule 2); optional: missing tag Expires (rule 3)";
+
+#[tokio::test(start_paused = true)]
+async fn the_rule_tells_the_reason_until_it_ends() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    world.evaluate_all().await;
+    assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
+
+    // It leaves the dashboard at the next look.
+    world.account.set_tag(&id, KEY, TODAY);
+    world.evaluate_all().await;
+    let exempt = not_applicable("Exempt until 2026-11-23: moves house.");
+    assert_eq!(told(&world, &id), exempt);
+    assert_eq!(world.verdict(&id), None);
+
+    world.account.advance(TimeDelta::hours(11));
+    world.evaluate_all().await;
+    assert_eq!(told(&world, &id), exempt);
+    world.account.advance(TimeDelta::hours(1));
+    world.evaluate_all().await;
+    let ended = format!("{AT_FAULT}; its exemption ended on 2026-11-23");
+    assert_eq!(told(&world, &id), non_compliant(&ended));
+    assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_of_the_rule_knows_of_it() {
+    let world = World::new();
+    let id = world.instance(&[(KEY, TODAY)]);
+    for event in [
+        world.account.change_event(RULE, &id),
+        world.account.oversized_event(RULE, &id),
+        world.account.scheduled_event(RULE),
+    ] {
+        world.evaluate(event).await.unwrap();
+        let exempt = not_applicable("Exempt until 2026-11-23: moves house.");
+        assert_eq!(told(&world, &id), exempt);
+    }
+}
+
+/// An event can wait for hours: what counts is the day of the evaluation, not that of the event.
+#[tokio::test(start_paused = true)]
+async fn an_exemption_that_ended_while_the_event_waited_has_no_effect() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web"), (KEY, TODAY)]);
+    let event = world.account.change_event(RULE, &id);
+    world.account.advance(TimeDelta::hours(12));
+    world.evaluate(event).await.unwrap();
+    assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
+}
+
+#[rstest]
+#[case::at_fault(&[(KEY, "soon")], "NON_COMPLIANT", AT_FAULT)]
+#[case::at_fault_without_reason(&[(KEY, "2026-12-31")], "NON_COMPLIANT", AT_FAULT)]
+#[case::compliant(&[(KEY, "soon"), ("ProjectCode", "P1"), ("CreatedBy", "ann"), ("Expires", "x")], "COMPLIANT", "")]
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_read_is_told_and_has_no_effect(
+    #[case] tags: &[(&str, &str)],
+    #[case] verdict: &str,
+    #[case] at_fault: &str,
+) {
+    let world = World::new();
+    let id = world.instance(tags);
+    world.evaluate_all().await;
+    let note = "tagwarden:exempt-until is not a date and a reason (2026-12-31 why)";
+    let parts = [at_fault, note];
+    let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let expected = (verdict.to_owned(), Some(parts.join("; ")));
+    assert_eq!(told(&world, &id), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exemption_that_ended_is_not_told_of_a_compliant_instance() {
+    let world = World::new();
+    let tags = [
+        ("ProjectCode", "P1"),
+        ("CreatedBy", "ann"),
+        ("Expires", "x"),
+    ];
+    let id = world.instance(&[&tags[..], &[(KEY, YESTERDAY)]].concat());
+    world.evaluate_all().await;
+    assert_eq!(told(&world, &id), ("COMPLIANT".to_owned(), None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn out_of_scope_comes_first() {
+    let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
+    let elsewhere = old(&[(KEY, TODAY)]).vpc("vpc-0fedcba9876543210");
+    let id = world.account.launch(elsewhere);
+    let event = world.account.change_event(RULE, &id);
+    world.evaluate(event).await.unwrap();
+    let expected = not_applicable("The instance is not in a VPC of this policy.");
+    assert_eq!(told(&world, &id), expected);
+}
+
+/// A rule that ends what it finds, and one that tags.
+fn strict_rules() -> [Value; 2] {
+    [
+        json!({"RuleId": 1, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody"}),
+        json!({"RuleId": 2, "TagKey": "Team", "Action": "Terminate", "Required": "Y"}),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_remediation_leaves_it_wholly_alone_until_it_ends() {
+    let world = World::with_table(&strict_rules()).enforcing();
+    let id = world.instance(&[(KEY, TODAY)]);
+    let before = world.tags(&id);
+    for hours in [0, 11] {
+        world.account.advance(TimeDelta::hours(hours));
+        assert_eq!(world.sweep().await["instances"], 0);
+        assert_eq!(world.remediate_ids(&[&id]).await["instances"], 0);
+    }
+    assert_eq!(world.writes(), 0);
+    assert_eq!(world.tags(&id), before);
+    assert_eq!(world.reports(), Vec::<String>::new());
+
+    world.account.advance(TimeDelta::hours(1));
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["tagged"], &answer["terminated"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(world.state(&id), "shutting-down");
+}
+
+#[rstest]
+#[case(TODAY, false)]
+#[case(YESTERDAY, true)]
+#[case("soon", true)]
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_plans_nothing_for_it(#[case] value: &str, #[case] planned: bool) {
+    let world = World::with_table(&strict_rules());
+    world.instance(&[(KEY, value)]);
+    assert_eq!(world.sweep().await["wouldTerminate"], i32::from(planned));
+    assert_eq!(world.reports().is_empty(), !planned);
+}
+
+/// Exempted at each DescribeInstances of the run in turn, after the first: the call that would tag, or end, does not
+/// come.
+#[tokio::test(start_paused = true)]
+async fn one_that_comes_between_look_and_act_spares_the_instance() {
+    for nth in 1..=2 {
+        let world = World::with_table(&strict_rules()).enforcing();
+        let id = world.instance(&[("Name", "web")]);
+        let exempted = id.clone();
+        let mut calls = 0;
+        world.account.on_call("DescribeInstances", move |account| {
+            calls += 1;
+            if calls == nth + 1 {
+                account.set_tag(&exempted, KEY, TODAY);
+            }
+        });
+        let answer = world.sweep().await;
+        assert_eq!(answer["terminated"], 0);
+        assert_eq!(world.state(&id), "running");
+        assert_eq!(world.account.count("TerminateInstances"), 0);
+        // By the third look its tags are written.
+        assert_eq!(world.tag(&id, "Owner").is_some(), nth == 2);
+    }
+}
+
+/// A policy could exempt by default, otherwise.
+#[tokio::test(start_paused = true)]
+async fn no_rule_may_write_the_tag() {
+    let rows = [
+        json!({"RuleId": 1, "TagKey": KEY, "Action": "Update", "Required": "Y", "Default": "2099-12-31 for ever"}),
+    ];
+    let world = World::with_table(&rows).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    let event = world.account.scheduled_event(RULE);
+    let sweep = crate::support::scheduled_event();
+    let problem = r#"rule 1: TagKey "tagwarden:exempt-until" begins with tagwarden:, which tagwarden keeps for itself"#;
+    for answer in [world.evaluate(event).await, world.remediate(sweep).await] {
+        let (kind, message) = answer.unwrap_err();
+        assert_eq!(kind, "InvalidPolicyTable");
+        assert!(
+            message.contains(TABLE) && message.contains(problem),
+            "{message}"
+        );
+    }
+    assert_eq!((world.writes(), world.verdict(&id)), (0, None));
+}
