@@ -232,7 +232,7 @@ fn an_exempt_instance_is_left_alone_until_its_day_is_over() {
             &policy,
             &enforcing(),
             std::slice::from_ref(&exempt),
-            &BTreeMap::new(),
+            &Known::default(),
             now,
         )
     };
