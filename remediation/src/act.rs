@@ -5,9 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::Tag;
-use tagwarden::aws::AwsError;
+use tagwarden::aws::{AwsError, Ec2};
 
 use crate::plan::Reason;
 
@@ -29,7 +28,7 @@ pub enum Acted {
 ///
 /// See [CreateTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html).
 pub async fn create_tags(
-    client: &Client,
+    ec2: &Ec2,
     ids: Vec<String>,
     tags: &BTreeMap<String, String>,
 ) -> Vec<(String, Acted)> {
@@ -38,7 +37,11 @@ pub async fn create_tags(
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
     set_aside(ids, async |ids: &[String]| {
-        let request = client.create_tags().set_tags(Some(tags.clone()));
+        let request = ec2
+            .to_create_tags()
+            .await
+            .create_tags()
+            .set_tags(Some(tags.clone()));
         match request.set_resources(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:CreateTags", &error)),
@@ -50,9 +53,9 @@ pub async fn create_tags(
 /// Stops every one of `ids`.
 ///
 /// See [StopInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html).
-pub async fn stop(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)> {
+pub async fn stop(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
     set_aside(ids, async |ids: &[String]| {
-        let request = client.stop_instances();
+        let request = ec2.to_stop().await.stop_instances();
         match request.set_instance_ids(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:StopInstances", &error)),
@@ -64,9 +67,9 @@ pub async fn stop(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)> {
 /// Terminates every one of `ids`.
 ///
 /// See [TerminateInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html).
-pub async fn terminate(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)> {
+pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
     set_aside(ids, async |ids: &[String]| {
-        let request = client.terminate_instances();
+        let request = ec2.to_terminate().await.terminate_instances();
         match request.set_instance_ids(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:TerminateInstances", &error)),

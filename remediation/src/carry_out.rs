@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use futures_util::{StreamExt, stream};
 use tagwarden::{Instance, Policy};
 
 use crate::act::{self, Acted};
@@ -13,6 +14,9 @@ use crate::safeguard::Safeguard;
 
 /// After EC2 refused so many instances one by one, the others are left for the next run, which knows of these.
 const MOST_REFUSED: usize = 20;
+
+/// So many calls that write tags are under way at once.
+const AT_ONCE: usize = 8;
 
 /// One run's hands.
 pub(crate) struct CarryOut<'a, 'r> {
@@ -57,10 +61,11 @@ impl CarryOut<'_, '_> {
         for (id, tags) in tags_of {
             ids_of.entry(tags).or_default().push(id);
         }
-        let mut results = BTreeMap::new();
-        for (tags, ids) in ids_of {
-            results.extend(act::create_tags(&self.remediation.ec2, ids, &tags).await);
-        }
+        let ec2 = &self.remediation.ec2;
+        let calls = stream::iter(ids_of)
+            .map(|(tags, ids)| async move { act::create_tags(ec2, ids, &tags).await });
+        let results: Vec<Vec<(String, Acted)>> = calls.buffer_unordered(AT_ONCE).collect().await;
+        let results = results.into_iter().flatten().collect();
         self.complete(&mut batches, &results).await;
     }
 
@@ -158,7 +163,7 @@ impl CarryOut<'_, '_> {
             .iter()
             .map(|act| act.instance_id.clone())
             .collect();
-        let live = match remediation.look_again(self.policy, &ids).await {
+        let live = match remediation.look_again(self.policy, &ids, None).await {
             Ok(live) => live,
             Err(error) => {
                 for act in &mut batch.acts {

@@ -42,6 +42,16 @@ pub(crate) enum Which {
     These(BTreeSet<String>),
 }
 
+/// What a first look shows.
+struct Seen {
+    /// How many instances the policy applies to.
+    looked_at: usize,
+    /// How many pages the whole fleet is, if that was looked at.
+    pages: Option<usize>,
+    /// Those with a finding: only these are kept.
+    faulty: Vec<Instance>,
+}
+
 impl Remediation {
     pub(crate) async fn run(&self, wanted: Wanted) -> Result<Report, RemediationError> {
         let started_at = self.clock.now();
@@ -50,11 +60,16 @@ impl Remediation {
             Ok(policy) => policy,
             Err(error) => return Err(self.tell_of_broken_policy(&wanted, error).await),
         };
-        let (looked_at, mut faulty) = self.look(&policy, &wanted.which).await?;
+        let Seen {
+            looked_at,
+            pages,
+            mut faulty,
+        } = self.look(&policy, &wanted.which).await?;
         let launchers = self.launchers(&policy, &faulty, &wanted).await;
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
             let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
-            faulty = self.look_again(&policy, &ids).await?;
+            drop(faulty);
+            faulty = self.look_again(&policy, &ids, pages).await?;
         }
         let mut known = self.remembered(&policy, &faulty).await?;
         known.launchers = launchers;
@@ -107,14 +122,11 @@ impl Remediation {
         read_policy(&self.dynamodb, &self.settings.policy.policy_table).await
     }
 
-    /// How many instances the policy applies to, and those of them with a finding: only these are kept.
-    async fn look(
-        &self,
-        policy: &Policy,
-        which: &Which,
-    ) -> Result<(usize, Vec<Instance>), AwsError> {
+    /// Looks at the instances that are wanted.
+    async fn look(&self, policy: &Policy, which: &Which) -> Result<Seen, AwsError> {
         let mut looked_at = 0;
         let mut faulty = Vec::new();
+        let mut pages_read = None;
         let now = self.clock.now();
         let mut sort_out = |page: Vec<Instance>| {
             for instance in page {
@@ -129,9 +141,12 @@ impl Remediation {
         match which {
             Which::Everything => {
                 let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
+                let mut number = 0;
                 while let Some(page) = pages.next().await {
                     sort_out(self.as_safeguarded(page?));
+                    number += 1;
                 }
+                pages_read = Some(number);
             }
             Which::These(ids) => {
                 let ids: Vec<String> = ids.iter().cloned().collect();
@@ -139,21 +154,36 @@ impl Remediation {
                 sort_out(self.as_safeguarded(instances));
             }
         }
-        Ok((looked_at, faulty))
+        Ok(Seen {
+            looked_at,
+            pages: pages_read,
+            faulty,
+        })
     }
 
     /// The same instances as they are now: looking launchers up takes time, in which people tag and policies
-    /// change.
+    /// change. Where the whole fleet is so many `pages`, they are read instead if that takes fewer requests.
     pub(crate) async fn look_again(
         &self,
         policy: &Policy,
         ids: &[String],
+        pages: Option<usize>,
     ) -> Result<Vec<Instance>, RemediationError> {
         if self.read_policy().await? != *policy {
             return Err(RemediationError::PolicyChanged);
         }
-        let instances = instances::describe(&self.ec2, ids).await?;
-        Ok(self.as_safeguarded(instances))
+        if pages.is_none_or(|pages| instances::requests_for(ids.len()) <= pages) {
+            let instances = instances::describe(&self.ec2, ids).await?;
+            return Ok(self.as_safeguarded(instances));
+        }
+        let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = Vec::with_capacity(ids.len());
+        let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
+        while let Some(page) = pages.next().await {
+            let page = page?.into_iter();
+            found.extend(page.filter(|instance| ids.contains(instance.id.as_str())));
+        }
+        Ok(self.as_safeguarded(found))
     }
 
     /// The instances as they are; without their exemptions where a test has taken that safeguard out.

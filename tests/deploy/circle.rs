@@ -36,7 +36,9 @@ async fn a_dry_run_reports_and_can_do_nothing_else() {
     // The sweep, as EventBridge sends it. It finds what it finds, and tells nobody the same twice a day: only of one more.
     let other = launch(&ana, &vpc.subnet, &[("Name", "db")]).await;
     stack.send(&scheduled("us-east-1")).await;
-    let would = [format!("-- Instance {other} missing tag ProjectCode. New tag would be created.\n")];
+    let would = [format!(
+        "-- Instance {other} missing tag ProjectCode. New tag would be created.\n"
+    )];
     eventually_mailed(&stack.account, &stack.mailbox, &would).await;
     eventually(async || account.backlog().await, |messages| *messages == 0).await;
     assert_eq!(account.tags(&bare).await, tags(&[("Name", "web")]));

@@ -16,9 +16,13 @@ use super::record::{Act, ActState, Batch, RemedyName};
 use super::transaction::{MOST_WRITES, Transaction, Written};
 use super::{Ledger, RunId};
 
-/// The most instances of one batch: with a note that each is stopped, completing a batch is two writes for each, one
-/// for the batch and one for the budget.
-const MOST_INSTANCES: usize = (MOST_WRITES - 2) / 2;
+/// The most instances of one batch of tag writes: to begin it is a write for each, one for the batch and one for the
+/// mark of the run.
+const MOST_TAGGED: usize = MOST_WRITES - 2;
+
+/// The most instances of one batch of stops and terminations: with a note that each is stopped, to complete it is two
+/// writes for each, one for the batch and one for the budget.
+const MOST_ENDED: usize = (MOST_WRITES - 2) / 2;
 
 /// How often a transaction is tried that others keep from being carried out. Each time one of them gets ahead, so this
 /// is enough for more functions at once than an account has.
@@ -89,7 +93,7 @@ impl<'a> Writer<'a> {
                 .push(act);
         }
         let acts_of: Vec<Vec<Act>> = acts_of.into_values().collect();
-        for instances in acts_of.chunks(MOST_INSTANCES) {
+        for instances in acts_of.chunks(MOST_TAGGED) {
             self.begin(instances.concat(), None, &mut begun).await;
         }
         begun
@@ -102,7 +106,7 @@ impl<'a> Writer<'a> {
         mut acts: Vec<Act>,
         limit: usize,
     ) -> (Begun, Vec<Act>) {
-        let rest = acts.split_off(acts.len().min(MOST_INSTANCES));
+        let rest = acts.split_off(acts.len().min(MOST_ENDED));
         let mut begun = Begun::default();
         self.begin(acts, Some(limit), &mut begun).await;
         (begun, rest)
