@@ -11,6 +11,7 @@
 mod circle;
 mod code;
 mod lint;
+mod pack;
 mod permissions;
 mod stack;
 mod template;

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::stack::{ACCOUNT, REGION, Stack};
 
-/// The rules' patterns against events, as ministack matches them.
-pub async fn pick_what_concerns_the_remediation(stack: &Stack) {
+#[tokio::test]
+async fn rules_pick_what_concerns_the_remediation() {
+    let stack = Stack::deploy("patterns", &[]).await;
     let change = |rule: &str, resource_type: &str, verdict: &str| {
         let detail = json!({
             "configRuleName": rule,
@@ -47,9 +48,9 @@ pub async fn pick_what_concerns_the_remediation(stack: &Stack) {
         (call("StartInstances", None), false),
     ];
     for (rule, events) in [("ComplianceChanges", &changes[..]), ("Launches", &calls)] {
-        let pattern = pattern_of(stack, rule).await;
+        let pattern = pattern_of(&stack, rule).await;
         for (event, wanted) in events {
-            assert_eq!(matches(stack, &pattern, event).await, *wanted, "{event}");
+            assert_eq!(matches(&stack, &pattern, event).await, *wanted, "{event}");
         }
     }
 }
