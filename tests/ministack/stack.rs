@@ -59,12 +59,15 @@ impl Stack {
     /// Starts a ministack, and deploys the real template to it, with the given parameters and the functions that
     /// Cargo built. `name` keeps its files apart from those of the other tests.
     ///
-    /// Installs ministack if need be (a quarter of a minute, once for each `requirements.txt`).
+    /// Installs ministack if need be (half a minute, once for each `requirements.txt`).
     pub async fn deploy(name: &str, parameters: &[(&str, &str)]) -> Self {
         let programs = venv::installed("ministack", REQUIREMENTS);
         let log = venv::target_directory().join(format!("ministack-{name}.log"));
         let mut python = Command::new(programs.join("python"));
-        let (server, told) = Server::start(python.arg(SERVER), log);
+        // ministack's environment is also the functions': nothing of the tester's own AWS may be in it.
+        python.arg(SERVER).env_clear();
+        python.env("PATH", std::env::var("PATH").unwrap());
+        let (server, told) = Server::start(&mut python, log);
         let endpoint = told["endpoint"].as_str().unwrap().to_owned();
 
         let deployment = Deployment {
