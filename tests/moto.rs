@@ -15,6 +15,10 @@ mod moto;
 mod moto_account;
 #[path = "support/moto_stack.rs"]
 mod moto_stack;
+#[path = "support/patience.rs"]
+mod patience;
+#[path = "support/server.rs"]
+mod server;
 #[path = "support/venv.rs"]
 mod venv;
 

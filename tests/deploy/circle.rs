@@ -285,7 +285,8 @@ async fn the_tables_outlive_the_stack(stack: Stack) {
 }
 
 fn dashboard(stack: &Stack) -> Value {
-    let output = crate::stack::aws("us-east-1")
+    let output = crate::stack::deployment("us-east-1")
+        .aws()
         .args(["cloudwatch", "get-dashboard", "--query", "DashboardBody"])
         .args([
             "--output",

@@ -16,6 +16,7 @@ use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionResponseType, Run
 use serde_json::Value;
 
 use super::moto_account::{Account, Queue, REMEDIATION, RULE, role_arn};
+use super::server::zip_of;
 
 /// The ledger's table.
 pub const LEDGER: &str = "tagwarden-ledger";
@@ -183,7 +184,7 @@ impl Account<'_> {
         let variables = environment
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let code = FunctionCode::builder().zip_file(Blob::new(self.moto.zip_of(program)));
+        let code = FunctionCode::builder().zip_file(Blob::new(zip_of(program)));
         self.lambda
             .create_function()
             .function_name(name)
