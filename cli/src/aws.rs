@@ -1,6 +1,7 @@
 //! Which AWS account a command speaks to: the options that every such command has, and what stands in its way.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use tagwarden::aws::{AwsError, config_loader};
@@ -13,11 +14,11 @@ use crate::exit::Failure;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub struct AwsArgs {
-    /// Use this profile of the AWS configuration files, whatever the environment says
+    /// Use this profile, whatever keys the environment has
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
 
-    /// Use this Region, rather than the environment's or the profile's
+    /// Use this Region, not the environment's or profile's
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
@@ -25,7 +26,7 @@ pub struct AwsArgs {
     #[arg(
         long,
         value_name = "URL",
-        help = "Call AWS at this address, such as http://127.0.0.1:5000"
+        help = "Call AWS at this address: http://127.0.0.1:5000"
     )]
     endpoint_url: Option<String>,
 }
@@ -38,7 +39,7 @@ pub struct TableArgs {
     #[arg(
         long,
         value_name = "TABLE",
-        help = "The policy table [default: TAGWARDEN_POLICY_TABLE, or\nacme_cloud_policy_tagging_def]"
+        help = "The policy table [default: TAGWARDEN_POLICY_TABLE,\nelse acme_cloud_policy_tagging_def]"
     )]
     table: Option<String>,
 }
@@ -72,10 +73,13 @@ pub fn runtime() -> Result<Runtime, Failure> {
 impl AwsArgs {
     /// The SDK's configuration, with a Region and with credentials: what is missing is said before the first call.
     ///
+    /// A call that fails is tried three times, as by every AWS tool: a person waits. Commands with thousands of calls
+    /// set adaptive retry on top, as the functions have it.
+    ///
     /// # Errors
     /// There is no Region, or there are no credentials.
     pub async fn load(&self) -> Result<SdkConfig, Failure> {
-        let mut loader = config_loader();
+        let mut loader = config_loader().retry_config(RetryConfig::standard());
         if let Some(profile) = &self.profile {
             // The SDK's own chain would still take the keys of the environment first: not whom was asked for.
             let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);

@@ -9,7 +9,7 @@ use crate::{check, demo, diff, pull, push};
 
 const AFTER_HELP: &str = "\
 Start here:
-  tagwarden demo                a policy at work, in an account inside this program
+  tagwarden demo                a policy at work, inside this program
   tagwarden pull policy.yaml    the policy table as a file
   tagwarden check policy.yaml   every mistake in it, at its place
   tagwarden push policy.yaml    back into the table, after you said yes

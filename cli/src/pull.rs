@@ -31,11 +31,11 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The file to write [default: standard output]
+    /// The file to write, JSON if it ends so [default: to standard output]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// What to write: yaml or json [default: as the file's name ends, else yaml]
+    /// What to write: yaml or json [default: by FILE, or yaml]
     #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     output: Option<Format>,
 

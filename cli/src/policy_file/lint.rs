@@ -13,7 +13,7 @@ use tagwarden::{Action, Policy};
 
 use super::node::{Entry, Kind, Node};
 use super::problem::Problem;
-use super::suggestion::{nearest, nearest_function, yes_or_no};
+use super::suggestion::{nearest, nearest_attribute, nearest_function, yes_or_no};
 use super::{Rule, Rules, count};
 
 /// Adds everything that is wrong with the rules.
@@ -58,7 +58,7 @@ fn place(
         // Perhaps it is there, under a name that is nearly right.
         let misspelt = rule.entries.iter().find(|entry| {
             !ATTRIBUTES.contains(&entry.name.as_str())
-                && nearest(&entry.name, &ATTRIBUTES) == Some(attribute)
+                && nearest_attribute(&entry.name) == Some(attribute)
         });
         let message = problem.to_string();
         return Some(match misspelt {

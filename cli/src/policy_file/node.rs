@@ -89,7 +89,12 @@ pub fn read(text: &str, problems: &mut Vec<Problem>) -> Result<Node, Problem> {
     for event in Parser::new_from_str(&source.yaml) {
         let (event, span) = event.map_err(|error| {
             let at = source.place(*error.marker());
-            Problem::error(at..at, format!("this cannot be read: {}", error.info()))
+            let problem = Problem::error(at..at, format!("this cannot be read: {}", error.info()));
+            if error.info().contains("tab") {
+                problem.help("YAML is indented with spaces, not with tabs")
+            } else {
+                problem
+            }
         })?;
         builder.take(event, span)?;
     }

@@ -1,5 +1,7 @@
 //! What was meant.
 
+use tagwarden::policy::ATTRIBUTES;
+
 /// The candidate that `word` is a misspelling of: the same but for case, `_` and `-`, or a letter or two off.
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = fold(word);
@@ -9,6 +11,16 @@ pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     });
     let (distance, candidate) = near.min_by_key(|(distance, _)| *distance)?;
     (distance <= (candidate.chars().count() / 4).max(1)).then_some(candidate)
+}
+
+/// The attribute of a rule that is missing where `name` stands: [`nearest`], or another word for it.
+pub fn nearest_attribute(name: &str) -> Option<&'static str> {
+    match fold(name).as_str() {
+        "id" => Some("RuleId"),
+        "key" | "tag" => Some("TagKey"),
+        "value" => Some("Default"),
+        _ => nearest(name, &ATTRIBUTES),
+    }
 }
 
 fn fold(word: &str) -> String {
@@ -37,7 +49,6 @@ pub fn yes_or_no(text: &str) -> Option<&'static str> {
 mod tests {
     use rstest::rstest;
     use tagwarden::Action;
-    use tagwarden::policy::ATTRIBUTES;
 
     use super::*;
 
