@@ -14,7 +14,7 @@ use crate::function::{Remediation, RemediationError};
 use crate::launcher::Launcher;
 use crate::ledger::{Ledger, RunId, Writer};
 use crate::plan::{Known, Plan, Reason, Remedy, plan};
-use crate::report::{Outcome, Report, messages, text};
+use crate::report::{Entry, Outcome, Report, messages, text};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Untagged};
 use crate::trigger::Trigger;
@@ -273,7 +273,7 @@ impl Remediation {
                 text::line(entry)
             );
         }
-        let names: BTreeSet<String> = report.entries.iter().filter_map(|it| it.name()).collect();
+        let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
         if let Some(ledger) = self.ledger.as_ref().filter(|_| !names.is_empty()) {
             // Told once more is better than not at all.
             match ledger.told(report.mode).await {
