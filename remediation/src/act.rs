@@ -3,15 +3,19 @@
 //! One call serves many instances, and EC2 refuses the whole call for one instance that is unknown or protected.
 //! Here such a one is set aside and the others are done: `set_aside`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::types::Tag;
+use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName, Tag};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tagwarden::aws::{AwsError, Ec2};
 
-use crate::plan::Reason;
+use crate::plan::{Reason, Remedy, Step};
 
 /// The most instances that CreateTags, StopInstances and TerminateInstances take in one call.
 const CALL_LIMIT: usize = 1_000;
+
+/// So many instances are asked at the same time.
+const AT_ONCE: usize = 8;
 
 /// What became of one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,6 +80,40 @@ pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
         }
     })
     .await
+}
+
+/// Of the instances that `steps` would stop or terminate, those that are protected against it: one call each.
+///
+/// See [DescribeInstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceAttribute.html).
+///
+/// # Errors
+/// EC2 did not answer.
+pub async fn protected(ec2: &Ec2, steps: &[Step]) -> Result<BTreeSet<String>, AwsError> {
+    let asked = stream::iter(steps).map(|step| async move {
+        let client = ec2.to_describe_attribute().await;
+        let request = client.describe_instance_attribute();
+        let is_stop = matches!(step.remedy, Remedy::Stop { .. });
+        let attribute = if is_stop {
+            InstanceAttributeName::DisableApiStop
+        } else {
+            InstanceAttributeName::DisableApiTermination
+        };
+        let answer = request
+            .instance_id(&step.instance_id)
+            .attribute(attribute)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ec2:DescribeInstanceAttribute", &error))?;
+        let value = if is_stop {
+            answer.disable_api_stop()
+        } else {
+            answer.disable_api_termination()
+        };
+        let is_protected = value.and_then(AttributeBooleanValue::value) == Some(true);
+        Ok(is_protected.then(|| step.instance_id.clone()))
+    });
+    let protected: Vec<Option<String>> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(protected.into_iter().flatten().collect())
 }
 
 /// Calls `call` for all of `ids`, in as few calls as it takes. Where one instance spoils a call, the error names

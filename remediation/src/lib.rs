@@ -22,6 +22,7 @@
 
 pub mod act;
 mod carry_out;
+mod dry_run;
 mod finish;
 pub mod function;
 pub mod identity;

@@ -13,8 +13,8 @@ use crate::carry_out::CarryOut;
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::Launcher;
 use crate::ledger::{Ledger, RunId, Writer};
-use crate::plan::{Known, Plan, Reason, Remedy, plan};
-use crate::report::{Entry, Outcome, Report, messages, text};
+use crate::plan::{Known, plan};
+use crate::report::{Entry, Report, messages, text};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Untagged};
 use crate::trigger::Trigger;
@@ -77,7 +77,7 @@ impl Remediation {
 
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
-            self.would_do(plan, &mut report);
+            self.would_do(plan, &mut report).await;
             self.tell(&mut report).await?;
             return Ok(report);
         }
@@ -235,26 +235,6 @@ impl Remediation {
             known.protected = ledger.protected().await?;
         }
         Ok(known)
-    }
-
-    fn would_do(&self, plan: Plan, report: &mut Report) {
-        let limit = self.settings.max_destructive;
-        for (position, step) in plan.destructive.iter().enumerate() {
-            let outcome = if position < limit {
-                Outcome::WouldDo
-            } else {
-                Outcome::Refused(Reason::Budget { limit })
-            };
-            report.add(step.clone(), outcome);
-        }
-        for step in &plan.steps {
-            let outcome = match step.remedy {
-                Remedy::Notify => Outcome::Done,
-                _ => Outcome::WouldDo,
-            };
-            report.add(step.clone(), outcome);
-        }
-        report.add_settled(plan);
     }
 
     /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.

@@ -15,6 +15,7 @@ use super::Clock;
 ///
 /// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 const DESCRIBE: (u32, u32) = (100, 20);
+const DESCRIBE_ATTRIBUTE: (u32, u32) = (100, 20);
 const CREATE_TAGS: (u32, u32) = (100, 10);
 const STOP: (u32, u32) = (100, 5);
 const TERMINATE: (u32, u32) = (100, 5);
@@ -27,6 +28,7 @@ const TERMINATE: (u32, u32) = (100, 5);
 pub struct Ec2 {
     client: Client,
     describe: Pace,
+    describe_attribute: Pace,
     create_tags: Pace,
     stop: Pace,
     terminate: Pace,
@@ -41,6 +43,7 @@ impl Ec2 {
         Self {
             client: Client::new(config),
             describe: pace(DESCRIBE),
+            describe_attribute: pace(DESCRIBE_ATTRIBUTE),
             create_tags: pace(CREATE_TAGS),
             stop: pace(STOP),
             terminate: pace(TERMINATE),
@@ -50,6 +53,12 @@ impl Ec2 {
     /// The client, once DescribeInstances may be asked.
     pub async fn to_describe(&self) -> &Client {
         self.describe.turn().await;
+        &self.client
+    }
+
+    /// The client, once DescribeInstanceAttribute may be asked.
+    pub async fn to_describe_attribute(&self) -> &Client {
+        self.describe_attribute.turn().await;
         &self.client
     }
 
