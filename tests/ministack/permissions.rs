@@ -19,7 +19,8 @@ const READING: [&str; 4] = [
     "cloudtrail:LookupEvents",
     "sns:Publish to the topic",
 ];
-const LEDGER: [&str; 4] = [
+const LEDGER: [&str; 5] = [
+    "dynamodb:DeleteItem of the ledger",
     "dynamodb:GetItem of the ledger",
     "dynamodb:PutItem to the ledger",
     "dynamodb:Query of the ledger",
