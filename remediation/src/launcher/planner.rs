@@ -16,7 +16,8 @@
 //!   the same pages serve both.
 //!
 //! What that costs, against the better of two plain strategies, "one by one" (each instance by name) and "page by page"
-//! (the launches from the newest window's end back to the last that is wanted, all of them or those in windows only):
+//! (the launches from the newest window's end back until each instance or something older than its window is seen, all
+//! of them or anew at each stretch of windows):
 //!
 //! - In every history: at most twice the better one's calls, and 2 more.
 //! - At most one call more than the better one for each page that settled nobody, and FEW more. Where no window sees a

@@ -312,6 +312,14 @@ fn a_second_may_hold_many_pages() {
     assert_eq!(compare(&Trail::new(events), &fleet).0, 10);
 }
 
+/// The last moment of a window may go on over the page's end.
+#[test]
+fn a_window_ends_with_its_last_moment() {
+    let events = (0..5).map(|number| launch(number, 7_500)).collect();
+    let fleet: Vec<Wanted> = (0..5).map(|number| wanted(number, 7_200)).collect();
+    assert_eq!(compare(&Trail::new(events).with_pages_of(1), &fleet).0, 5);
+}
+
 #[test]
 fn what_is_older_than_the_history_is_not_asked() {
     let day = 86_400;

@@ -146,8 +146,8 @@ impl Trail {
         calls.sum()
     }
 
-    /// Calls to read the launches newest first until each of `wanted` has been seen or must have been: all that there
-    /// are between the windows, or those in the windows only, whichever is better.
+    /// Calls to read the launches newest first until each of `wanted` has been seen, or an event older than its window:
+    /// all that there are between the windows, or beginning anew at each that begins further back, whichever is better.
     pub(super) fn page_by_page(&self, wanted: &[&Wanted], now: DateTime<Utc>) -> usize {
         let mut by_age: Vec<(Span, &Wanted)> = wanted
             .iter()
@@ -186,7 +186,7 @@ impl Trail {
                 .of(&wanted.id, Some(span))
                 .find(|own| self.is_launch(*own));
             let last = launch.and_then(|own| own.launch).unwrap_or(beyond);
-            (last + 1).min(places.end) - places.start.min(last)
+            (last + 1).min(self.launches.len()) - places.start.min(last)
         });
         read.max().unwrap_or(0).max(1).div_ceil(self.page)
     }
