@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use aftermath::{Deed, assert_done_once};
+use aftermath::{Deed, OPERATIONS, assert_done_once};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tagwarden_sandbox::{Account, Bootstrap, Fault, Identity, Launch, Loopback};
@@ -32,23 +32,6 @@ const LEASE: Duration = Duration::from_secs(2);
 
 /// So many processes work at the same time, in worlds of their own.
 const AT_ONCE: usize = 6;
-
-/// Every operation that the function calls.
-const OPERATIONS: [&str; 13] = [
-    "BatchGetItem",
-    "CreateTags",
-    "DeleteItem",
-    "DescribeInstances",
-    "GetItem",
-    "LookupEvents",
-    "Publish",
-    "PutItem",
-    "Query",
-    "Scan",
-    "StopInstances",
-    "TerminateInstances",
-    "TransactWriteItems",
-];
 
 const OWNER: (&str, &str) = ("Owner", "ops");
 const PROJECT: (&str, &str) = ("ProjectCode", "P1");

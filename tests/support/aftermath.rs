@@ -6,6 +6,24 @@ use serde_json::Value;
 use tagwarden_remediation::ledger::{Act, ActState, Batch};
 use tagwarden_sandbox::{Account, Call};
 
+/// Every operation that the remediation calls.
+pub const OPERATIONS: [&str; 14] = [
+    "BatchGetItem",
+    "CreateTags",
+    "DeleteItem",
+    "DescribeInstances",
+    "GetItem",
+    "LookupEvents",
+    "Publish",
+    "PutItem",
+    "Query",
+    "Scan",
+    "StopInstances",
+    "TerminateInstances",
+    "TransactWriteItems",
+    "UpdateItem",
+];
+
 /// An instance and what is done to it: the key of a tag, `stop` or `terminate`.
 pub type Deed = (String, String);
 
