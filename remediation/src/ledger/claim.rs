@@ -55,10 +55,10 @@ impl Claim {
             Kind::End => lease,
             Kind::Tag => after(now, TAG).min(lease),
         };
-        let tags = acts.iter().filter_map(|act| {
-            let value = act.tag_value.clone().unwrap_or_default();
-            Some((act.tag_key.clone()?, value))
-        });
+        // An end has a value nowhere: whichever rule asks for it, there is one claim to it.
+        let tags = acts
+            .iter()
+            .filter_map(|act| Some((act.tag_key.clone()?, act.tag_value.clone()?)));
         Some(Self::until(&first.instance_id, kind, run_id, until).with_tags(tags.collect()))
     }
 
