@@ -26,6 +26,8 @@ pub enum Acted {
     Refused(Reason),
     /// The call failed.
     Failed(String),
+    /// Not tried: the function's time was up.
+    Left,
 }
 
 /// Writes `tags` to every one of `ids`. A tag that is there already is overwritten: be sure it is empty.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use tagwarden::{Instance, Policy};
 
@@ -26,6 +27,8 @@ pub(crate) struct CarryOut<'a, 'r> {
     /// None: tags are written without a ledger, and nothing is stopped or terminated.
     pub(crate) writer: Option<Writer<'a>>,
     pub(crate) report: &'r mut Report,
+    /// No act is begun later than this.
+    pub(crate) last_start: Option<DateTime<Utc>>,
 }
 
 impl CarryOut<'_, '_> {
@@ -61,9 +64,14 @@ impl CarryOut<'_, '_> {
         for (id, tags) in tags_of {
             ids_of.entry(tags).or_default().push(id);
         }
-        let ec2 = &self.remediation.ec2;
-        let calls = stream::iter(ids_of)
-            .map(|(tags, ids)| async move { act::create_tags(ec2, ids, &tags).await });
+        let this = &*self;
+        let calls = stream::iter(ids_of).map(|(tags, ids)| async move {
+            if this.is_in_time() {
+                act::create_tags(&this.remediation.ec2, ids, &tags).await
+            } else {
+                ids.into_iter().map(|id| (id, Acted::Left)).collect()
+            }
+        });
         let results: Vec<Vec<(String, Acted)>> = calls.buffer_unordered(AT_ONCE).collect().await;
         let results = results.into_iter().flatten().collect();
         self.complete(&mut batches, &results).await;
@@ -84,8 +92,9 @@ impl CarryOut<'_, '_> {
     async fn end(&mut self, steps: Vec<Step>, instances: &BTreeMap<&str, &Instance>) {
         let mut waiting = VecDeque::from(acts(&steps, instances));
         let mut protected = BTreeSet::new();
+        let mut is_in_time = self.is_in_time();
         // A protected instance costs no budget, so that many of them cannot keep the others from their turn.
-        while !waiting.is_empty() && protected.len() < MOST_REFUSED {
+        while !waiting.is_empty() && protected.len() < MOST_REFUSED && is_in_time {
             let Some(mut batch) = self.begin_ends(&mut waiting).await else {
                 continue;
             };
@@ -107,9 +116,15 @@ impl CarryOut<'_, '_> {
             protected.extend(refused.map(|(id, _)| id.clone()));
             self.complete(std::slice::from_mut(&mut batch), &results)
                 .await;
+            is_in_time = self.is_in_time();
         }
         for act in waiting {
-            self.add(&act, Outcome::Deferred(Reason::ManyProtected));
+            let reason = if is_in_time {
+                Reason::ManyProtected
+            } else {
+                Reason::NoTime
+            };
+            self.add(&act, Outcome::Deferred(reason));
         }
         if let Some(ledger) = &self.remediation.ledger
             && let Err(error) = ledger.remember_protected(protected).await
@@ -207,6 +222,7 @@ impl CarryOut<'_, '_> {
                 Acted::Done => (ActState::Done, None),
                 Acted::Refused(reason) => (ActState::Refused, Some(reason.to_string())),
                 Acted::Failed(why) => (ActState::Failed, Some(why.clone())),
+                Acted::Left => (ActState::Spared, Some(Reason::NoTime.to_string())),
             };
             if let Some(step) = act.step() {
                 self.report.add_acted(step, acted.clone());
@@ -230,6 +246,11 @@ impl CarryOut<'_, '_> {
                 );
             }
         }
+    }
+
+    fn is_in_time(&self) -> bool {
+        self.last_start
+            .is_none_or(|last_start| self.remediation.clock.now() <= last_start)
     }
 
     /// Reports what was not begun; gives what was.

@@ -22,6 +22,9 @@ use crate::trigger::Trigger;
 /// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
 const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
+/// What completing, reporting and handing on may take.
+const RESERVE: TimeDelta = TimeDelta::seconds(10);
+
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -78,6 +81,7 @@ impl Remediation {
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
             self.would_do(plan, &mut report).await;
+            self.hand_on(&wanted, &report).await;
             self.tell(&mut report).await?;
             return Ok(report);
         }
@@ -103,9 +107,14 @@ impl Remediation {
             known: &known,
             writer,
             report: &mut report,
+            last_start: wanted.deadline.map(|deadline| {
+                // A function with little time altogether still gets to do something.
+                deadline - RESERVE.min((deadline - started_at) / 4)
+            }),
         };
         work.carry_out(plan, &faulty).await;
         let writer = work.writer;
+        self.hand_on(&wanted, &report).await;
         let told = self.tell(&mut report).await;
         if let Some(writer) = writer {
             writer.end(told.is_ok()).await;

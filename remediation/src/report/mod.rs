@@ -113,6 +113,7 @@ impl Report {
             Acted::Done => Outcome::Done,
             Acted::Refused(reason) => Outcome::Refused(reason),
             Acted::Failed(why) => Outcome::Failed(why),
+            Acted::Left => Outcome::Deferred(Reason::NoTime),
         };
         self.add(step, outcome);
     }
