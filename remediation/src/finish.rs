@@ -34,7 +34,7 @@ impl Remediation {
         };
         let mut finished = Vec::new();
         for mut run in unfinished {
-            if let Err(error) = self.finish(ledger, &mut run).await {
+            if let Err(error) = self.finish(ledger, run_id, &mut run).await {
                 tracing::error!(run = run.run_id.as_str(), "cannot be finished: {error}");
                 continue;
             }
@@ -49,7 +49,12 @@ impl Remediation {
     }
 
     /// Says of every act that was only begun whether it was done.
-    async fn finish(&self, ledger: &Ledger, run: &mut Unfinished) -> Result<(), AwsError> {
+    async fn finish(
+        &self,
+        ledger: &Ledger,
+        by: &RunId,
+        run: &mut Unfinished,
+    ) -> Result<(), AwsError> {
         let is_begun = |act: &&mut Act| act.state == ActState::Begun;
         let acts = run.batches.iter_mut().flat_map(|batch| &mut batch.acts);
         let begun: Vec<&mut Act> = acts.filter(is_begun).collect();
@@ -68,7 +73,7 @@ impl Remediation {
                 act.why = Some(NOT_DONE.to_owned());
             }
         }
-        ledger.complete(&run.batches).await
+        ledger.complete(by, &run.batches).await
     }
 }
 
