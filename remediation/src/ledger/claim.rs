@@ -27,8 +27,9 @@ pub(crate) struct Claim {
     #[serde(skip)]
     pub(crate) kind: Kind,
     run_id: RunId,
-    /// What is written, where tags are.
-    pub(crate) claimed_tags: BTreeMap<String, String>,
+    /// What is done to which tags. Their values are nobody else's business: `now()` gives another one each second.
+    /// None for an end, whichever rule asks for it.
+    pub(crate) claimed_tags: BTreeMap<String, RemedyName>,
     /// In milliseconds of the epoch.
     claimed_until: i64,
     /// In seconds of the epoch.
@@ -55,11 +56,13 @@ impl Claim {
             Kind::End => lease,
             Kind::Tag => after(now, TAG).min(lease),
         };
-        // An end has a value nowhere: whichever rule asks for it, there is one claim to it.
-        let tags = acts
-            .iter()
-            .filter_map(|act| Some((act.tag_key.clone()?, act.tag_value.clone()?)));
-        Some(Self::until(&first.instance_id, kind, run_id, until).with_tags(tags.collect()))
+        let mut claim = Self::until(&first.instance_id, kind, run_id, until);
+        if kind == Kind::Tag {
+            let tags = acts.iter();
+            let tags = tags.filter_map(|act| Some((act.tag_key.clone()?, act.remedy)));
+            claim.claimed_tags = tags.collect();
+        }
+        Some(claim)
     }
 
     /// What the claim of an act becomes once the act has ended: given back, unless it was done. `None` where the claim
@@ -84,11 +87,6 @@ impl Claim {
             claimed_until: until.timestamp_millis(),
             expires_at: until.timestamp(),
         }
-    }
-
-    fn with_tags(mut self, tags: BTreeMap<String, String>) -> Self {
-        self.claimed_tags = tags;
-        self
     }
 }
 

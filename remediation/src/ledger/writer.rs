@@ -236,7 +236,7 @@ impl<'a> Writer<'a> {
     ///
     /// What cannot be written is logged, and leaves the run open: the next one looks what was done.
     pub(crate) async fn complete(&mut self, batches: &[Batch]) {
-        if let Err(error) = self.ledger.complete(batches).await {
+        if let Err(error) = self.ledger.complete(&self.run_id, batches).await {
             tracing::error!("acts could not be completed in the ledger: {error}");
             self.is_incomplete = true;
         }
@@ -264,18 +264,18 @@ impl<'a> Writer<'a> {
 }
 
 impl Ledger {
-    /// Completes batches of any run, several in one transaction where they fit.
+    /// The run `by` completes batches, its own or another's, several in one transaction where they fit.
     ///
     /// # Errors
     /// DynamoDB did not take them all.
-    pub(crate) async fn complete(&self, batches: &[Batch]) -> Result<(), AwsError> {
+    pub(crate) async fn complete(&self, by: &RunId, batches: &[Batch]) -> Result<(), AwsError> {
         let mut transaction = Transaction::default();
         for batch in batches {
             if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
-                self.complete_ends(batch).await?;
+                self.complete_ends(by, batch).await?;
                 continue;
             }
-            let items = self.completion(batch)?;
+            let items = self.completion(by, batch)?;
             if transaction.len() + items.len() > MOST_WRITES {
                 self.write(std::mem::take(&mut transaction)).await?;
             }
@@ -299,7 +299,7 @@ impl Ledger {
         Err(busy())
     }
 
-    async fn complete_ends(&self, batch: &Batch) -> Result<(), AwsError> {
+    async fn complete_ends(&self, by: &RunId, batch: &Batch) -> Result<(), AwsError> {
         // One that failed may have been done all the same.
         let spent = |act: &&Act| !matches!(act.state, ActState::Spared | ActState::Refused);
         let spent = batch.acts.iter().filter(spent).count();
@@ -308,7 +308,7 @@ impl Ledger {
             let settled = budget.settled(&batch.run_id, batch.number, spent, self.clock.now());
             let mut transaction = Transaction::default();
             transaction.add(self.put_budget(&budget, &settled)?)?;
-            for item in self.completion(batch)? {
+            for item in self.completion(by, batch)? {
                 transaction.add(self.put(item))?;
             }
             if self.transact(transaction).await? == Written::Yes {
@@ -320,12 +320,15 @@ impl Ledger {
     }
 
     /// What to put once a batch has ended: itself, the claims that end with it, and which instances it stopped.
-    fn completion(&self, batch: &Batch) -> Result<Vec<Item>, AwsError> {
+    ///
+    /// The claims of another run have ended with its time. By now they may be somebody else's, who is at work.
+    fn completion(&self, by: &RunId, batch: &Batch) -> Result<Vec<Item>, AwsError> {
         let now = self.clock.now();
         let mut items = vec![stored(batch, now)?];
         let mut released = BTreeSet::new();
         for act in &batch.acts {
-            if let Some(claim) = Claim::ended(act, &batch.run_id, now)
+            if batch.run_id == *by
+                && let Some(claim) = Claim::ended(act, by, now)
                 && released.insert(&act.instance_id)
             {
                 items.push(claim_item(&claim)?);
