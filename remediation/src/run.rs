@@ -22,6 +22,10 @@ use crate::trigger::Trigger;
 /// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
 const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
+/// What a function asked for right before it was ended is carried out within this time; and as much may the clocks of
+/// two functions differ.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -52,6 +56,7 @@ impl Remediation {
         };
         let (looked_at, mut faulty) = self.look(&policy, &wanted.which).await?;
         let launchers = self.launchers(&policy, &faulty, &wanted).await;
+        let second_look_at = self.clock.now();
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
             let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
             faulty = self.look_again(&policy, &ids).await?;
@@ -69,6 +74,7 @@ impl Remediation {
         let lease = wanted
             .deadline
             .or_else(|| started_at.checked_add_signed(LONGEST_RUN))
+            .and_then(|deadline| deadline.checked_add_signed(LATE))
             .unwrap_or(started_at);
         let unfinished = match &self.ledger {
             Some(ledger) => {
@@ -86,6 +92,7 @@ impl Remediation {
             remediation: self,
             policy: &policy,
             known: &known,
+            looked_at: second_look_at,
             writer,
             report: &mut report,
         };
