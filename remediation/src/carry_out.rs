@@ -24,6 +24,8 @@ pub(crate) struct CarryOut<'a, 'r> {
     pub(crate) remediation: &'a Remediation,
     pub(crate) policy: &'a Policy,
     pub(crate) known: &'a Known,
+    /// When the instances were looked at, or a little earlier.
+    pub(crate) looked_at: DateTime<Utc>,
     /// None: tags are written without a ledger, and nothing is stopped or terminated.
     pub(crate) writer: Option<Writer<'a>>,
     pub(crate) report: &'r mut Report,
@@ -81,7 +83,7 @@ impl CarryOut<'_, '_> {
         match &mut self.writer {
             _ if acts.is_empty() => Vec::new(),
             Some(writer) => {
-                let begun = writer.begin_tags(acts).await;
+                let begun = writer.begin_tags(&acts, self.looked_at).await;
                 self.add_unbegun(begun)
             }
             None => vec![self.unwritten(acts)],
@@ -203,7 +205,10 @@ impl CarryOut<'_, '_> {
             let asked_for = act
                 .step()
                 .is_some_and(|step| still.iter().any(|other| other.is_same_act(&step)));
-            if !asked_for {
+            if asked_for {
+                let instance = live.iter().find(|it| it.id == act.instance_id);
+                act.tags_before = instance.map(|it| it.tags.clone()).unwrap_or_default();
+            } else {
                 act.state = ActState::Spared;
                 let why = "the instance has changed since it was first looked at";
                 act.why = Some(why.to_owned());
@@ -223,6 +228,8 @@ impl CarryOut<'_, '_> {
                 Acted::Refused(reason) => (ActState::Refused, Some(reason.to_string())),
                 Acted::Failed(why) => (ActState::Failed, Some(why.clone())),
                 Acted::Left => (ActState::Spared, Some(Reason::NoTime.to_string())),
+                // The next run looks whether it was done.
+                Acted::Unclear(why) => (ActState::Begun, Some(why.clone())),
             };
             if let Some(step) = act.step() {
                 self.report.add_acted(step, acted.clone());

@@ -7,7 +7,9 @@ use tagwarden::Instance;
 use tagwarden::aws::{AwsError, instances};
 
 use crate::function::Remediation;
-use crate::ledger::{Act, ActState, Batch, Ledger, RemedyName, RunId, Unfinished};
+use crate::ledger::{
+    Act, ActState, Batch, ClaimName, Claims, Ledger, RemedyName, RunId, Unfinished,
+};
 use crate::report::{Entry, Outcome, Report};
 
 /// What is written of an act that was begun and not done.
@@ -34,7 +36,7 @@ impl Remediation {
         };
         let mut finished = Vec::new();
         for mut run in unfinished {
-            if let Err(error) = self.finish(ledger, run_id, &mut run).await {
+            if let Err(error) = self.finish(ledger, &mut run).await {
                 tracing::error!(run = run.run_id.as_str(), "cannot be finished: {error}");
                 continue;
             }
@@ -49,40 +51,35 @@ impl Remediation {
     }
 
     /// Says of every act that was only begun whether it was done.
-    async fn finish(
-        &self,
-        ledger: &Ledger,
-        by: &RunId,
-        run: &mut Unfinished,
-    ) -> Result<(), AwsError> {
+    async fn finish(&self, ledger: &Ledger, run: &mut Unfinished) -> Result<(), AwsError> {
         let is_begun = |act: &Act| act.state == ActState::Begun;
-        // What the run itself completed is not touched: it says when that was.
-        let begun = run.batches.iter_mut();
-        let mut begun: Vec<&mut Batch> = begun
-            .filter(|batch| batch.acts.iter().any(is_begun))
-            .collect();
-        let acts = begun.iter().flat_map(|batch| &batch.acts);
-        let ids: BTreeSet<String> = acts
-            .filter(|act| is_begun(act))
-            .map(|act| act.instance_id.clone())
-            .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
+        // The others are complete already.
+        let (mut batches, complete): (Vec<Batch>, Vec<Batch>) = std::mem::take(&mut run.batches)
+            .into_iter()
+            .partition(|batch| batch.acts.iter().any(is_begun));
+        let acts = batches.iter_mut().flat_map(|batch| &mut batch.acts);
+        let begun: Vec<&mut Act> = acts.filter(|act| is_begun(act)).collect();
+        let ids: BTreeSet<String> = begun.iter().map(|act| act.instance_id.clone()).collect();
         let ids: Vec<String> = ids.into_iter().collect();
         let live = instances::describe(&self.ec2, &ids).await?;
         let live: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
-        let acts = begun.iter_mut().flat_map(|batch| &mut batch.acts);
-        for act in acts.filter(|act| is_begun(act)) {
-            if is_done(act, live.get(act.instance_id.as_str()).copied()) {
+        // After the look: what shows in it and nobody has claimed since is this run's.
+        let claimed_by = ledger.claimed_by(&begun).await?;
+        for act in begun {
+            let by = claimed_by.get(&ClaimName::of(act));
+            let is_overtaken = by.is_some_and(|by| *by != run.run_id);
+            if !is_overtaken && is_done(act, live.get(act.instance_id.as_str()).copied()) {
                 act.state = ActState::Done;
+                act.why = None;
             } else {
                 act.state = ActState::Failed;
-                act.why = Some(NOT_DONE.to_owned());
+                act.why.get_or_insert_with(|| NOT_DONE.to_owned());
             }
         }
-        let completed: Vec<Batch> = begun.into_iter().map(|batch| batch.clone()).collect();
-        ledger.complete(by, &completed).await
+        ledger.complete(&batches, Claims::Stay).await?;
+        run.batches = complete;
+        run.batches.extend(batches);
+        Ok(())
     }
 }
 

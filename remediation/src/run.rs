@@ -24,6 +24,9 @@ const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
 /// What completing, reporting and handing on may take.
 const RESERVE: TimeDelta = TimeDelta::seconds(10);
+/// What a function asked for right before it was ended is carried out within this time; and as much may the clocks of
+/// two functions differ.
+const LATE: TimeDelta = TimeDelta::minutes(1);
 
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,7 @@ impl Remediation {
             mut faulty,
         } = self.look(&policy, &wanted.which).await?;
         let launchers = self.launchers(&policy, &faulty, &wanted).await;
+        let second_look_at = self.clock.now();
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
             let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
             drop(faulty);
@@ -88,6 +92,7 @@ impl Remediation {
         let lease = wanted
             .deadline
             .or_else(|| started_at.checked_add_signed(LONGEST_RUN))
+            .and_then(|deadline| deadline.checked_add_signed(LATE))
             .unwrap_or(started_at);
         let unfinished = match &self.ledger {
             Some(ledger) => {
@@ -105,6 +110,7 @@ impl Remediation {
             remediation: self,
             policy: &policy,
             known: &known,
+            looked_at: second_look_at,
             writer,
             report: &mut report,
             last_start: wanted.deadline.map(|deadline| {
