@@ -5,16 +5,19 @@ use std::ffi::OsString;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::demo;
+use crate::{check, demo, diff, pull, push};
 
 const AFTER_HELP: &str = "\
 Start here:
-  tagwarden demo    a policy at work, in an account inside this program
+  tagwarden demo                a policy at work, inside this program
+  tagwarden pull policy.yaml    the policy table as a file
+  tagwarden check policy.yaml   every mistake in it, at its place
+  tagwarden push policy.yaml    back into the table, after you said yes
 
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  2    the command line is wrong; of `diff`: there are differences";
 
 const COLOR_HELP: &str = "\
 Use colours: auto, always or never
@@ -47,6 +50,22 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Demo(demo::Args),
+    Check(check::Args),
+    Diff(diff::Args),
+    Push(push::Args),
+    Pull(pull::Args),
+}
+
+/// How a command tells what it found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
 }
 
 /// Whether to use colours.

@@ -1,6 +1,6 @@
 //! How the command ends.
 
-use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -9,8 +9,10 @@ use owo_colors::OwoColorize;
 /// The exit statuses, the same for every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: done.
+    /// 0: done; where a command looks for differences, there are none.
     Done,
+    /// 2: there are differences, which the command was asked to look for.
+    Differs,
     /// 1: something failed.
     Failed,
     /// 2: the command line is wrong.
@@ -22,7 +24,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
-            Exit::Misused => 2,
+            Exit::Differs | Exit::Misused => 2,
         })
     }
 }
@@ -31,18 +33,26 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub struct Failure {
     what: String,
-    what_next: &'static str,
+    what_next: String,
     /// Whoever read the output has stopped: nothing is wrong.
     is_unheard: bool,
 }
 
 impl Failure {
-    /// An error, and the next step: a whole sentence each way.
-    pub fn new(error: &dyn Error, what_next: &'static str) -> Self {
+    /// What went wrong, an error or a text, and the next step: a whole sentence each way.
+    pub fn new(what: &dyn Display, what_next: impl Into<String>) -> Self {
         Self {
-            what: error.to_string(),
-            what_next,
+            what: what.to_string(),
+            what_next: what_next.into(),
             is_unheard: false,
+        }
+    }
+
+    /// The same, where something has to be said before the next step.
+    pub fn after(self, said_first: &str) -> Self {
+        Self {
+            what_next: format!("{said_first} {}", self.what_next),
+            ..self
         }
     }
 
@@ -50,7 +60,7 @@ impl Failure {
     pub fn unwritten(error: &io::Error) -> Self {
         Self {
             what: format!("the output could not be written: {error}"),
-            what_next: "Look at where the output goes, then run the command again.",
+            what_next: "Look at where the output goes, then run the command again.".to_owned(),
             is_unheard: error.kind() == io::ErrorKind::BrokenPipe,
         }
     }
@@ -61,7 +71,7 @@ impl Failure {
         if self.is_unheard {
             return Exit::Done;
         }
-        let (what, what_next) = (&self.what, self.what_next);
+        let (what, what_next) = (&self.what, &self.what_next);
         // Where even this cannot be written there is nobody left to tell.
         let _ = writeln!(
             anstream::stderr(),

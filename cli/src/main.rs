@@ -4,13 +4,27 @@
 //! |---|---|
 //! | [`cli`] | what can be typed: the subcommands, the options they share, their help |
 //! | [`exit`] | how the command ends: exit statuses, and errors that say what to do next |
+//! | [`aws`] | the options of every command that calls AWS, and what stands in its way |
+//! | [`policy_file`] | the policy as a file: reading, checking, writing it |
+//! | [`policy_table`] | the policy table in DynamoDB |
+//! | [`changes`] | what makes the table like the file: found, shown, written |
+//! | [`check`], [`diff`], [`push`], [`pull`] | the subcommands about the policy, one each |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
 //!
-//! A subcommand is a module with its own `Args` and a `run` that takes them and gives a [`Failure`] at worst.
+//! A subcommand is a module with its own `Args` and a `run` that takes them and gives an [`Exit`], or a [`Failure`] that
+//! says what to do next.
 
+mod aws;
+mod changes;
+mod check;
 mod cli;
 mod demo;
+mod diff;
 mod exit;
+mod policy_file;
+mod policy_table;
+mod pull;
+mod push;
 
 use std::process::ExitCode;
 
@@ -23,7 +37,7 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             cli.color.apply();
-            run(cli.command).map_or_else(|failure| failure.tell(), |()| Exit::Done)
+            run(cli.command).unwrap_or_else(|failure| failure.tell())
         }
         // Help and the version come this way too.
         Err(message) => {
@@ -40,8 +54,12 @@ fn main() -> ExitCode {
     .into()
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn run(command: Command) -> Result<Exit, Failure> {
     match command {
-        Command::Demo(args) => demo::run(&args),
+        Command::Demo(args) => demo::run(&args).map(|()| Exit::Done),
+        Command::Check(args) => check::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Push(args) => push::run(&args),
+        Command::Pull(args) => pull::run(&args),
     }
 }

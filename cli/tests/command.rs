@@ -42,6 +42,8 @@ fn a_wrong_command_line_is_a_usage_error() {
         (&["demo", "--output", "xml"], "'xml'"),
         (&["demo", "--color", "sometimes"], "'sometimes'"),
         (&["demo", "extra"], "'extra'"),
+        (&["check"], "<FILE>..."),
+        (&["push", "policy.yaml", "--profile"], "'--profile <NAME>'"),
     ] {
         let output = tagwarden(arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -74,12 +76,27 @@ fn help_of_demo() {
 }
 
 #[test]
+fn help_of_the_policys_subcommands() {
+    for subcommand in ["check", "diff", "push", "pull"] {
+        let output = tagwarden(&[subcommand, "--help"]);
+        assert_eq!(output.status.code(), Some(0));
+        insta::assert_snapshot!(format!("help_of_{subcommand}"), stdout(&output));
+    }
+}
+
+#[test]
 fn help_fits_a_small_terminal() {
     for arguments in [
         &["--help"][..],
         &["-h"],
         &["demo", "--help"],
         &["demo", "-h"],
+        &["check", "--help"],
+        &["diff", "--help"],
+        &["diff", "-h"],
+        &["push", "--help"],
+        &["pull", "--help"],
+        &["pull", "-h"],
     ] {
         for line in stdout(&tagwarden(arguments)).lines() {
             assert!(line.chars().count() <= 80, "{arguments:?}: {line}");

@@ -31,11 +31,30 @@ pub enum PolicyTableError {
     },
 }
 
+/// One item of the table as DynamoDB holds it.
+pub type Item = HashMap<String, AttributeValue>;
+
 /// Reads the whole table, page by page and strongly consistent, and validates it.
 ///
 /// # Errors
 /// The table cannot be read, or has a problem; see [`Policy::from_rows`].
 pub async fn read_policy(client: &Client, table: &str) -> Result<Policy, PolicyTableError> {
+    let items = read_items(client, table).await;
+    let items = items.map_err(|source| PolicyTableError::Unreadable {
+        table: table.to_owned(),
+        source,
+    })?;
+    Policy::from_rows(items.into_iter().map(row)).map_err(|source| PolicyTableError::Invalid {
+        table: table.to_owned(),
+        source,
+    })
+}
+
+/// Reads the whole table as it is, sound or not, page by page and strongly consistent; in no order.
+///
+/// # Errors
+/// DynamoDB does not give the table.
+pub async fn read_items(client: &Client, table: &str) -> Result<Vec<Item>, AwsError> {
     let mut items = client
         .scan()
         .table_name(table)
@@ -43,21 +62,16 @@ pub async fn read_policy(client: &Client, table: &str) -> Result<Policy, PolicyT
         .into_paginator()
         .items()
         .send();
-    let mut rows = Vec::new();
+    let mut all = Vec::new();
     while let Some(item) = items.next().await {
-        let item = item.map_err(|error| PolicyTableError::Unreadable {
-            table: table.to_owned(),
-            source: AwsError::new("dynamodb:Scan", &error),
-        })?;
-        rows.push(row(item));
+        all.push(item.map_err(|error| AwsError::new("dynamodb:Scan", &error))?);
     }
-    Policy::from_rows(rows).map_err(|source| PolicyTableError::Invalid {
-        table: table.to_owned(),
-        source,
-    })
+    Ok(all)
 }
 
-fn row(item: HashMap<String, AttributeValue>) -> Row {
+/// An item as [`Policy::from_rows`] takes it.
+#[must_use]
+pub fn row(item: Item) -> Row {
     item.into_iter()
         .map(|(attribute, value)| {
             // Binary has no JSON of its own. As an object it is named as the wrong type if a rule needs the

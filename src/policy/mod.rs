@@ -19,6 +19,9 @@ pub const MAX_KEY_CHARS: usize = 128;
 /// The longest tag value that EC2 stores, in characters (same document as [`MAX_KEY_CHARS`]).
 pub const MAX_VALUE_CHARS: usize = 256;
 
+/// The attributes of a rule, in the order in which people write them. Others are nobody's business here.
+pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "Default"];
+
 /// Whether AWS keeps `key` for itself: keys that begin with `aws:`, in any case, cannot be written by users.
 #[must_use]
 pub fn is_reserved_key(key: &str) -> bool {
@@ -74,6 +77,18 @@ pub enum Action {
     Stop,
     /// Terminate the instance.
     Terminate,
+}
+
+impl Action {
+    /// What `Action` may say.
+    pub const NAMES: [&str; 6] = [
+        "Update",
+        "UserLookup",
+        "Function",
+        "Notify",
+        "Stop",
+        "Terminate",
+    ];
 }
 
 impl Policy {

@@ -16,6 +16,8 @@ pub type Row = Map<String, Value>;
 /// One thing that is wrong with the table, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    /// Which of the rows handed in, counted from 0; `None` for the table as a whole.
+    pub row: Option<usize>,
     /// The rule, where the row says which it is.
     pub rule_id: Option<i64>,
     /// The attribute at fault; `None` for the table or the row as a whole.
@@ -97,12 +99,14 @@ pub(super) fn validate<I>(rows: I) -> Result<Vec<TagRule>, InvalidPolicy>
 where
     I: IntoIterator<Item = Row>,
 {
-    let mut rows: Vec<Reader> = rows.into_iter().map(Reader::new).collect();
+    let rows = rows.into_iter().enumerate();
+    let mut rows: Vec<Reader> = rows.map(|(at, row)| Reader::new(at, row)).collect();
     rows.sort_by_key(|row| row.id);
 
     let mut problems = Vec::new();
     if rows.is_empty() {
         problems.push(Problem {
+            row: None,
             rule_id: None,
             attribute: None,
             kind: ProblemKind::EmptyTable,
@@ -129,14 +133,16 @@ where
 
 /// Reads one row, gathering what is wrong with it.
 struct Reader {
+    position: usize,
     row: Row,
     id: Option<i64>,
     problems: Vec<Problem>,
 }
 
 impl Reader {
-    fn new(row: Row) -> Self {
+    fn new(position: usize, row: Row) -> Self {
         let mut reader = Self {
+            position,
             row,
             id: None,
             problems: Vec::new(),
@@ -268,6 +274,7 @@ impl Reader {
 
     fn problem(&mut self, attribute: &'static str, kind: ProblemKind) {
         self.problems.push(Problem {
+            row: Some(self.position),
             rule_id: self.id,
             attribute: Some(attribute),
             kind,

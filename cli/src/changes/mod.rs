@@ -1,0 +1,146 @@
+//! What makes the table like the file.
+
+pub mod apply;
+pub mod show;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tagwarden::aws::policy_table::Item;
+use tagwarden::policy::ATTRIBUTES;
+
+use crate::policy_file::value::same;
+use crate::policy_file::write::{id, order};
+
+/// The difference between a table and a file.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// What there is to do, by rising rule id.
+    pub steps: Vec<Change>,
+    /// The table's rows that the file lacks and that stay.
+    pub kept: Vec<Item>,
+    /// The table's rows that are as the file says.
+    pub unchanged: Vec<Item>,
+}
+
+/// One row's change.
+#[derive(Debug)]
+pub enum Change {
+    /// The table lacks it.
+    Add(Item),
+    /// It differs.
+    Alter {
+        /// The row as it was read.
+        before: Item,
+        /// Attributes to set.
+        set: BTreeMap<String, AttributeValue>,
+        /// Attributes to take away.
+        remove: BTreeSet<String>,
+    },
+    /// The file lacks it.
+    Delete(Item),
+}
+
+impl Change {
+    /// The row as messages name it.
+    pub fn rule_id(&self) -> String {
+        match self {
+            Self::Add(item) | Self::Delete(item) | Self::Alter { before: item, .. } => id(item),
+        }
+    }
+
+    /// The row as it will be; `None` where it will not be.
+    pub fn after(&self) -> Option<Item> {
+        match self {
+            Self::Add(item) => Some(item.clone()),
+            Self::Delete(_) => None,
+            Self::Alter {
+                before,
+                set,
+                remove,
+            } => {
+                let mut item = before.clone();
+                item.retain(|name, _| !remove.contains(name));
+                item.extend(set.clone());
+                Some(item)
+            }
+        }
+    }
+}
+
+impl Changes {
+    /// What turns `table` into `file`, whose rows are sound.
+    ///
+    /// The file decides about the five attributes that make a rule: one that it lacks is taken away. Of any other
+    /// attribute it only says what to set: what it does not name stays. Rows that it lacks go only with `prune`.
+    pub fn between(table: Vec<Item>, file: &[Item], prune: bool) -> Self {
+        let mut rows: BTreeMap<_, Item> = BTreeMap::new();
+        for item in table {
+            rows.insert(order(&item), item);
+        }
+        let mut all = Self::default();
+        let mut file: Vec<&Item> = file.iter().collect();
+        file.sort_by_key(|item| order(item));
+        for item in file {
+            match rows.remove(&order(item)) {
+                None => all.steps.push(Change::Add(item.clone())),
+                Some(before) => match alteration(before, item) {
+                    Ok(change) => all.steps.push(change),
+                    Err(before) => all.unchanged.push(before),
+                },
+            }
+        }
+        let left = rows.into_values();
+        if prune {
+            all.steps.extend(left.map(Change::Delete));
+        } else {
+            all.kept.extend(left);
+        }
+        all.steps.sort_by_key(|change| match change {
+            Change::Add(item) | Change::Delete(item) | Change::Alter { before: item, .. } => {
+                order(item)
+            }
+        });
+        all
+    }
+
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The table's rows afterwards.
+    pub fn after(&self) -> Vec<Item> {
+        let changed = self.steps.iter().filter_map(Change::after);
+        let stay = self.kept.iter().chain(&self.unchanged).cloned();
+        changed.chain(stay).collect()
+    }
+}
+
+/// What turns the row `before` into `item`; the row itself if there is nothing to do.
+fn alteration(before: Item, item: &Item) -> Result<Change, Item> {
+    let differs = |name: &String, value: &AttributeValue| {
+        before.get(name).is_none_or(|before| !same(before, value))
+    };
+    let set: BTreeMap<_, _> = item
+        .iter()
+        .filter(|(name, value)| differs(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let remove: BTreeSet<_> = ATTRIBUTES
+        .into_iter()
+        .filter(|name| before.contains_key(*name) && !item.contains_key(*name))
+        .map(ToOwned::to_owned)
+        .collect();
+    if set.is_empty() && remove.is_empty() {
+        return Err(before);
+    }
+    Ok(Change::Alter {
+        before,
+        set,
+        remove,
+    })
+}
+
+#[cfg(test)]
+mod tests;

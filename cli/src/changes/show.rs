@@ -1,0 +1,162 @@
+//! Changes, told to a person and to a program. Styled here; whatever writes the text strips what is not wanted.
+
+use std::fmt::{Display, Write as _};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use owo_colors::OwoColorize;
+use serde_json::{Map, Value, json};
+use tagwarden::aws::policy_table::Item;
+
+use super::{Change, Changes};
+use crate::policy_file::write::{id, inline, rank};
+use crate::policy_file::{count, value};
+
+/// The changes, rule by rule, and what would be left alone.
+pub fn text(changes: &Changes) -> String {
+    let mut text = String::new();
+    for change in &changes.steps {
+        let _ = writeln!(text, "{}", headline(change));
+        let lines = lines(change);
+        let width = lines.iter().map(|line| line.name.chars().count()).max();
+        for line in &lines {
+            let name = format!("{:1$}", line.name, width.unwrap_or_default());
+            let _ = writeln!(text, "      {} {name}  {}", line.mark(), line.values());
+        }
+    }
+    if !changes.is_empty() {
+        text.push('\n');
+    }
+    if !changes.kept.is_empty() {
+        let names = names(&changes.kept);
+        let _ = writeln!(text, "Only in the table, and left there: {names}.\n");
+    }
+    text
+}
+
+/// `rule 1 (ProjectCode), rule 2 (CreatedBy)`.
+pub fn names(items: &[Item]) -> String {
+    let names: Vec<String> = items.iter().map(title).collect();
+    names.join(", ")
+}
+
+/// `1 rule to add, 1 to change, none to delete`.
+pub fn tally(changes: &Changes) -> String {
+    let number = |wanted: fn(&Change) -> bool| {
+        let changes = changes.steps.iter();
+        changes.filter(|change| wanted(change)).count()
+    };
+    format!(
+        "{} to add, {} to change, {} to delete",
+        count(number(|change| matches!(change, Change::Add(_))), "rule"),
+        number(|change| matches!(change, Change::Alter { .. })),
+        number(|change| matches!(change, Change::Delete(_))),
+    )
+}
+
+/// The changes as JSON: `changes` (ruleId, change, attributes with their values before and after) and `onlyInTable`.
+pub fn json(changes: &Changes) -> Map<String, Value> {
+    let list: Vec<Value> = changes.steps.iter().map(change_json).collect();
+    let kept = changes.kept.iter().map(id_json);
+    let mut map = Map::new();
+    map.insert("changes".to_owned(), list.into());
+    map.insert("onlyInTable".to_owned(), kept.collect());
+    map
+}
+
+fn change_json(change: &Change) -> Value {
+    let (kind, item) = match change {
+        Change::Add(item) => ("add", item),
+        Change::Alter { before, .. } => ("change", before),
+        Change::Delete(item) => ("delete", item),
+    };
+    let attributes: Map<String, Value> = lines(change)
+        .into_iter()
+        .map(|line| {
+            // What is not there has no member: `null` would be DynamoDB's.
+            let mut values = Map::new();
+            for (name, value) in [("before", line.before), ("after", line.after)] {
+                if let Some(value) = value {
+                    values.insert(name.to_owned(), value);
+                }
+            }
+            (line.name, values.into())
+        })
+        .collect();
+    json!({ "ruleId": id_json(item), "change": kind, "attributes": attributes })
+}
+
+fn id_json(item: &Item) -> Value {
+    item.get("RuleId").map_or(Value::Null, written)
+}
+
+fn headline(change: &Change) -> String {
+    match change {
+        Change::Add(item) => format!("  {} {}", "+".green(), title(item).bold()),
+        Change::Alter { before, .. } => format!("  {} {}", "~".yellow(), title(before).bold()),
+        Change::Delete(item) => format!("  {} {}", "-".red(), title(item).bold()),
+    }
+}
+
+/// `rule 1 (ProjectCode)`.
+fn title(item: &Item) -> String {
+    match item.get("TagKey") {
+        Some(key @ AttributeValue::S(_)) => {
+            format!("rule {} ({})", id(item), inline(&written(key)))
+        }
+        _ => format!("rule {}", id(item)),
+    }
+}
+
+/// One attribute's change.
+struct Line {
+    name: String,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+impl Line {
+    fn mark(&self) -> String {
+        match (&self.before, &self.after) {
+            (None, _) => "+".green().to_string(),
+            (_, None) => "-".red().to_string(),
+            _ => "~".yellow().to_string(),
+        }
+    }
+
+    fn values(&self) -> Box<dyn Display> {
+        match (&self.before, &self.after) {
+            (Some(before), Some(after)) => {
+                Box::new(format!("{} -> {}", inline(before), inline(after)))
+            }
+            (Some(value), None) | (None, Some(value)) => Box::new(inline(value)),
+            (None, None) => Box::new(""),
+        }
+    }
+}
+
+/// The attributes that change, in the order in which people write them; of a row that comes or goes, all but its id.
+fn lines(change: &Change) -> Vec<Line> {
+    let none = Item::new();
+    let after = change.after().unwrap_or_default();
+    let before = match change {
+        Change::Add(_) => &none,
+        Change::Alter { before, .. } | Change::Delete(before) => before,
+    };
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort_by_key(|name| (rank(name), *name));
+    names.dedup();
+    names
+        .into_iter()
+        .filter(|name| *name != "RuleId" && before.get(*name) != after.get(*name))
+        .map(|name| Line {
+            name: name.clone(),
+            before: before.get(name).map(written),
+            after: after.get(name).map(written),
+        })
+        .collect()
+}
+
+/// The value as the file has it; one of a type that no file holds is named so.
+fn written(value: &AttributeValue) -> Value {
+    value::to_json(value).unwrap_or_else(|error| json!(format!("({error})")))
+}

@@ -1,0 +1,110 @@
+//! `tagwarden diff`: what `push` would do.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::aws::{self, AwsArgs, TableArgs};
+use crate::changes::{Changes, show};
+use crate::cli::Output;
+use crate::exit::{Exit, Failure};
+use crate::policy_file::PolicyFile;
+use crate::policy_table::PolicyTable;
+
+const LONG_ABOUT: &str = "\
+Shows what `push` would change in the policy table, and changes nothing
+
+The file must be a policy, and so must the table as it would be. Rows that are
+only in the table are named; they count as a difference with --prune alone, as
+without it `push` leaves them.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden diff policy.yaml
+  tagwarden diff --prune --profile prod --region eu-west-1 policy.yaml
+
+The JSON document:
+  table, region  where the policy is
+  changes        for each rule: ruleId, change (add, change or delete), and
+                 attributes: by name, before and after (absent: not there)
+  onlyInTable    the ids of the rows that would be left
+
+Exit status:
+  0    the table is as the file says
+  1    something failed; the message says what to do next
+  2    there are differences, or the command line is wrong";
+
+/// Shows what `push` would change in the policy table
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// The policy file, YAML or JSON
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Count rows that are not in the file as to be deleted
+    #[arg(long)]
+    prune: bool,
+
+    /// What to write: text, to read, or json
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    output: Output,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// Compares, and writes the difference to standard output.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let file = match PolicyFile::open(&args.file)?.sound() {
+        Ok(file) => file,
+        Err(exit) => return Ok(exit),
+    };
+    aws::runtime()?.block_on(async {
+        let table = PolicyTable::open(&args.aws, &args.table).await?;
+        let changes = table.changes(&file, args.prune).await?;
+        write(&table, &file, &changes, args.output).map_err(|error| Failure::unwritten(&error))?;
+        Ok(if changes.is_empty() {
+            Exit::Done
+        } else {
+            Exit::Differs
+        })
+    })
+}
+
+fn write(
+    table: &PolicyTable,
+    file: &PolicyFile,
+    changes: &Changes,
+    output: Output,
+) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match output {
+        Output::Text => {
+            writeln!(out, "{table}, against {}:\n", file.path)?;
+            out.write_all(show::text(changes).as_bytes())?;
+            if changes.is_empty() {
+                writeln!(out, "No changes: the table is as the file says.")?;
+            } else {
+                writeln!(out, "{}.", show::tally(changes))?;
+            }
+        }
+        Output::Json => {
+            let mut document = table.to_json();
+            document.append(&mut show::json(changes));
+            serde_json::to_writer_pretty(&mut out, &Value::from(document))?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()
+}

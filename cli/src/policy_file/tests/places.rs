@@ -1,0 +1,137 @@
+//! Each problem at its place, and what reading makes of what can be written in more than one way.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use rstest::rstest;
+
+use super::{problems, read};
+
+/// A sound rule in flow style with this in the place of what it says about one attribute.
+fn rule(attribute: &str, members: &str) -> String {
+    let usual = [
+        ("RuleId", "RuleId: 7, "),
+        ("TagKey", "TagKey: Owner, "),
+        ("Action", "Action: Update, "),
+        ("Required", "Required: Y, "),
+        ("Default", "Default: nobody, "),
+    ];
+    let rest: String = usual
+        .iter()
+        .filter(|(name, _)| *name != attribute)
+        .map(|(_, text)| *text)
+        .collect();
+    format!("rules:\n  - {{{rest}\n     {members}}}\n")
+}
+
+#[rstest]
+#[case("Action", "Action: updat", "3:14", "did you mean Update?")]
+#[case("Action", "action: Update", "3:6", "did you mean Action?")]
+#[case("Action", "Action: 7", "3:14", "put it in quotes: \"7\"")]
+#[case("Required", "Required: 'Yes'", "3:16", "did you mean Y?")]
+#[case("Required", "Required: 0", "3:16", "did you mean N?")]
+#[case("RuleId", "RuleId: '7'", "3:14", "write it without quotes: 7")]
+#[case("RuleId", "rule_id: 7", "3:6", "did you mean RuleId?")]
+#[case("TagKey", "TagKey: 7.50", "3:14", "put it in quotes: \"7.50\"")]
+#[case("TagKey", "TagKey: False", "3:14", "put it in quotes: \"false\"")]
+#[case("Default", "Default: 007", "3:15", "put it in quotes: \"007\"")]
+fn a_slip_is_shown_at_its_place_with_what_was_meant(
+    #[case] attribute: &str,
+    #[case] members: &str,
+    #[case] place: &str,
+    #[case] help: &str,
+) {
+    let text = rule(attribute, members);
+    let [problem] = &problems(&text)[..] else {
+        panic!("not one problem: {:?}", problems(&text));
+    };
+    assert!(problem.starts_with(&format!("{place} ")), "{problem}");
+    assert_eq!(read(&text).problems[0].help.as_deref(), Some(help));
+}
+
+#[test]
+fn a_missing_attribute_is_shown_at_the_rules_id() {
+    let text = rule("Action", "");
+    assert_eq!(problems(&text), ["2:6 rule 7: Action is missing"]);
+}
+
+#[rstest]
+#[case("Required: Y", "Y")]
+#[case("Required: 'N'", "N")]
+#[case("Required: true", "Y")]
+#[case("Required: False", "N")]
+fn required_may_be_a_boolean(#[case] members: &str, #[case] value: &str) {
+    let file = read(&rule("Required", members));
+    assert_eq!(file.problems, []);
+    let required = file.items[0].get("Required");
+    assert_eq!(required, Some(&AttributeValue::S(value.to_owned())));
+}
+
+#[rstest]
+#[case("Default: 'it''s'", "it's")]
+#[case("Default: \"\\u00e9\"", "é")]
+#[case("Default: 2026-11-23", "2026-11-23")]
+#[case("Default: yes", "yes")]
+#[case("Default: !!str 7", "7")]
+#[case("Default: 0x1F", "0x1F")]
+fn texts(#[case] members: &str, #[case] value: &str) {
+    let file = read(&rule("Default", members));
+    assert_eq!(file.problems, []);
+    let default = file.items[0].get("Default");
+    assert_eq!(default, Some(&AttributeValue::S(value.to_owned())));
+}
+
+#[test]
+fn json_may_escape_a_character_in_two_halves() {
+    let json = |value: &str| {
+        format!(
+            "{{\"rules\": [{{\"RuleId\": 1, \"TagKey\": \"K\", \"Required\": \"Y\", \"Default\": \"{value}\",\n\
+             \"Action\": \"updat\"}}]}}"
+        )
+    };
+    let default = |value: &str| read(&json(value)).items[0].get("Default").cloned();
+    let smile = Some(AttributeValue::S("a😀b".to_owned()));
+    assert_eq!(default("a\\ud83d\\ude00b"), smile);
+    assert_eq!(default("a\\uD83D\\uDE00b"), smile);
+    let backslashes = AttributeValue::S("\\ud83d\\ude00".to_owned());
+    assert_eq!(default("\\\\ud83d\\\\ude00"), Some(backslashes));
+    // What comes after keeps its place.
+    assert_eq!(read(&json("\\ud83d\\ude00")).problems[0].span.len(), 7);
+    assert!(problems(&json("\\ud83d\\ude00"))[0].starts_with("2:11 "));
+    // One half alone is no character.
+    assert!(problems(&json("\\ud83d"))[0].contains("invalid Unicode"));
+}
+
+#[rstest]
+#[case("Set: {$dynamodb: {SS: [a, a]}}")]
+#[case("Set: {$dynamodb: {SS: []}}")]
+#[case("Set: {$dynamodb: {SS: [1]}}")]
+#[case("Set: {$dynamodb: {NS: [x]}}")]
+#[case("Set: {$dynamodb: {NS: [1, 1.0]}}")]
+#[case("Set: {$dynamodb: {B: '*'}}")]
+#[case("Set: {$dynamodb: {XX: 1}}")]
+#[case("Set: {$dynamodb: {SS: [a], NS: [1]}}")]
+#[case("Set: {$dynamodb: text}")]
+fn what_dynamodb_would_refuse_is_refused(#[case] members: &str) {
+    let file = read(&rule("", members));
+    let errors: Vec<_> = problems(&rule("", members))
+        .into_iter()
+        .filter(|problem| problem.contains("DynamoDB's types"))
+        .collect();
+    assert_eq!(errors.len(), 1, "{:?}", file.problems);
+    assert!(!file.is_sound());
+}
+
+#[test]
+fn a_number_that_dynamodb_cannot_store_is_refused() {
+    let text = rule("", "Number: 123456789012345678901234567890123456789");
+    let found = problems(&text);
+    assert!(found[1].starts_with("3:14 123456789"), "{found:?}");
+}
+
+#[test]
+fn a_broken_row_does_not_hide_the_others() {
+    let text = rule("Action", "Action: updat") + "  - text\n";
+    let found = problems(&text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].starts_with("3:14 rule 7: Action"), "{found:?}");
+    assert!(found[1].starts_with("4:5 a rule is a mapping"), "{found:?}");
+}

@@ -1,0 +1,191 @@
+//! From items to a file and back.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_types::Blob;
+use proptest::collection::{btree_set, hash_map, vec};
+use proptest::prelude::*;
+use rstest::rstest;
+use tagwarden::aws::policy_table::Item;
+
+use super::super::value::same;
+use super::super::write::{Format, write};
+use super::read;
+
+/// Texts that YAML might take for something else, and any others.
+fn text() -> impl Strategy<Value = String> {
+    let traps = prop::sample::select(vec![
+        "",
+        " ",
+        "~",
+        "null",
+        "true",
+        "Yes",
+        "no",
+        "on",
+        "Y",
+        "N",
+        "1",
+        "-1.5e3",
+        "0x1F",
+        ".inf",
+        "2026-11-23",
+        "12:30:45",
+        "- a",
+        "a: b",
+        "a #b",
+        "#a",
+        "a:",
+        "*a",
+        "&a",
+        "!a",
+        "%a",
+        "@a",
+        "`a`",
+        "{a}",
+        "[a]",
+        "'a'",
+        "\"a\"",
+        "|",
+        ">",
+        "?",
+        "? a",
+        "a\nb",
+        "a\r\nb",
+        "\ta\t",
+        " a ",
+        "\u{feff}a",
+        "a\u{85}b",
+        "a\u{2028}b",
+        "\u{0}\u{1b}[31m\u{7f}\u{9b}",
+        "\u{ffff}",
+        "😀",
+        "\\ud83d\\ude00",
+        "\\",
+        "é",
+        "today()+30d",
+        "---",
+        "...",
+        "$dynamodb",
+        "<<",
+    ])
+    .prop_map(str::to_owned);
+    prop_oneof![traps, any::<String>(), "[ -~]{0,12}"]
+}
+
+/// Numbers as DynamoDB gives them: up to 38 digits, no zeros that say nothing.
+fn number() -> impl Strategy<Value = String> {
+    let whole = "-?[1-9][0-9]{0,37}".prop_map(|text| text);
+    let fraction = "-?(0|[1-9][0-9]{0,9})\\.[0-9]{0,20}[1-9]".prop_map(|text| text);
+    let large = "[1-9]0{100,124}".prop_map(|text| text);
+    prop_oneof![Just("0".to_owned()), whole, fraction, large]
+}
+
+fn binary() -> impl Strategy<Value = Blob> {
+    vec(any::<u8>(), 0..9).prop_map(Blob::new)
+}
+
+fn value() -> impl Strategy<Value = AttributeValue> {
+    let leaf = prop_oneof![
+        text().prop_map(AttributeValue::S),
+        number().prop_map(AttributeValue::N),
+        any::<bool>().prop_map(AttributeValue::Bool),
+        Just(AttributeValue::Null(true)),
+        binary().prop_map(AttributeValue::B),
+        btree_set(text(), 1..4).prop_map(|set| AttributeValue::Ss(set.into_iter().collect())),
+        btree_set(number(), 1..4).prop_map(|set| AttributeValue::Ns(set.into_iter().collect())),
+        btree_set(vec(any::<u8>(), 0..9), 1..4)
+            .prop_map(|set| AttributeValue::Bs(set.into_iter().map(Blob::new).collect())),
+    ];
+    let name = prop_oneof![Just("$dynamodb".to_owned()), Just("M".to_owned()), text()];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(AttributeValue::L),
+            hash_map(name.clone(), inner, 0..4).prop_map(AttributeValue::M),
+        ]
+    })
+}
+
+/// Rules that are sound, with any other attributes besides.
+fn items() -> impl Strategy<Value = Vec<Item>> {
+    let name = text().prop_filter("another attribute", |name| {
+        !tagwarden::policy::ATTRIBUTES.contains(&name.as_str())
+    });
+    let foreign = hash_map(name, value(), 0..4);
+    vec((any::<i32>(), text(), foreign), 1..4).prop_map(|rules| {
+        let mut items: Vec<Item> = Vec::new();
+        for (at, (id, default, mut item)) in rules.into_iter().enumerate() {
+            // Ids and keys of their own: the rest of an id says which rule it is.
+            let id = i64::from(id) * 4 + i64::try_from(at).unwrap();
+            item.insert("RuleId".to_owned(), AttributeValue::N(id.to_string()));
+            item.insert("TagKey".to_owned(), AttributeValue::S(format!("key {at}")));
+            item.insert("Action".to_owned(), AttributeValue::S("Notify".to_owned()));
+            item.insert("Required".to_owned(), AttributeValue::S("Y".to_owned()));
+            item.insert("Default".to_owned(), AttributeValue::S(default));
+            items.push(item);
+        }
+        items
+    })
+}
+
+/// Whether both have the same rows, in any order.
+fn alike(one: &[Item], other: &[Item]) -> bool {
+    let row = |item: &Item| AttributeValue::M(item.clone());
+    one.len() == other.len()
+        && one
+            .iter()
+            .all(|item| other.iter().any(|other| same(&row(item), &row(other))))
+}
+
+proptest! {
+    #[test]
+    fn no_row_is_lost_or_changed(items in items(), is_json: bool) {
+        let format = if is_json { Format::Json } else { Format::Yaml };
+        let written = write(&items, format).unwrap();
+        let file = read(&written);
+        // The value of a Default that nobody uses may be too long for EC2.
+        let errors: Vec<_> = super::problems(&written)
+            .into_iter()
+            .filter(|problem| !problem.contains("does not use") && !problem.contains("is not used"))
+            .filter(|problem| !problem.contains("EC2 allows"))
+            .collect();
+        prop_assert_eq!(errors, Vec::<String>::new(), "{}", written);
+        prop_assert!(alike(&items, &file.items), "{}\n{:?}", written, file.items);
+    }
+
+    #[test]
+    fn no_text_panics(text in "(\\PC|[\\n\\t\\r &*!|>'\"%@`{}\\[\\]:,#?-]){0,80}") {
+        let file = read(&text);
+        file.show(&mut Vec::new()).unwrap();
+        for problem in &file.problems {
+            problem.to_json(&file.path, &file.text);
+        }
+    }
+
+    #[test]
+    fn no_rule_panics(members in vec(("[A-Za-z$]{1,8}|RuleId|Action|Required|Default|TagKey", "\\PC{0,12}"), 0..6)) {
+        let lines: Vec<String> = members.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+        let text = format!("rules:\n  - {}", lines.join("    "));
+        let file = read(&text);
+        file.show(&mut Vec::new()).unwrap();
+    }
+}
+
+#[rstest]
+#[case::nested_deep_in_json(&"[".repeat(5000))]
+#[case::nested_deep_in_yaml(&"- ".repeat(5000))]
+#[case::nested_mappings(&(0..3000).fold(String::new(), |text, depth| text + &" ".repeat(depth) + "a:\n"))]
+#[case::aliases_of_aliases("a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nrules: [*c,*c]\n")]
+fn what_would_exhaust_others_is_refused(#[case] text: &str) {
+    let file = read(text);
+    assert!(!file.is_sound());
+}
+
+#[test]
+fn a_list_as_deep_as_dynamodb_allows_is_taken() {
+    let nested = |depth: usize| {
+        let lists = "[".repeat(depth) + &"]".repeat(depth);
+        format!("rules: [{{RuleId: 1, TagKey: K, Action: Notify, Required: Y, Deep: {lists}}}]")
+    };
+    assert!(read(&nested(32)).is_sound());
+    assert!(!read(&nested(33)).is_sound());
+}

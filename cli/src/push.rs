@@ -1,0 +1,184 @@
+//! `tagwarden push`: from a file to the policy table.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use crate::aws::{self, AwsArgs, TableArgs};
+use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
+use crate::changes::{Changes, show};
+use crate::exit::{Exit, Failure};
+use crate::policy_file::{PolicyFile, count};
+use crate::policy_table::PolicyTable;
+
+const LONG_ABOUT: &str = "\
+Makes the policy table as the file says: shows what would change, asks, writes
+
+Only what differs is written, all of it or nothing (up to 100 rows), and only
+over rows that still are as they were shown. Rows that the file lacks stay,
+unless --prune is given; so do attributes that tagwarden does not know. A file
+that is no policy is never pushed.
+
+The functions may run meanwhile: they read the table before each run, and again
+before they act, and a policy that has changed in between ends the run.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden push policy.yaml
+  tagwarden push --prune --yes --profile prod --region eu-west-1 policy.yaml
+
+Exit status:
+  0    the table is as the file says
+  1    something failed, or the answer was no; the message says what was written
+  2    the command line is wrong";
+
+/// Makes the policy table as the file says
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// The policy file, YAML or JSON
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Delete the rows that are not in the file
+    #[arg(long)]
+    prune: bool,
+
+    /// Write without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// Compares, asks, writes.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let file = match PolicyFile::open(&args.file)?.sound() {
+        Ok(file) => file,
+        Err(exit) => return Ok(exit),
+    };
+    aws::runtime()?.block_on(async {
+        let table = PolicyTable::open(&args.aws, &args.table).await?;
+        let changes = table.changes(&file, args.prune).await?;
+        announce(&table, &file, &changes).map_err(|error| Failure::unwritten(&error))?;
+        if changes.is_empty() {
+            return Ok(Exit::Done);
+        }
+        if !args.yes {
+            consent()?;
+        }
+        apply(&table.client, &table.name, &changes.steps)
+            .await
+            .map_err(|unapplied| failure(&unapplied, &table, changes.steps.len()))?;
+        let written = count(changes.steps.len(), "rule");
+        writeln!(anstream::stdout(), "Done: {written} written.")
+            .map_err(|error| Failure::unwritten(&error))?;
+        Ok(Exit::Done)
+    })
+}
+
+/// Says what is about to be written.
+fn announce(table: &PolicyTable, file: &PolicyFile, changes: &Changes) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    writeln!(out, "{table}, to be as {} says:\n", file.path)?;
+    out.write_all(show::text(changes).as_bytes())?;
+    if changes.is_empty() {
+        writeln!(out, "Nothing to do: the table is as the file says.")?;
+    } else {
+        writeln!(out, "{}.", show::tally(changes))?;
+    }
+    if changes.steps.len() > MOST_AT_ONCE {
+        writeln!(
+            out,
+            "These are more than the {MOST_AT_ONCE} rows that DynamoDB writes at once: they are written in steps, and in \
+             between the table may be no policy. The functions then do nothing until it is one again."
+        )?;
+    }
+    out.flush()
+}
+
+/// Asks whoever sits at the terminal.
+fn consent() -> Result<(), Failure> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Failure::new(
+            &"nobody can be asked: standard input is no terminal",
+            "Nothing was written. To write without asking, add --yes.",
+        ));
+    }
+    let answer = ask(&mut stdin.lock(), &mut anstream::stderr());
+    match answer {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(
+            &"the answer was not yes",
+            "Nothing was written.",
+        )),
+        Err(error) => Err(Failure::new(
+            &format!("the answer cannot be read: {error}"),
+            "Nothing was written. To write without asking, add --yes.",
+        )),
+    }
+}
+
+/// Whether the answer is yes: `y` or `yes`, in any case.
+fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
+    write!(output, "\nWrite this to the table? [y/N] ")?;
+    output.flush()?;
+    let mut answer = String::new();
+    input.read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// What stopped it, what was written before, and what to do.
+fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> Failure {
+    let written = match unapplied.written {
+        0 => "Nothing was written.".to_owned(),
+        some => format!("{some} of {all} rows were written before, and stay."),
+    };
+    match &unapplied.why {
+        Why::RaceLost(rules) => {
+            let what = format!(
+                "somebody else has changed the table since it was read: rule {}",
+                rules.join(", rule ")
+            );
+            Failure::new(
+                &what,
+                format!("{written} Run the command again: it shows the difference as it is now."),
+            )
+        }
+        Why::Aws(error) if error.code().is_none() => Failure::new(
+            &format!("{table}: {error}"),
+            format!(
+                "Whether the last rows were written is not known; of those before: {written} `tagwarden diff` shows \
+                 how the table is now."
+            ),
+        ),
+        Why::Aws(error) => {
+            let failure = aws::table_failure(error, &table.name, &table.region);
+            failure.after(&written)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("y\n", true)]
+    #[case("Yes\n", true)]
+    #[case("\n", false)]
+    #[case("", false)]
+    #[case("no\n", false)]
+    #[case("yess\n", false)]
+    fn only_yes_is_yes(#[case] typed: &str, #[case] is_yes: bool) {
+        let mut asked = Vec::new();
+        assert_eq!(ask(&mut typed.as_bytes(), &mut asked).unwrap(), is_yes);
+        assert!(asked.ends_with(b"[y/N] "));
+    }
+}

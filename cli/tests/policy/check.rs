@@ -1,0 +1,106 @@
+//! `tagwarden check`: each broken file, each of its problems at its place.
+
+use std::path::PathBuf;
+use std::process::Output;
+
+use rstest::rstest;
+use serde_json::Value;
+
+use crate::support::{command, stderr, stdout};
+
+/// Checks files of `broken/`, by their names.
+fn check(arguments: &[&str]) -> Output {
+    let broken = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/policy/broken");
+    let mut command = command(&["check"]);
+    command
+        .args(arguments)
+        .current_dir(broken)
+        .output()
+        .unwrap()
+}
+
+/// `LINE:COLUMN severity` of each problem of a file, from the JSON document.
+fn places(file: &str) -> Vec<String> {
+    let output = check(&["--output", "json", file]);
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let problems = document["problems"].as_array().unwrap().iter();
+    problems
+        .map(|problem| {
+            assert_eq!(problem["file"], file);
+            let severity = problem["severity"].as_str().unwrap();
+            format!("{}:{} {severity}", problem["line"], problem["column"])
+        })
+        .collect()
+}
+
+#[rstest]
+#[case("action.yaml", &["5:13 error", "10:13 error", "14:13 error", "16:5 error"])]
+#[case("required.yaml", &["2:54 error", "3:54 error", "4:54 error", "5:54 error", "6:44 error"])]
+#[case("names.yaml", &["2:5 error", "3:5 error", "4:5 error", "5:5 error", "6:5 warning", "10:5 error", "11:5 warning"])]
+#[case("twice.yaml", &["7:13 error", "10:13 error", "14:5 error"])]
+#[case("default.yaml", &["2:5 error", "10:14 error", "15:14 error", "20:14 error", "21:5 error"])]
+#[case("limits.yaml", &["3:13 error", "7:13 error", "14:14 error", "15:13 error", "19:13 error"])]
+#[case("tab.yaml", &["2:13 error"])]
+#[case("yaml.yaml", &["2:5 error", "7:5 error", "12:5 warning", "12:14 error", "13:5 error"])]
+#[case("shape.yaml", &["1:1 error", "2:1 error"])]
+#[case("empty.yaml", &["1:1 error"])]
+#[case("escapes.json", &["3:62 error", "4:69 error"])]
+fn each_problem_is_named_at_its_place(#[case] file: &str, #[case] expected: &[&str]) {
+    assert_eq!(places(file), expected);
+    let output = check(&[file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), "");
+    insta::assert_snapshot!(file, stdout(&output));
+}
+
+#[test]
+fn warnings_alone_do_not_fail() {
+    let expected = [
+        "7:5 warning",
+        "9:13 warning",
+        "12:14 warning",
+        "13:5 warning",
+    ];
+    assert_eq!(places("warnings.yaml"), expected);
+    let output = check(&["warnings.yaml"]);
+    assert_eq!(output.status.code(), Some(0));
+    insta::assert_snapshot!("warnings.yaml", stdout(&output));
+}
+
+#[test]
+fn one_broken_file_among_many_fails() {
+    let output = check(&["warnings.yaml", "empty.yaml", "shape.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    let summaries: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("yaml: "))
+        .collect();
+    assert_eq!(
+        summaries,
+        [
+            "warnings.yaml: 3 rules, 4 warnings",
+            "empty.yaml: 1 error",
+            "shape.yaml: 2 errors",
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_an_error_that_says_what_to_do() {
+    let output = check(&["absent.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        stderr(&output),
+        "error: \"absent.yaml\" cannot be read: No such file or directory (os error 2)\n\n\
+         Look at the path. `tagwarden pull FILE` writes a file from the policy table.\n"
+    );
+}
+
+#[test]
+fn the_excerpt_is_coloured_where_colours_are_wanted() {
+    let is_red =
+        |arguments: &[&str]| stdout(&check(arguments)).contains("\u{1b}[1m\u{1b}[91merror");
+    assert!(is_red(&["--color", "always", "empty.yaml"]));
+    assert!(!is_red(&["empty.yaml"]));
+}

@@ -1,0 +1,18 @@
+//! The policy as a file: `tagwarden check`, and `diff`, `push` and `pull` against an account on loopback.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "also in the helpers, a panic is a failed test"
+)]
+
+mod check;
+mod diff;
+mod pull;
+mod push;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../support/mod.rs"]
+mod support;
+mod trouble;
+mod world;

@@ -1,0 +1,313 @@
+//! `tagwarden push`: what it writes, what it spares, what it refuses.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+use tagwarden_sandbox::Fault;
+
+use crate::support::{stderr, stdout};
+use crate::world::{SAMPLE, TABLE, World};
+
+/// A policy of so many rules.
+fn many(rules: usize) -> String {
+    let mut file = "rules:\n".to_owned();
+    for id in 1..=rules {
+        let _ = writeln!(
+            file,
+            "  - {{RuleId: {id}, TagKey: key{id}, Action: Notify, Required: N}}"
+        );
+    }
+    file
+}
+
+#[test]
+fn nothing_to_do_writes_nothing() {
+    let world = World::new("push-nothing");
+    world.write("policy.yaml", SAMPLE);
+    // It has nothing to ask either.
+    let output = world.run(&["push", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stdout(&output).ends_with("Nothing to do: the table is as the file says.\n"));
+    assert_eq!(world.writes(), 0);
+}
+
+#[test]
+fn what_differs_is_written_at_once_and_what_is_foreign_survives() {
+    let world = World::new("push-changes");
+    world.account.put_raw_item(
+        TABLE,
+        json!({
+            "RuleId": {"N": "2"}, "TagKey": {"S": "CreatedBy"}, "Action": {"S": "UserLookup"},
+            "Required": {"S": "Y"}, "Default": {"S": "unused"},
+            "Teams": {"SS": ["a", "b"]}, "Seal": {"B": "AQID"}, "Status": {"NULL": true}, "Name": {"M": {"x": {"N": "1"}}},
+        }),
+    );
+    let file = SAMPLE.replace("Proj007", "Proj042").replace(
+        "    Action: UserLookup\n",
+        "    Action: Notify\n    Count: 1.50\n",
+    ) + "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N, Allowed: {$dynamodb: {NS: [1, 2]}}}\n";
+    world.write("policy.yaml", &file);
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    insta::assert_snapshot!(stdout(&output));
+    assert_eq!(
+        world.items(),
+        [
+            json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj042"}),
+            json!({
+                "RuleId": 2, "TagKey": "CreatedBy", "Action": "Notify", "Required": "Y", "Count": 1.5,
+                "Teams": ["a", "b"], "Seal": "AQID", "Status": null, "Name": {"x": 1},
+            }),
+            json!({"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"}),
+            json!({"RuleId": 4, "TagKey": "Owner", "Action": "Notify", "Required": "N", "Allowed": [1, 2]}),
+        ]
+    );
+    assert_eq!(world.writes(), 1);
+    // Rule 3 is as the file says: it is not written.
+    let transaction = world.account.calls().into_iter().last().unwrap();
+    let items = transaction.parameters["TransactItems"]
+        .as_array()
+        .unwrap()
+        .clone();
+    assert_eq!(items.len(), 3);
+
+    let output = world.run(&["push", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn rows_that_the_file_lacks_go_only_with_prune() {
+    let world = World::new("push-prune");
+    world.account.put_item(
+        TABLE,
+        json!({"RuleId": 9, "TagKey": "Old", "Action": "Notify", "Required": "N"}),
+    );
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    let output = world.run(&["push", "-y", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(world.items().len(), 4);
+    let output = world.run(&["push", "-y", "--prune", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let ids: Vec<Value> = world
+        .items()
+        .iter()
+        .map(|item| item["RuleId"].clone())
+        .collect();
+    assert_eq!(ids, [1, 2, 3]);
+}
+
+#[test]
+fn an_empty_table_is_filled() {
+    let world = World::without_table("push-fill");
+    world.account.create_table(TABLE);
+    world.write("policy.yaml", SAMPLE);
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(world.items().len(), 3);
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_written() {
+    let world = World::new("push-unasked");
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    let output = world.run(&["push", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).ends_with("0 rules to add, 1 to change, 0 to delete.\n"));
+    assert_eq!(
+        stderr(&output),
+        "error: nobody can be asked: standard input is no terminal\n\n\
+         Nothing was written. To write without asking, add --yes.\n"
+    );
+    assert_eq!(world.writes(), 0);
+}
+
+/// What somebody else does between the reading and the writing, and the rule that the message then names.
+fn lost_race(test: &str, file: &str, meddle: fn(&tagwarden_sandbox::Account), rule: &str) {
+    let world = World::new(test);
+    world.write("policy.yaml", file);
+    world.account.on_next_call("TransactWriteItems", meddle);
+    let output = world.run(&["push", "--yes", "--prune", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "error: somebody else has changed the table since it was read: {rule}\n\n\
+             Nothing was written. Run the command again: it shows the difference as it is now.\n"
+        )
+    );
+    let first = &world.items()[0];
+    assert_eq!(first["Default"], "Proj007", "all or nothing");
+}
+
+#[test]
+fn a_row_that_was_altered_meanwhile_is_not_overwritten() {
+    let file = SAMPLE
+        .replace("Proj007", "Proj042")
+        .replace("today()", "today()+30d");
+    lost_race(
+        "push-race-altered",
+        &file,
+        |account| {
+            account.put_item(
+                TABLE,
+                json!({"RuleId": 3, "TagKey": "Expires", "Action": "Notify", "Required": "N", "Default": "today()"}),
+            );
+        },
+        "rule 3",
+    );
+}
+
+#[test]
+fn an_attribute_that_was_added_meanwhile_is_noticed() {
+    let file = SAMPLE
+        .replace("Proj007", "Proj042")
+        .replace("UserLookup", "Notify");
+    lost_race(
+        "push-race-attribute",
+        &file,
+        |account| {
+            account.put_item(
+                TABLE,
+                json!({"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y", "Default": "x"}),
+            );
+        },
+        "rule 2",
+    );
+}
+
+#[test]
+fn a_row_that_was_added_meanwhile_is_not_overwritten() {
+    let file = SAMPLE.replace("Proj007", "Proj042")
+        + "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N}\n";
+    lost_race(
+        "push-race-added",
+        &file,
+        |account| {
+            account.put_item(
+                TABLE,
+                json!({"RuleId": 4, "TagKey": "Team", "Action": "Stop", "Required": "Y"}),
+            );
+        },
+        "rule 4",
+    );
+}
+
+#[test]
+fn a_row_that_was_altered_meanwhile_is_not_deleted() {
+    let file = SAMPLE.replace("Proj007", "Proj042");
+    let file = file.split("  - RuleId: 3").next().unwrap();
+    lost_race(
+        "push-race-deleted",
+        file,
+        |account| {
+            account.put_item(
+                TABLE,
+                json!({"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "Y", "Default": "today()"}),
+            );
+        },
+        "rule 3",
+    );
+}
+
+#[test]
+fn a_row_that_was_deleted_meanwhile_is_not_made_again() {
+    let world = World::new("push-race-gone");
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    world.account.clear_table(TABLE);
+    world.account.put_item(TABLE, json!({"RuleId": 1}));
+    world
+        .account
+        .on_next_call("TransactWriteItems", |account| account.clear_table(TABLE));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        stderr(&output).contains("since it was read: rule 1\n"),
+        "{output:?}"
+    );
+    assert_eq!(world.items().len(), 0);
+}
+
+#[test]
+fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
+    let world = World::new("push-many");
+    world.account.clear_table(TABLE);
+    world.write("policy.yaml", &many(150));
+    // The second step meets a rule that somebody else has put there.
+    let mut step = 0;
+    world.account.on_call("TransactWriteItems", move |account| {
+        step += 1;
+        if step == 2 {
+            account.put_item(
+                TABLE,
+                json!({"RuleId": 120, "TagKey": "theirs", "Action": "Notify", "Required": "N"}),
+            );
+        }
+    });
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stdout(&output).contains("more than the 100 rows that DynamoDB writes at once"));
+    let message = stderr(&output);
+    assert!(
+        message.contains("since it was read: rule 120\n"),
+        "{message}"
+    );
+    assert!(
+        message.contains("100 of 150 rows were written before, and stay."),
+        "{message}"
+    );
+    assert_eq!(world.items().len(), 101);
+    // The next run goes on where this one ended.
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout(&output).contains("49 rules to add, 1 to change, 0 to delete."),
+        "{output:?}"
+    );
+    assert_eq!(world.items().len(), 150);
+    assert_eq!(world.writes(), 3);
+}
+
+#[test]
+fn a_hundred_rows_are_one_step() {
+    let world = World::new("push-hundred");
+    world.account.clear_table(TABLE);
+    world.write("policy.yaml", &many(100));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(!stdout(&output).contains("more than"), "{output:?}");
+    assert_eq!((world.items().len(), world.writes()), (100, 1));
+}
+
+#[test]
+fn a_table_that_stays_no_policy_is_not_written_to() {
+    let world = World::new("push-union");
+    world.account.put_item(
+        TABLE,
+        json!({"RuleId": 9, "TagKey": "Old", "Action": "Delete", "Required": "N"}),
+    );
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    assert!(
+        message.contains(r#"rule 9: Action "Delete" is not an action"#),
+        "{message}"
+    );
+    assert!(message.contains("Delete them with --prune"), "{message}");
+    assert_eq!(world.writes(), 0);
+    // A broken table is mended so.
+    let output = world.run(&["push", "--yes", "--prune", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn throttling_is_waited_for() {
+    let world = World::new("push-throttled");
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    world
+        .account
+        .fail(Fault::new("TransactWriteItems", "ThrottlingException", "Rate exceeded").times(1));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(world.items()[0]["Default"], "Proj042");
+}
