@@ -354,11 +354,10 @@ fn a_second_sweep_changes_nothing() {
     assert_eq!(sweep["changedInstances"], json!([]));
     assert_eq!(calls(&sweep["calls"], "ec2:CreateTags"), 0);
     assert_eq!(calls(&sweep["calls"], "ec2:StopInstances"), 0);
-    // It tries the protected one again: the protection may have been lifted.
-    assert_eq!(
-        sweep["calls"]["byOperation"]["ec2:TerminateInstances"],
-        json!({"calls": 1, "refused": 1})
-    );
+    // The protected one is not tried again before tomorrow.
+    assert_eq!(calls(&sweep["calls"], "ec2:TerminateInstances"), 0);
+    // And nobody is told the same twice a day.
+    assert_eq!(calls(&sweep["calls"], "sns:Publish"), 0);
 }
 
 #[test]
@@ -366,15 +365,15 @@ fn as_few_calls_as_there_are_different_things_to_write() {
     let all = &STORY["calls"];
     // A project for three, three launchers, everything for the worker, and a date in the sweep.
     assert_eq!(calls(all, "ec2:CreateTags"), 6);
-    // The protected one once in each run, and the other again without it.
+    // The protected one is found out once, and the other tried again without it.
     assert_eq!(
         all["byOperation"]["ec2:TerminateInstances"],
-        json!({"calls": 4, "refused": 3})
+        json!({"calls": 2, "refused": 1})
     );
     // Four launchers on one page, in the dry run and when enforcing.
     assert_eq!(calls(all, "cloudtrail:LookupEvents"), 2);
     assert_eq!(calls(all, "config:PutEvaluations"), 2);
-    assert_eq!(calls(all, "sns:Publish"), 4);
+    assert_eq!(calls(all, "sns:Publish"), 3);
     let operations = all["byOperation"].as_object().unwrap();
     let sum: u64 = operations
         .values()

@@ -41,6 +41,8 @@
 //! - Pending, stopping and shutting down take 30 seconds each; AWS promises no duration.
 //! - CloudTrail records launches, tags, stops and terminations that succeeded, nothing else, and none
 //!   comes twice or out of turn.
+//! - EC2 managed instances are always listed; AWS hides them in accounts that do not ask to see them.
+//!   They take tags from anybody: no AWS document says otherwise.
 //! - `StopInstances` with one instance that may not be stopped stops none: AWS documents the effect of
 //!   Availability Zones for `TerminateInstances` alone.
 

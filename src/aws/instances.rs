@@ -24,6 +24,9 @@ const FILTER_VALUES: usize = 200;
 const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
 /// The instances of a scope, a page at a time, so that memory does not grow with the fleet.
+///
+/// Instances that an AWS service manages are among them only in an account that shows these: see
+/// [managed resource visibility](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html#managed-resource-visibility-settings).
 #[derive(Debug)]
 pub struct InstancePages {
     pages: PaginationStream<Result<DescribeInstancesOutput, SdkError>>,

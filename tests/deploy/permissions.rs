@@ -52,14 +52,6 @@ const BY_OTHERS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// Granted ahead of the code: the ledger's calls. One that the code makes does not belong here any more.
-const TO_COME: [&str; 4] = [
-    "dynamodb:GetItem",
-    "dynamodb:PutItem",
-    "dynamodb:Query",
-    "dynamodb:UpdateItem",
-];
-
 /// Who needs an action that a role grants; `None` if nobody does.
 fn needed_by(role: &str, action: &str) -> Option<String> {
     let others = BY_OTHERS
@@ -78,11 +70,9 @@ fn needed_by(role: &str, action: &str) -> Option<String> {
         )]),
         _ => Calls::new(),
     };
-    if let Some(files) = calls.get(action) {
-        let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
-        return Some(files.join(", "));
-    }
-    (role == "RemediationRole" && TO_COME.contains(&action)).then(|| "the ledger".to_owned())
+    let files = calls.get(action)?;
+    let files: Vec<String> = files.iter().map(|file| format!("`{file}`")).collect();
+    Some(files.join(", "))
 }
 
 fn granted(statements: &[Statement], role: &str) -> BTreeSet<String> {
@@ -120,9 +110,6 @@ fn every_grant_is_needed() {
             );
         }
     }
-    let called = code::of_the_remediation();
-    let came = TO_COME.iter().find(|action| called.contains_key(**action));
-    assert_eq!(came, None, "the code calls it now: take it out of TO_COME");
 }
 
 #[test]

@@ -28,12 +28,14 @@ const POLICY: [[&str; 5]; 3] = [
 ];
 
 impl Account<'_> {
-    /// The policy table with the customer's rules.
+    /// The policy table with the customer's rules, and the ledger.
     pub async fn create_tables(&self) {
         let dynamodb = aws_sdk_dynamodb::Client::new(self.sdk_config());
         let policy = "acme_cloud_policy_tagging_def";
         self.create_table(policy, &[("RuleId", ScalarAttributeType::N)])
             .await;
+        let ledger_key = ["Pk", "Sk"].map(|key| (key, ScalarAttributeType::S));
+        self.create_table(LEDGER, &ledger_key).await;
         for [id, key, action, required, default] in POLICY {
             let text = |value: &str| AttributeValue::S(value.to_owned());
             dynamodb
