@@ -11,7 +11,7 @@ use tagwarden::aws::AwsError;
 
 use crate::plan::Reason;
 
-/// The most instances that CreateTags, StopInstances and TerminateInstances take in one call.
+/// The most instances that CreateTags, DeleteTags, StopInstances and TerminateInstances take in one call.
 const CALL_LIMIT: usize = 1_000;
 
 /// What became of one instance.
@@ -77,7 +77,7 @@ pub async fn terminate(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)
 
 /// Calls `call` for all of `ids`, in as few calls as it takes. Where one instance spoils a call, the error names
 /// it, or halving finds it; the rest are tried again without it. All calls must be idempotent.
-async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Acted)>
+pub(crate) async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Acted)>
 where
     F: AsyncFn(&[String]) -> Result<(), AwsError>,
 {
