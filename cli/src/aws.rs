@@ -1,9 +1,10 @@
 //! Which AWS account a command speaks to: the options that every such command has, and what stands in its way.
 
 use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
-use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tagwarden::aws::{AwsError, config_loader};
 use tagwarden::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
@@ -81,11 +82,7 @@ impl AwsArgs {
     pub async fn load(&self) -> Result<SdkConfig, Failure> {
         let mut loader = config_loader().retry_config(RetryConfig::standard());
         if let Some(profile) = &self.profile {
-            // The SDK's own chain would still take the keys of the environment first: not whom was asked for.
-            let credentials = ProfileFileCredentialsProvider::builder().profile_name(profile);
-            loader = loader
-                .profile_name(profile)
-                .credentials_provider(credentials.build());
+            loader = loader.profile_name(profile);
         }
         if let Some(region) = &self.region {
             loader = loader.region(Region::new(region.clone()));
@@ -93,12 +90,24 @@ impl AwsArgs {
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
         if config.region().is_none() {
             return Err(Failure::new(
                 &"there is no AWS Region to call",
                 "Say which with --region, AWS_REGION, or `aws configure set region`.",
             ));
+        }
+        if let Some(profile) = &self.profile {
+            // The SDK's own chain would still take the keys of the environment first: not whom was asked for.
+            // A role that the profile assumes is asked for in the same Region.
+            let provider = ProfileFileCredentialsProvider::builder()
+                .configure(&ProviderConfig::default().with_region(config.region().cloned()))
+                .profile_name(profile)
+                .build();
+            let builder = config.into_builder();
+            config = builder
+                .credentials_provider(SharedCredentialsProvider::new(provider))
+                .build();
         }
         let credentials = match config.credentials_provider() {
             Some(provider) => provider.provide_credentials().await.err(),

@@ -8,7 +8,7 @@ use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
 use crate::changes::{Changes, show};
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, count};
-use crate::policy_table::PolicyTable;
+use crate::policy_table::{PolicyTable, problems};
 
 const LONG_ABOUT: &str = "\
 Makes the policy table as the file says: shows what would change, asks, writes
@@ -74,6 +74,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             .await
             .map_err(|unapplied| failure(&unapplied, &table, changes.steps.len()))?;
         let written = count(changes.steps.len(), "rule");
+        look_again(&table, &written).await?;
         writeln!(anstream::stdout(), "Done: {written} written.")
             .map_err(|error| Failure::unwritten(&error))?;
         Ok(Exit::Done)
@@ -130,6 +131,23 @@ fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
     let mut answer = String::new();
     input.read_line(&mut answer)?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Reads the table once more: what somebody else wrote to other rows meanwhile is no lost race, and yet may not go
+/// together with what was written here.
+async fn look_again(table: &PolicyTable, written: &str) -> Result<(), Failure> {
+    let said_first = format!("Before that, the changes were written ({written}).");
+    let items = table.items().await;
+    let items = items.map_err(|failure| failure.after(&said_first))?;
+    match problems(items) {
+        None => Ok(()),
+        Some(invalid) => Err(Failure::new(
+            &format!(
+                "the changes were written ({written}), but somebody else wrote too, and together it is no policy: {invalid}"
+            ),
+            "The functions do nothing until it is one. `tagwarden pull` shows the table as it is.",
+        )),
+    }
 }
 
 /// What stopped it, what was written before, and what to do.

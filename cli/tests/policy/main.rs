@@ -9,6 +9,7 @@
 
 mod check;
 mod diff;
+mod guide;
 mod pull;
 mod push;
 #[allow(dead_code, reason = "shared with tests that need more of it")]

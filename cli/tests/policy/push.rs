@@ -64,12 +64,12 @@ fn what_differs_is_written_at_once_and_what_is_foreign_survives() {
     );
     assert_eq!(world.writes(), 1);
     // Rule 3 is as the file says: it is not written.
-    let transaction = world.account.calls().into_iter().last().unwrap();
-    let items = transaction.parameters["TransactItems"]
-        .as_array()
-        .unwrap()
-        .clone();
-    assert_eq!(items.len(), 3);
+    let calls = world.account.calls();
+    let transaction = calls
+        .iter()
+        .find(|call| call.operation == "TransactWriteItems");
+    let items = &transaction.unwrap().parameters["TransactItems"];
+    assert_eq!(items.as_array().unwrap().len(), 3);
 
     let output = world.run(&["push", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -225,6 +225,27 @@ fn a_row_that_was_deleted_meanwhile_is_not_made_again() {
         "{output:?}"
     );
     assert_eq!(world.items().len(), 0);
+}
+
+#[test]
+fn what_others_wrote_meanwhile_is_looked_at_afterwards() {
+    let world = World::new("push-together");
+    let owner = "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N}\n";
+    world.write("policy.yaml", &(SAMPLE.to_owned() + owner));
+    world.account.on_next_call("TransactWriteItems", |account| {
+        account.put_item(
+            TABLE,
+            json!({"RuleId": 8, "TagKey": "Owner", "Action": "Notify", "Required": "N"}),
+        );
+    });
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(
+        stderr(&output),
+        "error: the changes were written (1 rule), but somebody else wrote too, and together it is no policy: the policy \
+         has 1 problem: rule 8: TagKey \"Owner\" has a rule already: rule 4\n\n\
+         The functions do nothing until it is one. `tagwarden pull` shows the table as it is.\n"
+    );
 }
 
 #[test]

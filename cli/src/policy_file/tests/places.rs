@@ -96,7 +96,8 @@ fn json_may_escape_a_character_in_two_halves() {
     // What comes after keeps its place.
     assert_eq!(read(&json("\\ud83d\\ude00")).problems[0].span.len(), 7);
     assert!(problems(&json("\\ud83d\\ude00"))[0].starts_with("2:11 "));
-    // One half alone is no character.
+    // One half alone is no character, nor is half of it escaped.
+    assert!(problems(&json("\\\\ud83d\\ude00"))[0].contains("invalid Unicode"));
     assert!(problems(&json("\\ud83d"))[0].contains("invalid Unicode"));
 }
 
@@ -134,4 +135,33 @@ fn a_broken_row_does_not_hide_the_others() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].starts_with("3:14 rule 7: Action"), "{found:?}");
     assert!(found[1].starts_with("4:5 a rule is a mapping"), "{found:?}");
+}
+
+#[test]
+fn a_place_ends_where_the_value_ends() {
+    let text = "rules:\n  - - a\n    - b\n\n  # more\n  - RuleId:\n      a: b\n\n    TagKey: x\n";
+    let file = read(text);
+    let shown: Vec<&str> = file
+        .problems
+        .iter()
+        .map(|problem| &text[problem.span.clone()])
+        .collect();
+    // The row that is none; the id that is none; Action and Required, which are not there, at the rule's id.
+    assert_eq!(
+        shown,
+        [
+            "- a\n    - b",
+            "RuleId:\n      a: b",
+            "RuleId:\n      a: b",
+            "a: b"
+        ]
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_not_blamed_twice() {
+    let text = rule("Action", "Action: !!foo Update");
+    assert_eq!(problems(&text), ["3:14 the tag !!foo is not supported"]);
+    let text = rule("TagKey", "TagKey: {a: !!foo c}");
+    assert_eq!(problems(&text), ["3:18 the tag !!foo is not supported"]);
 }

@@ -63,6 +63,7 @@ fn text() -> impl Strategy<Value = String> {
         "\\",
         "é",
         "today()+30d",
+        "a ",
         "---",
         "...",
         "$dynamodb",
