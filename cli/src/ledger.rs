@@ -19,7 +19,7 @@ pub struct LedgerArgs {
     #[arg(
         long,
         value_name = "TABLE",
-        help = "The ledger: the output LedgerTable of tagwarden's stack\n[default: TAGWARDEN_LEDGER_TABLE]"
+        help = "The ledger, see docs/ledger.md\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     ledger_table: Option<String>,
 
