@@ -18,7 +18,7 @@ pub struct LedgerArgs {
     // A doc comment would have to put the names in backticks.
     #[arg(
         long,
-        value_name = "TABLE",
+        value_name = "NAME",
         help = "The ledger, see docs/ledger.md\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     ledger_table: Option<String>,

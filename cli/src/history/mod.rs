@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "WHEN",
-        help = "From then on: 15m, 2h, 7d ago, or 2026-11-20,\nor 2026-11-20T15:30:00Z [default: 24h, or the run]"
+        help = "From then on: 15m, 2h, 7d ago, or 2026-11-20,\nor 2026-11-20T15:30:00Z [default: 24h ago]"
     )]
     since: Option<When>,
 
