@@ -227,15 +227,16 @@ async fn killed_at_random_again_and_again_it_is_finished_at_last() {
     for _ in 0..AT_ONCE {
         cases.spawn(async {
             let mut world = World::new();
-            let mut how = String::new();
+            let mut kills = Vec::new();
             for _ in 0..KILLS {
                 let moment = Moment::Soon(Duration::from_millis(random(40)));
                 let nth = usize::try_from(random(25)).unwrap();
                 let is_killed = world.sweep_killed(nth, moment).await;
-                how += &format!("call {nth}, {moment:?}: {is_killed}; ");
+                kills.push((nth, moment, is_killed));
                 world.let_the_time_pass();
             }
             world.sweep().await;
+            let how = format!("killed at {kills:?}");
             assert_done_once(&world.account, LEDGER, &world.work, &how);
         });
     }
