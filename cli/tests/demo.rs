@@ -148,7 +148,8 @@ fn the_dry_run_says_what_would_be_done_and_does_none_of_it() {
     for (count, expected) in [
         ("instances", 10),
         ("wouldTag", 7),
-        ("wouldTerminate", 2),
+        ("wouldTerminate", 1),
+        ("refused", 1),
         ("deferred", 1),
         ("tagged", 0),
         ("terminated", 0),

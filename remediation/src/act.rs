@@ -3,16 +3,19 @@
 //! One call serves many instances, and EC2 refuses the whole call for one instance that is unknown or protected.
 //! Here such a one is set aside and the others are done: `set_aside`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::Tag;
-use tagwarden::aws::AwsError;
+use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName, Tag};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tagwarden::aws::{AwsError, Ec2};
 
-use crate::plan::Reason;
+use crate::plan::{Reason, Remedy, Step};
 
 /// The most instances that CreateTags, DeleteTags, StopInstances and TerminateInstances take in one call.
 const CALL_LIMIT: usize = 1_000;
+
+/// So many instances are asked at the same time.
+const AT_ONCE: usize = 8;
 
 /// What became of one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +26,17 @@ pub enum Acted {
     Refused(Reason),
     /// The call failed.
     Failed(String),
+    /// Not tried: the function's time was up.
+    Left,
+    /// The call may have been carried out: its answer says nothing of that, or never came.
+    Unclear(String),
 }
 
 /// Writes `tags` to every one of `ids`. A tag that is there already is overwritten: be sure it is empty.
 ///
 /// See [CreateTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html).
 pub async fn create_tags(
-    client: &Client,
+    ec2: &Ec2,
     ids: Vec<String>,
     tags: &BTreeMap<String, String>,
 ) -> Vec<(String, Acted)> {
@@ -38,7 +45,11 @@ pub async fn create_tags(
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
     set_aside(ids, async |ids: &[String]| {
-        let request = client.create_tags().set_tags(Some(tags.clone()));
+        let request = ec2
+            .to_create_tags()
+            .await
+            .create_tags()
+            .set_tags(Some(tags.clone()));
         match request.set_resources(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:CreateTags", &error)),
@@ -50,9 +61,9 @@ pub async fn create_tags(
 /// Stops every one of `ids`.
 ///
 /// See [StopInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html).
-pub async fn stop(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)> {
+pub async fn stop(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
     set_aside(ids, async |ids: &[String]| {
-        let request = client.stop_instances();
+        let request = ec2.to_stop().await.stop_instances();
         match request.set_instance_ids(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:StopInstances", &error)),
@@ -64,15 +75,49 @@ pub async fn stop(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)> {
 /// Terminates every one of `ids`.
 ///
 /// See [TerminateInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html).
-pub async fn terminate(client: &Client, ids: Vec<String>) -> Vec<(String, Acted)> {
+pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
     set_aside(ids, async |ids: &[String]| {
-        let request = client.terminate_instances();
+        let request = ec2.to_terminate().await.terminate_instances();
         match request.set_instance_ids(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:TerminateInstances", &error)),
         }
     })
     .await
+}
+
+/// Of the instances that `steps` would stop or terminate, those that are protected against it: one call each.
+///
+/// See [DescribeInstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceAttribute.html).
+///
+/// # Errors
+/// EC2 did not answer.
+pub async fn protected(ec2: &Ec2, steps: &[Step]) -> Result<BTreeSet<String>, AwsError> {
+    let asked = stream::iter(steps).map(|step| async move {
+        let client = ec2.to_describe_attribute().await;
+        let request = client.describe_instance_attribute();
+        let is_stop = matches!(step.remedy, Remedy::Stop { .. });
+        let attribute = if is_stop {
+            InstanceAttributeName::DisableApiStop
+        } else {
+            InstanceAttributeName::DisableApiTermination
+        };
+        let answer = request
+            .instance_id(&step.instance_id)
+            .attribute(attribute)
+            .send()
+            .await
+            .map_err(|error| AwsError::new("ec2:DescribeInstanceAttribute", &error))?;
+        let value = if is_stop {
+            answer.disable_api_stop()
+        } else {
+            answer.disable_api_termination()
+        };
+        let is_protected = value.and_then(AttributeBooleanValue::value) == Some(true);
+        Ok(is_protected.then(|| step.instance_id.clone()))
+    });
+    let protected: Vec<Option<String>> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(protected.into_iter().flatten().collect())
 }
 
 /// Calls `call` for all of `ids`, in as few calls as it takes. Where one instance spoils a call, the error names
@@ -133,8 +178,28 @@ fn acted(error: &AwsError) -> Acted {
     match error.code() {
         Some("OperationNotPermitted") => Acted::Refused(Reason::Protected),
         Some("InvalidInstanceID.NotFound") => Acted::Refused(Reason::Vanished),
+        _ if is_unclear(error) => Acted::Unclear(error.to_string()),
         _ => Acted::Failed(error.to_string()),
     }
+}
+
+/// Whether the call, or an earlier try of it whose answer was lost, may have been carried out: the SDK tries again
+/// after these, and gives the last of the errors.
+///
+/// See [Error codes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+fn is_unclear(error: &AwsError) -> bool {
+    error.code().is_none_or(|code| {
+        matches!(
+            code,
+            "EC2ThrottledException"
+                | "InternalError"
+                | "InternalFailure"
+                | "RequestLimitExceeded"
+                | "ServiceUnavailable"
+                | "Throttling"
+                | "Unavailable"
+        )
+    })
 }
 
 /// Whether `message` names exactly `id`, not one that only begins with it.

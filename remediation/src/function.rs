@@ -8,7 +8,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tagwarden::aws::policy_table::PolicyTableError;
-use tagwarden::aws::{AwsError, Clock};
+use tagwarden::aws::{AwsError, Clock, Ec2};
 use tagwarden::function::{FunctionError, account_of};
 
 use crate::launcher::{Launcher, LookUp};
@@ -24,11 +24,12 @@ use crate::trigger::{self, Request, Trigger, TriggerError};
 pub struct Remediation {
     pub(crate) clock: Clock,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
-    pub(crate) ec2: aws_sdk_ec2::Client,
+    pub(crate) ec2: Ec2,
     pub(crate) ledger: Option<Ledger>,
     pub(crate) look_up: LookUp,
     pub(crate) settings: Settings,
     pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
 }
 
 /// Why a run did nothing, or what it could not tell.
@@ -92,11 +93,12 @@ impl Remediation {
         Self {
             clock: clock.clone(),
             dynamodb,
-            ec2: aws_sdk_ec2::Client::new(config),
+            ec2: Ec2::new(config),
             ledger,
             look_up: LookUp::new(cloudtrail, clock),
             settings,
             sns: aws_sdk_sns::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
         }
     }
 

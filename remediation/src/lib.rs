@@ -24,8 +24,10 @@
 
 pub mod act;
 mod carry_out;
+mod dry_run;
 mod finish;
 pub mod function;
+mod hand_on;
 pub mod identity;
 pub mod launcher;
 pub mod ledger;

@@ -13,14 +13,20 @@ use crate::carry_out::CarryOut;
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::Launcher;
 use crate::ledger::{Ledger, RunId, Writer};
-use crate::plan::{Known, Plan, Reason, Remedy, plan};
-use crate::report::{Outcome, Report, messages, text};
+use crate::plan::{Known, plan};
+use crate::report::{Entry, Report, messages, text};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Untagged};
 use crate::trigger::Trigger;
 
 /// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
 const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
+
+/// What completing, reporting and handing on may take.
+const RESERVE: TimeDelta = TimeDelta::seconds(10);
+/// What a function asked for right before it was ended is carried out within this time; and as much may the clocks of
+/// two functions differ.
+const LATE: TimeDelta = TimeDelta::minutes(1);
 
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +48,16 @@ pub(crate) enum Which {
     These(BTreeSet<String>),
 }
 
+/// What a first look shows.
+struct Seen {
+    /// How many instances the policy applies to.
+    looked_at: usize,
+    /// How many pages the whole fleet is, if that was looked at.
+    pages: Option<usize>,
+    /// Those with a finding: only these are kept.
+    faulty: Vec<Instance>,
+}
+
 impl Remediation {
     pub(crate) async fn run(&self, wanted: Wanted) -> Result<Report, RemediationError> {
         let started_at = self.clock.now();
@@ -50,11 +66,17 @@ impl Remediation {
             Ok(policy) => policy,
             Err(error) => return Err(self.tell_of_broken_policy(&wanted, error).await),
         };
-        let (looked_at, mut faulty) = self.look(&policy, &wanted.which).await?;
+        let Seen {
+            looked_at,
+            pages,
+            mut faulty,
+        } = self.look(&policy, &wanted.which).await?;
         let launchers = self.launchers(&policy, &faulty, &wanted).await;
+        let second_look_at = self.clock.now();
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
             let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
-            faulty = self.look_again(&policy, &ids).await?;
+            drop(faulty);
+            faulty = self.look_again(&policy, &ids, pages).await?;
         }
         let mut known = self.remembered(&policy, &faulty).await?;
         known.launchers = launchers;
@@ -62,13 +84,15 @@ impl Remediation {
 
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
-            self.would_do(plan, &mut report);
+            self.would_do(plan, &mut report).await;
+            self.hand_on(&wanted, &report).await;
             self.tell(&mut report).await?;
             return Ok(report);
         }
         let lease = wanted
             .deadline
             .or_else(|| started_at.checked_add_signed(LONGEST_RUN))
+            .and_then(|deadline| deadline.checked_add_signed(LATE))
             .unwrap_or(started_at);
         let unfinished = match &self.ledger {
             Some(ledger) => {
@@ -86,11 +110,17 @@ impl Remediation {
             remediation: self,
             policy: &policy,
             known: &known,
+            looked_at: second_look_at,
             writer,
             report: &mut report,
+            last_start: wanted.deadline.map(|deadline| {
+                // A function with little time altogether still gets to do something.
+                deadline - RESERVE.min((deadline - started_at) / 4)
+            }),
         };
         work.carry_out(plan, &faulty).await;
         let writer = work.writer;
+        self.hand_on(&wanted, &report).await;
         let told = self.tell(&mut report).await;
         if let Some(writer) = writer {
             writer.end(told.is_ok()).await;
@@ -107,14 +137,11 @@ impl Remediation {
         read_policy(&self.dynamodb, &self.settings.policy.policy_table).await
     }
 
-    /// How many instances the policy applies to, and those of them with a finding: only these are kept.
-    async fn look(
-        &self,
-        policy: &Policy,
-        which: &Which,
-    ) -> Result<(usize, Vec<Instance>), AwsError> {
+    /// Looks at the instances that are wanted.
+    async fn look(&self, policy: &Policy, which: &Which) -> Result<Seen, AwsError> {
         let mut looked_at = 0;
         let mut faulty = Vec::new();
+        let mut pages_read = None;
         let now = self.clock.now();
         let mut sort_out = |page: Vec<Instance>| {
             for instance in page {
@@ -129,9 +156,12 @@ impl Remediation {
         match which {
             Which::Everything => {
                 let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
+                let mut number = 0;
                 while let Some(page) = pages.next().await {
                     sort_out(self.as_safeguarded(page?));
+                    number += 1;
                 }
+                pages_read = Some(number);
             }
             Which::These(ids) => {
                 let ids: Vec<String> = ids.iter().cloned().collect();
@@ -139,21 +169,36 @@ impl Remediation {
                 sort_out(self.as_safeguarded(instances));
             }
         }
-        Ok((looked_at, faulty))
+        Ok(Seen {
+            looked_at,
+            pages: pages_read,
+            faulty,
+        })
     }
 
     /// The same instances as they are now: looking launchers up takes time, in which people tag and policies
-    /// change.
+    /// change. Where the whole fleet is so many `pages`, they are read instead if that takes fewer requests.
     pub(crate) async fn look_again(
         &self,
         policy: &Policy,
         ids: &[String],
+        pages: Option<usize>,
     ) -> Result<Vec<Instance>, RemediationError> {
         if self.read_policy().await? != *policy {
             return Err(RemediationError::PolicyChanged);
         }
-        let instances = instances::describe(&self.ec2, ids).await?;
-        Ok(self.as_safeguarded(instances))
+        if pages.is_none_or(|pages| instances::requests_for(ids.len()) <= pages) {
+            let instances = instances::describe(&self.ec2, ids).await?;
+            return Ok(self.as_safeguarded(instances));
+        }
+        let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+        let mut found = Vec::with_capacity(ids.len());
+        let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
+        while let Some(page) = pages.next().await {
+            let page = page?.into_iter();
+            found.extend(page.filter(|instance| ids.contains(instance.id.as_str())));
+        }
+        Ok(self.as_safeguarded(found))
     }
 
     /// The instances as they are; without their exemptions where a test has taken that safeguard out.
@@ -207,26 +252,6 @@ impl Remediation {
         Ok(known)
     }
 
-    fn would_do(&self, plan: Plan, report: &mut Report) {
-        let limit = self.settings.max_destructive;
-        for (position, step) in plan.destructive.iter().enumerate() {
-            let outcome = if position < limit {
-                Outcome::WouldDo
-            } else {
-                Outcome::Refused(Reason::Budget { limit })
-            };
-            report.add(step.clone(), outcome);
-        }
-        for step in &plan.steps {
-            let outcome = match step.remedy {
-                Remedy::Notify => Outcome::Done,
-                _ => Outcome::WouldDo,
-            };
-            report.add(step.clone(), outcome);
-        }
-        report.add_settled(plan);
-    }
-
     /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
     async fn tell(&self, report: &mut Report) -> Result<(), RemediationError> {
         report.sort();
@@ -243,7 +268,7 @@ impl Remediation {
                 text::line(entry)
             );
         }
-        let names: BTreeSet<String> = report.entries.iter().filter_map(|it| it.name()).collect();
+        let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
         if let Some(ledger) = self.ledger.as_ref().filter(|_| !names.is_empty()) {
             // Told once more is better than not at all.
             match ledger.told(report.mode).await {

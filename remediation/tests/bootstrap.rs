@@ -11,6 +11,7 @@ fn account() -> Account {
         "acme_cloud_policy_tagging_def",
         json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"}),
     );
+    account.create_table_with_keys("ledger", "Pk", "Sk");
     account
 }
 

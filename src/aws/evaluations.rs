@@ -1,12 +1,14 @@
 //! Tells AWS Config what the rule found, and asks what it has been told before.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_config::Client;
 use aws_sdk_config::types::{ComplianceType, Evaluation};
 use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::AwsError;
+use super::{AwsError, Clock};
 use crate::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
 
 /// The most evaluations that PutEvaluations takes in one call.
@@ -15,7 +17,13 @@ use crate::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
 const BATCH: usize = 100;
 
 /// How often an evaluation is sent that Config says it did not store.
-const ATTEMPTS: usize = 4;
+const ATTEMPTS: u32 = 4;
+
+/// The pause before it is sent again the first time.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// So many calls are under way at once: Config publishes no quota.
+const AT_ONCE: usize = 4;
 
 /// The result token by which the rule development kit asks that nothing is stored.
 const TEST_TOKEN: &str = "TESTMODE";
@@ -50,6 +58,7 @@ pub fn is_test(result_token: &str) -> bool {
 /// A call failed, or Config refused some results time after time; their ids are named.
 pub async fn put(
     client: &Client,
+    clock: &Clock,
     result_token: &str,
     as_of: DateTime<Utc>,
     results: Vec<Compliance>,
@@ -59,23 +68,27 @@ pub async fn put(
         .into_iter()
         .map(|result| evaluation(result, timestamp))
         .collect::<Result<Vec<_>, _>>()?;
-    for _ in 0..ATTEMPTS {
-        let mut failed = Vec::new();
-        for batch in unsent.chunks(BATCH) {
-            let output = client
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            clock.sleep(PAUSE * attempt).await;
+        }
+        let batches: Vec<Vec<Evaluation>> = unsent.chunks(BATCH).map(<[_]>::to_vec).collect();
+        let puts = stream::iter(batches).map(|batch| async {
+            let put = client
                 .put_evaluations()
                 .result_token(result_token)
                 .test_mode(is_test(result_token))
-                .set_evaluations(Some(batch.to_vec()))
-                .send()
-                .await
-                .map_err(|error| AwsError::new(PUT, &error))?;
-            failed.extend(output.failed_evaluations.unwrap_or_default());
-        }
-        if failed.is_empty() {
+                .set_evaluations(Some(batch));
+            match put.send().await {
+                Ok(output) => Ok(output.failed_evaluations.unwrap_or_default()),
+                Err(error) => Err(AwsError::new(PUT, &error)),
+            }
+        });
+        let failed: Vec<Vec<Evaluation>> = puts.buffer_unordered(AT_ONCE).try_collect().await?;
+        unsent = failed.concat();
+        if unsent.is_empty() {
             return Ok(());
         }
-        unsent = failed;
     }
     let ids: Vec<&str> = unsent
         .iter()

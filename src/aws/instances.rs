@@ -1,14 +1,11 @@
 //! Reads instances with DescribeInstances.
 
-use aws_sdk_ec2::Client;
-use aws_sdk_ec2::operation::describe_instances::{DescribeInstancesError, DescribeInstancesOutput};
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::Filter;
-use aws_smithy_async::future::pagination_stream::PaginationStream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::AwsError;
+use super::{AwsError, Ec2};
 use crate::{Instance, Scope};
-
-type SdkError = aws_sdk_ec2::error::SdkError<DescribeInstancesError>;
 
 const CALL: &str = "ec2:DescribeInstances";
 
@@ -23,42 +20,85 @@ const FILTER_VALUES: usize = 200;
 /// Every state but those of an instance that is gone; terminated ones stay visible for an hour.
 const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
+/// So many requests for instances by their ids are under way at once.
+const AT_ONCE: usize = 8;
+
 /// The instances of a scope, a page at a time, so that memory does not grow with the fleet.
-///
-/// Instances that an AWS service manages are among them only in an account that shows these: see
-/// [managed resource visibility](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html#managed-resource-visibility-settings).
 #[derive(Debug)]
-pub struct InstancePages {
-    pages: PaginationStream<Result<DescribeInstancesOutput, SdkError>>,
+pub struct InstancePages<'a> {
+    ec2: &'a Ec2,
+    filters: Vec<Filter>,
+    next: Next,
 }
 
-impl InstancePages {
+#[derive(Debug)]
+enum Next {
+    First,
+    Token(String),
+    Nothing,
+}
+
+impl<'a> InstancePages<'a> {
     /// Every living instance in `scope`, at most 1,000 a page.
     #[must_use]
-    pub fn in_scope(client: &Client, scope: &Scope) -> Self {
-        let mut request = client
-            .describe_instances()
-            .filters(filter("instance-state-name", LIVING));
+    pub fn in_scope(ec2: &'a Ec2, scope: &Scope) -> Self {
+        let mut filters = vec![filter("instance-state-name", LIVING)];
         // More VPCs than a filter takes are sorted out by the assessment.
         if (1..=FILTER_VALUES).contains(&scope.vpc_ids().len()) {
-            request = request.filters(filter("vpc-id", scope.vpc_ids()));
+            filters.push(filter("vpc-id", scope.vpc_ids()));
         }
+        Self::new(ec2, filters)
+    }
+
+    fn new(ec2: &'a Ec2, filters: Vec<Filter>) -> Self {
         Self {
-            pages: request.into_paginator().page_size(PAGE).send(),
+            ec2,
+            filters,
+            next: Next::First,
         }
     }
 
-    /// The next page; `None` after the last. A page can be empty.
+    /// Whether there is another page.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        !matches!(self.next, Next::Nothing)
+    }
+
+    /// The next page; `None` after the last, and after an error. A page can be empty.
     ///
     /// # Errors
     /// EC2 did not give the page.
     pub async fn next(&mut self) -> Option<Result<Vec<Instance>, AwsError>> {
-        let page = self.pages.next().await?;
-        Some(match page {
-            Ok(output) => Ok(instances(&output)),
+        let token = match std::mem::replace(&mut self.next, Next::Nothing) {
+            Next::First => None,
+            Next::Token(token) => Some(token),
+            Next::Nothing => return None,
+        };
+        let client = self.ec2.to_describe().await;
+        let answer = client
+            .describe_instances()
+            .set_filters(Some(self.filters.clone()))
+            .max_results(PAGE)
+            .set_next_token(token)
+            .send()
+            .await;
+        Some(match answer {
+            Ok(output) => {
+                let token = output.next_token().filter(|token| !token.is_empty());
+                if let Some(token) = token {
+                    self.next = Next::Token(token.to_owned());
+                }
+                Ok(instances(&output))
+            }
             Err(error) => Err(AwsError::new(CALL, &error)),
         })
     }
+}
+
+/// How many requests [`describe`] makes at the least for so many ids.
+#[must_use]
+pub fn requests_for(ids: usize) -> usize {
+    ids.div_ceil(FILTER_VALUES)
 }
 
 /// Those of `ids` that exist, in any state and in no particular order.
@@ -67,22 +107,21 @@ impl InstancePages {
 ///
 /// # Errors
 /// EC2 did not answer.
-pub async fn describe(client: &Client, ids: &[String]) -> Result<Vec<Instance>, AwsError> {
-    let mut found = Vec::with_capacity(ids.len());
-    for ids in ids.chunks(FILTER_VALUES) {
-        let mut pages = InstancePages {
-            pages: client
-                .describe_instances()
-                .filters(filter("instance-id", ids))
-                .into_paginator()
-                .page_size(PAGE)
-                .send(),
-        };
+pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Instance>, AwsError> {
+    let chunks: Vec<Filter> = ids
+        .chunks(FILTER_VALUES)
+        .map(|ids| filter("instance-id", ids))
+        .collect();
+    let chunks = stream::iter(chunks).map(|filter| async move {
+        let mut pages = InstancePages::new(ec2, vec![filter]);
+        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             found.extend(page?);
         }
-    }
-    Ok(found)
+        Ok::<_, AwsError>(found)
+    });
+    let found: Vec<Vec<Instance>> = chunks.buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(found.concat())
 }
 
 fn filter<I>(name: &str, values: I) -> Filter

@@ -1,6 +1,7 @@
 //! Thin readers and writers of AWS: they page, batch, send again and report errors; they decide nothing.
 
 mod clock;
+mod ec2;
 mod error;
 pub mod evaluations;
 pub mod instances;
@@ -10,6 +11,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, SdkConfig};
 
 pub use clock::Clock;
+pub use ec2::Ec2;
 pub use error::AwsError;
 
 /// Loads the SDK's configuration from the environment, as every AWS tool does, with adaptive retry: where AWS

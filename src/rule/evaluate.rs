@@ -56,33 +56,36 @@ impl Rule {
             scope: settings.scope.clone(),
             now: self.clock.now(),
         };
-        let (as_of, results) = match event.cause {
-            InvokingEvent::Change { configuration_item } => (
-                configuration_item.configuration_item_capture_time,
-                vec![changed(&judge, configuration_item, event.left_scope)],
-            ),
+        let results_of = |as_of| Results {
+            rule: self,
+            result_token: &event.result_token,
+            as_of,
+        };
+        match event.cause {
+            InvokingEvent::Change { configuration_item } => {
+                let results = results_of(configuration_item.configuration_item_capture_time);
+                let result = changed(&judge, configuration_item, event.left_scope);
+                results.put(vec![result]).await
+            }
             InvokingEvent::OversizedChange {
                 configuration_item_summary: summary,
-            } => (
-                summary.configuration_item_capture_time,
-                vec![self.oversized(&judge, summary, event.left_scope).await?],
-            ),
+            } => {
+                let results = results_of(summary.configuration_item_capture_time);
+                let result = self.oversized(&judge, summary, event.left_scope).await?;
+                results.put(vec![result]).await
+            }
             InvokingEvent::Schedule {
                 notification_creation_time,
             } => {
                 // A test's token belongs to no rule that could have results already.
                 let rule_name = event
                     .config_rule_name
+                    .as_deref()
                     .filter(|_| !evaluations::is_test(&event.result_token));
-                (
-                    notification_creation_time,
-                    self.everything(&judge, rule_name.as_deref()).await?,
-                )
+                let results = results_of(notification_creation_time);
+                self.everything(&judge, rule_name, &results).await
             }
-        };
-        let counts = count(&results);
-        evaluations::put(&self.config, &event.result_token, as_of, results).await?;
-        Ok(counts)
+        }
     }
 
     async fn oversized(
@@ -142,29 +145,55 @@ impl Rule {
 
     /// A result for every instance in scope, and `NOT_APPLICABLE` for those that Config still shows a result for
     /// although they are gone or no longer in scope.
+    ///
+    /// A page's results are sent while the next page is read, so that memory does not grow with the fleet.
     async fn everything(
         &self,
         judge: &Judge,
         rule_name: Option<&str>,
-    ) -> Result<Vec<Compliance>, RuleError> {
+        results: &Results<'_>,
+    ) -> Result<Counts, RuleError> {
         // Before the instances: one that is launched in between then cannot pass for a ghost.
         let mut ghosts = match rule_name {
             Some(name) => evaluations::instances_with_result(&self.config, name).await?,
             None => BTreeSet::new(),
         };
-        let mut results = Vec::new();
+        let mut counts = Counts::default();
+        let mut judged = Vec::new();
         let mut pages = InstancePages::in_scope(&self.ec2, &judge.scope);
-        while let Some(page) = pages.next().await {
-            for instance in page? {
+        loop {
+            let (page, put) = futures_util::join!(pages.next(), results.put(judged));
+            counts += put?;
+            let Some(page) = page else { break };
+            let page = page?;
+            for instance in &page {
                 ghosts.remove(&instance.id);
-                results.push(judge.result(&instance));
+            }
+            judged = page.iter().map(|it| judge.result(it)).collect();
+            if !pages.has_next() {
+                judged.extend(std::mem::take(&mut ghosts).into_iter().map(|id| {
+                    let why = "The instance is gone, or not in a VPC of this policy.";
+                    not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why)
+                }));
             }
         }
-        results.extend(ghosts.into_iter().map(|id| {
-            let why = "The instance is gone, or not in a VPC of this policy.";
-            not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why)
-        }));
-        Ok(results)
+        Ok(counts)
+    }
+}
+
+/// Where the results of one event go.
+struct Results<'a> {
+    rule: &'a Rule,
+    result_token: &'a str,
+    as_of: DateTime<Utc>,
+}
+
+impl Results<'_> {
+    async fn put(&self, results: Vec<Compliance>) -> Result<Counts, RuleError> {
+        let counts = count(&results);
+        let Rule { clock, config, .. } = self.rule;
+        evaluations::put(config, clock, self.result_token, self.as_of, results).await?;
+        Ok(counts)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::aws::policy_table::PolicyTableError;
-use crate::aws::{AwsError, Clock};
+use crate::aws::{AwsError, Clock, Ec2};
 use crate::function::{self, ForeignAccount, FunctionError};
 use crate::metrics;
 use crate::settings::PolicySettings;
@@ -20,12 +20,12 @@ pub use event::EventError;
 pub use parameters::ParameterError;
 
 /// The Config rule's function. Build it once; it handles any number of events.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Rule {
     clock: Clock,
     config: aws_sdk_config::Client,
     dynamodb: aws_sdk_dynamodb::Client,
-    ec2: aws_sdk_ec2::Client,
+    ec2: Ec2,
     settings: PolicySettings,
 }
 
@@ -41,6 +41,15 @@ pub struct Counts {
     pub non_compliant: usize,
     /// Of these, `NOT_APPLICABLE`.
     pub not_applicable: usize,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.evaluated += other.evaluated;
+        self.compliant += other.compliant;
+        self.non_compliant += other.non_compliant;
+        self.not_applicable += other.not_applicable;
+    }
 }
 
 /// Why the rule sent no results, or not all of them.
@@ -95,7 +104,7 @@ impl Rule {
             clock: Clock::of(config),
             config: aws_sdk_config::Client::new(config),
             dynamodb: aws_sdk_dynamodb::Client::new(config),
-            ec2: aws_sdk_ec2::Client::new(config),
+            ec2: Ec2::new(config),
             settings,
         }
     }

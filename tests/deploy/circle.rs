@@ -33,8 +33,12 @@ async fn a_dry_run_reports_and_can_do_nothing_else() {
     ];
     eventually_mailed(&stack.account, &stack.mailbox, &would).await;
 
-    // The sweep, as EventBridge sends it.
+    // The sweep, as EventBridge sends it. It finds what it finds, and tells nobody the same twice a day: only of one more.
+    let other = launch(&ana, &vpc.subnet, &[("Name", "db")]).await;
     stack.send(&scheduled("us-east-1")).await;
+    let would = [format!(
+        "-- Instance {other} missing tag ProjectCode. New tag would be created.\n"
+    )];
     eventually_mailed(&stack.account, &stack.mailbox, &would).await;
     eventually(async || account.backlog().await, |messages| *messages == 0).await;
     assert_eq!(account.tags(&bare).await, tags(&[("Name", "web")]));
@@ -281,7 +285,8 @@ async fn the_tables_outlive_the_stack(stack: Stack) {
 }
 
 fn dashboard(stack: &Stack) -> Value {
-    let output = crate::stack::aws("us-east-1")
+    let output = crate::stack::deployment("us-east-1")
+        .aws()
         .args(["cloudwatch", "get-dashboard", "--query", "DashboardBody"])
         .args([
             "--output",

@@ -11,16 +11,23 @@
 mod circle;
 mod code;
 mod lint;
+mod pack;
 mod permissions;
 mod stack;
 mod template;
 mod zips;
 
+#[path = "../support/deployment.rs"]
+mod deployment;
 #[path = "../support/moto.rs"]
 mod moto;
 #[allow(dead_code, reason = "shared with the tests on moto")]
 #[path = "../support/moto_account.rs"]
 mod moto_account;
+#[path = "../support/patience.rs"]
+mod patience;
+#[path = "../support/server.rs"]
+mod server;
 #[path = "../support/venv.rs"]
 mod venv;
 

@@ -1,18 +1,16 @@
 //! The stack on moto, made by `scripts/deploy`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use crate::MOTO;
+use crate::deployment::{Deployment, succeeds};
 use crate::moto_account::{Account, Queue};
 use crate::template::PACK;
 
-const DEPLOY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/deploy");
 const AUTOMATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/automation.py");
 
 /// What the script and the Region made of the template.
@@ -24,7 +22,7 @@ pub struct Stack {
     pub resources: BTreeMap<String, String>,
     /// Where reports and alarms are mailed.
     pub mailbox: Queue,
-    region: &'static str,
+    deployment: Deployment,
 }
 
 impl Stack {
@@ -32,25 +30,16 @@ impl Stack {
     pub async fn deploy(region: &'static str, parameters: &[&str]) -> Self {
         let mut account = Account::in_region(&MOTO, region);
         let mailbox = account.create_queue("mailbox").await;
-        let directory = built_for(region).join("lambda");
-        fs::create_dir_all(&directory).unwrap();
-        for function in ["tagwarden-rule", "tagwarden-remediation"] {
-            // Cargo gives a test the path of its own package's binaries only; the other package's is beside it.
-            let rule = Path::new(env!("CARGO_BIN_EXE_tagwarden-rule"));
-            let zip = MOTO.zip_of(&rule.with_file_name(function));
-            fs::write(directory.join(format!("{function}.zip")), zip).unwrap();
-        }
-        fs::write(directory.join("architecture"), "x86_64\n").unwrap();
-
-        succeeds(aws(region).args(["s3", "mb", &format!("s3://{}", bucket(region))]));
+        let deployment = deployment(region);
+        deployment.prepare();
         // moto's instances are as old as the test, and the test does not want to wait.
         let mut given = vec!["GraceMinutes=0", "BatchingWindowSeconds=1"];
         given.push("Email=mailbox@acme.example");
         given.extend(parameters);
-        let told = run_the_script(region, &given);
+        let told = deployment.run_the_script(&given);
         assert!(told.contains(":function:tagwarden-rule"), "{told}");
 
-        let resources = resources(region, "tagwarden");
+        let resources = deployment.resources("tagwarden");
         account
             .function
             .clone_from(&resources["RemediationFunction"]);
@@ -62,28 +51,28 @@ impl Stack {
             account,
             resources,
             mailbox,
-            region,
+            deployment,
         }
     }
 
     /// Deploys the stack once more, with other parameters.
     pub fn update(&mut self, parameters: &[&str]) {
-        run_the_script(self.region, parameters);
-        self.resources = resources(self.region, "tagwarden");
+        self.deployment.run_the_script(parameters);
+        self.resources = self.deployment.resources("tagwarden");
     }
 
     /// Deploys the conformance pack's resources as Config does: with the name that it gives the rule.
     pub fn deploy_pack(&mut self, rule: &str) {
         let function = format!(
             "RuleFunctionArn=arn:aws:lambda:{}:123456789012:function:{}",
-            self.region, self.resources["RuleFunction"]
+            self.deployment.region, self.resources["RuleFunction"]
         );
         let document = format!(
             "RemediationDocument={}",
             self.resources["RemediationDocument"]
         );
         let automation = format!("AutomationRoleArn={}", self.automation_role());
-        let mut deploy = aws(self.region);
+        let mut deploy = self.deployment.aws();
         deploy.args(["cloudformation", "deploy", "--stack-name", "pack"]);
         deploy.args(["--template-file", PACK, "--parameter-overrides"]);
         deploy.args([
@@ -94,13 +83,13 @@ impl Stack {
         ]);
         succeeds(&mut deploy);
         rule.clone_into(&mut self.account.rule);
-        let made = resources(self.region, "pack");
+        let made = self.deployment.resources("pack");
         assert_eq!(made.keys().collect::<Vec<_>>(), ["Remediation", "Rule"]);
     }
 
     /// Deletes the stack. Gives the Region as it is then, and the names of the stack's tables.
     pub fn delete(self) -> (Account<'static>, BTreeSet<String>) {
-        let mut delete = aws(self.region);
+        let mut delete = self.deployment.aws();
         delete.args(["cloudformation", "delete-stack", "--stack-name"]);
         succeeds(delete.arg("tagwarden"));
         let tables = ["PolicyTable", "LedgerTable"].map(|table| self.resources[table].clone());
@@ -110,7 +99,9 @@ impl Stack {
     /// Runs the stack's Systems Manager document for one instance. Gives the answer, or what it failed with.
     pub fn automate(&self, instance: &str) -> Result<Value, String> {
         let python = MOTO.programs().join("python");
-        let output = in_region(&python.to_string_lossy(), self.region)
+        let output = self
+            .deployment
+            .command(&python.to_string_lossy())
             .arg(AUTOMATION)
             .args([&self.resources["RemediationDocument"], instance])
             .arg(self.automation_role())
@@ -165,81 +156,17 @@ impl Stack {
     }
 }
 
-/// Runs `scripts/deploy`, and gives what it printed.
-fn run_the_script(region: &'static str, parameters: &[&str]) -> String {
-    let mut deploy = in_region(DEPLOY, region);
-    deploy.args(["--bucket", &bucket(region)]);
-    succeeds(deploy.args(parameters))
-}
-
-fn bucket(region: &str) -> String {
-    format!("zips-{region}")
-}
-
-/// A command of the AWS CLI.
-pub fn aws(region: &'static str) -> Command {
-    in_region(&MOTO.programs().join("aws").to_string_lossy(), region)
-}
-
-/// A program whose AWS is moto, and nothing but moto.
-fn in_region(program: &str, region: &'static str) -> Command {
-    let directory = built_for(region);
-    fs::create_dir_all(&directory).unwrap();
-    let settings = directory.join("aws-config");
-    // Bucket names as host names are for AWS's own addresses.
-    fs::write(&settings, "[default]\ns3 =\n  addressing_style = path\n").unwrap();
-    let path = std::env::var("PATH").unwrap();
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .env("PATH", format!("{}:{path}", MOTO.programs().display()))
-        // moto finds a bucket in the path only where the host is so called.
-        .env(
-            "AWS_ENDPOINT_URL",
-            MOTO.endpoint().replace("127.0.0.1", "localhost"),
-        )
-        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "any")
-        .env("AWS_REGION", region)
-        .env("AWS_DEFAULT_REGION", region)
-        .env("AWS_CONFIG_FILE", settings)
-        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("CARGO_TARGET_DIR", directory);
-    command
-}
-
-/// Stands in for Cargo's target directory, where `scripts/deploy` looks for the zips.
-fn built_for(region: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("deploy-{region}"))
-}
-
-fn resources(region: &'static str, stack: &str) -> BTreeMap<String, String> {
-    let mut list = aws(region);
-    list.args(["cloudformation", "list-stack-resources", "--output", "json"]);
-    let listed = succeeds(list.args(["--stack-name", stack]));
-    let listed: Value = serde_json::from_str(&listed).unwrap();
-    let resources = listed["StackResourceSummaries"].as_array().unwrap().iter();
-    resources
-        .filter_map(|resource| {
-            let text = |member: &str| resource[member].as_str().map(ToOwned::to_owned);
-            // moto lists what a condition rules out, without a name.
-            Some((
-                text("LogicalResourceId").filter(|id| !id.is_empty())?,
-                text("PhysicalResourceId")?,
-            ))
-        })
-        .collect()
+/// Where the stack of a Region is made.
+pub fn deployment(region: &'static str) -> Deployment {
+    Deployment {
+        programs: MOTO.programs().to_owned(),
+        endpoint: MOTO.endpoint().to_owned(),
+        key: ("AKIAIOSFODNN7EXAMPLE", "any"),
+        region,
+        directory: Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("deploy-{region}")),
+    }
 }
 
 fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap()
-}
-
-/// Runs the command to its end, and gives what it printed.
-fn succeeds(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    let (printed, errors) = (output.stdout, String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command:?} failed: {errors}");
-    String::from_utf8(printed).unwrap()
 }

@@ -1,9 +1,10 @@
 """What a CloudFormation template says, as JSON: `python template.py TEMPLATE`.
 
-`resources`: each with its `id` and `condition`. `statements`: each that grants something to a role, with the
-`role`, the `condition` it exists under, `sid`, `actions`, `resources` and `conditions`; what CloudFormation fills in
-stands as in the template (`${AWS::Region}`). `suppressed`: each check of the security linter that is passed over,
-with the `resource`, the `check` and the `comment`.
+`sections`: the names of its top level. `parameters`: by their names, as they stand. `outputs`: their names.
+`resources`: each with its `id`, `kind`, `condition` and `properties`. `statements`: each that grants something to a
+role, with the `role`, the `condition` it exists under, `sid`, `actions`, `resources` and `conditions`; what
+CloudFormation fills in stands as in the template (`${AWS::Region}`). `suppressed`: each check of the security linter
+that is passed over, with the `resource`, the `check` and the `comment`.
 """
 
 import json
@@ -17,8 +18,16 @@ def main():
     resources = template["Resources"]
     json.dump(
         {
+            "sections": sorted(template),
+            "parameters": template["Parameters"],
+            "outputs": sorted(template.get("Outputs", {})),
             "resources": [
-                {"id": name, "condition": resource.get("Condition")}
+                {
+                    "id": name,
+                    "kind": resource["Type"],
+                    "condition": resource.get("Condition"),
+                    "properties": resource["Properties"],
+                }
                 for name, resource in resources.items()
             ],
             "statements": [statement for name in resources for statement in statements(name, resources[name])],

@@ -1,9 +1,10 @@
 //! A template as a value; `template.py` reads it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::moto::REQUIREMENTS;
 use crate::venv;
@@ -20,6 +21,12 @@ pub const PACK: &str = concat!(
 /// What a template says.
 #[derive(Debug, Deserialize)]
 pub struct Template {
+    /// The names of its top level, sorted.
+    pub sections: Vec<String>,
+    /// Each as it stands there.
+    pub parameters: BTreeMap<String, Value>,
+    /// Their names.
+    pub outputs: BTreeSet<String>,
     pub resources: Vec<Resource>,
     pub statements: Vec<Statement>,
     pub suppressed: Vec<Suppressed>,
@@ -29,6 +36,10 @@ pub struct Template {
 #[derive(Debug, Deserialize)]
 pub struct Resource {
     pub id: String,
+    /// `AWS::…`.
+    pub kind: String,
+    /// As they stand in the template.
+    pub properties: Value,
     /// Under which condition it is made.
     pub condition: Option<String>,
 }

@@ -8,10 +8,13 @@
 )]
 
 mod account_boundaries;
+#[path = "../support/aftermath.rs"]
+mod aftermath;
 mod attribution;
 mod batches;
 mod customers_sample;
 mod exemptions;
+mod ledger;
 mod malformed_events;
 mod owners;
 mod policy_table;

@@ -83,6 +83,48 @@ async fn a_protected_instance_is_refused_and_spoils_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dry_run_says_what_protection_would_stand_against() {
+    for untagged in ["terminate", "stop"] {
+        let world = World::new()
+            .set("TAGWARDEN_UNTAGGED", untagged)
+            .set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1");
+        let launch = |hours, protected: bool| {
+            let launch = old(&[]).ago(TimeDelta::hours(hours));
+            world.account.launch(match (protected, untagged) {
+                (false, _) => launch,
+                (true, "stop") => launch.stop_protected(),
+                (true, _) => launch.protected(),
+            })
+        };
+        let protected = launch(9, true);
+        let _ = launch(5, false);
+        let _ = launch(4, false);
+        let answer = world.sweep().await;
+        let would = if untagged == "stop" {
+            "wouldStop"
+        } else {
+            "wouldTerminate"
+        };
+        assert_eq!((&answer[would], &answer["refused"]), (&json!(1), &json!(2)));
+        let lines = world.lines();
+        assert!(
+            lines[0].contains(&protected)
+                && lines[0].ends_with("the instance is protected against it.")
+        );
+        assert_eq!(world.writes(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_that_may_not_ask_for_protections_still_reports() {
+    let world = World::new();
+    let _ = world.instance(&[]);
+    let denied = Fault::new("DescribeInstanceAttribute", "UnauthorizedOperation", "no");
+    world.account.fail(denied.status(403).always());
+    assert_eq!(world.sweep().await["wouldTerminate"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn protected_instances_do_not_use_up_the_budget() {
     let world = World::new()
         .enforcing()

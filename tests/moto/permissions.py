@@ -27,6 +27,8 @@ def resources(call, action):
     """The ARNs that the call is about; "*" where AWS knows no resources for it."""
     service = action.split(":")[0]
     prefix = f"arn:aws:{service}:{call.region}:{call.current_account}"
+    if action == "dynamodb:BatchGetItem":
+        return [f"{prefix}:table/{table}" for table in call.body["RequestItems"]]
     if service == "dynamodb":
         return [f"{prefix}:table/{call.body['TableName']}"]
     if action == "ec2:CreateTags":
@@ -41,6 +43,21 @@ def resources(call, action):
         name = call._get_param("ConfigRuleName")
         return [call.config_backend.config_rules[name].config_rule_arn]
     return ["*"]
+
+
+def actions(call, action):
+    """Each action that the call takes, and what it is about: a transaction is granted by what it is made of.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
+    """
+    if action != "dynamodb:TransactWriteItems":
+        return {ACTIONS.get(action, action): resources(call, ACTIONS.get(action, action))}
+    made_of = {}
+    for write in call.body["TransactItems"]:
+        for kind, members in write.items():
+            prefix = f"arn:aws:dynamodb:{call.region}:{call.current_account}"
+            made_of.setdefault(f"dynamodb:{kind}Item", []).append(f"{prefix}:table/{members['TableName']}")
+    return made_of
 
 
 def values(call, key, resource):
@@ -103,14 +120,14 @@ def check(call, log):
         return
     # What the call is signed for: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request.
     service = call.headers["Authorization"].split("Credential=")[1].split("/")[3]
-    action = f"{service}:{call._get_action()}"
-    action, role = ACTIONS.get(action, action), session.role_arn.split("/")[-1]
-    about = resources(call, action)
-    permitted = all(allowed(call, role, action, resource) for resource in about)
-    log({"role": role, "session": session.session_name, "action": action, "resources": about, "allowed": permitted})
-    if not permitted:
-        code = DENIALS.get(service, "AccessDeniedException")
-        raise Denied(code, f"User: {session.arn} is not authorized to perform: {action} on resource: {about[0]}")
+    role = session.role_arn.split("/")[-1]
+    for action, about in actions(call, f"{service}:{call._get_action()}").items():
+        permitted = all(allowed(call, role, action, resource) for resource in about)
+        log({"role": role, "session": session.session_name, "action": action, "resources": about, "allowed": permitted})
+        if not permitted:
+            code = DENIALS.get(service, "AccessDeniedException")
+            raise Denied(code, f"User: {session.arn} is not authorized to perform: {action} on resource: {about[0]}")
+
 
 
 def enforce(path):

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_config::primitives::DateTime;
@@ -15,6 +14,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use super::moto::Moto;
+pub use super::patience::eventually;
 
 /// The name of the Config rule, and of its function if nothing else is said.
 pub const RULE: &str = "required-tags";
@@ -22,8 +22,6 @@ pub const RULE: &str = "required-tags";
 pub const REMEDIATION: &str = "remediation";
 /// moto's only account.
 pub const ACCOUNT: &str = "123456789012";
-/// Longer than anything takes here, even on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A Region, which no other test uses: moto keeps Regions apart as AWS does.
 #[derive(Debug)]
@@ -336,25 +334,6 @@ pub async fn launch(ec2: &aws_sdk_ec2::Client, subnet: &str, tags: &[(&str, &str
         .remove(0)
         .instance_id
         .unwrap()
-}
-
-/// Asks again and again until the answer satisfies, and gives it; panics with the last answer when patience runs out.
-pub async fn eventually<T: std::fmt::Debug>(
-    ask: impl AsyncFn() -> T,
-    satisfies: impl Fn(&T) -> bool,
-) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = ask().await;
-        if satisfies(&answer) {
-            return answer;
-        }
-        assert!(
-            Instant::now() < deadline,
-            "still not after {PATIENCE:?}: {answer:?}"
-        );
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 fn in_region(config: &SdkConfig, region: &Region) -> SdkConfig {

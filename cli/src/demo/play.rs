@@ -246,7 +246,7 @@ impl Stage {
         let mut context = Context::default();
         context.invoked_function_arn =
             format!("arn:aws:lambda:{region}:{account}:function:{function}");
-        context.request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned();
+        "8476a536-e9f4-11e8-9739-2dfe598c3fcd".clone_into(&mut context.request_id);
         context.deadline = u64::try_from(deadline.timestamp_millis()).unwrap_or_default();
         LambdaEvent::new(payload, context)
     }

@@ -4,26 +4,37 @@
 //! whatever else happened. *By page*: the account's launches (`EventName` = RunInstances) from a moment backwards, 50
 //! a page, which settles every instance whose launch is on it.
 //!
-//! - A few instances are asked by name.
+//! - The last few instances are asked by name.
 //! - More are read by page, newest first, from the end of the newest one's window. Each page runs as far back as its
 //!   50 events reach, over as many windows as that is. Where the next window begins further back than that, the
 //!   reading starts anew there, and what lies between costs nothing.
 //! - A page that settles nobody is one in which more was launched than is looked for. A little credit allows for some
-//!   of those; pages that settle many add to it. When it is used up, 4 instances are asked by name before the next
-//!   page is tried, the next time 16, then 64.
+//!   of those; pages that settle many add to it. When it is used up, each further one is followed by a call by name:
+//!   about the oldest instance that the next event could be the launch of, so that the pages meet it last.
 //!
-//! What that costs, with n instances to look for, FEW = 3 and CREDIT = 2:
+//! - Launches that CloudTrail may not show yet are read after the others, but for those whose windows overlap theirs:
+//!   the same pages serve both.
 //!
-//! - Never more than n + CREDIT + log₄(3n + 4) calls: each page is paid for by an instance it settled, by credit, or is
-//!   one of the unpaid ones, whose price grows fourfold. For 200 instances that is 6 above "one by one", for 100,000
-//!   it is 11.
-//! - Never more than FEW calls above the better of "one by one" and "page by page" where no window sees 50 launches:
-//!   every page then settles an instance, and no page by page reading can be further back after as many pages.
+//! What that costs, against the better of two plain strategies, "one by one" (each instance by name) and "page by page"
+//! (the launches from the newest window's end back until each instance or something older than its window is seen, all
+//! of them or anew at each stretch of windows):
 //!
-//! Where a window sees more than that, nobody can promise both: whether the next page settles all or none is not known
-//! before it is read.
+//! - In every history: at most twice the better one's calls, and 2 more.
+//! - At most one call more than the better one for each page that settled nobody, and FEW more. Where no window sees a
+//!   page of launches, every page settles somebody.
+//!
+//! Because, against "page by page": as many pages here reach as far back or further. (The young may take one page
+//! more; then one call fewer is made by name.) Calls by name are FEW, and one for each page that settled nobody after
+//! CREDIT of them. Against "one by one": its call for an instance pays for the page that settled it. Pages that settled
+//! nobody are paid for by credit, or followed by a call by name.
+//!
+//! No order of asking can promise less than twice the better one's calls, less 1. Say that n instances were launched
+//! in one second with countless others, and nobody is on the pages that are read. It ends when each has been asked by
+//! name: after y pages, that is n + y calls. All n may well be on the next page: then "page by page" takes y + 1 calls
+//! and "one by one" n, and n + y is no less than twice the smaller of these, less 1. `tests::game` solves the game for
+//! small numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -33,14 +44,11 @@ use super::{HISTORY, Launcher};
 /// need not agree, and CloudTrail notes when the call was completed.
 const AROUND: TimeDelta = TimeDelta::minutes(5);
 
-/// So many are asked by name at once: pages could hardly save a call.
+/// So many are asked by name without more ado: pages could hardly save a call.
 const FEW: usize = 3;
 
 /// So many pages may settle nobody before instances are asked by name.
 const CREDIT: usize = 2;
-
-/// So many times as many instances are asked by name each time that credit is used up.
-const DEARER: usize = 4;
 
 /// Credit does not grow beyond this: what paid an hour ago says little about now.
 const MOST_CREDIT: usize = 4;
@@ -100,25 +108,32 @@ pub(crate) struct Launch {
 }
 
 /// The state of one look-up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Planner {
     /// Where CloudTrail's history begins.
     horizon: DateTime<Utc>,
+    /// CloudTrail may not show later launches yet.
+    shown: DateTime<Utc>,
+    /// Launches up to here are read together, later ones after them.
+    together: DateTime<Utc>,
     /// Not settled yet, in the order in which they are asked.
     open: Vec<Wanted>,
     settled: BTreeMap<String, Launcher>,
     /// Asked and not answered.
     question: Option<Question>,
+    /// An instance whose own events go on, and the token of what follows.
+    half_asked: Option<(String, String)>,
     reading: Option<Reading>,
+    /// So many pages may settle nobody before calls by name are owed.
     credit: usize,
-    /// How many were to be asked by name the last time that credit was used up.
-    price: usize,
-    /// How many are still to be asked by name.
-    owed: usize,
+    /// Whether a call by name comes before the next page.
+    owed: bool,
+    /// So many calls by name may be made that are not owed.
+    free: usize,
 }
 
 /// How far the launches have been read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Reading {
     span: Span,
     /// Everything later than this has been read.
@@ -136,24 +151,31 @@ impl Planner {
                 .launched_at
                 .is_some_and(|launched_at| launched_at < horizon)
         });
+        let launches = open.iter().filter_map(|it| it.launched_at);
+        let together = together(launches, shown);
         open.sort_by(|left, right| {
-            let is_young = |wanted: &Wanted| wanted.launched_at.is_none_or(|at| at > shown);
-            (is_young(left).cmp(&is_young(right)))
+            (left.turn(together).cmp(&right.turn(together)))
                 .then(right.launched_at.cmp(&left.launched_at))
                 .then_with(|| left.id.cmp(&right.id))
         });
+        let turns: BTreeSet<Turn> = open.iter().map(|it| it.turn(together)).collect();
+        let is_read_twice = turns.contains(&Turn::First) && turns.contains(&Turn::Young);
         Self {
             horizon,
+            shown,
+            together,
             open,
             settled: too_old
                 .into_iter()
                 .map(|wanted| (wanted.id, Launcher::TooOld))
                 .collect(),
             question: None,
+            half_asked: None,
             reading: None,
             credit: CREDIT,
-            price: 1,
-            owed: 0,
+            owed: false,
+            // Two readings may take a page more than one of all would.
+            free: FEW - usize::from(is_read_twice),
         }
     }
 
@@ -173,17 +195,15 @@ impl Planner {
         let open_before = self.open.len();
         self.settle(&page.launches);
         match (question.about, question.span) {
-            (About::Instance(id), span) => {
-                let is_open = self.open.iter().any(|wanted| wanted.id == id);
-                match page.next_token {
-                    Some(token) if is_open => {
-                        self.question = Some(Question {
-                            about: About::Instance(id),
-                            span,
-                            next_token: Some(token),
-                        });
-                    }
-                    _ => self.settle_as_nobodys(|wanted| wanted.id == id),
+            (About::Instance(id), _) => {
+                if self.owed {
+                    self.owed = false;
+                } else {
+                    self.free = self.free.saturating_sub(1);
+                }
+                self.half_asked = page.next_token.map(|token| (id.clone(), token));
+                if self.half_asked.is_none() {
+                    self.settle_as_nobodys(|wanted| wanted.id == id);
                 }
             }
             (About::Launches, Some(span)) => {
@@ -205,47 +225,76 @@ impl Planner {
         (self.settled, left.collect())
     }
 
-    fn choose(&mut self) -> Option<Question> {
-        let first = self.open.first()?;
-        let by_name = || Question {
-            about: About::Instance(first.id.clone()),
-            span: window(first, self.horizon),
-            next_token: None,
-        };
-        let Some(window) = self::window(first, self.horizon) else {
-            return Some(by_name());
-        };
-        if self.open.len() <= FEW {
-            return Some(by_name());
+    fn choose(&self) -> Option<Question> {
+        let dated = self.open.iter().filter(|it| it.launched_at.is_some());
+        let are_few = dated.take(FEW + 1).count() <= FEW;
+        if self.owed || (are_few && self.free > 0) {
+            return self.by_name();
         }
-        if self.owed > 0 {
-            let question = by_name();
-            self.owed -= 1;
-            return Some(question);
-        }
-        let (span, next_token) = self.go_on(window).unwrap_or_else(|| {
-            let older = self
-                .open
-                .iter()
-                .filter_map(|it| self::window(it, self.horizon));
-            let older = older.filter(|older| older.to <= window.to);
-            let from = older.map(|older| older.from).min();
-            let from = from.unwrap_or(window.from);
-            (Span { from, ..window }, None)
+        self.by_page().or_else(|| self.by_name())
+    }
+
+    fn by_name(&self) -> Option<Question> {
+        let half_asked = self.half_asked.as_ref().and_then(|(id, token)| {
+            let wanted = self.open.iter().find(|wanted| wanted.id == *id)?;
+            Some((wanted, Some(token.clone())))
         });
+        let (wanted, next_token) = match half_asked {
+            Some(half_asked) => half_asked,
+            None => (self.last_within_reach()?, None),
+        };
         Some(Question {
-            about: About::Launches,
-            span: Some(span),
+            about: About::Instance(wanted.id.clone()),
+            span: window(wanted, self.horizon),
             next_token,
         })
     }
 
-    /// The page after the last one, if it may hold a launch of `window`.
-    fn go_on(&self, window: Span) -> Option<(Span, Option<String>)> {
-        let reading = self.reading.as_ref()?;
-        let reaches = reading.down_to <= window.to && window.to <= reading.span.to;
-        let token = reading.next_token.clone().filter(|_| reaches)?;
-        Some((reading.span, Some(token)))
+    /// Whom to ask about by name: of those whose turn it is, the oldest whose launch could be the next event to be
+    /// read, but nobody young before the others.
+    fn last_within_reach(&self) -> Option<&Wanted> {
+        let next = self.open.first()?;
+        let turn = |it: &&Wanted| it.turn(self.together) == next.turn(self.together);
+        let is_shown = |it: &&Wanted| it.launched_at.is_some_and(|at| at <= self.shown);
+        let shown = self.open.iter().filter(turn).find(is_shown);
+        let first = shown.unwrap_or(next);
+        let Some(reading) = &self.reading else {
+            return Some(first);
+        };
+        let candidates = self.open.iter().filter(turn);
+        let within_reach = candidates
+            .filter(|it| shown.is_none() || is_shown(it))
+            .take_while(|it| {
+                window(it, self.horizon).is_some_and(|window| reading.down_to <= window.to)
+            });
+        Some(within_reach.last().unwrap_or(first))
+    }
+
+    /// The page after the last one, or the first of a reading that starts anew where the next window ends.
+    fn by_page(&self) -> Option<Question> {
+        let windows = || {
+            let dated = self.open.iter();
+            dated.filter_map(|wanted| window(wanted, self.horizon))
+        };
+        let next = windows().next()?;
+        if let Some(reading) = &self.reading
+            && reading.next_token.is_some()
+            && reading.down_to <= next.to
+            && next.to <= reading.span.to
+        {
+            return Some(Question {
+                about: About::Launches,
+                span: Some(reading.span),
+                next_token: reading.next_token.clone(),
+            });
+        }
+        let older = windows().filter(|window| window.to <= next.to);
+        let from = older.map(|window| window.from).min()?;
+        Some(Question {
+            about: About::Launches,
+            span: Some(Span { from, ..next }),
+            next_token: None,
+        })
     }
 
     fn settle(&mut self, launches: &[Launch]) {
@@ -304,10 +353,45 @@ impl Planner {
         } else if self.credit > 0 {
             self.credit -= 1;
         } else {
-            self.price = self.price.saturating_mul(DEARER);
-            self.owed = self.price;
+            self.owed = true;
         }
     }
+}
+
+/// When an instance is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    First,
+    /// CloudTrail may not show the launch yet.
+    Young,
+    /// Asked by name only.
+    Undated,
+}
+
+impl Wanted {
+    fn turn(&self, together: DateTime<Utc>) -> Turn {
+        match self.launched_at {
+            None => Turn::Undated,
+            Some(at) if at > together => Turn::Young,
+            Some(_) => Turn::First,
+        }
+    }
+}
+
+/// The newest launch to be read in the first turn: one that CloudTrail shows by now, or a younger one whose window
+/// overlaps theirs, so that the same pages serve both. All, if they are so few that they are asked by name.
+fn together(launches: impl Iterator<Item = DateTime<Utc>>, shown: DateTime<Utc>) -> DateTime<Utc> {
+    let mut launches: Vec<DateTime<Utc>> = launches.collect();
+    launches.sort();
+    let mut newest = None;
+    for at in &launches {
+        let overlaps = newest.is_some_and(|newest| *at - newest <= AROUND * 2);
+        if *at > shown && !overlaps && launches.len() > FEW {
+            break;
+        }
+        newest = Some(*at);
+    }
+    newest.unwrap_or(shown)
 }
 
 /// The time in which an instance's launch must be, as far as CloudTrail remembers it.

@@ -147,7 +147,7 @@ mod tests {
                 }
                 budget = budget.taken(&run_id, number, granted, at(clock + LEASE), at(clock));
                 let done = granted - refused.min(granted);
-                let times = (1..=done as i64).map(|nth| clock + (nth * takes).min(LEASE));
+                let times = (1..).take(done).map(|nth: i64| clock + (nth * takes).min(LEASE));
                 acts.extend(times.clone());
                 if !is_cut_off {
                     to_settle.push((times.max().unwrap_or(clock), number, done));

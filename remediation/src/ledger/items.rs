@@ -1,6 +1,7 @@
 //! Items of the table: their keys, and how they are put and read.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put};
@@ -26,8 +27,8 @@ pub(super) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+pub(super) fn number<N: Display>(value: N) -> AttributeValue {
+    AttributeValue::N(format!("{value}"))
 }
 
 pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {

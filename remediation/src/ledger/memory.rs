@@ -14,7 +14,7 @@ use crate::settings::Mode;
 const UPDATE: &str = "dynamodb:UpdateItem";
 const BATCH_GET: &str = "dynamodb:BatchGetItem";
 
-/// The most items that BatchGetItem takes.
+/// The most items that `BatchGetItem` takes.
 ///
 /// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 const BATCH_GET_LIMIT: usize = 100;
@@ -115,7 +115,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn batch_get<T: serde::de::DeserializeOwned>(
+    pub(super) async fn batch_get<T: serde::de::DeserializeOwned>(
         &self,
         keys: Vec<Item>,
     ) -> Result<Vec<T>, AwsError> {

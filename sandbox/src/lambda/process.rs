@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ pub(super) struct Process {
     api: RuntimeApi,
     output: Output,
     timeout: Duration,
-    events: u64,
 }
 
 /// How an event went.
@@ -78,14 +78,12 @@ impl Process {
             api,
             output,
             timeout: bootstrap.timeout,
-            events: 0,
         })
     }
 
     /// Hands the function one event and waits for what becomes of it.
     pub(super) async fn handle(&mut self, event: &Value) -> io::Result<Handled> {
-        self.events += 1;
-        let request_id = format!("00000000-0000-4000-a000-{:012x}", self.events);
+        let request_id = request_id();
         self.api.offer(&request_id, event, self.timeout);
         let deadline = tokio::time::sleep(self.timeout);
         tokio::pin!(deadline);
@@ -136,6 +134,13 @@ impl Process {
             ),
         }
     }
+}
+
+/// A request id like Lambda's. They differ in their first digits, too: functions take those for a name.
+fn request_id() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{number:08x}-0000-4000-a000-000000000000")
 }
 
 /// What something left means for the event with this id; nothing if it is about another.

@@ -1,0 +1,260 @@
+//! `tagwarden-remediation` as a process that is killed (SIGKILL) while it works: the next run finishes what it began,
+//! does nothing twice, and tells of all of it.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail by panicking, too"
+)]
+
+#[path = "../../tests/support/aftermath.rs"]
+mod aftermath;
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+use aftermath::{Deed, OPERATIONS, assert_done_once};
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tagwarden_sandbox::{Account, Bootstrap, Fault, Identity, Launch, Loopback};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+
+const POLICY: &str = "acme_cloud_policy_tagging_def";
+const LEDGER: &str = "ledger";
+
+/// How much time a function has that is to be killed: nobody touches what it began before that is over.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// So many processes work at the same time, in worlds of their own.
+const AT_ONCE: usize = 6;
+
+const OWNER: (&str, &str) = ("Owner", "ops");
+const PROJECT: (&str, &str) = ("ProjectCode", "P1");
+const CREATOR: (&str, &str) = ("CreatedBy", "eve");
+const EXPIRY: (&str, &str) = ("Expires", "2031-01-01");
+
+type Tags = &'static [(&'static str, &'static str)];
+
+/// Instances: who launched each an hour ago, its tags, and what is to be done to it.
+#[rustfmt::skip]
+const FLEET: &[(&str, Tags, &[&str])] = &[
+    ("ann", &[OWNER], &["ProjectCode", "CreatedBy", "Expires"]),
+    ("ben", &[OWNER, PROJECT], &["CreatedBy", "Expires"]),
+    ("ann", &[OWNER, ("ProjectCode", ""), CREATOR, EXPIRY], &["ProjectCode"]),
+    ("ben", &[OWNER, ("ProjectCode", ""), CREATOR], &["ProjectCode", "Expires"]),
+    ("ben", &[PROJECT, CREATOR, EXPIRY], &["stop"]),
+    ("ann", &[PROJECT, CREATOR], &["Expires", "stop"]),
+    ("ann", &[], &["terminate"]),
+    ("ben", &[], &["terminate"]),
+    ("ben", &[OWNER, PROJECT, CREATOR, EXPIRY], &[]),
+];
+
+/// An account whose fleet needs tags of several kinds, two stops and two terminations.
+struct World {
+    account: Account,
+    loopback: Loopback,
+    topic: String,
+    /// What is to be done to the fleet.
+    work: BTreeSet<Deed>,
+}
+
+impl World {
+    fn new() -> Self {
+        let account = Account::new();
+        account.create_table(POLICY);
+        for rule in [
+            json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"}),
+            json!({"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"}),
+            json!({"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()+30d"}),
+            json!({"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y"}),
+        ] {
+            account.put_item(POLICY, rule);
+        }
+        account.create_table_with_keys(LEDGER, "Pk", "Sk");
+        let topic = account.create_topic("reports");
+        let mut world = Self {
+            loopback: Loopback::serve(&account).unwrap(),
+            account,
+            topic,
+            work: BTreeSet::new(),
+        };
+        for (by, tags, work) in FLEET {
+            let launch = Launch::new()
+                .ago(TimeDelta::hours(1))
+                .launched_by(Identity::iam_user(*by));
+            let with_tag = |launch: Launch, (key, value): &(&str, &str)| launch.tag(*key, *value);
+            let id = world.account.launch(tags.iter().fold(launch, with_tag));
+            let work = work.iter().map(|what| (id.clone(), (*what).to_owned()));
+            world.work.extend(work);
+        }
+        world
+    }
+
+    fn function(&self) -> Bootstrap {
+        Bootstrap::new(env!("CARGO_BIN_EXE_tagwarden-remediation"))
+            .env("AWS_ENDPOINT_URL", self.loopback.url())
+            .env("TAGWARDEN_MODE", "enforce")
+            .env("TAGWARDEN_LEDGER_TABLE", LEDGER)
+            .env("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1000")
+            .env("TAGWARDEN_TOPIC_ARN", &self.topic)
+    }
+
+    /// The scheduled event comes, and nothing happens to the function. Gives its answer.
+    async fn sweep(&self) -> Value {
+        let answer = self.function().invoke(&self.scheduled_event()).await;
+        answer.unwrap().unwrap()
+    }
+
+    fn scheduled_event(&self) -> Value {
+        json!({"detail-type": "Scheduled Event", "account": self.account.id(), "detail": {}})
+    }
+
+    /// The scheduled event comes, and the function is killed when its call number `nth` arrives; it is given `lease`.
+    async fn sweep_killed(&self, nth: usize, moment: Moment, lease: Duration) -> Ended {
+        let (arrived, arrival) = oneshot::channel();
+        let (is_dead, death) = mpsc::channel::<()>();
+        let once = Arc::new(Mutex::new(Some((arrived, death))));
+        let calls = Arc::new(AtomicUsize::new(0));
+        for operation in OPERATIONS {
+            let (once, calls) = (Arc::clone(&once), Arc::clone(&calls));
+            self.account.on_call(operation, move |account| {
+                if calls.fetch_add(1, Ordering::Relaxed) != nth {
+                    return;
+                }
+                let Some((arrived, death)) = once.lock().unwrap().take() else {
+                    return;
+                };
+                if moment == Moment::Before {
+                    account.fail(Fault::new(operation, "Dropped", "nobody waits for it"));
+                }
+                let _ = arrived.send(());
+                if !matches!(moment, Moment::Soon(_)) {
+                    // The account waits with the call until the function is dead.
+                    let _ = death.recv();
+                }
+            });
+        }
+        let killed = async {
+            arrival.await.unwrap();
+            if let Moment::Soon(time) = moment {
+                tokio::time::sleep(time).await;
+            }
+        };
+        let function = self.function().timeout(lease);
+        let event = self.scheduled_event();
+        let ended = tokio::select! {
+            answer = function.invoke(&event) => match answer.unwrap() {
+                Ok(_) => Ended::ByItself,
+                Err(error) => {
+                    assert_eq!(error.error_type, "Sandbox.Timedout", "{error}");
+                    Ended::OutOfTime
+                }
+            },
+            // The process is killed when its invocation is dropped, which select does first.
+            () = killed => Ended::Killed,
+        };
+        drop(is_dead);
+        ended
+    }
+}
+
+/// When a function is killed, from where one of its calls arrives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Moment {
+    /// Before the call is carried out.
+    Before,
+    /// After it was carried out, and before the function has the answer.
+    After,
+    /// So much later, whatever it is doing then.
+    Soon(Duration),
+}
+
+/// How a function's run ended.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ended {
+    ByItself,
+    Killed,
+    /// Killed as well, by Lambda.
+    OutOfTime,
+}
+
+#[tokio::test]
+async fn killed_at_any_call_it_is_finished_by_the_next_run() {
+    let world = World::new();
+    let answer = world.sweep().await;
+    let done = ["tagged", "stopped", "terminated"].map(|count| &answer[count]);
+    assert_eq!(done, [5, 2, 2], "{answer}");
+    assert_done_once(&world.account, LEDGER, &world.work, "undisturbed");
+    let calls = world.account.calls();
+    let is_known = |operation: &str| OPERATIONS.contains(&operation);
+    assert!(
+        calls.iter().all(|call| is_known(&call.operation)),
+        "{calls:?}"
+    );
+
+    let turn = Arc::new(Semaphore::new(AT_ONCE));
+    let mut cases = JoinSet::new();
+    for (nth, call) in calls.iter().enumerate() {
+        for moment in [Moment::Before, Moment::After] {
+            let how = format!("killed at call {nth}, {}: {moment:?}", call.operation);
+            cases.spawn(killed_at_call(nth, moment, how, Arc::clone(&turn)));
+        }
+    }
+    while let Some(case) = cases.join_next().await {
+        case.unwrap();
+    }
+}
+
+async fn killed_at_call(nth: usize, moment: Moment, how: String, turn: Arc<Semaphore>) {
+    let mut lease = LEASE;
+    loop {
+        let world = World::new();
+        let working = turn.acquire().await.unwrap();
+        let ended = world.sweep_killed(nth, moment, lease).await;
+        drop(working);
+        assert_ne!(ended, Ended::ByItself, "never {how}");
+        if ended == Ended::OutOfTime {
+            // The machine has other things to do.
+            lease *= 4;
+            continue;
+        }
+        tokio::time::sleep(lease).await;
+        let _working = turn.acquire().await.unwrap();
+        world.sweep().await;
+        return assert_done_once(&world.account, LEDGER, &world.work, &how);
+    }
+}
+
+#[tokio::test]
+async fn killed_at_random_again_and_again_it_is_finished_at_last() {
+    const KILLS: usize = 4;
+    let mut cases = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        cases.spawn(async {
+            let world = World::new();
+            let mut how = String::new();
+            for _ in 0..KILLS {
+                let moment = Moment::Soon(Duration::from_millis(random(40)));
+                let nth = usize::try_from(random(25)).unwrap();
+                let ended = world.sweep_killed(nth, moment, LEASE).await;
+                how += &format!("call {nth}, {moment:?}: {ended:?}; ");
+                tokio::time::sleep(LEASE).await;
+            }
+            world.sweep().await;
+            assert_done_once(&world.account, LEDGER, &world.work, &how);
+        });
+    }
+    while let Some(case) = cases.join_next().await {
+        case.unwrap();
+    }
+}
+
+/// Below `bound`, another one each time.
+fn random(bound: u64) -> u64 {
+    RandomState::new().hash_one(bound) % bound
+}

@@ -1,0 +1,126 @@
+//! EC2 at the pace it allows.
+
+use std::num::NonZeroU32;
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::Client;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use super::Clock;
+
+/// The most requests at once and how many more each second, by EC2's published quotas. Each is kept for itself.
+///
+/// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
+const DESCRIBE: (u32, u32) = (100, 20);
+const DESCRIBE_ATTRIBUTE: (u32, u32) = (100, 20);
+const CREATE_TAGS: (u32, u32) = (100, 10);
+const DELETE_TAGS: (u32, u32) = (100, 10);
+const STOP: (u32, u32) = (100, 5);
+const TERMINATE: (u32, u32) = (100, 5);
+
+/// A client of EC2, and for each action that is used the turns that are left of its quota.
+///
+/// Waiting for a turn here costs less than being refused: EC2 takes a refused request's token too, and the SDK's
+/// retries then slow down every action of the client.
+#[derive(Debug)]
+pub struct Ec2 {
+    client: Client,
+    describe: Pace,
+    describe_attribute: Pace,
+    create_tags: Pace,
+    delete_tags: Pace,
+    stop: Pace,
+    terminate: Pace,
+}
+
+impl Ec2 {
+    /// A client with `config`, in its time.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        let clock = Clock::of(config);
+        let pace = |quota| Pace::new(&clock, quota);
+        Self {
+            client: Client::new(config),
+            describe: pace(DESCRIBE),
+            describe_attribute: pace(DESCRIBE_ATTRIBUTE),
+            create_tags: pace(CREATE_TAGS),
+            delete_tags: pace(DELETE_TAGS),
+            stop: pace(STOP),
+            terminate: pace(TERMINATE),
+        }
+    }
+
+    /// The client, once DescribeInstances may be asked.
+    pub async fn to_describe(&self) -> &Client {
+        self.describe.turn().await;
+        &self.client
+    }
+
+    /// The client, once DescribeInstanceAttribute may be asked.
+    pub async fn to_describe_attribute(&self) -> &Client {
+        self.describe_attribute.turn().await;
+        &self.client
+    }
+
+    /// The client, once CreateTags may be asked.
+    pub async fn to_create_tags(&self) -> &Client {
+        self.create_tags.turn().await;
+        &self.client
+    }
+
+    /// The client, once DeleteTags may be asked.
+    pub async fn to_delete_tags(&self) -> &Client {
+        self.delete_tags.turn().await;
+        &self.client
+    }
+
+    /// The client, once StopInstances may be asked.
+    pub async fn to_stop(&self) -> &Client {
+        self.stop.turn().await;
+        &self.client
+    }
+
+    /// The client, once TerminateInstances may be asked.
+    pub async fn to_terminate(&self) -> &Client {
+        self.terminate.turn().await;
+        &self.client
+    }
+}
+
+/// The turns of one action.
+#[derive(Debug)]
+struct Pace {
+    limiter: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Nanos>>,
+    clock: Clock,
+}
+
+impl Pace {
+    fn new(clock: &Clock, (burst, refill): (u32, u32)) -> Self {
+        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_second(at_least_one(refill)).allow_burst(at_least_one(burst));
+        Self {
+            limiter: RateLimiter::direct_with_clock(quota, clock.clone()),
+            clock: clock.clone(),
+        }
+    }
+
+    /// Waits for the next turn.
+    async fn turn(&self) {
+        while let Err(not_yet) = self.limiter.check() {
+            let now = governor::clock::Clock::now(&self.clock);
+            self.clock.sleep(not_yet.wait_time_from(now)).await;
+        }
+    }
+}
+
+impl governor::clock::Clock for Clock {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let nanos = self.now().timestamp_nanos_opt().unwrap_or_default();
+        Nanos::from(nanos.unsigned_abs())
+    }
+}

@@ -1,0 +1,108 @@
+//! The conformance pack is as Config wants it. moto and ministack have no packs: moto's stack of the same template
+//! (`circle.rs`) shows that its resources work, and these are the rules that Config has for packs besides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::template::{PACK, STACK, Template};
+
+/// A YAML file with parameters and resources, and of these only rules and remediations: see
+/// <https://docs.aws.amazon.com/config/latest/developerguide/custom-conformance-pack.html> and `TemplateBody` of
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_PutConformancePack.html>.
+#[test]
+fn it_holds_only_what_a_pack_may() {
+    let pack = Template::read(PACK);
+    assert_eq!(pack.sections, ["Parameters", "Resources"]);
+    let types: BTreeSet<&str> = pack.resources.iter().map(|it| it.kind.as_str()).collect();
+    let may_be = [
+        "AWS::Config::ConfigRule",
+        "AWS::Config::RemediationConfiguration",
+    ];
+    assert_eq!(types, BTreeSet::from(may_be));
+    assert!(pack.resources.iter().all(|it| it.condition.is_none()));
+}
+
+/// `ConformancePackInputParameters`: up to 60, and text. See
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConformancePackInputParameter.html>.
+#[test]
+fn its_parameters_are_texts_and_those_without_a_default_the_stacks_outputs() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let outputs = Template::read(STACK).outputs;
+    let parameters = Template::read(PACK).parameters;
+    assert!(parameters.len() <= 60);
+    for (name, parameter) in &parameters {
+        assert_eq!(parameter["Type"], "String", "{name}");
+        let default = &parameter["Default"];
+        assert!(default.is_null() || default.is_string(), "{name}");
+        if default.is_null() {
+            assert!(outputs.contains(name), "the stack has no output {name}");
+            let given = format!("ParameterName={name},ParameterValue=\"$(output {name})\"");
+            assert!(
+                guide.contains(&given),
+                "docs/deploy.md does not give {name}"
+            );
+        }
+    }
+}
+
+/// Config appends `-conformance-pack-` and an id of some ten characters to the rule's name, which may then be 128
+/// long: <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack matches the
+/// beginning, so it may not be another's.
+#[test]
+fn its_rules_name_leaves_room_for_what_config_appends() {
+    let (stack, pack) = (Template::read(STACK), Template::read(PACK));
+    let name = &pack.parameters["RuleName"];
+    assert_eq!(name["AllowedPattern"], "^[A-Za-z0-9_-]{1,64}$");
+    for setting in ["AllowedPattern", "Default"] {
+        assert_eq!(name[setting], stack.parameters["RuleName"][setting]);
+    }
+    let properties = by_id(&pack);
+    let named = json!({ "Ref": "RuleName" });
+    assert_eq!(properties["Rule"]["ConfigRuleName"], named);
+    assert_eq!(properties["Remediation"]["ConfigRuleName"], named);
+    let (of_pack, of_stack) = (&properties["Rule"], &by_id(&stack)["ConfigRule"]);
+    for property in ["Description", "Scope"] {
+        assert_eq!(of_pack[property], of_stack[property]);
+    }
+    let (of_pack, of_stack) = (&of_pack["Source"], &of_stack["Source"]);
+    assert_eq!(of_pack["SourceDetails"], of_stack["SourceDetails"]);
+}
+
+/// The remediation gives the stack's document just the parameters that it has, and keeps within
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html>.
+#[test]
+fn its_remediation_fits_the_stacks_document() {
+    let (stack, pack) = (Template::read(STACK), Template::read(PACK));
+    let remediation = by_id(&pack).remove("Remediation").unwrap();
+    let document = by_id(&stack).remove("RemediationDocument").unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect();
+    let (given, taken): (BTreeSet<String>, BTreeSet<String>) = (
+        keys(&remediation["Parameters"]),
+        keys(&document["Content"]["parameters"]),
+    );
+    assert_eq!(given, taken);
+    let instance = &remediation["Parameters"]["InstanceId"];
+    assert_eq!(
+        *instance,
+        json!({ "ResourceValue": { "Value": "RESOURCE_ID" } })
+    );
+    assert_eq!(remediation["ResourceType"], "AWS::EC2::Instance");
+    assert_eq!(remediation["TargetType"], "SSM_DOCUMENT");
+    for (parameter, pattern) in [
+        // 1 to 25, and 1 to 2,678,000.
+        ("MaximumAutomaticAttempts", "^([1-9]|1[0-9]|2[0-5])$"),
+        ("RetryAttemptSeconds", "^[1-9][0-9]{0,5}$"),
+    ] {
+        assert_eq!(remediation[parameter], json!({ "Ref": parameter }));
+        assert_eq!(pack.parameters[parameter]["AllowedPattern"], pattern);
+    }
+}
+
+fn by_id(template: &Template) -> BTreeMap<&str, Value> {
+    let resources = template.resources.iter();
+    resources
+        .map(|it| (it.id.as_str(), it.properties.clone()))
+        .collect()
+}

@@ -1,0 +1,105 @@
+//! At most so many stops and terminations an hour, by all runs together.
+
+use chrono::TimeDelta;
+
+use super::running;
+use crate::support::{World, old};
+
+fn world(limit: u32) -> World {
+    World::new()
+        .enforcing()
+        .set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", &limit.to_string())
+}
+
+fn untagged(world: &World, count: usize) -> Vec<String> {
+    world.account.launch_many(old(&[]), count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_spent_by_run_after_run_and_free_again_an_hour_later() {
+    let world = world(3);
+    let early = untagged(&world, 2);
+    assert_eq!(world.sweep().await["terminated"], 2);
+
+    world.account.advance(TimeDelta::minutes(10));
+    let late = untagged(&world, 4);
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["terminated"], &answer["refused"]),
+        (&1.into(), &3.into())
+    );
+    assert_eq!((running(&world, &early), running(&world, &late)), (0, 3));
+
+    // An hour after the first two and no later, there is room for two more.
+    world.account.advance(TimeDelta::minutes(50));
+    assert_eq!(world.sweep().await["terminated"], 0);
+    world.account.advance(TimeDelta::seconds(1));
+    assert_eq!(world.sweep().await["terminated"], 2);
+    assert_eq!(running(&world, &late), 1);
+    world.account.advance(TimeDelta::minutes(10));
+    assert_eq!(world.sweep().await["terminated"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_over_it_are_one_line() {
+    let world = world(1);
+    let ids = untagged(&world, 12);
+    world.sweep().await;
+    let lines = world.lines();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    let named = ids[1..=10].join(", ");
+    assert_eq!(
+        lines[1],
+        format!(
+            "-- 11 instances have not been stopped or terminated: {named} and 1 more. Refused: the limit of 1 stops and terminations an hour is reached (TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR)."
+        )
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ec2_refuses_costs_nothing() {
+    let world = world(2);
+    let protected = world
+        .account
+        .launch(old(&[]).protected().ago(TimeDelta::days(9)));
+    let ids = untagged(&world, 1);
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["terminated"], &answer["refused"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(world.state(&protected), "running");
+
+    let more = untagged(&world, 2);
+    assert_eq!(world.sweep().await["terminated"], 1);
+    assert_eq!((running(&world, &ids), running(&world, &more)), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_is_left_at_zero_and_tags_need_none() {
+    let world = world(0);
+    let untagged = untagged(&world, 1);
+    let tagged = world.instance(&[("Name", "web")]);
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["refused"], &answer["tagged"]),
+        (&1.into(), &1.into())
+    );
+    assert_eq!(running(&world, &untagged), 1);
+    assert!(world.tag(&tagged, "ProjectCode").is_some());
+}
+
+/// What the dead one had taken counts until an hour after its time was up: nobody knows better before.
+#[tokio::test(start_paused = true)]
+async fn what_a_crashed_run_took_stays_taken() {
+    let world = world(3);
+    untagged(&world, 2);
+    assert!(!super::crashes::sweep_until(&world, "TransactWriteItems").await);
+
+    let more = untagged(&world, 2);
+    let answer = world.remediate_ids(&[&more[0], &more[1]]).await;
+    assert_eq!(
+        (&answer["terminated"], &answer["refused"]),
+        (&1.into(), &1.into())
+    );
+}

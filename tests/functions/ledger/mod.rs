@@ -1,0 +1,62 @@
+//! What the ledger is there for: acts are written down, done once, within the budget, finished whatever happens, and
+//! told once.
+
+mod budget;
+mod crashes;
+mod stop_first;
+mod told_once;
+mod twice;
+mod unwritable;
+mod written_down;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use tagwarden_remediation::ledger::{Act, ActState, Batch};
+
+use crate::aftermath::{self, Deed};
+use crate::support::{LEDGER, World, customers_rules};
+
+const OWNER: (&str, &str) = ("Owner", "ops");
+const PROJECT: (&str, &str) = ("ProjectCode", "P1");
+const CREATOR: (&str, &str) = ("CreatedBy", "eve");
+const EXPIRY: (&str, &str) = ("Expires", "2031-01-01");
+
+/// An enforcing world with work of every kind, and what that is.
+fn world_of_work() -> (World, BTreeSet<Deed>) {
+    let mut rules = customers_rules();
+    rules.push(json!({"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y"}));
+    let world = World::with_table(&rules).enforcing();
+    let fleet: [(&[(&str, &str)], &[&str]); 6] = [
+        (&[OWNER], &["ProjectCode", "CreatedBy", "Expires"]),
+        (
+            &[OWNER, PROJECT, ("CreatedBy", "")],
+            &["CreatedBy", "Expires"],
+        ),
+        (&[PROJECT, CREATOR, EXPIRY], &["stop"]),
+        (&[PROJECT, CREATOR], &["Expires", "stop"]),
+        (&[], &["terminate"]),
+        (&[OWNER, PROJECT, CREATOR, EXPIRY], &[]),
+    ];
+    let mut work = BTreeSet::new();
+    for (tags, deeds) in fleet {
+        let id = world.instance(tags);
+        work.extend(deeds.iter().map(|what| (id.clone(), (*what).to_owned())));
+    }
+    (world, work)
+}
+
+fn batches(world: &World) -> Vec<Batch> {
+    aftermath::batches(&world.account, LEDGER)
+}
+
+/// The acts in the ledger that got so far.
+fn acts(world: &World, state: ActState) -> Vec<Act> {
+    let acts = batches(world).into_iter().flat_map(|batch| batch.acts);
+    acts.filter(|act| act.state == state).collect()
+}
+
+/// How many instances run.
+fn running(world: &World, ids: &[String]) -> usize {
+    ids.iter().filter(|id| world.state(id) == "running").count()
+}

@@ -1,0 +1,118 @@
+//! DynamoDB refuses: what cannot be written down is not done, and that is said.
+
+use chrono::TimeDelta;
+use rstest::rstest;
+use serde_json::Value;
+use tagwarden_remediation::ledger::ActState;
+use tagwarden_sandbox::{Fault, Request};
+
+use super::{acts, world_of_work};
+use crate::aftermath::assert_done_once;
+use crate::support::{LEDGER, World, old, scheduled_event};
+
+/// DynamoDB refuses this operation on the ledger from now on.
+fn refuse(world: &World, operation: &str, code: &str) {
+    let fault = Fault::new(operation, code, "as the test wants it").always();
+    world
+        .account
+        .fail(fault.when(|request| request.mentions(LEDGER)));
+}
+
+const CODES: [&str; 3] = [
+    "AccessDeniedException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+];
+
+#[tokio::test(start_paused = true)]
+async fn acts_that_cannot_be_begun_are_not_done() {
+    for code in CODES {
+        let (world, work) = world_of_work();
+        refuse(&world, "TransactWriteItems", code);
+        let answer = world.sweep().await;
+        assert_eq!(world.writes(), 0, "{code}");
+        let counts = ["tagged", "stopped", "terminated", "failed"].map(|count| &answer[count]);
+        assert_eq!(counts, [0, 0, 0, 5], "{code}");
+        let lines = world.lines();
+        assert_eq!(lines.len(), work.len(), "{lines:?}");
+        for line in lines {
+            let says_so = line.contains("Tagging failed: dynamodb:PutItem")
+                || line.contains("Failed: dynamodb:PutItem");
+            assert!(says_so, "{line}");
+        }
+    }
+}
+
+/// What the ledger remembers decides what may be ended: without it nothing is done at all, and the function fails.
+#[rstest]
+#[case::budget_and_protected("terminate", "GetItem")]
+#[case::since_when_it_is_stopped("stop", "BatchGetItem")]
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_remembered_ends_the_run(#[case] untagged: &str, #[case] operation: &str) {
+    for code in CODES {
+        let world = World::new()
+            .enforcing()
+            .set("TAGWARDEN_UNTAGGED", untagged)
+            .set("TAGWARDEN_TERMINATE_AFTER_DAYS", "14");
+        world.instance(&[]);
+        world.instance(&[("Name", "web")]);
+        world.account.launch(old(&[]).stopped());
+        refuse(&world, operation, code);
+        let (kind, message) = world.remediate(scheduled_event()).await.unwrap_err();
+        assert_eq!((kind.as_str(), world.writes()), ("AwsError", 0));
+        let expected = format!("nothing was done: dynamodb:{operation}: {code}");
+        assert!(message.starts_with(&expected), "{message}");
+    }
+}
+
+/// The rest is done all the same: it only makes that something is told or tried once more.
+#[rstest]
+#[case::open_runs("Query")]
+#[case::notes("PutItem")]
+#[case::the_mark("DeleteItem")]
+#[case::what_was_told("UpdateItem")]
+#[tokio::test(start_paused = true)]
+async fn what_only_remembers_for_later_stops_nothing(#[case] operation: &str) {
+    for code in CODES {
+        let (world, work) = world_of_work();
+        let protected = world.account.launch(old(&[]).protected());
+        refuse(&world, operation, code);
+        let answer = world.sweep().await;
+        let counts = ["tagged", "stopped", "terminated", "refused"].map(|count| &answer[count]);
+        assert_eq!(counts, [3, 2, 1, 1], "{operation} {code}");
+        assert_eq!(acts(&world, ActState::Done).len(), work.len());
+        assert_eq!(world.lines().len(), work.len() + 1);
+        assert_eq!(world.state(&protected), "running");
+    }
+}
+
+/// Without instances to end, not even `GetItem` is in the way of tags.
+#[tokio::test(start_paused = true)]
+async fn tags_need_no_memory() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    refuse(&world, "GetItem", "AccessDeniedException");
+    assert_eq!(world.sweep().await["tagged"], 1);
+    assert!(world.tag(&id, "ProjectCode").is_some());
+}
+
+/// DynamoDB is away after the acts were begun: the next run finds them done.
+#[tokio::test(start_paused = true)]
+async fn acts_that_cannot_be_completed_are_completed_by_the_next_run() {
+    let (world, work) = world_of_work();
+    let refused = Fault::new("TransactWriteItems", "AccessDeniedException", "not now");
+    let completes = |request: &Request| !request.parameters.to_string().contains(r#""begun""#);
+    // That of the tags, and that of the stops and terminations.
+    world.account.fail(refused.times(2).when(completes));
+    world.sweep().await;
+    assert_eq!(acts(&world, ActState::Begun).len(), work.len());
+    let open = |item: &Value| item["Pk"] == "open";
+    assert!(world.account.items(LEDGER).iter().any(open));
+
+    world.account.advance(TimeDelta::hours(1));
+    world.sweep().await;
+    let done = acts(&world, ActState::Done);
+    assert_eq!(done.len(), work.len());
+    assert!(!world.account.items(LEDGER).iter().any(open));
+    assert_done_once(&world.account, LEDGER, &work, "after the outage");
+}

@@ -1,0 +1,105 @@
+"""ministack's server, an AWS in one process that others wrote, for as long as the caller wants it.
+
+    python server.py
+
+It listens on a free port of 127.0.0.1, enforces IAM, prints one line of JSON when it is ready (its `endpoint`), and
+logs to standard error. It ends, with every process it started, when its standard input is closed: it cannot outlive
+the test, however that ends. A line with a number on standard input moves EventBridge's clock on by so many seconds.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+FILES = tempfile.mkdtemp(prefix="ministack-")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+PORT = free_port()
+ENDPOINT = f"http://127.0.0.1:{PORT}"
+# ministack reads its settings when it is imported.
+os.environ.update(
+    AUTH="true",
+    AWS_ACCESS_KEY_ID="test",  # the account's root user
+    AWS_SECRET_ACCESS_KEY="test",
+    AWS_ENDPOINT_URL=ENDPOINT,  # where functions find AWS
+    BIND_HOST="127.0.0.1",
+    CLOUDTRAIL_RECORDING="1",
+    GATEWAY_PORT=str(PORT),
+    PYTHONPATH=os.path.join(os.path.dirname(os.path.abspath(__file__)), "lambda"),  # what Lambda adds to functions
+    TMPDIR=FILES,
+)
+tempfile.tempdir = FILES
+
+from ministack import app  # noqa: E402
+from ministack.core import iam_actions  # noqa: E402
+from ministack.services import eventbridge  # noqa: E402
+from ministack.services.cloudformation import provisioners  # noqa: E402
+
+# ministack knows no documents of Systems Manager, and refuses a template that has one. Here it is a name, no more.
+provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
+    "create": lambda logical_id, properties, stack: (properties["Name"], {}),
+    "update": lambda physical_id, old, new, stack: (new["Name"], {}),
+    "delete": lambda physical_id, properties: None,
+}
+
+# ministack looks for instances in every parameter but the one in which CreateTags has them, and then says "*".
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateTags
+resource_arn = iam_actions.extract_resource_arn
+
+
+def arn_of_what_is_tagged(service, method, path, headers, body, parameters, region, account):
+    tagged = iam_actions._query_param(parameters, "ResourceId.1") if service == "ec2" else None
+    if tagged and tagged.startswith("i-"):
+        return f"arn:aws:ec2:{region}:{account}:instance/{tagged}"
+    return resource_arn(service, method, path, headers, body, parameters, region, account)
+
+
+iam_actions.extract_resource_arn = arn_of_what_is_tagged
+
+# Nobody waits six hours for a schedule. ministack looks for due schedules every ten seconds; here it does often.
+AHEAD = [0.0]
+eventbridge._now_ts = lambda: time.time() + AHEAD[0]
+eventbridge._SCHEDULER_TICK_INTERVAL = 0.2
+
+
+def obey_the_caller():
+    for line in sys.stdin:
+        AHEAD[0] += float(line)
+    shutil.rmtree(FILES, ignore_errors=True)
+    os.killpg(0, signal.SIGKILL)
+
+
+def tell_when_ready(stdout):
+    while True:
+        try:
+            with urllib.request.urlopen(f"{ENDPOINT}/_ministack/ready"):
+                break
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.05)
+    os.write(stdout, (json.dumps({"endpoint": ENDPOINT}) + "\n").encode())
+
+
+def main():
+    stdout = os.dup(1)
+    os.dup2(sys.stderr.fileno(), 1)
+    threading.Thread(target=obey_the_caller, daemon=True).start()
+    threading.Thread(target=tell_when_ready, args=(stdout,), daemon=True).start()
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

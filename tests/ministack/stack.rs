@@ -1,0 +1,272 @@
+//! The stack on a ministack of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use aws_config::{Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use crate::deployment::{Deployment, succeeds};
+use crate::patience::eventually;
+use crate::server::{Server, credentials, sdk_config};
+use crate::venv;
+
+/// ministack's only account.
+pub const ACCOUNT: &str = "000000000000";
+/// Where the stack is.
+pub const REGION: &str = "eu-west-1";
+
+const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ministack/server.py");
+const REQUIREMENTS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/ministack/requirements.txt"
+);
+/// The AWS CLI is installed with moto.
+const CLI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/requirements.txt");
+
+/// What every stack here is given: its rule would come with a conformance pack, and nobody waits.
+const PARAMETERS: [(&str, &str); 4] = [
+    ("Architecture", "x86_64"),
+    ("BatchingWindowSeconds", "1"),
+    ("CreateConfigRule", "false"),
+    ("GraceMinutes", "0"),
+];
+
+/// The stack, and the account with nothing else in it but a queue for the reports.
+#[derive(Debug)]
+pub struct Stack {
+    /// The real SDK's configuration, as the account's root user.
+    pub config: SdkConfig,
+    /// Logical ids and what they stand for.
+    pub resources: BTreeMap<String, String>,
+    /// Where the reports arrive as JSON: a queue's URL.
+    pub mailbox: String,
+    /// SQS, as the root user.
+    pub sqs: aws_sdk_sqs::Client,
+    /// EC2, as the root user.
+    pub ec2: aws_sdk_ec2::Client,
+    /// Lambda, as the root user.
+    pub lambda: aws_sdk_lambda::Client,
+    server: Server,
+    deployment: Deployment,
+}
+
+impl Stack {
+    /// Starts a ministack, and deploys the real template to it, with the given parameters and the functions that
+    /// Cargo built. `name` keeps its files apart from those of the other tests.
+    ///
+    /// Installs ministack if need be (half a minute, once for each `requirements.txt`).
+    pub async fn deploy(name: &str, parameters: &[(&str, &str)]) -> Self {
+        let programs = venv::installed("ministack", REQUIREMENTS);
+        let log = venv::target_directory().join(format!("ministack-{name}.log"));
+        let mut python = Command::new(programs.join("python"));
+        // ministack's environment is also the functions': nothing of the tester's own AWS may be in it.
+        python.arg(SERVER).env_clear();
+        python.env("PATH", std::env::var("PATH").unwrap());
+        let (server, told) = Server::start(&mut python, log);
+        let endpoint = told["endpoint"].as_str().unwrap().to_owned();
+
+        let deployment = Deployment {
+            programs: venv::installed("moto", CLI),
+            endpoint: endpoint.clone(),
+            key: ("test", "test"),
+            region: REGION,
+            directory: Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ministack-{name}")),
+        };
+        deployment.prepare();
+        deployment.run_the_script(&["--package-only"]);
+        apply(&deployment, "create", parameters).await;
+
+        let config = sdk_config(&endpoint, credentials("test", "test"));
+        let config = config
+            .into_builder()
+            .region(Region::from_static(REGION))
+            .build();
+        let sqs = aws_sdk_sqs::Client::new(&config);
+        let resources = deployment.resources("tagwarden");
+        let mailbox = subscribe_mailbox(&config, &sqs, &resources["Topic"]).await;
+        Self {
+            resources,
+            mailbox,
+            sqs,
+            ec2: aws_sdk_ec2::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            config,
+            server,
+            deployment,
+        }
+    }
+
+    /// Gives the stack other parameters.
+    pub async fn update(&mut self, parameters: &[(&str, &str)]) {
+        apply(&self.deployment, "update", parameters).await;
+        self.resources = self.deployment.resources("tagwarden");
+    }
+
+    /// What the server and the functions logged so far.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
+    /// Moves EventBridge's clock on.
+    pub fn let_hours_pass(&self, hours: u32) {
+        self.server.tell(&(hours * 3600).to_string());
+    }
+
+    /// The SDK's configuration as somebody has it who assumed the role of that logical id.
+    pub async fn as_role(&self, role: &str) -> SdkConfig {
+        let arn = format!("arn:aws:iam::{ACCOUNT}:role/{}", self.resources[role]);
+        let role = aws_config::sts::AssumeRoleProvider::builder(arn)
+            .session_name("intruder")
+            .configure(&self.config)
+            .build_from_provider(self.config.credentials_provider().unwrap())
+            .await;
+        let builder = self.config.clone().into_builder();
+        builder
+            .credentials_provider(SharedCredentialsProvider::new(role))
+            .build()
+    }
+
+    /// Launches an instance with the tags, and gives its id.
+    pub async fn launch(&self, tags: &[(&str, &str)]) -> String {
+        let mut launch = self.ec2.run_instances().image_id("ami-12345678");
+        launch = launch
+            .instance_type(InstanceType::T3Micro)
+            .min_count(1)
+            .max_count(1);
+        if !tags.is_empty() {
+            let tags = tags
+                .iter()
+                .map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+            let specification = TagSpecification::builder()
+                .resource_type(ResourceType::Instance)
+                .set_tags(Some(tags.collect()));
+            launch = launch.tag_specifications(specification.build());
+        }
+        let instances = launch.send().await.unwrap().instances.unwrap();
+        instances[0].instance_id.clone().unwrap()
+    }
+
+    /// The instance's state and its tags.
+    pub async fn instance(&self, id: &str) -> (String, BTreeMap<String, String>) {
+        let describe = self.ec2.describe_instances().instance_ids(id);
+        let reservations = describe.send().await.unwrap().reservations.unwrap();
+        let instance = reservations[0].instances.clone().unwrap().remove(0);
+        let tags = instance.tags.unwrap_or_default().into_iter();
+        let state = instance.state.unwrap().name.unwrap();
+        (
+            state.to_string(),
+            tags.map(|tag| (tag.key.unwrap(), tag.value.unwrap()))
+                .collect(),
+        )
+    }
+
+    /// Invokes the remediation by hand, and gives its answer.
+    pub async fn invoke_remediation(&self, event: &Value) -> Value {
+        let invoke = self.lambda.invoke();
+        let invoke = invoke.function_name(&self.resources["RemediationFunction"]);
+        let payload = aws_sdk_lambda::primitives::Blob::new(event.to_string());
+        let answer = invoke.payload(payload).send().await.unwrap();
+        assert_eq!(answer.function_error, None);
+        serde_json::from_slice(answer.payload.unwrap().as_ref()).unwrap()
+    }
+
+    /// Switches the mapping from the queue to the function off or on.
+    pub async fn set_mapping(&self, enabled: bool) {
+        let update = self.lambda.update_event_source_mapping();
+        let update = update.uuid(&self.resources["QueueToRemediation"]);
+        update.enabled(enabled).send().await.unwrap();
+    }
+
+    /// How many messages of a queue wait, and how many are being handled.
+    pub async fn messages(&self, url: &str) -> (u32, u32) {
+        let ask = self.sqs.get_queue_attributes().queue_url(url);
+        let ask = ask.attribute_names(QueueAttributeName::All);
+        let attributes = ask.send().await.unwrap().attributes.unwrap();
+        let number = |name| attributes[&name].parse().unwrap();
+        (
+            number(QueueAttributeName::ApproximateNumberOfMessages),
+            number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+        )
+    }
+
+    /// The bodies of the messages that wait in a queue, which stay there.
+    pub async fn peek(&self, url: &str) -> Vec<String> {
+        let receive = self.sqs.receive_message().queue_url(url);
+        let receive = receive.max_number_of_messages(10).visibility_timeout(0);
+        let messages = receive.send().await.unwrap().messages.unwrap_or_default();
+        messages.into_iter().map(|it| it.body.unwrap()).collect()
+    }
+
+    /// The reports that came so far.
+    pub async fn reports(&self) -> Vec<Value> {
+        let notifications = self.peek(&self.mailbox).await.into_iter();
+        notifications
+            .map(|text| {
+                let notification: Value = serde_json::from_str(&text).unwrap();
+                serde_json::from_str(notification["Message"].as_str().unwrap()).unwrap()
+            })
+            .collect()
+    }
+
+    /// The remediation, as ministack ran it, was never refused a call.
+    pub fn nothing_was_denied(&self) {
+        let log = self.log();
+        let denied = log.lines().find(|line| line.contains("not authorized"));
+        assert_eq!(denied, None);
+    }
+}
+
+/// A queue that may be written to, with its ARN.
+pub async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str, writer: &str) -> (String, String) {
+    let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}");
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": { "Service": writer },
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+        }],
+    });
+    let create = sqs.create_queue().queue_name(name);
+    let create = create.attributes(QueueAttributeName::Policy, policy.to_string());
+    (create.send().await.unwrap().queue_url.unwrap(), arn)
+}
+
+async fn subscribe_mailbox(config: &SdkConfig, sqs: &aws_sdk_sqs::Client, topic: &str) -> String {
+    let (url, arn) = create_queue(sqs, "mailbox", "sns.amazonaws.com").await;
+    let sns = aws_sdk_sns::Client::new(config);
+    let subscribe = sns.subscribe().topic_arn(topic).protocol("sqs");
+    subscribe.endpoint(arn).send().await.unwrap();
+    url
+}
+
+/// Creates or updates the stack from the packaged template, and waits for it: `aws cloudformation deploy`, as
+/// `scripts/deploy` calls it, would look only every half minute.
+async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)]) {
+    let template: PathBuf = deployment.directory.join("lambda/tagwarden.packaged.yaml");
+    let mut command = deployment.aws();
+    command
+        .args(["cloudformation", &format!("{what}-stack")])
+        .args(["--stack-name", "tagwarden"])
+        .args(["--capabilities", "CAPABILITY_IAM"])
+        .args(["--template-body", &format!("file://{}", template.display())])
+        .arg("--parameters");
+    for (name, value) in PARAMETERS.iter().chain(parameters) {
+        command.arg(format!("ParameterKey={name},ParameterValue={value}"));
+    }
+    succeeds(&mut command);
+    let status = async || {
+        let mut describe = deployment.aws();
+        describe.args(["cloudformation", "describe-stacks"]);
+        describe.args(["--stack-name", "tagwarden", "--output", "text"]);
+        succeeds(describe.args(["--query", "Stacks[0].StackStatus"]))
+    };
+    let ended = eventually(status, |status| !status.contains("IN_PROGRESS")).await;
+    assert_eq!(ended.trim(), format!("{}_COMPLETE", what.to_uppercase()));
+}
