@@ -14,7 +14,7 @@ use super::record::{Act, ActState, RemedyName};
 use super::{Ledger, RunId};
 
 /// Right after a tag was written EC2 may still describe the instance as it was before.
-const AFTER_TAG: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::minutes(1);
 
 /// The same after a stop.
 const AFTER_STOP: TimeDelta = TimeDelta::minutes(5);
@@ -67,7 +67,8 @@ impl Claim {
             (ActState::Begun, _) => return None,
             (ActState::Done, RemedyName::Terminate) => after(now, AFTER_TERMINATION),
             (ActState::Done, RemedyName::Stop) => after(now, AFTER_STOP),
-            (ActState::Done, RemedyName::Tag | RemedyName::Untag) => after(now, AFTER_TAG),
+            (ActState::Done, RemedyName::Tag) => after(now, AFTER_TAG),
+            // Also of an act that was undone: who still sees a tag that was taken away leaves it alone.
             _ => DateTime::UNIX_EPOCH,
         };
         Some(Self::until(act, run_id, until))
