@@ -67,8 +67,7 @@ impl Claim {
             (ActState::Begun, _) => return None,
             (ActState::Done, RemedyName::Terminate) => after(now, AFTER_TERMINATION),
             (ActState::Done, RemedyName::Stop) => after(now, AFTER_STOP),
-            (ActState::Done, RemedyName::Tag) => after(now, AFTER_TAG),
-            // Also of an act that was undone: who still sees a tag that was taken away leaves it alone.
+            (ActState::Done, RemedyName::Tag | RemedyName::Untag) => after(now, AFTER_TAG),
             _ => DateTime::UNIX_EPOCH,
         };
         Some(Self::until(act, run_id, until))
