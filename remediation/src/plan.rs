@@ -288,7 +288,7 @@ impl Planner<'_> {
                 reminded_at: None,
             };
             plan.standstills.insert(instance.id.clone(), begun);
-            return self.stays_stopped(step, due, plan);
+            return stays_stopped(step, due, plan);
         };
         let seen = Standstill {
             seen_at: Some(now),
@@ -304,22 +304,16 @@ impl Planner<'_> {
             Some(reminded_at) if due <= now && now - reminded_at >= NOTICE => {
                 self.end(instance, step(Remedy::Terminate), plan);
             }
-            Some(reminded_at) => self.stays_stopped(step, due.max(reminded_at + NOTICE), plan),
+            Some(reminded_at) => stays_stopped(step, due.max(reminded_at + NOTICE), plan),
             None => {
                 let reminded = Standstill {
                     reminded_at: Some(now),
                     ..seen
                 };
                 plan.standstills.insert(instance.id.clone(), reminded);
-                self.stays_stopped(step, due.max(now + NOTICE), plan);
+                stays_stopped(step, due.max(now + NOTICE), plan);
             }
         }
-    }
-
-    fn stays_stopped(&self, step: &dyn Fn(Remedy) -> Step, until: DateTime<Utc>, plan: &mut Plan) {
-        let terminate_on = until.date_naive();
-        let reason = Reason::Stopped { terminate_on };
-        plan.deferred.push((step(Remedy::Terminate), reason));
     }
 
     /// Plans a stop or a termination, unless something stands against it.
@@ -371,6 +365,13 @@ impl Planner<'_> {
             age => Some(Reason::Grace { age, grace }),
         }
     }
+}
+
+/// Leaves the termination of a stopped instance until then.
+fn stays_stopped(step: &dyn Fn(Remedy) -> Step, until: DateTime<Utc>, plan: &mut Plan) {
+    let terminate_on = until.date_naive();
+    let reason = Reason::Stopped { terminate_on };
+    plan.deferred.push((step(Remedy::Terminate), reason));
 }
 
 impl Plan {

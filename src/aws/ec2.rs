@@ -59,7 +59,7 @@ impl Ec2 {
         &self.client
     }
 
-    /// The client, once DescribeInstanceAttribute may be asked.
+    /// The client, once `DescribeInstanceAttribute` may be asked.
     pub async fn to_describe_attribute(&self) -> &Client {
         self.describe_attribute.turn().await;
         &self.client

@@ -100,12 +100,12 @@ async fn a_dry_run_says_what_protection_would_stand_against() {
         let _ = launch(5, false);
         let _ = launch(4, false);
         let answer = world.sweep().await;
-        let would = if untagged == "stop" {
+        let count = if untagged == "stop" {
             "wouldStop"
         } else {
             "wouldTerminate"
         };
-        assert_eq!((&answer[would], &answer["refused"]), (&json!(1), &json!(2)));
+        assert_eq!((&answer[count], &answer["refused"]), (&json!(1), &json!(2)));
         let lines = world.lines();
         assert!(
             lines[0].contains(&protected)

@@ -31,6 +31,8 @@ def resources(call, action):
         return [f"{prefix}:table/{table}" for table in call.body["RequestItems"]]
     if service == "dynamodb":
         return [f"{prefix}:table/{call.body['TableName']}"]
+    if action == "ec2:DescribeInstanceAttribute":
+        return [f"{prefix}:instance/{call._get_param('InstanceId')}"]
     if action == "ec2:CreateTags":
         return [f"{prefix}:instance/{resource}" for resource in call._get_param("Resources")]
     if action in ("ec2:StopInstances", "ec2:TerminateInstances"):

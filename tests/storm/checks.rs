@@ -15,6 +15,11 @@ use crate::world::{World, open_marks};
 /// # Errors
 /// What must not have happened, a line each.
 pub fn check(world: &World) -> Result<Tally, Vec<String>> {
+    // Harm was seen while it was done: the storm ended there, before its end.
+    let harm = world.model(|model| std::mem::take(&mut model.violations));
+    if !harm.is_empty() {
+        return Err(harm);
+    }
     let batches = read_ledger(world);
     let storm = world.storm();
     let account = world.account();

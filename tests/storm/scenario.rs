@@ -225,10 +225,10 @@ impl Size {
     pub fn big() -> Self {
         Self {
             fleet: 80..100,
-            events: 90..100,
+            events: 80..90,
             deeds: 40..60,
             functions: 50..51,
-            changes: 24..36,
+            changes: 24..32,
         }
     }
 }

@@ -35,7 +35,7 @@ const LULL: Duration = Duration::from_mins(80);
 const NEVER: u64 = 1_000_000_000;
 
 /// After so many sweeps there must be nothing left to do.
-const MOST_SWEEPS: usize = 200;
+const MOST_SWEEPS: usize = 100;
 
 /// The world of one storm. A clone is the same world.
 #[derive(Clone, Debug)]
@@ -158,6 +158,11 @@ impl World {
     /// What the account saw.
     pub fn model<T>(&self, ask: impl FnOnce(&mut Model) -> T) -> T {
         ask(&mut self.state().model)
+    }
+
+    /// Whether harm was done already, so that there is nothing more to see.
+    fn is_over(&self) -> bool {
+        !self.state().model.violations.is_empty()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -541,11 +546,15 @@ async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>) {
     let mut flying = JoinSet::new();
     loop {
         let permit = free.clone().acquire_owned().await.unwrap();
-        let batch = world.receive();
+        let batch = if world.is_over() {
+            Vec::new()
+        } else {
+            world.receive()
+        };
         if batch.is_empty() {
             drop(permit);
             let next = world.next_message();
-            if next.is_none() && people.is_finished() && flying.is_empty() {
+            if next.is_none() && people.is_finished() && flying.is_empty() || world.is_over() {
                 return;
             }
             let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));
@@ -577,7 +586,11 @@ async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>) {
 async fn settle(world: &World) {
     world.state().is_calm = true;
     world.put_in_force(0);
+    let mut last = String::new();
     for _ in 0..MOST_SWEEPS {
+        if world.is_over() {
+            return;
+        }
         sleep(LULL).await;
         let answer = world.invoke(sweep()).await;
         let run = world.state().runs;
@@ -586,8 +599,9 @@ async fn settle(world: &World) {
         if answer.is_ok() && !has_written && !is_open {
             return;
         }
+        last = format!("{answer:?}, has written: {has_written}, is open: {is_open}");
     }
-    world.model(|model| model.violate("the sweeps never came to rest".to_owned()));
+    world.model(|model| model.violate(format!("the sweeps never came to rest: {last}")));
 }
 
 /// How many runs are open.

@@ -121,7 +121,7 @@ impl Ledger {
             names.insert((name.instance_id.clone(), name.sort_key()), name);
         }
         let keys: Vec<Item> = names.values().map(ClaimName::key).collect();
-        let held = self.batch_get::<Held>(keys).await?.into_iter();
+        let held = self.batch_get::<Held>(&keys).await?.into_iter();
         let held = held.filter_map(|held| Some((names.remove(&(held.pk, held.sk))?, held.run_id)));
         Ok(held.collect())
     }

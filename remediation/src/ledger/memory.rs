@@ -68,14 +68,9 @@ impl Ledger {
         &self,
         ids: &[String],
     ) -> Result<BTreeMap<String, Standstill>, AwsError> {
-        let mut found = BTreeMap::new();
-        for ids in ids.chunks(BATCH_GET_LIMIT) {
-            let keys: Vec<Item> = ids.iter().map(|id| key(id, STOPPED)).collect();
-            for stopped in self.batch_get::<Stopped>(keys).await? {
-                found.insert(stopped.pk, stopped.standstill);
-            }
-        }
-        Ok(found)
+        let keys: Vec<Item> = ids.iter().map(|id| key(id, STOPPED)).collect();
+        let noted = self.batch_get::<Stopped>(&keys).await?.into_iter();
+        Ok(noted.map(|noted| (noted.pk, noted.standstill)).collect())
     }
 
     /// Notes how long instances have been stopped and untagged.
@@ -122,11 +117,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// The items with these keys that are there, in no particular order.
     pub(super) async fn batch_get<T: serde::de::DeserializeOwned>(
         &self,
-        keys: Vec<Item>,
+        keys: &[Item],
     ) -> Result<Vec<T>, AwsError> {
         let mut found = Vec::new();
+        for keys in keys.chunks(BATCH_GET_LIMIT) {
+            self.batch_get_into(keys.to_vec(), &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn batch_get_into<T: serde::de::DeserializeOwned>(
+        &self,
+        keys: Vec<Item>,
+        found: &mut Vec<T>,
+    ) -> Result<(), AwsError> {
         let mut waiting = keys;
         while !waiting.is_empty() {
             let keys = KeysAndAttributes::builder()
@@ -148,7 +155,7 @@ impl Ledger {
             let unprocessed = unprocessed.into_values().flat_map(|left| left.keys);
             waiting = unprocessed.collect();
         }
-        Ok(found)
+        Ok(())
     }
 }
 
