@@ -29,6 +29,8 @@ pub(crate) struct CarryOut<'a, 'r> {
     /// None: tags are written without a ledger, and nothing is stopped or terminated.
     pub(crate) writer: Option<Writer<'a>>,
     pub(crate) report: &'r mut Report,
+    /// Instances of which another run does the same right now.
+    pub(crate) others: BTreeSet<String>,
     /// No act is begun later than this.
     pub(crate) last_start: Option<DateTime<Utc>>,
 }
@@ -251,6 +253,7 @@ impl CarryOut<'_, '_> {
                 instance = act.instance_id,
                 "left to another run, which does the same"
             );
+            self.others.insert(act.instance_id);
         }
         for (act, why) in begun.failed {
             self.add(&act, Outcome::Failed(why));

@@ -14,6 +14,9 @@ use crate::trigger::{self, Trigger};
 
 const CALL: &str = "sqs:SendMessage";
 
+/// What another run is at is looked at again after so many seconds: it has ended by then, and what it did shows.
+const A_LITTLE_LATER: i32 = 25;
+
 /// So many instances are asked for in one message: about 22 KB.
 const IDS: usize = 1_000;
 
@@ -26,47 +29,62 @@ const MESSAGES: usize = 10;
 const MOST_HOPS: u32 = 24;
 
 impl Remediation {
-    /// Hands on what `report`, of a run that was asked for `wanted`, left for lack of time.
+    /// Hands on what `report`, of a run that was asked for `wanted`, left for lack of time; and, to be looked at a
+    /// little later, the instances that it left to `others`: they may have been at something older.
     ///
     /// What cannot be sent is logged: the next sweep finds it.
-    pub(crate) async fn hand_on(&self, wanted: &Wanted, report: &Report) {
+    pub(crate) async fn hand_on(
+        &self,
+        wanted: &Wanted,
+        report: &Report,
+        others: &BTreeSet<String>,
+    ) {
         let Some(queue_url) = &self.settings.queue_url else {
             return;
         };
+        let hops = wanted.triggers.iter().map(|trigger| match trigger {
+            Trigger::Rest { hops } => *hops,
+            _ => 0,
+        });
+        let hops = hops.max().unwrap_or_default().saturating_add(1);
+        if hops > MOST_HOPS {
+            return;
+        }
         let is_left = |outcome: &Outcome| {
             matches!(
                 outcome,
                 Outcome::Deferred(Reason::NoTime | Reason::LookUpUnfinished)
             )
         };
-        let left = report
-            .entries
-            .iter()
-            .filter(|entry| is_left(&entry.outcome));
-        let ids: BTreeSet<&str> = left.map(|entry| entry.step.instance_id.as_str()).collect();
-        let ids: Vec<&str> = ids.into_iter().collect();
-        let hops = wanted.triggers.iter().map(|trigger| match trigger {
-            Trigger::Rest { hops } => *hops,
-            _ => 0,
-        });
-        let hops = hops.max().unwrap_or_default().saturating_add(1);
-        if ids.is_empty() || hops > MOST_HOPS {
-            return;
-        }
-        let chunks: Vec<&[&str]> = ids.chunks(IDS).collect();
-        for chunks in chunks.chunks(MESSAGES) {
-            if let Err(error) = self.send(queue_url, chunks, hops).await {
-                tracing::error!("what is left waits for the next sweep: {error}");
-                return;
+        let left = report.entries.iter().filter(|it| is_left(&it.outcome));
+        let left: BTreeSet<&str> = left.map(|it| it.step.instance_id.as_str()).collect();
+        let others = others.iter().map(String::as_str).collect();
+        for (ids, delay) in [(left, 0), (others, A_LITTLE_LATER)] {
+            let ids: Vec<&str> = ids.into_iter().collect();
+            let chunks: Vec<&[&str]> = ids.chunks(IDS).collect();
+            for chunks in chunks.chunks(MESSAGES) {
+                if let Err(error) = self.send(queue_url, chunks, hops, delay).await {
+                    tracing::error!("what is left waits for the next sweep: {error}");
+                    return;
+                }
+            }
+            if !ids.is_empty() {
+                tracing::info!(instances = ids.len(), hops, delay, "handed on");
             }
         }
-        tracing::info!(instances = ids.len(), hops, "the rest was handed on");
     }
 
-    async fn send(&self, queue_url: &str, chunks: &[&[&str]], hops: u32) -> Result<(), AwsError> {
+    async fn send(
+        &self,
+        queue_url: &str,
+        chunks: &[&[&str]],
+        hops: u32,
+        delay: i32,
+    ) -> Result<(), AwsError> {
         let entries = chunks.iter().enumerate().map(|(position, ids)| {
             SendMessageBatchRequestEntry::builder()
                 .id(position.to_string())
+                .delay_seconds(delay)
                 .message_body(trigger::rest(ids, hops).to_string())
                 .build()
                 .map_err(|error| AwsError::unexpected(CALL, error.to_string()))

@@ -85,7 +85,7 @@ impl Remediation {
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
             self.would_do(plan, &mut report).await;
-            self.hand_on(&wanted, &report).await;
+            self.hand_on(&wanted, &report, &BTreeSet::new()).await;
             self.tell(&mut report).await?;
             return Ok(report);
         }
@@ -113,6 +113,7 @@ impl Remediation {
             looked_at: second_look_at,
             writer,
             report: &mut report,
+            others: BTreeSet::new(),
             last_start: wanted.deadline.map(|deadline| {
                 // A function with little time altogether still gets to do something.
                 deadline - RESERVE.min((deadline - started_at) / 4)
@@ -120,8 +121,8 @@ impl Remediation {
         };
         let standstills = std::mem::take(&mut plan.standstills);
         work.carry_out(plan, &faulty).await;
-        let writer = work.writer;
-        self.hand_on(&wanted, &report).await;
+        let (writer, others) = (work.writer, work.others);
+        self.hand_on(&wanted, &report, &others).await;
         let told = self.tell(&mut report).await;
         if let Some(writer) = writer {
             writer.end(told.is_ok()).await;

@@ -13,8 +13,8 @@ use super::items::{Item, key};
 use super::record::{Act, ActState, RemedyName};
 use super::{Ledger, RunId};
 
-/// Right after a tag was written EC2 may still describe the instance as it was before.
-pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::minutes(1);
+/// Right after a tag was written EC2 may still describe the instance as it was before. To write it twice does no harm.
+pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::seconds(20);
 
 /// The same after a stop.
 const AFTER_STOP: TimeDelta = TimeDelta::minutes(5);

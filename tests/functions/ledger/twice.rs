@@ -9,7 +9,7 @@ use serde_json::json;
 use super::crashes::sweep_until_call;
 use super::world_of_work;
 use crate::aftermath::assert_done_once;
-use crate::support::{LEDGER, World, scheduled_event};
+use crate::support::{LEDGER, World, compliance_change, scheduled_event, sqs_batch};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
@@ -95,4 +95,33 @@ async fn two_that_find_what_a_third_left() {
             assert!(answer.is_ok() && other_answer.is_ok(), "{how}");
         }
     }
+}
+
+/// Somebody takes a tag away right after it was written. What comes of that cannot be told from the event that led to
+/// it: it is looked at again a little later.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_to_another_run_is_looked_at_again() {
+    let world = World::new().enforcing();
+    let queue = world.account.create_queue("tagwarden");
+    let world = world.set("TAGWARDEN_QUEUE_URL", &queue);
+    let id = world.instance(&[("ProjectCode", "P"), ("Expires", "x")]);
+    world.remediate(compliance_change(&id)).await.unwrap();
+    world.account.remove_tag(&id, "CreatedBy");
+    world.remediate(compliance_change(&id)).await.unwrap();
+    assert_eq!(world.tag(&id, "CreatedBy"), None);
+
+    let sent = world.account.calls();
+    let sent = sent
+        .iter()
+        .find(|call| call.operation == "SendMessageBatch");
+    let delay = &sent.unwrap().parameters["Entries"][0]["DelaySeconds"];
+    world
+        .account
+        .advance(TimeDelta::seconds(delay.as_i64().unwrap()));
+    let messages = world.account.take_messages(&queue);
+    assert_eq!(messages.len(), 1);
+    let batch = sqs_batch(&[("m", messages[0].clone())]);
+    world.remediate(batch).await.unwrap();
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+    assert_eq!(world.account.take_messages(&queue), [""; 0]);
 }
