@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{check, demo, diff, pull, push};
+use crate::{check, demo, diff, history, pull, push, undo};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -13,6 +13,8 @@ Start here:
   tagwarden pull policy.yaml    the policy table as a file
   tagwarden check policy.yaml   every mistake in it, at its place
   tagwarden push policy.yaml    back into the table, after you said yes
+  tagwarden history             what was done, from the ledger
+  tagwarden undo --since 1h     takes tags back, after you said yes
 
 Exit status:
   0    done
@@ -54,6 +56,8 @@ pub enum Command {
     Diff(diff::Args),
     Push(push::Args),
     Pull(pull::Args),
+    History(history::Args),
+    Undo(undo::Args),
 }
 
 /// How a command tells what it found.

@@ -9,6 +9,9 @@
 //! | [`policy_table`] | the policy table in DynamoDB |
 //! | [`changes`] | what makes the table like the file: found, shown, written |
 //! | [`check`], [`diff`], [`push`], [`pull`] | the subcommands about the policy, one each |
+//! | [`ledger`] | the ledger: where it is, and what stands in the way |
+//! | [`history`], [`undo`] | the subcommands about the ledger, one each |
+//! | [`when`], [`consent`], [`table`] | moments as typed, yes or no, tables |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
 //!
 //! A subcommand is a module with its own `Args` and a `run` that takes them and gives an [`Exit`], or a [`Failure`] that
@@ -18,13 +21,19 @@ mod aws;
 mod changes;
 mod check;
 mod cli;
+mod consent;
 mod demo;
 mod diff;
 mod exit;
+mod history;
+mod ledger;
 mod policy_file;
 mod policy_table;
 mod pull;
 mod push;
+mod table;
+mod undo;
+mod when;
 
 use std::process::ExitCode;
 
@@ -61,5 +70,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(&args),
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Undo(args) => undo::run(&args),
     }
 }

@@ -94,8 +94,8 @@ fn announce(table: &PolicyTable, file: &PolicyFile, changes: &Changes) -> io::Re
     if changes.steps.len() > MOST_AT_ONCE {
         writeln!(
             out,
-            "These are more than the {MOST_AT_ONCE} rows that DynamoDB writes at once: they are written in steps, and in \
-             between the table may be no policy. The functions then do nothing until it is one again."
+            "\nDynamoDB writes up to {MOST_AT_ONCE} rows at once: these are written in steps. In between the table may be no\n\
+             policy; the functions then do nothing until it is one again."
         )?;
     }
     out.flush()

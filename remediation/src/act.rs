@@ -11,7 +11,7 @@ use tagwarden::aws::{AwsError, Ec2};
 
 use crate::plan::{Reason, Remedy, Step};
 
-/// The most instances that CreateTags, StopInstances and TerminateInstances take in one call.
+/// The most instances that CreateTags, DeleteTags, StopInstances and TerminateInstances take in one call.
 const CALL_LIMIT: usize = 1_000;
 
 /// So many instances are asked at the same time.
@@ -118,7 +118,7 @@ pub async fn protected(ec2: &Ec2, steps: &[Step]) -> Result<BTreeSet<String>, Aw
 
 /// Calls `call` for all of `ids`, in as few calls as it takes. Where one instance spoils a call, the error names
 /// it, or halving finds it; the rest are tried again without it. All calls must be idempotent.
-async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Acted)>
+pub(crate) async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Acted)>
 where
     F: AsyncFn(&[String]) -> Result<(), AwsError>,
 {

@@ -15,10 +15,12 @@
 //! | [`plan`] | findings → what to do, what to leave for later, what to refuse |
 //! | [`act`] | the calls that change something, for as many instances as a call takes |
 //! | [`report`] | what was done, told to people and to programs |
+//! | [`ledger`] | every act, written down before it is done |
+//! | [`undo`] | takes back what was written, for the `tagwarden` command |
 //! | [`metrics`] | what is measured, for CloudWatch |
 //! | [`function`] | the Lambda function: from event to answer |
 //!
-//! `identity`, `plan` and `report` are pure, and so is `launcher` but for its look-up; that and `act` are the AWS edges.
+//! `identity`, `plan`, `report` and the plan of `undo` are pure, and so is `launcher` but for its look-up; that and `act` are the AWS edges.
 
 pub mod act;
 mod carry_out;
@@ -35,6 +37,7 @@ mod run;
 pub mod safeguard;
 pub mod settings;
 pub mod trigger;
+pub mod undo;
 
 pub use function::{Remediation, RemediationError};
 pub use settings::Settings;

@@ -188,3 +188,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn each_problem_tells_which_row_it_is_in() {
+    let rows: Vec<Row> = serde_json::from_value(json!([
+        {"RuleId": 3, "TagKey": "A", "Action": "Notify", "Required": "?"},
+        {"RuleId": 2, "TagKey": "B", "Action": "Notify", "Required": "Y"},
+        {"TagKey": "C", "Action": "Notify", "Required": "Y"},
+        {"RuleId": 2, "TagKey": "D", "Action": "Notify", "Required": "Y"},
+    ]))
+    .unwrap();
+    let invalid = Policy::from_rows(rows).unwrap_err();
+    let found: Vec<_> = invalid
+        .problems()
+        .iter()
+        .map(|problem| (problem.row, problem.attribute))
+        .collect();
+    let expected = [
+        (Some(2), Some("RuleId")),
+        (Some(3), Some("RuleId")),
+        (Some(0), Some("Required")),
+    ];
+    assert_eq!(found, expected);
+    let empty = Policy::from_rows([]).unwrap_err();
+    assert_eq!(empty.problems()[0].row, None);
+}

@@ -27,6 +27,7 @@ mod open;
 mod reader;
 mod record;
 mod run_id;
+mod selection;
 mod transaction;
 mod writer;
 
@@ -35,7 +36,8 @@ use chrono::TimeDelta;
 use tagwarden::aws::Clock;
 
 pub use record::{Act, ActState, Batch, RemedyName};
-pub use run_id::RunId;
+pub use run_id::{NotARunId, RunId};
+pub use selection::Selection;
 
 pub(crate) use open::Unfinished;
 pub(crate) use writer::{Begun, Writer};

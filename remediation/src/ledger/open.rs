@@ -1,6 +1,8 @@
 //! Open runs: those that began acts and have not told of all of them. One that is still open after its function's time
 //! was ended, or could not tell.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden::aws::AwsError;
@@ -76,6 +78,20 @@ impl Ledger {
             });
         }
         Ok(taken)
+    }
+
+    /// The runs whose functions may still be at work: what they have begun, they may yet do.
+    ///
+    /// # Errors
+    /// DynamoDB cannot be asked.
+    pub(crate) async fn at_work(&self) -> Result<BTreeSet<RunId>, AwsError> {
+        let now = self.clock.now().timestamp_millis();
+        let marks: Vec<Mark> = self.query(OPEN, "").await?;
+        // One that another has taken over has ended.
+        let at_work = marks
+            .into_iter()
+            .filter(|mark| mark.held_by == mark.run_id && mark.held_until >= now);
+        Ok(at_work.map(|mark| mark.run_id).collect())
     }
 
     /// Gives the mark of `run_id` back before its time: `by` could not tell of it, the next run may at once.

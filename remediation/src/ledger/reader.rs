@@ -1,11 +1,15 @@
 //! Reads acts back.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use tagwarden::aws::AwsError;
+use tokio::task::JoinSet;
 
-use super::items::day_key;
+use super::items::{QUERY, day_key};
 use super::record::Batch;
-use super::{Ledger, RunId};
+use super::{KEPT, Ledger, RunId};
+
+/// How many days are read at the same time: a year is read in seconds, and in calls that any table takes.
+const DAYS_AT_ONCE: usize = 16;
 
 impl Ledger {
     /// Every batch of acts of one run, in order.
@@ -23,5 +27,55 @@ impl Ledger {
     /// As [`Ledger::batches`].
     pub async fn batches_of(&self, day: NaiveDate) -> Result<Vec<Batch>, AwsError> {
         self.query(&day_key(day), "").await
+    }
+
+    /// Every batch that is `since` or later, the oldest first: of all runs, those that are at work included.
+    ///
+    /// One query a day: there is no index by time or instance, because acts are written far more often than they are
+    /// read back. What is older than the ledger remembers is not asked for.
+    ///
+    /// # Errors
+    /// As [`Ledger::batches`].
+    pub async fn batches_since(&self, since: DateTime<Utc>) -> Result<Vec<Batch>, AwsError> {
+        let now = self.clock.now();
+        let since = since.max(self.oldest());
+        // A run that started before midnight may have begun its acts after it; and the clock of whoever wrote them
+        // may be ahead of this one.
+        let before = since.date_naive().pred_opt();
+        let after = now.date_naive().succ_opt();
+        let first = before.unwrap_or(NaiveDate::MIN);
+        let mut days = first
+            .iter_days()
+            .take_while(|day| after.is_none_or(|after| *day <= after));
+        let mut reading = JoinSet::new();
+        let mut batches: Vec<Batch> = Vec::new();
+        loop {
+            for day in days.by_ref().take(DAYS_AT_ONCE - reading.len()) {
+                let ledger = self.clone();
+                reading.spawn(async move { ledger.batches_of(day).await });
+            }
+            let Some(read) = reading.join_next().await else {
+                break;
+            };
+            let read = read.map_err(|error| AwsError::unexpected(QUERY, error.to_string()))?;
+            batches.extend(read?);
+        }
+        batches.retain(|batch| since <= batch.begun_at);
+        batches.sort_by(|left, right| left.order().cmp(&right.order()));
+        Ok(batches)
+    }
+
+    /// When the oldest act that the ledger still remembers can have been begun.
+    #[must_use]
+    pub fn oldest(&self) -> DateTime<Utc> {
+        let now = self.clock.now();
+        now.checked_sub_signed(KEPT).unwrap_or(now)
+    }
+}
+
+impl Batch {
+    /// By what batches are put in the order in which they were begun.
+    fn order(&self) -> (DateTime<Utc>, &RunId, u32) {
+        (self.begun_at, &self.run_id, self.number)
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RunId;
 use crate::launcher::Unknown;
 use crate::plan::{Cause, Remedy, Step};
+use crate::undo::{self, Before};
 
 /// Acts of one run that were begun together: one item of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +40,7 @@ pub struct Act {
     /// The rule's tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_key: Option<String>,
-    /// The value that was written.
+    /// The value that was written; of a tag that was taken away, none, or the empty value that was left of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_value: Option<String>,
     /// Why the value is `Undefined`.
@@ -56,6 +57,9 @@ pub struct Act {
     /// Why it was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// The run that wrote the tag which this act takes away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<RunId>,
 }
 
 /// What an act does.
@@ -117,7 +121,29 @@ impl Act {
             tags_before,
             state: ActState::Begun,
             why: None,
+            undoes: None,
         })
+    }
+
+    /// The act that takes back what `step` names, about to be done.
+    pub(crate) fn undoing(step: &undo::Step) -> Self {
+        let written = &step.written;
+        Self {
+            instance_id: written.instance_id.clone(),
+            remedy: RemedyName::Untag,
+            rule_id: written.rule_id,
+            tag_key: Some(written.tag_key.clone()),
+            tag_value: match step.before {
+                Before::Missing => None,
+                Before::Empty => Some(String::new()),
+            },
+            unknown: None,
+            terminate_on: None,
+            tags_before: BTreeMap::from([(written.tag_key.clone(), written.value.clone())]),
+            state: ActState::Begun,
+            why: None,
+            undoes: Some(written.run_id.clone()),
+        }
     }
 
     /// The step that asked for this act; `None` for one that undoes.

@@ -46,11 +46,17 @@ impl RunId {
         &self.0
     }
 
+    /// When the run started, to the second.
+    #[must_use]
+    pub fn started_at(&self) -> DateTime<Utc> {
+        // Checked when the id was made.
+        started(&self.0).unwrap_or_default().and_utc()
+    }
+
     /// The day on which the run started, in UTC.
     #[must_use]
     pub fn day(&self) -> NaiveDate {
-        // Checked when the id was made.
-        started(&self.0).unwrap_or_default().date()
+        self.started_at().date_naive()
     }
 }
 
@@ -104,6 +110,7 @@ mod tests {
         let now = "2026-11-23T12:00:01.5Z".parse().unwrap();
         let id = RunId::new(now, "8476A536-e9f4-11e8-9739-2dfe598c3fcd");
         assert_eq!(id.as_str(), "20261123T120001Z-8476a536");
+        assert_eq!(id.started_at().to_rfc3339(), "2026-11-23T12:00:01+00:00");
         assert_eq!(id.day(), NaiveDate::from_ymd_opt(2026, 11, 23).unwrap());
         assert_eq!(id.as_str().parse::<RunId>(), Ok(id));
     }

@@ -1,0 +1,230 @@
+//! `tagwarden history`: what was done, from the ledger.
+
+mod show;
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::ValueEnum;
+use serde_json::Value;
+use tagwarden_remediation::ledger::{Act, ActState, Batch, RunId, Selection};
+
+use crate::aws;
+use crate::exit::{Exit, Failure};
+use crate::ledger::{Ledger, LedgerArgs, instance_id};
+use crate::when::When;
+
+pub use show::time;
+
+const LONG_ABOUT: &str = "\
+Shows what tagwarden did, from its ledger
+
+Every tag that is written, every stop and every termination is in the ledger: it
+is written down before it is done, and completed after. Dry runs do nothing, so
+they are not in it. Acts are kept for 400 days.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden history --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
+  tagwarden history --since 7d --state refused --state failed
+  tagwarden history --instance i-0a1b2c3d4e5f60718 --since 2026-11-01
+  tagwarden history --since 30d --output csv > acts.csv
+
+The JSON document:
+  ledgerTable, region  where the ledger is
+  since, until         which time (until: null, up to now)
+  acts                 oldest first: at, runId, trigger, instanceId, remedy (tag,
+                       stop, terminate, untag), ruleId, tagKey, tagValue,
+                       tagsBefore, state, why, undoes (the run that an untag
+                       takes back); what does not apply is null
+
+Exit status:
+  0    done, whether or not there were acts
+  1    something failed; the message says what to do next
+  2    the command line is wrong";
+
+/// How long ago acts are shown from, unless something else is asked for.
+const USUAL: TimeDelta = TimeDelta::hours(24);
+
+/// Shows what tagwarden did, from its ledger
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// Only acts of this run, whenever it was
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+
+    /// Only acts on this instance; can be given more than once
+    #[arg(long, value_name = "ID", value_parser = instance_id)]
+    instance: Vec<String>,
+
+    // Doc comments would make sentences of these.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        help = "From then on: 15m, 2h, 7d ago, or 2026-11-20, or a whole time\nsuch as 2026-11-20T15:30:00Z [default: 24h, of a run: all]"
+    )]
+    since: Option<When>,
+
+    /// Before then, said the same way
+    #[arg(long, value_name = "WHEN")]
+    until: Option<When>,
+
+    #[arg(
+        long,
+        value_name = "TRIGGER",
+        value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "undo"],
+        hide_possible_values = true,
+        help = "Only what this started: compliance-change, configuration-change,\nlaunch, request, schedule or undo"
+    )]
+    trigger: Option<String>,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "STATE",
+        hide_possible_values = true,
+        help = "Only acts that got so far: begun, done, spared, refused or\nfailed; can be given more than once"
+    )]
+    state: Vec<State>,
+
+    /// What to write: text, to read, json or csv
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    output: Output,
+
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+/// How far an act got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+enum State {
+    Begun,
+    Done,
+    Spared,
+    Refused,
+    Failed,
+}
+
+/// How the history is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+enum Output {
+    #[default]
+    Text,
+    Json,
+    Csv,
+}
+
+/// The acts that were asked for, and what was asked for.
+#[derive(Debug)]
+struct History {
+    run_id: Option<RunId>,
+    since: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+    batches: Vec<Batch>,
+}
+
+/// Reads the ledger and writes the acts to standard output.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    aws::runtime()?.block_on(async {
+        let ledger = args.ledger.open().await?;
+        let history = read(args, &ledger).await?;
+        write(&ledger, &history, args.output).map_err(|error| Failure::unwritten(&error))?;
+        Ok(Exit::Done)
+    })
+}
+
+async fn read(args: &Args, ledger: &Ledger) -> Result<History, Failure> {
+    let now = ledger.clock.now();
+    let asked = args.since.map(|since| since.from(now));
+    let run_started = args.run.as_ref().map(RunId::started_at);
+    let usual = || now.checked_sub_signed(USUAL).unwrap_or(now);
+    let since = asked.or(run_started).unwrap_or_else(usual);
+    let since = since.max(ledger.inner.oldest());
+    let until = args.until.map(|until| until.from(now));
+    if until.is_some_and(|until| until <= since) {
+        return Err(Failure::new(
+            &"--until is not after --since: there is no time in between",
+            "Without --since, the last 24 hours are shown; say a time that is earlier.",
+        ));
+    }
+    let mut batches = match &args.run {
+        Some(run_id) => ledger.inner.batches(run_id).await,
+        None => ledger.inner.batches_since(since).await,
+    }
+    .map_err(|error| ledger.failure(&error))?;
+    if let Some(run_id) = args.run.as_ref().filter(|_| batches.is_empty()) {
+        return Err(ledger.unknown_run(run_id));
+    }
+    let selection = Selection {
+        run_id: args.run.clone(),
+        instance_ids: args.instance.iter().cloned().collect(),
+        since: asked,
+        until,
+        trigger: args.trigger.clone(),
+        states: args.state.iter().map(|state| (*state).into()).collect(),
+        ..Selection::default()
+    };
+    for batch in &mut batches {
+        let acts = std::mem::take(&mut batch.acts);
+        let taken = |act: &Act| selection.takes(batch, act);
+        batch.acts = acts.into_iter().filter(taken).collect();
+    }
+    batches.retain(|batch| !batch.acts.is_empty());
+    Ok(History {
+        run_id: args.run.clone(),
+        since,
+        until,
+        batches,
+    })
+}
+
+fn write(ledger: &Ledger, history: &History, output: Output) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match output {
+        Output::Text => out.write_all(show::text(ledger, history).as_bytes())?,
+        Output::Json => {
+            let mut document = ledger.to_json();
+            document.append(&mut show::json(history));
+            serde_json::to_writer_pretty(&mut out, &Value::from(document))?;
+            out.write_all(b"\n")?;
+        }
+        Output::Csv => out.write_all(&show::csv(history)?)?,
+    }
+    out.flush()
+}
+
+impl History {
+    /// The acts, the oldest first, each with the batch it is one of.
+    fn acts(&self) -> impl Iterator<Item = (&Batch, &Act)> {
+        self.batches
+            .iter()
+            .flat_map(|batch| batch.acts.iter().map(move |act| (batch, act)))
+    }
+}
+
+impl From<State> for ActState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Begun => Self::Begun,
+            State::Done => Self::Done,
+            State::Spared => Self::Spared,
+            State::Refused => Self::Refused,
+            State::Failed => Self::Failed,
+        }
+    }
+}

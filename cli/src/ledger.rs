@@ -1,0 +1,141 @@
+//! The ledger, for the commands that read it: where it is, which acts of it, and what stands in the way.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use serde_json::{Map, Value, json};
+use tagwarden::aws::{AwsError, Clock};
+use tagwarden::instance::is_instance_id;
+use tagwarden::settings::Environment;
+use tagwarden_remediation::ledger::{self, RunId};
+
+use crate::aws::{self, AwsArgs};
+use crate::exit::Failure;
+
+/// Where the ledger is.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "AWS")]
+pub struct LedgerArgs {
+    // A doc comment would have to put the names in backticks.
+    #[arg(
+        long,
+        value_name = "TABLE",
+        help = "The ledger: the output LedgerTable of tagwarden's stack\n[default: TAGWARDEN_LEDGER_TABLE]"
+    )]
+    ledger_table: Option<String>,
+
+    #[command(flatten)]
+    pub aws: AwsArgs,
+}
+
+/// A ledger in some account and Region.
+#[derive(Debug)]
+pub struct Ledger {
+    /// Its table.
+    pub table: String,
+    /// Its Region.
+    pub region: String,
+    /// Its time.
+    pub clock: Clock,
+    /// What it is read by.
+    pub inner: ledger::Ledger,
+    /// What calls AWS there.
+    pub config: SdkConfig,
+}
+
+impl LedgerArgs {
+    /// The ledger that the options name; nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// Nobody says which table it is; there is no Region, or there are no credentials.
+    pub async fn open(&self) -> Result<Ledger, Failure> {
+        let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
+        let table = self.ledger_table.clone().or_else(from_environment);
+        let table = table.ok_or_else(|| {
+            Failure::new(
+                &"nobody says which table is the ledger",
+                "Name it with --ledger-table or TAGWARDEN_LEDGER_TABLE. It is an output of tagwarden's stack: aws \
+                 cloudformation describe-stacks --stack-name tagwarden --query \
+                 \"Stacks[0].Outputs[?OutputKey=='LedgerTable'].OutputValue\" --output text",
+            )
+        })?;
+        let config = self.aws.load().await?;
+        let clock = Clock::of(&config);
+        Ok(Ledger {
+            inner: ledger::Ledger::new(Client::new(&config), clock.clone(), table.clone()),
+            region: aws::region(&config).to_owned(),
+            table,
+            clock,
+            config,
+        })
+    }
+}
+
+impl Ledger {
+    /// What to do about a call that failed.
+    pub fn failure(&self, error: &AwsError) -> Failure {
+        let (table, region) = (&self.table, &self.region);
+        let what = if error.call().starts_with("dynamodb:") {
+            format!("the ledger {table:?} in {region}: {error}")
+        } else {
+            error.to_string()
+        };
+        let what_next = match error.code() {
+            Some("ResourceNotFoundException") => {
+                "There is no such table here. Name another with --ledger-table (the output LedgerTable of tagwarden's \
+                 stack), another Region with --region or another account with --profile."
+            }
+            Some("AccessDeniedException" | "UnauthorizedOperation") => {
+                "These credentials may not do that: docs/ledger.md lists the permissions each command needs."
+            }
+            Some(
+                "UnrecognizedClientException"
+                | "ExpiredTokenException"
+                | "InvalidSignatureException"
+                | "AuthFailure"
+                | "RequestExpired",
+            ) => {
+                "AWS does not accept these credentials: renew them (`aws sso login`), or use others with --profile."
+            }
+            Some(_) => {
+                "Run the command again; if it fails again, AWS's message says what to change."
+            }
+            None => {
+                "Look at the network, --endpoint-url and --region, and whether the table is tagwarden's ledger."
+            }
+        };
+        Failure::new(&what, what_next)
+    }
+
+    /// What to do where it has no acts of a run.
+    pub fn unknown_run(&self, run_id: &RunId) -> Failure {
+        let (table, region) = (&self.table, &self.region);
+        Failure::new(
+            &format!("the ledger {table:?} in {region} has no acts of run {run_id}"),
+            "A run that changed nothing is not in it, and after 400 days none is. `tagwarden history --since 7d` \
+             shows the runs of the last week.",
+        )
+    }
+
+    /// Where it is, for JSON documents.
+    pub fn to_json(&self) -> Map<String, Value> {
+        let members = [("ledgerTable", &self.table), ("region", &self.region)];
+        members
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), json!(value)))
+            .collect()
+    }
+}
+
+/// Reads the id of an instance from the command line.
+pub fn instance_id(text: &str) -> Result<String, String> {
+    if is_instance_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("it is not an instance's id (such as i-0a1b2c3d4e5f60718)".to_owned())
+    }
+}
+
+/// A tag's key or value, on one line and without anything that a terminal would take for a command.
+pub fn on_one_line(text: &str) -> String {
+    text.escape_debug().to_string().replace("\\'", "'")
+}

@@ -1,0 +1,430 @@
+//! Reads what a plan is made of, and carries it out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_config::SdkConfig;
+use aws_sdk_ec2::types::Tag;
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden::Instance;
+use tagwarden::aws::policy_table::{PolicyTableError, read_policy};
+use tagwarden::aws::{AwsError, Clock, instances};
+
+use super::{Before, Facts, Plan, Reason, Step, plan};
+use crate::act::{self, Acted};
+use crate::ledger::{Act, ActState, Batch, Ledger, RunId, Selection, Writer};
+
+/// What the ledger calls an undo's trigger.
+const TRIGGER: &str = "undo";
+
+/// How long an undo takes at the most, from the answer to the question. One that is ended in between leaves its mark
+/// in the ledger, and is looked after by the next run of the remediation from then on.
+const LONGEST: TimeDelta = TimeDelta::minutes(15);
+
+/// Undoes, in one account and Region.
+#[derive(Debug)]
+pub struct Undo {
+    clock: Clock,
+    dynamodb: aws_sdk_dynamodb::Client,
+    ec2: aws_sdk_ec2::Client,
+    ledger: Ledger,
+    policy_table: String,
+}
+
+/// A plan, and what it is made of.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// The plan.
+    pub plan: Plan,
+    /// Why the policy cannot be read, where it cannot: nothing is known then of what it asks for.
+    pub unread_policy: Option<PolicyTableError>,
+}
+
+/// What was undone.
+#[derive(Clone, Debug)]
+pub struct Undone {
+    /// The undo's own run, by which `tagwarden history` finds it; `None` where nothing was begun.
+    pub run_id: Option<RunId>,
+    /// What became of each step, by instance and key.
+    pub outcomes: Vec<(Step, Outcome)>,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tag is as it was before it was written.
+    Done,
+    /// It stays: something has changed since the plan was shown.
+    Spared(Reason),
+    /// It could not be done.
+    Failed(String),
+}
+
+/// Why nothing can be undone.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UndoError {
+    /// The ledger has no such run.
+    #[error("the ledger has no acts of run {0}")]
+    UnknownRun(RunId),
+    /// DynamoDB or EC2 cannot be asked.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+impl Undo {
+    /// Undoes what `ledger` holds, with clients of `config` and in its time.
+    #[must_use]
+    pub fn new(config: &SdkConfig, ledger: Ledger, policy_table: String) -> Self {
+        Self {
+            clock: Clock::of(config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            ledger,
+            policy_table,
+        }
+    }
+
+    /// Plans to take back what `selection` takes. Changes nothing.
+    ///
+    /// # Errors
+    /// See [`UndoError`]. A policy that cannot be read is none.
+    pub async fn look(&self, selection: &Selection) -> Result<Look, UndoError> {
+        let run_started = selection.run_id.as_ref().map(RunId::started_at);
+        let since = run_started.or(selection.since);
+        let since = since.unwrap_or_else(|| self.ledger.oldest());
+        self.look_since(since, selection).await
+    }
+
+    async fn look_since(
+        &self,
+        since: DateTime<Utc>,
+        selection: &Selection,
+    ) -> Result<Look, UndoError> {
+        // In this order: a run that ends in between was at work when it was asked.
+        let at_work = self.ledger.at_work().await?;
+        let history = self.ledger.batches_since(since).await?;
+        if let Some(run_id) = &selection.run_id
+            && !history.iter().any(|batch| batch.run_id == *run_id)
+        {
+            return Err(UndoError::UnknownRun(run_id.clone()));
+        }
+        let ids: BTreeSet<String> = history
+            .iter()
+            .flat_map(|batch| batch.acts.iter().map(move |act| (batch, act)))
+            .filter(|(batch, act)| selection.takes(batch, act))
+            .map(|(_, act)| act.instance_id.clone())
+            .collect();
+        if ids.is_empty() {
+            return Ok(Look {
+                plan: Plan::default(),
+                unread_policy: None,
+            });
+        }
+        let ids: Vec<String> = ids.into_iter().collect();
+        let live = instances::describe(&self.ec2, &ids).await?;
+        let policy = read_policy(&self.dynamodb, &self.policy_table).await;
+        let facts = Facts {
+            history: &history,
+            at_work: &at_work,
+            live: &live,
+            policy: policy.as_ref().ok(),
+            now: self.clock.now(),
+        };
+        Ok(Look {
+            plan: plan(selection, &facts),
+            unread_policy: policy.err(),
+        })
+    }
+
+    /// Carries `shown` out, a plan that was made for `selection`: as much of it as a plan made now would still hold.
+    ///
+    /// It is written down before it is done and completed after, as every act is.
+    ///
+    /// # Errors
+    /// What the plan is made of cannot be read again: nothing was done.
+    pub async fn carry_out(
+        &self,
+        selection: &Selection,
+        shown: &Plan,
+    ) -> Result<Undone, UndoError> {
+        let mut work = self.confirm(selection, shown).await?;
+        let started_at = self.clock.now();
+        let run_id = RunId::new(started_at, "");
+        let lease = started_at.checked_add_signed(LONGEST).unwrap_or(started_at);
+        let trigger = TRIGGER.to_owned();
+        let mut writer = Writer::new(&self.ledger, run_id.clone(), trigger, lease, true);
+        let begun = writer.begin_tags(work.acts()).await;
+        for act in &begun.others {
+            work.settle(act, Outcome::Spared(Reason::Contended));
+        }
+        for (act, why) in &begun.failed {
+            work.settle(act, Outcome::Failed(why.clone()));
+        }
+        let mut batches = begun.batches;
+        if batches.is_empty() {
+            return Ok(work.end(None));
+        }
+        self.take_back(&mut batches, &mut work).await;
+        writer.complete(&batches).await;
+        let acts = batches.iter().flat_map(|batch| &batch.acts);
+        let is_known = acts
+            .map(|act| act.state)
+            .all(|state| state != ActState::Begun);
+        writer.end(is_known).await;
+        Ok(work.end(Some(run_id)))
+    }
+
+    /// Plans again, with everything read again, and spares what is not as it was shown.
+    async fn confirm(&self, selection: &Selection, shown: &Plan) -> Result<Work, UndoError> {
+        let first = shown.steps.iter().map(|step| step.written.at).min();
+        let since = first.unwrap_or_else(|| self.clock.now());
+        let now = self.look_since(since, selection).await?.plan;
+        let still = now.steps.iter().map(|step| (step.written.place(), step));
+        let still: BTreeMap<_, _> = still.collect();
+        let left = now.left.iter().map(|left| (left.written.place(), left));
+        let left: BTreeMap<_, _> = left.collect();
+        let outcome = |step: &Step| match still.get(&step.written.place()) {
+            Some(still) if still.written == step.written => None,
+            Some(still) => Some(Reason::WrittenAgain {
+                run_id: still.written.run_id.clone(),
+            }),
+            None => {
+                let left = left.get(&step.written.place());
+                Some(left.map_or(Reason::Removed, |left| left.reason.clone()))
+            }
+        };
+        let steps = shown.steps.iter().map(|step| {
+            let outcome = outcome(step).map(Outcome::Spared);
+            (place(step), (step.clone(), outcome))
+        });
+        Ok(Work {
+            steps: steps.collect(),
+        })
+    }
+
+    /// Takes the tags back, and says of each act how far it got. One whose end cannot be seen stays begun.
+    async fn take_back(&self, batches: &mut [Batch], work: &mut Work) {
+        let mut results = self.delete(work).await;
+        results.extend(self.empty(work).await);
+        let ids: BTreeSet<String> = results.keys().map(|(id, _)| id.clone()).collect();
+        let live = self.live(ids).await;
+        for act in batches.iter_mut().flat_map(|batch| &mut batch.acts) {
+            let Some(key) = act.tag_key.clone() else {
+                continue;
+            };
+            let place = (act.instance_id.clone(), key);
+            let Some(outcome) = results.remove(&place) else {
+                continue;
+            };
+            let outcome = match outcome {
+                Outcome::Done => match &live {
+                    Ok(live) => seen(act, live),
+                    Err(error) => {
+                        let why = format!("EC2 took it, and does not tell how it ended: {error}");
+                        work.settle(act, Outcome::Failed(why));
+                        continue;
+                    }
+                },
+                other => other,
+            };
+            (act.state, act.why) = match &outcome {
+                Outcome::Done => (ActState::Done, None),
+                Outcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
+                Outcome::Failed(why) => (ActState::Failed, Some(why.clone())),
+            };
+            work.settle(act, outcome);
+        }
+    }
+
+    /// Takes away the tags that were not there: one call for all instances that have the same ones.
+    async fn delete(&self, work: &Work) -> BTreeMap<Place, Outcome> {
+        let mut results = BTreeMap::new();
+        for (tags, ids) in sets(work.waiting(Before::Missing)) {
+            for (id, acted) in delete_tags(&self.ec2, ids, &tags).await {
+                for key in tags.keys() {
+                    let place = (id.clone(), key.clone());
+                    results.insert(place, outcome(&acted));
+                }
+            }
+        }
+        results
+    }
+
+    /// Empties the tags that were there. EC2 has no call that compares first, so they are looked at right before.
+    async fn empty(&self, work: &Work) -> BTreeMap<Place, Outcome> {
+        let mut results = BTreeMap::new();
+        let ids: BTreeSet<String> = work
+            .waiting(Before::Empty)
+            .map(|step| step.written.instance_id.clone())
+            .collect();
+        let live = self.live(ids).await;
+        let mut unchanged = Vec::new();
+        for step in work.waiting(Before::Empty) {
+            let value = match &live {
+                Ok(live) => value_of(step.written.place(), live),
+                Err(error) => {
+                    let failed = Outcome::Failed(error.to_string());
+                    results.insert(place(step), failed);
+                    continue;
+                }
+            };
+            match changed(value, &step.written.value) {
+                None => unchanged.push(step),
+                Some(reason) => {
+                    results.insert(place(step), Outcome::Spared(reason));
+                }
+            }
+        }
+        for (tags, ids) in sets(unchanged) {
+            let tags = tags.into_keys().map(|key| (key, String::new())).collect();
+            for (id, acted) in act::create_tags(&self.ec2, ids, &tags).await {
+                for key in tags.keys() {
+                    let place = (id.clone(), key.clone());
+                    results.insert(place, outcome(&acted));
+                }
+            }
+        }
+        results
+    }
+
+    /// The instances as they are now, by id.
+    async fn live(&self, ids: BTreeSet<String>) -> Result<Live, AwsError> {
+        let ids: Vec<String> = ids.into_iter().collect();
+        let live = instances::describe(&self.ec2, &ids).await?;
+        Ok(live.into_iter().map(|it| (it.id.clone(), it)).collect())
+    }
+}
+
+/// Instances by id.
+type Live = BTreeMap<String, Instance>;
+
+/// The id of an instance, and the key of one of its tags.
+type Place = (String, String);
+
+fn place(step: &Step) -> Place {
+    let (id, key) = step.written.place();
+    (id.to_owned(), key.to_owned())
+}
+
+/// The steps of a plan, and what became of those that are settled.
+#[derive(Debug, Default)]
+struct Work {
+    steps: BTreeMap<Place, (Step, Option<Outcome>)>,
+}
+
+impl Work {
+    /// What is to be written down of those that are not settled.
+    fn acts(&self) -> Vec<Act> {
+        let open = self.steps.values().filter(|(_, outcome)| outcome.is_none());
+        open.map(|(step, _)| Act::undoing(step)).collect()
+    }
+
+    /// Those that are not settled, where this was before.
+    fn waiting(&self, before: Before) -> impl Iterator<Item = &Step> {
+        self.steps
+            .values()
+            .filter(move |(step, outcome)| outcome.is_none() && step.before == before)
+            .map(|(step, _)| step)
+    }
+
+    fn settle(&mut self, act: &Act, outcome: Outcome) {
+        let key = act.tag_key.clone().unwrap_or_default();
+        if let Some((_, settled)) = self.steps.get_mut(&(act.instance_id.clone(), key)) {
+            *settled = Some(outcome);
+        }
+    }
+
+    fn end(self, run_id: Option<RunId>) -> Undone {
+        let outcomes = self.steps.into_values().map(|(step, outcome)| {
+            let unsettled = || Outcome::Failed("nothing is known of it".to_owned());
+            (step, outcome.unwrap_or_else(unsettled))
+        });
+        Undone {
+            run_id,
+            outcomes: outcomes.collect(),
+        }
+    }
+}
+
+/// The instances that have the same tags to take back, by these tags: each set is one call.
+fn sets<'a>(
+    steps: impl IntoIterator<Item = &'a Step>,
+) -> BTreeMap<BTreeMap<String, String>, Vec<String>> {
+    let mut tags_of: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
+    for step in steps {
+        let written = &step.written;
+        tags_of
+            .entry(&written.instance_id)
+            .or_default()
+            .insert(written.tag_key.clone(), written.value.clone());
+    }
+    let mut sets: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for (id, tags) in tags_of {
+        sets.entry(tags).or_default().push(id.to_owned());
+    }
+    sets
+}
+
+/// Takes `tags` away from every one of `ids`, each only where it still has exactly this value: EC2 itself compares, so
+/// a value that somebody sets at this very moment stays. That it stayed is no error.
+///
+/// See [DeleteTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
+async fn delete_tags(
+    client: &aws_sdk_ec2::Client,
+    ids: Vec<String>,
+    tags: &BTreeMap<String, String>,
+) -> Vec<(String, Acted)> {
+    let tags: Vec<Tag> = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    act::set_aside(ids, async |ids: &[String]| {
+        let request = client.delete_tags().set_tags(Some(tags.clone()));
+        match request.set_resources(Some(ids.to_vec())).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(AwsError::new("ec2:DeleteTags", &error)),
+        }
+    })
+    .await
+}
+
+fn outcome(acted: &Acted) -> Outcome {
+    match acted {
+        Acted::Done => Outcome::Done,
+        Acted::Refused(crate::plan::Reason::Vanished) => Outcome::Spared(Reason::InstanceGone),
+        Acted::Refused(reason) => Outcome::Failed(reason.to_string()),
+        Acted::Failed(why) => Outcome::Failed(why.clone()),
+    }
+}
+
+/// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,
+/// somebody was faster. That it still has the old one is no news: EC2 shows a change a little later.
+fn seen(act: &Act, live: &Live) -> Outcome {
+    if act.tag_value.is_some() {
+        // It was looked at right before, and is empty now or was filled since.
+        return Outcome::Done;
+    }
+    let key = act.tag_key.as_deref().unwrap_or_default();
+    let written = act.tags_before.get(key).map(String::as_str);
+    match value_of((&act.instance_id, key), live) {
+        Some(now) if Some(now) != written => Outcome::Spared(Reason::Changed {
+            now: now.to_owned(),
+        }),
+        _ => Outcome::Done,
+    }
+}
+
+/// Why the tag with this value is not as it was written; `None` if it is.
+fn changed(value: Option<&str>, written: &str) -> Option<Reason> {
+    match value {
+        None => Some(Reason::Removed),
+        Some(now) if now == written => None,
+        Some(now) => Some(Reason::Changed {
+            now: now.to_owned(),
+        }),
+    }
+}
+
+fn value_of<'a>((id, key): (&str, &str), live: &'a Live) -> Option<&'a str> {
+    let instance = live.get(id)?;
+    instance.tags.get(key).map(String::as_str)
+}

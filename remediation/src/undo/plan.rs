@@ -1,0 +1,300 @@
+//! What to take back. Pure: the ledger's acts, the instances as they are, the policy and the present go in, a [`Plan`]
+//! comes out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use tagwarden::{Action, Finding, Instance, Policy, Scope, assess};
+
+use super::{Before, End, Left, Plan, Reason, Step, Written};
+use crate::ledger::{Act, ActState, Batch, RemedyName, RunId, Selection};
+
+/// What a plan is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// Every act from the first that is asked for to the present, the oldest batch first: also those that are not asked
+    /// for, because the latest act on a tag decides.
+    pub history: &'a [Batch],
+    /// The runs whose functions may still be at work.
+    pub at_work: &'a BTreeSet<RunId>,
+    /// The instances that are asked for, as they are now; those that are not here do not exist.
+    pub live: &'a [Instance],
+    /// The policy as it is now; `None` if it cannot be read.
+    pub policy: Option<&'a Policy>,
+    /// The present.
+    pub now: DateTime<Utc>,
+}
+
+/// Plans to take back the acts that `selection` takes.
+#[must_use]
+pub fn plan(selection: &Selection, facts: &Facts<'_>) -> Plan {
+    let live: BTreeMap<&str, &Instance> =
+        facts.live.iter().map(|it| (it.id.as_str(), it)).collect();
+    let live = |id: &str| live.get(id).copied();
+    let mut plan = Plan {
+        ends: ends(selection, facts, &live),
+        ..Plan::default()
+    };
+    let latest = latest(facts);
+    for (place, asked) in asked(selection, facts) {
+        let latest = latest.get(&place).copied().unwrap_or(asked);
+        match facts.judge(asked, latest, live(place.0)) {
+            Some(Ok(step)) => plan.steps.push(step),
+            Some(Err(left)) => plan.left.push(left),
+            None => {}
+        }
+    }
+    facts.keep_alive(&mut plan, &live);
+    plan.left
+        .sort_by(|left, right| left.written.place().cmp(&right.written.place()));
+    plan
+}
+
+/// A tag of an instance.
+type Place<'a> = (&'a str, &'a str);
+
+/// An act on a tag, and the batch it is one of.
+#[derive(Clone, Copy)]
+struct TagAct<'a> {
+    batch: &'a Batch,
+    act: &'a Act,
+}
+
+impl<'a> TagAct<'a> {
+    fn all(facts: &Facts<'a>) -> impl Iterator<Item = (Place<'a>, Self)> {
+        facts.history.iter().flat_map(|batch| {
+            batch.acts.iter().filter_map(move |act| {
+                let place = (act.instance_id.as_str(), act.tag_key.as_deref()?);
+                (!act.remedy.is_destructive()).then_some((place, Self { batch, act }))
+            })
+        })
+    }
+
+    fn is_same(self, other: Self) -> bool {
+        std::ptr::eq(self.act, other.act)
+    }
+
+    /// Whether it was done, or was begun by a run that could not tell.
+    fn may_be_done(self) -> bool {
+        matches!(self.act.state, ActState::Done | ActState::Begun)
+    }
+
+    fn written(self) -> Option<Written> {
+        Some(Written {
+            instance_id: self.act.instance_id.clone(),
+            tag_key: self.act.tag_key.clone()?,
+            value: self.act.tag_value.clone()?,
+            rule_id: self.act.rule_id,
+            run_id: self.batch.run_id.clone(),
+            at: self.batch.begun_at,
+        })
+    }
+}
+
+/// The latest act on each tag of each instance.
+///
+/// Also one that failed: it was begun because the tag was missing or empty, so nothing earlier is there any more. Of
+/// those that undo, only one that is done, or may be doing it now: one that failed has taken nothing away.
+fn latest<'a>(facts: &Facts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
+    let counts = |it: &TagAct<'_>| {
+        it.act.remedy == RemedyName::Tag
+            || it.act.state == ActState::Done
+            || facts.may_be_doing(*it)
+    };
+    TagAct::all(facts).filter(|(_, it)| counts(it)).collect()
+}
+
+/// The last write to each tag among those that are asked for.
+fn asked<'a>(selection: &Selection, facts: &Facts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
+    let is_asked = |it: &TagAct<'_>| {
+        it.act.remedy == RemedyName::Tag
+            && selection.takes(it.batch, it.act)
+            && matches!(
+                it.act.state,
+                ActState::Begun | ActState::Done | ActState::Failed
+            )
+    };
+    TagAct::all(facts).filter(|(_, it)| is_asked(it)).collect()
+}
+
+impl Facts<'_> {
+    /// What becomes of a write that is asked for; `None` where it was never done.
+    fn judge(
+        &self,
+        asked: TagAct<'_>,
+        latest: TagAct<'_>,
+        live: Option<&Instance>,
+    ) -> Option<Result<Step, Left>> {
+        let written = asked.written()?;
+        let live = live.filter(|instance| !instance.state.is_gone());
+        let value = live.and_then(|instance| instance.tags.get(&written.tag_key));
+        let is_there = value == Some(&written.value);
+        let as_it_is = || match (live, value) {
+            (None, _) => Reason::InstanceGone,
+            (_, None) => Reason::Removed,
+            _ if is_there => Reason::Unsure,
+            (_, Some(now)) => Reason::Changed { now: now.clone() },
+        };
+        let run_id = latest.batch.run_id.clone();
+        let reason = if asked.act.state != ActState::Done && !is_there {
+            // It was never done, as far as anybody can tell.
+            return None;
+        } else if self.may_be_doing(latest) {
+            Reason::AtWork { run_id }
+        } else if latest.act.remedy == RemedyName::Untag {
+            Reason::Undone { run_id }
+        } else if !latest.may_be_done() {
+            as_it_is()
+        } else if !latest.is_same(asked) {
+            Reason::WrittenAgain { run_id }
+        } else if is_there {
+            let was_there = asked.act.tags_before.contains_key(&written.tag_key);
+            let before = if was_there {
+                Before::Empty
+            } else {
+                Before::Missing
+            };
+            return Some(Ok(Step {
+                written,
+                before,
+                asked_by: None,
+            }));
+        } else {
+            as_it_is()
+        };
+        Some(Err(Left { written, reason }))
+    }
+
+    /// Whether an act is only begun, by a run that may still go on with it.
+    fn may_be_doing(&self, it: TagAct<'_>) -> bool {
+        it.act.state == ActState::Begun && self.at_work.contains(&it.batch.run_id)
+    }
+
+    /// Leaves the tags without which an instance would be stopped or terminated, and notes which of the others the
+    /// policy asks for.
+    fn keep_alive<'l>(&self, plan: &mut Plan, live: &dyn Fn(&str) -> Option<&'l Instance>) {
+        let mut steps_of: BTreeMap<String, Vec<Step>> = BTreeMap::new();
+        for step in std::mem::take(&mut plan.steps) {
+            let id = step.written.instance_id.clone();
+            steps_of.entry(id).or_default().push(step);
+        }
+        for (id, mut steps) in steps_of {
+            let Some(live) = live(&id) else { continue };
+            let leave = |step: Step, reason| Left {
+                written: step.written,
+                reason,
+            };
+            let asking = self.asking(live, &steps);
+            steps = steps
+                .into_iter()
+                .filter_map(|mut step| match asking.get(&step.written.tag_key) {
+                    Some(Asking::ToWrite(rule_id)) => {
+                        step.asked_by = Some(*rule_id);
+                        Some(step)
+                    }
+                    Some(Asking::ToEnd(rule_id, remedy)) => {
+                        let reason = Reason::WouldEnd {
+                            rule_id: *rule_id,
+                            remedy: *remedy,
+                        };
+                        plan.left.push(leave(step, reason));
+                        None
+                    }
+                    None => Some(step),
+                })
+                .collect();
+            if without(live, &steps).tags.is_empty() {
+                let left = steps.into_iter().map(|step| leave(step, Reason::LastTag));
+                plan.left.extend(left);
+            } else {
+                plan.steps.extend(steps);
+            }
+        }
+    }
+
+    /// What the policy asks for once these tags are taken back, by their keys.
+    fn asking(&self, live: &Instance, steps: &[Step]) -> BTreeMap<String, Asking> {
+        let Some(policy) = self.policy else {
+            return BTreeMap::new();
+        };
+        let everywhere = Scope::default();
+        let mut after = without(live, steps);
+        // What it asks for tag by tag is wanted, not what it does to an instance without any.
+        after.tags.entry(String::new()).or_default();
+        let findings = assess(policy, &everywhere, &after, self.now).findings;
+        let asking = |finding: &Finding<'_>| {
+            let Finding::Tag { rule, .. } = finding else {
+                return None;
+            };
+            let asking = match rule.action {
+                Action::Update { .. } | Action::UserLookup | Action::Function(_) => {
+                    Asking::ToWrite(rule.id)
+                }
+                Action::Stop => Asking::ToEnd(rule.id, RemedyName::Stop),
+                Action::Terminate => Asking::ToEnd(rule.id, RemedyName::Terminate),
+                Action::Notify => return None,
+            };
+            Some((rule.tag_key.clone(), asking))
+        };
+        findings.iter().filter_map(asking).collect()
+    }
+}
+
+/// What the policy does about a tag that is missing or empty.
+enum Asking {
+    ToWrite(i64),
+    ToEnd(i64, RemedyName),
+}
+
+/// The instance once these tags are taken back.
+fn without(live: &Instance, steps: &[Step]) -> Instance {
+    let mut after = live.clone();
+    for step in steps {
+        match step.before {
+            Before::Missing => after.tags.remove(&step.written.tag_key),
+            Before::Empty => after
+                .tags
+                .insert(step.written.tag_key.clone(), String::new()),
+        };
+    }
+    after
+}
+
+/// The last stop or termination that is asked for, of each instance.
+fn ends<'l>(
+    selection: &Selection,
+    facts: &Facts<'_>,
+    live: &dyn Fn(&str) -> Option<&'l Instance>,
+) -> Vec<End> {
+    let mut ends = BTreeMap::new();
+    for batch in facts.history {
+        for act in &batch.acts {
+            let is_over = match act.state {
+                ActState::Done => true,
+                ActState::Begun => !facts.at_work.contains(&batch.run_id),
+                _ => false,
+            };
+            if !act.remedy.is_destructive() || !is_over || !selection.takes(batch, act) {
+                continue;
+            }
+            let state = live(&act.instance_id).map(|instance| instance.state);
+            let is_done = act.state == ActState::Done
+                || match act.remedy {
+                    RemedyName::Stop => state.is_some_and(tagwarden::State::is_stopped),
+                    _ => state.is_none_or(tagwarden::State::is_gone),
+                };
+            if !is_done {
+                continue;
+            }
+            let end = End {
+                instance_id: act.instance_id.clone(),
+                remedy: act.remedy,
+                run_id: batch.run_id.clone(),
+                at: batch.begun_at,
+                state,
+            };
+            ends.insert(act.instance_id.as_str(), end);
+        }
+    }
+    ends.into_values().collect()
+}

@@ -1,0 +1,382 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rstest::rstest;
+use serde_json::{Value, json};
+use tagwarden::{Instance, Policy, State};
+
+use super::*;
+use crate::ledger::{Act, ActState, Batch, Selection};
+
+pub(super) const ID: &str = "i-00000001";
+
+pub(super) fn at(minute: usize) -> DateTime<Utc> {
+    let start: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+    start + TimeDelta::minutes(minute.try_into().unwrap())
+}
+
+/// The run that started at this minute.
+pub(super) fn run(minute: usize) -> RunId {
+    RunId::new(at(minute), "1a2b3c4d")
+}
+
+/// A run that did this, at this minute.
+pub(super) fn batch(minute: usize, acts: Vec<Act>) -> Batch {
+    Batch {
+        run_id: run(minute),
+        number: 1,
+        trigger: "schedule".into(),
+        begun_at: at(minute),
+        acts,
+    }
+}
+
+pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActState) -> Act {
+    let tags_before = match before {
+        Before::Missing => BTreeMap::new(),
+        Before::Empty => tags(&[(key, "")]),
+    };
+    Act {
+        instance_id: id.into(),
+        remedy: RemedyName::Tag,
+        rule_id: Some(1),
+        tag_key: Some(key.into()),
+        tag_value: Some(value.into()),
+        unknown: None,
+        terminate_on: None,
+        tags_before,
+        state,
+        why: None,
+        undoes: None,
+    }
+}
+
+pub(super) fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let tags = tags.iter();
+    tags.map(|(key, value)| ((*key).into(), (*value).into()))
+        .collect()
+}
+
+pub(super) fn instance(id: &str, tags: BTreeMap<String, String>) -> Instance {
+    Instance {
+        id: id.into(),
+        vpc_id: None,
+        state: State::Running,
+        launched_at: None,
+        started_at: None,
+        spot_request_id: None,
+        operator: None,
+        tags,
+    }
+}
+
+/// A write of `K` = `v` on the one instance.
+fn wrote(minute: usize, state: ActState) -> Batch {
+    batch(minute, vec![tag(ID, "K", "v", Before::Missing, state)])
+}
+
+/// The undo of what was written at `of`.
+fn undid(minute: usize, of: usize, state: ActState) -> Batch {
+    let written = Written {
+        instance_id: ID.into(),
+        tag_key: "K".into(),
+        value: "v".into(),
+        rule_id: Some(1),
+        run_id: run(of),
+        at: at(of),
+    };
+    let before = Before::Missing;
+    let mut act = Act::undoing(&Step {
+        written,
+        before,
+        asked_by: None,
+    });
+    act.state = state;
+    batch(minute, vec![act])
+}
+
+fn ended(minute: usize, remedy: RemedyName, state: ActState) -> Batch {
+    let mut act = tag(ID, "", "", Before::Missing, state);
+    (act.remedy, act.tag_key, act.tag_value, act.rule_id) = (remedy, None, None, None);
+    batch(minute, vec![act])
+}
+
+fn policy(rows: &[Value]) -> Policy {
+    let rows = rows.iter().map(|row| {
+        let row = row.as_object().unwrap().clone();
+        row.into_iter().collect()
+    });
+    Policy::from_rows(rows).unwrap()
+}
+
+struct World {
+    history: Vec<Batch>,
+    at_work: BTreeSet<RunId>,
+    live: Vec<Instance>,
+    policy: Option<Policy>,
+}
+
+impl World {
+    /// One instance with these tags, and a tag of its own.
+    fn new(history: Vec<Batch>, now: &[(&str, &str)]) -> Self {
+        let mut now = tags(now);
+        now.insert("Name".into(), "web".into());
+        Self {
+            history,
+            at_work: BTreeSet::new(),
+            live: vec![instance(ID, now)],
+            policy: None,
+        }
+    }
+
+    fn plan(&self, selection: &Selection) -> Plan {
+        let facts = Facts {
+            history: &self.history,
+            at_work: &self.at_work,
+            live: &self.live,
+            policy: self.policy.as_ref(),
+            now: at(60),
+        };
+        plan(selection, &facts)
+    }
+
+    /// The plan to undo everything, in words.
+    fn told(&self) -> Vec<String> {
+        told(&self.plan(&Selection::default()))
+    }
+}
+
+fn told(plan: &Plan) -> Vec<String> {
+    let steps = plan.steps.iter().map(|step| {
+        let asked_by = match step.asked_by {
+            Some(rule_id) => format!(", which rule {rule_id} writes again"),
+            None => String::new(),
+        };
+        let Written { tag_key, value, .. } = &step.written;
+        match step.before {
+            Before::Missing => format!("delete {tag_key}={value}{asked_by}"),
+            Before::Empty => format!("empty {tag_key}={value}{asked_by}"),
+        }
+    });
+    let left = plan
+        .left
+        .iter()
+        .map(|left| format!("leave {}: {}", left.written.tag_key, left.reason.name()));
+    let ends = plan.ends.iter().map(|end| {
+        let can = if end.can_be_started() {
+            ", can be started"
+        } else {
+            ""
+        };
+        format!("{}{can}", end.remedy.as_str())
+    });
+    steps.chain(left).chain(ends).collect()
+}
+
+fn on_selection(run_at: usize) -> Selection {
+    Selection {
+        run_id: Some(run(run_at)),
+        ..Selection::default()
+    }
+}
+
+use ActState::{Begun, Done, Failed, Refused, Spared};
+
+#[rstest]
+#[case::as_it_was_written(vec![wrote(1, Done)], &[("K", "v")], &["delete K=v"])]
+#[case::changed(vec![wrote(1, Done)], &[("K", "mine")], &["leave K: changed"])]
+#[case::changed_in_case(vec![wrote(1, Done)], &[("K", "V")], &["leave K: changed"])]
+#[case::emptied(vec![wrote(1, Done)], &[("K", "")], &["leave K: changed"])]
+#[case::removed(vec![wrote(1, Done)], &[], &["leave K: removed"])]
+#[case::begun_and_done(vec![wrote(1, Begun)], &[("K", "v")], &["delete K=v"])]
+#[case::begun_and_not_done(vec![wrote(1, Begun)], &[], &[])]
+#[case::begun_and_set_by_somebody(vec![wrote(1, Begun)], &[("K", "mine")], &[])]
+#[case::failed(vec![wrote(1, Failed)], &[], &[])]
+#[case::failed_and_yet_there(vec![wrote(1, Failed)], &[("K", "v")], &["leave K: unsure"])]
+#[case::refused(vec![wrote(1, Refused)], &[("K", "v")], &[])]
+#[case::written_twice(vec![wrote(1, Done), wrote(2, Done)], &[("K", "v")], &["delete K=v"])]
+#[case::later_one_failed(vec![wrote(1, Done), wrote(2, Failed)], &[("K", "v")], &["leave K: unsure"])]
+#[case::later_one_failed_and_gone(vec![wrote(1, Done), wrote(2, Failed)], &[], &[])]
+#[case::undone(vec![wrote(1, Done), undid(2, 1, Done)], &[], &["leave K: undone"])]
+#[case::undone_and_set_again(vec![wrote(1, Done), undid(2, 1, Done)], &[("K", "v")], &["leave K: undone"])]
+#[case::undone_and_written_again(
+    vec![wrote(1, Done), undid(2, 1, Done), wrote(3, Done)],
+    &[("K", "v")],
+    &["delete K=v"]
+)]
+#[case::undo_failed(vec![wrote(1, Done), undid(2, 1, Failed)], &[("K", "v")], &["delete K=v"])]
+#[case::undo_spared(vec![wrote(1, Done), undid(2, 1, Spared)], &[("K", "mine")], &["leave K: changed"])]
+#[case::undo_cut_off(vec![wrote(1, Done), undid(2, 1, Begun)], &[("K", "v")], &["delete K=v"])]
+#[case::undo_cut_off_once_done(vec![wrote(1, Done), undid(2, 1, Begun)], &[], &["leave K: removed"])]
+fn what_the_acts_and_the_tag_say(
+    #[case] history: Vec<Batch>,
+    #[case] now: &[(&str, &str)],
+    #[case] expected: &[&str],
+) {
+    assert_eq!(World::new(history, now).told(), expected);
+}
+
+#[test]
+fn an_empty_tag_is_emptied_again() {
+    let act = tag(ID, "K", "v", Before::Empty, Done);
+    let world = World::new(vec![batch(1, vec![act])], &[("K", "v")]);
+    assert_eq!(world.told(), ["empty K=v"]);
+}
+
+#[test]
+fn the_last_write_knows_what_was_there() {
+    let history = vec![
+        batch(1, vec![tag(ID, "K", "v", Before::Empty, Done)]),
+        batch(2, vec![tag(ID, "K", "w", Before::Missing, Done)]),
+    ];
+    let world = World::new(history, &[("K", "w")]);
+    assert_eq!(world.told(), ["delete K=w"]);
+    let plan = world.plan(&Selection::default());
+    assert_eq!(plan.steps[0].written.run_id, run(2));
+}
+
+#[test]
+fn a_later_write_that_is_not_asked_for_decides_all_the_same() {
+    let world = World::new(vec![wrote(1, Done), wrote(2, Done)], &[("K", "v")]);
+    let plan = world.plan(&on_selection(1));
+    assert_eq!(told(&plan), ["leave K: written-again"]);
+    let run_id = run(2);
+    assert_eq!(plan.left[0].reason, Reason::WrittenAgain { run_id });
+    assert_eq!(told(&world.plan(&on_selection(2))), ["delete K=v"]);
+}
+
+#[rstest]
+#[case::writing(vec![wrote(1, Begun)], 1)]
+#[case::writing_again(vec![wrote(1, Done), wrote(2, Begun)], 2)]
+#[case::undoing(vec![wrote(1, Done), undid(2, 1, Begun)], 2)]
+fn what_a_run_is_at_work_on_is_left(#[case] history: Vec<Batch>, #[case] at_work: usize) {
+    let mut world = World::new(history, &[("K", "v")]);
+    world.at_work.insert(run(at_work));
+    let plan = world.plan(&on_selection(1));
+    assert_eq!(told(&plan), ["leave K: at-work"]);
+    world.at_work = [run(9)].into();
+    assert_ne!(told(&world.plan(&on_selection(1))), ["leave K: at-work"]);
+}
+
+#[test]
+fn only_the_keys_asked_for() {
+    let act = |key| tag(ID, key, "v", Before::Missing, Done);
+    let world = World::new(
+        vec![batch(1, vec![act("K"), act("L")])],
+        &[("K", "v"), ("L", "v")],
+    );
+    let selection = Selection {
+        tag_keys: ["L".into()].into(),
+        ..Selection::default()
+    };
+    assert_eq!(told(&world.plan(&selection)), ["delete L=v"]);
+    assert_eq!(world.told(), ["delete K=v", "delete L=v"]);
+}
+
+#[test]
+fn an_instance_that_is_gone_is_left() {
+    let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
+    world.live[0].state = State::ShuttingDown;
+    assert_eq!(world.told(), ["leave K: instance-gone"]);
+    world.live.clear();
+    assert_eq!(world.told(), ["leave K: instance-gone"]);
+}
+
+#[test]
+fn an_instance_keeps_its_last_tags() {
+    let act = |key, before| tag(ID, key, "v", before, Done);
+    let both = vec![act("K", Before::Missing), act("L", Before::Missing)];
+    let mut world = World::new(vec![batch(1, both)], &[("K", "v"), ("L", "v")]);
+    world.live[0].tags.remove("Name");
+    assert_eq!(world.told(), ["leave K: last-tag", "leave L: last-tag"]);
+    // An empty tag is a tag too.
+    let both = vec![act("K", Before::Missing), act("L", Before::Empty)];
+    world.history = vec![batch(1, both)];
+    assert_eq!(world.told(), ["delete K=v", "empty L=v"]);
+}
+
+#[rstest]
+#[case("Update", "Y", "v", &["delete K=v, which rule 7 writes again"])]
+#[case("Update", "N", "v", &["delete K=v"])]
+#[case("UserLookup", "Y", "", &["delete K=v, which rule 7 writes again"])]
+#[case("Function", "N", "today()", &["delete K=v, which rule 7 writes again"])]
+#[case("Notify", "Y", "", &["delete K=v"])]
+#[case("Stop", "Y", "", &["leave K: would-end"])]
+#[case("Terminate", "N", "", &["leave K: would-end"])]
+fn what_the_policy_would_do_next(
+    #[case] action: &str,
+    #[case] required: &str,
+    #[case] default: &str,
+    #[case] expected: &[&str],
+) {
+    let mut row = json!({"RuleId": 7, "TagKey": "K", "Action": action, "Required": required});
+    if !default.is_empty() {
+        row["Default"] = default.into();
+    }
+    let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
+    world.policy = Some(policy(&[row.clone()]));
+    assert_eq!(world.told(), expected);
+    // An instance that is exempt is left alone, whatever the rule.
+    let exempt = (
+        tagwarden::exemption::EXEMPTION_KEY.to_owned(),
+        "2026-12-31 a reason".to_owned(),
+    );
+    world.live[0].tags.extend([exempt]);
+    assert_eq!(world.told(), ["delete K=v"]);
+    // Another key is none of this rule's business.
+    row["TagKey"] = "Other".into();
+    world.policy = Some(policy(&[row]));
+    assert_eq!(world.told(), ["delete K=v"]);
+}
+
+#[test]
+fn a_rule_that_ends_an_instance_without_its_last_tag_is_told_first() {
+    let rule = json!({"RuleId": 7, "TagKey": "K", "Action": "Terminate", "Required": "Y"});
+    let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
+    world.live[0].tags.remove("Name");
+    assert_eq!(world.told(), ["leave K: last-tag"]);
+    world.policy = Some(policy(&[rule]));
+    assert_eq!(world.told(), ["leave K: would-end"]);
+}
+
+#[rstest]
+#[case(RemedyName::Stop, Done, Some(State::Stopped), &["stop, can be started"])]
+#[case(RemedyName::Stop, Done, Some(State::Running), &["stop"])]
+#[case(RemedyName::Stop, Done, None, &["stop"])]
+#[case(RemedyName::Stop, Begun, Some(State::Stopping), &["stop, can be started"])]
+#[case(RemedyName::Stop, Begun, Some(State::Running), &[])]
+#[case(RemedyName::Stop, Refused, Some(State::Stopped), &[])]
+#[case(RemedyName::Terminate, Done, None, &["terminate"])]
+#[case(RemedyName::Terminate, Done, Some(State::Terminated), &["terminate"])]
+#[case(RemedyName::Terminate, Begun, None, &["terminate"])]
+#[case(RemedyName::Terminate, Begun, Some(State::Running), &[])]
+fn stops_and_terminations_are_told(
+    #[case] remedy: RemedyName,
+    #[case] state: ActState,
+    #[case] now: Option<State>,
+    #[case] expected: &[&str],
+) {
+    let mut world = World::new(vec![ended(1, remedy, state)], &[]);
+    match now {
+        Some(now) => world.live[0].state = now,
+        None => world.live.clear(),
+    }
+    assert_eq!(world.told(), expected);
+    let none = Selection {
+        instance_ids: ["i-00000002".into()].into(),
+        ..Selection::default()
+    };
+    assert_eq!(told(&world.plan(&none)), <[&str; 0]>::default());
+}
+
+#[test]
+fn what_an_undo_is_called_in_the_ledger() {
+    let batch = undid(2, 1, Begun);
+    let act = &batch.acts[0];
+    assert_eq!(act.tags_before, tags(&[("K", "v")]));
+    assert_eq!((act.tag_value.as_deref(), act.step()), (None, None));
+    let item: serde_dynamo::Item = serde_dynamo::to_item(act).unwrap();
+    let read: Act = serde_dynamo::from_item(item).unwrap();
+    assert_eq!(read, *act);
+    assert_eq!(read.undoes, Some(run(1)));
+}
