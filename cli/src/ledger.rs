@@ -18,8 +18,8 @@ pub struct LedgerArgs {
     // A doc comment would have to put the names in backticks.
     #[arg(
         long,
-        value_name = "TABLE",
-        help = "The ledger: the output LedgerTable of tagwarden's stack\n[default: TAGWARDEN_LEDGER_TABLE]"
+        value_name = "NAME",
+        help = "The ledger, see docs/ledger.md\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     ledger_table: Option<String>,
 

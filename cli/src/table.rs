@@ -4,34 +4,130 @@ use comfy_table::{
     Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-/// A table without borders. On a terminal it is not wider than that; in a pipe each row is one line.
-///
-/// The columns at `whole` keep each value on one line: ids are there to be copied.
-pub fn table(header: &[&str], whole: &[usize], rows: Vec<Vec<Cell>>) -> String {
+/// In fewer columns than this, a table that says the same twice says it once.
+const ROOMY: u16 = 120;
+
+/// How wide the terminal is, if standard output is one.
+pub fn width() -> Option<u16> {
+    Table::new().width()
+}
+
+/// Whether there is no room to say anything twice.
+fn is_narrow(width: Option<u16>) -> bool {
+    width.is_some_and(|width| width < ROOMY)
+}
+
+/// A column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    title: &'static str,
+    /// Whether each value is kept on one line: ids are there to be copied.
+    is_whole: bool,
+    /// Whether it is left out where there is no room.
+    is_spare: bool,
+}
+
+impl Column {
+    /// A column whose values are broken into lines where they must be.
+    pub const fn new(title: &'static str) -> Self {
+        Self {
+            title,
+            is_whole: false,
+            is_spare: false,
+        }
+    }
+
+    /// A column of values on one line.
+    pub const fn whole(title: &'static str) -> Self {
+        let is_whole = true;
+        Self {
+            is_whole,
+            ..Self::new(title)
+        }
+    }
+
+    /// The same, to be left out where there is no room.
+    pub const fn spare(title: &'static str) -> Self {
+        let is_spare = true;
+        Self {
+            is_spare,
+            ..Self::whole(title)
+        }
+    }
+}
+
+/// A table without borders. Where there is a `width`, it is not wider than that; where there is none, each row is one
+/// line. A row has a cell for each column.
+pub fn table(columns: &[Column], rows: Vec<Vec<Cell>>, width: Option<u16>) -> String {
     const STYLE: TableStyle =
         TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+    let is_shown = |column: &Column| !(column.is_spare && is_narrow(width));
     let mut table = Table::new();
     table.load_style(STYLE).enforce_styling().style_text_only();
-    table.set_header(
-        header
-            .iter()
-            .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
-    );
-    table.set_content_arrangement(if table.width().is_some() {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    });
-    table.add_rows(rows);
-    for (index, column) in table.column_iter_mut().enumerate() {
+    match width {
+        Some(width) => table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
+    let shown: Vec<&Column> = columns.iter().filter(|column| is_shown(column)).collect();
+    let titles = shown.iter().map(|column| column.title);
+    table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    for row in rows {
+        let cells = row.into_iter().zip(columns);
+        let cells = cells.filter(|(_, column)| is_shown(column));
+        table.add_row(cells.map(|(cell, _)| cell));
+    }
+    let count = shown.len();
+    for (index, (column, shown)) in table.column_iter_mut().zip(&shown).enumerate() {
         // Where a style has no line between columns there is a blank: with it, the gutter is two wide.
-        let is_last = index + 1 == header.len();
+        let is_last = index + 1 == count;
         column.set_padding((0, u16::from(!is_last)));
-        if whole.contains(&index) {
+        if shown.is_whole {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
     let mut text = table.trim_fmt();
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(width: Option<u16>) -> String {
+        let columns = [
+            Column::spare("When"),
+            Column::whole("Run"),
+            Column::new("Outcome"),
+        ];
+        let cells = [
+            "2026-11-23",
+            "20261123T120000Z-1a2b3c4d",
+            "some words to be broken",
+        ];
+        table(&columns, vec![cells.map(Cell::new).into()], width)
+    }
+
+    #[test]
+    fn a_pipe_gets_one_line_a_row() {
+        assert_eq!(told(None).lines().count(), 3);
+        assert!(
+            told(None).contains("2026-11-23  20261123T120000Z-1a2b3c4d  some words to be broken\n")
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_no_line_that_is_too_long() {
+        for width in [40, 60, 119, 120, 200] {
+            let told = anstream::adapter::strip_str(&told(Some(width))).to_string();
+            assert!(told.contains("20261123T120000Z-1a2b3c4d"), "{told}");
+            assert_eq!(told.contains("2026-11-23"), width >= ROOMY, "{told}");
+            for line in told.lines() {
+                assert!(line.chars().count() <= width.into(), "{width}: {line}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
 }

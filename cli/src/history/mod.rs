@@ -33,10 +33,10 @@ Examples:
 The JSON document:
   ledgerTable, region  where the ledger is
   since, until         which time (until: null, up to now)
-  acts                 oldest first: at, runId, trigger, instanceId, remedy (tag,
-                       stop, terminate, untag), ruleId, tagKey, tagValue,
-                       tagsBefore, state, why, undoes (the run that an untag
-                       takes back); what does not apply is null
+  acts                 oldest first: at, runId, trigger, instanceId, remedy
+                       (tag, stop, terminate or untag), ruleId, tagKey,
+                       tagValue, tagsBefore, state, why, undoes (the run that
+                       an untag takes back); what does not apply is null
 
 Exit status:
   0    done, whether or not there were acts
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     run: Option<RunId>,
 
-    /// Only acts on this instance; can be given more than once
+    /// Only acts on this instance (repeatable)
     #[arg(long, value_name = "ID", value_parser = instance_id)]
     instance: Vec<String>,
 
@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "WHEN",
-        help = "From then on: 15m, 2h, 7d ago, or 2026-11-20, or a whole time\nsuch as 2026-11-20T15:30:00Z [default: 24h, of a run: all]"
+        help = "From then on: 15m, 2h, 7d ago, or 2026-11-20,\nor 2026-11-20T15:30:00Z [default: 24h ago]"
     )]
     since: Option<When>,
 
@@ -75,7 +75,7 @@ pub struct Args {
         value_name = "TRIGGER",
         value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "undo"],
         hide_possible_values = true,
-        help = "Only what this started: compliance-change, configuration-change,\nlaunch, request, schedule or undo"
+        help = "Only what this started: compliance-change, launch,\nconfiguration-change, request, schedule or undo"
     )]
     trigger: Option<String>,
 
@@ -84,11 +84,11 @@ pub struct Args {
         value_enum,
         value_name = "STATE",
         hide_possible_values = true,
-        help = "Only acts that got so far: begun, done, spared, refused or\nfailed; can be given more than once"
+        help = "Only acts that got so far: begun, done, spared,\nrefused or failed (repeatable)"
     )]
     state: Vec<State>,
 
-    /// What to write: text, to read, json or csv
+    /// What to write: text, json or csv
     #[arg(
         long,
         value_enum,
@@ -173,7 +173,7 @@ async fn read(args: &Args, ledger: &Ledger) -> Result<History, Failure> {
     let selection = Selection {
         run_id: args.run.clone(),
         instance_ids: args.instance.iter().cloned().collect(),
-        since: asked,
+        since: asked.or(run_started.is_none().then_some(since)),
         until,
         trigger: args.trigger.clone(),
         states: args.state.iter().map(|state| (*state).into()).collect(),

@@ -11,7 +11,17 @@ use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
 use super::History;
 use crate::ledger::{Ledger, on_one_line};
 use crate::policy_file::count;
-use crate::table::table;
+use crate::table::{self, Column, table};
+
+const COLUMNS: [Column; 6] = [
+    // The run's id tells when it started.
+    Column::spare("When (UTC)"),
+    Column::whole("Run"),
+    Column::whole("Instance"),
+    Column::new("What"),
+    Column::whole("Rule"),
+    Column::new("Outcome"),
+];
 
 /// A table of the acts, and how many there are.
 pub fn text(ledger: &Ledger, history: &History) -> String {
@@ -23,8 +33,7 @@ pub fn text(ledger: &Ledger, history: &History) -> String {
         return text;
     }
     let acts = count(rows.len(), "act");
-    let header = ["When (UTC)", "Run", "Instance", "What", "Rule", "Outcome"];
-    text.push_str(&table(&header, &[0, 1, 2, 4], rows));
+    text.push_str(&table(&COLUMNS, rows, table::width()));
     let mut runs: Vec<_> = history.batches.iter().map(|batch| &batch.run_id).collect();
     runs.dedup();
     let runs = count(runs.len(), "run");
@@ -145,7 +154,7 @@ pub fn csv(history: &History) -> io::Result<Vec<u8>> {
                 .unwrap_or_default(),
         ])?;
     }
-    writer.into_inner().map_err(|error| error.into_error())
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
 /// As people read it, to the second.

@@ -17,7 +17,7 @@ use crate::policy_file::count;
 use crate::when::When;
 
 const LONG_ABOUT: &str = "\
-Takes back the tags that tagwarden wrote, where nobody has changed them since
+Takes back tags that tagwarden wrote, where nobody changed them since
 
 Shows which, asks, then does it: a tag that was missing is taken away, one that
 was empty is emptied. A tag stays where somebody has changed it, where a later
@@ -52,7 +52,7 @@ Exit status:
   1    something failed, or the answer was no; the message says what was done
   2    the command line is wrong";
 
-/// Takes back the tags that tagwarden wrote, where nobody has changed them since
+/// Takes back tags that tagwarden wrote, where nobody changed them since
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "since"]))]
@@ -61,7 +61,7 @@ pub struct Args {
     #[arg(long, value_name = "ID")]
     run: Option<RunId>,
 
-    /// What was done to this instance; can be given more than once
+    /// What was done to this instance (repeatable)
     #[arg(long, value_name = "ID", value_parser = instance_id)]
     instance: Vec<String>,
 
@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "WHEN",
-        help = "What was done from then on: 15m, 2h, 7d ago, or 2026-11-20,\nor a whole time such as 2026-11-20T15:30:00Z"
+        help = "What was done from then on: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
     )]
     since: Option<When>,
 
@@ -77,7 +77,7 @@ pub struct Args {
     #[arg(long, value_name = "WHEN")]
     until: Option<When>,
 
-    /// Only tags of this key; can be given more than once
+    /// Only tags of this key (repeatable)
     #[arg(long, value_name = "KEY")]
     tag: Vec<String>,
 

@@ -12,7 +12,7 @@ use tagwarden_remediation::undo::{Before, End, Left, Look, Outcome, Plan, Step, 
 use crate::history::time;
 use crate::ledger::{Ledger, on_one_line};
 use crate::policy_file::count;
-use crate::table::table;
+use crate::table::{self, Column, table};
 
 /// The plan, and what there is to know before saying yes to it.
 pub fn plan(ledger: &Ledger, look: &Look) -> String {
@@ -23,7 +23,8 @@ pub fn plan(ledger: &Ledger, look: &Look) -> String {
         text.push('\n');
     };
     if !plan.steps.is_empty() {
-        part(format!("To undo:\n\n{}", steps(&plan.steps)));
+        let steps = steps(&plan.steps, look.unread_policy.is_none());
+        part(format!("To undo:\n\n{steps}"));
     }
     if !plan.left.is_empty() {
         part(format!("Left as they are:\n\n{}", left(&plan.left)));
@@ -48,7 +49,7 @@ fn sum(plan: &Plan) -> String {
     format!("{tags} on {instances} to undo, {left} left as they are.\n")
 }
 
-fn steps(steps: &[Step]) -> String {
+fn steps(steps: &[Step], is_policy_known: bool) -> String {
     let rows = steps.iter().map(|step| {
         let written = &step.written;
         let after = match step.before {
@@ -57,7 +58,8 @@ fn steps(steps: &[Step]) -> String {
         };
         let next = match step.asked_by {
             Some(rule_id) => format!("rule {rule_id} writes it again"),
-            None => "-".to_owned(),
+            None if is_policy_known => "-".to_owned(),
+            None => "not known".to_owned(),
         };
         vec![
             Cell::new(&written.instance_id),
@@ -68,15 +70,15 @@ fn steps(steps: &[Step]) -> String {
             Cell::new(next),
         ]
     });
-    let header = [
-        "Instance",
-        "Tag",
-        "Value",
-        "Afterwards",
-        "Written by run",
-        "Next sweep",
+    let columns = [
+        Column::whole("Instance"),
+        Column::new("Tag"),
+        Column::new("Value"),
+        Column::new("Afterwards"),
+        Column::spare("Written by run"),
+        Column::new("Next sweep"),
     ];
-    table(&header, &[0, 4], rows.collect())
+    table(&columns, rows.collect(), table::width())
 }
 
 fn left(left: &[Left]) -> String {
@@ -89,8 +91,13 @@ fn left(left: &[Left]) -> String {
             Cell::new(left.reason.to_string()),
         ]
     });
-    let header = ["Instance", "Tag", "Written", "Why it stays"];
-    table(&header, &[0], rows.collect())
+    let columns = [
+        Column::whole("Instance"),
+        Column::new("Tag"),
+        Column::new("Written"),
+        Column::new("Why it stays"),
+    ];
+    table(&columns, rows.collect(), table::width())
 }
 
 /// Stops and terminations, and how to start what was stopped.
@@ -134,23 +141,20 @@ fn warning(look: &Look, region: &str) -> Option<String> {
     let warning = warning.bold();
     if let Some(problem) = &look.unread_policy {
         return Some(format!(
-            "{warning} whether the policy still asks for these tags is not known, nor whether it would end an instance \
-             without them.\n{problem}\n"
+            "{warning} whether the policy still asks for these tags is not known, nor whether it would end an instance\n\
+             without them: {problem}\n"
         ));
     }
-    let asked: Vec<&Step> = look
-        .plan
-        .steps
-        .iter()
-        .filter(|step| step.asked_by.is_some())
-        .collect();
-    let first = asked.first()?;
+    let steps = &look.plan.steps;
+    let mut asked = steps.iter().filter(|step| step.asked_by.is_some());
+    let first = asked.next()?;
+    let number = 1 + asked.count();
+    let tags = count(steps.len(), "tag");
     Some(format!(
-        "{warning} the policy still asks for {} of {}: the next run that enforces writes them again. To prevent it, \
-         change the rule (tagwarden pull, then push), or exempt the instance for a while:\n  aws ec2 create-tags \
-         --region {region} --resources {} --tags 'Key={EXEMPTION_KEY},Value=YYYY-MM-DD the reason'\n",
-        asked.len(),
-        count(look.plan.steps.len(), "tag"),
+        "{warning} the policy asks for {number} of the {tags}: the next run that enforces writes what it lacks.\n\
+         To prevent it, change the rule (tagwarden pull, then push), or exempt the instance for a while:\n\n  \
+         aws ec2 create-tags --region {region} --resources {} \\\n    \
+         --tags 'Key={EXEMPTION_KEY},Value=YYYY-MM-DD the reason'\n",
         first.written.instance_id,
     ))
 }
@@ -210,8 +214,8 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
             .iter()
             .map(|(step, outcome)| match outcome {
                 Outcome::Done => step_json(step, "done", None),
-                Outcome::Spared(reason) => step_json(step, "spared", Some(reason.to_string())),
-                Outcome::Failed(why) => step_json(step, "failed", Some(why.clone())),
+                Outcome::Spared(reason) => step_json(step, "spared", Some(&reason.to_string())),
+                Outcome::Failed(why) => step_json(step, "failed", Some(why)),
             })
             .collect(),
     };
@@ -227,7 +231,7 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
             "remedy": end.remedy,
             "runId": end.run_id,
             "at": time(end.at),
-            "state": end.state.map(|state| state.as_str()),
+            "state": end.state.map(tagwarden::State::as_str),
         })
     });
     let problem = look.unread_policy.as_ref().map(ToString::to_string);
@@ -241,7 +245,7 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
     map
 }
 
-fn step_json(step: &Step, outcome: &str, why: Option<String>) -> Value {
+fn step_json(step: &Step, outcome: &str, why: Option<&str>) -> Value {
     let mut map = written_json(&step.written);
     let before = match step.before {
         Before::Missing => None,

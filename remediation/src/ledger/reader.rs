@@ -29,7 +29,11 @@ impl Ledger {
         self.query(&day_key(day), "").await
     }
 
-    /// Every batch that is `since` or later, the oldest first: of all runs, those that are at work included.
+    /// Every batch of the runs that started on the day of `since` (UTC) or later, and of the day before: the oldest
+    /// first, those of runs that are at work included.
+    ///
+    /// The day before, because a run that started before midnight may begin its acts after it, and because not all who
+    /// write have the same time: an undo has its user's.
     ///
     /// One query a day: there is no index by time or instance, because acts are written far more often than they are
     /// read back. What is older than the ledger remembers is not asked for.
@@ -38,15 +42,11 @@ impl Ledger {
     /// As [`Ledger::batches`].
     pub async fn batches_since(&self, since: DateTime<Utc>) -> Result<Vec<Batch>, AwsError> {
         let now = self.clock.now();
-        let since = since.max(self.oldest());
-        // A run that started before midnight may have begun its acts after it; and the clock of whoever wrote them
-        // may be ahead of this one.
-        let before = since.date_naive().pred_opt();
-        let after = now.date_naive().succ_opt();
-        let first = before.unwrap_or(NaiveDate::MIN);
-        let mut days = first
-            .iter_days()
-            .take_while(|day| after.is_none_or(|after| *day <= after));
+        let first = since.max(self.oldest()).date_naive();
+        let last = now.date_naive();
+        let first = first.pred_opt().unwrap_or(first);
+        let last = last.succ_opt().unwrap_or(last);
+        let mut days = first.iter_days().take_while(|day| *day <= last);
         let mut reading = JoinSet::new();
         let mut batches: Vec<Batch> = Vec::new();
         loop {
@@ -60,7 +60,6 @@ impl Ledger {
             let read = read.map_err(|error| AwsError::unexpected(QUERY, error.to_string()))?;
             batches.extend(read?);
         }
-        batches.retain(|batch| since <= batch.begun_at);
         batches.sort_by(|left, right| left.order().cmp(&right.order()));
         Ok(batches)
     }

@@ -35,10 +35,11 @@ pub fn plan(selection: &Selection, facts: &Facts<'_>) -> Plan {
         ends: ends(selection, facts, &live),
         ..Plan::default()
     };
-    let latest = latest(facts);
+    let (latest, undone) = (latest(facts), undone(facts));
     for (place, asked) in asked(selection, facts) {
         let latest = latest.get(&place).copied().unwrap_or(asked);
-        match facts.judge(asked, latest, live(place.0)) {
+        let undone = undone.get(&(place, &latest.batch.run_id)).copied();
+        match facts.judge(asked, latest, undone, live(place.0)) {
             Some(Ok(step)) => plan.steps.push(step),
             Some(Err(left)) => plan.left.push(left),
             None => {}
@@ -91,17 +92,23 @@ impl<'a> TagAct<'a> {
     }
 }
 
-/// The latest act on each tag of each instance.
+/// The latest write to each tag of each instance.
 ///
-/// Also one that failed: it was begun because the tag was missing or empty, so nothing earlier is there any more. Of
-/// those that undo, only one that is done, or may be doing it now: one that failed has taken nothing away.
+/// Also one that failed: it was begun because the tag was missing or empty, so nothing earlier is there any more.
 fn latest<'a>(facts: &Facts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
-    let counts = |it: &TagAct<'_>| {
-        it.act.remedy == RemedyName::Tag
-            || it.act.state == ActState::Done
-            || facts.may_be_doing(*it)
-    };
-    TagAct::all(facts).filter(|(_, it)| counts(it)).collect()
+    let writes = TagAct::all(facts).filter(|(_, it)| it.act.remedy == RemedyName::Tag);
+    writes.collect()
+}
+
+/// What took back, or may be taking back at this moment, which run's write to a tag.
+///
+/// Told by what it undoes, not by its time, which is its user's and not the functions'. One that failed has taken
+/// nothing back.
+fn undone<'a>(facts: &Facts<'a>) -> BTreeMap<(Place<'a>, &'a RunId), TagAct<'a>> {
+    let undoes = TagAct::all(facts)
+        .filter(|(_, it)| it.act.state == ActState::Done || facts.may_be_doing(*it))
+        .filter_map(|(place, it)| Some(((place, it.act.undoes.as_ref()?), it)));
+    undoes.collect()
 }
 
 /// The last write to each tag among those that are asked for.
@@ -118,11 +125,12 @@ fn asked<'a>(selection: &Selection, facts: &Facts<'a>) -> BTreeMap<Place<'a>, Ta
 }
 
 impl Facts<'_> {
-    /// What becomes of a write that is asked for; `None` where it was never done.
+    /// What becomes of a write that is asked for, given the latest one and what took that back; `None` where it was never done.
     fn judge(
         &self,
         asked: TagAct<'_>,
         latest: TagAct<'_>,
+        undone: Option<TagAct<'_>>,
         live: Option<&Instance>,
     ) -> Option<Result<Step, Left>> {
         let written = asked.written()?;
@@ -135,13 +143,14 @@ impl Facts<'_> {
             _ if is_there => Reason::Unsure,
             (_, Some(now)) => Reason::Changed { now: now.clone() },
         };
-        let run_id = latest.batch.run_id.clone();
+        let by = undone.unwrap_or(latest);
+        let run_id = by.batch.run_id.clone();
         let reason = if asked.act.state != ActState::Done && !is_there {
             // It was never done, as far as anybody can tell.
             return None;
-        } else if self.may_be_doing(latest) {
+        } else if self.may_be_doing(by) {
             Reason::AtWork { run_id }
-        } else if latest.act.remedy == RemedyName::Untag {
+        } else if undone.is_some() {
             Reason::Undone { run_id }
         } else if !latest.may_be_done() {
             as_it_is()

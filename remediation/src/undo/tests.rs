@@ -204,6 +204,12 @@ use ActState::{Begun, Done, Failed, Refused, Spared};
     &[("K", "v")],
     &["delete K=v"]
 )]
+#[case::undone_by_a_clock_that_is_behind(vec![undid(1, 5, Done), wrote(5, Done)], &[("K", "v")], &["leave K: undone"])]
+#[case::undone_by_a_clock_that_is_ahead(
+    vec![wrote(1, Done), wrote(3, Done), undid(9, 1, Done)],
+    &[("K", "v")],
+    &["delete K=v"]
+)]
 #[case::undo_failed(vec![wrote(1, Done), undid(2, 1, Failed)], &[("K", "v")], &["delete K=v"])]
 #[case::undo_spared(vec![wrote(1, Done), undid(2, 1, Spared)], &[("K", "mine")], &["leave K: changed"])]
 #[case::undo_cut_off(vec![wrote(1, Done), undid(2, 1, Begun)], &[("K", "v")], &["delete K=v"])]
