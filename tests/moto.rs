@@ -8,6 +8,11 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+#[allow(dead_code, reason = "shared with the tests on the sandbox")]
+#[path = "support/aftermath.rs"]
+mod aftermath;
+#[path = "moto/killed.rs"]
+mod killed;
 #[path = "support/moto.rs"]
 mod moto;
 #[allow(dead_code, reason = "shared with the tests of the stack")]

@@ -26,6 +26,10 @@ pub enum Acted {
     Refused(Reason),
     /// The call failed.
     Failed(String),
+    /// Not tried: the function's time was up.
+    Left,
+    /// The call may have been carried out: its answer says nothing of that, or never came.
+    Unclear(String),
 }
 
 /// Writes `tags` to every one of `ids`. A tag that is there already is overwritten: be sure it is empty.
@@ -174,8 +178,28 @@ fn acted(error: &AwsError) -> Acted {
     match error.code() {
         Some("OperationNotPermitted") => Acted::Refused(Reason::Protected),
         Some("InvalidInstanceID.NotFound") => Acted::Refused(Reason::Vanished),
+        _ if is_unclear(error) => Acted::Unclear(error.to_string()),
         _ => Acted::Failed(error.to_string()),
     }
+}
+
+/// Whether the call, or an earlier try of it whose answer was lost, may have been carried out: the SDK tries again
+/// after these, and gives the last of the errors.
+///
+/// See [Error codes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
+fn is_unclear(error: &AwsError) -> bool {
+    error.code().is_none_or(|code| {
+        matches!(
+            code,
+            "EC2ThrottledException"
+                | "InternalError"
+                | "InternalFailure"
+                | "RequestLimitExceeded"
+                | "ServiceUnavailable"
+                | "Throttling"
+                | "Unavailable"
+        )
+    })
 }
 
 /// Whether `message` names exactly `id`, not one that only begins with it.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use tagwarden::{Instance, Policy};
 
@@ -23,9 +24,13 @@ pub(crate) struct CarryOut<'a, 'r> {
     pub(crate) remediation: &'a Remediation,
     pub(crate) policy: &'a Policy,
     pub(crate) known: &'a Known,
+    /// When the instances were looked at, or a little earlier.
+    pub(crate) looked_at: DateTime<Utc>,
     /// None: tags are written without a ledger, and nothing is stopped or terminated.
     pub(crate) writer: Option<Writer<'a>>,
     pub(crate) report: &'r mut Report,
+    /// No act is begun later than this.
+    pub(crate) last_start: Option<DateTime<Utc>>,
 }
 
 impl CarryOut<'_, '_> {
@@ -61,9 +66,14 @@ impl CarryOut<'_, '_> {
         for (id, tags) in tags_of {
             ids_of.entry(tags).or_default().push(id);
         }
-        let ec2 = &self.remediation.ec2;
-        let calls = stream::iter(ids_of)
-            .map(|(tags, ids)| async move { act::create_tags(ec2, ids, &tags).await });
+        let this = &*self;
+        let calls = stream::iter(ids_of).map(|(tags, ids)| async move {
+            if this.is_in_time() {
+                act::create_tags(&this.remediation.ec2, ids, &tags).await
+            } else {
+                ids.into_iter().map(|id| (id, Acted::Left)).collect()
+            }
+        });
         let results: Vec<Vec<(String, Acted)>> = calls.buffer_unordered(AT_ONCE).collect().await;
         let results = results.into_iter().flatten().collect();
         self.complete(&mut batches, &results).await;
@@ -73,7 +83,7 @@ impl CarryOut<'_, '_> {
         match &mut self.writer {
             _ if acts.is_empty() => Vec::new(),
             Some(writer) => {
-                let begun = writer.begin_tags(acts).await;
+                let begun = writer.begin_tags(&acts, self.looked_at).await;
                 self.add_unbegun(begun)
             }
             None => vec![self.unwritten(acts)],
@@ -84,8 +94,9 @@ impl CarryOut<'_, '_> {
     async fn end(&mut self, steps: Vec<Step>, instances: &BTreeMap<&str, &Instance>) {
         let mut waiting = VecDeque::from(acts(&steps, instances));
         let mut protected = BTreeSet::new();
+        let mut is_in_time = self.is_in_time();
         // A protected instance costs no budget, so that many of them cannot keep the others from their turn.
-        while !waiting.is_empty() && protected.len() < MOST_REFUSED {
+        while !waiting.is_empty() && protected.len() < MOST_REFUSED && is_in_time {
             let Some(mut batch) = self.begin_ends(&mut waiting).await else {
                 continue;
             };
@@ -107,9 +118,15 @@ impl CarryOut<'_, '_> {
             protected.extend(refused.map(|(id, _)| id.clone()));
             self.complete(std::slice::from_mut(&mut batch), &results)
                 .await;
+            is_in_time = self.is_in_time();
         }
         for act in waiting {
-            self.add(&act, Outcome::Deferred(Reason::ManyProtected));
+            let reason = if is_in_time {
+                Reason::ManyProtected
+            } else {
+                Reason::NoTime
+            };
+            self.add(&act, Outcome::Deferred(reason));
         }
         if let Some(ledger) = &self.remediation.ledger
             && let Err(error) = ledger.remember_protected(protected).await
@@ -188,7 +205,10 @@ impl CarryOut<'_, '_> {
             let asked_for = act
                 .step()
                 .is_some_and(|step| still.iter().any(|other| other.is_same_act(&step)));
-            if !asked_for {
+            if asked_for {
+                let instance = live.iter().find(|it| it.id == act.instance_id);
+                act.tags_before = instance.map(|it| it.tags.clone()).unwrap_or_default();
+            } else {
                 act.state = ActState::Spared;
                 let why = "the instance has changed since it was first looked at";
                 act.why = Some(why.to_owned());
@@ -207,6 +227,9 @@ impl CarryOut<'_, '_> {
                 Acted::Done => (ActState::Done, None),
                 Acted::Refused(reason) => (ActState::Refused, Some(reason.to_string())),
                 Acted::Failed(why) => (ActState::Failed, Some(why.clone())),
+                Acted::Left => (ActState::Spared, Some(Reason::NoTime.to_string())),
+                // The next run looks whether it was done.
+                Acted::Unclear(why) => (ActState::Begun, Some(why.clone())),
             };
             if let Some(step) = act.step() {
                 self.report.add_acted(step, acted.clone());
@@ -230,6 +253,11 @@ impl CarryOut<'_, '_> {
                 );
             }
         }
+    }
+
+    fn is_in_time(&self) -> bool {
+        self.last_start
+            .is_none_or(|last_start| self.remediation.clock.now() <= last_start)
     }
 
     /// Reports what was not begun; gives what was.

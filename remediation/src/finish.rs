@@ -7,7 +7,9 @@ use tagwarden::Instance;
 use tagwarden::aws::{AwsError, instances};
 
 use crate::function::Remediation;
-use crate::ledger::{Act, ActState, Ledger, RemedyName, RunId, Unfinished};
+use crate::ledger::{
+    Act, ActState, Batch, ClaimName, Claims, Ledger, RemedyName, RunId, Unfinished,
+};
 use crate::report::{Entry, Outcome, Report};
 
 /// What is written of an act that was begun and not done.
@@ -50,25 +52,34 @@ impl Remediation {
 
     /// Says of every act that was only begun whether it was done.
     async fn finish(&self, ledger: &Ledger, run: &mut Unfinished) -> Result<(), AwsError> {
-        let is_begun = |act: &&mut Act| act.state == ActState::Begun;
-        let acts = run.batches.iter_mut().flat_map(|batch| &mut batch.acts);
-        let begun: Vec<&mut Act> = acts.filter(is_begun).collect();
+        let is_begun = |act: &Act| act.state == ActState::Begun;
+        // The others are complete already.
+        let (mut batches, complete): (Vec<Batch>, Vec<Batch>) = std::mem::take(&mut run.batches)
+            .into_iter()
+            .partition(|batch| batch.acts.iter().any(is_begun));
+        let acts = batches.iter_mut().flat_map(|batch| &mut batch.acts);
+        let begun: Vec<&mut Act> = acts.filter(|act| is_begun(act)).collect();
         let ids: BTreeSet<String> = begun.iter().map(|act| act.instance_id.clone()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
         let ids: Vec<String> = ids.into_iter().collect();
         let live = instances::describe(&self.ec2, &ids).await?;
         let live: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+        // After the look: what shows in it and nobody has claimed since is this run's.
+        let claimed_by = ledger.claimed_by(&begun).await?;
         for act in begun {
-            if is_done(act, live.get(act.instance_id.as_str()).copied()) {
+            let by = claimed_by.get(&ClaimName::of(act));
+            let is_overtaken = by.is_some_and(|by| *by != run.run_id);
+            if !is_overtaken && is_done(act, live.get(act.instance_id.as_str()).copied()) {
                 act.state = ActState::Done;
+                act.why = None;
             } else {
                 act.state = ActState::Failed;
-                act.why = Some(NOT_DONE.to_owned());
+                act.why.get_or_insert_with(|| NOT_DONE.to_owned());
             }
         }
-        ledger.complete(&run.batches).await
+        ledger.complete(&batches, Claims::Stay).await?;
+        run.batches = complete;
+        run.batches.extend(batches);
+        Ok(())
     }
 }
 

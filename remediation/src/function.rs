@@ -29,6 +29,7 @@ pub struct Remediation {
     pub(crate) look_up: LookUp,
     pub(crate) settings: Settings,
     pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
 }
 
 /// Why a run did nothing, or what it could not tell.
@@ -97,6 +98,7 @@ impl Remediation {
             look_up: LookUp::new(cloudtrail, clock),
             settings,
             sns: aws_sdk_sns::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
         }
     }
 

@@ -27,6 +27,7 @@ mod carry_out;
 mod dry_run;
 mod finish;
 pub mod function;
+mod hand_on;
 pub mod identity;
 pub mod launcher;
 pub mod ledger;

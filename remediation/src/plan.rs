@@ -86,6 +86,8 @@ pub enum Reason {
     },
     /// CloudTrail could not be asked in the time there was. Deferred.
     LookUpUnfinished,
+    /// The function's time was up. Deferred.
+    NoTime,
     /// CloudTrail does not show the launch, which it may show minutes late. Deferred.
     LaunchNotShown {
         /// How old the instance is; `None` if EC2 does not say when it was launched.
@@ -379,6 +381,7 @@ impl Reason {
         match self {
             Self::Grace { .. } => "grace",
             Self::LookUpUnfinished => "look-up-unfinished",
+            Self::NoTime => "no-time",
             Self::LaunchNotShown { .. } => "launch-not-shown",
             Self::PolicyChanged => "policy-changed",
             Self::Owned { .. } => "owned",
@@ -420,6 +423,7 @@ impl fmt::Display for Reason {
             Self::LaunchNotShown { age: None, .. } => f.write_str(
                 "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
             ),
+            Self::NoTime => f.write_str("there was no time left for it"),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
             Self::Owned {
                 owner,

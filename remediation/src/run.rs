@@ -22,6 +22,12 @@ use crate::trigger::Trigger;
 /// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
 const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
+/// What completing, reporting and handing on may take.
+const RESERVE: TimeDelta = TimeDelta::seconds(10);
+/// What a function asked for right before it was ended is carried out within this time; and as much may the clocks of
+/// two functions differ.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+
 /// What to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wanted {
@@ -66,6 +72,7 @@ impl Remediation {
             mut faulty,
         } = self.look(&policy, &wanted.which).await?;
         let launchers = self.launchers(&policy, &faulty, &wanted).await;
+        let second_look_at = self.clock.now();
         if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
             let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
             drop(faulty);
@@ -78,12 +85,14 @@ impl Remediation {
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
             self.would_do(plan, &mut report).await;
+            self.hand_on(&wanted, &report).await;
             self.tell(&mut report).await?;
             return Ok(report);
         }
         let lease = wanted
             .deadline
             .or_else(|| started_at.checked_add_signed(LONGEST_RUN))
+            .and_then(|deadline| deadline.checked_add_signed(LATE))
             .unwrap_or(started_at);
         let unfinished = match &self.ledger {
             Some(ledger) => {
@@ -101,11 +110,17 @@ impl Remediation {
             remediation: self,
             policy: &policy,
             known: &known,
+            looked_at: second_look_at,
             writer,
             report: &mut report,
+            last_start: wanted.deadline.map(|deadline| {
+                // A function with little time altogether still gets to do something.
+                deadline - RESERVE.min((deadline - started_at) / 4)
+            }),
         };
         work.carry_out(plan, &faulty).await;
         let writer = work.writer;
+        self.hand_on(&wanted, &report).await;
         let told = self.tell(&mut report).await;
         if let Some(writer) = writer {
             writer.end(told.is_ok()).await;

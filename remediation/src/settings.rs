@@ -23,6 +23,9 @@ pub struct Settings {
     pub grace: TimeDelta,
     /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`: the most stops and terminations.
     pub max_destructive: usize,
+    /// `TAGWARDEN_QUEUE_URL`: the function's own SQS queue, to which it hands on what it has no time for; none: the next
+    /// sweep goes on with it.
+    pub queue_url: Option<String>,
     /// `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance that has been stopped for so long is terminated; none: never.
     pub terminate_after: Option<TimeDelta>,
     /// `TAGWARDEN_LEDGER_TABLE`: none: nothing is ever stopped or terminated.
@@ -125,6 +128,13 @@ impl Settings {
                     )),
                 },
             )?,
+            queue_url: environment.read("TAGWARDEN_QUEUE_URL", None, |value| {
+                let is_url = value.starts_with("https://") || value.starts_with("http://");
+                is_url.then(|| Some(value.to_owned())).ok_or_else(|| {
+                    "it may be the URL of an SQS queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+                        .to_owned()
+                })
+            })?,
             terminate_after: environment.read("TAGWARDEN_TERMINATE_AFTER_DAYS", None, |value| {
                 match value.parse() {
                     Ok(0) => Ok(None),
@@ -169,6 +179,7 @@ mod tests {
         assert_eq!(settings.report_subject, "ACME Cloud Tagging Policy Report");
         assert_eq!(settings.grace, TimeDelta::minutes(15));
         assert_eq!(settings.max_destructive, 10);
+        assert_eq!(settings.queue_url, None);
         assert_eq!(settings.terminate_after, None);
         assert_eq!(settings.ledger_table, None);
     }
@@ -215,6 +226,11 @@ mod tests {
         "TAGWARDEN_TOPIC_ARN",
         "arn:aws:sqs:us-east-1:111111111111:reports",
         "ARN of an SNS topic"
+    )]
+    #[case(
+        "TAGWARDEN_QUEUE_URL",
+        "arn:aws:sqs:us-east-1:1:q",
+        "URL of an SQS queue"
     )]
     #[case("TAGWARDEN_REPORT_SUBJECT", "two\nlines", "line breaks")]
     #[case("TAGWARDEN_REPORT_SUBJECT", &"x".repeat(100), "99 characters")]

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tagwarden::function::{ForeignAccount, check_account};
 use tagwarden::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
 use tagwarden::instance::is_instance_id;
@@ -34,6 +34,11 @@ pub enum Trigger {
     Launch,
     /// Somebody, or Config's remediation, asks for instances by their ids.
     Request,
+    /// A run that had no time left hands the rest on.
+    Rest {
+        /// How often it was handed on.
+        hops: u32,
+    },
     /// It is time to look at everything.
     Schedule,
 }
@@ -77,6 +82,7 @@ impl Trigger {
             Self::ConfigurationChange => "configuration-change",
             Self::Launch => "launch",
             Self::Request => "request",
+            Self::Rest { .. } => "rest",
             Self::Schedule => "schedule",
         }
     }
@@ -91,6 +97,12 @@ const MAX_ENVELOPES: usize = 3;
 /// The event is of no known shape, malformed, or of another account.
 pub fn read(event: &Value, own_account: Option<&str>) -> Result<Request, TriggerError> {
     Reader { own_account }.read(event, 0)
+}
+
+/// The event that asks for the rest of what another run was to look at, handed on for the `hops`-th time.
+#[must_use]
+pub fn rest(instance_ids: &[&str], hops: u32) -> Value {
+    json!({ "instanceIds": instance_ids, "hops": hops })
 }
 
 struct Reader<'a> {
@@ -241,6 +253,10 @@ fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
             why: "it is empty".to_owned(),
         });
     }
+    let trigger = match event.hops {
+        0 => Trigger::Request,
+        hops => Trigger::Rest { hops },
+    };
     event
         .instance_ids
         .into_iter()
@@ -251,7 +267,7 @@ fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
             })
         })
         .collect::<Result<_, _>>()
-        .map(|named| Request::Instances(Trigger::Request, named))
+        .map(|named| Request::Instances(trigger, named))
 }
 
 fn instance(trigger: Trigger, resource_type: &str, id: String) -> Result<Request, TriggerError> {
@@ -372,4 +388,7 @@ struct NotifiedItem {
 #[serde(rename_all = "camelCase")]
 struct InstanceIds {
     instance_ids: Vec<String>,
+    /// See [`rest`].
+    #[serde(default)]
+    hops: u32,
 }

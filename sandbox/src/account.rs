@@ -22,6 +22,7 @@ use crate::http::AccountHttp;
 use crate::ids::Ids;
 use crate::quotas::Quotas;
 use crate::sns::Sns;
+use crate::sqs::Sqs;
 
 /// The account's number.
 pub const ACCOUNT_ID: &str = "111111111111";
@@ -53,6 +54,7 @@ pub(crate) struct Contents {
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
     pub(crate) sns: Sns,
+    pub(crate) sqs: Sqs,
 }
 
 impl Account {

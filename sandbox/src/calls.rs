@@ -18,6 +18,7 @@ pub enum Service {
     DynamoDb,
     Ec2,
     Sns,
+    Sqs,
     /// One the sandbox does not imitate.
     Unknown,
 }
@@ -32,6 +33,7 @@ impl Service {
             Self::DynamoDb => "dynamodb",
             Self::Ec2 => "ec2",
             Self::Sns => "sns",
+            Self::Sqs => "sqs",
             Self::Unknown => "unknown",
         }
     }

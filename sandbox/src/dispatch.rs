@@ -105,6 +105,7 @@ impl Contents {
             }
             (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
             (Service::Sns, "Publish") => self.publish(request),
+            (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request),
             (service, operation) => Err(unknown(service, operation)),
         }
     }

@@ -28,7 +28,7 @@
 //! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1)
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
 //! - [`calls`], [`faults`], `quotas`: the log of calls, trouble on demand, AWS's request quotas
-//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`]: the services, each with its fixtures
+//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`], [`sqs`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
 //! - [`identity`]: who made a call, as CloudTrail tells it
 //! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
@@ -62,6 +62,7 @@ pub mod lambda;
 pub mod loopback;
 mod quotas;
 pub mod sns;
+pub mod sqs;
 mod wire;
 
 pub use account::Account;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::{World, old};
+use chrono::TimeDelta;
+use tagwarden_sandbox::Identity;
+
+use crate::support::{World, old, scheduled_event, sqs_batch};
 
 fn calls(world: &World) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
@@ -88,5 +91,49 @@ async fn a_long_report_comes_in_parts() {
     let text = reports.concat();
     for id in &ids {
         assert_eq!(text.matches(id.as_str()).count(), 1);
+    }
+}
+
+/// Each of many launchers is a call of its own, 10 a second once the first hundred are done: more than one function
+/// has time for. It hands the rest on, in as many messages as that takes, and the next functions finish it.
+#[tokio::test(start_paused = true)]
+async fn what_there_is_no_time_for_is_handed_on() {
+    let world = World::new().enforcing();
+    let queue = world.account.create_queue("tagwarden");
+    let world = world.set("TAGWARDEN_QUEUE_URL", &queue);
+    let ids: Vec<String> = (0..500)
+        .map(|number| {
+            let user = Identity::iam_user(format!("user-{number}"));
+            world
+                .account
+                .launch(old(&[("ProjectCode", "P"), ("Expires", "x")]).launched_by(user))
+        })
+        .collect();
+    world.account.keep_quotas();
+
+    // It stays warm between its events, as at Lambda, and knows what it has used up of EC2's quotas.
+    let warm = world.remediation();
+    let mut payload = scheduled_event();
+    let mut functions = 0;
+    loop {
+        functions += 1;
+        let mut event = world.lambda_event(payload);
+        let deadline = world.account.now() + TimeDelta::seconds(20);
+        event.context.deadline = deadline.timestamp_millis().unsigned_abs();
+        let _ = warm.handle(event).await.unwrap();
+        assert!(world.account.now() < deadline);
+        let messages = world.account.take_messages(&queue);
+        if messages.is_empty() {
+            break;
+        }
+        let messages: Vec<(&str, String)> = messages.into_iter().map(|it| ("m", it)).collect();
+        payload = sqs_batch(&messages);
+    }
+    assert!((2..10).contains(&functions), "{functions}");
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(
+            world.tag(id, "CreatedBy").unwrap(),
+            format!("user-{number}")
+        );
     }
 }

@@ -27,6 +27,9 @@ pub const OPERATIONS: [&str; 14] = [
 /// An instance and what is done to it: the key of a tag, `stop` or `terminate`.
 pub type Deed = (String, String);
 
+/// What was done, and by which run.
+pub type Told = BTreeSet<(Deed, String)>;
+
 /// Panics unless all of `expected` and nothing else took effect, each once; the ledger has each as done once; the topic
 /// was told of each by the name of the run that did it; and no run is open.
 ///
@@ -35,8 +38,19 @@ pub fn assert_done_once(account: &Account, ledger: &str, expected: &BTreeSet<Dee
     let once: BTreeMap<Deed, usize> = expected.iter().map(|deed| (deed.clone(), 1)).collect();
     assert_eq!(effects(account), once, "{how}: what took effect");
 
+    let done = done_once(batches(account, ledger), expected, how);
+    assert_eq!(told(account), done, "{how}: was told");
+
+    let is_open = |item: &Value| item["Pk"] == "open";
+    let open: Vec<Value> = account.items(ledger).into_iter().filter(is_open).collect();
+    assert!(open.is_empty(), "{how}: still open: {open:?}");
+}
+
+/// By which run each of `expected` was done: panics unless `batches`, all that the ledger has, have each of them and
+/// nothing else as done, once, and of every other act that it was not.
+pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> Told {
     let mut done = BTreeMap::new();
-    for batch in batches(account, ledger) {
+    for batch in batches {
         for act in batch.acts {
             match act.state {
                 ActState::Done => {
@@ -53,11 +67,7 @@ pub fn assert_done_once(account: &Account, ledger: &str, expected: &BTreeSet<Dee
         }
     }
     assert!(done.keys().eq(expected), "{how}: in the ledger is {done:?}");
-    assert_eq!(told(account), done.into_iter().collect(), "{how}: was told");
-
-    let is_open = |item: &Value| item["Pk"] == "open";
-    let open: Vec<Value> = account.items(ledger).into_iter().filter(is_open).collect();
-    assert!(open.is_empty(), "{how}: still open: {open:?}");
+    done.into_iter().collect()
 }
 
 /// What was done to the account's instances, by the log of its calls, and how often.
@@ -105,30 +115,38 @@ fn deed(act: &Act) -> Deed {
 }
 
 /// What the topic was told was done, and by which run; people and programs alike.
-fn told(account: &Account) -> BTreeSet<(Deed, String)> {
-    let mut told = BTreeSet::new();
+fn told(account: &Account) -> Told {
+    let mut told = Told::new();
     for publication in account.published() {
         let body: Value = serde_json::from_str(&publication.message).unwrap();
         let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
         let text = body["default"].as_str().unwrap();
-        for entry in report["entries"].as_array().unwrap() {
-            if entry["outcome"] != "done" {
-                continue;
-            }
-            let field = |name: &str| entry[name].as_str().map(str::to_owned);
-            let remedy = field("remedy").unwrap();
-            let id = field("instanceId").unwrap();
-            let other_run = field("runId");
-            let end = other_run
-                .as_ref()
-                .map(|run| format!(" By run {run}, which could not tell."));
-            let is_its_line =
-                |line: &str| line.contains(&id) && line.ends_with(end.as_deref().unwrap_or("."));
-            assert!(text.lines().any(is_its_line), "{entry}: {text}");
-            let what = field("tagKey").filter(|_| remedy == "tag");
-            let by = other_run.unwrap_or_else(|| report["runId"].as_str().unwrap().to_owned());
-            told.insert(((id, what.unwrap_or(remedy)), by));
+        for (deed, run) in told_in(&report) {
+            let end = if report["runId"] == run.as_str() {
+                ".".to_owned()
+            } else {
+                format!(" By run {run}, which could not tell.")
+            };
+            let is_its_line = |line: &str| line.contains(&deed.0) && line.ends_with(&end);
+            assert!(text.lines().any(is_its_line), "{deed:?} by {run}: {text}");
+            told.insert((deed, run));
         }
     }
     told
+}
+
+/// What a report for programs says was done, and by which run.
+pub fn told_in(report: &Value) -> Told {
+    let entries = report["entries"].as_array().unwrap().iter();
+    entries
+        .filter(|entry| entry["outcome"] == "done")
+        .map(|entry| {
+            let field = |name: &str| entry[name].as_str().map(str::to_owned);
+            let remedy = field("remedy").unwrap();
+            let tag = field("tagKey").filter(|_| remedy == "tag");
+            let deed = (field("instanceId").unwrap(), tag.unwrap_or(remedy));
+            let own = || report["runId"].as_str().unwrap().to_owned();
+            (deed, field("runId").unwrap_or_else(own))
+        })
+        .collect()
 }

@@ -146,7 +146,7 @@ impl Account<'_> {
     }
 
     /// The topic for the reports, and its two subscribers: a program's queue, and a mailbox, which is a queue here.
-    async fn create_topic(&self) -> (String, Reports) {
+    pub async fn create_topic(&self) -> (String, Reports) {
         let sns = aws_sdk_sns::Client::new(self.sdk_config());
         let topic = sns.create_topic().name("reports").send().await.unwrap();
         let topic = topic.topic_arn.unwrap();
@@ -216,6 +216,6 @@ pub struct Reports {
 }
 
 /// Cargo gives a test the path of its own package's binaries only; the other package's is beside it.
-fn remediation_binary() -> PathBuf {
+pub fn remediation_binary() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_tagwarden-rule")).with_file_name("tagwarden-remediation")
 }

@@ -7,7 +7,7 @@
 //! | [`lint`] | what is wrong with the rules: what the engine says, put in its place, and what it cannot know |
 //! | [`suggestion`] | what was meant |
 //! | [`problem`] | a problem, and how it is shown |
-//! | [`write`] | from the table's items to a file |
+//! | [`mod@write`] | from the table's items to a file |
 
 mod lint;
 mod node;

@@ -1,111 +1,129 @@
 //! Claims: an event that comes twice, or two functions that see the same instance, make one act.
+//!
+//! A claim says until when what its run does may not show yet to those who look. Whoever looked before that does not
+//! know, and leaves the act to the run that claimed it; whoever looks later sees what was done.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tagwarden::aws::AwsError;
 
-use super::RunId;
+use super::items::{Item, key};
 use super::record::{Act, ActState, RemedyName};
+use super::{Ledger, RunId};
 
-/// The same tags are not written to the same instance twice within this time: as long as two functions that got the
-/// same event may take from the look to the act.
-const TAG: TimeDelta = TimeDelta::minutes(1);
+/// Right after a tag was written EC2 may still describe the instance as it was before.
+const AFTER_TAG: TimeDelta = TimeDelta::minutes(1);
 
-/// Right after a stop EC2 may still describe the instance as it was before.
+/// The same after a stop.
 const AFTER_STOP: TimeDelta = TimeDelta::minutes(5);
 
 /// A terminated instance stays visible for about an hour.
 const AFTER_TERMINATION: TimeDelta = TimeDelta::hours(1);
+
+/// A claim that is over still tells who was the last to hold it.
+const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// One instance, claimed for one kind of act.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Claim {
     #[serde(skip)]
-    pub(crate) instance_id: String,
-    #[serde(skip)]
-    pub(crate) kind: Kind,
+    pub(crate) name: ClaimName,
     run_id: RunId,
-    /// What is written, where tags are.
-    pub(crate) claimed_tags: BTreeMap<String, String>,
     /// In milliseconds of the epoch.
     claimed_until: i64,
     /// In seconds of the epoch.
     expires_at: i64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Tag,
-    End,
+/// What is claimed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ClaimName {
+    instance_id: String,
+    /// The tag; none for a stop or a termination.
+    tag_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Held {
+    pk: String,
+    sk: String,
+    run_id: RunId,
 }
 
 impl Claim {
-    /// Claims the instance of `acts`, which are all of it and either tags or one end, for a run that ends by `lease`.
-    pub(crate) fn of(
-        acts: &[&Act],
-        run_id: &RunId,
-        lease: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Option<Self> {
-        let first = acts.first()?;
-        let kind = Kind::of(first.remedy);
-        let until = match kind {
-            Kind::End => lease,
-            Kind::Tag => after(now, TAG).min(lease),
-        };
-        // An end has a value nowhere: whichever rule asks for it, there is one claim to it.
-        let tags = acts
-            .iter()
-            .filter_map(|act| Some((act.tag_key.clone()?, act.tag_value.clone()?)));
-        Some(Self::until(&first.instance_id, kind, run_id, until).with_tags(tags.collect()))
+    /// Claims what `act` changes, for a run that ends by `lease`.
+    pub(crate) fn of(act: &Act, run_id: &RunId, lease: DateTime<Utc>) -> Self {
+        Self::until(act, run_id, lease)
     }
 
     /// What the claim of an act becomes once the act has ended: given back, unless it was done. `None` where the claim
-    /// stands as it is.
+    /// stands as it is, because it is not clear whether it was.
     pub(crate) fn ended(act: &Act, run_id: &RunId, now: DateTime<Utc>) -> Option<Self> {
-        let kind = Kind::of(act.remedy);
         let until = match (act.state, act.remedy) {
+            (ActState::Begun, _) => return None,
             (ActState::Done, RemedyName::Terminate) => after(now, AFTER_TERMINATION),
             (ActState::Done, RemedyName::Stop) => after(now, AFTER_STOP),
-            (ActState::Done, _) => return None,
+            (ActState::Done, RemedyName::Tag | RemedyName::Untag) => after(now, AFTER_TAG),
             _ => DateTime::UNIX_EPOCH,
         };
-        Some(Self::until(&act.instance_id, kind, run_id, until))
+        Some(Self::until(act, run_id, until))
     }
 
-    fn until(instance_id: &str, kind: Kind, run_id: &RunId, until: DateTime<Utc>) -> Self {
+    fn until(act: &Act, run_id: &RunId, until: DateTime<Utc>) -> Self {
         Self {
-            instance_id: instance_id.to_owned(),
-            kind,
+            name: ClaimName::of(act),
             run_id: run_id.clone(),
-            claimed_tags: BTreeMap::new(),
             claimed_until: until.timestamp_millis(),
-            expires_at: until.timestamp(),
+            expires_at: after(until, KEPT).timestamp(),
         }
-    }
-
-    fn with_tags(mut self, tags: BTreeMap<String, String>) -> Self {
-        self.claimed_tags = tags;
-        self
     }
 }
 
-impl Kind {
-    fn of(remedy: RemedyName) -> Self {
-        if remedy.is_destructive() {
-            Self::End
-        } else {
-            Self::Tag
+impl ClaimName {
+    /// What `act` claims.
+    pub(crate) fn of(act: &Act) -> Self {
+        let tag_key = act.tag_key.clone();
+        Self {
+            instance_id: act.instance_id.clone(),
+            tag_key: tag_key.filter(|_| !act.remedy.is_destructive()),
         }
     }
 
-    pub(crate) fn sort_key(self) -> &'static str {
-        match self {
-            Self::Tag => "claim#tag",
-            Self::End => "claim#end",
+    /// The key of the claim's item.
+    pub(crate) fn key(&self) -> Item {
+        key(&self.instance_id, self.sort_key())
+    }
+
+    fn sort_key(&self) -> String {
+        match &self.tag_key {
+            Some(tag_key) => format!("claim#tag#{tag_key}"),
+            None => "claim#end".to_owned(),
         }
+    }
+}
+
+impl Ledger {
+    /// Which run was the last to claim what each of `acts` claims, as far as that is known.
+    ///
+    /// # Errors
+    /// DynamoDB cannot be asked.
+    pub(crate) async fn claimed_by(
+        &self,
+        acts: &[&mut Act],
+    ) -> Result<BTreeMap<ClaimName, RunId>, AwsError> {
+        let mut names: BTreeMap<(String, String), ClaimName> = BTreeMap::new();
+        for act in acts {
+            let name = ClaimName::of(act);
+            names.insert((name.instance_id.clone(), name.sort_key()), name);
+        }
+        let keys: Vec<Item> = names.values().map(ClaimName::key).collect();
+        let held = self.batch_get::<Held>(keys).await?.into_iter();
+        let held = held.filter_map(|held| Some((names.remove(&(held.pk, held.sk))?, held.run_id)));
+        Ok(held.collect())
     }
 }
 

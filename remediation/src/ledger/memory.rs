@@ -115,7 +115,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn batch_get<T: serde::de::DeserializeOwned>(
+    pub(super) async fn batch_get<T: serde::de::DeserializeOwned>(
         &self,
         keys: Vec<Item>,
     ) -> Result<Vec<T>, AwsError> {

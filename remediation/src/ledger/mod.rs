@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | a day, `2026-11-23` | a run's id, `#`, a number | [`Batch`]: acts that were begun together |
 //! | `open` | a run's id | a run that began acts and has not told of them all yet |
-//! | an instance's id | `claim#tag`, `claim#end` | which run tags, stops or terminates it, and until when nobody else does |
+//! | an instance's id | `claim#tag#` and a key, `claim#end` | which run writes that tag, stops or terminates it, and until when nobody else does |
 //! | an instance's id | `stopped` | since when it has been stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
 //! | `told`, `told#dry-run` | a day | what the topic has been told that day and is not told again |
@@ -39,8 +39,9 @@ pub use record::{Act, ActState, Batch, RemedyName};
 pub use run_id::{NotARunId, RunId};
 pub use selection::Selection;
 
+pub(crate) use claim::ClaimName;
 pub(crate) use open::Unfinished;
-pub(crate) use writer::{Begun, Writer};
+pub(crate) use writer::{Begun, Claims, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.
 const KEPT: TimeDelta = TimeDelta::days(400);

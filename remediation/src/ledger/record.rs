@@ -54,7 +54,7 @@ pub struct Act {
     pub tags_before: BTreeMap<String, String>,
     /// How far it got.
     pub state: ActState,
-    /// Why it was refused or failed.
+    /// Why it was refused or failed, or why it is not clear whether it was done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The run that wrote the tag which this act takes away.

@@ -1,14 +1,13 @@
 //! Writes acts down: begins and completes them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tagwarden::aws::AwsError;
 
 use super::budget::Budget;
-use super::claim::Claim;
+use super::claim::{Claim, ClaimName};
 use super::items::{self, Item, PUT, day_key, expires, key, number, text};
 use super::memory;
 use super::open::Mark;
@@ -16,13 +15,12 @@ use super::record::{Act, ActState, Batch, RemedyName};
 use super::transaction::{MOST_WRITES, Transaction, Written};
 use super::{Ledger, RunId};
 
-/// The most instances of one batch of tag writes: to begin it is a write for each, one for the batch and one for the
-/// mark of the run.
-const MOST_TAGGED: usize = MOST_WRITES - 2;
+/// The most tags of one batch: to begin it is a claim for each, the mark and the batch.
+const MOST_TAGS: usize = MOST_WRITES - 2;
 
-/// The most instances of one batch of stops and terminations: with a note that each is stopped, to complete it is two
-/// writes for each, one for the batch and one for the budget.
-const MOST_ENDED: usize = (MOST_WRITES - 2) / 2;
+/// The most stops and terminations of one batch: with a note that each is stopped, completing a batch is two writes for
+/// each, one for the batch and one for the budget.
+const MOST_ENDS: usize = (MOST_WRITES - 2) / 2;
 
 /// How often a transaction is tried that others keep from being carried out. Each time one of them gets ahead, so this
 /// is enough for more functions at once than an account has.
@@ -42,10 +40,28 @@ pub(crate) struct Writer<'a> {
     lease: DateTime<Utc>,
     /// Whether claims of other runs are respected: always, but for a test.
     claims: bool,
-    /// How many batches were begun.
+    /// How many batches were begun, or may have been.
     batches: u32,
-    /// Whether a batch could not be completed: the run stays open, the next one looks what was done.
+    /// Whether a batch could not be completed, or not all of it: the run stays open, the next one looks what was done.
     is_incomplete: bool,
+}
+
+/// On which terms acts are to begin.
+#[derive(Clone, Copy, Debug)]
+struct Want {
+    /// How many stops and terminations an hour may see; none for tags.
+    limit: Option<usize>,
+    /// When their instances were looked at; none where they are looked at after they have begun.
+    looked_at: Option<DateTime<Utc>>,
+}
+
+/// What happens to the claims of acts that are completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claims {
+    /// They end: whoever completes the acts holds them.
+    End,
+    /// They stay as they are: others may hold them by now.
+    Stay,
 }
 
 /// What became of acts that were to begin.
@@ -82,19 +98,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Begins tag writes.
-    pub(crate) async fn begin_tags(&mut self, acts: Vec<Act>) -> Begun {
+    /// Begins tag writes to instances as they were looked at, at `looked_at` or later.
+    pub(crate) async fn begin_tags(&mut self, acts: &[Act], looked_at: DateTime<Utc>) -> Begun {
         let mut begun = Begun::default();
-        let mut acts_of: BTreeMap<String, Vec<Act>> = BTreeMap::new();
-        for act in acts {
-            acts_of
-                .entry(act.instance_id.clone())
-                .or_default()
-                .push(act);
-        }
-        let acts_of: Vec<Vec<Act>> = acts_of.into_values().collect();
-        for instances in acts_of.chunks(MOST_TAGGED) {
-            self.begin(instances.concat(), None, &mut begun).await;
+        for acts in acts.chunks(MOST_TAGS) {
+            let want = Want {
+                limit: None,
+                looked_at: Some(looked_at),
+            };
+            self.begin(acts.to_vec(), want, &mut begun).await;
         }
         begun
     }
@@ -106,14 +118,21 @@ impl<'a> Writer<'a> {
         mut acts: Vec<Act>,
         limit: usize,
     ) -> (Begun, Vec<Act>) {
-        let rest = acts.split_off(acts.len().min(MOST_ENDED));
+        let rest = acts.split_off(acts.len().min(MOST_ENDS));
         let mut begun = Begun::default();
-        self.begin(acts, Some(limit), &mut begun).await;
+        let want = Want {
+            limit: Some(limit),
+            looked_at: None,
+        };
+        self.begin(acts, want, &mut begun).await;
         (begun, rest)
     }
 
-    async fn begin(&mut self, mut acts: Vec<Act>, limit: Option<usize>, begun: &mut Begun) {
-        if let Err(error) = self.try_to_begin(&mut acts, limit, begun).await {
+    async fn begin(&mut self, mut acts: Vec<Act>, want: Want, begun: &mut Begun) {
+        if let Err(error) = self.try_to_begin(&mut acts, want, begun).await {
+            // It may have been written down all the same: the number is used up, and the next run is to look.
+            self.batches += 1;
+            self.is_incomplete = true;
             let why = error.to_string();
             begun
                 .failed
@@ -128,11 +147,11 @@ impl<'a> Writer<'a> {
     async fn try_to_begin(
         &mut self,
         acts: &mut Vec<Act>,
-        limit: Option<usize>,
+        want: Want,
         begun: &mut Begun,
     ) -> Result<(), AwsError> {
         for attempt in 0..ATTEMPTS {
-            let budget = match limit {
+            let budget = match want.limit {
                 None => None,
                 Some(limit) => {
                     let budget = self.ledger.budget().await?;
@@ -153,7 +172,8 @@ impl<'a> Writer<'a> {
                 begun_at: self.ledger.clock.now(),
                 acts: acts.clone(),
             };
-            let (transaction, claims) = self.beginning(&batch, budget)?;
+            let looked_at = want.looked_at.unwrap_or(batch.begun_at);
+            let (transaction, claims) = self.beginning(&batch, budget, looked_at)?;
             match self.ledger.transact(transaction).await? {
                 Written::Yes => {
                     self.batches += 1;
@@ -168,8 +188,8 @@ impl<'a> Writer<'a> {
                         ));
                     }
                     let claimed = positions.iter().filter_map(|position| claims.get(position));
-                    let claimed: BTreeSet<&String> = claimed.collect();
-                    let others = acts.extract_if(.., |act| claimed.contains(&act.instance_id));
+                    let claimed: BTreeSet<&ClaimName> = claimed.collect();
+                    let others = acts.extract_if(.., |act| claimed.contains(&ClaimName::of(act)));
                     begun.others.extend(others);
                     // What else was refused is the budget, which another run was faster to take from.
                     if !claimed.is_empty() {
@@ -183,13 +203,13 @@ impl<'a> Writer<'a> {
         Err(busy())
     }
 
-    /// The transaction that begins `batch`, with the mark of the run first; and which instance is claimed at which
-    /// position.
+    /// The transaction that begins `batch`, with the mark of the run first; and what is claimed at which position.
     fn beginning(
         &self,
         batch: &Batch,
         budget: Option<Budget>,
-    ) -> Result<(Transaction, BTreeMap<usize, String>), AwsError> {
+        looked_at: DateTime<Utc>,
+    ) -> Result<(Transaction, BTreeMap<usize, ClaimName>), AwsError> {
         let ledger = self.ledger;
         let now = batch.begun_at;
         let mut transaction = Transaction::default();
@@ -209,25 +229,16 @@ impl<'a> Writer<'a> {
             );
             transaction.add(ledger.put_budget(&budget, &taken)?)?;
         }
-        let mut acts_of: BTreeMap<&str, Vec<&Act>> = BTreeMap::new();
-        for act in &batch.acts {
-            acts_of.entry(&act.instance_id).or_default().push(act);
-        }
         let mut claims = BTreeMap::new();
-        for acts in acts_of.values() {
-            let Some(claim) = Claim::of(acts, &self.run_id, self.lease, now) else {
-                continue;
-            };
+        for act in &batch.acts {
+            let claim = Claim::of(act, &self.run_id, self.lease);
             let mut put = ledger.put(claim_item(&claim)?);
             if self.claims {
                 put = put
-                    .condition_expression(
-                        "attribute_not_exists(Pk) OR ClaimedUntil < :now OR ClaimedTags <> :tags",
-                    )
-                    .expression_attribute_values(":now", number(now.timestamp_millis()))
-                    .expression_attribute_values(":tags", tags_value(&claim)?);
+                    .condition_expression("attribute_not_exists(Pk) OR ClaimedUntil < :looked")
+                    .expression_attribute_values(":looked", number(looked_at.timestamp_millis()));
             }
-            claims.insert(transaction.add(put)?, claim.instance_id);
+            claims.insert(transaction.add(put)?, claim.name);
         }
         Ok((transaction, claims))
     }
@@ -236,13 +247,15 @@ impl<'a> Writer<'a> {
     ///
     /// What cannot be written is logged, and leaves the run open: the next one looks what was done.
     pub(crate) async fn complete(&mut self, batches: &[Batch]) {
-        if let Err(error) = self.ledger.complete(batches).await {
+        let mut acts = batches.iter().flat_map(|batch| &batch.acts);
+        self.is_incomplete |= acts.any(|act| act.state == ActState::Begun);
+        if let Err(error) = self.ledger.complete(batches, Claims::End).await {
             tracing::error!("acts could not be completed in the ledger: {error}");
             self.is_incomplete = true;
         }
     }
 
-    /// Whether the run has begun anything.
+    /// Whether the run has begun anything, or may have.
     pub(crate) fn has_begun(&self) -> bool {
         self.batches > 0
     }
@@ -268,14 +281,14 @@ impl Ledger {
     ///
     /// # Errors
     /// DynamoDB did not take them all.
-    pub(crate) async fn complete(&self, batches: &[Batch]) -> Result<(), AwsError> {
+    pub(crate) async fn complete(&self, batches: &[Batch], claims: Claims) -> Result<(), AwsError> {
         let mut transaction = Transaction::default();
         for batch in batches {
             if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
-                self.complete_ends(batch).await?;
+                self.complete_ends(batch, claims).await?;
                 continue;
             }
-            let items = self.completion(batch)?;
+            let items = self.completion(batch, claims)?;
             if transaction.len() + items.len() > MOST_WRITES {
                 self.write(std::mem::take(&mut transaction)).await?;
             }
@@ -299,7 +312,7 @@ impl Ledger {
         Err(busy())
     }
 
-    async fn complete_ends(&self, batch: &Batch) -> Result<(), AwsError> {
+    async fn complete_ends(&self, batch: &Batch, claims: Claims) -> Result<(), AwsError> {
         // One that failed may have been done all the same.
         let spent = |act: &&Act| !matches!(act.state, ActState::Spared | ActState::Refused);
         let spent = batch.acts.iter().filter(spent).count();
@@ -308,7 +321,7 @@ impl Ledger {
             let settled = budget.settled(&batch.run_id, batch.number, spent, self.clock.now());
             let mut transaction = Transaction::default();
             transaction.add(self.put_budget(&budget, &settled)?)?;
-            for item in self.completion(batch)? {
+            for item in self.completion(batch, claims)? {
                 transaction.add(self.put(item))?;
             }
             if self.transact(transaction).await? == Written::Yes {
@@ -320,14 +333,12 @@ impl Ledger {
     }
 
     /// What to put once a batch has ended: itself, the claims that end with it, and which instances it stopped.
-    fn completion(&self, batch: &Batch) -> Result<Vec<Item>, AwsError> {
+    fn completion(&self, batch: &Batch, claims: Claims) -> Result<Vec<Item>, AwsError> {
         let now = self.clock.now();
         let mut items = vec![stored(batch, now)?];
-        let mut released = BTreeSet::new();
         for act in &batch.acts {
-            if let Some(claim) = Claim::ended(act, &batch.run_id, now)
-                && released.insert(&act.instance_id)
-            {
+            let ended = Claim::ended(act, &batch.run_id, now);
+            if let Some(claim) = ended.filter(|_| claims == Claims::End) {
                 items.push(claim_item(&claim)?);
             }
             if act.remedy == RemedyName::Stop
@@ -363,8 +374,7 @@ impl Ledger {
     async fn pause(&self, attempt: u32) {
         let longest = PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
         let longest = longest.min(LONGEST_PAUSE);
-        let chance = RandomState::new().hash_one(attempt) % 1_000;
-        let part = u32::try_from(chance).unwrap_or_default() + 1;
+        let part = fastrand::u32(1..=1_000);
         self.clock.sleep(longest.saturating_mul(part) / 1_000).await;
     }
 }
@@ -381,12 +391,7 @@ fn budget_key() -> Item {
 }
 
 fn claim_item(claim: &Claim) -> Result<Item, AwsError> {
-    items::item(key(&claim.instance_id, claim.kind.sort_key()), claim)
-}
-
-fn tags_value(claim: &Claim) -> Result<aws_sdk_dynamodb::types::AttributeValue, AwsError> {
-    serde_dynamo::to_attribute_value(&claim.claimed_tags)
-        .map_err(|error| AwsError::unexpected(PUT, error.to_string()))
+    items::item(claim.name.key(), claim)
 }
 
 fn busy() -> AwsError {

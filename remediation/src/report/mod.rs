@@ -112,7 +112,8 @@ impl Report {
         let outcome = match acted {
             Acted::Done => Outcome::Done,
             Acted::Refused(reason) => Outcome::Refused(reason),
-            Acted::Failed(why) => Outcome::Failed(why),
+            Acted::Failed(why) | Acted::Unclear(why) => Outcome::Failed(why),
+            Acted::Left => Outcome::Deferred(Reason::NoTime),
         };
         self.add(step, outcome);
     }

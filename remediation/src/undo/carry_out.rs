@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::Tag;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden::Instance;
 use tagwarden::aws::policy_table::{PolicyTableError, read_policy};
-use tagwarden::aws::{AwsError, Clock, instances};
+use tagwarden::aws::{AwsError, Clock, Ec2, instances};
 
 use super::{Before, Facts, Plan, Reason, Step, plan};
 use crate::act::{self, Acted};
@@ -25,7 +25,7 @@ const LONGEST: TimeDelta = TimeDelta::minutes(15);
 pub struct Undo {
     clock: Clock,
     dynamodb: aws_sdk_dynamodb::Client,
-    ec2: aws_sdk_ec2::Client,
+    ec2: Ec2,
     ledger: Ledger,
     policy_table: String,
 }
@@ -77,7 +77,7 @@ impl Undo {
         Self {
             clock: Clock::of(config),
             dynamodb: aws_sdk_dynamodb::Client::new(config),
-            ec2: aws_sdk_ec2::Client::new(config),
+            ec2: Ec2::new(config),
             ledger,
             policy_table,
         }
@@ -152,7 +152,7 @@ impl Undo {
         let lease = started_at.checked_add_signed(LONGEST).unwrap_or(started_at);
         let trigger = TRIGGER.to_owned();
         let mut writer = Writer::new(&self.ledger, run_id.clone(), trigger, lease, true);
-        let begun = writer.begin_tags(work.acts()).await;
+        let begun = writer.begin_tags(&work.acts(), started_at).await;
         for act in &begun.others {
             work.settle(act, Outcome::Spared(Reason::Contended));
         }
@@ -369,7 +369,7 @@ fn sets<'a>(
 ///
 /// See [DeleteTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
 async fn delete_tags(
-    client: &aws_sdk_ec2::Client,
+    ec2: &Ec2,
     ids: Vec<String>,
     tags: &BTreeMap<String, String>,
 ) -> Vec<(String, Acted)> {
@@ -378,6 +378,7 @@ async fn delete_tags(
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
     act::set_aside(ids, async |ids: &[String]| {
+        let client = ec2.to_create_tags().await;
         let request = client.delete_tags().set_tags(Some(tags.clone()));
         match request.set_resources(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
@@ -392,7 +393,8 @@ fn outcome(acted: &Acted) -> Outcome {
         Acted::Done => Outcome::Done,
         Acted::Refused(crate::plan::Reason::Vanished) => Outcome::Spared(Reason::InstanceGone),
         Acted::Refused(reason) => Outcome::Failed(reason.to_string()),
-        Acted::Failed(why) => Outcome::Failed(why.clone()),
+        Acted::Failed(why) | Acted::Unclear(why) => Outcome::Failed(why.clone()),
+        Acted::Left => Outcome::Failed(String::new()),
     }
 }
 

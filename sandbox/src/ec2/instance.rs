@@ -180,6 +180,16 @@ impl Record {
         (before, after)
     }
 
+    /// Begins to start, if it is stopped: EC2's `LaunchTime` becomes that of the start. Says whether it was.
+    pub(super) fn start(&mut self, now: DateTime<Utc>) -> bool {
+        if self.state(now) != State::Stopped {
+            return false;
+        }
+        self.enter(State::Stopped, State::Pending, now);
+        self.instance.launch_time = now;
+        true
+    }
+
     fn enter(&mut self, before: State, after: State, now: DateTime<Utc>) {
         if before != after {
             self.instance.state = after;

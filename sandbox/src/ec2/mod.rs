@@ -170,6 +170,25 @@ impl Account {
         }
     }
 
+    /// Somebody else starts a stopped instance. Nothing happens to one that is not there or not stopped.
+    pub fn start(&self, id: &str) {
+        let now = self.now();
+        let mut contents = self.contents();
+        if let Some(record) = contents.ec2.get_mut(id, now)
+            && record.start(now)
+        {
+            contents.record_write("StartInstances", &[id], &somebody_else(), now);
+        }
+    }
+
+    /// Somebody else switches termination protection on or off. Nothing happens to an instance that is not there.
+    pub fn protect(&self, id: &str, protected: bool) {
+        let now = self.now();
+        if let Some(record) = self.contents().ec2.get_mut(id, now) {
+            record.instance.protected = protected;
+        }
+    }
+
     /// The instance is gone, as if terminated long ago: even `DescribeInstances` does not know its id.
     pub fn forget(&self, id: &str) {
         self.contents().ec2.instances.remove(id);

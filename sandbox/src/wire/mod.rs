@@ -1,7 +1,7 @@
 //! The services' wire protocols: what a call looks like when it comes, and its answer when it goes.
 //!
-//! EC2 speaks `ec2Query` and SNS `awsQuery` (a form goes in, XML comes out); DynamoDB speaks
-//! `awsJson1_0`, Config and CloudTrail `awsJson1_1`. See
+//! EC2 speaks `ec2Query` and SNS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
+//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod error;
@@ -133,6 +133,7 @@ fn read_json(target: &str, body: &[u8]) -> (Protocol, Result<Request, ApiError>)
     // Older CloudTrail clients spell the whole Java package before the last part.
     let (service, protocol) = match prefix.rsplit('.').next().unwrap_or(prefix) {
         "DynamoDB_20120810" => (Service::DynamoDb, Protocol::Json10),
+        "AmazonSQS" => (Service::Sqs, Protocol::Json10),
         "StarlingDoveService" => (Service::Config, Protocol::Json11),
         "CloudTrail_20131101" => (Service::CloudTrail, Protocol::Json11),
         _ => (Service::Unknown, Protocol::Json11),

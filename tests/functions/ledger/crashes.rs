@@ -17,11 +17,16 @@ const DEADLINE: TimeDelta = TimeDelta::minutes(15);
 /// Sweeps, and crashes once the first call of `operation` was carried out, before the function has the answer. Gives
 /// whether the sweep ended by itself.
 pub async fn sweep_until(world: &World, operation: &str) -> bool {
-    sweep_with(world, &[operation], 0).await
+    sweep_until_nth(world, operation, 0).await
 }
 
-/// Sweeps, and crashes once call number `nth` was carried out.
-async fn sweep_until_call(world: &World, nth: usize) -> bool {
+/// The same for call number `nth` of `operation`, from 0.
+pub async fn sweep_until_nth(world: &World, operation: &str, nth: usize) -> bool {
+    sweep_with(world, &[operation], nth).await
+}
+
+/// Sweeps, and crashes once call number `nth` of all was carried out.
+pub async fn sweep_until_call(world: &World, nth: usize) -> bool {
     sweep_with(world, &OPERATIONS, nth).await
 }
 

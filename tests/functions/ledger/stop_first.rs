@@ -4,7 +4,7 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
-use super::crashes::sweep_until;
+use super::crashes::{sweep_until, sweep_until_nth};
 use crate::support::{LEDGER, World, old};
 
 const CAUSE: &str = "Reason: No tags found.";
@@ -163,4 +163,24 @@ async fn a_crash_between_the_stop_and_its_note_costs_some_hours_at_most() {
     assert_eq!(told.last(), Some(&at("12-07 18:00", terminated(&id))));
     assert_eq!(world.account.count("StopInstances"), 1);
     assert_eq!(world.account.count("TerminateInstances"), 1);
+}
+
+/// The run dies over its second batch: what it had noted of the first stays as it is.
+#[tokio::test(start_paused = true)]
+async fn a_crash_after_a_note_leaves_that_as_it_is() {
+    let world = world().set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1000");
+    world.account.launch_many(old(&[]), 60);
+    assert!(!sweep_until_nth(&world, "StopInstances", 1).await);
+    let noted = |hour: &str| {
+        let items = world.account.items(LEDGER);
+        let since = items.iter().filter(|item| item["Sk"] == "stopped");
+        let since = since.filter_map(|item| item["Since"].as_str());
+        since.filter(|since| since.contains(hour)).count()
+    };
+    let first = noted("T12:");
+    assert!((1..60).contains(&first), "{first}");
+
+    world.account.advance(TimeDelta::hours(6));
+    world.sweep().await;
+    assert_eq!((noted("T12:"), noted("T18:")), (first, 60 - first));
 }

@@ -1,17 +1,22 @@
 //! One event that comes twice, to two functions at the same time: everything is done once and told once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use serde_json::json;
+
+use super::crashes::sweep_until_call;
 use super::world_of_work;
 use crate::aftermath::assert_done_once;
-use crate::support::{LEDGER, scheduled_event};
+use crate::support::{LEDGER, World, scheduled_event};
 
 const LATENCY: Duration = Duration::from_millis(50);
 
 #[tokio::test(start_paused = true)]
 async fn whatever_head_start_one_has() {
     // In steps of half a call: from both in the same moment to one after the other.
-    for half_calls in 0..100 {
+    for half_calls in 0..80 {
         let (world, work) = world_of_work();
         world.account.latency(LATENCY);
         let (one, other) = (world.remediation(), world.remediation());
@@ -43,5 +48,51 @@ async fn whatever_head_start_one_has() {
             "{how}"
         );
         assert_eq!(["deferred", "refused", "failed"].map(sum), [0; 3], "{how}");
+    }
+}
+
+/// Which of the two is first decides the value, not which is last.
+#[tokio::test(start_paused = true)]
+async fn a_value_that_is_another_a_second_later_is_written_once() {
+    let rule = json!({"RuleId": 1, "TagKey": "Seen", "Action": "Function", "Required": "Y", "Default": "now()"});
+    for calls in 0..12 {
+        let world = World::with_table(std::slice::from_ref(&rule)).enforcing();
+        let id = world.instance(&[("Name", "web")]);
+        let work = BTreeSet::from([(id, "Seen".to_owned())]);
+        let latency = Duration::from_secs(2);
+        world.account.latency(latency);
+        let (one, other) = (world.remediation(), world.remediation());
+        let event = || world.lambda_event(scheduled_event());
+        let later = async {
+            tokio::time::sleep(latency * calls + Duration::from_secs(1)).await;
+            other.handle(event()).await
+        };
+        let (answer, other_answer) = tokio::join!(one.handle(event()), later);
+        let how = format!("{calls} calls later");
+        assert_done_once(&world.account, LEDGER, &work, &how);
+        assert!(answer.is_ok() && other_answer.is_ok(), "{how}");
+    }
+}
+
+/// A run has crashed, and two others find what it left, at the same time or nearly so.
+#[tokio::test(start_paused = true)]
+async fn two_that_find_what_a_third_left() {
+    for nth in [11, 14, 17, 20] {
+        for half_calls in (0..80).step_by(8) {
+            let (world, work) = world_of_work();
+            sweep_until_call(&world, nth).await;
+            world.account.advance(TimeDelta::hours(1));
+            world.account.latency(LATENCY);
+            let (one, other) = (world.remediation(), world.remediation());
+            let event = || world.lambda_event(scheduled_event());
+            let later = async {
+                tokio::time::sleep(LATENCY / 2 * half_calls).await;
+                other.handle(event()).await
+            };
+            let (answer, other_answer) = tokio::join!(one.handle(event()), later);
+            let how = format!("crashed after call {nth}; {half_calls} half calls later");
+            assert_done_once(&world.account, LEDGER, &work, &how);
+            assert!(answer.is_ok() && other_answer.is_ok(), "{how}");
+        }
     }
 }

@@ -1,0 +1,90 @@
+//! What a run has no time for, it hands on to the function's own queue: a fleet of any size is done by as many
+//! functions as it needs.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use tagwarden::aws::AwsError;
+
+use crate::function::Remediation;
+use crate::plan::Reason;
+use crate::report::{Outcome, Report};
+use crate::run::Wanted;
+use crate::trigger::{self, Trigger};
+
+const CALL: &str = "sqs:SendMessage";
+
+/// So many instances are asked for in one message: about 22 KB.
+const IDS: usize = 1_000;
+
+/// The most messages of one call; all of them together may have 256 KB.
+///
+/// See [SendMessageBatch](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html).
+const MESSAGES: usize = 10;
+
+/// The rest is handed on so often; after that it is left to the next sweep. Something that takes longer will not end.
+const MOST_HOPS: u32 = 24;
+
+impl Remediation {
+    /// Hands on what `report`, of a run that was asked for `wanted`, left for lack of time.
+    ///
+    /// What cannot be sent is logged: the next sweep finds it.
+    pub(crate) async fn hand_on(&self, wanted: &Wanted, report: &Report) {
+        let Some(queue_url) = &self.settings.queue_url else {
+            return;
+        };
+        let is_left = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Deferred(Reason::NoTime | Reason::LookUpUnfinished)
+            )
+        };
+        let left = report
+            .entries
+            .iter()
+            .filter(|entry| is_left(&entry.outcome));
+        let ids: BTreeSet<&str> = left.map(|entry| entry.step.instance_id.as_str()).collect();
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let hops = wanted.triggers.iter().map(|trigger| match trigger {
+            Trigger::Rest { hops } => *hops,
+            _ => 0,
+        });
+        let hops = hops.max().unwrap_or_default().saturating_add(1);
+        if ids.is_empty() || hops > MOST_HOPS {
+            return;
+        }
+        let chunks: Vec<&[&str]> = ids.chunks(IDS).collect();
+        for chunks in chunks.chunks(MESSAGES) {
+            if let Err(error) = self.send(queue_url, chunks, hops).await {
+                tracing::error!("what is left waits for the next sweep: {error}");
+                return;
+            }
+        }
+        tracing::info!(instances = ids.len(), hops, "the rest was handed on");
+    }
+
+    async fn send(&self, queue_url: &str, chunks: &[&[&str]], hops: u32) -> Result<(), AwsError> {
+        let entries = chunks.iter().enumerate().map(|(position, ids)| {
+            SendMessageBatchRequestEntry::builder()
+                .id(position.to_string())
+                .message_body(trigger::rest(ids, hops).to_string())
+                .build()
+                .map_err(|error| AwsError::unexpected(CALL, error.to_string()))
+        });
+        let answer = self
+            .sqs
+            .send_message_batch()
+            .queue_url(queue_url)
+            .set_entries(Some(entries.collect::<Result<_, _>>()?))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CALL, &error))?;
+        match answer.failed() {
+            [] => Ok(()),
+            [failed, ..] => Err(AwsError::unexpected(
+                CALL,
+                failed.message().unwrap_or(failed.code()),
+            )),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! SQS: queues that take messages, see
+//! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>.
+//!
+//! Nobody receives from them but [`Account::take_messages`]. Answers have no digests of the messages.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::Account;
+use crate::account::{ACCOUNT_ID, Contents, REGION};
+use crate::calls::Request;
+use crate::wire::{Answer, ApiError};
+
+/// "a single message batch request can include a maximum of 10 messages"
+const MOST_MESSAGES: usize = 10;
+
+/// The sum of the messages' sizes. Newer than this 256 KiB is 1 MiB; what keeps to the one keeps to the other.
+const LARGEST_BATCH: usize = 262_144;
+
+/// The account's queues, by their URLs, and the bodies of the messages in them.
+#[derive(Debug, Default)]
+pub(crate) struct Sqs {
+    queues: BTreeMap<String, Vec<String>>,
+}
+
+impl Contents {
+    /// `SendMessageBatch`
+    pub(crate) fn send_message_batch(&mut self, request: &Request) -> Result<Answer, ApiError> {
+        request.only(&["QueueUrl", "Entries"])?;
+        let url = request.text("QueueUrl").unwrap_or_default();
+        let queue = self.sqs.queues.get_mut(url).ok_or_else(|| {
+            ApiError::new(
+                "com.amazonaws.sqs#QueueDoesNotExist",
+                "The specified queue does not exist.",
+            )
+        })?;
+        let entries = request.parameters.get("Entries").and_then(Value::as_array);
+        let entries = entries.map(Vec::as_slice).unwrap_or_default();
+        let text = |entry: &Value, name: &str| {
+            let text = entry.get(name).and_then(Value::as_str);
+            text.unwrap_or_default().to_owned()
+        };
+        let ids: BTreeSet<String> = entries.iter().map(|entry| text(entry, "Id")).collect();
+        let bodies: Vec<String> = entries.iter().map(|it| text(it, "MessageBody")).collect();
+        let refused = if entries.is_empty() {
+            Some(("EmptyBatchRequest", "There should be at least one entry."))
+        } else if entries.len() > MOST_MESSAGES {
+            Some((
+                "TooManyEntriesInBatchRequest",
+                "Maximum number of entries per request are 10.",
+            ))
+        } else if ids.len() < entries.len() {
+            Some((
+                "BatchEntryIdsNotDistinct",
+                "Two or more batch entries have the same Id.",
+            ))
+        } else if bodies.iter().map(String::len).sum::<usize>() > LARGEST_BATCH {
+            Some((
+                "BatchRequestTooLong",
+                "Batch requests cannot be longer than 262144 bytes.",
+            ))
+        } else {
+            None
+        };
+        if let Some((code, message)) = refused {
+            return Err(ApiError::new(format!("com.amazonaws.sqs#{code}"), message));
+        }
+        queue.extend(bodies);
+        let mut successful = Vec::new();
+        for id in ids {
+            successful
+                .push(json!({"Id": id, "MessageId": self.ids.uuid(), "MD5OfMessageBody": ""}));
+        }
+        Ok(Answer::Json(
+            json!({"Successful": successful, "Failed": []}),
+        ))
+    }
+}
+
+impl Account {
+    /// Makes a queue and gives its URL.
+    #[must_use]
+    pub fn create_queue(&self, name: &str) -> String {
+        let url = format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/{name}");
+        self.contents().sqs.queues.entry(url.clone()).or_default();
+        url
+    }
+
+    /// The bodies of the messages that were sent to a queue, in that order; it has none of them any more.
+    #[must_use]
+    pub fn take_messages(&self, queue_url: &str) -> Vec<String> {
+        let mut contents = self.contents();
+        let queue = contents.sqs.queues.get_mut(queue_url);
+        queue.map(std::mem::take).unwrap_or_default()
+    }
+}

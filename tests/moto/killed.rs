@@ -1,0 +1,123 @@
+//! The remediation's process, killed (SIGKILL) while it works against moto: later runs finish what it began.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use serde_json::Value;
+use tagwarden::aws::Clock;
+use tagwarden_remediation::ledger::{Batch, Ledger};
+use tagwarden_sandbox::Bootstrap;
+
+use crate::MOTO;
+use crate::aftermath::{Told, done_once, told_in};
+use crate::moto_account::{Account, eventually, launch};
+use crate::moto_stack::{LEDGER, remediation_binary};
+
+/// How much time a function has that is to be killed: nobody touches what it began before that is over.
+const LEASE: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn killed_again_and_again_it_is_finished_at_last() {
+    let account = Account::in_region(&MOTO, "ap-south-1");
+    account.create_tables().await;
+    let vpc = account.create_vpc().await;
+    let ana = account.ec2_of_ana();
+    let mut work = BTreeSet::new();
+    for (tags, deeds) in [
+        (
+            &[("Name", "web")][..],
+            &["ProjectCode", "CreatedBy", "Expires"][..],
+        ),
+        (
+            &[("CreatedBy", "eve"), ("ProjectCode", "")],
+            &["ProjectCode", "Expires"],
+        ),
+        (
+            &[("CreatedBy", "eve"), ("Expires", "2031-01-01")],
+            &["ProjectCode"],
+        ),
+        (&[], &["terminate"]),
+        (&[], &["terminate"]),
+    ] {
+        let id = launch(&ana, &vpc.subnet, tags).await;
+        work.extend(deeds.iter().map(|what| (id.clone(), (*what).to_owned())));
+    }
+    let (topic, reports) = account.create_topic().await;
+    let function = Bootstrap::new(remediation_binary())
+        .env("AWS_ENDPOINT_URL", MOTO.endpoint())
+        .env("AWS_REGION", account.region.as_ref())
+        .env("TAGWARDEN_MODE", "enforce")
+        .env("TAGWARDEN_VPC_IDS", &vpc.id)
+        .env("TAGWARDEN_TOPIC_ARN", topic)
+        .env("TAGWARDEN_LEDGER_TABLE", LEDGER)
+        .env("TAGWARDEN_GRACE_MINUTES", "0");
+    // Its runtime knows the sandbox's account, so the event names none.
+    let sweep = serde_json::json!({"detail-type": "Scheduled Event", "detail": {}});
+
+    // Once while acts of its are begun, and then wherever it happens to be.
+    let mut kills = Vec::new();
+    for nth in 0..4 {
+        let time = Duration::from_millis(random(if nth == 0 { 60 } else { 1_500 }));
+        let kill = async {
+            if nth == 0 {
+                eventually(async || open_runs(&account).await, |open| *open > 0).await;
+            }
+            tokio::time::sleep(time).await;
+        };
+        let victim = function.clone().timeout(LEASE);
+        let is_killed = tokio::select! {
+            answer = victim.invoke(&sweep) => answer.unwrap().is_err(),
+            () = kill => true,
+        };
+        kills.push((time, is_killed));
+        tokio::time::sleep(LEASE).await;
+    }
+    let how = format!("killed after {kills:?}");
+    assert!(kills.iter().any(|(_, is_killed)| *is_killed), "{how}");
+    let answer = function.invoke(&sweep).await.unwrap();
+    assert!(answer.is_ok(), "{how}: {answer:?}");
+
+    let done = done_once(batches(&account).await, &work, &how);
+    let mut told = Told::new();
+    for report in account.receive(&reports.queue).await {
+        let report: Value = serde_json::from_str(&report).unwrap();
+        told.extend(told_in(&report));
+    }
+    assert_eq!(told, done, "{how}: was told");
+    assert_eq!(open_runs(&account).await, 0, "{how}");
+    for (id, what) in &work {
+        match what.as_str() {
+            "terminate" => assert_eq!(account.state(id).await, "terminated", "{how}"),
+            key => assert_ne!(account.tags(id).await[key], "", "{how}"),
+        }
+    }
+}
+
+/// All that the ledger has, of yesterday and today.
+async fn batches(account: &Account<'_>) -> Vec<Batch> {
+    let client = aws_sdk_dynamodb::Client::new(account.sdk_config());
+    let clock = Clock::of(account.sdk_config());
+    let ledger = Ledger::new(client, clock.clone(), LEDGER.to_owned());
+    let today = clock.now().date_naive();
+    let mut batches = ledger.batches_of(today.pred_opt().unwrap()).await.unwrap();
+    batches.extend(ledger.batches_of(today).await.unwrap());
+    batches
+}
+
+async fn open_runs(account: &Account<'_>) -> i32 {
+    let open = aws_sdk_dynamodb::Client::new(account.sdk_config())
+        .query()
+        .table_name(LEDGER)
+        .select(Select::Count)
+        .consistent_read(true)
+        .key_condition_expression("Pk = :open")
+        .expression_attribute_values(":open", AttributeValue::S("open".to_owned()));
+    open.send().await.unwrap().count
+}
+
+/// Below `bound`, another one each time.
+fn random(bound: u64) -> u64 {
+    RandomState::new().hash_one(bound) % bound
+}

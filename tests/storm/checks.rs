@@ -1,0 +1,222 @@
+//! What must hold once a storm is over.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use tagwarden::aws::Clock;
+use tagwarden_remediation::ledger::{Act, ActState, Batch, Ledger, RemedyName};
+
+use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_of, run_of};
+use crate::scenario::Deed;
+use crate::world::{World, open_marks};
+
+/// Checks a storm that has been played.
+///
+/// # Errors
+/// What must not have happened, a line each.
+pub fn check(world: &World) -> Result<Tally, Vec<String>> {
+    let batches = read_ledger(world);
+    let storm = world.storm();
+    let account = world.account();
+    world.model(|model| {
+        budget(model, storm.setup.budget);
+        ledger_is_complete(model, account, &batches);
+        every_effect_is_in_the_ledger(model, &batches);
+        every_act_that_is_done_was_seen(model, &batches);
+        every_act_that_is_done_was_told(model, &batches);
+        let now = account.now();
+        for instance in account.instances() {
+            // What EC2 refused once is not tried again on the same day.
+            let was_protected = model
+                .deeds_after(&instance.id, 0)
+                .any(|deed| matches!(deed, Deed::Protect(_)));
+            if !was_protected && model.is_left_undone(&instance, now) {
+                model.violate(format!("nothing was done about {instance:?}"));
+            }
+        }
+        let states = batches.iter().flat_map(|batch| &batch.acts);
+        let mut tally = model.tally;
+        for act in states {
+            tally.begun += 1;
+            match act.state {
+                ActState::Spared => tally.spared += 1,
+                ActState::Refused => tally.refused += 1,
+                ActState::Failed => tally.failed += 1,
+                ActState::Begun | ActState::Done => {}
+            }
+        }
+        tally.storms = 1;
+        if model.violations.is_empty() {
+            Ok(tally)
+        } else {
+            Err(std::mem::take(&mut model.violations))
+        }
+    })
+}
+
+/// The ledger, as its readers read it.
+fn read_ledger(world: &World) -> Vec<Batch> {
+    let config = world.account().sdk_config();
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let ledger = Ledger::new(client, Clock::of(&config), LEDGER_TABLE.to_owned());
+    let runtime = tagwarden_sandbox::paused_runtime().unwrap();
+    let first = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+    let last = world.account().now().date_naive();
+    runtime.block_on(async {
+        let mut batches = Vec::new();
+        for day in first.iter_days().take_while(|day| *day <= last) {
+            batches.extend(ledger.batches_of(day).await.unwrap());
+        }
+        batches
+    })
+}
+
+/// No hour has seen more stops and terminations than the budget.
+fn budget(model: &mut Model, limit: usize) {
+    let ends = model.effects.iter();
+    let ends = ends.filter(|effect| effect.change.remedy.is_destructive());
+    let times: Vec<DateTime<Utc>> = ends.map(|effect| effect.at).collect();
+    let worst = (0..times.len())
+        .map(|first| {
+            let end = times[first] + TimeDelta::hours(1);
+            (
+                times[first],
+                times[first..]
+                    .iter()
+                    .take_while(|time| **time <= end)
+                    .count(),
+            )
+        })
+        .max_by_key(|(_, count)| *count);
+    if let Some((from, count)) = worst
+        && count > limit
+    {
+        model.violate(format!(
+            "in the hour from {from} on {count} instances were ended, {limit} are allowed"
+        ));
+    }
+}
+
+/// Nothing is open, nothing is only begun, and the ledger reads as it was written.
+fn ledger_is_complete(model: &mut Model, account: &tagwarden_sandbox::Account, batches: &[Batch]) {
+    let open = open_marks(account);
+    if open > 0 {
+        model.violate(format!("{open} runs are still open"));
+    }
+    let written: Vec<&Batch> = model.ledger.values().collect();
+    if written != batches.iter().collect::<Vec<_>>() {
+        model.violate("the ledger does not read as it was written".to_owned());
+    }
+    for batch in batches {
+        for act in &batch.acts {
+            if act.state == ActState::Begun {
+                model.violate(format!("{} is still begun: {act:?}", batch.run_id));
+            }
+        }
+    }
+}
+
+/// Whatever changed an instance is done in the ledger, once, with the tags before as they were shown to its function.
+fn every_effect_is_in_the_ledger(model: &mut Model, batches: &[Batch]) {
+    for effect in model.effects.clone() {
+        let acts: Vec<&Act> = acts_of(batches, effect.run)
+            .filter(|act| effect.change.is(act))
+            .collect();
+        let done = acts.iter().filter(|act| act.state == ActState::Done);
+        let done: Vec<&&Act> = done.collect();
+        match done.as_slice() {
+            [act] => {
+                if !effect.shown.iter().any(|tags| is_before(act, tags)) {
+                    model.violate(format!(
+                        "run {} wrote down {:?} as the tags before, and was shown {:?}",
+                        effect.run, act.tags_before, effect.shown
+                    ));
+                }
+            }
+            // Whoever finished it could not see it any more.
+            [] if model.is_troubled(effect.run)
+                && is_undone(model, &effect.change, effect.sequence) => {}
+            _ => model.violate(format!(
+                "{} run {}: {:?} is {} times done in the ledger: {acts:?}",
+                effect.at,
+                effect.run,
+                effect.change,
+                done.len()
+            )),
+        }
+    }
+}
+
+fn is_before(act: &Act, shown: &BTreeMap<String, String>) -> bool {
+    match (&act.remedy, &act.tag_key) {
+        (RemedyName::Tag, Some(key)) => act.tags_before.get(key) == shown.get(key),
+        _ => act.tags_before == *shown,
+    }
+}
+
+/// Whether people have undone a change.
+fn is_undone(model: &Model, change: &Change, sequence: u64) -> bool {
+    match &change.tag {
+        Some((key, _)) => model.is_tag_undone(&change.instance_id, key, sequence),
+        None => model
+            .deeds_after(&change.instance_id, sequence)
+            .any(|deed| deed == Deed::Start),
+    }
+}
+
+/// What the ledger calls done EC2 had agreed to; or people did the same, and whoever finished it could not tell.
+fn every_act_that_is_done_was_seen(model: &mut Model, batches: &[Batch]) {
+    for batch in batches {
+        let run = run_of(batch.run_id.as_str());
+        for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
+            let is_seen = model
+                .agreed
+                .iter()
+                .any(|(by, change)| *by == run && change.is(act));
+            let by_people = act.remedy.is_destructive()
+                && model
+                    .deeds_after(&act.instance_id, 0)
+                    .any(|deed| deed == Deed::Terminate);
+            if !(is_seen || by_people && model.is_troubled(run)) {
+                model.violate(format!(
+                    "{} never did what the ledger calls done: {act:?}",
+                    batch.run_id
+                ));
+            }
+        }
+    }
+}
+
+/// Each act that is done was told; and told once, unless the run that told it met with trouble.
+fn every_act_that_is_done_was_told(model: &mut Model, batches: &[Batch]) {
+    for batch in batches {
+        let run = run_of(batch.run_id.as_str());
+        for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
+            let told = model.told.iter().filter(|told| {
+                told.done_by == run
+                    && told.instance_id == act.instance_id
+                    && told.rule_id == act.rule_id
+                    && told.remedy == act.remedy.as_str()
+            });
+            let told: Vec<Run> = told.map(|told| told.by).collect();
+            let (first, again) = match told.as_slice() {
+                [] => {
+                    model.violate(format!("nobody was told of {} {act:?}", batch.run_id));
+                    continue;
+                }
+                [again @ .., first] => (first, again),
+            };
+            if !again.iter().all(|by| model.is_troubled(*by)) {
+                model.violate(format!(
+                    "{} was told by runs {again:?} and {first}: {act:?}",
+                    batch.run_id
+                ));
+            }
+        }
+    }
+}
+
+fn acts_of(batches: &[Batch], run: Run) -> impl Iterator<Item = &Act> {
+    let batches = batches.iter().filter(move |batch| is_of(batch, run));
+    batches.flat_map(|batch| &batch.acts)
+}

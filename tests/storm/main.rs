@@ -1,0 +1,260 @@
+//! Simulated storms: whatever happens to the functions, nobody's machine is harmed, and the ledger knows of every act.
+//!
+//! A storm is many functions of the remediation at once, on an account in this process and on a clock that costs no
+//! time. Their events come twice, late, out of turn and in batches; their calls are slow, refused, carried out and not
+//! answered; they are killed between any two of their calls; meanwhile people tag, untag, exempt, protect, start and
+//! terminate instances and change the policy.
+//!
+//! - [`scenario`]: what a storm is made of; [proptest] makes them up
+//! - [`world`]: plays a storm: the queue, the functions, the people
+//! - [`network`]: between the functions and the account: delay, refusal, loss, death
+//! - [`model`]: at the account's side: sees every call as it is carried out, and judges it
+//! - [`checks`]: what must hold once the storm is over, and the sweeps after it have found nothing left to do
+//!
+//! A storm follows from its seed alone, and can be played again:
+//!
+//! ```text
+//! TAGWARDEN_STORM_SEED=… cargo test --test storm storms_do_no_harm -- --nocapture
+//! TAGWARDEN_STORMS=10000 cargo test --test storm storms_do_no_harm -- --nocapture
+//! ```
+//!
+//! # Not simulated
+//!
+//! What was written is seen at once by everybody: EC2 may take a while. All functions have the same clock.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail by panicking, too"
+)]
+
+mod checks;
+mod model;
+mod network;
+mod scenario;
+mod world;
+
+use std::env;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proptest::strategy::ValueTree;
+use rstest::rstest;
+use tagwarden_remediation::safeguard::{Safeguard, Safeguards};
+
+use model::Tally;
+use network::{Kill, Stage};
+use scenario::{Event, Machine, Rule, Setup, Size, Storm, Timed, Trouble, storm_of};
+
+/// So many storms where `TAGWARDEN_STORMS` says nothing else.
+const STORMS: u64 = 12;
+
+/// So often a storm that does harm is played again to make it smaller.
+const MOST_SIMPLER: usize = 40;
+
+/// Plays a storm and gives what there was of everything, or what must not have happened.
+fn play(storm: &Storm, safeguards: &Safeguards) -> Result<Tally, Vec<String>> {
+    checks::check(&world::play(storm, safeguards.clone(), None))
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().expect("a whole number"))
+}
+
+/// The seed of the first storm: another each time, unless it is given.
+fn first_seed() -> u64 {
+    number("TAGWARDEN_STORM_SEED").unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        u64::from(now.subsec_nanos()) + now.as_secs() % 1_000 * 1_000_000_000
+    })
+}
+
+/// Makes a storm that does harm as simple as may be, and fails with it.
+fn fail(seed: u64, mut tree: Box<dyn ValueTree<Value = Storm>>, mut harm: Vec<String>) -> ! {
+    eprintln!("the storm of seed {seed} does harm:\n{}", harm.join("\n"));
+    let mut storm = tree.current();
+    let mut goes_on = tree.simplify();
+    for _ in 0..MOST_SIMPLER {
+        if !goes_on {
+            break;
+        }
+        let simpler = tree.current();
+        goes_on = match play(&simpler, &Safeguards::default()) {
+            Ok(_) => tree.complicate(),
+            Err(still) => {
+                (storm, harm) = (simpler, still);
+                tree.simplify()
+            }
+        };
+    }
+    panic!(
+        "TAGWARDEN_STORM_SEED={seed}: {}\nin {storm:#?}",
+        harm.join("\n")
+    );
+}
+
+#[test]
+fn storms_do_no_harm() {
+    let first = first_seed();
+    let given = number("TAGWARDEN_STORM_SEED").map(|_| 1);
+    let storms = number("TAGWARDEN_STORMS").or(given).unwrap_or(STORMS);
+    eprintln!("{storms} storms, the first of seed {first}");
+    let mut all = Tally::default();
+    for seed in first..first + storms {
+        let tree = storm_of(seed, Size::small());
+        match play(&tree.current(), &Safeguards::default()) {
+            Ok(tally) => all += tally,
+            Err(harm) => fail(seed, tree, harm),
+        }
+        if all.storms % 500 == 0 {
+            eprintln!("seed {seed}: {all:?}");
+        }
+    }
+    eprintln!("seeds {first} to {}: {all:?}", first + storms - 1);
+    // Storms in which nothing happens show nothing.
+    if storms >= STORMS {
+        assert!(all.functions > 10 * all.storms, "{all:?}");
+        assert!(all.tags > 4 * all.storms, "{all:?}");
+        assert!(all.stops + all.terminations > all.storms, "{all:?}");
+        assert!(all.killed > 0 && all.lost_answers > 0, "{all:?}");
+        assert!(all.refused_calls > 0 && all.deeds > 0, "{all:?}");
+    }
+}
+
+/// 50 functions at once, and all the trouble there is.
+#[test]
+fn a_big_storm_does_no_harm() {
+    let seed = first_seed();
+    let mut storm = storm_of(seed, Size::big()).current();
+    storm.trouble = Trouble::MUCH;
+    storm.setup.untagged = "terminate";
+    storm.setup.budget = 6;
+    storm.setup.batch = 30;
+    eprintln!("a big storm of seed {seed}");
+    match play(&storm, &Safeguards::default()) {
+        Err(harm) => panic!("TAGWARDEN_STORM_SEED={seed}: {}", harm.join("\n")),
+        Ok(all) => {
+            eprintln!("{all:?}");
+            assert!(all.events > 2_000 && all.functions > 100, "{all:?}");
+            assert!(all.killed > 10 && all.conflicts > 0, "{all:?}");
+            assert!(all.lost_answers > 50 && all.refused_calls > 100, "{all:?}");
+            assert!(all.terminations > 6 && all.tags > 100, "{all:?}");
+            assert!(all.spared > 0 && all.finished_by_others > 0, "{all:?}");
+        }
+    }
+}
+
+fn machine(tags: &[(&'static str, &'static str)]) -> Machine {
+    Machine {
+        age_minutes: 600,
+        tags: tags.to_vec(),
+        exempt: None,
+        owner: None,
+        protection: None,
+        stopped: false,
+        other_zone: false,
+    }
+}
+
+/// A sweep that has a little of everything to do.
+fn a_little_of_everything() -> Storm {
+    let rule = |id, key, action, default| Rule {
+        id,
+        key,
+        action,
+        required: true,
+        default,
+    };
+    Storm {
+        seed: 1,
+        setup: Setup {
+            untagged: "terminate",
+            grace_minutes: 15,
+            budget: 3,
+            functions: 1,
+            batch: 10,
+            timeout_seconds: 300,
+        },
+        policies: vec![vec![
+            rule(1, "ProjectCode", "Update", "Proj007"),
+            rule(2, "CreatedBy", "UserLookup", ""),
+            rule(3, "CostCenter", "Stop", ""),
+        ]],
+        fleet: vec![
+            machine(&[]),
+            machine(&[]),
+            machine(&[("Name", "web"), ("CostCenter", "7")]),
+            machine(&[("ProjectCode", ""), ("CostCenter", "7")]),
+            machine(&[("ProjectCode", "P1"), ("CreatedBy", "ann")]),
+            machine(&[("Name", "db"), ("CreatedBy", "ann")]),
+        ],
+        events: vec![Timed {
+            at: 0,
+            what: Event::Sweep,
+        }],
+        deeds: Vec::new(),
+        trouble: Trouble::NONE,
+    }
+}
+
+/// Killed before its first call, before its second, and so on: what a function has not done the next ones do, what it
+/// has done they find, and all of it is told.
+///
+/// Between two calls a function does nothing that anybody could see, so these are all the points at which it can be
+/// killed that differ.
+#[test]
+fn a_function_may_be_killed_at_any_call() {
+    let storm = a_little_of_everything();
+    let world = world::play(&storm, Safeguards::default(), None);
+    let calls = world.calls_of(1);
+    let expected = checks::check(&world).unwrap();
+    assert!(calls > 10, "{calls}");
+    assert_eq!(
+        (expected.tags, expected.stops, expected.terminations),
+        (5, 2, 2)
+    );
+    let mut finished = 0;
+    for call in 0..calls {
+        let kill = Kill {
+            call,
+            stage: Stage::Before,
+        };
+        let world = world::play(&storm, Safeguards::default(), Some((1, kill)));
+        let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{kill:?}: {harm:#?}"));
+        assert_eq!(tally.killed, 1, "{kill:?}");
+        assert_eq!(
+            (tally.tags, tally.stops, tally.terminations),
+            (expected.tags, expected.stops, expected.terminations),
+            "{kill:?}"
+        );
+        finished += usize::from(tally.finished_by_others > 0);
+    }
+    assert!(finished > 3, "{finished}");
+}
+
+/// Each safeguard is there for something: without it a storm does the harm it is there to prevent.
+#[rstest]
+#[case(Safeguard::Grace, &["it is too young"])]
+#[case(Safeguard::Owner, &["it has an owner"])]
+#[case(Safeguard::Exemption, &["it is exempt"])]
+#[case(Safeguard::Budget, &["instances were ended"])]
+#[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has an owner"])]
+#[case(Safeguard::Claim, &["had written it"])]
+#[case(Safeguard::Claim, &["repeated"])]
+#[case(Safeguard::WriteAhead, &["it was not written down before"])]
+fn without_a_safeguard_a_storm_does_harm(#[case] safeguard: Safeguard, #[case] expected: &[&str]) {
+    const MOST: u64 = 60;
+    let safeguards = Safeguards::without(safeguard);
+    let harmful = (1..=MOST).find_map(|seed| {
+        let mut storm = storm_of(seed, Size::small()).current();
+        storm.trouble = Trouble::MUCH;
+        let harm = play(&storm, &safeguards).err()?;
+        let is_it = |line: &String| expected.iter().any(|words| line.contains(words));
+        Some((seed, harm.into_iter().find(is_it)?))
+    });
+    let (seed, harm) =
+        harmful.unwrap_or_else(|| panic!("{MOST} storms do no harm without {safeguard:?}"));
+    eprintln!("without {safeguard:?}, the storm of seed {seed}: {harm}");
+}

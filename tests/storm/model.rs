@@ -1,0 +1,614 @@
+//! The model: stands at the account's side, sees every call at the moment it is carried out, and judges it.
+//!
+//! It knows nothing of how the remediation decides. What may be done to an instance it works out again, from the
+//! instance as the account has it, in the few lines of [`Model::judge_end`].
+//!
+//! # What no look can see
+//!
+//! Between a function's last look and the act itself a person may tag the instance, exempt it or change the policy,
+//! and nothing that reads before it writes can know. That window is allowed, exactly that: an act is judged by what its
+//! function was last shown, if since then it has written nothing, neither to the ledger nor to EC2, but stops and
+//! terminations. Had it written anything else in between, the look was not its last step before the act, and the act is
+//! judged by the instance as it is. Age and protection are judged by the instance as it is, always.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde_json::Value;
+use tagwarden_remediation::ledger::{ActState, Batch, RemedyName};
+use tagwarden_sandbox::{Call, Instance};
+
+use crate::scenario::{Deed, Rule, Setup};
+
+/// The table of the policy.
+pub const POLICY_TABLE: &str = "policy";
+/// The table of the ledger.
+pub const LEDGER_TABLE: &str = "ledger";
+/// The tag that exempts.
+pub const EXEMPTION: &str = "tagwarden:exempt-until";
+/// The tag of an Auto Scaling group.
+pub const GROUP: &str = "aws:autoscaling:groupName";
+
+/// The number of a function's run; its Lambda request id begins with it, and so its run id ends with it.
+pub type Run = u32;
+
+/// Everything that the account saw.
+#[derive(Debug)]
+pub struct Model {
+    setup: Setup,
+    policies: Vec<Vec<Rule>>,
+    /// Which of the policies is in force.
+    policy: usize,
+    /// Counts what happens.
+    sequence: u64,
+    runs: BTreeMap<Run, View>,
+    /// What changed an instance, in turn.
+    pub effects: Vec<Effect>,
+    /// What EC2 was asked for and agreed to, also where that changed nothing.
+    pub agreed: Vec<(Run, Change)>,
+    /// What people did to instances, in turn.
+    pub deeds: Vec<Done>,
+    /// What was written ahead: the ledger's batches as they stand.
+    pub ledger: BTreeMap<(String, u32), Batch>,
+    /// What the topic was told was done.
+    pub told: Vec<Told>,
+    /// What must not have happened.
+    pub violations: Vec<String>,
+    /// How much of everything there was.
+    pub tally: Tally,
+}
+
+/// What one function has been shown, and what has befallen it.
+#[derive(Debug, Default)]
+struct View {
+    /// When it last read the policy, and which it was.
+    policy: Option<(u64, usize)>,
+    /// Every look at an instance.
+    looks: BTreeMap<String, Vec<(u64, Instance)>>,
+    /// When it last wrote anything but a stop or a termination.
+    wrote: u64,
+    /// Whether it was killed, or a call of it failed or lost its answer.
+    is_troubled: bool,
+}
+
+/// A change of one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    pub instance_id: String,
+    pub remedy: RemedyName,
+    /// The tag and its value, where one was written.
+    pub tag: Option<(String, String)>,
+}
+
+/// A change that took effect.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    pub run: Run,
+    pub sequence: u64,
+    pub at: DateTime<Utc>,
+    pub change: Change,
+    /// The instance's tags as its function was shown them, at every look, the last one last.
+    pub shown: Vec<BTreeMap<String, String>>,
+}
+
+/// Something that a person did to an instance.
+#[derive(Clone, Debug)]
+pub struct Done {
+    pub sequence: u64,
+    pub instance_id: String,
+    pub deed: Deed,
+}
+
+/// An act that a report called done.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The run that told.
+    pub by: Run,
+    /// The run that did it.
+    pub done_by: Run,
+    pub instance_id: String,
+    pub rule_id: Option<i64>,
+    pub remedy: String,
+}
+
+/// How much of everything there was, so that it can be seen that a storm was one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub storms: usize,
+    pub functions: usize,
+    pub events: usize,
+    pub calls: usize,
+    pub killed: usize,
+    pub refused_calls: usize,
+    pub lost_answers: usize,
+    pub conflicts: usize,
+    pub deeds: usize,
+    pub meddled: usize,
+    pub tags: usize,
+    pub stops: usize,
+    pub terminations: usize,
+    /// Acts that changed nothing any more, and acts in the window that no look can see.
+    pub in_the_window: usize,
+    pub begun: usize,
+    pub spared: usize,
+    pub refused: usize,
+    pub failed: usize,
+    pub finished_by_others: usize,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.storms += other.storms;
+        self.functions += other.functions;
+        self.events += other.events;
+        self.calls += other.calls;
+        self.killed += other.killed;
+        self.refused_calls += other.refused_calls;
+        self.lost_answers += other.lost_answers;
+        self.conflicts += other.conflicts;
+        self.deeds += other.deeds;
+        self.meddled += other.meddled;
+        self.tags += other.tags;
+        self.stops += other.stops;
+        self.terminations += other.terminations;
+        self.in_the_window += other.in_the_window;
+        self.begun += other.begun;
+        self.spared += other.spared;
+        self.refused += other.refused;
+        self.failed += other.failed;
+        self.finished_by_others += other.finished_by_others;
+    }
+}
+
+/// What stands at a moment: an instance before a call.
+pub type Before = BTreeMap<String, Instance>;
+
+impl Model {
+    pub fn new(setup: Setup, policies: Vec<Vec<Rule>>) -> Self {
+        Self {
+            setup,
+            policies,
+            policy: 0,
+            sequence: 0,
+            runs: BTreeMap::new(),
+            effects: Vec::new(),
+            agreed: Vec::new(),
+            deeds: Vec::new(),
+            ledger: BTreeMap::new(),
+            told: Vec::new(),
+            violations: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Another policy is in force.
+    pub fn policy_changed(&mut self, policy: usize) {
+        self.policy = policy;
+    }
+
+    /// Somebody did something to an instance.
+    pub fn done(&mut self, instance_id: &str, deed: Deed) {
+        self.sequence += 1;
+        self.tally.deeds += 1;
+        self.deeds.push(Done {
+            sequence: self.sequence,
+            instance_id: instance_id.to_owned(),
+            deed,
+        });
+    }
+
+    /// A function was killed, or a call of it failed.
+    pub fn trouble(&mut self, run: Run) {
+        self.runs.entry(run).or_default().is_troubled = true;
+    }
+
+    pub fn is_troubled(&self, run: Run) -> bool {
+        self.runs.get(&run).is_some_and(|view| view.is_troubled)
+    }
+
+    /// Whether a run changed anything.
+    pub fn has_written(&self, run: Run) -> bool {
+        self.agreed.iter().any(|(by, _)| *by == run)
+    }
+
+    /// What a person did to an instance after `sequence`.
+    pub fn deeds_after(&self, instance_id: &str, sequence: u64) -> impl Iterator<Item = Deed> {
+        let of_it = move |done: &&Done| done.instance_id == instance_id && done.sequence > sequence;
+        self.deeds.iter().filter(of_it).map(|done| done.deed)
+    }
+
+    /// A call was carried out, or refused, for `run`; `before` are the instances that it is about as they were, `after`
+    /// as they are.
+    pub fn observe(&mut self, run: Run, call: &Call, before: &Before, after: &Before) {
+        self.sequence += 1;
+        self.tally.calls += 1;
+        let sequence = self.sequence;
+        let is_done = call.outcome.is_ok();
+        let policy = self.policy;
+        let view = self.runs.entry(run).or_default();
+        match call.operation.as_str() {
+            "Scan" if is_done && call.resources == [POLICY_TABLE] => {
+                view.policy = Some((sequence, policy));
+            }
+            "DescribeInstances" if is_done => {
+                for (id, instance) in before {
+                    let looks = view.looks.entry(id.clone()).or_default();
+                    looks.push((sequence, instance.clone()));
+                }
+            }
+            "CreateTags" => {
+                view.wrote = sequence;
+                if is_done {
+                    self.tags_written(run, call, before);
+                }
+            }
+            "StopInstances" => self.ended(run, RemedyName::Stop, call, before, after),
+            "TerminateInstances" => self.ended(run, RemedyName::Terminate, call, before, after),
+            "Publish" => {
+                view.wrote = sequence;
+                if is_done {
+                    self.published(run, call);
+                }
+            }
+            "TransactWriteItems" => {
+                view.wrote = sequence;
+                if is_done {
+                    self.written_down(call);
+                }
+            }
+            "PutItem" | "UpdateItem" | "DeleteItem" => view.wrote = sequence,
+            _ => {}
+        }
+    }
+
+    fn tags_written(&mut self, run: Run, call: &Call, before: &Before) {
+        let text = |name: String| call.parameters.get(&name).and_then(Value::as_str);
+        for number in 1.. {
+            let Some(key) = text(format!("Tag.{number}.Key")) else {
+                break;
+            };
+            let value = text(format!("Tag.{number}.Value")).unwrap_or_default();
+            for (id, instance) in before {
+                let change = Change {
+                    instance_id: id.clone(),
+                    remedy: RemedyName::Tag,
+                    tag: Some((key.to_owned(), value.to_owned())),
+                };
+                self.judge_tag(run, &change, instance, call.at);
+                self.agreed.push((run, change.clone()));
+                if instance.tags.get(key).is_none_or(|there| there != value) {
+                    self.tally.tags += 1;
+                    self.take_effect(run, call.at, change);
+                }
+            }
+        }
+    }
+
+    /// A tag that somebody set is never overwritten, and no tag is written twice.
+    fn judge_tag(&mut self, run: Run, change: &Change, instance: &Instance, now: DateTime<Utc>) {
+        let Some((key, value)) = &change.tag else {
+            return;
+        };
+        let id = &change.instance_id;
+        let shown = self.shown(run, id);
+        if !shown.iter().any(|tags| is_unset(tags, key)) {
+            self.violate(format!(
+                "{now} run {run} wrote {key} = {value} to {id}, which had it when it was looked at"
+            ));
+        }
+        let same = |effect: &&Effect| {
+            effect.run != run
+                && effect.change.instance_id == *id
+                && matches!(&effect.change.tag, Some((written, _)) if written == key)
+        };
+        let earlier = self.effects.iter().rev().find(same);
+        if let Some(earlier) = earlier
+            && !is_unset(&instance.tags, key)
+            && !self.is_tag_undone(id, key, earlier.sequence)
+        {
+            let message = format!(
+                "{now} run {run} wrote {key} = {value} to {id}, after run {} had written it at {}",
+                earlier.run, earlier.at
+            );
+            self.violate(message);
+        }
+        if !self.is_begun(run, change) {
+            self.violate(format!(
+                "{now} run {run} wrote {key} = {value} to {id}, which it had not written down"
+            ));
+        }
+    }
+
+    fn ended(
+        &mut self,
+        run: Run,
+        remedy: RemedyName,
+        call: &Call,
+        before: &Before,
+        after: &Before,
+    ) {
+        for (id, instance) in before {
+            let was = instance.state;
+            let is = after.get(id).map_or(was, |instance| instance.state);
+            let change = Change {
+                instance_id: id.clone(),
+                remedy,
+                tag: None,
+            };
+            if was == is && call.outcome.is_err() {
+                continue;
+            }
+            self.agreed.push((run, change.clone()));
+            if was == is {
+                self.judge_repetition(run, &change, call.at);
+                continue;
+            }
+            self.judge_end(run, &change, instance, call.at);
+            match remedy {
+                RemedyName::Stop => self.tally.stops += 1,
+                _ => self.tally.terminations += 1,
+            }
+            self.take_effect(run, call.at, change);
+        }
+    }
+
+    /// Nobody asks for what another run has done already, unless it was undone.
+    fn judge_repetition(&mut self, run: Run, change: &Change, now: DateTime<Utc>) {
+        let same = |effect: &&Effect| effect.change == *change && effect.run != run;
+        let Some(earlier) = self.effects.iter().rev().find(same) else {
+            self.tally.in_the_window += 1;
+            return;
+        };
+        let is_undone = self
+            .deeds_after(&change.instance_id, earlier.sequence)
+            .any(|deed| matches!(deed, Deed::Start | Deed::Terminate));
+        if !is_undone {
+            let message = format!(
+                "{now} run {run} repeated what run {} had done at {}: {change:?}",
+                earlier.run, earlier.at
+            );
+            self.violate(message);
+        }
+    }
+
+    /// Whether `instance` may be ended: by the policy, by its age, its owner, its exemption, its protection; and
+    /// whether that was written down.
+    fn judge_end(&mut self, run: Run, change: &Change, instance: &Instance, now: DateTime<Utc>) {
+        let view = self.runs.entry(run).or_default();
+        let looks = view.looks.get(&change.instance_id);
+        let last = looks.and_then(|looks| looks.last());
+        let shown = last.filter(|(sequence, _)| *sequence > view.wrote);
+        let shown = shown.map_or(instance, |(_, shown)| shown).clone();
+        let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
+        let policy = read.map_or(self.policy, |(_, policy)| policy);
+
+        let mut objections = self.objections(change.remedy, &shown, policy, now);
+        if now - instance.launch_time.min(instance.attach_time) < self.grace() {
+            objections.push("it is too young");
+        }
+        if instance.stop_protected || (instance.protected && change.remedy != RemedyName::Stop) {
+            objections.push("it is protected");
+        }
+        if !self.is_begun(run, change) {
+            objections.push("it was not written down before");
+        }
+        for objection in &objections {
+            self.violate(format!("{now} run {run}: {change:?}, but {objection}"));
+        }
+        if objections.is_empty()
+            && !self
+                .objections(change.remedy, instance, self.policy, now)
+                .is_empty()
+        {
+            self.tally.in_the_window += 1;
+        }
+    }
+
+    /// What speaks against ending an instance that looks like this.
+    fn objections(
+        &self,
+        remedy: RemedyName,
+        instance: &Instance,
+        policy: usize,
+        now: DateTime<Utc>,
+    ) -> Vec<&'static str> {
+        let mut objections = Vec::new();
+        if instance.tags.contains_key(GROUP)
+            || instance.spot_request_id.is_some()
+            || instance.operator.is_some()
+        {
+            objections.push("it has an owner");
+        }
+        if is_exempt(instance, now.date_naive()) {
+            objections.push("it is exempt");
+        }
+        if !self.asks_for(remedy, instance, policy) {
+            objections.push("the policy does not ask for it");
+        }
+        objections
+    }
+
+    /// Whether the policy asks for this.
+    pub fn asks_for(&self, remedy: RemedyName, instance: &Instance, policy: usize) -> bool {
+        let wanted = if remedy == RemedyName::Stop {
+            "Stop"
+        } else {
+            "Terminate"
+        };
+        if instance.tags.is_empty() {
+            return self.setup.untagged.eq_ignore_ascii_case(wanted);
+        }
+        let policy = self.policies.get(policy);
+        policy.into_iter().flatten().any(|rule| {
+            rule.action.eq_ignore_ascii_case(wanted) && is_unset(&instance.tags, rule.key)
+        })
+    }
+
+    /// Whether an instance that has come to rest should have been ended: nothing speaks against it.
+    pub fn is_left_undone(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
+        let stands = |remedy| match remedy {
+            RemedyName::Stop => instance.state.is_stopping() || instance.state.is_ending(),
+            _ => instance.state.is_ending(),
+        };
+        self.setup.budget > 0
+            && !instance.protected
+            && !instance.stop_protected
+            && [RemedyName::Stop, RemedyName::Terminate]
+                .into_iter()
+                .any(|remedy| {
+                    !stands(remedy)
+                        && self
+                            .objections(remedy, instance, self.policy, now)
+                            .is_empty()
+                })
+    }
+
+    /// The tags of an instance as a run was shown them, at every look.
+    fn shown(&self, run: Run, id: &str) -> Vec<BTreeMap<String, String>> {
+        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
+        let looks = looks.into_iter().flatten();
+        looks.map(|(_, instance)| instance.tags.clone()).collect()
+    }
+
+    /// Whether the ledger has this act of this run, as begun.
+    fn is_begun(&self, run: Run, change: &Change) -> bool {
+        let batches = self.ledger.values().filter(|batch| is_of(batch, run));
+        let mut acts = batches.flat_map(|batch| &batch.acts);
+        acts.any(|act| act.state == ActState::Begun && change.is(act))
+    }
+
+    /// Whether people have taken a tag away again, or overwritten it.
+    pub fn is_tag_undone(&self, id: &str, key: &str, sequence: u64) -> bool {
+        self.deeds_after(id, sequence).any(|deed| match deed {
+            Deed::Tag(changed, _) | Deed::Untag(changed) => changed == key,
+            Deed::TagFully | Deed::UntagFully => true,
+            _ => false,
+        })
+    }
+
+    fn grace(&self) -> TimeDelta {
+        TimeDelta::minutes(self.setup.grace_minutes)
+    }
+
+    fn take_effect(&mut self, run: Run, at: DateTime<Utc>, change: Change) {
+        let shown = self.shown(run, &change.instance_id);
+        self.effects.push(Effect {
+            run,
+            sequence: self.sequence,
+            at,
+            change,
+            shown,
+        });
+    }
+
+    /// Notes the batches of acts that a transaction put.
+    fn written_down(&mut self, call: &Call) {
+        let actions = call
+            .parameters
+            .get("TransactItems")
+            .and_then(Value::as_array);
+        for action in actions.into_iter().flatten() {
+            let Some(item) = action.pointer("/Put/Item").and_then(Value::as_object) else {
+                continue;
+            };
+            if !item.contains_key("Acts") {
+                continue;
+            }
+            let members = item
+                .iter()
+                .map(|(name, value)| (name.clone(), plain(value)));
+            match serde_json::from_value::<Batch>(members.collect()) {
+                Ok(batch) => {
+                    let key = (batch.run_id.as_str().to_owned(), batch.number);
+                    self.ledger.insert(key, batch);
+                }
+                Err(error) => self.violate(format!("a batch that cannot be read: {error}")),
+            }
+        }
+    }
+
+    fn published(&mut self, run: Run, call: &Call) {
+        let message = call.parameters.get("Message").and_then(Value::as_str);
+        let body: Value = serde_json::from_str(message.unwrap_or_default()).unwrap_or_default();
+        let report = body.get("sqs").and_then(Value::as_str).unwrap_or_default();
+        let report: Value = serde_json::from_str(report).unwrap_or_default();
+        let entries = report.get("entries").and_then(Value::as_array);
+        for entry in entries.into_iter().flatten() {
+            let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
+            if text("outcome") != "done" || text("remedy") == "notify" {
+                continue;
+            }
+            let done_by = match text("runId") {
+                "" => run,
+                other => {
+                    self.tally.finished_by_others += 1;
+                    run_of(other)
+                }
+            };
+            self.told.push(Told {
+                by: run,
+                done_by,
+                instance_id: text("instanceId").to_owned(),
+                rule_id: entry.get("ruleId").and_then(Value::as_i64),
+                remedy: text("remedy").to_owned(),
+            });
+        }
+    }
+
+    pub fn violate(&mut self, what: String) {
+        self.violations.push(what);
+    }
+}
+
+impl Change {
+    /// Whether this is what `act` says.
+    pub fn is(&self, act: &tagwarden_remediation::ledger::Act) -> bool {
+        let tag = self.tag.as_ref();
+        act.instance_id == self.instance_id
+            && act.remedy == self.remedy
+            && tag.is_none_or(|(key, value)| {
+                act.tag_key.as_ref() == Some(key) && act.tag_value.as_ref() == Some(value)
+            })
+    }
+}
+
+/// The number in a run's id.
+pub fn run_of(run_id: &str) -> Run {
+    let number = run_id.rsplit('-').next().unwrap_or_default();
+    Run::from_str_radix(number, 16).unwrap_or_default()
+}
+
+pub fn is_of(batch: &Batch, run: Run) -> bool {
+    run_of(batch.run_id.as_str()) == run
+}
+
+fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
+    tags.get(key).is_none_or(String::is_empty)
+}
+
+/// The tag's date has not passed, and a reason stands after it.
+fn is_exempt(instance: &Instance, today: NaiveDate) -> bool {
+    let tag = instance.tags.get(EXEMPTION).map(String::as_str);
+    let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
+        return false;
+    };
+    !reason.is_empty() && date.parse::<NaiveDate>().is_ok_and(|date| date >= today)
+}
+
+/// A value as DynamoDB writes it, without its type.
+fn plain(value: &Value) -> Value {
+    let Some((kind, value)) = value.as_object().and_then(|typed| typed.iter().next()) else {
+        return Value::Null;
+    };
+    match (kind.as_str(), value) {
+        ("N", Value::String(number)) => serde_json::from_str(number).unwrap_or_default(),
+        ("L", Value::Array(values)) => values.iter().map(plain).collect(),
+        ("M", Value::Object(members)) => members
+            .iter()
+            .map(|(name, value)| (name.clone(), plain(value)))
+            .collect(),
+        ("NULL", _) => Value::Null,
+        (_, value) => value.clone(),
+    }
+}

@@ -1,0 +1,258 @@
+//! The network between a function and the account: where calls are slow, refused, lost, and where functions die.
+//!
+//! A call goes out, is carried out, and its answer comes back; each takes its time, so that many functions at once
+//! interleave between any two of their calls. A call that has gone out is carried out whether or not somebody still
+//! waits for the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+    SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use tagwarden_sandbox::Fault;
+use tokio::sync::Notify;
+
+use crate::model::Run;
+use crate::world::World;
+
+/// Where on a call's way the function is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The call never goes out.
+    Before,
+    /// The call is on its way, and is carried out.
+    Underway,
+    /// The call was carried out, and its answer has come: the function is killed before it does anything with it.
+    Answered,
+}
+
+/// The call at which a function is killed, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kill {
+    pub call: u32,
+    pub stage: Stage,
+}
+
+/// One run of a function.
+#[derive(Debug)]
+pub struct Function {
+    pub run: Run,
+    pub kill: Option<Kill>,
+    /// Told when the function is to die.
+    pub killed: Notify,
+}
+
+/// What chance has in store for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Answered,
+    /// Refused for a passing reason.
+    Refused,
+    /// Carried out, and answered with an error.
+    Lost,
+    /// Carried out, and never answered.
+    Silent,
+}
+
+/// How a call goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Passage {
+    pub number: u32,
+    pub there: Duration,
+    pub back: Duration,
+    pub fate: Fate,
+}
+
+/// The HTTP client of one function.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub world: World,
+    pub function: Arc<Function>,
+    pub account: SharedHttpClient,
+}
+
+#[derive(Debug)]
+struct Line {
+    world: World,
+    function: Arc<Function>,
+    account: SharedHttpConnector,
+}
+
+impl HttpClient for Network {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Line {
+            world: self.world.clone(),
+            function: self.function.clone(),
+            account: self.account.http_connector(settings, components),
+        })
+    }
+}
+
+impl HttpConnector for Line {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (world, function) = (self.world.clone(), self.function.clone());
+        let account = self.account.clone();
+        HttpConnectorFuture::new(async move {
+            let operation = operation(&request);
+            let passage = world.passage(&function, &operation);
+            let dies = |stage| {
+                let call = passage.number;
+                function.kill == Some(Kill { call, stage })
+            };
+            if dies(Stage::Before) {
+                return die(&function).await;
+            }
+            // A task of its own: it goes on when the function does not.
+            let way = carry_out(world, function.run, account, request, operation, passage);
+            let underway = tokio::spawn(way);
+            if dies(Stage::Underway) {
+                return die(&function).await;
+            }
+            let answer = underway
+                .await
+                .map_err(|error| ConnectorError::other(error.into(), None))?;
+            tokio::time::sleep(passage.back).await;
+            if dies(Stage::Answered) {
+                return die(&function).await;
+            }
+            match passage.fate {
+                Fate::Answered | Fate::Refused => answer,
+                Fate::Lost => respond(500, &json!({})),
+                Fate::Silent => std::future::pending().await,
+            }
+        })
+    }
+}
+
+/// The end of a function: what it waits for never comes.
+async fn die(function: &Function) -> Result<HttpResponse, ConnectorError> {
+    function.killed.notify_one();
+    std::future::pending().await
+}
+
+/// A call's way to the account, and what becomes of it there.
+async fn carry_out(
+    world: World,
+    run: Run,
+    account: SharedHttpConnector,
+    request: HttpRequest,
+    operation: String,
+    passage: Passage,
+) -> Result<HttpResponse, ConnectorError> {
+    let items = if operation == "TransactWriteItems" {
+        items(&request)
+    } else {
+        Vec::new()
+    };
+    // DynamoDB refuses a transaction while another is at work on one of its items.
+    let conflicts = world.lock(&items);
+    if !conflicts.is_empty() {
+        tokio::time::sleep(passage.there).await;
+        return respond(400, &conflict(items.len(), &conflicts));
+    }
+    tokio::time::sleep(passage.there).await;
+    world.unlock(&items);
+    let ids = instance_ids(&request);
+    world.meddle(&ids, &items);
+    if passage.fate == Fate::Refused {
+        world.account().fail(refusal(&operation));
+    }
+    let before = world.instances(&operation, &ids);
+    // The account has no latency of its own: nothing else happens between here and the answer.
+    let answer = account.call(request).await;
+    let after = world.instances(&operation, &ids);
+    world.observe(run, &before, &after);
+    answer
+}
+
+/// A refusal that the SDK tries again.
+fn refusal(operation: &str) -> Fault {
+    match operation {
+        "LookupEvents" => Fault::new(operation, "ThrottlingException", "Rate exceeded"),
+        "TransactWriteItems" | "GetItem" | "PutItem" | "Query" | "Scan" | "UpdateItem"
+        | "DeleteItem" | "BatchGetItem" => Fault::new(
+            operation,
+            "ThrottlingException",
+            "Rate of requests exceeds the limit",
+        ),
+        "Publish" => Fault::new(operation, "Throttling", "Rate exceeded"),
+        _ => Fault::new(operation, "RequestLimitExceeded", "Request limit exceeded.").status(503),
+    }
+}
+
+fn respond(status: u16, body: &Value) -> Result<HttpResponse, ConnectorError> {
+    let status =
+        StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
+    Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
+}
+
+/// What DynamoDB answers to a transaction of so many actions, some of which met another's.
+fn conflict(actions: usize, conflicts: &[usize]) -> Value {
+    let reason = |position| {
+        if conflicts.contains(&position) {
+            json!({"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"})
+        } else {
+            json!({"Code": "None"})
+        }
+    };
+    json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": (0..actions).map(reason).collect::<Vec<_>>(),
+    })
+}
+
+fn operation(request: &HttpRequest) -> String {
+    let target = request.headers().get("x-amz-target");
+    let of_target = target.and_then(|target| target.rsplit('.').next());
+    let named = || parameter(request, |name| name == "Action").pop();
+    of_target
+        .map(ToOwned::to_owned)
+        .or_else(named)
+        .unwrap_or_default()
+}
+
+/// The instances that a call to EC2 names.
+fn instance_ids(request: &HttpRequest) -> Vec<String> {
+    let mut ids = parameter(request, |name| {
+        name.starts_with("InstanceId.")
+            || name.starts_with("ResourceId.")
+            || name.starts_with("Filter.1.Value.")
+    });
+    ids.retain(|id| id.starts_with("i-"));
+    ids
+}
+
+fn parameter(request: &HttpRequest, is_it: impl Fn(&str) -> bool) -> Vec<String> {
+    let body = request.body().bytes().unwrap_or_default();
+    let pairs = form_urlencoded::parse(body);
+    let values = pairs.filter(|(name, _)| is_it(name));
+    values.map(|(_, value)| value.into_owned()).collect()
+}
+
+/// The keys of the items that a transaction puts.
+fn items(request: &HttpRequest) -> Vec<(String, String)> {
+    let body: Value =
+        serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let actions = body.get("TransactItems").and_then(Value::as_array);
+    let key = |action: &Value, name: &str| {
+        let value = action.pointer(&format!("/Put/Item/{name}/S"));
+        value.and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    let actions = actions.into_iter().flatten();
+    actions
+        .map(|action| (key(action, "Pk"), key(action, "Sk")))
+        .collect()
+}
