@@ -106,7 +106,12 @@ pub fn foresee(
     };
     let plan = plan(policy, settings, &faulty, &known, now);
     let mut report = Report::new(Mode::DryRun, looked_at, RunId::new(now, ""));
-    add_foreseen(plan, &BTreeSet::new(), settings.max_destructive, &mut report);
+    add_foreseen(
+        plan,
+        &BTreeSet::new(),
+        settings.max_destructive,
+        &mut report,
+    );
     for entry in &mut report.entries {
         if entry.outcome == Outcome::Deferred(Reason::LookUpUnfinished) {
             entry.outcome = Outcome::WouldDo;

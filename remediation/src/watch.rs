@@ -57,19 +57,31 @@ impl Watch {
     /// How far the run is.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        *self.0.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The run comes to something else.
     pub(crate) fn begin(&self, phase: Phase, of: Option<usize>) {
         let done = 0;
-        let mut progress = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *progress = Progress { phase, done, of };
     }
 
     /// So much more is done.
     pub(crate) fn add(&self, done: usize) {
-        let mut progress = self.0.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self
+            .0
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         progress.done += done;
     }
 }

@@ -160,8 +160,7 @@ mod tests {
 
     #[test]
     fn a_launch_by_nobody_is_told_from_none_at_all() {
-        let event =
-            json!({"EventName": "RunInstances", "Resources": [{"ResourceName": "i-1"}]});
+        let event = json!({"EventName": "RunInstances", "Resources": [{"ResourceName": "i-1"}]});
         assert_eq!(told(&[event]), Some(Launcher::Nobody));
         assert_eq!(told(&[]), None);
     }
