@@ -243,7 +243,8 @@ impl From<tagwarden::Verdict<'_>> for Verdict {
 }
 
 impl Only {
-    fn verdict(self) -> Option<Verdict> {
+    /// The verdict that it stands for.
+    pub fn verdict(self) -> Option<Verdict> {
         match self {
             Self::Noncompliant => Some(Verdict::NonCompliant),
             Self::Compliant => Some(Verdict::Compliant),
@@ -252,7 +253,8 @@ impl Only {
         }
     }
 
-    fn group(self) -> Option<Group> {
+    /// The group that it stands for.
+    pub fn group(self) -> Option<Group> {
         match self {
             Self::Noncompliant | Self::Compliant | Self::NotApplicable => None,
             Self::Tag => Some(Group::Tag),

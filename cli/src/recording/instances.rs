@@ -137,9 +137,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         }
         let has = match others.as_slice() {
             [] => "it has no members".to_owned(),
-            [name, ..] if name == "Events" => {
-                "it has Events, which are for --events".to_owned()
-            }
+            [name, ..] if name == "Events" => "it has Events, which are for --events".to_owned(),
             names => format!("its members are {}", names.join(", ")),
         };
         Err(A::Error::custom(format_args!(

@@ -59,8 +59,19 @@ pub fn comparison(frame: &Frame, comparison: &Comparison<'_>) -> Value {
 pub fn plan_csv(out: &mut dyn Write, frame: &Frame, plan: &Plan<'_>) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record([
-        "instance", "name", "vpc", "state", "verdict", "annotation", "rule", "finding", "remedy",
-        "tag", "value", "outcome", "reason",
+        "instance",
+        "name",
+        "vpc",
+        "state",
+        "verdict",
+        "annotation",
+        "rule",
+        "finding",
+        "remedy",
+        "tag",
+        "value",
+        "outcome",
+        "reason",
     ])?;
     for forecast in frame.sorted(plan) {
         let instance = forecast.instance;

@@ -111,8 +111,9 @@ impl Frame {
         let (one, other) = (left.instance, right.instance);
         match self.sort {
             Sort::Id => one.id.cmp(&other.id),
-            Sort::Name => (left.name().is_none(), left.name())
-                .cmp(&(right.name().is_none(), right.name())),
+            Sort::Name => {
+                (left.name().is_none(), left.name()).cmp(&(right.name().is_none(), right.name()))
+            }
             Sort::Launched => one.launched_at.cmp(&other.launched_at),
             Sort::Vpc => one.vpc_id.cmp(&other.vpc_id),
             Sort::Verdict => left.verdict.cmp(&right.verdict),
@@ -173,22 +174,22 @@ fn tally(counts: &Counts) -> String {
     }
 }
 
-/// `3 of 13 instances change: 2 become non-compliant, none compliant; …`.
+/// `3 of 13 instances change. Newly non-compliant 2, compliant 0, …`.
 fn tally_of_changes(instances: usize, changes: &[Change<'_, '_>]) -> String {
     if changes.is_empty() {
         return "No instance changes its verdict or what is done about it.".to_owned();
     }
     let number = |is: fn(Change<'_, '_>) -> bool| changes.iter().filter(|it| is(**it)).count();
     format!(
-        "{} of {} change: {} become non-compliant, {} compliant, {} not applicable; {} more would be stopped or \
-         terminated, {} no longer.",
+        "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
+         longer {}.",
         changes.len(),
         count(instances, "instance"),
         number(|it| it.becomes(Verdict::NonCompliant)),
         number(|it| it.becomes(Verdict::Compliant)),
         number(|it| it.becomes(Verdict::NotApplicable)),
-        number(Change::is_new_end),
-        number(Change::is_end_no_more),
+        number(|it| it.is_new_end()),
+        number(|it| it.is_end_no_more()),
     )
 }
 
