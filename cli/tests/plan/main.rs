@@ -7,13 +7,13 @@
     reason = "also in the helpers, a panic is a failed test"
 )]
 
-// mod account;
-// mod against;
-// mod apply;
-// mod broken;
+mod account;
+mod against;
+mod apply;
+mod broken;
 mod fleet;
 // mod guide;
-// mod interrupt;
+mod interrupt;
 mod recorded;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
