@@ -42,7 +42,6 @@ impl CarryOut<'_, '_> {
         self.tag(steps, &instances).await;
         let steps = std::mem::take(&mut plan.destructive);
         self.end(steps, &instances).await;
-        self.note_stopped(&plan.newly_stopped).await;
         self.report.add_settled(plan);
     }
 
@@ -245,21 +244,6 @@ impl CarryOut<'_, '_> {
         }
         if let Some(writer) = self.writer.as_mut().filter(|writer| writer.has_begun()) {
             writer.complete(batches).await;
-        }
-    }
-
-    /// Notes since when instances have been stopped, so that they can be terminated in time.
-    async fn note_stopped(&mut self, ids: &[String]) {
-        let Some(ledger) = &self.remediation.ledger else {
-            return;
-        };
-        for id in ids {
-            if let Err(error) = ledger.remember_stopped(id).await {
-                tracing::error!(
-                    instance = id,
-                    "the next run will note that it is stopped: {error}"
-                );
-            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::{fmt, mem};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 use tagwarden::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
 
 use crate::launcher::{Launcher, Unknown};
@@ -17,7 +18,13 @@ use crate::settings::{Mode, Settings, Untagged};
 pub const UNDEFINED: &str = "Undefined";
 
 /// The report tells so long before that a stopped instance will be terminated.
-const REMINDED: TimeDelta = TimeDelta::days(1);
+const NOTICE: TimeDelta = TimeDelta::days(1);
+
+/// That an instance is still stopped and untagged is noted so often.
+const SEEN: TimeDelta = TimeDelta::days(1);
+
+/// One that was not seen so for this long counts anew: nobody knows what it was in between. Sweeps may be a week apart.
+const SEEN_AGAIN: TimeDelta = TimeDelta::days(8);
 
 /// One remedy for one finding on one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,8 +148,22 @@ pub struct Plan {
     pub refused: Vec<(Step, Reason)>,
     /// Steps that cannot be worked out, and why.
     pub failed: Vec<(Step, String)>,
-    /// Stopped, untagged instances of which the ledger does not say since when: since now.
-    pub newly_stopped: Vec<String>,
+    /// What the ledger is to note of stopped, untagged instances once the report is told.
+    pub standstills: BTreeMap<String, Standstill>,
+}
+
+/// How long an instance has been stopped and untagged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Standstill {
+    /// Since when, without a break.
+    pub since: DateTime<Utc>,
+    /// When it was last seen so, to a day.
+    #[serde(default)]
+    pub seen_at: Option<DateTime<Utc>>,
+    /// When the report last said that it will be terminated.
+    #[serde(default)]
+    pub reminded_at: Option<DateTime<Utc>>,
 }
 
 /// What is known of the instances besides what they are.
@@ -150,8 +171,8 @@ pub struct Plan {
 pub struct Known {
     /// Who launched those that lack a UserLookup tag; one that is not in it was not looked up.
     pub launchers: BTreeMap<String, Launcher>,
-    /// Since when instances have been stopped and untagged, by the ledger.
-    pub stopped_since: BTreeMap<String, DateTime<Utc>>,
+    /// What the ledger notes of instances that are stopped and untagged.
+    pub standstills: BTreeMap<String, Standstill>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
     pub protected: BTreeSet<String>,
 }
@@ -256,20 +277,49 @@ impl Planner<'_> {
             let terminate_on = due(self.now).map(|due| due.date_naive());
             return self.end(instance, step(Remedy::Stop { terminate_on }), plan);
         }
-        let since = self.known.stopped_since.get(&instance.id).copied();
-        // Started again since then, it has not been stopped all the time.
-        let since = since.filter(|since| instance.started_at.is_none_or(|at| at <= *since));
-        let Some(due) = due(since.unwrap_or(self.now)) else {
+        let now = self.now;
+        let noted = self.known.standstills.get(&instance.id).copied();
+        let noted = noted.filter(|noted| noted.holds(instance, now));
+        let Some(due) = due(noted.map_or(now, |noted| noted.since)) else {
             return;
         };
-        if since.is_none() {
-            plan.newly_stopped.push(instance.id.clone());
-        } else if due <= self.now {
-            return self.end(instance, step(Remedy::Terminate), plan);
-        } else if due - self.now > REMINDED {
+        let Some(noted) = noted else {
+            let begun = Standstill {
+                since: now,
+                seen_at: Some(now),
+                reminded_at: None,
+            };
+            plan.standstills.insert(instance.id.clone(), begun);
+            return self.stays_stopped(step, due, plan);
+        };
+        let seen = Standstill {
+            seen_at: Some(now),
+            ..noted
+        };
+        if due - now > NOTICE {
+            if now - noted.seen_at() > SEEN {
+                plan.standstills.insert(instance.id.clone(), seen);
+            }
             return;
         }
-        let terminate_on = due.date_naive();
+        match noted.reminded_at.filter(|at| now - *at <= SEEN_AGAIN) {
+            Some(reminded_at) if due <= now && now - reminded_at >= NOTICE => {
+                self.end(instance, step(Remedy::Terminate), plan);
+            }
+            Some(reminded_at) => self.stays_stopped(step, due.max(reminded_at + NOTICE), plan),
+            None => {
+                let reminded = Standstill {
+                    reminded_at: Some(now),
+                    ..seen
+                };
+                plan.standstills.insert(instance.id.clone(), reminded);
+                self.stays_stopped(step, due.max(now + NOTICE), plan);
+            }
+        }
+    }
+
+    fn stays_stopped(&self, step: &dyn Fn(Remedy) -> Step, until: DateTime<Utc>, plan: &mut Plan) {
+        let terminate_on = until.date_naive();
         let reason = Reason::Stopped { terminate_on };
         plan.deferred.push((step(Remedy::Terminate), reason));
     }
@@ -330,6 +380,18 @@ impl Plan {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Standstill {
+    /// Whether the instance, stopped and untagged at `now`, has been so all the time.
+    fn holds(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
+        let is_started_since = instance.started_at.is_some_and(|at| at > self.since);
+        !is_started_since && now - self.seen_at() <= SEEN_AGAIN
+    }
+
+    fn seen_at(&self) -> DateTime<Utc> {
+        self.seen_at.unwrap_or(self.since)
     }
 }
 

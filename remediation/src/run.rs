@@ -91,7 +91,7 @@ impl Remediation {
         }
         let mut known = self.remembered(&policy, &faulty).await?;
         known.launchers = launchers;
-        let plan = plan(&policy, &self.settings, &faulty, &known, self.clock.now());
+        let mut plan = plan(&policy, &self.settings, &faulty, &known, self.clock.now());
 
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
@@ -133,6 +133,7 @@ impl Remediation {
                 deadline - RESERVE.min((deadline - started_at) / 4)
             }),
         };
+        let standstills = std::mem::take(&mut plan.standstills);
         work.carry_out(plan, &faulty).await;
         let writer = work.writer;
         if self.watch.is_to_end() {
@@ -146,6 +147,12 @@ impl Remediation {
         if let Some(ledger) = &self.ledger {
             self.let_go(ledger, &unfinished, &run_id, told.is_ok())
                 .await;
+            // Only now: who was not told has no notice.
+            if told.is_ok()
+                && let Err(error) = ledger.note_standstills(standstills).await
+            {
+                tracing::error!("the next run notes what is stopped: {error}");
+            }
         }
         Ok((report, told))
     }
@@ -263,7 +270,7 @@ impl Remediation {
             let stopped = faulty.iter().filter(|it| it.state.is_stopped());
             let stopped = stopped.filter(is_untagged);
             let stopped: Vec<String> = stopped.map(|instance| instance.id.clone()).collect();
-            known.stopped_since = ledger.stopped_since(&stopped).await?;
+            known.standstills = ledger.standstills(&stopped).await?;
         }
         let mut actions = policy.rules().iter().map(|rule| &rule.action);
         let may_end = actions.any(|action| matches!(action, Action::Stop | Action::Terminate))

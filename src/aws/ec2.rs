@@ -17,6 +17,7 @@ use super::Clock;
 const DESCRIBE: (u32, u32) = (100, 20);
 const DESCRIBE_ATTRIBUTE: (u32, u32) = (100, 20);
 const CREATE_TAGS: (u32, u32) = (100, 10);
+const DELETE_TAGS: (u32, u32) = (100, 10);
 const STOP: (u32, u32) = (100, 5);
 const TERMINATE: (u32, u32) = (100, 5);
 
@@ -30,6 +31,7 @@ pub struct Ec2 {
     describe: Pace,
     describe_attribute: Pace,
     create_tags: Pace,
+    delete_tags: Pace,
     stop: Pace,
     terminate: Pace,
 }
@@ -45,6 +47,7 @@ impl Ec2 {
             describe: pace(DESCRIBE),
             describe_attribute: pace(DESCRIBE_ATTRIBUTE),
             create_tags: pace(CREATE_TAGS),
+            delete_tags: pace(DELETE_TAGS),
             stop: pace(STOP),
             terminate: pace(TERMINATE),
         }
@@ -65,6 +68,12 @@ impl Ec2 {
     /// The client, once CreateTags may be asked.
     pub async fn to_create_tags(&self) -> &Client {
         self.create_tags.turn().await;
+        &self.client
+    }
+
+    /// The client, once DeleteTags may be asked.
+    pub async fn to_delete_tags(&self) -> &Client {
+        self.delete_tags.turn().await;
         &self.client
     }
 

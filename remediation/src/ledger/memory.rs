@@ -8,7 +8,9 @@ use serde::Deserialize;
 use tagwarden::aws::AwsError;
 
 use super::Ledger;
-use super::items::{self, Item, day_key, expires, key, text};
+use super::items::{self, Item, day_key, expires, key};
+use super::transaction::{MOST_WRITES, Transaction};
+use crate::plan::Standstill;
 use crate::settings::Mode;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -36,7 +38,8 @@ struct Names {
 #[serde(rename_all = "PascalCase")]
 struct Stopped {
     pk: String,
-    since: DateTime<Utc>,
+    #[serde(flatten)]
+    standstill: Standstill,
 }
 
 impl Ledger {
@@ -60,31 +63,35 @@ impl Ledger {
         self.add_names("protected", ids).await
     }
 
-    /// Since when each of `ids` has been stopped and untagged, as far as it was noted.
-    pub(crate) async fn stopped_since(
+    /// What is noted of those of `ids` that were seen stopped and untagged.
+    pub(crate) async fn standstills(
         &self,
         ids: &[String],
-    ) -> Result<BTreeMap<String, DateTime<Utc>>, AwsError> {
-        let mut since = BTreeMap::new();
+    ) -> Result<BTreeMap<String, Standstill>, AwsError> {
+        let mut found = BTreeMap::new();
         for ids in ids.chunks(BATCH_GET_LIMIT) {
             let keys: Vec<Item> = ids.iter().map(|id| key(id, STOPPED)).collect();
             for stopped in self.batch_get::<Stopped>(keys).await? {
-                since.insert(stopped.pk, stopped.since);
+                found.insert(stopped.pk, stopped.standstill);
             }
         }
-        Ok(since)
+        Ok(found)
     }
 
-    /// Notes that `id` is stopped and untagged from now on.
-    pub(crate) async fn remember_stopped(&self, id: &str) -> Result<(), AwsError> {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(stopped(id, self.clock.now())))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(items::PUT, &error))?;
-        Ok(())
+    /// Notes how long instances have been stopped and untagged.
+    pub(crate) async fn note_standstills(
+        &self,
+        standstills: BTreeMap<String, Standstill>,
+    ) -> Result<(), AwsError> {
+        let mut transaction = Transaction::default();
+        for (id, standstill) in standstills {
+            if transaction.len() == MOST_WRITES {
+                self.write(std::mem::take(&mut transaction)).await?;
+            }
+            let item = standstill_item(&id, &standstill, self.clock.now())?;
+            transaction.add(self.put(item))?;
+        }
+        self.write(transaction).await
     }
 
     async fn names(&self, what: &str) -> Result<Told, AwsError> {
@@ -153,10 +160,13 @@ fn told_by(mode: Mode) -> &'static str {
     }
 }
 
-/// The note that `id` has been stopped and untagged since `now`.
-pub(super) fn stopped(id: &str, now: DateTime<Utc>) -> Item {
-    let mut item = key(id, STOPPED);
-    item.insert("Since".to_owned(), text(now.to_rfc3339()));
+/// The note of a standstill.
+pub(super) fn standstill_item(
+    id: &str,
+    standstill: &Standstill,
+    now: DateTime<Utc>,
+) -> Result<Item, AwsError> {
+    let mut item = items::item(key(id, STOPPED), standstill)?;
     item.extend([expires(now)]);
-    item
+    Ok(item)
 }

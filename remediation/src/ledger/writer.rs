@@ -14,6 +14,7 @@ use super::open::Mark;
 use super::record::{Act, ActState, Batch, RemedyName};
 use super::transaction::{MOST_WRITES, Transaction, Written};
 use super::{Ledger, RunId};
+use crate::plan::Standstill;
 
 /// The most tags of one batch: to begin it is a claim for each, the mark and the batch.
 const MOST_TAGS: usize = MOST_WRITES - 2;
@@ -299,7 +300,7 @@ impl Ledger {
         self.write(transaction).await
     }
 
-    async fn write(&self, transaction: Transaction) -> Result<(), AwsError> {
+    pub(super) async fn write(&self, transaction: Transaction) -> Result<(), AwsError> {
         if transaction.is_empty() {
             return Ok(());
         }
@@ -345,7 +346,12 @@ impl Ledger {
                 && act.state == ActState::Done
                 && act.rule_id.is_none()
             {
-                items.push(memory::stopped(&act.instance_id, now));
+                let standstill = Standstill {
+                    since: now,
+                    seen_at: Some(now),
+                    reminded_at: None,
+                };
+                items.push(memory::standstill_item(&act.instance_id, &standstill, now)?);
             }
         }
         Ok(items)

@@ -146,8 +146,8 @@ impl Undo {
         selection: &Selection,
         shown: &Plan,
     ) -> Result<Undone, UndoError> {
-        let mut work = self.confirm(selection, shown).await?;
         let started_at = self.clock.now();
+        let mut work = self.confirm(selection, shown).await?;
         let run_id = RunId::new(started_at, "");
         let lease = started_at.checked_add_signed(LONGEST).unwrap_or(started_at);
         let trigger = TRIGGER.to_owned();
@@ -216,7 +216,11 @@ impl Undo {
                 continue;
             };
             let outcome = match outcome {
-                Outcome::Done => match &live {
+                Taken::Unclear(why) => {
+                    work.settle(act, Outcome::Failed(why));
+                    continue;
+                }
+                Taken::Settled(Outcome::Done) => match &live {
                     Ok(live) => seen(act, live),
                     Err(error) => {
                         let why = format!("EC2 took it, and does not tell how it ended: {error}");
@@ -224,7 +228,7 @@ impl Undo {
                         continue;
                     }
                 },
-                other => other,
+                Taken::Settled(other) => other,
             };
             (act.state, act.why) = match &outcome {
                 Outcome::Done => (ActState::Done, None),
@@ -236,7 +240,7 @@ impl Undo {
     }
 
     /// Takes away the tags that were not there: one call for all instances that have the same ones.
-    async fn delete(&self, work: &Work) -> BTreeMap<Place, Outcome> {
+    async fn delete(&self, work: &Work) -> BTreeMap<Place, Taken> {
         let mut results = BTreeMap::new();
         for (tags, ids) in sets(work.waiting(Before::Missing)) {
             for (id, acted) in delete_tags(&self.ec2, ids, &tags).await {
@@ -250,7 +254,7 @@ impl Undo {
     }
 
     /// Empties the tags that were there. EC2 has no call that compares first, so they are looked at right before.
-    async fn empty(&self, work: &Work) -> BTreeMap<Place, Outcome> {
+    async fn empty(&self, work: &Work) -> BTreeMap<Place, Taken> {
         let mut results = BTreeMap::new();
         let ids: BTreeSet<String> = work
             .waiting(Before::Empty)
@@ -263,14 +267,15 @@ impl Undo {
                 Ok(live) => value_of(step.written.place(), live),
                 Err(error) => {
                     let failed = Outcome::Failed(error.to_string());
-                    results.insert(place(step), failed);
+                    results.insert(place(step), Taken::Settled(failed));
                     continue;
                 }
             };
             match changed(value, &step.written.value) {
                 None => unchanged.push(step),
                 Some(reason) => {
-                    results.insert(place(step), Outcome::Spared(reason));
+                    let spared = Outcome::Spared(reason);
+                    results.insert(place(step), Taken::Settled(spared));
                 }
             }
         }
@@ -378,8 +383,8 @@ async fn delete_tags(
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
     act::set_aside(ids, async |ids: &[String]| {
-        let client = ec2.to_create_tags().await;
-        let request = client.delete_tags().set_tags(Some(tags.clone()));
+        let request = ec2.to_delete_tags().await.delete_tags();
+        let request = request.set_tags(Some(tags.clone()));
         match request.set_resources(Some(ids.to_vec())).send().await {
             Ok(_) => Ok(()),
             Err(error) => Err(AwsError::new("ec2:DeleteTags", &error)),
@@ -388,14 +393,22 @@ async fn delete_tags(
     .await
 }
 
-fn outcome(acted: &Acted) -> Outcome {
-    match acted {
+/// What a call says of one tag.
+enum Taken {
+    Settled(Outcome),
+    /// It may have been carried out: the act stays begun, and the next run of the remediation looks.
+    Unclear(String),
+}
+
+fn outcome(acted: &Acted) -> Taken {
+    Taken::Settled(match acted {
         Acted::Done => Outcome::Done,
         Acted::Refused(crate::plan::Reason::Vanished) => Outcome::Spared(Reason::InstanceGone),
         Acted::Refused(reason) => Outcome::Failed(reason.to_string()),
-        Acted::Failed(why) | Acted::Unclear(why) => Outcome::Failed(why.clone()),
-        Acted::Left => Outcome::Failed(String::new()),
-    }
+        Acted::Failed(why) => Outcome::Failed(why.clone()),
+        Acted::Left => Outcome::Failed(crate::plan::Reason::NoTime.to_string()),
+        Acted::Unclear(why) => return Taken::Unclear(why.clone()),
+    })
 }
 
 /// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,

@@ -22,12 +22,15 @@ const PROJECT: (&str, &str) = ("ProjectCode", "P1");
 const CREATOR: (&str, &str) = ("CreatedBy", "eve");
 const EXPIRY: (&str, &str) = ("Expires", "2031-01-01");
 
+type Tags = &'static [(&'static str, &'static str)];
+type Deeds = &'static [&'static str];
+
 /// An enforcing world with work of every kind, and what that is.
 fn world_of_work() -> (World, BTreeSet<Deed>) {
     let mut rules = customers_rules();
     rules.push(json!({"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y"}));
     let world = World::with_table(&rules).enforcing();
-    let fleet: [(&[(&str, &str)], &[&str]); 6] = [
+    let fleet: [(Tags, Deeds); 6] = [
         (&[OWNER], &["ProjectCode", "CreatedBy", "Expires"]),
         (
             &[OWNER, PROJECT, ("CreatedBy", "")],

@@ -4,6 +4,8 @@
 use chrono::TimeDelta;
 use serde_json::json;
 
+use tagwarden_sandbox::Fault;
+
 use super::crashes::{sweep_until, sweep_until_nth};
 use crate::support::{LEDGER, World, old};
 
@@ -183,4 +185,61 @@ async fn a_crash_after_a_note_leaves_that_as_it_is() {
     world.account.advance(TimeDelta::hours(6));
     world.sweep().await;
     assert_eq!((noted("T12:"), noted("T18:")), (first, 60 - first));
+}
+
+/// Stopped, tagged for ten days, and without tags again: nobody could say that it was untagged all the time.
+#[tokio::test(start_paused = true)]
+async fn one_that_was_tagged_for_long_counts_anew() {
+    let world = world();
+    let id = world.instance(&[]);
+    world.sweep().await;
+    days(&world, 3).await;
+    world.account.set_tag(&id, "Name", "web");
+    days(&world, 10).await;
+    world.account.remove_tag(&id, "Name");
+    let told = days(&world, 16).await;
+    assert_eq!(
+        told.first(),
+        Some(&at("12-06 18:00", reminder(&id, "2026-12-20")))
+    );
+    assert_eq!(told.last(), Some(&at("12-20 18:00", terminated(&id))));
+}
+
+/// Sweeps a week apart, none of them on the last day: it is terminated a week after it was told, not at once.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_terminated_without_a_days_notice() {
+    let world = world();
+    let id = world.instance(&[]);
+    world.sweep().await;
+    let mut told = Vec::new();
+    for _ in 0..3 {
+        world.account.advance(TimeDelta::days(7));
+        world.sweep().await;
+        told.push((
+            world.account.now().format("%m-%d").to_string(),
+            world.lines(),
+        ));
+    }
+    assert_eq!(told[1], ("12-07".to_owned(), reminder(&id, "2026-12-08")));
+    assert_eq!(told[2], ("12-14".to_owned(), terminated(&id)));
+}
+
+/// A reminder that SNS did not take is none.
+#[tokio::test(start_paused = true)]
+async fn a_reminder_that_was_not_told_is_no_notice() {
+    let world = world();
+    let id = world.instance(&[]);
+    world.sweep().await;
+    days(&world, 12).await;
+    world.account.advance(TimeDelta::days(1));
+    let denied = Fault::new("Publish", "AuthorizationError", "no").status(403);
+    world.account.fail(denied);
+    world
+        .remediate(crate::support::scheduled_event())
+        .await
+        .unwrap_err();
+    world.account.advance(TimeDelta::days(1));
+    world.sweep().await;
+    assert_eq!(world.lines(), reminder(&id, "2026-12-08"));
+    assert_eq!(world.state(&id), "stopped");
 }

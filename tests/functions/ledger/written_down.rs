@@ -107,7 +107,7 @@ async fn it_is_kept_for_400_days_and_claims_are_not() {
         "{acts:?}"
     );
 
-    world.account.advance(TimeDelta::hours(2));
+    world.account.advance(TimeDelta::hours(26));
     world.account.expire_items();
     let items = world.account.items(LEDGER);
     assert_eq!(items.iter().filter(|item| is_act(item)).count(), 2);
