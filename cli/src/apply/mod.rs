@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, short)]
     yes: bool,
 
-    /// Name every instance of the plan, also where many are alike
+    /// Name every instance, also where many are alike
     #[arg(long)]
     all: bool,
 

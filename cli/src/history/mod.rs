@@ -75,7 +75,7 @@ pub struct Args {
         value_name = "TRIGGER",
         value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "apply", "undo"],
         hide_possible_values = true,
-        help = "Only what this started: compliance-change, launch,\nconfiguration-change, request, schedule, apply or undo"
+        help = "Only what this started: compliance-change, launch,\nconfiguration-change, request, schedule, apply, undo"
     )]
     trigger: Option<String>,
 

@@ -31,7 +31,7 @@ impl<'a> Comparison<'a> {
         };
         let ids = comparison.after.forecasts.keys();
         let ids: Vec<String> = ids
-            .filter(|id| comparison.change(id).is_some_and(|it| it.is_one()))
+            .filter(|id| comparison.change(id).is_some_and(Change::is_one))
             .map(|id| (*id).to_owned())
             .collect();
         comparison.changed = ids;

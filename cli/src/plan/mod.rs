@@ -71,7 +71,7 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy file, YAML or JSON, instead of the policy table
+    /// Use this policy file, YAML or JSON, not the table
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
@@ -79,14 +79,14 @@ pub struct Args {
     #[arg(
         long,
         value_name = "POLICY",
-        help = "Show what changes against this policy: a policy file, or\ntable for the policy table"
+        help = "Show what changes against this policy: a policy file,\nor table for the policy table"
     )]
     against: Option<PathBuf>,
 
     #[arg(
         long,
         value_name = "FILE",
-        help = "Look at these instances: what aws ec2 describe-instances\nwrote, or a snapshot of AWS Config; - is standard input"
+        help = "Look at these instances: what\naws ec2 describe-instances wrote, or a snapshot of\nAWS Config; - is standard input"
     )]
     instances: Option<PathBuf>,
 
@@ -94,7 +94,7 @@ pub struct Args {
         long,
         value_name = "FILE",
         requires = "instances",
-        help = "Who launched them: what aws cloudtrail lookup-events wrote;\ncan be given more than once"
+        help = "Who launched them: what\naws cloudtrail lookup-events wrote; can be given more\nthan once"
     )]
     events: Vec<PathBuf>,
 
@@ -102,7 +102,7 @@ pub struct Args {
         long,
         value_name = "TIME",
         requires = "instances",
-        help = "As of then, such as 2026-11-20T15:30:00Z [default: now]"
+        help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
     )]
     at: Option<DateTime<Utc>>,
 
@@ -122,7 +122,7 @@ pub struct Args {
         value_name = "BY",
         default_value_t,
         hide_possible_values = true,
-        help = "Sort by id, name, launched, vpc or verdict"
+        help = "By id, name, launched, vpc or verdict"
     )]
     sort: Sort,
 
@@ -136,7 +136,7 @@ pub struct Args {
         value_name = "WHAT",
         default_value_t,
         hide_possible_values = true,
-        help = "Exit with 2 if there are changes, or only if there are\ndestructive ones, or noncompliant instances"
+        help = "Exit with 2 if there are changes, destructive ones or\nnoncompliant instances"
     )]
     fail_on: FailOn,
 
@@ -146,7 +146,7 @@ pub struct Args {
         value_name = "FORMAT",
         default_value_t,
         hide_possible_values = true,
-        help = "What to write: text, to read, json, csv or markdown"
+        help = "Write text, json, csv or markdown"
     )]
     output: Output,
 

@@ -9,7 +9,7 @@ use crate::exit::Failure;
 
 /// What the functions are told by their environment.
 #[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "As the functions are set, or their environment variables here")]
+#[command(next_help_heading = "The functions' settings")]
 pub struct SettingArgs {
     // Doc comments would have to put the names in backticks.
     #[arg(

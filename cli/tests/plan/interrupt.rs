@@ -12,6 +12,7 @@ use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Identity, Launch};
 
 use crate::apply::{LEDGER, acts, is_open};
+use crate::guide::guide_shows;
 use crate::support::{stderr, stdout};
 use crate::world::World;
 
@@ -55,6 +56,11 @@ fn interrupted(world: &World, operation: &str, nth: usize, signals: usize) -> Ou
     let mut known = child.lock().unwrap();
     let running = world
         .command(&APPLY)
+        // The function's own, to which it hands on what it has no time for.
+        .env(
+            "TAGWARDEN_QUEUE_URL",
+            "https://sqs.us-east-1.amazonaws.com/111111111111/queue",
+        )
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -84,6 +90,7 @@ fn what_was_begun_is_completed_and_the_rest_is_left() {
         stderr(&output),
         "error: interrupted\n\nWhat is above was done, and nothing more. Run the command again for the rest.\n"
     );
+    guide_shows(stderr(&output));
     let text = stdout(&output);
     let done = text.matches("New tag created.").count();
     let left = text
@@ -93,6 +100,7 @@ fn what_was_begun_is_completed_and_the_rest_is_left() {
     assert_eq!(done + left, 41, "{text}");
     assert_eq!(world.account.count("CreateTags"), done);
     assert_eq!(world.account.count("TerminateInstances"), 0);
+    assert_eq!(world.account.count("SendMessageBatch"), 0);
     // The ledger says the same, and nobody has to finish anything.
     let states = |state: &str| {
         acts(&world)
@@ -105,6 +113,14 @@ fn what_was_begun_is_completed_and_the_rest_is_left() {
         (done, 40 - done, 0)
     );
     assert!(!is_open(&world));
+    let line = |text: &str| text.split_once(" missing tag").unwrap().1.to_owned();
+    for line in text
+        .lines()
+        .filter(|it| it.contains("missing tag CreatedBy."))
+        .map(line)
+    {
+        guide_shows(&line);
+    }
     // The rest is done when the command is run again.
     let output = world.run(&APPLY);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

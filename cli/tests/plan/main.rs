@@ -12,7 +12,7 @@ mod against;
 mod apply;
 mod broken;
 mod fleet;
-// mod guide;
+mod guide;
 mod interrupt;
 mod recorded;
 #[allow(dead_code, reason = "shared with tests that need more of it")]

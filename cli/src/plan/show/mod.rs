@@ -179,17 +179,17 @@ fn tally_of_changes(instances: usize, changes: &[Change<'_, '_>]) -> String {
     if changes.is_empty() {
         return "No instance changes its verdict or what is done about it.".to_owned();
     }
-    let number = |is: fn(Change<'_, '_>) -> bool| changes.iter().filter(|it| is(**it)).count();
+    let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
     format!(
         "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
          longer {}.",
         changes.len(),
         count(instances, "instance"),
-        number(|it| it.becomes(Verdict::NonCompliant)),
-        number(|it| it.becomes(Verdict::Compliant)),
-        number(|it| it.becomes(Verdict::NotApplicable)),
-        number(|it| it.is_new_end()),
-        number(|it| it.is_end_no_more()),
+        becomes(Verdict::NonCompliant),
+        becomes(Verdict::Compliant),
+        becomes(Verdict::NotApplicable),
+        changes.iter().filter(|it| it.is_new_end()).count(),
+        changes.iter().filter(|it| it.is_end_no_more()).count(),
     )
 }
 
