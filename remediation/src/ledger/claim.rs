@@ -14,7 +14,7 @@ use super::record::{Act, ActState, RemedyName};
 use super::{Ledger, RunId};
 
 /// Right after a tag was written EC2 may still describe the instance as it was before.
-const AFTER_TAG: TimeDelta = TimeDelta::minutes(1);
+pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::minutes(1);
 
 /// The same after a stop.
 const AFTER_STOP: TimeDelta = TimeDelta::minutes(5);

@@ -39,7 +39,7 @@ pub use record::{Act, ActState, Batch, RemedyName};
 pub use run_id::{NotARunId, RunId};
 pub use selection::Selection;
 
-pub(crate) use claim::ClaimName;
+pub(crate) use claim::{AFTER_TAG, ClaimName};
 pub(crate) use open::Unfinished;
 pub(crate) use writer::{Begun, Claims, Writer};
 

@@ -11,7 +11,7 @@ use tagwarden::aws::{AwsError, Clock, Ec2, instances};
 
 use super::{Before, Facts, Plan, Reason, Step, plan};
 use crate::act::{self, Acted};
-use crate::ledger::{Act, ActState, Batch, Ledger, RunId, Selection, Writer};
+use crate::ledger::{AFTER_TAG, Act, ActState, Batch, Ledger, RunId, Selection, Writer};
 
 /// What the ledger calls an undo's trigger.
 const TRIGGER: &str = "undo";
@@ -151,8 +151,13 @@ impl Undo {
         let run_id = RunId::new(started_at, "");
         let lease = started_at.checked_add_signed(LONGEST).unwrap_or(started_at);
         let trigger = TRIGGER.to_owned();
+        // What is taken back was seen to be there: only a run that is still at it stands against it, not one whose act may
+        // just not show yet.
+        let shows_at = started_at
+            .checked_add_signed(AFTER_TAG)
+            .unwrap_or(started_at);
         let mut writer = Writer::new(&self.ledger, run_id.clone(), trigger, lease, true);
-        let begun = writer.begin_tags(&work.acts(), started_at).await;
+        let begun = writer.begin_tags(&work.acts(), shows_at).await;
         for act in &begun.others {
             work.settle(act, Outcome::Spared(Reason::Contended));
         }
