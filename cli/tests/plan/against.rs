@@ -96,6 +96,10 @@ fn the_exit_status_is_of_what_is_new() {
     // The way back ends less, though it ends something.
     assert_eq!(status("back", NEW, SAMPLE, "changes"), 2);
     assert_eq!(status("back", NEW, SAMPLE, "destructive"), 0);
+    // What is ended by both is changed by the new one, and yet not ended anew.
+    let more = NEW.to_owned() + "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N}\n";
+    assert_eq!(status("more", NEW, &more, "changes"), 2);
+    assert_eq!(status("more", NEW, &more, "destructive"), 0);
     let other_default = SAMPLE.replace("Proj007", "Proj042");
     assert_eq!(status("default", SAMPLE, &other_default, "noncompliant"), 0);
     assert_eq!(status("default", SAMPLE, &other_default, "changes"), 2);
