@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{check, demo, diff, history, pull, push, undo};
+use crate::{apply, check, demo, diff, history, plan, pull, push, undo};
 
 const AFTER_HELP: &str = "\
 Start here:
   tagwarden demo                a policy at work, inside this program
   tagwarden pull policy.yaml    the policy table as a file
   tagwarden check policy.yaml   every mistake in it, at its place
+  tagwarden plan                what would be done, and to which instances
   tagwarden push policy.yaml    back into the table, after you said yes
   tagwarden history             what was done, from the ledger
   tagwarden undo --since 1h     takes tags back, after you said yes
@@ -56,6 +57,8 @@ pub enum Command {
     Diff(diff::Args),
     Push(push::Args),
     Pull(pull::Args),
+    Plan(plan::Args),
+    Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),
 }

@@ -17,15 +17,25 @@ pub enum Exit {
     Failed,
     /// 2: the command line is wrong.
     Misused,
+    /// 130: somebody ended it, as shells have it for Ctrl-C.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number of it.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Differs | Self::Misused => 2,
+            Self::Interrupted => 130,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Differs | Exit::Misused => 2,
-        })
+        Self::from(exit.code())
     }
 }
 

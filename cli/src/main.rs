@@ -9,6 +9,9 @@
 //! | [`policy_table`] | the policy table in DynamoDB |
 //! | [`changes`] | what makes the table like the file: found, shown, written |
 //! | [`check`], [`diff`], [`push`], [`pull`] | the subcommands about the policy, one each |
+//! | [`plan`] | `tagwarden plan`: what would be done |
+//! | [`apply`] | `tagwarden apply`: does it |
+//! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`ledger`] | the ledger: where it is, and what stands in the way |
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
 //! | [`when`], [`consent`], [`table`] | moments as typed, yes or no, tables |
@@ -17,6 +20,7 @@
 //! A subcommand is a module with its own `Args` and a `run` that takes them and gives an [`Exit`], or a [`Failure`] that
 //! says what to do next.
 
+mod apply;
 mod aws;
 mod changes;
 mod check;
@@ -27,10 +31,12 @@ mod diff;
 mod exit;
 mod history;
 mod ledger;
+mod plan;
 mod policy_file;
 mod policy_table;
 mod pull;
 mod push;
+mod recording;
 mod table;
 mod undo;
 mod when;
@@ -70,6 +76,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Diff(args) => diff::run(&args),
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),
     }

@@ -76,8 +76,8 @@ fn help_of_demo() {
 }
 
 #[test]
-fn help_of_the_policys_subcommands() {
-    for subcommand in ["check", "diff", "push", "pull"] {
+fn help_of_the_subcommands() {
+    for subcommand in ["check", "diff", "push", "pull", "plan", "apply"] {
         let output = tagwarden(&[subcommand, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         insta::assert_snapshot!(format!("help_of_{subcommand}"), stdout(&output));
@@ -97,6 +97,10 @@ fn help_fits_a_small_terminal() {
         &["push", "--help"],
         &["pull", "--help"],
         &["pull", "-h"],
+        &["plan", "--help"],
+        &["plan", "-h"],
+        &["apply", "--help"],
+        &["apply", "-h"],
     ] {
         for line in stdout(&tagwarden(arguments)).lines() {
             assert!(line.chars().count() <= 80, "{arguments:?}: {line}");

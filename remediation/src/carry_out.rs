@@ -12,6 +12,7 @@ use crate::ledger::{Act, ActState, Batch, Begun, RemedyName, Writer};
 use crate::plan::{Known, Plan, Reason, Remedy, Step, plan};
 use crate::report::{Outcome, Report};
 use crate::safeguard::Safeguard;
+use crate::watch::Phase;
 
 /// After EC2 refused so many instances one by one, the others are left for the next run, which knows of these.
 const MOST_REFUSED: usize = 20;
@@ -68,9 +69,13 @@ impl CarryOut<'_, '_> {
             ids_of.entry(tags).or_default().push(id);
         }
         let this = &*self;
+        let watch = &self.remediation.watch;
+        watch.begin(Phase::Tagging, Some(ids_of.values().map(Vec::len).sum()));
         let calls = stream::iter(ids_of).map(|(tags, ids)| async move {
             if this.is_in_time() {
-                act::create_tags(&this.remediation.ec2, ids, &tags).await
+                let acted = act::create_tags(&this.remediation.ec2, ids, &tags).await;
+                watch.add(acted.len());
+                acted
             } else {
                 ids.into_iter().map(|id| (id, Acted::Left)).collect()
             }
@@ -96,6 +101,8 @@ impl CarryOut<'_, '_> {
         let mut waiting = VecDeque::from(acts(&steps, instances));
         let mut protected = BTreeSet::new();
         let mut is_in_time = self.is_in_time();
+        let remediation = self.remediation;
+        remediation.watch.begin(Phase::Ending, Some(waiting.len()));
         // A protected instance costs no budget, so that many of them cannot keep the others from their turn.
         while !waiting.is_empty() && protected.len() < MOST_REFUSED && is_in_time {
             let Some(mut batch) = self.begin_ends(&mut waiting).await else {
@@ -113,6 +120,7 @@ impl CarryOut<'_, '_> {
             let mut results: BTreeMap<String, Acted> = BTreeMap::new();
             results.extend(act::stop(ec2, of(RemedyName::Stop)).await);
             results.extend(act::terminate(ec2, of(RemedyName::Terminate)).await);
+            remediation.watch.add(results.len());
             let refused = results
                 .iter()
                 .filter(|(_, acted)| **acted == Acted::Refused(Reason::Protected));
@@ -242,8 +250,9 @@ impl CarryOut<'_, '_> {
     }
 
     fn is_in_time(&self) -> bool {
-        self.last_start
-            .is_none_or(|last_start| self.remediation.clock.now() <= last_start)
+        let now = self.remediation.clock.now();
+        !self.remediation.watch.is_to_end()
+            && self.last_start.is_none_or(|last_start| now <= last_start)
     }
 
     /// Reports what was not begun; gives what was.

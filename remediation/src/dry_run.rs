@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use tagwarden::aws::AwsError;
+
 use crate::act;
 use crate::function::Remediation;
 use crate::plan::{Plan, Reason, Remedy, Step};
@@ -12,41 +14,52 @@ const MOST_ASKED: usize = 50;
 
 impl Remediation {
     /// Reports what `plan` would do: what the budget and EC2's protections would stand against as well.
-    pub(crate) async fn would_do(&self, mut plan: Plan, report: &mut Report) {
-        let steps = std::mem::take(&mut plan.destructive);
-        let protected = self.protected(&steps).await;
-        let limit = self.settings.max_destructive;
-        let mut left = limit;
-        for step in steps {
-            let outcome = if protected.contains(&step.instance_id) {
-                Outcome::Refused(Reason::Protected)
-            } else if left == 0 {
-                Outcome::Refused(Reason::Budget { limit })
-            } else {
-                left -= 1;
-                Outcome::WouldDo
-            };
-            report.add(step, outcome);
-        }
-        for step in std::mem::take(&mut plan.steps) {
-            let outcome = match step.remedy {
-                Remedy::Notify => Outcome::Done,
-                _ => Outcome::WouldDo,
-            };
-            report.add(step, outcome);
-        }
-        report.add_settled(plan);
+    ///
+    /// # Errors
+    /// EC2 did not say which instances are protected; the report leaves that out.
+    pub(crate) async fn would_do(&self, plan: Plan, report: &mut Report) -> Result<(), AwsError> {
+        let protected = self.protected(&plan.destructive).await;
+        let known = protected.as_ref().ok().cloned().unwrap_or_default();
+        add_foreseen(plan, &known, self.settings.max_destructive, report);
+        protected.map(|_| ())
     }
 
     /// The instances of the first of `steps` that are protected against them.
-    async fn protected(&self, steps: &[Step]) -> BTreeSet<String> {
+    async fn protected(&self, steps: &[Step]) -> Result<BTreeSet<String>, AwsError> {
         let asked = steps.get(..steps.len().min(MOST_ASKED)).unwrap_or_default();
-        match act::protected(&self.ec2, asked).await {
-            Ok(protected) => protected,
-            Err(error) => {
-                tracing::warn!("the dry run does not know which instances are protected: {error}");
-                BTreeSet::new()
-            }
+        let protected = act::protected(&self.ec2, asked).await;
+        if let Err(error) = &protected {
+            tracing::warn!("the dry run does not know which instances are protected: {error}");
         }
+        protected
     }
+}
+
+/// Adds what `plan` would do, with `limit` stops and terminations left in the hour. Pure.
+pub(crate) fn add_foreseen(
+    mut plan: Plan,
+    protected: &BTreeSet<String>,
+    limit: usize,
+    report: &mut Report,
+) {
+    let mut left = limit;
+    for step in std::mem::take(&mut plan.destructive) {
+        let outcome = if protected.contains(&step.instance_id) {
+            Outcome::Refused(Reason::Protected)
+        } else if left == 0 {
+            Outcome::Refused(Reason::Budget { limit })
+        } else {
+            left -= 1;
+            Outcome::WouldDo
+        };
+        report.add(step, outcome);
+    }
+    for step in std::mem::take(&mut plan.steps) {
+        let outcome = match step.remedy {
+            Remedy::Notify => Outcome::Done,
+            _ => Outcome::WouldDo,
+        };
+        report.add(step, outcome);
+    }
+    report.add_settled(plan);
 }

@@ -18,6 +18,7 @@ use crate::report::{Counts, Report};
 use crate::run::{Wanted, Which};
 use crate::settings::{Mode, Settings};
 use crate::trigger::{self, Request, Trigger, TriggerError};
+use crate::watch::Watch;
 
 /// The remediation's function. Build it once; it handles any number of events.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Remediation {
     pub(crate) settings: Settings,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) watch: Watch,
 }
 
 /// Why a run did nothing, or what it could not tell.
@@ -46,6 +48,9 @@ pub enum RemediationError {
         "the policy changed during the run, so nothing was done: the next run goes by the new one"
     )]
     PolicyChanged,
+    /// The run was told to end before it came to anything.
+    #[error("the run was ended before anything was done")]
+    Interrupted,
     /// The instances could not be read.
     #[error("nothing was done: {0}")]
     Aws(#[from] AwsError),
@@ -62,6 +67,7 @@ impl FunctionError for RemediationError {
             Self::PolicyTable(PolicyTableError::Invalid { .. }) => "InvalidPolicyTable",
             Self::PolicyTable(PolicyTableError::Unreadable { .. }) => "UnreadablePolicyTable",
             Self::PolicyChanged => "PolicyChanged",
+            Self::Interrupted => "Interrupted",
             Self::Aws(_) => "AwsError",
             Self::Unreported(_) => "ReportNotPublished",
         }
@@ -99,6 +105,7 @@ impl Remediation {
             settings,
             sns: aws_sdk_sns::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
+            watch: Watch::default(),
         }
     }
 

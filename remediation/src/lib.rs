@@ -17,12 +17,15 @@
 //! | [`report`] | what was done, told to people and to programs |
 //! | [`ledger`] | every act, written down before it is done |
 //! | [`undo`] | takes back what was written, for the `tagwarden` command |
+//! | [`by_hand`] | a run that a person asks for, and what it would do |
+//! | [`watch`] | how far a run is, and that it is to end |
 //! | [`metrics`] | what is measured, for CloudWatch |
 //! | [`function`] | the Lambda function: from event to answer |
 //!
 //! `identity`, `plan`, `report` and the plan of `undo` are pure, and so is `launcher` but for its look-up; that and `act` are the AWS edges.
 
 pub mod act;
+pub mod by_hand;
 mod carry_out;
 mod dry_run;
 mod finish;
@@ -39,6 +42,7 @@ pub mod safeguard;
 pub mod settings;
 pub mod trigger;
 pub mod undo;
+pub mod watch;
 
 pub use function::{Remediation, RemediationError};
 pub use settings::Settings;

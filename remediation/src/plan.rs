@@ -104,6 +104,8 @@ pub enum Reason {
     },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
+    /// The run was told to end before it came to this. Deferred.
+    Interrupted,
     /// The instance has an owner, who would replace it, for ever, or alone may end it. Refused.
     Owned {
         /// Such as `the Auto Scaling group web`.
@@ -447,6 +449,7 @@ impl Reason {
             Self::NoTime => "no-time",
             Self::LaunchNotShown { .. } => "launch-not-shown",
             Self::PolicyChanged => "policy-changed",
+            Self::Interrupted => "interrupted",
             Self::Owned { .. } => "owned",
             Self::NoLedger => "no-ledger",
             Self::Budget { .. } => "budget",
@@ -488,6 +491,7 @@ impl fmt::Display for Reason {
             ),
             Self::NoTime => f.write_str("there was no time left for it"),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
+            Self::Interrupted => f.write_str("the run was ended before it came to it"),
             Self::Owned {
                 owner,
                 concern,

@@ -18,12 +18,14 @@ use crate::report::{Entry, Report, messages, text};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Untagged};
 use crate::trigger::Trigger;
+use crate::watch::Phase;
 
 /// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
-const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
 
 /// What completing, reporting and handing on may take.
 const RESERVE: TimeDelta = TimeDelta::seconds(10);
+
 /// What a function asked for right before it was ended is carried out within this time; and as much may the clocks of
 /// two functions differ.
 const LATE: TimeDelta = TimeDelta::minutes(1);
@@ -58,8 +60,17 @@ struct Seen {
     faulty: Vec<Instance>,
 }
 
+/// A report, and whether it was told.
+pub(crate) type Told = (Report, Result<(), RemediationError>);
+
 impl Remediation {
     pub(crate) async fn run(&self, wanted: Wanted) -> Result<Report, RemediationError> {
+        let (report, told) = self.run_and_tell(wanted).await?;
+        told.map(|()| report)
+    }
+
+    /// Runs. What was done is in the report, also where it could not be told.
+    pub(crate) async fn run_and_tell(&self, wanted: Wanted) -> Result<Told, RemediationError> {
         let started_at = self.clock.now();
         let run_id = RunId::new(started_at, &wanted.request_id);
         let policy = match self.read_policy().await {
@@ -84,10 +95,14 @@ impl Remediation {
 
         let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
         if self.settings.mode == Mode::DryRun {
-            self.would_do(plan, &mut report).await;
+            // What it cannot know is logged.
+            let _ = self.would_do(plan, &mut report).await;
             self.hand_on(&wanted, &report, &BTreeSet::new()).await;
-            self.tell(&mut report).await?;
-            return Ok(report);
+            let told = self.tell(&mut report).await;
+            return Ok((report, told));
+        }
+        if self.watch.is_to_end() {
+            return Err(RemediationError::Interrupted);
         }
         let lease = wanted
             .deadline
@@ -122,6 +137,9 @@ impl Remediation {
         let standstills = std::mem::take(&mut plan.standstills);
         work.carry_out(plan, &faulty).await;
         let (writer, others) = (work.writer, work.others);
+        if self.watch.is_to_end() {
+            report.name_interrupted();
+        }
         self.hand_on(&wanted, &report, &others).await;
         let told = self.tell(&mut report).await;
         if let Some(writer) = writer {
@@ -137,8 +155,7 @@ impl Remediation {
                 tracing::error!("the next run notes what is stopped: {error}");
             }
         }
-        told?;
-        Ok(report)
+        Ok((report, told))
     }
 
     async fn read_policy(&self) -> Result<Policy, PolicyTableError> {
@@ -146,11 +163,12 @@ impl Remediation {
     }
 
     /// Looks at the instances that are wanted.
-    async fn look(&self, policy: &Policy, which: &Which) -> Result<Seen, AwsError> {
+    async fn look(&self, policy: &Policy, which: &Which) -> Result<Seen, RemediationError> {
         let mut looked_at = 0;
         let mut faulty = Vec::new();
         let mut pages_read = None;
         let now = self.clock.now();
+        self.watch.begin(Phase::Looking, None);
         let mut sort_out = |page: Vec<Instance>| {
             for instance in page {
                 let assessment = assess(policy, &self.settings.policy.scope, &instance, now);
@@ -166,7 +184,12 @@ impl Remediation {
                 let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
                 let mut number = 0;
                 while let Some(page) = pages.next().await {
-                    sort_out(self.as_safeguarded(page?));
+                    if self.watch.is_to_end() {
+                        return Err(RemediationError::Interrupted);
+                    }
+                    let page = self.as_safeguarded(page?);
+                    self.watch.add(page.len());
+                    sort_out(page);
                     number += 1;
                 }
                 pages_read = Some(number);
@@ -220,7 +243,7 @@ impl Remediation {
     }
 
     /// Who launched those of `faulty` that lack a UserLookup tag.
-    async fn launchers(
+    pub(crate) async fn launchers(
         &self,
         policy: &Policy,
         faulty: &[Instance],
@@ -234,7 +257,7 @@ impl Remediation {
     }
 
     /// What the ledger knows of `faulty`; asked only where the plan may depend on it.
-    async fn remembered(
+    pub(crate) async fn remembered(
         &self,
         policy: &Policy,
         faulty: &[Instance],
@@ -262,6 +285,7 @@ impl Remediation {
 
     /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
     async fn tell(&self, report: &mut Report) -> Result<(), RemediationError> {
+        self.watch.begin(Phase::Telling, None);
         report.sort();
         for entry in &report.entries {
             tracing::info!(
@@ -277,7 +301,10 @@ impl Remediation {
             );
         }
         let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
-        if let Some(ledger) = self.ledger.as_ref().filter(|_| !names.is_empty()) {
+        // What nobody was told is news to the topic still.
+        let ledger = self.ledger.as_ref();
+        let ledger = ledger.filter(|_| self.settings.topic_arn.is_some());
+        if let Some(ledger) = ledger.filter(|_| !names.is_empty()) {
             // Told once more is better than not at all.
             match ledger.told(report.mode).await {
                 Ok(told) => report.told = told,
@@ -287,7 +314,7 @@ impl Remediation {
         for message in messages(report) {
             self.publish(message.body(), true).await?;
         }
-        if let Some(ledger) = &self.ledger {
+        if let Some(ledger) = ledger {
             let new = names.difference(&report.told).cloned().collect();
             if let Err(error) = ledger.remember_told(report.mode, new).await {
                 tracing::error!("what was told will be told again: {error}");
@@ -345,7 +372,7 @@ impl Remediation {
 }
 
 /// The instances with a finding that only their launcher's name can mend.
-fn without_launcher<'a>(
+pub(crate) fn without_launcher<'a>(
     policy: &'a Policy,
     faulty: &'a [Instance],
     known: &'a BTreeMap<String, Launcher>,

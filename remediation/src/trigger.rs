@@ -32,6 +32,8 @@ pub enum Trigger {
     ConfigurationChange,
     /// Instances were launched.
     Launch,
+    /// A person has everything looked at, with `tagwarden apply`.
+    Person,
     /// Somebody, or Config's remediation, asks for instances by their ids.
     Request,
     /// A run that had no time left hands the rest on.
@@ -81,6 +83,7 @@ impl Trigger {
             Self::ComplianceChange => "compliance-change",
             Self::ConfigurationChange => "configuration-change",
             Self::Launch => "launch",
+            Self::Person => "apply",
             Self::Request => "request",
             Self::Rest { .. } => "rest",
             Self::Schedule => "schedule",

@@ -81,25 +81,13 @@ impl ConfigurationItem {
     /// The instance this item describes.
     #[must_use]
     pub fn into_instance(self) -> Instance {
-        let configuration = self.configuration;
-        let mut tags = configuration.tags;
-        tags.extend(
+        let mut instance = self.configuration.into_instance(self.resource_id);
+        instance.tags.extend(
             self.tags
                 .into_iter()
                 .map(|(key, value)| (key, value.unwrap_or_default())),
         );
-        Instance {
-            id: self.resource_id,
-            vpc_id: configuration.vpc_id,
-            state: configuration
-                .state
-                .map_or(State::Unknown, |name| name.as_str().into()),
-            launched_at: configuration.launched_at,
-            started_at: configuration.started_at,
-            spot_request_id: configuration.spot_request_id,
-            operator: configuration.operator,
-            tags,
-        }
+        instance
     }
 }
 
@@ -110,6 +98,22 @@ impl Configuration {
     /// The text is not JSON, or holds something else than an instance.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
         Ok(serde_json::from_str::<wire::Configuration>(text)?.into())
+    }
+
+    /// The instance with this id that has these members.
+    pub(super) fn into_instance(self, id: String) -> Instance {
+        Instance {
+            id,
+            vpc_id: self.vpc_id,
+            state: self
+                .state
+                .map_or(State::Unknown, |name| name.as_str().into()),
+            launched_at: self.launched_at,
+            started_at: self.started_at,
+            spot_request_id: self.spot_request_id,
+            operator: self.operator,
+            tags: self.tags,
+        }
     }
 }
 
@@ -133,28 +137,35 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know.
-mod wire {
+/// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know. The upper-case
+/// names are the AWS CLI's, for [`DescribedInstance`](super::described::DescribedInstance).
+pub(super) mod wire {
     use super::{DateTime, Deserialize, UNNAMED_OPERATOR, Utc, null_as_default};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    pub(super) struct Configuration {
+    pub(in crate::instance) struct Configuration {
+        #[serde(default, alias = "InstanceId")]
+        instance_id: Option<String>,
         #[serde(default, alias = "VpcId")]
         vpc_id: Option<String>,
         #[serde(default, alias = "State")]
         state: Option<State>,
         #[serde(default, alias = "LaunchTime")]
         launch_time: Option<DateTime<Utc>>,
-        #[serde(default)]
+        #[serde(default, alias = "InstanceLifecycle")]
         instance_lifecycle: Option<String>,
-        #[serde(default)]
+        #[serde(default, alias = "SpotInstanceRequestId")]
         spot_instance_request_id: Option<String>,
-        #[serde(default)]
+        #[serde(default, alias = "Operator")]
         operator: Option<Operator>,
         #[serde(default, alias = "Tags", deserialize_with = "null_as_default")]
         tags: Vec<Tag>,
-        #[serde(default, deserialize_with = "null_as_default")]
+        #[serde(
+            default,
+            alias = "NetworkInterfaces",
+            deserialize_with = "null_as_default"
+        )]
         network_interfaces: Vec<NetworkInterface>,
     }
 
@@ -166,9 +177,9 @@ mod wire {
 
     #[derive(Deserialize)]
     struct Operator {
-        #[serde(default)]
+        #[serde(default, alias = "Managed")]
         managed: Option<bool>,
-        #[serde(default)]
+        #[serde(default, alias = "Principal")]
         principal: Option<String>,
     }
 
@@ -182,17 +193,24 @@ mod wire {
 
     #[derive(Deserialize)]
     struct NetworkInterface {
-        #[serde(default)]
+        #[serde(default, alias = "Attachment")]
         attachment: Option<Attachment>,
     }
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Attachment {
-        #[serde(default)]
+        #[serde(default, alias = "DeviceIndex")]
         device_index: Option<i64>,
-        #[serde(default)]
+        #[serde(default, alias = "AttachTime")]
         attach_time: Option<DateTime<Utc>>,
+    }
+
+    impl Configuration {
+        /// The instance's id, where it stands among its other members.
+        pub(in crate::instance) fn take_id(&mut self) -> Option<String> {
+            self.instance_id.take()
+        }
     }
 
     impl From<Configuration> for super::Configuration {

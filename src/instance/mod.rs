@@ -1,10 +1,11 @@
 //! An EC2 instance as the policy sees it.
 //!
-//! AWS describes one instance in several shapes: DescribeInstances ([`Instance::from_ec2`]), the configuration
-//! item of a Config rule's event, and the one that Config's history gives back (both
-//! [`ConfigurationItem`](configuration_item::ConfigurationItem)). All become this one value.
+//! AWS describes one instance in several shapes: DescribeInstances ([`Instance::from_ec2`]) and the AWS CLI's JSON of
+//! it ([`DescribedInstance`]), the configuration item of a Config rule's event, and the one that Config's history gives
+//! back (both [`ConfigurationItem`](configuration_item::ConfigurationItem)). All become this one value.
 
 pub mod configuration_item;
+mod described;
 mod from_ec2;
 mod owner;
 
@@ -13,6 +14,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+pub use described::DescribedInstance;
 pub use owner::Owner;
 
 /// One EC2 instance at one moment.

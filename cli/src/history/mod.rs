@@ -73,9 +73,9 @@ pub struct Args {
     #[arg(
         long,
         value_name = "TRIGGER",
-        value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "undo"],
+        value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "apply", "undo"],
         hide_possible_values = true,
-        help = "Only what this started: compliance-change, launch,\nconfiguration-change, request, schedule or undo"
+        help = "Only what this started: compliance-change, launch,\nconfiguration-change, request, schedule, apply, undo"
     )]
     trigger: Option<String>,
 

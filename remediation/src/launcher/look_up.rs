@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 
 use super::Launcher;
 use super::planner::{About, Launch, Page, Planner, Question, Wanted, earlier};
-use super::record::{ApiCall, ResponseElements};
-use crate::identity::tag_value;
+use super::record;
+use crate::watch::{Phase, Watch};
 
 const CALL: &str = "cloudtrail:LookupEvents";
 
@@ -49,6 +49,7 @@ pub struct LookUp {
     /// Found by earlier runs. A launch never changes, and what could not be written, as in a dry run, need not be
     /// asked again: the next run goes on from there.
     known: Mutex<BTreeMap<String, String>>,
+    pub(crate) watch: Watch,
 }
 
 impl LookUp {
@@ -60,6 +61,7 @@ impl LookUp {
             clock,
             last_call: Mutex::new(None),
             known: Mutex::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -94,6 +96,8 @@ impl LookUp {
         if wanted.is_empty() {
             return found;
         }
+        self.watch
+            .begin(Phase::AskingForLaunchers, Some(wanted.len()));
         let mut planner = Planner::new(wanted, self.clock.now());
         let failure = self.work_through(&mut planner, deadline).await.err();
         let (settled, left) = planner.into_parts();
@@ -132,13 +136,18 @@ impl LookUp {
             let names = names(planner.settled());
             let last_start = last_start.map(|time| earlier(time, TO_WRITE_ONE * names));
             self.take_turn().await;
+            if self.watch.is_to_end() {
+                break;
+            }
             if last_start.is_some_and(|last_start| self.clock.now() > last_start) {
                 break;
             }
             match self.ask(question).await {
                 Ok(page) => {
                     refusals = 0;
+                    let before = planner.settled().len();
                     planner.feed(page);
+                    self.watch.add(planner.settled().len() - before);
                 }
                 // Others use the same two requests a second.
                 Err(error) if error.code() == Some("ThrottlingException") => {
@@ -230,34 +239,13 @@ fn names(settled: &BTreeMap<String, Launcher>) -> i32 {
 
 /// What an event launched, if it is a launch that succeeded.
 fn launch(event: &Event) -> Option<Launch> {
-    if event.event_name() != Some("RunInstances") {
-        return None;
-    }
-    let record: Option<ApiCall> = event
-        .cloud_trail_event()
-        .and_then(|text| serde_json::from_str(text).ok());
-    if record
-        .as_ref()
-        .is_some_and(|record| record.error_code.is_some())
-    {
-        return None;
-    }
-    let by = record
-        .as_ref()
-        .and_then(|record| record.user_identity.name())
-        .or_else(|| tag_value(event.username()?));
     let resources = event.resources().iter();
-    let launched = record.and_then(|record| record.response_elements);
-    let mut instance_ids: Vec<String> = resources
-        .filter_map(|resource| resource.resource_name())
-        .map(ToOwned::to_owned)
-        .collect();
-    instance_ids.extend(
-        launched
-            .into_iter()
-            .flat_map(ResponseElements::instance_ids),
-    );
-    Some(Launch { instance_ids, by })
+    record::launch(
+        event.event_name(),
+        event.cloud_trail_event(),
+        event.username(),
+        resources.filter_map(|resource| resource.resource_name()),
+    )
 }
 
 fn sdk_time(time: DateTime<Utc>) -> aws_sdk_cloudtrail::primitives::DateTime {

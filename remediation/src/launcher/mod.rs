@@ -10,11 +10,13 @@
 //! |---|---|
 //! | `planner` | which question comes next, and what its answer settles; pure, and where the strategy is explained |
 //! | [`LookUp`] | asks CloudTrail, at its pace and within the function's time |
+//! | [`RecordedLaunches`] | the same from look-ups that somebody recorded |
 //! | `record` | the members of a RunInstances record, wherever it came from |
 
 mod look_up;
 mod planner;
 pub(crate) mod record;
+mod recorded;
 
 use std::fmt;
 
@@ -22,6 +24,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 pub use look_up::LookUp;
+pub use recorded::{RecordedEvent, RecordedLaunches, RecordedResource};
 
 /// How far back CloudTrail's event history goes.
 ///

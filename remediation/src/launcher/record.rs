@@ -7,7 +7,8 @@
 
 use serde::Deserialize;
 
-use crate::identity::UserIdentity;
+use super::planner::Launch;
+use crate::identity::{UserIdentity, tag_value};
 
 /// A record of a call.
 #[derive(Debug, Deserialize)]
@@ -43,6 +44,37 @@ struct InstancesSet {
 #[serde(rename_all = "camelCase")]
 struct LaunchedInstance {
     instance_id: String,
+}
+
+/// What an event of a look-up launched, if it is a launch that succeeded.
+///
+/// `record` is the whole event as JSON, `username` and `resources` are the short form that CloudTrail gives with it.
+pub(crate) fn launch<'a>(
+    event_name: Option<&str>,
+    record: Option<&str>,
+    username: Option<&str>,
+    resources: impl Iterator<Item = &'a str>,
+) -> Option<Launch> {
+    if event_name != Some("RunInstances") {
+        return None;
+    }
+    let record: Option<ApiCall> = record.and_then(|text| serde_json::from_str(text).ok());
+    let has_failed = |record: &ApiCall| record.error_code.is_some();
+    if record.as_ref().is_some_and(has_failed) {
+        return None;
+    }
+    let by = record
+        .as_ref()
+        .and_then(|record| record.user_identity.name())
+        .or_else(|| tag_value(username?));
+    let launched = record.and_then(|record| record.response_elements);
+    let launched = launched
+        .into_iter()
+        .flat_map(ResponseElements::instance_ids);
+    Some(Launch {
+        instance_ids: resources.map(ToOwned::to_owned).chain(launched).collect(),
+        by,
+    })
 }
 
 impl ResponseElements {

@@ -118,6 +118,17 @@ impl Report {
         self.add(step, outcome);
     }
 
+    /// Says of what was left for lack of time that the run was ended before its time.
+    pub(crate) fn name_interrupted(&mut self) {
+        for entry in &mut self.entries {
+            if let Outcome::Deferred(reason @ (Reason::NoTime | Reason::LookUpUnfinished)) =
+                &mut entry.outcome
+            {
+                *reason = Reason::Interrupted;
+            }
+        }
+    }
+
     /// Adds what a plan settles without doing anything.
     pub fn add_settled(&mut self, plan: Plan) {
         for (step, reason) in plan.deferred {

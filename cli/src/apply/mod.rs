@@ -1,0 +1,231 @@
+//! `tagwarden apply`: one sweep from here, as the function would make it.
+
+mod interrupt;
+mod progress;
+
+use std::io::{self, Write};
+
+use aws_config::SdkConfig;
+use tagwarden_remediation::by_hand::Swept;
+use tagwarden_remediation::report::{Outcome, text};
+use tagwarden_remediation::settings::Mode;
+use tagwarden_remediation::watch::Watch;
+use tagwarden_remediation::{Remediation, RemediationError};
+use tokio::runtime::Runtime;
+
+use crate::aws::{self, AwsArgs, TableArgs};
+use crate::consent::consent;
+use crate::exit::{Exit, Failure};
+use crate::plan::forecast::Counts;
+use crate::plan::settings::{SettingArgs, topic_arn};
+use crate::plan::show::{self, Frame, Output, Sort};
+use crate::plan::source::{Judged, Look, adaptive};
+use crate::plan::trouble;
+use crate::policy_file::count;
+use interrupt::Interrupt;
+
+const LONG_ABOUT: &str = "\
+Does what the policy table asks for, once: a sweep from here
+
+Shows the plan, asks, and then does what the function's scheduled sweep does,
+with its safeguards: policy and instances are read again right before anything
+is done, what is young, owned, exempt or protected is left alone, and every act
+is in the ledger before it is done, and counts for the hour's limit. Without a
+ledger nothing is stopped or terminated.
+
+Ctrl-C ends it cleanly: nothing more is begun, what was begun is completed, and
+the report says what was done. A second Ctrl-C ends it at once; the next run, of
+this command or of the function, then looks how far it got.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden apply --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
+  tagwarden apply --untagged notify --yes --profile prod --region eu-west-1
+  tagwarden apply --max-destructive-per-hour 0      (tags only)
+
+Exit status:
+  0    done, or nothing to do
+  1    something failed, or the answer was no; the message says what was done
+  2    the command line is wrong
+  130  it was interrupted; the report says what was done before";
+
+/// Does what the policy table asks for, once
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Name every instance, also where many are alike
+    #[arg(long)]
+    all: bool,
+
+    /// Publish the report to this SNS topic as well
+    #[arg(long, value_name = "ARN", value_parser = topic_arn)]
+    topic_arn: Option<String>,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// Looks, shows, asks, does.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let runtime = aws::runtime()?;
+    let topic = args.topic_arn.as_deref();
+    let settings = args.settings.settings(&args.table, Mode::Enforce, topic)?;
+    let config = adaptive(&runtime.block_on(args.aws.load())?);
+    let remediation = Remediation::new(&config, settings.clone());
+    let look = runtime.block_on(Look::of_account(&config, &settings, &remediation))?;
+    let counts = announce(args, &look)?;
+    if !counts.has_changes() {
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        consent(&question(&counts), "Nothing was done.")?;
+    }
+    let watch = Watch::default();
+    let remediation = remediation.watched(&watch);
+    let interrupt = Interrupt::catch(&watch)?;
+    let swept = sweep(&runtime, &remediation, &watch, &interrupt);
+    let is_interrupted = interrupt.is_caught();
+    match swept {
+        Ok(swept) => {
+            tell(&swept).map_err(|error| Failure::unwritten(&error))?;
+            end(&swept, is_interrupted)
+        }
+        Err(RemediationError::Interrupted) => {
+            Failure::new(&"interrupted", "Nothing was done.").tell();
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(failure(&error, &config)),
+    }
+}
+
+/// Shows the plan.
+fn announce(args: &Args, look: &Look) -> Result<Counts, Failure> {
+    let Judged { name, .. } = &look.after;
+    let frame = Frame {
+        from: look.from.clone(),
+        policy: name.clone(),
+        against: None,
+        at: look.at,
+        notes: look.notes.clone(),
+        sort: Sort::default(),
+        all: args.all,
+    };
+    let plan = look.plan(&look.after);
+    let counts = plan.counts();
+    let mut out = anstream::stdout().lock();
+    show::write_plan(&mut out, &frame, counts, &plan, Output::Text)
+        .and_then(|()| out.flush())
+        .map_err(|error| Failure::unwritten(&error))?;
+    Ok(counts)
+}
+
+/// `Tag 3 instances and terminate 1?`
+fn question(counts: &Counts) -> String {
+    let parts: Vec<String> = [
+        ("tag", counts.would_tag),
+        ("stop", counts.would_stop),
+        ("terminate", counts.would_terminate),
+    ]
+    .into_iter()
+    .filter(|(_, number)| *number > 0)
+    .map(|(what, number)| format!("{what} {}", count(number, "instance")))
+    .collect();
+    let mut question = parts.join(", ");
+    if let Some(first) = question.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("{question}?")
+}
+
+fn sweep(
+    runtime: &Runtime,
+    remediation: &Remediation,
+    watch: &Watch,
+    interrupt: &Interrupt,
+) -> Result<Swept, RemediationError> {
+    // Tells this run from others of the same second.
+    let name = format!("apply-{}", std::process::id());
+    runtime.block_on(async {
+        let sweep = std::pin::pin!(remediation.sweep(&name));
+        progress::shown(sweep, watch, interrupt).await
+    })
+}
+
+/// Writes the report to standard output, whoever else it was published to.
+fn tell(swept: &Swept) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    let report = &swept.report;
+    if !report.entries.is_empty() {
+        writeln!(out, "\n{}", text::HEADING)?;
+    }
+    for entry in &report.entries {
+        writeln!(out, "{}", text::line(entry))?;
+    }
+    writeln!(
+        out,
+        "\n{}\nRun {}.",
+        text::closing(report.mode, &report.counts(), 0),
+        report.run_id
+    )?;
+    out.flush()
+}
+
+fn end(swept: &Swept, is_interrupted: bool) -> Result<Exit, Failure> {
+    if is_interrupted {
+        Failure::new(
+            &"interrupted",
+            "What is above was done, and nothing more. Run the command again for the rest.",
+        )
+        .tell();
+        return Ok(Exit::Interrupted);
+    }
+    if let Some(error) = &swept.unreported {
+        return Err(Failure::new(
+            error,
+            "What is above was done. Look at the topic and who may publish to it; what was told is above as well.",
+        ));
+    }
+    let failed = swept.report.entries.iter();
+    let failed = failed.filter(|entry| matches!(entry.outcome, Outcome::Failed(_)));
+    match failed.count() {
+        0 => Ok(Exit::Done),
+        number => Err(Failure::new(
+            &format!("{} failed", count(number, "step")),
+            "The report above says why. What was done is done; run the command again for the rest.",
+        )),
+    }
+}
+
+fn failure(error: &RemediationError, config: &SdkConfig) -> Failure {
+    trouble::remediation(error, aws::region(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_what_there_is_to_do() {
+        let counts = Counts {
+            would_tag: 3,
+            would_terminate: 1,
+            ..Counts::default()
+        };
+        assert_eq!(question(&counts), "Tag 3 instances, terminate 1 instance?");
+        let counts = Counts {
+            would_stop: 1,
+            ..Counts::default()
+        };
+        assert_eq!(question(&counts), "Stop 1 instance?");
+    }
+}

@@ -1,0 +1,244 @@
+//! `tagwarden plan`: what the rule would say and the remediation would do.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`settings`] | how careful the remediation is, as options |
+//! | [`source`] | instances, launches and policies: from AWS or from files |
+//! | [`forecast`] | a plan as data |
+//! | [`compare`] | what changes if one policy takes the place of another |
+//! | [`show`] | plans told to people and to programs |
+
+mod compare;
+pub mod forecast;
+pub mod settings;
+pub mod show;
+pub mod source;
+pub mod trouble;
+
+use std::io;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+
+use crate::aws::{AwsArgs, TableArgs};
+use crate::exit::{Exit, Failure};
+use compare::Comparison;
+use forecast::{Counts, Only, Plan, Verdict};
+use settings::SettingArgs;
+use show::{Frame, Output, Sort};
+use source::Look;
+
+const LONG_ABOUT: &str = "\
+Shows what the rule would say and the remediation would do, and does nothing
+
+Looks at the instances of the account, which takes reading alone, or at
+recordings of them: then it needs no AWS account at all, with --policy. The
+functions' own code decides, and as in their dry run, EC2 is asked which
+instances are protected.
+
+With --against, shows which instances would be judged or treated otherwise if
+the policy took the place of the other one.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden plan
+  tagwarden plan --policy new.yaml --against table --fail-on destructive
+  tagwarden plan --only terminate,stop,refused --sort launched --all
+
+  aws ec2 describe-instances --output json > fleet.json
+  aws cloudtrail lookup-events --output json --lookup-attributes \\
+    AttributeKey=EventName,AttributeValue=RunInstances > launches.json
+  tagwarden plan --instances fleet.json --events launches.json \\
+    --policy new.yaml --output markdown
+
+The JSON document:
+  version, at      of this form; the moment that the plan is of
+  from, policy, against, notes
+                   what it is made of, and what could not be known
+  counts           of instances; with --against before and after
+  instances        for each: instanceId, name, vpcId, state, launchedAt,
+                   verdict, annotation, and steps as in the function's report
+  changes          with --against, instead: the same, verdict, annotation and
+                   steps in before and after
+
+Exit status:
+  0    nothing would be changed; with --against, nothing changes
+  1    something failed; the message says what to do next
+  2    something would; see --fail-on. Or the command line is wrong";
+
+/// Shows what the rule would say and the remediation would do
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// Use this policy file, YAML or JSON, not the table
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    // Doc comments would make sentences of these.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        help = "Show what changes against this policy: a policy file,\nor table for the policy table"
+    )]
+    against: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Look at these instances: what\naws ec2 describe-instances wrote, or a snapshot of\nAWS Config; - is standard input"
+    )]
+    instances: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "instances",
+        help = "Who launched them: what\naws cloudtrail lookup-events wrote; can be given more\nthan once"
+    )]
+    events: Vec<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "instances",
+        help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
+    )]
+    at: Option<DateTime<Utc>>,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        hide_possible_values = true,
+        help = "Show only these, with commas: noncompliant, compliant,\nnot-applicable, tag, stop, terminate, notify, later,\nrefused, failed"
+    )]
+    only: Vec<Only>,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "BY",
+        default_value_t,
+        hide_possible_values = true,
+        help = "By id, name, launched, vpc or verdict"
+    )]
+    sort: Sort,
+
+    /// Name every instance, also where many are alike
+    #[arg(long)]
+    all: bool,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value_t,
+        hide_possible_values = true,
+        help = "Exit with 2 if there are changes, destructive ones or\nnoncompliant instances"
+    )]
+    fail_on: FailOn,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true,
+        help = "Write text, json, csv or markdown"
+    )]
+    output: Output,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// What the exit status 2 stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+enum FailOn {
+    #[default]
+    Changes,
+    Destructive,
+    Noncompliant,
+}
+
+/// Looks, and writes the plan to standard output.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let look = match Look::take(args)? {
+        Ok(look) => look,
+        Err(exit) => return Ok(exit),
+    };
+    let frame = Frame {
+        from: look.from.clone(),
+        policy: look.after.name.clone(),
+        against: look.before.as_ref().map(|before| before.name.clone()),
+        at: look.at,
+        notes: look.notes.clone(),
+        sort: args.sort,
+        all: args.all,
+    };
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let (written, is_found) = match &look.before {
+        None => {
+            let plan = look.plan(&look.after);
+            let counts = plan.counts();
+            let plan = plan.only(&args.only);
+            let written = show::write_plan(&mut out, &frame, counts, &plan, args.output);
+            (written, args.fail_on.is_in(&counts))
+        }
+        Some(before) => {
+            let comparison = Comparison::new(look.plan(before), look.plan(&look.after));
+            let is_found = args.fail_on.is_new_in(&comparison);
+            let comparison = comparison.only(&args.only);
+            let written = show::write_comparison(&mut out, &frame, &comparison, args.output);
+            (written, is_found)
+        }
+    };
+    written
+        .and_then(|()| io::Write::flush(&mut out))
+        .map_err(|error| Failure::unwritten(&error))?;
+    Ok(if is_found { Exit::Differs } else { Exit::Done })
+}
+
+impl FailOn {
+    fn is_in(self, counts: &Counts) -> bool {
+        match self {
+            Self::Changes => counts.has_changes(),
+            Self::Destructive => counts.has_ends(),
+            Self::Noncompliant => counts.non_compliant > 0,
+        }
+    }
+
+    fn is_new_in(self, comparison: &Comparison<'_>) -> bool {
+        let mut changes = comparison.changes();
+        match self {
+            Self::Changes => changes.next().is_some(),
+            Self::Destructive => changes.any(compare::Change::is_new_end),
+            Self::Noncompliant => changes.any(|change| change.becomes(Verdict::NonCompliant)),
+        }
+    }
+}
+
+impl Look {
+    /// The plan by one of the policies.
+    pub fn plan<'l>(&'l self, judged: &source::Judged) -> Plan<'l> {
+        Plan::new(
+            &judged.policy,
+            &self.scope,
+            &self.instances,
+            judged.report.clone(),
+            self.at,
+        )
+    }
+}

@@ -1,0 +1,242 @@
+//! `tagwarden apply`: one sweep from here.
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use tagwarden_sandbox::Fault;
+
+use crate::account::{world, writes};
+use crate::fleet::VPC;
+use crate::support::{stderr, stdout};
+use crate::world::{TABLE, World};
+
+pub const LEDGER: &str = "ledger";
+
+/// A world with a ledger, and the command that applies its policy.
+pub fn with_ledger(test: &str) -> World {
+    let world = world(test);
+    world.account.create_table_with_keys(LEDGER, "Pk", "Sk");
+    world
+}
+
+const APPLY: [&str; 6] = ["apply", "--yes", "--vpc-ids", VPC, "--ledger-table", LEDGER];
+
+/// What was written, without the days and the names of runs.
+pub fn told(text: &str) -> String {
+    let day = regex_lite::Regex::new(r"\d{4}-\d\d-\d\d( \d\d:\d\d UTC)?").unwrap();
+    let run = regex_lite::Regex::new(r"\d{8}T\d{6}Z-[0-9a-f]{8}").unwrap();
+    let text = run.replace_all(text, "RUN");
+    day.replace_all(&text, "DAY").into_owned()
+}
+
+/// The ledger's acts, each with its state.
+pub fn acts(world: &World) -> Vec<Value> {
+    let items = world.account.items(LEDGER);
+    let batches = items.iter().filter(|item| item["Acts"].is_array());
+    batches
+        .flat_map(|batch| batch["Acts"].as_array().unwrap().clone())
+        .collect()
+}
+
+/// Whether a run is marked as one that has not ended.
+pub fn is_open(world: &World) -> bool {
+    let items = world.account.items(LEDGER);
+    items.iter().any(|item| item["Pk"] == "open")
+}
+
+#[test]
+fn the_plan_is_shown_and_done() {
+    let world = with_ledger("apply");
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stderr(&output), "");
+    assert_snapshot!(told(stdout(&output)));
+    let acts = acts(&world);
+    let states = |state: &str| acts.iter().filter(|act| act["State"] == state).count();
+    assert_eq!((states("done"), states("refused")), (16, 1), "{acts:?}");
+    assert_eq!(acts.len(), 17, "{acts:?}");
+    assert!(!is_open(&world));
+    // There is nothing left that could be done.
+    let before = writes(&world.account);
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        stdout(&output).contains("Nothing to do: no instance would be changed."),
+        "{output:?}"
+    );
+    assert_eq!(writes(&world.account), before);
+}
+
+#[test]
+fn the_run_is_in_the_history() {
+    let world = with_ledger("apply-history");
+    assert_eq!(world.run(&APPLY).status.code(), Some(0));
+    let output = world.run(&[
+        "history",
+        "--ledger-table",
+        LEDGER,
+        "--trigger",
+        "apply",
+        "--output",
+        "csv",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(stdout(&output).lines().count(), 1 + 17, "{output:?}");
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_is_done() {
+    let world = with_ledger("apply-unasked");
+    let output = world.run(&["apply", "--ledger-table", LEDGER]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stdout(&output).contains("Will terminate"), "{output:?}");
+    assert_eq!(
+        stderr(&output),
+        "error: nobody can be asked: standard input is no terminal\n\n\
+         Nothing was done. To go on without being asked, add --yes.\n"
+    );
+    assert_eq!(writes(&world.account), 0);
+}
+
+#[test]
+fn without_a_ledger_nothing_is_ended() {
+    let world = world("apply-no-ledger");
+    let output = world.run(&["apply", "--yes"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    assert!(text.contains("no ledger table is configured"), "{text}");
+    assert!(!text.contains("Will terminate"), "{text}");
+    assert_eq!(world.account.count("TerminateInstances"), 0);
+    assert!(world.account.count("CreateTags") > 0);
+}
+
+#[test]
+fn the_hours_limit_holds_across_runs() {
+    let world = with_ledger("apply-budget");
+    let arguments = [&APPLY[..], &["--max-destructive-per-hour", "1"]].concat();
+    assert_eq!(world.run(&arguments).status.code(), Some(0));
+    let ended = |world: &World| {
+        let instances = world.account.instances();
+        let ended = instances.iter().filter(|it| it.state.is_ending());
+        ended.count()
+    };
+    let before = ended(&world);
+    world.account.launch(
+        tagwarden_sandbox::Launch::new()
+            .vpc(VPC)
+            .ago(chrono::TimeDelta::hours(1)),
+    );
+    let output = world.run(&arguments);
+    assert!(
+        stdout(&output).contains("the limit of 1 stops and terminations an hour"),
+        "{output:?}"
+    );
+    assert_eq!(ended(&world), before);
+}
+
+#[test]
+fn the_truth_at_the_time_counts_and_not_the_plan() {
+    let world = with_ledger("apply-live");
+    // Somebody tags it after the plan was shown.
+    let id = world.account.instances()[6].id.clone();
+    let tagged = id.clone();
+    world
+        .account
+        .on_next_call("TransactWriteItems", move |account| {
+            account.set_tag(&tagged, "Owner", "ann");
+        });
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        world.account.instance(&id).unwrap().state.as_str(),
+        "running"
+    );
+}
+
+#[test]
+fn a_topic_is_told_and_what_it_was_not_told_is_news_to_it() {
+    let world = with_ledger("apply-topic");
+    let topic = world.account.create_topic("reports");
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(world.account.published().len(), 0);
+    // The function is the next one to look; what is left was not told to its topic yet.
+    world.account.launch(
+        tagwarden_sandbox::Launch::new()
+            .vpc(VPC)
+            .ago(chrono::TimeDelta::hours(1))
+            .tag("Name", "late"),
+    );
+    let arguments = [&APPLY[..], &["--topic-arn", &topic]].concat();
+    let output = world.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let published = world.account.published();
+    assert_eq!(published.len(), 1);
+    assert!(
+        published[0]
+            .message
+            .contains("the grace period is 15 minutes"),
+        "{published:?}"
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_published_is_still_shown() {
+    let world = with_ledger("apply-unpublished");
+    let topic = world.account.create_topic("reports");
+    world
+        .account
+        .fail(Fault::new("Publish", "AuthorizationError", "You may not."));
+    let arguments = [&APPLY[..], &["--topic-arn", &topic]].concat();
+    let output = world.run(&arguments);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        stdout(&output).contains("has been terminated. Reason: No tags found."),
+        "{output:?}"
+    );
+    let message = stderr(&output);
+    assert!(message.contains("sns:Publish"), "{message}");
+    assert!(message.contains("What is above was done."), "{message}");
+}
+
+#[test]
+fn what_fails_is_an_error_that_says_what_was_done() {
+    let world = with_ledger("apply-fails");
+    world
+        .account
+        .fail(Fault::new("CreateTags", "UnauthorizedOperation", "You may not.").always());
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stdout(&output).contains("Tagging failed: "), "{output:?}");
+    assert!(
+        stderr(&output).starts_with("error: 15 steps failed\n\nThe report above says why."),
+        "{output:?}"
+    );
+    // What can be done is done all the same.
+    assert!(
+        stdout(&output).contains("i-00000000000000007 has been terminated."),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_policy_that_changes_meanwhile_ends_it() {
+    let world = with_ledger("apply-policy");
+    let mut scans = 0;
+    world.account.on_call("Scan", move |account| {
+        scans += 1;
+        // One for the plan, one before the sweep looks, one before it acts.
+        if scans == 3 {
+            account.clear_table(TABLE);
+            let row = serde_json::json!({"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y"});
+            account.put_item(TABLE, row);
+        }
+    });
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        stderr(&output)
+            .starts_with("error: the policy changed during the run, so nothing was done"),
+        "{output:?}"
+    );
+    assert_eq!(writes(&world.account), 0);
+}

@@ -1,0 +1,23 @@
+//! `tagwarden plan` of recordings and of an account on loopback, and `tagwarden apply`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "also in the helpers, a panic is a failed test"
+)]
+
+mod account;
+mod against;
+mod apply;
+mod broken;
+mod fleet;
+mod guide;
+mod interrupt;
+mod recorded;
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../support/mod.rs"]
+mod support;
+#[allow(dead_code, reason = "the policy's own tests use the rest of it")]
+#[path = "../policy/world.rs"]
+mod world;

@@ -1,0 +1,177 @@
+//! Who launched an instance, from look-ups that somebody recorded: `aws cloudtrail lookup-events`.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer};
+use tagwarden::Instance;
+
+use super::planner::{Launch, earlier};
+use super::record;
+use super::{HISTORY, Launcher};
+
+/// An event as the AWS CLI writes it; what is not needed is not read, and anything may be missing.
+///
+/// See [lookup-events](https://docs.aws.amazon.com/cli/latest/reference/cloudtrail/lookup-events.html).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RecordedEvent {
+    /// Such as `RunInstances`.
+    pub event_name: Option<String>,
+    /// Who made the call, in CloudTrail's short form.
+    pub username: Option<String>,
+    /// What the call was about.
+    #[serde(deserialize_with = "null_as_default")]
+    pub resources: Vec<RecordedResource>,
+    /// The whole event, as JSON in a string.
+    pub cloud_trail_event: Option<String>,
+}
+
+/// A resource of an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct RecordedResource {
+    /// Such as `i-…`.
+    pub resource_name: Option<String>,
+}
+
+fn null_as_default<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<RecordedResource>, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The launches among recorded events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordedLaunches {
+    /// By instance; `None` where the event names nobody.
+    by: BTreeMap<String, Option<String>>,
+}
+
+impl RecordedLaunches {
+    /// Takes an event; one that is no launch, or of a launch that failed, changes nothing.
+    pub fn add(&mut self, event: &RecordedEvent) {
+        let resources = event.resources.iter();
+        let launch = record::launch(
+            event.event_name.as_deref(),
+            event.cloud_trail_event.as_deref(),
+            event.username.as_deref(),
+            resources.filter_map(|resource| resource.resource_name.as_deref()),
+        );
+        if let Some(Launch { instance_ids, by }) = launch {
+            let launched = instance_ids.into_iter().map(|id| (id, by.clone()));
+            self.by.extend(launched);
+        }
+    }
+
+    /// Who launched those of `instances` that the recording can tell of at `now`.
+    ///
+    /// One that is not in the answer is not in the recording. That says nothing of what CloudTrail itself would show:
+    /// nobody knows what a recording leaves out.
+    #[must_use]
+    pub fn launchers<'a>(
+        &self,
+        instances: impl IntoIterator<Item = &'a Instance>,
+        now: DateTime<Utc>,
+    ) -> BTreeMap<String, Launcher> {
+        let horizon = earlier(now, HISTORY);
+        let launcher = |instance: &Instance| match self.by.get(&instance.id) {
+            Some(Some(name)) => Some(Launcher::Known(name.clone())),
+            Some(None) => Some(Launcher::Nobody),
+            None => {
+                let is_older = instance.launched_at.is_some_and(|at| at < horizon);
+                is_older.then_some(Launcher::TooOld)
+            }
+        };
+        instances
+            .into_iter()
+            .filter_map(|instance| Some((instance.id.clone(), launcher(instance)?)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tagwarden::State;
+
+    use super::*;
+
+    fn instance(id: &str, launched_at: &str) -> Instance {
+        Instance {
+            id: id.to_owned(),
+            vpc_id: None,
+            state: State::Running,
+            launched_at: Some(launched_at.parse().unwrap()),
+            started_at: None,
+            spot_request_id: None,
+            operator: None,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    /// What the recording tells of i-1, launched yesterday.
+    fn told(events: &[Value]) -> Option<Launcher> {
+        let mut launches = RecordedLaunches::default();
+        for event in events {
+            launches.add(&RecordedEvent::deserialize(event).unwrap());
+        }
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let instance = instance("i-1", "2026-11-22T12:00:00Z");
+        launches.launchers([&instance], now).remove("i-1")
+    }
+
+    fn known(name: &str) -> Launcher {
+        Launcher::Known(name.to_owned())
+    }
+
+    #[test]
+    fn a_launch_names_who_made_it() {
+        let record = json!({
+            "eventName": "RunInstances",
+            "userIdentity": {"type": "IAMUser", "userName": "ann"},
+            "responseElements": {"instancesSet": {"items": [{"instanceId": "i-1"}]}},
+        });
+        let whole = json!({"EventName": "RunInstances", "CloudTrailEvent": record.to_string()});
+        assert_eq!(told(&[whole]), Some(known("ann")));
+        // Without the event itself, its short form says as much.
+        let short = json!({
+            "EventName": "RunInstances",
+            "Username": "ann",
+            "Resources": [{"ResourceType": "AWS::EC2::Instance", "ResourceName": "i-1"}],
+        });
+        assert_eq!(told(&[short]), Some(known("ann")));
+    }
+
+    #[test]
+    fn what_is_no_launch_says_nothing() {
+        let resources = json!([{"ResourceName": "i-1"}]);
+        let failed = json!({"eventName": "RunInstances", "errorCode": "Client.DryRunOperation"});
+        for event in [
+            json!({}),
+            json!({"EventName": "CreateTags", "Username": "ann", "Resources": resources}),
+            json!({"EventName": "RunInstances", "Username": "ann", "Resources": null}),
+            json!({"EventName": "RunInstances", "Username": "ann", "Resources": resources,
+                   "CloudTrailEvent": failed.to_string()}),
+        ] {
+            assert_eq!(told(std::slice::from_ref(&event)), None, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_launch_by_nobody_is_told_from_none_at_all() {
+        let event = json!({"EventName": "RunInstances", "Resources": [{"ResourceName": "i-1"}]});
+        assert_eq!(told(&[event]), Some(Launcher::Nobody));
+        assert_eq!(told(&[]), None);
+    }
+
+    #[test]
+    fn what_cloudtrail_does_not_remember_is_too_old() {
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let old = instance("i-1", "2026-08-25T11:59:59Z");
+        let young = instance("i-2", "2026-08-25T12:00:00Z");
+        let launchers = RecordedLaunches::default().launchers([&old, &young], now);
+        let expected = BTreeMap::from([("i-1".to_owned(), Launcher::TooOld)]);
+        assert_eq!(launchers, expected);
+    }
+}

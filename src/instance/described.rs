@@ -1,0 +1,83 @@
+//! From what `aws ec2 describe-instances` writes: DescribeInstances' answer as the JSON of the AWS CLI.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::Instance;
+use super::configuration_item::{Configuration, wire};
+
+/// An instance as the AWS CLI writes it.
+///
+/// Its members are those of EC2's own answer, with upper-case names, and what EC2 leaves out is left out: an instance
+/// without tags has no `Tags`. Only the id is demanded.
+///
+/// See [describe-instances](https://docs.aws.amazon.com/cli/latest/reference/ec2/describe-instances.html).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedInstance(pub Instance);
+
+impl<'de> Deserialize<'de> for DescribedInstance {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Config's items hold the same members, with lower-case names.
+        let mut members = wire::Configuration::deserialize(deserializer)?;
+        let id = members.take_id();
+        let id = id.ok_or_else(|| Error::missing_field("InstanceId"))?;
+        Ok(Self(Configuration::from(members).into_instance(id)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::State;
+
+    fn read(members: Value) -> Instance {
+        let DescribedInstance(instance) = serde_json::from_value(members).unwrap();
+        instance
+    }
+
+    #[test]
+    fn every_member_that_counts_is_read() {
+        let instance = read(json!({
+            "InstanceId": "i-0a1b2c3d4e5f60718",
+            "InstanceType": "t3.micro",
+            "InstanceLifecycle": "spot",
+            "LaunchTime": "2026-11-20T00:00:00+00:00",
+            "NetworkInterfaces": [
+                {"Attachment": {"DeviceIndex": 1, "AttachTime": "2026-01-01T00:00:00+00:00"}},
+                {"Attachment": {"DeviceIndex": 0, "AttachTime": "2026-11-01T00:00:00+00:00"}},
+            ],
+            "Operator": {"Managed": true, "Principal": "eks.amazonaws.com"},
+            "SpotInstanceRequestId": "sir-abcd1234",
+            "State": {"Code": 80, "Name": "stopped"},
+            "Tags": [{"Key": "Name", "Value": "web"}, {"Key": "Owner", "Value": ""}],
+            "VpcId": "vpc-1",
+        }));
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        assert_eq!(
+            instance,
+            Instance {
+                id: "i-0a1b2c3d4e5f60718".to_owned(),
+                vpc_id: Some("vpc-1".to_owned()),
+                state: State::Stopped,
+                launched_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
+                started_at: Some("2026-11-20T00:00:00Z".parse().unwrap()),
+                spot_request_id: Some("sir-abcd1234".to_owned()),
+                operator: Some("eks.amazonaws.com".to_owned()),
+                tags: BTreeMap::from([tag("Name", "web"), tag("Owner", "")]),
+            }
+        );
+    }
+
+    #[test]
+    fn only_the_id_is_demanded() {
+        let instance = read(json!({"InstanceId": "i-0a1b2c3d4e5f60718", "Tags": null}));
+        assert_eq!(instance.state, State::Unknown);
+        assert!(instance.tags.is_empty());
+        let error = serde_json::from_str::<DescribedInstance>(r#"{"Tags": []}"#).unwrap_err();
+        assert!(error.to_string().contains("InstanceId"), "{error}");
+    }
+}
