@@ -23,9 +23,9 @@ pub enum EventError {
     InvokingEvent(String),
 }
 
-/// One event, read.
+/// One event, read: [`Rule::handle`](super::Rule::handle) does what it asks for.
 #[derive(Clone, Debug)]
-pub(super) struct Event {
+pub struct Event {
     pub(super) account_id: Option<String>,
     pub(super) config_rule_name: Option<String>,
     pub(super) rule_parameters: Option<String>,
@@ -70,7 +70,11 @@ pub(super) struct Summary {
 }
 
 impl Event {
-    pub(super) fn read(mut payload: Value) -> Result<Self, EventError> {
+    /// Reads what Config hands the rule's function.
+    ///
+    /// # Errors
+    /// It is no such event; see [`EventError`].
+    pub fn read(mut payload: Value) -> Result<Self, EventError> {
         // Config leaves `eventLeftScope` out of some events; the envelope's type insists on it.
         if let Some(members) = payload.as_object_mut() {
             members

@@ -16,7 +16,7 @@ use crate::function::{self, ForeignAccount, FunctionError};
 use crate::metrics;
 use crate::settings::PolicySettings;
 
-pub use event::EventError;
+pub use event::{Event, EventError};
 pub use parameters::ParameterError;
 
 /// The Config rule's function. Build it once; it handles any number of events.

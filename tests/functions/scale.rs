@@ -1,11 +1,19 @@
-//! How many calls a fleet costs.
+//! How many calls a fleet costs. `cargo bench --bench sweep` measures the same fleets, and more of them.
+
+#[path = "../../benches/sweep/bound.rs"]
+mod bound;
+#[path = "../../benches/sweep/fleet.rs"]
+mod fleet;
+#[path = "../../benches/sweep/simulate.rs"]
+mod simulate;
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use tagwarden_sandbox::Identity;
+use tagwarden_sandbox::{Account, Identity};
 
 use crate::support::{World, old, scheduled_event, sqs_batch};
+use fleet::{Fleet, MATTERS, Matter};
 
 fn calls(world: &World) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
@@ -136,4 +144,69 @@ async fn what_there_is_no_time_for_is_handed_on() {
             format!("user-{number}")
         );
     }
+}
+
+fn fleet(size: usize) -> Fleet {
+    let start = "2026-11-23T12:00:00Z".parse().unwrap();
+    Fleet::launch(Account::starting_at(start), size)
+}
+
+#[test]
+fn of_a_thousand_instances_482_need_something() {
+    let all: usize = MATTERS.iter().map(|(_, count)| count).sum();
+    assert_eq!(all, 1_000);
+    for size in [1_000, 10_000] {
+        let fleet = fleet(size);
+        assert_eq!(fleet.account.instances().len(), size);
+        let needy = fleet.count(|matter| matter != Matter::Nothing);
+        assert_eq!(needy, size * 482 / 1_000);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_instances_take_at_most_forty_calls_and_six_seconds() {
+    let fleet = fleet(1_000);
+    let cost = simulate::sweep(&fleet).await;
+    assert!(bound::total(&cost.calls) <= 40, "{:?}", cost.calls);
+    assert_eq!(cost.throttled(), 0);
+    assert_eq!(
+        cost.refused.into_keys().collect::<Vec<_>>(),
+        ["OperationNotPermitted"]
+    );
+    assert!(cost.time < TimeDelta::seconds(6), "{}", cost.time);
+    assert_eq!(cost.answer["tagged"], 468);
+    assert_eq!(cost.answer["terminated"], 5);
+    assert_eq!(cost.answer["failed"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_instances_take_at_most_a_fifth_more_calls_than_they_must() {
+    let fleet = fleet(10_000);
+    let cost = simulate::sweep(&fleet).await;
+    let fewest = bound::of_sweep(&fleet, cost.report);
+    let (made, fewest) = (bound::total(&cost.calls), bound::total(&fewest));
+    assert!(made * 10 <= fewest * 12, "{:?}: {fewest}", cost.calls);
+    assert_eq!(cost.throttled(), 0);
+    assert_eq!(cost.answer["tagged"], 4_680);
+    assert_eq!(cost.answer["failed"], 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rule_makes_no_call_more_than_it_must() {
+    let fleet = fleet(1_000);
+    for results in [0, 1_000] {
+        let cost = simulate::rule(&fleet).await;
+        assert_eq!(cost.calls, bound::of_rule(&fleet, results));
+        assert_eq!(cost.refused, BTreeMap::new());
+        assert_eq!(cost.answer["nonCompliant"], 412);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rule_does_not_need_more_with_ten_thousand_instances() {
+    let fleet = fleet(10_000);
+    let cost = simulate::rule(&fleet).await;
+    assert_eq!(cost.calls, bound::of_rule(&fleet, 0));
+    assert_eq!(cost.refused, BTreeMap::new());
+    assert_eq!(cost.answer["nonCompliant"], 4_120);
 }

@@ -1,0 +1,56 @@
+//! Instances and policies as values.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value, json};
+use tagwarden::policy::Row;
+use tagwarden::{Instance, Policy, State};
+
+/// The present.
+pub fn now() -> DateTime<Utc> {
+    "2026-11-23T12:00:00Z".parse().unwrap()
+}
+
+/// The key of the tag of rule `number`, as long as such keys are.
+fn key(number: usize) -> String {
+    format!("acme:tag-{number:02}")
+}
+
+/// So many required rules, each with a default.
+pub fn policy(rules: usize) -> Policy {
+    let row = |number: usize| -> Row {
+        let row = json!({
+            "RuleId": number, "TagKey": key(number), "Action": "Update", "Required": "Y", "Default": "Proj007",
+        });
+        match row {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    };
+    Policy::from_rows((1..=rules).map(row)).unwrap()
+}
+
+/// So many running instances with a tag for each of so many rules; those for whose number `lacks` holds have the last
+/// of these tags not at all.
+pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> Vec<Instance> {
+    let instance = |number: usize| {
+        let last = if lacks(number) { rules - 1 } else { rules };
+        let mut tags: BTreeMap<String, String> = (1..=last)
+            .map(|rule| (key(rule), format!("value-{}", number % 97)))
+            .collect();
+        tags.insert("Name".to_owned(), format!("web-{number}"));
+        let launched_at = now() - TimeDelta::minutes(60 + i64::try_from(number).unwrap());
+        Instance {
+            id: format!("i-0{number:016x}"),
+            vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
+            state: State::Running,
+            launched_at: Some(launched_at),
+            started_at: Some(launched_at),
+            spot_request_id: None,
+            operator: None,
+            tags,
+        }
+    };
+    (0..count).map(instance).collect()
+}

@@ -1,0 +1,35 @@
+//! Rendering a report, as text and as JSON, into the messages that SNS takes.
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use tagwarden_remediation::ledger::RunId;
+use tagwarden_remediation::plan::{Cause, Remedy, Step};
+use tagwarden_remediation::report::{Message, Outcome, Report, messages};
+use tagwarden_remediation::settings::Mode;
+
+use super::fleet::now;
+
+const ENTRIES: usize = 10_000;
+
+#[divan::bench(sample_count = 20)]
+fn ten_thousand_entries(bencher: Bencher<'_, '_>) {
+    let mut report = Report::new(Mode::Enforce, 2 * ENTRIES, RunId::new(now(), "1a2b3c4d"));
+    for number in 0..ENTRIES {
+        let step = Step {
+            instance_id: format!("i-0{number:016x}"),
+            cause: Cause::Missing {
+                rule_id: 1,
+                tag_key: "ProjectCode".to_owned(),
+            },
+            remedy: Remedy::Tag {
+                value: "Proj007".to_owned(),
+                unknown: None,
+            },
+        };
+        report.add(step, Outcome::Done);
+    }
+    bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
+        let messages = messages(&report);
+        messages.iter().map(Message::body).collect::<Vec<_>>()
+    });
+}

@@ -1,0 +1,110 @@
+//! How few calls would do: what any program needs that keeps tagwarden's promises, by operation.
+//!
+//! Counted from the fleet as it was launched, not from what the functions do. The promises: the policy and the
+//! instances are read again before anything is changed, and once more before anything is ended; every act is in the
+//! ledger before it is done and completed after; at most ten stops and terminations an hour; everything is told once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fleet::{Fleet, Matter};
+
+/// Calls, by operation.
+pub type Calls = BTreeMap<String, usize>;
+
+/// The most instances of a page of DescribeInstances, and of a call that writes tags.
+const PAGE: usize = 1_000;
+/// The most values of one filter of DescribeInstances.
+const FILTER_VALUES: usize = 200;
+/// The most events of a page of LookupEvents.
+const EVENTS: usize = 50;
+/// The most evaluations of a call, and the most results of a page.
+const EVALUATIONS: usize = 100;
+/// The most writes of a DynamoDB transaction.
+const WRITES: usize = 100;
+/// The most instances whose tag writes one transaction begins: a claim of each, the acts, the mark of the run.
+const BEGUN: usize = WRITES - 2;
+/// The largest SNS message.
+const MESSAGE: usize = 256 * 1024;
+
+/// The fewest calls of the rule's schedule where Config shows `results` of it already.
+///
+/// The policy; the results shown; every instance; an evaluation of each.
+pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
+    let size = fleet.count(|_| true);
+    calls(&[
+        ("Scan", 1),
+        (
+            "GetComplianceDetailsByConfigRule",
+            results.div_ceil(EVALUATIONS).max(1),
+        ),
+        ("DescribeInstances", size.div_ceil(PAGE)),
+        ("PutEvaluations", size.div_ceil(EVALUATIONS)),
+    ])
+}
+
+/// The fewest calls of an enforcing sweep whose report is so many bytes of SNS messages.
+///
+/// - `Scan`: the policy, three times.
+/// - `DescribeInstances`: every page; those with a finding again, by page or by 200 ids; those to be ended once more.
+/// - `LookupEvents`: the launches of those without a creator that CloudTrail shows, if nobody else launched anything.
+/// - `CreateTags`: each distinct set of tags, by 1,000 instances.
+/// - `TerminateInstances`: 1, as if nothing were protected.
+/// - `TransactWriteItems`: 98 instances to begin with their tags, 100 such batches to complete; the same for the ends.
+/// - `GetItem`: what is protected, the budget before and after, what was told. `Query`: runs that were cut off.
+///   `UpdateItem`: what was told. `DeleteItem`: the run has ended.
+/// - `Publish`: 256 KiB.
+pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
+    let pages = fleet.count(|_| true).div_ceil(PAGE);
+    let faulty = fleet.count(|matter| matter != Matter::Nothing);
+    let batches = fleet.count(Matter::is_tagged_by_sweep).div_ceil(BEGUN);
+    let look_ups = fleet
+        .launches
+        .iter()
+        .filter(|it| it.matter.lacks_creator() && it.matter.is_tagged_by_sweep());
+    calls(&[
+        ("Scan", 3),
+        (
+            "DescribeInstances",
+            pages + pages.min(faulty.div_ceil(FILTER_VALUES)) + 1,
+        ),
+        ("LookupEvents", look_ups.count().div_ceil(EVENTS)),
+        ("CreateTags", create_tags(fleet)),
+        ("TerminateInstances", 1),
+        ("TransactWriteItems", batches + batches.div_ceil(WRITES) + 2),
+        ("GetItem", 4),
+        ("Query", 1),
+        ("UpdateItem", 1),
+        ("DeleteItem", 1),
+        ("Publish", report.div_ceil(MESSAGE)),
+    ])
+}
+
+/// The calls that write tags: those who need a creator's name by name.
+fn create_tags(fleet: &Fleet) -> usize {
+    let one_set = |is: &dyn Fn(Matter) -> bool| fleet.count(is).div_ceil(PAGE);
+    let project = one_set(&|it| matches!(it, Matter::NoProject | Matter::EmptyProject));
+    let expiry = one_set(&|it| matches!(it, Matter::NoExpiry | Matter::EmptyExpiry));
+    let users: BTreeSet<usize> = fleet.launches.iter().map(|it| it.user).collect();
+    let named = |wanted: Matter| -> usize {
+        let of = |user: usize| {
+            let launches = fleet.launches.iter();
+            let launches = launches.filter(|it| it.matter == wanted && it.user == user);
+            let count: usize = launches.map(|it| it.count).sum();
+            count.div_ceil(PAGE)
+        };
+        users.iter().map(|user| of(*user)).sum()
+    };
+    project + expiry + named(Matter::NoCreator) + named(Matter::NeitherProjectNorCreator)
+}
+
+/// All calls together.
+pub fn total(calls: &Calls) -> usize {
+    calls.values().sum()
+}
+
+fn calls(calls: &[(&str, usize)]) -> Calls {
+    let calls = calls.iter();
+    calls
+        .map(|(name, count)| ((*name).to_owned(), *count))
+        .collect()
+}

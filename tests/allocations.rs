@@ -1,0 +1,68 @@
+//! What deciding costs in memory.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of a test fail by panicking, too"
+)]
+
+use std::hint::black_box;
+
+use serde_json::{Value, json};
+use tagwarden::policy::Row;
+use tagwarden::{Instance, Policy, Scope, State, assess};
+
+/// Ten required rules.
+fn policy() -> Policy {
+    let row = |number| -> Row {
+        let row = json!({"RuleId": number, "TagKey": format!("Tag{number}"), "Action": "Notify", "Required": "Y"});
+        match row {
+            Value::Object(members) => members,
+            _ => Row::new(),
+        }
+    };
+    Policy::from_rows((1..=10).map(row)).unwrap()
+}
+
+fn instance(tags: usize) -> Instance {
+    Instance {
+        id: "i-0123456789abcdef0".to_owned(),
+        vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
+        state: State::Running,
+        launched_at: None,
+        started_at: None,
+        spot_request_id: None,
+        operator: None,
+        tags: (1..=tags)
+            .map(|number| (format!("Tag{number}"), "value".to_owned()))
+            .collect(),
+    }
+}
+
+fn allocations(instance: &Instance) -> u64 {
+    let policy = policy();
+    let scope = Scope::from_list("vpc-0a1b2c3d4e5f60718").unwrap();
+    let now = "2026-11-23T12:00:00Z".parse().unwrap();
+    let assess = || _ = black_box(assess(&policy, &scope, black_box(instance), now));
+    allocation_counter::measure(assess).count_total
+}
+
+#[test]
+fn a_compliant_instance_is_assessed_without_an_allocation() {
+    let mut exempt = instance(9);
+    let until = "2026-12-31 moves to the new account".to_owned();
+    exempt
+        .tags
+        .insert("tagwarden:exempt-until".to_owned(), until);
+    let mut gone = instance(0);
+    gone.state = State::Terminated;
+    for instance in [instance(10), instance(11), exempt, gone] {
+        assert_eq!(allocations(&instance), 0, "{:?}", instance.tags);
+    }
+}
+
+#[test]
+fn the_findings_of_another_are_one_allocation() {
+    for tags in [0, 9] {
+        assert_eq!(allocations(&instance(tags)), 1);
+    }
+}
