@@ -1,6 +1,6 @@
 //! End to end: what the rule's schedule and the remediation's sweep cost with 1,000, 10,000 and 100,000 instances.
 //!
-//! `cargo bench --bench sweep`, or with other sizes after `--`: `cargo bench --bench sweep -- 5000`. Each case runs
+//! `cargo bench --bench sweep`, or one function and other sizes: `cargo bench --bench sweep -- rule 5000`. Each case runs
 //! twice, on two fleets that are the same: in this process, on a paused clock, for calls and simulated seconds; and as a
 //! process of its own over loopback, in real time, for memory and processor time. The rule is measured where Config
 //! has its results already.
@@ -38,17 +38,22 @@ fn main() -> io::Result<()> {
         child::be(function);
         return Ok(());
     }
-    let arguments = std::env::args().skip(1);
-    let mut sizes: Vec<usize> = arguments.filter_map(|it| it.parse().ok()).collect();
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut sizes: Vec<usize> = arguments.iter().filter_map(|it| it.parse().ok()).collect();
     if sizes.is_empty() {
         sizes = SIZES.to_vec();
+    }
+    let is_named = |function: &Function| arguments.iter().any(|it| it == function.name());
+    let mut functions = vec![Function::Rule, Function::Sweep];
+    if functions.iter().any(is_named) {
+        functions.retain(is_named);
     }
     let mut output = io::stdout();
     let mut summary = String::from(
         "| | instances | calls | fewest | ratio | refused for their rate | simulated s | real s | processor s | peak MB | of it before |\n\
          |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
-    for function in [Function::Rule, Function::Sweep] {
+    for function in functions {
         for &size in &sizes {
             let case = Case::run(function, size);
             writeln!(output, "{}", case.page())?;
