@@ -10,9 +10,10 @@ mod simulate;
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use serde_json::json;
 use tagwarden_sandbox::{Account, Identity};
 
-use crate::support::{World, old, scheduled_event, sqs_batch};
+use crate::support::{LEDGER, World, old, scheduled_event, sqs_batch};
 use fleet::{Fleet, MATTERS, Matter};
 
 fn calls(world: &World) -> BTreeMap<String, usize> {
@@ -209,4 +210,28 @@ async fn the_rule_does_not_need_more_with_ten_thousand_instances() {
     assert_eq!(cost.calls, bound::of_rule(&fleet, 0));
     assert_eq!(cost.refused, BTreeMap::new());
     assert_eq!(cost.answer["nonCompliant"], 4_120);
+}
+
+/// An item of the ledger has up to 400 KB. A termination is written down with all tags of its instance: what is larger
+/// is begun in parts.
+#[tokio::test(start_paused = true)]
+async fn many_long_tags_do_not_burst_the_ledger() {
+    let rows = [json!({"RuleId": 1, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"})];
+    let world = World::with_table(&rows)
+        .enforcing()
+        .set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "100");
+    let long = (0..50).fold(old(&[]), |launch, number| {
+        launch.tag(format!("Tag{number:0>120}"), "é".repeat(256))
+    });
+    let _ = world.account.launch_many(long, 40);
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["terminated"], &answer["failed"]),
+        (&json!(40), &json!(0))
+    );
+    let items = world.account.items(LEDGER);
+    let batches = items.iter().filter_map(|item| item["Acts"].as_array());
+    let batches: Vec<usize> = batches.map(Vec::len).collect();
+    assert!(batches.len() > 1, "{batches:?}");
+    assert_eq!(batches.iter().sum::<usize>(), 40);
 }

@@ -146,6 +146,17 @@ impl Act {
         }
     }
 
+    /// About how many bytes it is written down in, rather too many.
+    pub(super) fn size(&self) -> usize {
+        // The attributes' names, an instance id, two words, and what JSON puts around them.
+        const FRAME: usize = 320;
+        let texts = [&self.tag_key, &self.tag_value, &self.why];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let before = self.tags_before.iter();
+        let before = before.map(|(key, value)| key.len() + value.len() + 16);
+        FRAME + texts.chain(before).sum::<usize>()
+    }
+
     /// The step that asked for this act; `None` for one that undoes.
     #[must_use]
     pub fn step(&self) -> Option<Step> {

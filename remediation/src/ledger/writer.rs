@@ -23,6 +23,12 @@ const MOST_TAGS: usize = MOST_WRITES - 2;
 /// each, one for the batch and one for the budget.
 const MOST_ENDS: usize = (MOST_WRITES - 2) / 2;
 
+/// The largest batch of stops and terminations, by [`Act::size`]: they hold all tags of their instances, and DynamoDB's
+/// items have up to 400 KB.
+///
+/// See [Quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+const LARGEST_BATCH: usize = 200 * 1024;
+
 /// How often a transaction is tried that others keep from being carried out. Each time one of them gets ahead, so this
 /// is enough for more functions at once than an account has.
 const ATTEMPTS: u32 = 60;
@@ -61,6 +67,9 @@ struct Want {
 pub(crate) enum Claims {
     /// They end: whoever completes the acts holds them.
     End,
+    /// Those of acts that were not done end. The others end with the run's time: where there are very many, to end each
+    /// costs as many calls as to begin them.
+    EndUndone,
     /// They stay as they are: others may hold them by now.
     Stay,
 }
@@ -119,7 +128,14 @@ impl<'a> Writer<'a> {
         mut acts: Vec<Act>,
         limit: usize,
     ) -> (Begun, Vec<Act>) {
-        let rest = acts.split_off(acts.len().min(MOST_ENDS));
+        let mut bytes = 0;
+        let fits = |act: &&Act| {
+            bytes += act.size();
+            bytes <= LARGEST_BATCH
+        };
+        let fitting = acts.iter().take(MOST_ENDS).take_while(fits).count();
+        // One instance's tags always fit.
+        let rest = acts.split_off(fitting.max(1).min(acts.len()));
         let mut begun = Begun::default();
         let want = Want {
             limit: Some(limit),
@@ -284,11 +300,17 @@ impl Ledger {
     /// DynamoDB did not take them all.
     pub(crate) async fn complete(&self, batches: &[Batch], claims: Claims) -> Result<(), AwsError> {
         let mut transaction = Transaction::default();
+        let acts: usize = batches.iter().map(|batch| batch.acts.len()).sum();
+        let claims_of_tags = match claims {
+            Claims::End if acts + batches.len() > MOST_WRITES => Claims::EndUndone,
+            claims => claims,
+        };
         for batch in batches {
             if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
                 self.complete_ends(batch, claims).await?;
                 continue;
             }
+            let claims = claims_of_tags;
             let items = self.completion(batch, claims)?;
             if transaction.len() + items.len() > MOST_WRITES {
                 self.write(std::mem::take(&mut transaction)).await?;
@@ -338,8 +360,12 @@ impl Ledger {
         let now = self.clock.now();
         let mut items = vec![stored(batch, now)?];
         for act in &batch.acts {
-            let ended = Claim::ended(act, &batch.run_id, now);
-            if let Some(claim) = ended.filter(|_| claims == Claims::End) {
+            let ends = match claims {
+                Claims::End => true,
+                Claims::EndUndone => act.state != ActState::Done,
+                Claims::Stay => false,
+            };
+            if let Some(claim) = Claim::ended(act, &batch.run_id, now).filter(|_| ends) {
                 items.push(claim_item(&claim)?);
             }
             if act.remedy == RemedyName::Stop
