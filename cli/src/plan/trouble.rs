@@ -43,7 +43,7 @@ pub fn remediation(error: &RemediationError, region: &str) -> Failure {
             "Mend it: `tagwarden pull policy.yaml` takes it into a file, `tagwarden check` shows every problem at its \
              place, `tagwarden push` writes it back.",
         ),
-        RemediationError::Aws(error) => aws(error).after("Nothing was done."),
+        RemediationError::Aws(error) => aws(error),
         error => Failure::new(error, "Run the command again."),
     }
 }

@@ -18,6 +18,8 @@ mod recorded;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 #[allow(dead_code, reason = "the policy's own tests use the rest of it")]
 #[path = "../policy/world.rs"]
 mod world;

@@ -58,7 +58,11 @@ pub fn rows(forecasts: &[&Forecast<'_>], group: Group, all: bool) -> Vec<Row> {
         .into_iter()
         .map(|((mark, what, why), instances)| Row {
             mark,
-            what,
+            // Its group says that these are tags.
+            what: match what.strip_prefix("tag ") {
+                Some(tag) if group == Group::Tag => tag.to_owned(),
+                _ => what,
+            },
             instances,
             why,
         })

@@ -1,0 +1,75 @@
+//! `tagwarden apply` on a terminal: it asks, and shows how far it is. The terminal is that of `script` (util-linux).
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::apply::{LEDGER, with_ledger};
+use crate::fleet::VPC;
+use crate::support::stdout;
+use crate::world::World;
+
+/// Runs the command on a terminal on which `typed` is typed.
+fn on_a_terminal(world: &World, arguments: &[&str], typed: &str) -> Output {
+    let command = world.command(arguments);
+    let line: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| format!("'{}'", word.to_str().unwrap()))
+        .collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &line.join(" "), "/dev/null"]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => terminal.env(name, value),
+            None => terminal.env_remove(name),
+        };
+    }
+    let mut running = terminal
+        .env("TERM", "xterm")
+        .current_dir(command.get_current_dir().unwrap())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = running.stdin.take().unwrap();
+    input.write_all(typed.as_bytes()).unwrap();
+    let output = running.wait_with_output().unwrap();
+    drop(input);
+    output
+}
+
+#[test]
+fn yes_is_done_and_progress_is_shown() {
+    let world = with_ledger("terminal-yes");
+    // Slow enough for the line to be seen.
+    world.account.latency(Duration::from_millis(150));
+    let arguments = ["apply", "--vpc-ids", VPC, "--ledger-table", LEDGER];
+    let output = on_a_terminal(&world, &arguments, "y\n");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    assert!(
+        text.contains("Tag 13 instances, terminate 1 instance? [y/N] "),
+        "{text}"
+    );
+    for phase in [
+        "Looking at instances",
+        "Tagging instances",
+        "Stopping and terminating instances",
+    ] {
+        assert!(text.contains(phase), "{phase}: {text}");
+    }
+    assert!(text.contains("13 tagged, 1 terminated"), "{text}");
+}
+
+#[test]
+fn anything_else_is_no() {
+    let world = with_ledger("terminal-no");
+    let arguments = ["apply", "--ledger-table", LEDGER];
+    let output = on_a_terminal(&world, &arguments, "\n");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        stdout(&output).contains("the answer was not yes"),
+        "{output:?}"
+    );
+    assert_eq!(world.account.count("CreateTags"), 0);
+}
