@@ -40,8 +40,8 @@ pub fn offline(arguments: &[&str]) -> std::process::Command {
 }
 
 /// A policy file of this test's own.
-pub fn policy(test: &str, text: &str) -> String {
-    file(&format!("{test}.yaml"), text)
+pub fn policy(name: &str, text: &str) -> String {
+    file(&format!("{name}.yaml"), text)
 }
 
 /// A file of a test's own.
