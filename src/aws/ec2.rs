@@ -99,6 +99,9 @@ struct Pace {
 
 impl Pace {
     fn new(clock: &Clock, (burst, refill): (u32, u32)) -> Self {
+        // Requests that were sent one after the other arrive together where the first is held up: a second of it does
+        // no harm.
+        let burst = burst.saturating_sub(refill);
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(refill)).allow_burst(at_least_one(burst));
         Self {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde_json::json;
+use tagwarden::aws::Ec2;
 use tagwarden_sandbox::{Account, Identity};
 
 use crate::support::{LEDGER, World, old, scheduled_event, sqs_batch};
@@ -234,4 +235,19 @@ async fn many_long_tags_do_not_burst_the_ledger() {
     let batches: Vec<usize> = batches.map(Vec::len).collect();
     assert!(batches.len() > 1, "{batches:?}");
     assert_eq!(batches.iter().sum::<usize>(), 40);
+}
+
+/// EC2's quota of CreateTags is 100 at once and 10 a second. Requests may bunch on their way, so 90 are sent at once.
+#[tokio::test(start_paused = true)]
+async fn a_second_of_the_quota_is_left_for_requests_that_arrive_together() {
+    let account = Account::new();
+    let ec2 = Ec2::new(&account.sdk_config());
+    let start = account.now();
+    for _ in 0..90 {
+        ec2.to_create_tags().await;
+    }
+    assert_eq!(account.now(), start);
+    ec2.to_create_tags().await;
+    let waited = (account.now() - start).num_milliseconds();
+    assert!((100..=101).contains(&waited), "{waited} ms");
 }

@@ -17,7 +17,7 @@ from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
 # Where an API's name for the operation is not IAM's for the action.
-ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}
+ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction", "sqs:SendMessageBatch": "sqs:SendMessage"}
 
 # The error codes of those services that do not say AccessDeniedException.
 DENIALS = {"ec2": "UnauthorizedOperation", "iam": "AccessDenied", "sns": "AuthorizationError", "sqs": "AccessDenied"}
@@ -37,6 +37,8 @@ def resources(call, action):
         return [f"{prefix}:instance/{resource}" for resource in call._get_param("Resources")]
     if action in ("ec2:StopInstances", "ec2:TerminateInstances"):
         return [f"{prefix}:instance/{instance}" for instance in call._get_param("InstanceIds")]
+    if action == "sqs:SendMessage":
+        return [f"{prefix}:{call._get_param('QueueUrl').split('/')[-1]}"]
     if action == "sns:Publish":
         return [call._get_param("TopicArn")]
     if action == "lambda:InvokeFunction":
