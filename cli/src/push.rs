@@ -1,11 +1,12 @@
 //! `tagwarden push`: from a file to the policy table.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
 use crate::changes::{Changes, show};
+use crate::consent::consent;
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, count};
 use crate::policy_table::{PolicyTable, problems};
@@ -68,7 +69,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             return Ok(Exit::Done);
         }
         if !args.yes {
-            consent()?;
+            consent("Write this to the table?", "Nothing was written.")?;
         }
         apply(&table.client, &table.name, &changes.steps)
             .await
@@ -99,38 +100,6 @@ fn announce(table: &PolicyTable, file: &PolicyFile, changes: &Changes) -> io::Re
         )?;
     }
     out.flush()
-}
-
-/// Asks whoever sits at the terminal.
-fn consent() -> Result<(), Failure> {
-    let stdin = io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::new(
-            &"nobody can be asked: standard input is no terminal",
-            "Nothing was written. To write without asking, add --yes.",
-        ));
-    }
-    let answer = ask(&mut stdin.lock(), &mut anstream::stderr());
-    match answer {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::new(
-            &"the answer was not yes",
-            "Nothing was written.",
-        )),
-        Err(error) => Err(Failure::new(
-            &format!("the answer cannot be read: {error}"),
-            "Nothing was written. To write without asking, add --yes.",
-        )),
-    }
-}
-
-/// Whether the answer is yes: `y` or `yes`, in any case.
-fn ask(input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
-    write!(output, "\nWrite this to the table? [y/N] ")?;
-    output.flush()?;
-    let mut answer = String::new();
-    input.read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Reads the table once more: what somebody else wrote to other rows meanwhile is no lost race, and yet may not go
@@ -178,25 +147,5 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> Failure {
             let failure = aws::table_failure(error, &table.name, &table.region);
             failure.after(&written)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    #[rstest]
-    #[case("y\n", true)]
-    #[case("Yes\n", true)]
-    #[case("\n", false)]
-    #[case("", false)]
-    #[case("no\n", false)]
-    #[case("yess\n", false)]
-    fn only_yes_is_yes(#[case] typed: &str, #[case] is_yes: bool) {
-        let mut asked = Vec::new();
-        assert_eq!(ask(&mut typed.as_bytes(), &mut asked).unwrap(), is_yes);
-        assert!(asked.ends_with(b"[y/N] "));
     }
 }

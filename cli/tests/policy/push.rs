@@ -116,7 +116,7 @@ fn without_a_terminal_and_without_yes_nothing_is_written() {
     assert_eq!(
         stderr(&output),
         "error: nobody can be asked: standard input is no terminal\n\n\
-         Nothing was written. To write without asking, add --yes.\n"
+         Nothing was written. To go on without being asked, add --yes.\n"
     );
     assert_eq!(world.writes(), 0);
 }
