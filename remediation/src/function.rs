@@ -122,10 +122,10 @@ impl Remediation {
         }
         let own_account = account_of(&context.invoked_function_arn);
         let requests = [trigger::read(&payload, own_account)?];
-        let report = self.serve(&requests, &context).await?;
+        let (_, counts) = self.serve(&requests, &context).await?;
         let answer = Answer {
             mode: self.settings.mode,
-            counts: report.counts(),
+            counts,
         };
         // Numbers and a name always have a JSON form.
         Ok(serde_json::to_value(answer).unwrap_or_default())
@@ -156,7 +156,7 @@ impl Remediation {
             }
         }
         let (message_ids, requests): (Vec<String>, Vec<Request>) = served.into_iter().unzip();
-        let report = self.serve(&requests, context).await?;
+        let (report, _) = self.serve(&requests, context).await?;
         let failed = report.failed_instances();
         for (id, request) in message_ids.into_iter().zip(&requests) {
             let has_failed = match request {
@@ -177,16 +177,17 @@ impl Remediation {
         &self,
         requests: &[Request],
         context: &Context,
-    ) -> Result<Report, RemediationError> {
+    ) -> Result<(Report, Counts), RemediationError> {
         let Some(wanted) = wanted(requests, context) else {
             let run_id = RunId::new(self.clock.now(), &context.request_id);
-            return Ok(Report::new(self.settings.mode, 0, run_id));
+            let report = Report::new(self.settings.mode, 0, run_id);
+            return Ok((report, Counts::default()));
         };
         let report = self.run(wanted).await?;
-        metrics::add_run(&report);
         let counts = report.counts();
+        metrics::add_run(&report, &counts);
         tracing::info!(?counts, mode = ?self.settings.mode, "run ended");
-        Ok(report)
+        Ok((report, counts))
     }
 }
 

@@ -6,11 +6,10 @@ use aws_sdk_cloudtrail::error::BoxError;
 use tagwarden::metrics::add;
 
 use crate::plan::Reason;
-use crate::report::{Outcome, Report};
+use crate::report::{Counts, Outcome, Report};
 
-/// Adds what a run did and left, in numbers of instances.
-pub fn add_run(report: &Report) {
-    let counts = report.counts();
+/// Adds what a run did and left, in numbers of instances: the report's `counts`.
+pub fn add_run(report: &Report, counts: &Counts) {
     let over_budget = report
         .entries
         .iter()

@@ -284,12 +284,8 @@ impl Planner<'_> {
             return;
         };
         let Some(noted) = noted else {
-            let begun = Standstill {
-                since: now,
-                seen_at: Some(now),
-                reminded_at: None,
-            };
-            plan.standstills.insert(instance.id.clone(), begun);
+            plan.standstills
+                .insert(instance.id.clone(), Standstill::begun(now));
             return stays_stopped(step, due, plan);
         };
         let seen = Standstill {
@@ -306,14 +302,14 @@ impl Planner<'_> {
             Some(reminded_at) if due <= now && now - reminded_at >= NOTICE => {
                 self.end(instance, step(Remedy::Terminate), plan);
             }
-            Some(reminded_at) => stays_stopped(step, due.max(reminded_at + NOTICE), plan),
+            Some(reminded_at) => stays_stopped(step, due.max(after_notice(reminded_at)), plan),
             None => {
                 let reminded = Standstill {
                     reminded_at: Some(now),
                     ..seen
                 };
                 plan.standstills.insert(instance.id.clone(), reminded);
-                stays_stopped(step, due.max(now + NOTICE), plan);
+                stays_stopped(step, due.max(after_notice(now)), plan);
             }
         }
     }
@@ -369,6 +365,10 @@ impl Planner<'_> {
     }
 }
 
+fn after_notice(told_at: DateTime<Utc>) -> DateTime<Utc> {
+    told_at.checked_add_signed(NOTICE).unwrap_or(told_at)
+}
+
 /// Leaves the termination of a stopped instance until then.
 fn stays_stopped(step: &dyn Fn(Remedy) -> Step, until: DateTime<Utc>, plan: &mut Plan) {
     let terminate_on = until.date_naive();
@@ -385,6 +385,15 @@ impl Plan {
 }
 
 impl Standstill {
+    /// One that begins at `now`.
+    pub(crate) fn begun(now: DateTime<Utc>) -> Self {
+        Self {
+            since: now,
+            seen_at: Some(now),
+            reminded_at: None,
+        }
+    }
+
     /// Whether the instance, stopped and untagged at `now`, has been so all the time.
     fn holds(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
         let is_started_since = instance.started_at.is_some_and(|at| at > self.since);

@@ -12,7 +12,7 @@ use tagwarden::{Action, Finding, Instance, Policy, Verdict, assess};
 use crate::carry_out::CarryOut;
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::Launcher;
-use crate::ledger::{Ledger, RunId, Writer};
+use crate::ledger::{RunId, Writer};
 use crate::plan::{Known, plan};
 use crate::report::{Entry, Report, messages, text};
 use crate::safeguard::Safeguard;
@@ -146,8 +146,9 @@ impl Remediation {
             writer.end(told.is_ok()).await;
         }
         if let Some(ledger) = &self.ledger {
-            self.let_go(ledger, &unfinished, &run_id, told.is_ok())
-                .await;
+            for run in &unfinished {
+                ledger.let_go(run, &run_id, told.is_ok()).await;
+            }
             // Only now: who was not told has no notice.
             if told.is_ok()
                 && let Err(error) = ledger.note_standstills(standstills).await
@@ -354,20 +355,6 @@ impl Remediation {
             .await
             .map_err(|error| RemediationError::Unreported(AwsError::new("sns:Publish", &error)))?;
         Ok(())
-    }
-
-    /// The runs of others whose acts were told here are ended; where they could not be told, the next run may try.
-    async fn let_go(&self, ledger: &Ledger, runs: &[RunId], run_id: &RunId, is_told: bool) {
-        for run in runs {
-            let ended = if is_told {
-                ledger.close(run, run_id).await
-            } else {
-                ledger.give_back(run, run_id).await
-            };
-            if let Err(error) = ended {
-                tracing::error!("the ledger: {error}");
-            }
-        }
     }
 }
 

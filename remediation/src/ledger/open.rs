@@ -94,8 +94,23 @@ impl Ledger {
         Ok(at_work.map(|mark| mark.run_id).collect())
     }
 
+    /// `by` has nothing more to do with the open run `run_id`: it is ended if it `is_over`, all of it done and told;
+    /// otherwise the next run may take it over at once.
+    ///
+    /// What goes wrong is logged: the run stays open, and is taken over once its time is up.
+    pub(crate) async fn let_go(&self, run_id: &RunId, by: &RunId, is_over: bool) {
+        let let_go = if is_over {
+            self.close(run_id, by).await
+        } else {
+            self.give_back(run_id, by).await
+        };
+        if let Err(error) = let_go {
+            tracing::error!("the ledger: {error}");
+        }
+    }
+
     /// Gives the mark of `run_id` back before its time: `by` could not tell of it, the next run may at once.
-    pub(crate) async fn give_back(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
+    async fn give_back(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
         let mark = Mark {
             run_id: run_id.clone(),
             held_by: by.clone(),
@@ -117,7 +132,7 @@ impl Ledger {
     }
 
     /// Takes the mark of `run_id` away: `by` has told of all its acts.
-    pub(crate) async fn close(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
+    async fn close(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
         let result = self
             .client
             .delete_item()

@@ -282,14 +282,10 @@ impl<'a> Writer<'a> {
         if !self.has_begun() {
             return;
         }
-        let ended = if is_told && !self.is_incomplete {
-            self.ledger.close(&self.run_id, &self.run_id).await
-        } else {
-            self.ledger.give_back(&self.run_id, &self.run_id).await
-        };
-        if let Err(error) = ended {
-            tracing::error!("the ledger: {error}");
-        }
+        let is_over = is_told && !self.is_incomplete;
+        self.ledger
+            .let_go(&self.run_id, &self.run_id, is_over)
+            .await;
     }
 }
 
@@ -372,11 +368,7 @@ impl Ledger {
                 && act.state == ActState::Done
                 && act.rule_id.is_none()
             {
-                let standstill = Standstill {
-                    since: now,
-                    seen_at: Some(now),
-                    reminded_at: None,
-                };
+                let standstill = Standstill::begun(now);
                 items.push(memory::standstill_item(&act.instance_id, &standstill, now)?);
             }
         }
