@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tagwarden::aws::AwsError;
-use tagwarden::{Instance, Policy, Verdict, assess};
+use tagwarden::{Instance, Policy};
 
 use crate::dry_run::add_foreseen;
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::RecordedLaunches;
 use crate::ledger::RunId;
+use crate::look::{Seen, Which};
 use crate::plan::{Known, Reason, plan};
 use crate::report::{Outcome, Report};
-use crate::run::{LONGEST_RUN, Wanted, Which, without_launcher};
+use crate::run::{LONGEST_RUN, Wanted};
 use crate::settings::{Mode, Settings};
 use crate::trigger::Trigger;
 
@@ -46,13 +47,10 @@ impl Remediation {
         instances: &[Instance],
     ) -> Result<Foreseen, RemediationError> {
         let now = self.clock.now();
-        let (looked_at, faulty) = faulty(policy, &self.settings, instances, now);
-        let wanted = self.wanted_by_hand("");
-        let launchers = self.launchers(policy, &faulty, &wanted).await;
-        let mut known = self.remembered(policy, &faulty).await?;
-        known.launchers = launchers;
-        let plan = plan(policy, &self.settings, &faulty, &known, self.clock.now());
-        let mut report = Report::new(Mode::DryRun, looked_at, RunId::new(now, ""));
+        let seen = Seen::of(policy, &self.settings.policy.scope, instances, now);
+        let known = self.known(policy, &seen, &self.wanted_by_hand("")).await?;
+        let plan = plan(policy, &self.settings, instances, &known, self.clock.now());
+        let mut report = Report::new(Mode::DryRun, seen.looked_at, RunId::new(now, ""));
         let asked = self.would_do(plan, &mut report).await;
         report.sort();
         Ok(Foreseen {
@@ -98,14 +96,13 @@ pub fn foresee(
     launches: &RecordedLaunches,
     now: DateTime<Utc>,
 ) -> Report {
-    let (looked_at, faulty) = faulty(policy, settings, instances, now);
-    let nobody = BTreeMap::new();
+    let seen = Seen::of(policy, &settings.policy.scope, instances, now);
     let known = Known {
-        launchers: launches.launchers(without_launcher(policy, &faulty, &nobody, now), now),
+        launchers: launches.launchers(seen.unattributed, now),
         ..Known::default()
     };
-    let plan = plan(policy, settings, &faulty, &known, now);
-    let mut report = Report::new(Mode::DryRun, looked_at, RunId::new(now, ""));
+    let plan = plan(policy, settings, instances, &known, now);
+    let mut report = Report::new(Mode::DryRun, seen.looked_at, RunId::new(now, ""));
     add_foreseen(
         plan,
         &BTreeSet::new(),
@@ -119,24 +116,4 @@ pub fn foresee(
     }
     report.sort();
     report
-}
-
-/// How many of `instances` the policy applies to, and those with a finding.
-fn faulty(
-    policy: &Policy,
-    settings: &Settings,
-    instances: &[Instance],
-    now: DateTime<Utc>,
-) -> (usize, Vec<Instance>) {
-    let mut looked_at = 0;
-    let mut faulty = Vec::new();
-    for instance in instances {
-        let assessment = assess(policy, &settings.policy.scope, instance, now);
-        let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
-        looked_at += usize::from(applies);
-        if !assessment.findings.is_empty() {
-            faulty.push(instance.clone());
-        }
-    }
-    (looked_at, faulty)
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
-use tagwarden::{Instance, Policy};
+use tagwarden::Policy;
 
 use crate::act::{self, Acted};
 use crate::function::{Remediation, RemediationError};
 use crate::ledger::{Act, ActState, Batch, Begun, RemedyName, Writer};
-use crate::plan::{Known, Plan, Reason, Remedy, Step, plan};
+use crate::plan::{Known, Reason, plan};
 use crate::report::{Outcome, Report};
 use crate::safeguard::Safeguard;
 use crate::watch::Phase;
+use crate::work::Work;
 
 /// After EC2 refused so many instances one by one, the others are left for the next run, which knows of these.
 const MOST_REFUSED: usize = 20;
@@ -37,25 +38,20 @@ pub(crate) struct CarryOut<'a, 'r> {
 }
 
 impl CarryOut<'_, '_> {
-    /// Carries `plan` out, which was made of `instances`, and reports what became of every step.
-    pub(crate) async fn carry_out(&mut self, mut plan: Plan, instances: &[Instance]) {
-        let instances = instances.iter().map(|it| (it.id.as_str(), it)).collect();
-        let steps = std::mem::take(&mut plan.steps);
-        self.tag(steps, &instances).await;
-        let steps = std::mem::take(&mut plan.destructive);
-        self.end(steps, &instances).await;
-        self.report.add_settled(plan);
+    /// Does `work`, and reports what became of every part of it.
+    pub(crate) async fn carry_out(&mut self, mut work: Work) {
+        let ends = work.take_ends().collect();
+        for step in work.told {
+            self.report.add(step, Outcome::Done);
+        }
+        self.tag(work.tags).await;
+        self.end(ends).await;
+        self.report.add_settled(work.settled);
     }
 
     /// Writes the tags: one call for all instances that lack the same ones.
-    async fn tag(&mut self, steps: Vec<Step>, instances: &BTreeMap<&str, &Instance>) {
-        let (steps, told): (Vec<_>, Vec<_>) = steps
-            .into_iter()
-            .partition(|step| matches!(step.remedy, Remedy::Tag { .. }));
-        for step in told {
-            self.report.add(step, Outcome::Done);
-        }
-        let mut batches = self.begin_tags(acts(&steps, instances)).await;
+    async fn tag(&mut self, acts: Vec<Act>) {
+        let mut batches = self.begin_tags(acts).await;
 
         let mut tags_of: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
         for act in batches.iter().flat_map(|batch| &batch.acts) {
@@ -97,8 +93,7 @@ impl CarryOut<'_, '_> {
     }
 
     /// Stops and terminates, as many as the budget allows.
-    async fn end(&mut self, steps: Vec<Step>, instances: &BTreeMap<&str, &Instance>) {
-        let mut waiting = VecDeque::from(acts(&steps, instances));
+    async fn end(&mut self, mut waiting: VecDeque<Act>) {
         let mut protected = BTreeSet::new();
         let mut is_in_time = self.is_in_time();
         let remediation = self.remediation;
@@ -189,7 +184,7 @@ impl CarryOut<'_, '_> {
             .iter()
             .map(|act| act.instance_id.clone())
             .collect();
-        let live = match remediation.look_again(self.policy, &ids, None).await {
+        let live = match remediation.look_again_at(self.policy, &ids).await {
             Ok(live) => live,
             Err(error) => {
                 for act in &mut batch.acts {
@@ -286,13 +281,4 @@ impl CarryOut<'_, '_> {
             acts,
         }
     }
-}
-
-/// The acts that `steps` ask for, about to be done to `instances`.
-fn acts(steps: &[Step], instances: &BTreeMap<&str, &Instance>) -> Vec<Act> {
-    let act = |step: &Step| {
-        let instance = instances.get(step.instance_id.as_str())?;
-        Act::begun(step, &instance.tags)
-    };
-    steps.iter().filter_map(act).collect()
 }

@@ -13,9 +13,10 @@ use tagwarden::function::{FunctionError, account_of};
 
 use crate::launcher::{Launcher, LookUp};
 use crate::ledger::{Ledger, RunId};
+use crate::look::Which;
 use crate::metrics::{self, CountLookUps};
 use crate::report::{Counts, Report};
-use crate::run::{Wanted, Which};
+use crate::run::Wanted;
 use crate::settings::{Mode, Settings};
 use crate::trigger::{self, Request, Trigger, TriggerError};
 use crate::watch::Watch;

@@ -34,6 +34,7 @@ mod hand_on;
 pub mod identity;
 pub mod launcher;
 pub mod ledger;
+mod look;
 pub mod metrics;
 pub mod plan;
 pub mod report;
@@ -43,6 +44,7 @@ pub mod settings;
 pub mod trigger;
 pub mod undo;
 pub mod watch;
+mod work;
 
 pub use function::{Remediation, RemediationError};
 pub use settings::Settings;

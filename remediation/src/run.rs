@@ -4,21 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden::aws::AwsError;
-use tagwarden::aws::instances::{self, InstancePages};
-use tagwarden::aws::policy_table::{PolicyTableError, read_policy};
-use tagwarden::exemption::EXEMPTION_KEY;
-use tagwarden::{Action, Finding, Instance, Policy, Verdict, assess};
+use tagwarden::aws::policy_table::PolicyTableError;
+use tagwarden::{Action, Instance, Policy};
 
 use crate::carry_out::CarryOut;
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::Launcher;
 use crate::ledger::{RunId, Writer};
+use crate::look::{Seen, Which};
 use crate::plan::{Known, plan};
 use crate::report::{Entry, Report, messages, text};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Untagged};
 use crate::trigger::Trigger;
 use crate::watch::Phase;
+use crate::work::Work;
 
 /// How long a run takes at the most where nobody says when it is ended: as long as Lambda lets a function run.
 pub(crate) const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
@@ -44,22 +44,6 @@ pub(crate) struct Wanted {
     pub(crate) request_id: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Which {
-    Everything,
-    These(BTreeSet<String>),
-}
-
-/// What a first look shows.
-struct Seen {
-    /// How many instances the policy applies to.
-    looked_at: usize,
-    /// How many pages the whole fleet is, if that was looked at.
-    pages: Option<usize>,
-    /// Those with a finding: only these are kept.
-    faulty: Vec<Instance>,
-}
-
 /// A report, and whether it was told.
 pub(crate) type Told = (Report, Result<(), RemediationError>);
 
@@ -77,26 +61,24 @@ impl Remediation {
             Ok(policy) => policy,
             Err(error) => return Err(self.tell_of_broken_policy(&wanted, error).await),
         };
-        let Seen {
-            looked_at,
-            pages,
-            mut faulty,
-        } = self.look(&policy, &wanted.which).await?;
-        let launchers = self.launchers(&policy, &faulty, &wanted).await;
+        let seen = self.look(&policy, &wanted.which).await?;
+        let known = self.known(&policy, &seen, &wanted).await?;
         let second_look_at = self.clock.now();
-        if self.settings.mode == Mode::Enforce && !faulty.is_empty() {
-            let ids: Vec<String> = faulty.iter().map(|instance| instance.id.clone()).collect();
-            drop(faulty);
-            faulty = self.look_again(&policy, &ids, pages).await?;
+        let mut work = Work::default();
+        if !seen.faulty.is_empty() {
+            let now = self.clock.now();
+            let plan_page = |page: Vec<Instance>| {
+                let plan = plan(&policy, &self.settings, &page, &known, now);
+                work.add(plan, &page);
+            };
+            self.look_again(&policy, &seen, plan_page).await?;
         }
-        let mut known = self.remembered(&policy, &faulty).await?;
-        known.launchers = launchers;
-        let mut plan = plan(&policy, &self.settings, &faulty, &known, self.clock.now());
 
-        let mut report = Report::new(self.settings.mode, looked_at, run_id.clone());
+        let mut report = Report::new(self.settings.mode, seen.looked_at, run_id.clone());
+        drop(seen);
         if self.settings.mode == Mode::DryRun {
             // What it cannot know is logged.
-            let _ = self.would_do(plan, &mut report).await;
+            let _ = self.would_do(work.into_plan(), &mut report).await;
             self.hand_on(&wanted, &report, &BTreeSet::new()).await;
             let told = self.tell(&mut report).await;
             return Ok((report, told));
@@ -121,7 +103,7 @@ impl Remediation {
             let claims = self.settings.safeguards.hold(Safeguard::Claim);
             Writer::new(ledger, run_id.clone(), triggers.join("+"), lease, claims)
         });
-        let mut work = CarryOut {
+        let mut hands = CarryOut {
             remediation: self,
             policy: &policy,
             known: &known,
@@ -134,9 +116,9 @@ impl Remediation {
                 deadline - RESERVE.min((deadline - started_at) / 4)
             }),
         };
-        let standstills = std::mem::take(&mut plan.standstills);
-        work.carry_out(plan, &faulty).await;
-        let (writer, others) = (work.writer, work.others);
+        let standstills = std::mem::take(&mut work.settled.standstills);
+        hands.carry_out(work).await;
+        let (writer, others) = (hands.writer, hands.others);
         if self.watch.is_to_end() {
             report.name_interrupted();
         }
@@ -159,126 +141,32 @@ impl Remediation {
         Ok((report, told))
     }
 
-    async fn read_policy(&self) -> Result<Policy, PolicyTableError> {
-        read_policy(&self.dynamodb, &self.settings.policy.policy_table).await
-    }
-
-    /// Looks at the instances that are wanted.
-    async fn look(&self, policy: &Policy, which: &Which) -> Result<Seen, RemediationError> {
-        let mut looked_at = 0;
-        let mut faulty = Vec::new();
-        let mut pages_read = None;
-        let now = self.clock.now();
-        self.watch.begin(Phase::Looking, None);
-        let mut sort_out = |page: Vec<Instance>| {
-            for instance in page {
-                let assessment = assess(policy, &self.settings.policy.scope, &instance, now);
-                let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
-                looked_at += usize::from(applies);
-                if !assessment.findings.is_empty() {
-                    faulty.push(instance);
-                }
-            }
-        };
-        match which {
-            Which::Everything => {
-                let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
-                let mut number = 0;
-                while let Some(page) = pages.next().await {
-                    if self.watch.is_to_end() {
-                        return Err(RemediationError::Interrupted);
-                    }
-                    let page = self.as_safeguarded(page?);
-                    self.watch.add(page.len());
-                    sort_out(page);
-                    number += 1;
-                }
-                pages_read = Some(number);
-            }
-            Which::These(ids) => {
-                let ids: Vec<String> = ids.iter().cloned().collect();
-                let instances = instances::describe(&self.ec2, &ids).await?;
-                sort_out(self.as_safeguarded(instances));
-            }
-        }
-        Ok(Seen {
-            looked_at,
-            pages: pages_read,
-            faulty,
-        })
-    }
-
-    /// The same instances as they are now: looking launchers up takes time, in which people tag and policies
-    /// change. Where the whole fleet is so many `pages`, they are read instead if that takes fewer requests.
-    pub(crate) async fn look_again(
+    /// What is known of the instances of `seen` besides what they are: who launched them, and what the ledger knows,
+    /// which is asked only where the plan may depend on it.
+    pub(crate) async fn known(
         &self,
         policy: &Policy,
-        ids: &[String],
-        pages: Option<usize>,
-    ) -> Result<Vec<Instance>, RemediationError> {
-        if self.read_policy().await? != *policy {
-            return Err(RemediationError::PolicyChanged);
-        }
-        if pages.is_none_or(|pages| instances::requests_for(ids.len()) <= pages) {
-            let instances = instances::describe(&self.ec2, ids).await?;
-            return Ok(self.as_safeguarded(instances));
-        }
-        let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
-        let mut found = Vec::with_capacity(ids.len());
-        let mut pages = InstancePages::in_scope(&self.ec2, &self.settings.policy.scope);
-        while let Some(page) = pages.next().await {
-            let page = page?.into_iter();
-            found.extend(page.filter(|instance| ids.contains(instance.id.as_str())));
-        }
-        Ok(self.as_safeguarded(found))
-    }
-
-    /// The instances as they are; without their exemptions where a test has taken that safeguard out.
-    fn as_safeguarded(&self, mut instances: Vec<Instance>) -> Vec<Instance> {
-        if !self.settings.safeguards.hold(Safeguard::Exemption) {
-            for instance in &mut instances {
-                instance.tags.remove(EXEMPTION_KEY);
-            }
-        }
-        instances
-    }
-
-    /// Who launched those of `faulty` that lack a UserLookup tag.
-    pub(crate) async fn launchers(
-        &self,
-        policy: &Policy,
-        faulty: &[Instance],
+        seen: &Seen,
         wanted: &Wanted,
-    ) -> BTreeMap<String, Launcher> {
-        let mut launchers = wanted.launchers.clone();
-        let unknown = without_launcher(policy, faulty, &launchers, self.clock.now());
-        let found = self.look_up.find(unknown, wanted.deadline).await;
-        launchers.extend(found);
-        launchers
-    }
-
-    /// What the ledger knows of `faulty`; asked only where the plan may depend on it.
-    pub(crate) async fn remembered(
-        &self,
-        policy: &Policy,
-        faulty: &[Instance],
     ) -> Result<Known, RemediationError> {
-        let mut known = Known::default();
+        let mut known = Known {
+            launchers: wanted.launchers.clone(),
+            ..Known::default()
+        };
+        let unattributed = seen.unattributed.iter();
+        let unattributed = unattributed.filter(|it| !wanted.launchers.contains_key(&it.id));
+        let found = self.look_up.find(unattributed.cloned(), wanted.deadline);
+        known.launchers.extend(found.await);
         let Some(ledger) = &self.ledger else {
             return Ok(known);
         };
-        let is_untagged = |instance: &&Instance| instance.tags.is_empty();
         if self.settings.terminate_after.is_some() && self.settings.untagged == Untagged::Stop {
-            let stopped = faulty.iter().filter(|it| it.state.is_stopped());
-            let stopped = stopped.filter(is_untagged);
-            let stopped: Vec<String> = stopped.map(|instance| instance.id.clone()).collect();
-            known.standstills = ledger.standstills(&stopped).await?;
+            known.standstills = ledger.standstills(&seen.standing).await?;
         }
         let mut actions = policy.rules().iter().map(|rule| &rule.action);
         let may_end = actions.any(|action| matches!(action, Action::Stop | Action::Terminate))
-            || (self.settings.untagged != Untagged::Notify
-                && faulty.iter().any(|it| is_untagged(&it)));
-        if may_end && !faulty.is_empty() {
+            || (self.settings.untagged != Untagged::Notify && seen.has_untagged);
+        if may_end && !seen.faulty.is_empty() {
             known.protected = ledger.protected().await?;
         }
         Ok(known)
@@ -356,23 +244,4 @@ impl Remediation {
             .map_err(|error| RemediationError::Unreported(AwsError::new("sns:Publish", &error)))?;
         Ok(())
     }
-}
-
-/// The instances with a finding that only their launcher's name can mend.
-pub(crate) fn without_launcher<'a>(
-    policy: &'a Policy,
-    faulty: &'a [Instance],
-    known: &'a BTreeMap<String, Launcher>,
-    now: DateTime<Utc>,
-) -> impl Iterator<Item = &'a Instance> {
-    let everywhere = tagwarden::Scope::default();
-    faulty.iter().filter(move |instance| {
-        !known.contains_key(&instance.id)
-            && assess(policy, &everywhere, instance, now)
-                .findings
-                .iter()
-                .any(|finding| {
-                    matches!(finding, Finding::Tag { rule, .. } if rule.action == Action::UserLookup)
-                })
-    })
 }

@@ -6,13 +6,12 @@ use std::time::Duration;
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden::Instance;
 use tagwarden::aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
-use super::Launcher;
-use super::planner::{About, Launch, Page, Planner, Question, Wanted, earlier};
+use super::planner::{About, Launch, Page, Planner, Question, earlier};
 use super::record;
+use super::{Launcher, Unattributed};
 use crate::watch::{Phase, Watch};
 
 const CALL: &str = "cloudtrail:LookupEvents";
@@ -70,26 +69,20 @@ impl LookUp {
     /// Stops in time before `deadline`, when CloudTrail goes on refusing for its rate, and at any other error; gives
     /// what it found. An instance that is not in the answer was not settled, and the next run will ask; after an
     /// error, those are [`Launcher::Failed`].
-    pub async fn find<'a, I>(
+    pub async fn find(
         &self,
-        instances: I,
+        instances: impl IntoIterator<Item = Unattributed>,
         deadline: Option<DateTime<Utc>>,
-    ) -> BTreeMap<String, Launcher>
-    where
-        I: IntoIterator<Item = &'a Instance>,
-    {
+    ) -> BTreeMap<String, Launcher> {
         let mut found = BTreeMap::new();
         let mut wanted = Vec::new();
         {
             let known = self.known.lock().await;
             for instance in instances {
                 if let Some(name) = known.get(&instance.id) {
-                    found.insert(instance.id.clone(), Launcher::Known(name.clone()));
+                    found.insert(instance.id, Launcher::Known(name.clone()));
                 } else {
-                    wanted.push(Wanted {
-                        id: instance.id.clone(),
-                        launched_at: instance.launched_at,
-                    });
+                    wanted.push(instance);
                 }
             }
         }

@@ -20,8 +20,9 @@ mod recorded;
 
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use tagwarden::Instance;
 
 pub use look_up::LookUp;
 pub use recorded::{RecordedEvent, RecordedLaunches, RecordedResource};
@@ -30,6 +31,24 @@ pub use recorded::{RecordedEvent, RecordedLaunches, RecordedResource};
 ///
 /// See [LookupEvents](https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html).
 pub const HISTORY: TimeDelta = TimeDelta::days(90);
+
+/// An instance whose launcher is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unattributed {
+    /// `i-…`.
+    pub id: String,
+    /// When EC2 says that it was launched; none: it does not say.
+    pub launched_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Instance> for Unattributed {
+    fn from(instance: &Instance) -> Self {
+        Self {
+            id: instance.id.clone(),
+            launched_at: instance.launched_at,
+        }
+    }
+}
 
 /// What CloudTrail says of one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]

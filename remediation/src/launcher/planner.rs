@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{HISTORY, Launcher};
+use super::{HISTORY, Launcher, Unattributed};
 
 /// The launch is looked for from this long before the launch time to this long after it: EC2's and CloudTrail's clocks
 /// need not agree, and CloudTrail notes when the call was completed.
@@ -56,13 +56,6 @@ const MOST_CREDIT: usize = 4;
 /// CloudTrail may not show a younger launch yet: those are asked last, so that they do not take the place of others
 /// run after run.
 const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(15);
-
-/// An instance whose launcher is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) id: String,
-    pub(crate) launched_at: Option<DateTime<Utc>>,
-}
 
 /// One LookupEvents request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,7 +110,7 @@ pub(crate) struct Planner {
     /// Launches up to here are read together, later ones after them.
     together: DateTime<Utc>,
     /// Not settled yet, in the order in which they are asked.
-    open: Vec<Wanted>,
+    open: Vec<Unattributed>,
     settled: BTreeMap<String, Launcher>,
     /// Asked and not answered.
     question: Option<Question>,
@@ -143,7 +136,7 @@ struct Reading {
 
 impl Planner {
     /// A look-up of `wanted`, begun at `now`. What is older than CloudTrail's history is settled at once.
-    pub(crate) fn new(wanted: impl IntoIterator<Item = Wanted>, now: DateTime<Utc>) -> Self {
+    pub(crate) fn new(wanted: impl IntoIterator<Item = Unattributed>, now: DateTime<Utc>) -> Self {
         let horizon = earlier(now, HISTORY);
         let shown = earlier(now, SHOWN_AFTER);
         let (too_old, mut open): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|wanted| {
@@ -252,10 +245,10 @@ impl Planner {
 
     /// Whom to ask about by name: of those whose turn it is, the oldest whose launch could be the next event to be
     /// read, but nobody young before the others.
-    fn last_within_reach(&self) -> Option<&Wanted> {
+    fn last_within_reach(&self) -> Option<&Unattributed> {
         let next = self.open.first()?;
-        let turn = |it: &&Wanted| it.turn(self.together) == next.turn(self.together);
-        let is_shown = |it: &&Wanted| it.launched_at.is_some_and(|at| at <= self.shown);
+        let turn = |it: &&Unattributed| it.turn(self.together) == next.turn(self.together);
+        let is_shown = |it: &&Unattributed| it.launched_at.is_some_and(|at| at <= self.shown);
         let shown = self.open.iter().filter(turn).find(is_shown);
         let first = shown.unwrap_or(next);
         let Some(reading) = &self.reading else {
@@ -318,7 +311,7 @@ impl Planner {
         });
     }
 
-    fn settle_as_nobodys(&mut self, is_settled: impl Fn(&Wanted) -> bool) {
+    fn settle_as_nobodys(&mut self, is_settled: impl Fn(&Unattributed) -> bool) {
         for wanted in self.open.extract_if(.., |wanted| is_settled(wanted)) {
             self.settled.insert(wanted.id, Launcher::Nobody);
         }
@@ -368,7 +361,7 @@ enum Turn {
     Undated,
 }
 
-impl Wanted {
+impl Unattributed {
     fn turn(&self, together: DateTime<Utc>) -> Turn {
         match self.launched_at {
             None => Turn::Undated,
@@ -395,7 +388,7 @@ fn together(launches: impl Iterator<Item = DateTime<Utc>>, shown: DateTime<Utc>)
 }
 
 /// The time in which an instance's launch must be, as far as CloudTrail remembers it.
-fn window(wanted: &Wanted, horizon: DateTime<Utc>) -> Option<Span> {
+fn window(wanted: &Unattributed, horizon: DateTime<Utc>) -> Option<Span> {
     let launched_at = wanted.launched_at?;
     Some(Span {
         from: earlier(launched_at, AROUND).max(horizon),

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
-use tagwarden::Instance;
 
 use super::planner::{Launch, earlier};
 use super::record;
-use super::{HISTORY, Launcher};
+use super::{HISTORY, Launcher, Unattributed};
 
 /// An event as the AWS CLI writes it; what is not needed is not read, and anything may be missing.
 ///
@@ -69,13 +68,13 @@ impl RecordedLaunches {
     /// One that is not in the answer is not in the recording. That says nothing of what CloudTrail itself would show:
     /// nobody knows what a recording leaves out.
     #[must_use]
-    pub fn launchers<'a>(
+    pub fn launchers(
         &self,
-        instances: impl IntoIterator<Item = &'a Instance>,
+        instances: impl IntoIterator<Item = Unattributed>,
         now: DateTime<Utc>,
     ) -> BTreeMap<String, Launcher> {
         let horizon = earlier(now, HISTORY);
-        let launcher = |instance: &Instance| match self.by.get(&instance.id) {
+        let launcher = |instance: &Unattributed| match self.by.get(&instance.id) {
             Some(Some(name)) => Some(Launcher::Known(name.clone())),
             Some(None) => Some(Launcher::Nobody),
             None => {
@@ -85,7 +84,8 @@ impl RecordedLaunches {
         };
         instances
             .into_iter()
-            .filter_map(|instance| Some((instance.id.clone(), launcher(instance)?)))
+            .filter_map(|instance| Some((launcher(&instance)?, instance.id)))
+            .map(|(launcher, id)| (id, launcher))
             .collect()
     }
 }
@@ -93,7 +93,7 @@ impl RecordedLaunches {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tagwarden::State;
+    use tagwarden::{Instance, State};
 
     use super::*;
 
@@ -118,7 +118,9 @@ mod tests {
         }
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
         let instance = instance("i-1", "2026-11-22T12:00:00Z");
-        launches.launchers([&instance], now).remove("i-1")
+        launches
+            .launchers([Unattributed::from(&instance)], now)
+            .remove("i-1")
     }
 
     fn known(name: &str) -> Launcher {
@@ -170,7 +172,8 @@ mod tests {
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
         let old = instance("i-1", "2026-08-25T11:59:59Z");
         let young = instance("i-2", "2026-08-25T12:00:00Z");
-        let launchers = RecordedLaunches::default().launchers([&old, &young], now);
+        let launchers =
+            RecordedLaunches::default().launchers([&old, &young].map(Unattributed::from), now);
         let expected = BTreeMap::from([("i-1".to_owned(), Launcher::TooOld)]);
         assert_eq!(launchers, expected);
     }

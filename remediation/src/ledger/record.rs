@@ -103,10 +103,14 @@ impl Act {
             Remedy::Terminate => (RemedyName::Terminate, None, None),
             Remedy::TagLauncher | Remedy::Notify => return None,
         };
-        let mut tags_before = tags_before.clone();
-        if remedy == RemedyName::Tag {
-            tags_before.retain(|key, _| step.cause.tag_key() == Some(key));
-        }
+        let tags_before = match (remedy, step.cause.tag_key()) {
+            (RemedyName::Tag, Some(key)) => {
+                let own = tags_before.get_key_value(key).into_iter();
+                own.map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            }
+            _ => tags_before.clone(),
+        };
         Some(Self {
             instance_id: step.instance_id.clone(),
             remedy,

@@ -21,7 +21,7 @@ struct Work {
 }
 
 /// Works through a planner.
-fn work(trail: &Trail, wanted: &[Wanted], now: DateTime<Utc>) -> Work {
+fn work(trail: &Trail, wanted: &[Unattributed], now: DateTime<Utc>) -> Work {
     let mut planner = Planner::new(wanted.to_vec(), now);
     let (mut calls, mut unpaid) = (0, 0);
     while let Some(question) = planner.next().cloned() {
@@ -54,8 +54,8 @@ fn id(number: i64) -> String {
     format!("i-{number:017x}")
 }
 
-fn wanted(number: i64, age: i64) -> Wanted {
-    Wanted {
+fn wanted(number: i64, age: i64) -> Unattributed {
+    Unattributed {
         id: id(number),
         launched_at: Some(seconds_ago(age)),
     }
@@ -73,14 +73,14 @@ fn launch(number: i64, age: i64) -> Recorded {
 }
 
 /// Checks the answers and what they cost, and gives the calls and those of the plain strategies.
-fn compare(trail: &Trail, wanted: &[Wanted]) -> (usize, usize, usize) {
+fn compare(trail: &Trail, wanted: &[Unattributed]) -> (usize, usize, usize) {
     let work = work(trail, wanted, now());
     let everything: BTreeMap<String, Launcher> = wanted
         .iter()
         .map(|wanted| (wanted.id.clone(), trail.launcher(wanted, now())))
         .collect();
     assert_eq!(work.found, everything);
-    let (dated, undated): (Vec<&Wanted>, Vec<&Wanted>) = wanted
+    let (dated, undated): (Vec<&Unattributed>, Vec<&Unattributed>) = wanted
         .iter()
         .filter(|wanted| wanted.launched_at.is_none_or(|at| at >= now() - HISTORY))
         .partition(|wanted| wanted.launched_at.is_some());
@@ -119,7 +119,7 @@ prop_compose! {
         skew in prop_oneof![Just(0), Just(120), Just(300_i64)],
         strange in prop_oneof![Just(0.0), Just(0.05)],
         lost in prop_oneof![Just(0.03), Just(0.6)],
-    ) -> (Vec<Wanted>, Trail) {
+    ) -> (Vec<Unattributed>, Trail) {
         let mut dice = Dice(seed | 1);
         let (mut fleet, mut launches, mut others) = (Vec::new(), Vec::new(), Vec::new());
         let mut number = 0;
@@ -132,7 +132,7 @@ prop_compose! {
                 for &number in ids.iter().filter(|_| dice.chance(share)).collect::<Vec<_>>() {
                     let known = wanted(number, age);
                     let launched_at = known.launched_at.filter(|_| !dice.chance(strange / 2.0));
-                    fleet.push(Wanted { launched_at, ..known });
+                    fleet.push(Unattributed { launched_at, ..known });
                     if dice.chance(strange) {
                         let happened = dice.below(4 * page as u64);
                         others.extend((0..happened).map(|_| (id(number), seconds_ago(age - 30))));
@@ -186,7 +186,7 @@ proptest! {
 #[test]
 fn two_hundred_launches_are_four_pages() {
     let events = (0..200).map(|number| launch(number, 3600 + 60 * number));
-    let fleet: Vec<Wanted> = (0..200).map(|n| wanted(n, 3600 + 60 * n)).collect();
+    let fleet: Vec<Unattributed> = (0..200).map(|n| wanted(n, 3600 + 60 * n)).collect();
     assert_eq!(compare(&Trail::new(events.collect()), &fleet), (4, 200, 4));
 }
 
@@ -208,7 +208,7 @@ fn a_gap_costs_nothing() {
     let mut events: Vec<Recorded> = (0..5_000).map(|n| launch(n, 20_000 + 60 * n)).collect();
     let near = (10_000..10_010).map(|n| (n, 7_200));
     let far = (10_010..10_020).map(|n| (n, 500_000));
-    let fleet: Vec<Wanted> = near.chain(far).map(|(n, age)| wanted(n, age)).collect();
+    let fleet: Vec<Unattributed> = near.chain(far).map(|(n, age)| wanted(n, age)).collect();
     events.extend((10_000..10_010).map(|n| launch(n, 7_200)));
     events.extend((10_010..10_020).map(|n| launch(n, 500_000)));
     assert_eq!(compare(&Trail::new(events), &fleet).0, 2);
@@ -218,7 +218,7 @@ fn a_gap_costs_nothing() {
 #[test]
 fn pages_that_do_not_pay_are_given_up() {
     let events = (0..3_000).map(|n| launch(n, 7_200 + n / 20));
-    let fleet: Vec<Wanted> = (0..40)
+    let fleet: Vec<Unattributed> = (0..40)
         .map(|n| wanted(n * 75, 7_200 + n * 75 / 20))
         .collect();
     let (calls, names, pages) = compare(&Trail::new(events.collect()), &fleet);
@@ -230,7 +230,7 @@ fn pages_that_do_not_pay_are_given_up() {
 fn pages_that_pay_late_are_reached() {
     let age = |number: i64| 7_200 + number / 25;
     let events = (0..1_500).map(|number| launch(number, age(number)));
-    let fleet: Vec<Wanted> = (1_000..1_500).map(|n| wanted(n, age(n))).collect();
+    let fleet: Vec<Unattributed> = (1_000..1_500).map(|n| wanted(n, age(n))).collect();
     let costs = compare(&Trail::new(events.collect()), &fleet);
     assert_eq!(costs, (48, 500, 30));
 }
@@ -239,7 +239,7 @@ fn pages_that_pay_late_are_reached() {
 #[test]
 fn what_paid_before_says_little() {
     let mut events: Vec<Recorded> = (0..500).map(|n| launch(n, 7_200 + n)).collect();
-    let mut fleet: Vec<Wanted> = (0..500).map(|n| wanted(n, 7_200 + n)).collect();
+    let mut fleet: Vec<Unattributed> = (0..500).map(|n| wanted(n, 7_200 + n)).collect();
     events.extend((1_000..3_000).map(|n| launch(n, 90_000)));
     fleet.extend((2_990..3_000).map(|n| wanted(n, 90_000)));
     let costs = compare(&Trail::new(events), &fleet);
@@ -257,7 +257,7 @@ fn what_the_young_share_is_read_once() {
     let old = (2_000..2_100).map(|number| wanted(number, 905));
     // CloudTrail does not show their launch: the window is read to its end.
     let young = (3_000..3_100).map(|number| wanted(number, 700));
-    let fleet: Vec<Wanted> = old.chain(young).collect();
+    let fleet: Vec<Unattributed> = old.chain(young).collect();
     assert_eq!(compare(&trail, &fleet), (47, 200, 28));
 }
 
@@ -284,7 +284,7 @@ fn a_name_that_does_not_pay_is_given_up() {
     assert_eq!(compare(&trail, &[wanted(2, 300)]), (4, 6, 1));
     // The page of the old one is one of those that a single reading would not take.
     let young = (0..3).map(|number| wanted(number, 300));
-    let fleet: Vec<Wanted> = young.chain([wanted(3, 1_000)]).collect();
+    let fleet: Vec<Unattributed> = young.chain([wanted(3, 1_000)]).collect();
     assert_eq!(compare(&trail, &fleet), (4, 9, 1));
 }
 
@@ -292,7 +292,7 @@ fn a_name_that_does_not_pay_is_given_up() {
 #[test]
 fn pages_are_tried_again() {
     let mut events: Vec<Recorded> = (0..3_000).map(|n| launch(n, 7_200 + n / 20)).collect();
-    let mut fleet: Vec<Wanted> = (0..20)
+    let mut fleet: Vec<Unattributed> = (0..20)
         .map(|n| wanted(n * 150, 7_200 + n * 150 / 20))
         .collect();
     for number in 10_000..10_400 {
@@ -308,7 +308,7 @@ fn pages_are_tried_again() {
 #[test]
 fn a_second_may_hold_many_pages() {
     let events: Vec<Recorded> = (0..500).map(|number| launch(number, 7_200)).collect();
-    let fleet: Vec<Wanted> = (0..500).map(|number| wanted(number, 7_200)).collect();
+    let fleet: Vec<Unattributed> = (0..500).map(|number| wanted(number, 7_200)).collect();
     assert_eq!(compare(&Trail::new(events), &fleet).0, 10);
 }
 
@@ -316,7 +316,7 @@ fn a_second_may_hold_many_pages() {
 #[test]
 fn a_window_ends_with_its_last_moment() {
     let events = (0..5).map(|number| launch(number, 7_500)).collect();
-    let fleet: Vec<Wanted> = (0..5).map(|number| wanted(number, 7_200)).collect();
+    let fleet: Vec<Unattributed> = (0..5).map(|number| wanted(number, 7_200)).collect();
     assert_eq!(compare(&Trail::new(events).with_pages_of(1), &fleet).0, 5);
 }
 
@@ -336,7 +336,7 @@ fn what_is_older_than_the_history_is_not_asked() {
 
 #[test]
 fn an_instance_of_unknown_age_is_asked_by_name_in_all_the_history() {
-    let mut fleet: Vec<Wanted> = (0..10).map(|number| wanted(number, 7_200)).collect();
+    let mut fleet: Vec<Unattributed> = (0..10).map(|number| wanted(number, 7_200)).collect();
     fleet[4].launched_at = None;
     let trail = Trail::new(vec![launch(4, 3_000_000)]);
     let Work { found, calls, .. } = work(&trail, &fleet, now());
@@ -406,7 +406,7 @@ fn an_instances_events_are_read_to_the_launch() {
 fn the_ends_of_time_do_not_panic() {
     for time in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
         for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            let fleet = (0..5).map(|number| Wanted {
+            let fleet = (0..5).map(|number| Unattributed {
                 id: id(number),
                 launched_at: Some(time),
             });

@@ -126,7 +126,7 @@ impl Trail {
     }
 
     /// What whoever reads everything knows of an instance.
-    pub(super) fn launcher(&self, wanted: &Wanted, now: DateTime<Utc>) -> Launcher {
+    pub(super) fn launcher(&self, wanted: &Unattributed, now: DateTime<Utc>) -> Launcher {
         if wanted.launched_at.is_some_and(|at| at < now - HISTORY) {
             return Launcher::TooOld;
         }
@@ -136,7 +136,7 @@ impl Trail {
     }
 
     /// Calls to look up each instance by name.
-    pub(super) fn one_by_one(&self, wanted: &[&Wanted], now: DateTime<Utc>) -> usize {
+    pub(super) fn one_by_one(&self, wanted: &[&Unattributed], now: DateTime<Utc>) -> usize {
         let calls = wanted.iter().map(|wanted| {
             let own: Vec<Own> = self.of(&wanted.id, window(wanted, now - HISTORY)).collect();
             let launch = own.iter().position(|own| self.is_launch(*own));
@@ -148,13 +148,13 @@ impl Trail {
 
     /// Calls to read the launches newest first until each of `wanted` has been seen, or an event older than its window:
     /// all that there are between the windows, or beginning anew at each that begins further back, whichever is better.
-    pub(super) fn page_by_page(&self, wanted: &[&Wanted], now: DateTime<Utc>) -> usize {
-        let mut by_age: Vec<(Span, &Wanted)> = wanted
+    pub(super) fn page_by_page(&self, wanted: &[&Unattributed], now: DateTime<Utc>) -> usize {
+        let mut by_age: Vec<(Span, &Unattributed)> = wanted
             .iter()
             .map(|wanted| (window(wanted, now - HISTORY).unwrap(), *wanted))
             .collect();
         by_age.sort_by_key(|(span, _)| span.from);
-        let mut merged: Vec<(Span, Vec<&Wanted>)> = Vec::new();
+        let mut merged: Vec<(Span, Vec<&Unattributed>)> = Vec::new();
         for (span, wanted) in by_age {
             match merged.last_mut() {
                 Some((last, group)) if span.from <= last.to => {
@@ -177,7 +177,7 @@ impl Trail {
         windows.sum::<usize>().min(self.pages(wanted, whole, now))
     }
 
-    fn pages(&self, wanted: &[&Wanted], span: Span, now: DateTime<Utc>) -> usize {
+    fn pages(&self, wanted: &[&Unattributed], span: Span, now: DateTime<Utc>) -> usize {
         let places = self.within(span);
         let read = wanted.iter().map(|wanted| {
             let own = window(wanted, now - HISTORY).unwrap();
@@ -192,7 +192,7 @@ impl Trail {
     }
 
     /// Whether no window sees as many launches as a page holds.
-    pub(super) fn is_sparse(&self, wanted: &[&Wanted], now: DateTime<Utc>) -> bool {
+    pub(super) fn is_sparse(&self, wanted: &[&Unattributed], now: DateTime<Utc>) -> bool {
         wanted.iter().all(|wanted| {
             let window = window(wanted, now - HISTORY).unwrap();
             self.within(window).len() < self.page
