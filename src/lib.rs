@@ -25,6 +25,7 @@
 //! | [`settings`] | the functions' environment variables |
 //! | [`function`] | what both Lambda functions do the same way |
 //! | [`metrics`] | what the functions measure, for CloudWatch |
+//! | [`logging`] | what the functions log, as Lambda asks |
 //!
 //! The core (`policy`, `instance`, `scope`, `exemption`, `assessment`, `annotation`) takes values and gives values:
 //! it knows no AWS client and no clock.
@@ -35,6 +36,7 @@ pub mod aws;
 pub mod exemption;
 pub mod function;
 pub mod instance;
+pub mod logging;
 pub mod metrics;
 pub mod policy;
 pub mod rule;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use tagwarden::aws;
 use tagwarden::function;
+use tagwarden::logging;
 use tagwarden::metrics;
 use tagwarden::rule::Rule;
 use tagwarden::settings::{Environment, PolicySettings};
@@ -11,14 +12,14 @@ use tagwarden::settings::{Environment, PolicySettings};
 // One event at a time: a second thread would only cost start-up time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
     function::exit_code(start().await)
 }
 
 async fn start() -> Result<(), lambda_runtime::Error> {
     let environment = Environment::of_process();
+    logging::install(&environment)?;
     let settings = PolicySettings::from_environment(&environment)?;
     metrics::install(&environment);
-    let rule = Rule::new(&aws::load_config().await, settings);
+    let rule = Rule::new(&aws::function_config(&environment)?, settings);
     function::serve(|event| rule.handle(event)).await
 }

@@ -107,7 +107,7 @@ async fn measure(function: Function) -> Measured {
     let event = LambdaEvent::new(payload, context);
     let environment = Environment::of_process();
     metrics::install(&environment);
-    let config = aws::load_config().await;
+    let config = aws::function_config(&environment).unwrap();
     match function {
         Function::Rule => {
             let settings = PolicySettings::from_environment(&environment).unwrap();

@@ -5,7 +5,7 @@ use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::{Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use tagwarden::aws::{AwsError, config_loader};
+use tagwarden::aws::{APP_NAME, AwsError};
 use tagwarden::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
 
@@ -80,7 +80,11 @@ impl AwsArgs {
     /// # Errors
     /// There is no Region, or there are no credentials.
     pub async fn load(&self) -> Result<SdkConfig, Failure> {
-        let mut loader = config_loader().retry_config(RetryConfig::standard());
+        let mut loader =
+            aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard());
+        if let Ok(name) = AppName::new(APP_NAME) {
+            loader = loader.app_name(name);
+        }
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }

@@ -3,20 +3,20 @@
 use std::process::ExitCode;
 
 use tagwarden::settings::Environment;
-use tagwarden::{aws, function, metrics};
+use tagwarden::{aws, function, logging, metrics};
 use tagwarden_remediation::{Remediation, Settings};
 
 // One event at a time: a second thread would only cost start-up time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
     function::exit_code(start().await)
 }
 
 async fn start() -> Result<(), lambda_runtime::Error> {
     let environment = Environment::of_process();
+    logging::install(&environment)?;
     let settings = Settings::from_environment(&environment)?;
     metrics::install(&environment);
-    let remediation = Remediation::new(&aws::load_config().await, settings);
+    let remediation = Remediation::new(&aws::function_config(&environment)?, settings);
     function::serve(|event| remediation.handle(event)).await
 }
