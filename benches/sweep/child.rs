@@ -10,9 +10,9 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tagwarden::aws;
-use tagwarden::metrics;
 use tagwarden::rule::Rule;
 use tagwarden::settings::{Environment, PolicySettings};
+use tagwarden::{logging, metrics};
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::Loopback;
 
@@ -89,7 +89,7 @@ pub fn run(function: Function, fleet: &Fleet, event: &Value) -> Measured {
 
 /// What this process does where it is a function: as `src/main.rs` of both functions, but for the Runtime API.
 pub fn be(function: Function) {
-    lambda_runtime::tracing::init_default_subscriber();
+    logging::install(&Environment::of_process()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -3,7 +3,7 @@
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::{Region, SdkConfig};
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use tagwarden::aws::{APP_NAME, AwsError};
 use tagwarden::settings::{DEFAULT_POLICY_TABLE, Environment};
