@@ -26,11 +26,12 @@ const BEGUN: usize = WRITES - 2;
 /// The largest SNS message.
 const MESSAGE: usize = 256 * 1024;
 
-/// The fewest calls of the rule's schedule where Config shows `results` of it already.
+/// The fewest calls of the rule's schedule where Config shows `results` of it already: none, or all as they are.
 ///
-/// The policy; the results shown; every instance; an evaluation of each.
+/// The policy; the results shown; every instance; an evaluation of each, or of each that is not compliant.
 pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
     let size = fleet.count(|_| true);
+    let news = fleet.count(|matter| results == 0 || !matter.is_compliant());
     calls(&[
         ("Scan", 1),
         (
@@ -38,7 +39,7 @@ pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
             results.div_ceil(EVALUATIONS).max(1),
         ),
         ("DescribeInstances", size.div_ceil(PAGE)),
-        ("PutEvaluations", size.div_ceil(EVALUATIONS)),
+        ("PutEvaluations", news.div_ceil(EVALUATIONS)),
     ])
 }
 

@@ -128,6 +128,11 @@ impl Matter {
         matches!(self, Self::Untagged | Self::UntaggedAndProtected)
     }
 
+    /// Whether the rule has it compliant: an expiry date is only recommended.
+    pub fn is_compliant(self) -> bool {
+        matches!(self, Self::Nothing | Self::NoExpiry | Self::EmptyExpiry)
+    }
+
     /// Whether the sweep writes a tag to it.
     pub fn is_tagged_by_sweep(self) -> bool {
         !self.is_untagged() && !matches!(self, Self::Nothing | Self::YoungWithoutCreator)

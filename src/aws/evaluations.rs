@@ -1,6 +1,6 @@
 //! Tells AWS Config what the rule found, and asks what it has been told before.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_config::Client;
@@ -50,7 +50,8 @@ pub fn is_test(result_token: &str) -> bool {
     result_token == TEST_TOKEN
 }
 
-/// Sends every result, a hundred a call, and again those that Config says it did not store.
+/// Sends every result, a hundred a call, and again those that Config says it did not store. No results are sent too, in
+/// one call: it tells Config that the rule was evaluated.
 ///
 /// `as_of` is the moment the results speak of: an older result never replaces a newer one.
 ///
@@ -72,7 +73,10 @@ pub async fn put(
         if attempt > 0 {
             clock.sleep(PAUSE * attempt).await;
         }
-        let batches: Vec<Vec<Evaluation>> = unsent.chunks(BATCH).map(<[_]>::to_vec).collect();
+        let mut batches: Vec<Vec<Evaluation>> = unsent.chunks(BATCH).map(<[_]>::to_vec).collect();
+        if batches.is_empty() {
+            batches.push(Vec::new());
+        }
         let puts = stream::iter(batches).map(|batch| async {
             let put = client
                 .put_evaluations()
@@ -117,14 +121,40 @@ fn evaluation(
         .map_err(|error| AwsError::unexpected(PUT, error.to_string()))
 }
 
-/// The ids of the instances that Config shows a result for under `config_rule_name`.
+/// What Config shows of one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// That it is compliant, with this annotation.
+    Compliant(Option<Box<str>>),
+    /// That it is not.
+    NonCompliant,
+}
+
+impl Compliance {
+    /// Whether it tells Config anything that it does not show of the instance already.
+    ///
+    /// Config charges for each result it is told. One that is not compliant counts as news all the same: that is what
+    /// starts Config's automatic remediation once more where it has failed.
+    #[must_use]
+    pub fn is_news(&self, shown: Option<&Shown>) -> bool {
+        match (&self.compliance_type, shown) {
+            (ComplianceType::Compliant, Some(Shown::Compliant(annotation))) => {
+                self.annotation.as_deref() != annotation.as_deref()
+            }
+            (ComplianceType::NotApplicable, None) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What Config shows of instances under `config_rule_name`, by instance id.
 ///
 /// # Errors
 /// Config did not answer, or knows no such rule.
-pub async fn instances_with_result(
+pub async fn shown(
     client: &Client,
     config_rule_name: &str,
-) -> Result<BTreeSet<String>, AwsError> {
+) -> Result<BTreeMap<String, Shown>, AwsError> {
     let mut results = client
         .get_compliance_details_by_config_rule()
         .config_rule_name(config_rule_name)
@@ -133,16 +163,24 @@ pub async fn instances_with_result(
         .limit(100)
         .into_paginator()
         .send();
-    let mut ids = BTreeSet::new();
+    let mut shown = BTreeMap::new();
     while let Some(page) = results.next().await {
         let page = page.map_err(|error| AwsError::new(GET, &error))?;
-        ids.extend(page.evaluation_results().iter().filter_map(|result| {
+        shown.extend(page.evaluation_results().iter().filter_map(|result| {
             let qualifier = result
                 .evaluation_result_identifier()?
                 .evaluation_result_qualifier()?;
-            (qualifier.resource_type() == Some(INSTANCE_RESOURCE_TYPE))
-                .then(|| qualifier.resource_id().map(ToOwned::to_owned))?
+            if qualifier.resource_type() != Some(INSTANCE_RESOURCE_TYPE) {
+                return None;
+            }
+            let shown = match result.compliance_type() {
+                Some(ComplianceType::Compliant) => {
+                    Shown::Compliant(result.annotation().map(Into::into))
+                }
+                _ => Shown::NonCompliant,
+            };
+            Some((qualifier.resource_id()?.to_owned(), shown))
         }));
     }
-    Ok(ids)
+    Ok(shown)
 }

@@ -1,6 +1,6 @@
 //! From an event to results in AWS Config.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use aws_sdk_config::types::{ChronologicalOrder, ComplianceType, ConfigurationItem as HistoryItem};
 use chrono::{DateTime, Utc};
@@ -65,14 +65,14 @@ impl Rule {
             InvokingEvent::Change { configuration_item } => {
                 let results = results_of(configuration_item.configuration_item_capture_time);
                 let result = changed(&judge, configuration_item, event.left_scope);
-                results.put(vec![result]).await
+                results.put_one(result).await
             }
             InvokingEvent::OversizedChange {
                 configuration_item_summary: summary,
             } => {
                 let results = results_of(summary.configuration_item_capture_time);
                 let result = self.oversized(&judge, summary, event.left_scope).await?;
-                results.put(vec![result]).await
+                results.put_one(result).await
             }
             InvokingEvent::Schedule {
                 notification_creation_time,
@@ -107,7 +107,7 @@ impl Rule {
                 resource_type: summary.resource_type,
                 resource_id: summary.resource_id,
                 aws_account_id: None,
-                tags: std::collections::BTreeMap::new(),
+                tags: BTreeMap::new(),
                 configuration: Configuration::default(),
             }
         };
@@ -144,7 +144,8 @@ impl Rule {
     }
 
     /// A result for every instance in scope, and `NOT_APPLICABLE` for those that Config still shows a result for
-    /// although they are gone or no longer in scope.
+    /// although they are gone or no longer in scope. What is [no news](Compliance::is_news) to Config is
+    /// counted, and not sent.
     ///
     /// A page's results are sent while the next page is read, so that memory does not grow with the fleet.
     async fn everything(
@@ -153,28 +154,42 @@ impl Rule {
         rule_name: Option<&str>,
         results: &Results<'_>,
     ) -> Result<Counts, RuleError> {
-        // Before the instances: one that is launched in between then cannot pass for a ghost.
-        let mut ghosts = match rule_name {
-            Some(name) => evaluations::instances_with_result(&self.config, name).await?,
-            None => BTreeSet::new(),
+        // Before the instances: one that is launched in between then cannot pass for one that is gone.
+        let mut shown = match rule_name {
+            Some(name) => Some(evaluations::shown(&self.config, name).await?),
+            None => None,
         };
         let mut counts = Counts::default();
         let mut judged = Vec::new();
+        let mut has_sent = false;
         let mut pages = InstancePages::in_scope(&self.ec2, &judge.scope);
         loop {
-            let (page, put) = futures_util::join!(pages.next(), results.put(judged));
-            counts += put?;
+            let is_last = !pages.has_next();
+            let is_to_send = !judged.is_empty() || (is_last && !has_sent);
+            has_sent |= is_to_send;
+            let put = async move {
+                if is_to_send {
+                    results.put(judged).await
+                } else {
+                    Ok(())
+                }
+            };
+            let (page, put) = futures_util::join!(pages.next(), put);
+            put?;
             let Some(page) = page else { break };
-            let page = page?;
-            for instance in &page {
-                ghosts.remove(&instance.id);
+            judged = page?.iter().map(|it| judge.result(it)).collect();
+            counts += count(&judged);
+            if let Some(shown) = &mut shown {
+                judged.retain(|result| result.is_news(shown.remove(&result.resource_id).as_ref()));
             }
-            judged = page.iter().map(|it| judge.result(it)).collect();
             if !pages.has_next() {
-                judged.extend(std::mem::take(&mut ghosts).into_iter().map(|id| {
+                let gone = shown.take().unwrap_or_default().into_keys().map(|id| {
                     let why = "The instance is gone, or not in a VPC of this policy.";
                     not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why)
-                }));
+                });
+                let gone: Vec<Compliance> = gone.collect();
+                counts += count(&gone);
+                judged.extend(gone);
             }
         }
         Ok(counts)
@@ -189,11 +204,17 @@ struct Results<'a> {
 }
 
 impl Results<'_> {
-    async fn put(&self, results: Vec<Compliance>) -> Result<Counts, RuleError> {
-        let counts = count(&results);
+    async fn put_one(&self, result: Compliance) -> Result<Counts, RuleError> {
+        let result = vec![result];
+        let counts = count(&result);
+        self.put(result).await?;
+        Ok(counts)
+    }
+
+    async fn put(&self, results: Vec<Compliance>) -> Result<(), RuleError> {
         let Rule { clock, config, .. } = self.rule;
         evaluations::put(config, clock, self.result_token, self.as_of, results).await?;
-        Ok(counts)
+        Ok(())
     }
 }
 

@@ -168,6 +168,80 @@ async fn an_instance_launched_meanwhile_is_no_ghost() {
     assert_eq!(world.verdict(&late).as_deref(), Some("NON_COMPLIANT"));
 }
 
+/// Config charges for each result it is told: what it shows already is not told again, unless it is what starts its
+/// automatic remediation.
+#[tokio::test(start_paused = true)]
+async fn what_config_shows_already_is_counted_and_not_sent_again() {
+    let world = World::new();
+    let good = world.instance(&GOOD);
+    let spoilt = world.instance(&GOOD);
+    let bad = world.instance(&[]);
+    assert_eq!(world.evaluate_all().await, counts(2, 1, 0));
+    assert_eq!(
+        sent(&world),
+        [vec![good.clone(), spoilt.clone(), bad.clone()]]
+    );
+
+    world.account.remove_tag(&spoilt, "CreatedBy");
+    let new = world.instance(&GOOD);
+    assert_eq!(world.evaluate_all().await, counts(2, 2, 0));
+    assert_eq!(
+        sent(&world)[1..],
+        [vec![spoilt.clone(), bad.clone(), new.clone()]]
+    );
+    let shown = [&good, &spoilt, &bad, &new].map(|id| world.verdict(id).unwrap());
+    assert_eq!(
+        shown,
+        ["COMPLIANT", "NON_COMPLIANT", "NON_COMPLIANT", "COMPLIANT"]
+    );
+}
+
+/// What is only recommended stands in the annotation.
+#[tokio::test(start_paused = true)]
+async fn another_annotation_is_another_result() {
+    let world = World::new();
+    let id = world.instance(&GOOD);
+    world.evaluate_all().await;
+    assert!(world.annotation(&id).unwrap().contains("Expires"));
+    world.account.set_tag(&id, "Expires", "2099-12-31");
+    assert_eq!(world.evaluate_all().await, counts(1, 0, 0));
+    assert_eq!(world.annotation(&id), None);
+}
+
+/// `NOT_APPLICABLE` removes a result: where there is none, it is no news.
+#[tokio::test(start_paused = true)]
+async fn what_is_not_applicable_is_told_once() {
+    let world = World::new();
+    let id = world.instance(&GOOD);
+    world.evaluate_all().await;
+    world
+        .account
+        .set_tag(&id, "tagwarden:exempt-until", "2099-12-31 why");
+    assert_eq!(world.evaluate_all().await, counts(0, 0, 1));
+    assert_eq!(world.evaluate_all().await, counts(0, 0, 1));
+    let sent: Vec<usize> = sent(&world).iter().map(Vec::len).collect();
+    assert_eq!(sent, [1, 1, 0]);
+}
+
+/// Config takes an empty answer for the news that the rule was evaluated.
+#[tokio::test(start_paused = true)]
+async fn an_evaluation_with_nothing_to_tell_says_that_it_was_made() {
+    let world = World::new();
+    assert_eq!(world.evaluate_all().await, counts(0, 0, 0));
+    world.instance(&GOOD);
+    assert_eq!(world.evaluate_all().await, counts(1, 0, 0));
+    assert_eq!(world.evaluate_all().await, counts(1, 0, 0));
+    let sent = sent(&world);
+    assert_eq!(sent.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 0]);
+}
+
+/// The instances of each PutEvaluations.
+fn sent(world: &World) -> Vec<Vec<String>> {
+    let calls = world.account.calls().into_iter();
+    let puts = calls.filter(|call| call.operation == "PutEvaluations");
+    puts.map(|call| call.resources).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_in_another_vpc_is_not_applicable() {
     let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
@@ -224,13 +298,7 @@ async fn results_that_config_did_not_store_are_sent_again() {
     let ids: Vec<String> = (0..3).map(|_| world.instance(&[])).collect();
     world.account.fail_evaluations_once([ids[1].clone()]);
     assert_eq!(world.evaluate_all().await, counts(0, 3, 0));
-    let puts: Vec<usize> = world
-        .account
-        .calls()
-        .iter()
-        .filter(|call| call.operation == "PutEvaluations")
-        .map(|call| call.resources.len())
-        .collect();
+    let puts: Vec<usize> = sent(&world).iter().map(Vec::len).collect();
     assert_eq!(puts, [3, 1]);
     assert_eq!(world.verdict(&ids[1]).as_deref(), Some("NON_COMPLIANT"));
 }
