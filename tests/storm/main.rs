@@ -122,7 +122,7 @@ fn storms_do_no_harm() {
 }
 
 /// The seed of the big storm, unless another is given.
-const BIG: u64 = 2_030;
+const BIG: u64 = 2_031;
 
 /// 50 functions at once, and all the trouble there is.
 #[test]
