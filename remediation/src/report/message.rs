@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::Serialize;
 use serde_json::json;
 
-use super::group::{advice, sort};
+use super::group::{Group, advice, sort};
 use super::template::{Template, TemplateError};
 use super::text::{self, line};
 use super::view::Frame;
@@ -27,8 +27,8 @@ const LINE_OVER_BUDGET: usize = 512;
 /// Room for the titles of all groups.
 const TITLES: usize = 512;
 
-/// What the longest of an entry's lines has besides its text.
-const BESIDES: &str = r"   What to do: \n";
+/// What the longest of an entry's lines has besides its text: an advice is set off by an empty line.
+const BESIDES: &str = r"   What to do: \n\n";
 
 /// A part's number is not longer than this one.
 const MOST_PARTS: usize = 9_999_999;
@@ -137,15 +137,21 @@ impl<'a> Frame<'a> {
         let around = around.body().len() + LINE_OVER_BUDGET + TITLES;
         let mut chunks = Vec::new();
         let (mut rest, mut taken, mut size) = (news, 0, around);
+        let mut said = None;
         for entry in news {
-            let entry_size = self.entry_size(entry);
+            let advice = advice(entry);
+            let advice_size = advice.as_deref().map_or(0, line_size);
+            let more = if advice == said { 0 } else { advice_size };
+            let mut entry_size = self.entry_size(entry) + more;
             if taken > 0 && size + entry_size > limit {
                 let (chunk, left) = rest.split_at(taken);
                 chunks.push(chunk);
                 (rest, taken, size) = (left, 0, around);
+                entry_size += advice_size - more;
             }
             taken += 1;
             size += entry_size;
+            said = advice;
         }
         if !rest.is_empty() {
             chunks.push(rest);
@@ -210,15 +216,20 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// At most what `entry` adds to a message's body: its lines once, its JSON once for each kind of program.
+    /// At most what `entry` adds to a message's body, but for its advice: its line and link once, its JSON once for
+    /// each kind of program.
     fn entry_size(&self, entry: &Entry) -> usize {
-        let lines = [Some(line(entry)), self.link(entry), advice(entry)];
-        let lines = lines.iter().flatten();
-        let text: usize = lines.map(|line| escaped(line) + BESIDES.len()).sum();
+        let link = self.link(entry).filter(|_| Group::of(entry).has_links());
+        let text = line_size(&line(entry)) + link.as_deref().map_or(0, line_size);
         let id = escaped(&json_of(&entry.step.instance_id)) + ",".len();
         let json = escaped(&json_of(entry)) + ",".len();
         text + PROGRAMS.len() * (id + json)
     }
+}
+
+/// At most what a line takes.
+fn line_size(line: &str) -> usize {
+    escaped(line) + BESIDES.len()
 }
 
 /// The length of `text` inside a JSON string.
@@ -272,8 +283,8 @@ mod tests {
          {% endfor %}{% endfor %}",
         "{{ 'x' * 7000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
          {% endfor %}",
-        "{{ 'x' * 9000 }}",
-        "{% if parts > 1 %}{{ 'x' * 9000 }}{% else %}{% for group in groups %}{% for entry in group.entries %}\
+        "{{ 'x' * 20000 }}",
+        "{% if parts > 1 %}{{ 'x' * 20000 }}{% else %}{% for group in groups %}{% for entry in group.entries %}\
          {{ entry.line }}\n{% endfor %}{% endfor %}{% endif %}",
         "{{ heading | no_such_filter }}",
     ];
