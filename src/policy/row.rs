@@ -181,12 +181,13 @@ impl Reader {
     /// The template, if the row is sound; `first` is the row that has one already.
     fn template(&mut self, first: Option<i64>) -> Option<ReportTemplate> {
         let text = self.text(TEMPLATE_ATTRIBUTE);
+        let text = text?;
         if let Some(first) = first {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::RepeatedTemplate { first });
         }
         Some(ReportTemplate {
             row_id: self.id?,
-            text: text?,
+            text,
         })
     }
 

@@ -100,6 +100,9 @@ impl From<Error> for TemplateError {
     fn from(error: Error) -> Self {
         let what = match (error.kind(), error.detail()) {
             (ErrorKind::OutOfFuel, _) => "it takes more time or memory than a text may".to_owned(),
+            (ErrorKind::UndefinedError, None) => {
+                "undefined value: there is no such variable or member".to_owned()
+            }
             (kind, Some(detail)) => format!("{kind}: {detail}"),
             (kind, None) => kind.to_string(),
         };
