@@ -47,7 +47,7 @@ pub(super) fn enforced() -> Vec<Sample> {
         "ec2:CreateTags: UnauthorizedOperation: You are not authorized to perform this operation.";
     vec![
         (missing(1), tag("Proj007"), Outcome::Done),
-        (empty(2), tag("Proj007"), Outcome::Done),
+        (empty(2), tag("2026-11-23"), Outcome::Done),
         (missing(3), undefined(Unknown::TooOld), Outcome::Done),
         (Cause::Untagged, Remedy::Terminate, Outcome::Done),
         (

@@ -32,6 +32,101 @@ fn many(number: usize) -> Vec<Sample> {
     samples.collect()
 }
 
+const GUIDE: &str = include_str!("../../../docs/report.md");
+
+/// The report that the guide shows.
+fn guides_report() -> Report {
+    let samples = enforced();
+    let [
+        tagged,
+        untold,
+        terminated,
+        denied,
+        protected,
+        young,
+        unknown,
+    ] = [0, 1, 3, 7, 8, 12, 2].map(|at| samples[at].clone());
+    let samples = [
+        tagged.clone(),
+        untold,
+        terminated,
+        denied,
+        protected,
+        young,
+        unknown,
+        tagged,
+    ];
+    let mut report = report(Mode::Enforce, samples);
+    report.instances = 120;
+    report.entries[0].done_by = None;
+    report
+}
+
+/// The guide has this text, as a block of its own.
+fn guide_shows(text: &str) {
+    let block = format!("```text\n{}\n```", text.trim_end());
+    assert!(
+        GUIDE.contains(&block),
+        "docs/report.md does not show:\n{text}"
+    );
+}
+
+#[test]
+fn the_guide_shows_what_people_get() {
+    guide_shows(&texts(&guides_report(), somewhere()).concat());
+}
+
+#[test]
+fn the_guide_shows_what_its_template_makes() {
+    let (_, template) = GUIDE.split_once("ReportTemplate: |\n").unwrap();
+    let (template, _) = template.split_once("```").unwrap();
+    let lines = template
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line));
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+    assert_eq!(check_template(&text), Ok(()));
+    let template = ReportTemplate { row_id: 1000, text };
+    let telling = Telling {
+        template: Some(&template),
+        ..somewhere()
+    };
+    guide_shows(&texts(&guides_report(), telling).concat());
+}
+
+#[test]
+fn the_guide_shows_what_programs_get() {
+    let mut report = guides_report();
+    report.entries.truncate(1);
+    let told = messages(&report, somewhere());
+    let json: serde_json::Value = serde_json::from_str(&told.messages[0].json).unwrap();
+    let (_, shown) = GUIDE.split_once("```json\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let shown: serde_json::Value = serde_json::from_str(shown).unwrap();
+    assert_eq!(shown, json);
+}
+
+/// A member that the guide does not name is none that anybody uses.
+#[test]
+fn the_guide_names_every_variable() {
+    sample::with_samples(|view| {
+        let view = serde_json::to_value(view).unwrap();
+        let group = &view["groups"][0];
+        for object in [
+            &view,
+            &view["summary"],
+            group,
+            &group["entries"][0],
+            &group["blocks"][0],
+        ] {
+            for name in object.as_object().unwrap().keys() {
+                assert!(GUIDE.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+        Ok::<_, ()>(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn a_run_that_enforces() {
     let report = report(Mode::Enforce, enforced());

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::group::{Group, advice};
 use super::{Counts, Entry, Outcome, Report, Telling, console, text};
+use crate::ledger::RunId;
 use crate::plan::{Reason, Remedy};
 use crate::settings::Mode;
 
@@ -183,7 +184,7 @@ impl<'a> Frame<'a> {
             tag_value: entry.tag_value(),
             outcome: entry.outcome.name(),
             reason: entry.reason(),
-            run_id: entry.done_by.as_ref().map(|run_id| run_id.as_str()),
+            run_id: entry.done_by.as_ref().map(RunId::as_str),
             line: text::line(entry),
             link: self.link(entry),
             advice: advice(entry),
