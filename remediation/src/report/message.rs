@@ -245,47 +245,71 @@ fn json_of<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Cause, Remedy, Step};
+    use crate::plan::{Cause, Reason, Remedy, Step};
     use crate::report::Outcome;
-    use chrono::DateTime;
+    use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
     use serde_json::Value;
     use tagwarden::policy::ReportTemplate;
 
+    /// Any remedy and outcome, with any tag key, value and reason.
     fn entry() -> impl Strategy<Value = Entry> {
-        ("[0-9a-f]{17}", "\\PC{1,40}", "\\PC{0,80}", any::<bool>()).prop_map(
-            |(id, tag_key, text, done)| Entry {
-                step: Step {
-                    instance_id: format!("i-{id}"),
-                    cause: Cause::Missing {
-                        rule_id: 1,
-                        tag_key,
+        let remedy = prop::sample::select(vec![
+            Remedy::TagLauncher,
+            Remedy::Stop { terminate_on: None },
+            Remedy::Terminate,
+            Remedy::Notify,
+        ]);
+        let age = Some(TimeDelta::minutes(3));
+        let grace = TimeDelta::minutes(15);
+        let outcome = prop::sample::select(vec![
+            Outcome::Done,
+            Outcome::WouldDo,
+            Outcome::Deferred(Reason::Grace { age, grace }),
+            Outcome::Deferred(Reason::Grace { age: None, grace }),
+            Outcome::Refused(Reason::Protected),
+            Outcome::Refused(Reason::NoLedger),
+            Outcome::Refused(Reason::Vanished),
+        ]);
+        let text = || "\\PC{0,80}";
+        let remedy = prop_oneof![
+            remedy,
+            text().prop_map(|value| Remedy::Tag {
+                value,
+                unknown: None
+            })
+        ];
+        let outcome = prop_oneof![outcome, text().prop_map(Outcome::Failed)];
+        ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
+            |(id, tag_key, remedy, outcome)| {
+                let cause = Cause::Missing {
+                    rule_id: 1,
+                    tag_key,
+                };
+                Entry {
+                    step: Step {
+                        instance_id: format!("i-{id}"),
+                        cause,
+                        remedy,
                     },
-                    remedy: Remedy::Tag {
-                        value: text.clone(),
-                        unknown: None,
-                    },
-                },
-                outcome: if done {
-                    Outcome::Done
-                } else {
-                    Outcome::Failed(text)
-                },
-                done_by: None,
+                    outcome,
+                    done_by: None,
+                }
             },
         )
     }
 
     /// Texts that are as long as the built-in one, that are longer, that are too long for it to go on, and that fail.
+    /// The first three are used always, the last two never.
     const TEMPLATES: [&str; 6] = [
         "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}{% endfor %}",
         "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{{ entry.line | length * 'é' }}\n\
          {% endfor %}{% endfor %}",
-        "{{ 'x' * 7000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
+        "{{ 'x' * 4000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
          {% endfor %}",
-        "{{ 'x' * 20000 }}",
         "{% if parts > 1 %}{{ 'x' * 20000 }}{% else %}{% for group in groups %}{% for entry in group.entries %}\
          {{ entry.line }}\n{% endfor %}{% endfor %}{% endif %}",
+        "{{ 'x' * 20000 }}",
         "{{ heading | no_such_filter }}",
     ];
 
@@ -293,13 +317,13 @@ mod tests {
         #[test]
         fn parts_fit_and_hold_every_entry_once(
             entries in prop::collection::vec(entry(), 0..40),
-            template in prop::option::of(0..TEMPLATES.len()),
+            number in prop::option::of(0..TEMPLATES.len()),
             is_somewhere: bool,
         ) {
             const LIMIT: usize = 12_000;
             let mut report = Report::new(Mode::Enforce, 40, RunId::new(DateTime::UNIX_EPOCH, "1a2b3c4d"));
             report.entries = entries;
-            let template = template.map(|number| ReportTemplate {
+            let template = number.map(|number| ReportTemplate {
                 row_id: 1000,
                 text: TEMPLATES[number].to_owned(),
             });
@@ -309,6 +333,11 @@ mod tests {
                 template: template.as_ref(),
             };
             let told = split(&report, telling, LIMIT);
+            match number {
+                None | Some(0..=2) => prop_assert_eq!(&told.problem, &None),
+                Some(3) => {}
+                Some(_) => prop_assert_eq!(told.problem.is_some(), !report.entries.is_empty()),
+            }
             let mut lines = Vec::new();
             let mut json_entries = Vec::new();
             for part in &told.messages {
