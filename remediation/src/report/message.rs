@@ -247,6 +247,7 @@ mod tests {
     use super::*;
     use crate::plan::{Cause, Reason, Remedy, Step};
     use crate::report::Outcome;
+    use crate::report::sample::{enforced, report};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
     use serde_json::Value;
@@ -312,6 +313,26 @@ mod tests {
         "{{ 'x' * 20000 }}",
         "{{ heading | no_such_filter }}",
     ];
+
+    /// The bound that the parts are made by holds wherever a part ends, in the text that has most besides its lines.
+    #[test]
+    fn parts_fit_whatever_the_limit() {
+        let samples = std::iter::repeat_n(enforced(), 3).flatten();
+        let mut report = report(Mode::Enforce, samples);
+        report.instances = 9_999_999;
+        let telling = Telling {
+            region: Some("us-gov-west-1"),
+            ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
+            template: None,
+        };
+        for limit in (8_000..60_000).step_by(97) {
+            let parts = split(&report, telling, limit).messages;
+            for part in &parts {
+                assert!(part.body().len() <= limit, "{limit}: {}", part.body().len());
+            }
+            assert!(parts.len() > 1 || limit > 40_000, "{limit}");
+        }
+    }
 
     proptest! {
         #[test]

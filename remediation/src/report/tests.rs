@@ -145,6 +145,22 @@ fn one_instance() {
     insta::assert_snapshot!(texts(&report, somewhere()).concat());
 }
 
+/// One link for all lines of an instance that need the same of a person, and each advice once.
+#[test]
+fn one_instance_with_many_troubles() {
+    let samples = enforced();
+    let [denied, protected, owned, reported] = [7, 8, 9, 6].map(|at| samples[at].clone());
+    let also_denied = (missing(2), tag("2026-11-23"), denied.2.clone());
+    let samples = [denied, also_denied, owned, protected, reported];
+    let mut report = report(Mode::Enforce, samples);
+    for entry in &mut report.entries {
+        entry.step.instance_id = "i-0a1b2c3d4e5f60718".to_owned();
+        entry.done_by = None;
+    }
+    report.instances = 1;
+    insta::assert_snapshot!(texts(&report, somewhere()).concat());
+}
+
 #[test]
 fn two_parts() {
     let report = report(Mode::Enforce, many(300));
@@ -187,6 +203,29 @@ fn what_needs_a_person_is_in_the_first_part() {
     assert!(failed(&texts[0]) > 150, "{}", texts[0]);
     assert_eq!(texts.last().map(failed), Some(0));
     assert_eq!(texts.iter().map(failed).sum::<usize>(), 200);
+}
+
+#[test]
+fn a_template_that_would_take_too_many_messages_is_not_used() {
+    let report = report(Mode::Enforce, many(600));
+    let built_in = messages(&report, somewhere()).messages.len();
+    let told = |text: &str| {
+        let text = text.to_owned();
+        let template = ReportTemplate { row_id: 1000, text };
+        let telling = Telling {
+            template: Some(&template),
+            ..somewhere()
+        };
+        let told = messages(&report, telling);
+        (told.messages.len(), told.problem.is_some())
+    };
+    // Half of each message is left for entries, and a tenth.
+    let (messages, is_broken) = told("{{ 'x' * 130000 }}");
+    assert!(
+        !is_broken && messages > built_in && messages <= 4 * built_in,
+        "{messages}"
+    );
+    assert_eq!(told("{{ 'x' * 235000 }}"), (built_in, true));
 }
 
 /// Every way in which a template can fail, and what is said of it.
