@@ -64,7 +64,7 @@ impl Message {
 /// The report as programs read it. `instanceIds` makes it a trigger of another remediation.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct View<'a> {
+struct Document<'a> {
     version: u32,
     run_id: &'a RunId,
     mode: Mode,
@@ -196,7 +196,7 @@ impl<'a> Frame<'a> {
     }
 
     fn message(&self, part: usize, parts: usize, entries: &[&Entry], text: String) -> Message {
-        let view = View {
+        let document = Document {
             version: VERSION,
             run_id: &self.report.run_id,
             mode: self.report.mode,
@@ -212,7 +212,7 @@ impl<'a> Frame<'a> {
         };
         Message {
             text,
-            json: json_of(&view),
+            json: json_of(&document),
         }
     }
 
@@ -325,7 +325,7 @@ mod tests {
             ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
             template: None,
         };
-        for limit in (8_000..60_000).step_by(97) {
+        for limit in (8_000..60_000).step_by(499) {
             let parts = split(&report, telling, limit).messages;
             for part in &parts {
                 assert!(part.body().len() <= limit, "{limit}: {}", part.body().len());

@@ -13,7 +13,7 @@ use super::view::View;
 const BUILT_IN: &str = include_str!("report.j2");
 
 /// What one text may cost: so many instructions, or 64 times as many bytes. The built-in text of a full message takes
-/// about a tenth of it. What needs more is taken for endless.
+/// less than a tenth of it. What needs more is taken for endless.
 ///
 /// See [`Environment::set_fuel`].
 const FUEL: u64 = 200_000;

@@ -278,6 +278,7 @@ fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
 
 #[rstest]
 #[case::built_in(include_str!("report.j2"))]
+#[case::if_without_else("{{ heading if dryRun }}.")]
 #[case::none_is_no_undefined("{{ region or 'no Region' }}{{ history or '' }}")]
 #[case::every_member(
     "{{ heading }}{{ mode }}{{ dryRun }}{{ runId }}{{ region }}{{ part }}{{ parts }}{{ repeated }}{{ closing }}\
