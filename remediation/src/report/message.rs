@@ -118,7 +118,10 @@ fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
     let built_in = Template::built_in();
     let messages = (1..).zip(&chunks).map(|(part, entries)| {
         let view = frame.view(part, chunks.len(), entries);
-        let text = built_in.clone().and_then(|template| template.render(&view));
+        let text = match &built_in {
+            Ok(template) => template.render(&view),
+            Err(error) => Err(error.clone()),
+        };
         let text = text.unwrap_or_else(|error| text::plain(entries, frame.closing(), &error));
         frame.message(part, chunks.len(), entries, text)
     });

@@ -22,7 +22,7 @@ const FUEL: u64 = 200_000;
 const NAME: &str = "report";
 
 /// A compiled template.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Template {
     environment: Environment<'static>,
 }
