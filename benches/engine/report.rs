@@ -4,7 +4,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use tagwarden_remediation::ledger::RunId;
 use tagwarden_remediation::plan::{Cause, Remedy, Step};
-use tagwarden_remediation::report::{Message, Outcome, Report, messages};
+use tagwarden_remediation::report::{Message, Outcome, Report, Telling, messages};
 use tagwarden_remediation::settings::Mode;
 
 use super::fleet::now;
@@ -28,8 +28,13 @@ fn ten_thousand_entries(bencher: Bencher<'_, '_>) {
         };
         report.add(step, Outcome::Done);
     }
+    let telling = Telling {
+        region: Some("eu-west-1"),
+        ledger_table: Some("ledger"),
+        template: None,
+    };
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
-        let messages = messages(&report);
-        messages.iter().map(Message::body).collect::<Vec<_>>()
+        let told = messages(&report, telling);
+        told.messages.iter().map(Message::body).collect::<Vec<_>>()
     });
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Output;
 use crate::exit::{Exit, Failure};
-use crate::policy_file::{PolicyFile, Severity};
+use crate::policy_file::{PolicyFile, Severity, is_template};
 
 const LONG_ABOUT: &str = "\
 Checks policy files, and shows every mistake at its place
@@ -85,7 +85,7 @@ fn document(files: &[PolicyFile]) -> Value {
     let counts = files.iter().map(|file| {
         json!({
             "file": file.path,
-            "rules": file.items.len(),
+            "rules": file.items.iter().filter(|item| !is_template(item)).count(),
             "errors": file.count(Severity::Error),
             "warnings": file.count(Severity::Warning),
         })

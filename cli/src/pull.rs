@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{Exit, Failure};
-use crate::policy_file::count;
+use crate::policy_file::rows;
 use crate::policy_file::write::{Format, write};
 use crate::policy_table::{PolicyTable, problems};
 
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     let mut err = anstream::stderr().lock();
-    let count = count(items.len(), "rule");
+    let count = rows(&items);
     // Where even this cannot be written there is nobody left to tell.
     if let Some(path) = &args.file {
         let _ = writeln!(err, "{count} written to {}", path.display());

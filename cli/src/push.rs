@@ -8,7 +8,7 @@ use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
 use crate::changes::{Changes, show};
 use crate::consent::consent;
 use crate::exit::{Exit, Failure};
-use crate::policy_file::{PolicyFile, count};
+use crate::policy_file::PolicyFile;
 use crate::policy_table::{PolicyTable, problems};
 
 const LONG_ABOUT: &str = "\
@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         apply(&table.client, &table.name, &changes.steps)
             .await
             .map_err(|unapplied| failure(&unapplied, &table, changes.steps.len()))?;
-        let written = count(changes.steps.len(), "rule");
+        let written = show::rows_of(&changes);
         look_again(&table, &written).await?;
         writeln!(anstream::stdout(), "Done: {written} written.")
             .map_err(|error| Failure::unwritten(&error))?;

@@ -50,7 +50,7 @@ fn verdicts(step: &str) -> BTreeMap<&'static str, &'static str> {
 fn lines(report: &str, role: &str) -> Vec<&'static str> {
     let text = STORY[report]["text"].as_str().unwrap();
     text.lines()
-        .filter(|line| line.contains(id(role)))
+        .filter(|line| line.starts_with("-- ") && line.contains(id(role)))
         .collect()
 }
 
@@ -205,22 +205,37 @@ fn the_report_is_in_the_customers_words() {
         "worker",
     ]
     .map(id);
+    let run_id = report["json"]["runId"].as_str().unwrap();
+    let console = "https://us-east-1.console.aws.amazon.com/ec2/home?region=us-east-1#InstanceDetails:instanceId=";
     let expected = format!(
         "The following tagging policy violations occurred:
+
+Needs a person: 1 instance
+-- {vault} has not been terminated. Reason: No tags found. Refused: the instance is protected against it.
+   {console}{vault}
+   What to do: tag it, turn its protection off, or exempt it with the tag tagwarden:exempt-until.
+
+Stopped or terminated: 1 instance
+-- {scratch} has been terminated. Reason: No tags found.
+   {console}{scratch}
+
+Tagged: 7 instances
 -- Instance {search} missing tag ProjectCode. New tag created.
+-- Instance {mail} empty tag ProjectCode. Value set.
+-- Instance {cache} missing tag ProjectCode. New tag created.
+-- Instance {worker} missing tag ProjectCode. New tag created.
 -- Instance {billing} missing tag CreatedBy. New tag created.
 -- Instance {reports} missing tag CreatedBy. New tag created.
 -- Instance {builder} missing tag CreatedBy. New tag created.
--- Instance {mail} empty tag ProjectCode. Value set.
--- Instance {cache} missing tag ProjectCode. New tag created.
--- {scratch} has been terminated. Reason: No tags found.
--- {vault} has not been terminated. Reason: No tags found. Refused: the instance is protected against it.
--- {rookie} is to be terminated. Reason: No tags found. Left for later: launched 3 minutes ago, the grace period is 15 minutes.
--- Instance {worker} missing tag ProjectCode. New tag created.
 -- Instance {worker} missing tag CreatedBy. New tag created.
 -- Instance {worker} missing tag Expires. New tag created.
 
+Left for later: 1 instance
+-- {rookie} is to be terminated. Reason: No tags found. Left for later: launched 3 minutes ago, the grace period is 15 minutes.
+
 10 instances looked at: 7 tagged, 1 terminated, 1 left for later, 1 refused.
+This run in the ledger, with the tags before:
+   tagwarden history --run {run_id} --ledger-table tagwarden-ledger --region us-east-1
 "
     );
     assert_eq!(report["text"], expected);
@@ -421,6 +436,8 @@ fn normalised(page: &str) -> String {
                 _ => character.is_ascii_digit(),
             })
     };
+    let run_id = regex_lite::Regex::new("[0-9]{8}T[0-9]{6}Z-").unwrap();
+    let page = run_id.replace_all(page, "YYYYMMDDThhmmssZ-");
     let lines = page.lines().map(|line| {
         if let Some((calls, time)) = line.split_once(" AWS calls in ") {
             let millis = time.strip_suffix(" ms:").unwrap();

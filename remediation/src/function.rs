@@ -29,6 +29,8 @@ pub struct Remediation {
     pub(crate) ec2: Ec2,
     pub(crate) ledger: Option<Ledger>,
     pub(crate) look_up: LookUp,
+    /// Where the instances are.
+    pub(crate) region: Option<String>,
     pub(crate) settings: Settings,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
@@ -103,6 +105,7 @@ impl Remediation {
             ec2: Ec2::new(config),
             ledger,
             look_up: LookUp::new(cloudtrail, clock),
+            region: config.region().map(ToString::to_string),
             settings,
             sns: aws_sdk_sns::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),

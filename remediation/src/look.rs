@@ -158,7 +158,7 @@ impl Remediation {
     }
 
     async fn check_policy(&self, policy: &Policy) -> Result<(), RemediationError> {
-        if self.read_policy().await? == *policy {
+        if self.read_policy().await?.rules() == policy.rules() {
             Ok(())
         } else {
             Err(RemediationError::PolicyChanged)

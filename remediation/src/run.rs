@@ -13,7 +13,7 @@ use crate::launcher::Launcher;
 use crate::ledger::{RunId, Writer};
 use crate::look::{Seen, Which};
 use crate::plan::{Known, plan};
-use crate::report::{Entry, Report, messages, text};
+use crate::report::{Entry, Report, Telling, messages, text};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Untagged};
 use crate::trigger::Trigger;
@@ -80,7 +80,7 @@ impl Remediation {
             // What it cannot know is logged.
             let _ = self.would_do(work.into_plan(), &mut report).await;
             self.hand_on(&wanted, &report, &BTreeSet::new()).await;
-            let told = self.tell(&mut report).await;
+            let told = self.tell(&mut report, &policy).await;
             return Ok((report, told));
         }
         if self.watch.is_to_end() {
@@ -123,7 +123,7 @@ impl Remediation {
             report.name_interrupted();
         }
         self.hand_on(&wanted, &report, &others).await;
-        let told = self.tell(&mut report).await;
+        let told = self.tell(&mut report, &policy).await;
         if let Some(writer) = writer {
             writer.end(told.is_ok()).await;
         }
@@ -173,7 +173,7 @@ impl Remediation {
     }
 
     /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
-    async fn tell(&self, report: &mut Report) -> Result<(), RemediationError> {
+    async fn tell(&self, report: &mut Report, policy: &Policy) -> Result<(), RemediationError> {
         self.watch.begin(Phase::Telling, None);
         report.sort();
         for entry in &report.entries {
@@ -200,7 +200,16 @@ impl Remediation {
                 Err(error) => tracing::error!("the ledger: {error}"),
             }
         }
-        for message in messages(report) {
+        let telling = Telling {
+            region: self.region.as_deref(),
+            ledger_table: self.settings.ledger_table.as_deref(),
+            template: policy.report_template(),
+        };
+        let told = messages(report, telling);
+        if let Some(problem) = &told.problem {
+            tracing::error!("{problem}");
+        }
+        for message in told.messages {
             self.publish(message.body(), true).await?;
         }
         if let Some(ledger) = ledger {

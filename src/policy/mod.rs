@@ -22,6 +22,23 @@ pub const MAX_VALUE_CHARS: usize = 256;
 /// The attributes of a rule, in the order in which people write them. Others are nobody's business here.
 pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "Default"];
 
+/// The attribute of the row that is no rule: it holds the [report's template](ReportTemplate).
+pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";
+
+/// Whether the attribute means something to tagwarden, in a rule or in the template's row.
+#[must_use]
+pub fn is_own_attribute(name: &str) -> bool {
+    name == TEMPLATE_ATTRIBUTE || ATTRIBUTES.contains(&name)
+}
+
+/// Whether a row holds the [report's template](ReportTemplate), and is no rule: it has that attribute, and none of a
+/// rule's but `RuleId`. Null and blank texts count as absent, as the console writes them.
+#[must_use]
+pub fn is_template_row(row: &Row) -> bool {
+    let mut of_rule = ATTRIBUTES.iter().filter(|name| **name != "RuleId");
+    row::has(row, TEMPLATE_ATTRIBUTE) && !of_rule.any(|name| row::has(row, name))
+}
+
 /// Whether AWS keeps `key` for itself: keys that begin with `aws:`, in any case, cannot be written by users.
 #[must_use]
 pub fn is_reserved_key(key: &str) -> bool {
@@ -44,6 +61,18 @@ const OWN_PREFIX: &str = "tagwarden:";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     rules: Vec<TagRule>,
+    report_template: Option<ReportTemplate>,
+}
+
+/// The row that holds the template of the remediation's report: `RuleId` and `ReportTemplate`, and nothing of a rule.
+///
+/// Only the remediation looks into it: what is wrong with the template itself is no problem of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportTemplate {
+    /// `RuleId`: names the row in every message.
+    pub row_id: i64,
+    /// `ReportTemplate`: the template, never blank.
+    pub text: String,
 }
 
 /// One item of the policy table.
@@ -102,13 +131,19 @@ impl Policy {
     where
         I: IntoIterator<Item = Row>,
     {
-        row::validate(rows).map(|rules| Self { rules })
+        row::validate(rows)
     }
 
     /// The rules, by rising id.
     #[must_use]
     pub fn rules(&self) -> &[TagRule] {
         &self.rules
+    }
+
+    /// The template of the report, if the table has one. It decides nothing about any instance.
+    #[must_use]
+    pub fn report_template(&self) -> Option<&ReportTemplate> {
+        self.report_template.as_ref()
     }
 }
 

@@ -6,8 +6,8 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::{
-    Action, Function, FunctionError, InvalidPolicy, MAX_KEY_CHARS, MAX_VALUE_CHARS, TagRule,
-    is_own_key, is_reserved_key,
+    Action, Function, FunctionError, InvalidPolicy, MAX_KEY_CHARS, MAX_VALUE_CHARS, Policy,
+    ReportTemplate, TEMPLATE_ATTRIBUTE, TagRule, is_own_key, is_reserved_key, is_template_row,
 };
 
 /// One item of the policy table as read: attribute name to value, with a DynamoDB number as a JSON number.
@@ -32,7 +32,7 @@ pub enum ProblemKind {
     /// The table holds no rules.
     #[error("the table has no rules")]
     EmptyTable,
-    /// An attribute that every rule has is absent or empty.
+    /// An attribute that the row cannot do without is absent or empty.
     #[error("is missing")]
     Missing,
     /// An attribute has the wrong DynamoDB type.
@@ -60,6 +60,15 @@ pub enum ProblemKind {
     /// Two rows with one id (a policy file can have that, a table cannot).
     #[error("is used by another rule too")]
     RepeatedId,
+    /// A row is a rule, and carries the report's template as well.
+    #[error("belongs in a row of its own: this one is a rule")]
+    TemplateInRule,
+    /// Two rows with a template of the report.
+    #[error("is in the table twice: row {first} has it too")]
+    RepeatedTemplate {
+        /// The row that has it first.
+        first: i64,
+    },
     /// Over EC2's limit of characters.
     #[error("has {length} characters, EC2 allows {limit}")]
     TooLong {
@@ -94,8 +103,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every rule by rising id, or every problem.
-pub(super) fn validate<I>(rows: I) -> Result<Vec<TagRule>, InvalidPolicy>
+/// Every rule by rising id and the report's template, or every problem.
+pub(super) fn validate<I>(rows: I) -> Result<Policy, InvalidPolicy>
 where
     I: IntoIterator<Item = Row>,
 {
@@ -104,7 +113,7 @@ where
     rows.sort_by_key(|row| row.id);
 
     let mut problems = Vec::new();
-    if rows.is_empty() {
+    if rows.iter().all(|row| is_template_row(&row.row)) {
         problems.push(Problem {
             row: None,
             rule_id: None,
@@ -113,6 +122,7 @@ where
         });
     }
     let mut rules = Vec::new();
+    let mut report_template: Option<ReportTemplate> = None;
     let mut rule_of_key = BTreeMap::new();
     let mut previous_id = None;
     for mut row in rows {
@@ -120,12 +130,20 @@ where
             row.problem("RuleId", ProblemKind::RepeatedId);
         }
         previous_id = row.id;
-        let rule = row.rule(&mut rule_of_key);
+        if is_template_row(&row.row) {
+            let first = report_template.as_ref().map(|template| template.row_id);
+            let template = row.template(first);
+            report_template = report_template.or(template);
+        } else {
+            rules.extend(row.rule(&mut rule_of_key));
+        }
         problems.append(&mut row.problems);
-        rules.extend(rule);
     }
     if problems.is_empty() {
-        Ok(rules)
+        Ok(Policy {
+            rules,
+            report_template,
+        })
     } else {
         Err(InvalidPolicy { problems })
     }
@@ -160,11 +178,27 @@ impl Reader {
         reader
     }
 
+    /// The template, if the row is sound; `first` is the row that has one already.
+    fn template(&mut self, first: Option<i64>) -> Option<ReportTemplate> {
+        let text = self.text(TEMPLATE_ATTRIBUTE);
+        let text = text?;
+        if let Some(first) = first {
+            self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::RepeatedTemplate { first });
+        }
+        Some(ReportTemplate {
+            row_id: self.id?,
+            text,
+        })
+    }
+
     /// The rule, if the row is sound; `rule_of_key` remembers which rule claimed which tag.
     fn rule(&mut self, rule_of_key: &mut BTreeMap<String, i64>) -> Option<TagRule> {
         let tag_key = self.tag_key(rule_of_key);
         let required = self.required();
         let action = self.action();
+        if has(&self.row, TEMPLATE_ATTRIBUTE) {
+            self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::TemplateInRule);
+        }
         Some(TagRule {
             id: self.id?,
             tag_key: tag_key?,
@@ -247,9 +281,10 @@ impl Reader {
 
     /// A text that may be absent; empty and blank texts count as absent, as the console writes them.
     fn optional_text(&mut self, attribute: &'static str) -> Option<String> {
+        if !has(&self.row, attribute) {
+            return None;
+        }
         match self.row.get(attribute)? {
-            Value::Null => None,
-            Value::String(text) if text.trim().is_empty() => None,
             Value::String(text) => Some(text.clone()),
             other => {
                 let kind = wrong_type("string (S)", other);
@@ -279,6 +314,15 @@ impl Reader {
             attribute: Some(attribute),
             kind,
         });
+    }
+}
+
+/// Whether the attribute is there and says something.
+pub(super) fn has(row: &Row, attribute: &str) -> bool {
+    match row.get(attribute) {
+        None | Some(Value::Null) => false,
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(_) => true,
     }
 }
 

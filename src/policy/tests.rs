@@ -177,13 +177,16 @@ proptest! {
     /// Whatever stands in a table: either all of it is a policy, or there is a list of problems.
     #[test]
     fn no_table_panics(rows in prop::collection::vec(
-        prop::collection::btree_map("RuleId|TagKey|Action|Required|Default|Else", any_value(), 0..6),
+        prop::collection::btree_map("RuleId|TagKey|Action|Required|Default|ReportTemplate|Else", any_value(), 0..6),
         0..4,
     )) {
         let count = rows.len();
         let rows = rows.into_iter().map(|row| row.into_iter().collect::<Row>());
         match Policy::from_rows(rows) {
-            Ok(policy) => prop_assert_eq!(policy.rules().len(), count),
+            Ok(policy) => {
+                let templates = usize::from(policy.report_template().is_some());
+                prop_assert_eq!(policy.rules().len() + templates, count);
+            }
             Err(invalid) => prop_assert!(!invalid.problems().is_empty()),
         }
     }
@@ -212,4 +215,46 @@ fn each_problem_tells_which_row_it_is_in() {
     assert_eq!(found, expected);
     let empty = Policy::from_rows([]).unwrap_err();
     assert_eq!(empty.problems()[0].row, None);
+}
+
+#[test]
+fn a_row_of_its_own_holds_the_reports_template() {
+    let rule = json!({"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y", "ReportTemplate": " "});
+    let template = json!({
+        "RuleId": 90, "ReportTemplate": "{{ heading }}\n", "TagKey": "", "Default": null, "Comment": "agreed",
+    });
+    let policy = policy(json!([template, rule])).unwrap();
+    assert_eq!(policy.rules().len(), 1);
+    assert_eq!(
+        policy.report_template(),
+        Some(&ReportTemplate {
+            row_id: 90,
+            text: "{{ heading }}\n".to_owned()
+        })
+    );
+}
+
+#[rstest]
+#[case::in_a_rule(
+    json!([{"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y", "ReportTemplate": "x"}]),
+    "rule 1: ReportTemplate belongs in a row of its own: this one is a rule"
+)]
+#[case::twice(
+    json!([
+        {"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"},
+        {"RuleId": 90, "ReportTemplate": "x"}, {"RuleId": 91, "ReportTemplate": "x"},
+    ]),
+    "rule 91: ReportTemplate is in the table twice: row 90 has it too"
+)]
+#[case::no_text(
+    json!([{"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"}, {"RuleId": 90, "ReportTemplate": ["x"]}]),
+    r#"rule 90: ReportTemplate must be a string (S), found ["x"]"#
+)]
+#[case::without_a_rule(json!([{"RuleId": 90, "ReportTemplate": "x"}]), "the table has no rules")]
+#[case::without_an_id(
+    json!([{"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"}, {"ReportTemplate": "x"}]),
+    "RuleId is missing"
+)]
+fn a_malformed_template_is_a_problem(#[case] rows: Value, #[case] problem: &str) {
+    assert_eq!(policy(rows).unwrap_err(), [problem]);
 }

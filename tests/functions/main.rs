@@ -18,6 +18,7 @@ mod ledger;
 mod malformed_events;
 mod owners;
 mod policy_table;
+mod report;
 mod rule;
 mod safety;
 mod scale;

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use tagwarden::aws::AwsError;
 use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::ATTRIBUTES;
+use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_own_attribute};
 
 use super::Change;
 
@@ -123,7 +123,7 @@ fn write(table: &str, change: &Change) -> Result<TransactWriteItem, BuildError> 
         } => {
             let mut condition = words.as_read(before);
             for name in set.keys().filter(|name| !before.contains_key(*name)) {
-                if !ATTRIBUTES.contains(&name.as_str()) {
+                if !is_own_attribute(name) {
                     let name = words.name(name);
                     let _ = write!(condition, " AND attribute_not_exists({name})");
                 }
@@ -181,8 +181,8 @@ impl Words {
         format!(":v{}", self.values.len() - 1)
     }
 
-    /// The condition that the row is as it was read: no attribute is another, and none of the five that make a rule
-    /// has come to it.
+    /// The condition that the row is as it was read: no attribute is another, and none of those that mean something
+    /// to tagwarden has come to it.
     fn as_read(&mut self, item: &Item) -> String {
         let mut names: Vec<&String> = item.keys().filter(|name| *name != "RuleId").collect();
         names.sort();
@@ -192,7 +192,8 @@ impl Words {
                 conditions.push(format!("{} = {}", self.name(name), self.value(value)));
             }
         }
-        for name in ATTRIBUTES.iter().filter(|name| !item.contains_key(**name)) {
+        let own = ATTRIBUTES.iter().chain([&TEMPLATE_ATTRIBUTE]);
+        for name in own.filter(|name| !item.contains_key(**name)) {
             conditions.push(format!("attribute_not_exists({})", self.name(name)));
         }
         conditions.join(" AND ")

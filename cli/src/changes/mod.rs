@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::ATTRIBUTES;
+use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
 
 use crate::policy_file::value::same;
 use crate::policy_file::write::{id, order};
@@ -71,7 +71,7 @@ impl Change {
 impl Changes {
     /// What turns `table` into `file`, whose rows are sound.
     ///
-    /// The file decides about the five attributes that make a rule: one that it lacks is taken away. Of any other
+    /// The file decides about the attributes that make a rule, and about the report's template: one that it lacks is taken away. Of any other
     /// attribute it only says what to set: what it does not name stays. Rows that it lacks go only with `prune`.
     pub fn between(table: Vec<Item>, file: &[Item], prune: bool) -> Self {
         let mut rows: BTreeMap<_, Item> = BTreeMap::new();
@@ -129,6 +129,7 @@ fn alteration(before: Item, item: &Item) -> Result<Change, Item> {
         .collect();
     let remove: BTreeSet<_> = ATTRIBUTES
         .into_iter()
+        .chain([TEMPLATE_ATTRIBUTE])
         .filter(|name| before.contains_key(*name) && !item.contains_key(*name))
         .map(ToOwned::to_owned)
         .collect();

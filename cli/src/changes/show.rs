@@ -6,10 +6,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tagwarden::aws::policy_table::Item;
+use tagwarden::policy::TEMPLATE_ATTRIBUTE;
 
 use super::{Change, Changes};
 use crate::policy_file::write::{id, inline, rank};
-use crate::policy_file::{count, value};
+use crate::policy_file::{count, is_template, rows, value};
 
 /// The changes, rule by rule, and what would be left alone.
 pub fn text(changes: &Changes) -> String {
@@ -20,7 +21,15 @@ pub fn text(changes: &Changes) -> String {
         let width = lines.iter().map(|line| line.name.chars().count()).max();
         for line in &lines {
             let name = format!("{:1$}", line.name, width.unwrap_or_default());
-            let _ = writeln!(text, "      {} {name}  {}", line.mark(), line.values());
+            match line.template() {
+                Some(lines) => {
+                    let _ = writeln!(text, "      {} {}", line.mark(), line.name);
+                    text.push_str(&lines);
+                }
+                None => {
+                    let _ = writeln!(text, "      {} {name}  {}", line.mark(), line.values());
+                }
+            }
         }
     }
     if !changes.is_empty() {
@@ -41,16 +50,39 @@ pub fn names(items: &[Item]) -> String {
 
 /// `1 rule to add, 1 to change, none to delete`.
 pub fn tally(changes: &Changes) -> String {
+    let (templates, rules): (Vec<_>, Vec<_>) = changes
+        .steps
+        .iter()
+        .partition(|change| is_template(row_of(change)));
     let number = |wanted: fn(&Change) -> bool| {
-        let changes = changes.steps.iter();
-        changes.filter(|change| wanted(change)).count()
+        let rules = rules.iter();
+        rules.filter(|change| wanted(change)).count()
+    };
+    let and = match templates.as_slice() {
+        [] => "",
+        [Change::Add(_)] => "; the report's template to add",
+        [Change::Alter { .. }] => "; the report's template to change",
+        [Change::Delete(_)] => "; the report's template to delete",
+        _ => "; and the report's template",
     };
     format!(
-        "{} to add, {} to change, {} to delete",
+        "{} to add, {} to change, {} to delete{and}",
         count(number(|change| matches!(change, Change::Add(_))), "rule"),
         number(|change| matches!(change, Change::Alter { .. })),
         number(|change| matches!(change, Change::Delete(_))),
     )
+}
+
+/// What all the changes are to: `2 rules`, `2 rules and the report's template`.
+pub fn rows_of(changes: &Changes) -> String {
+    rows(changes.steps.iter().map(row_of))
+}
+
+/// The row as it is, or as it will be where it is not yet.
+fn row_of(change: &Change) -> &Item {
+    match change {
+        Change::Add(item) | Change::Delete(item) | Change::Alter { before: item, .. } => item,
+    }
 }
 
 /// The changes as JSON: `changes` (ruleId, change, attributes with their values before and after) and `onlyInTable`.
@@ -64,10 +96,11 @@ pub fn json(changes: &Changes) -> Map<String, Value> {
 }
 
 fn change_json(change: &Change) -> Value {
-    let (kind, item) = match change {
-        Change::Add(item) => ("add", item),
-        Change::Alter { before, .. } => ("change", before),
-        Change::Delete(item) => ("delete", item),
+    let item = row_of(change);
+    let kind = match change {
+        Change::Add(_) => "add",
+        Change::Alter { .. } => "change",
+        Change::Delete(_) => "delete",
     };
     let attributes: Map<String, Value> = lines(change)
         .into_iter()
@@ -90,16 +123,18 @@ fn id_json(item: &Item) -> Value {
 }
 
 fn headline(change: &Change) -> String {
-    match change {
-        Change::Add(item) => format!("  {} {}", "+".green(), title(item).bold()),
-        Change::Alter { before, .. } => format!("  {} {}", "~".yellow(), title(before).bold()),
-        Change::Delete(item) => format!("  {} {}", "-".red(), title(item).bold()),
-    }
+    let mark = match change {
+        Change::Add(_) => "+".green().to_string(),
+        Change::Alter { .. } => "~".yellow().to_string(),
+        Change::Delete(_) => "-".red().to_string(),
+    };
+    format!("  {mark} {}", title(row_of(change)).bold())
 }
 
-/// `rule 1 (ProjectCode)`.
+/// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`.
 fn title(item: &Item) -> String {
     match item.get("TagKey") {
+        _ if is_template(item) => format!("row {} (the report's template)", id(item)),
         Some(key @ AttributeValue::S(_)) => {
             format!("rule {} ({})", id(item), inline(&written(key)))
         }
@@ -121,6 +156,42 @@ impl Line {
             (_, None) => "-".red().to_string(),
             _ => "~".yellow().to_string(),
         }
+    }
+
+    /// The lines of a template that come and go, between those at its beginning and its end that stay.
+    fn template(&self) -> Option<String> {
+        let lines = |value: &Option<Value>| match value {
+            None => Some(Vec::new()),
+            Some(Value::String(text)) => Some(text.lines().map(ToOwned::to_owned).collect()),
+            Some(_) => None,
+        };
+        let (before, after): (Vec<String>, Vec<String>) =
+            (lines(&self.before)?, lines(&self.after)?);
+        if self.name != TEMPLATE_ATTRIBUTE || before == after {
+            return None;
+        }
+        let same = |(one, other): &(&String, &String)| one == other;
+        let first = before.iter().zip(&after).take_while(same).count();
+        let shorter = before.len().min(after.len()) - first;
+        let (ends, other_ends) = (before.iter().rev(), after.iter().rev());
+        let last = ends.zip(other_ends).take(shorter).take_while(same).count();
+        let middle = |lines: &[String]| lines.get(first..lines.len() - last).map(<[_]>::to_vec);
+        let mut text = String::new();
+        if first > 0 {
+            let _ = writeln!(text, "          from line {}:", first + 1);
+        }
+        for (mark, lines) in [("-", middle(&before)?), ("+", middle(&after)?)] {
+            for line in lines {
+                let line = inline_text(&line);
+                let line = format!("{mark} {line}");
+                let line = line.trim_end();
+                let _ = match mark {
+                    "-" => writeln!(text, "          {}", line.red()),
+                    _ => writeln!(text, "          {}", line.green()),
+                };
+            }
+        }
+        Some(text)
     }
 
     fn values(&self) -> Box<dyn Display> {
@@ -159,4 +230,16 @@ fn lines(change: &Change) -> Vec<Line> {
 /// The value as the file has it; one of a type that no file holds is named so.
 fn written(value: &AttributeValue) -> Value {
     value::to_json(value).unwrap_or_else(|error| json!(format!("({error})")))
+}
+
+/// A line of a template, in which nothing speaks to the terminal.
+fn inline_text(line: &str) -> String {
+    let shown = |character: char| {
+        if character.is_control() {
+            ' '
+        } else {
+            character
+        }
+    };
+    line.chars().map(shown).collect()
 }

@@ -373,6 +373,8 @@ mod tests {
         let page = dates.fold(page, |page, date| {
             page.replace(&date.to_string(), "YYYY-MM-DD")
         });
+        let run_id = regex_lite::Regex::new("[0-9]{8}T[0-9]{6}Z-").unwrap();
+        let page = run_id.replace_all(&page, "YYYYMMDDThhmmssZ-");
         page.lines()
             .map(|line| match line.split_once(" AWS calls in ") {
                 Some((calls, _)) => format!("{calls} AWS calls in … ms:\n"),
@@ -401,10 +403,12 @@ mod tests {
     }
 
     #[test]
-    fn no_line_is_wider_than_the_page_nor_ends_in_blanks() {
+    fn no_line_but_a_link_is_wider_than_the_page_and_none_ends_in_blanks() {
         for width in [72, 80, 99, 100, 120] {
             for line in plain_page(width).lines() {
-                assert!(line.chars().count() <= width, "{width}: {line}");
+                let is_link = line.trim_start_matches([' ', '│']).starts_with("https://");
+                let fits = line.chars().count() <= width;
+                assert!(fits || is_link, "{width}: {line}");
                 assert_eq!(line, line.trim_end(), "{width}");
             }
         }

@@ -8,16 +8,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tagwarden::aws::policy_table::row;
-use tagwarden::policy::{ATTRIBUTES, FunctionError, Problem as PolicyProblem, ProblemKind};
+use tagwarden::policy::{
+    ATTRIBUTES, FunctionError, Problem as PolicyProblem, ProblemKind, TEMPLATE_ATTRIBUTE,
+    is_own_attribute,
+};
 use tagwarden::{Action, Policy};
+use tagwarden_remediation::report::check_template;
 
 use super::node::{Entry, Kind, Node};
 use super::problem::Problem;
 use super::suggestion::{nearest, nearest_attribute, nearest_function, yes_or_no};
-use super::{Rule, Rules, count};
+use super::{Rule, Rules, count, is_template};
 
-/// Adds everything that is wrong with the rules.
-pub fn lint(rules: &Rules<'_>, root: &Node, problems: &mut Vec<Problem>) {
+/// Adds everything that is wrong with the rules; `text` is the file's.
+pub fn lint(rules: &Rules<'_>, root: &Node, text: &str, problems: &mut Vec<Problem>) {
     let mut blamed = Vec::new();
     let rows = rules.rows.iter().map(|rule| row(rule.item.clone()));
     if let Err(invalid) = Policy::from_rows(rows) {
@@ -28,6 +32,7 @@ pub fn lint(rules: &Rules<'_>, root: &Node, problems: &mut Vec<Problem>) {
     foreign_attributes(rules, &blamed, problems);
     keys_in_two_cases(rules, problems);
     unused_defaults(rules, problems);
+    broken_template(rules, text, problems);
 }
 
 /// The engine's problem, at its place; `None` for one that only follows from another that was named. Attributes
@@ -147,7 +152,7 @@ fn foreign_attributes(rules: &Rules<'_>, blamed: &[Range<usize>], problems: &mut
     let entries = rules.rows.iter().flat_map(|rule| rule.entries);
     for entry in entries {
         let span = &entry.name_span;
-        if ATTRIBUTES.contains(&entry.name.as_str()) || blamed.contains(span) {
+        if is_own_attribute(&entry.name) || blamed.contains(span) {
             continue;
         }
         if let Some(meant) = nearest(&entry.name, &ATTRIBUTES) {
@@ -211,4 +216,43 @@ fn unused_defaults(rules: &Rules<'_>, problems: &mut Vec<Problem>) {
             problems.push(problem.help("leave it out, or use Action Update"));
         }
     }
+}
+
+/// A template that makes no text: the report would be in the built-in one.
+fn broken_template(rules: &Rules<'_>, text: &str, problems: &mut Vec<Problem>) {
+    let mut templates = rules.rows.iter().filter(|rule| is_template(&rule.item));
+    let Some(rule) = templates.next() else {
+        return;
+    };
+    let (Some(source), Some(entry)) = (
+        rule.text(TEMPLATE_ATTRIBUTE),
+        rule.entry(TEMPLATE_ATTRIBUTE),
+    ) else {
+        return;
+    };
+    let Err(error) = check_template(source) else {
+        return;
+    };
+    let placed = error.line.and_then(|line| line_of_block(text, entry, line));
+    let (span, message) = match placed {
+        Some(span) => (span, error.what),
+        None => (entry.name_span.clone(), error.to_string()),
+    };
+    let problem = Problem::error(span, format!("the report's template: {message}"));
+    problems.push(problem.help("docs/report.md has everything that a template can say"));
+}
+
+/// The place in the file of a line, from 1, of a text that is written as a block (`|`).
+fn line_of_block(text: &str, entry: &Entry, line: usize) -> Option<Range<usize>> {
+    let after = text.get(entry.name_span.end..)?;
+    let value = after.trim_start_matches([':', ' ']);
+    let header = value.strip_prefix('|')?;
+    let mut start = text.len() - header.len();
+    let mut lines = header.split_inclusive('\n');
+    for _ in 0..line {
+        start += lines.next()?.len();
+    }
+    let line = lines.next()?;
+    let indent = line.len() - line.trim_start().len();
+    Some(start + indent..start + line.trim_end().len().max(indent))
 }

@@ -21,7 +21,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tagwarden::aws::policy_table::Item;
+use tagwarden::aws::policy_table::{Item, row};
+use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_template_row};
 
 use crate::exit::{Exit, Failure};
 use node::{Entry, Kind, Node};
@@ -69,7 +70,7 @@ impl PolicyFile {
             Err(problem) => problems.push(problem),
             Ok(root) => {
                 if let Some(rules) = rules(&root, &mut problems) {
-                    lint::lint(&rules, &root, &mut problems);
+                    lint::lint(&rules, &root, &text, &mut problems);
                     items = rules.rows.into_iter().map(|rule| rule.item).collect();
                 }
             }
@@ -106,7 +107,7 @@ impl PolicyFile {
 
     /// The line that counts: `policy.yaml: 3 rules, 1 warning`.
     fn summary(&self) -> String {
-        let rules = count(self.items.len(), "rule");
+        let rules = rows(&self.items);
         let errors = count(self.count(Severity::Error), "error");
         let warnings = count(self.count(Severity::Warning), "warning");
         let found = match (self.is_sound(), self.problems.is_empty()) {
@@ -144,6 +145,22 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
+/// What the rows are: `3 rules`, `3 rules and the report's template`.
+pub fn rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
+    let (templates, rules): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| is_template(item));
+    match (rules.len(), templates.is_empty()) {
+        (number, true) => count(number, "rule"),
+        (0, false) => "the report's template".to_owned(),
+        (number, false) => format!("{} and the report's template", count(number, "rule")),
+    }
+}
+
+/// Whether the row holds the report's template, and is no rule.
+pub fn is_template(item: &Item) -> bool {
+    item.contains_key(TEMPLATE_ATTRIBUTE) && is_template_row(&row(item.clone()))
+}
+
 /// The rows of a file.
 struct Rules<'a> {
     /// Where they begin: what an empty list is shown with.
@@ -174,8 +191,8 @@ impl<'a> Rule<'a> {
     }
 }
 
-/// What may stand at the top of a file: the rules, and the schema that editors go by.
-const TOP: [&str; 2] = ["rules", "$schema"];
+/// What may stand at the top of a file: the rules, the report's template, and the schema that editors go by.
+const TOP: [&str; 3] = ["rules", "report", "$schema"];
 
 const SHAPE: &str = "a policy file looks like this:\n  rules:\n    - RuleId: 1\n      TagKey: ProjectCode\n      \
                      Action: Update\n      Required: Y\n      Default: Proj007";
@@ -198,14 +215,18 @@ fn rules<'a>(root: &'a Node, problems: &mut Vec<Problem>) -> Option<Rules<'a>> {
                 entry.name
             );
             let problem = Problem::error(entry.name_span.clone(), message);
-            problems.push(match suggestion::nearest(&entry.name, &["rules"]) {
-                Some(meant) if !has_rules => problem.help(format!("did you mean {meant}?")),
-                _ if has_seen_shape => problem,
-                _ => {
-                    has_seen_shape = true;
-                    problem.help(SHAPE)
-                }
-            });
+            problems.push(
+                match suggestion::nearest(&entry.name, &["rules", "report"]) {
+                    Some(meant) if !has_rules || meant != "rules" => {
+                        problem.help(format!("did you mean {meant}?"))
+                    }
+                    _ if has_seen_shape => problem,
+                    _ => {
+                        has_seen_shape = true;
+                        problem.help(SHAPE)
+                    }
+                },
+            );
         }
     }
     let Some(rules) = entries.iter().find(|entry| entry.name == "rules") else {
@@ -241,11 +262,58 @@ fn rules<'a>(root: &'a Node, problems: &mut Vec<Problem>) -> Option<Rules<'a>> {
             }
         }
     }
+    let is_complete = rows.len() == nodes.len();
+    let report = entries.iter().find(|entry| entry.name == "report");
+    rows.extend(report.and_then(|report| template(report, problems)));
     Some(Rules {
         node: &rules.value,
-        is_complete: rows.len() == nodes.len(),
+        is_complete,
         rows,
     })
+}
+
+const REPORT_SHAPE: &str = "the report's template looks like this:\n  report:\n    RuleId: 1000\n    \
+                            ReportTemplate: |\n      {{ heading }}";
+
+/// The row of the report's template; `None` where it is none, which is then a problem.
+fn template<'a>(report: &'a Entry, problems: &mut Vec<Problem>) -> Option<Rule<'a>> {
+    let node = &report.value;
+    let Kind::Map(entries) = &node.kind else {
+        if !node.is_unreadable() {
+            let message = format!("report must be a mapping, this is {}", node.describe());
+            problems.push(Problem::error(report.name_span.clone(), message).help(REPORT_SHAPE));
+        }
+        return None;
+    };
+    let rule = Rule {
+        entries,
+        node,
+        item: item(entries, problems),
+    };
+    if is_template(&rule.item) {
+        return Some(rule);
+    }
+    let says = |entry: &&Entry| match &entry.value.kind {
+        Kind::Null => false,
+        Kind::Text(text) => !text.trim().is_empty(),
+        _ => true,
+    };
+    let of_rule = |entry: &&Entry| {
+        entry.name != "RuleId" && ATTRIBUTES.contains(&entry.name.as_str()) && says(entry)
+    };
+    if let Some(entry) = entries.iter().find(of_rule) {
+        let message = format!("{} belongs to a rule, and this is none", entry.name);
+        problems.push(Problem::error(entry.name_span.clone(), message).help(REPORT_SHAPE));
+    } else {
+        let misspelt = entries.iter().find(|entry| {
+            !ATTRIBUTES.contains(&entry.name.as_str())
+                && suggestion::nearest(&entry.name, &[TEMPLATE_ATTRIBUTE]).is_some()
+        });
+        let span = misspelt.map_or(&report.name_span, |entry| &entry.name_span);
+        let message = format!("{TEMPLATE_ATTRIBUTE} is missing");
+        problems.push(Problem::error(span.clone(), message).help(REPORT_SHAPE));
+    }
+    None
 }
 
 /// The row as the table has it.

@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::ATTRIBUTES;
+use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
 
+use super::is_template;
 use super::node::{Kind, plain};
 use super::value::{self, UnknownType};
 
@@ -40,11 +41,17 @@ pub struct Unwritable {
 pub fn write(items: &[Item], format: Format) -> Result<String, Unwritable> {
     let mut items: Vec<&Item> = items.iter().collect();
     items.sort_by_key(|item| order(item));
-    let rules = items.into_iter().map(rule).collect::<Result<Vec<_>, _>>()?;
+    // A second one makes the table no policy, and stands where `check` finds it.
+    let template = items.iter().position(|item| is_template(item));
+    let template = template.map(|position| rule(items.remove(position)));
+    let file = File {
+        rules: items.into_iter().map(rule).collect::<Result<_, _>>()?,
+        report: template.transpose()?,
+    };
     Ok(match format {
-        Format::Yaml => yaml(&rules),
+        Format::Yaml => yaml(&file),
         // Nothing in it can fail to be JSON.
-        Format::Json => serde_json::to_string_pretty(&File { rules }).unwrap_or_default() + "\n",
+        Format::Json => serde_json::to_string_pretty(&file).unwrap_or_default() + "\n",
     })
 }
 
@@ -69,6 +76,9 @@ struct Rule(Vec<(String, Value)>);
 #[derive(Serialize)]
 struct File {
     rules: Vec<Rule>,
+    /// The row of the report's template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Rule>,
 }
 
 impl Serialize for Rule {
@@ -100,27 +110,61 @@ fn rule(item: &Item) -> Result<Rule, Unwritable> {
 
 /// Where an attribute comes among the others: tagwarden's own first.
 pub fn rank(name: &str) -> usize {
-    let known = ATTRIBUTES.iter().position(|known| *known == name);
-    known.unwrap_or(ATTRIBUTES.len())
+    let mut known = ATTRIBUTES.iter().chain([&TEMPLATE_ATTRIBUTE]);
+    let position = known.position(|known| *known == name);
+    position.unwrap_or(ATTRIBUTES.len() + 1)
 }
 
 /// One attribute a line; lists and mappings as JSON, which YAML includes.
-fn yaml(rules: &[Rule]) -> String {
-    if rules.is_empty() {
-        return "rules: []\n".to_owned();
-    }
-    let mut text = "rules:\n".to_owned();
-    for Rule(attributes) in rules {
+fn yaml(file: &File) -> String {
+    let mut text = "rules:".to_owned();
+    text.push_str(if file.rules.is_empty() { " []\n" } else { "\n" });
+    for Rule(attributes) in &file.rules {
         for (position, (name, value)) in attributes.iter().enumerate() {
             let indent = if position == 0 { "  - " } else { "    " };
-            text.push_str(indent);
-            text.push_str(&scalar(name));
-            text.push_str(": ");
-            text.push_str(&inline(value));
-            text.push('\n');
+            let _ = writeln!(text, "{indent}{}: {}", scalar(name), inline(value));
+        }
+    }
+    if let Some(Rule(attributes)) = &file.report {
+        text.push_str("report:\n");
+        for (name, value) in attributes {
+            let block = value.as_str().filter(|_| name == TEMPLATE_ATTRIBUTE);
+            let value = block
+                .and_then(block_scalar)
+                .unwrap_or_else(|| inline(value));
+            let _ = writeln!(text, "  {}: {value}", scalar(name));
         }
     }
     text
+}
+
+/// A text of several lines as a block (`|`) inside a mapping that is indented by two; `None` where YAML would not give
+/// it back as it is.
+///
+/// See [Literal style](https://yaml.org/spec/1.2.2/#812-literal-style) and
+/// [its chomping](https://yaml.org/spec/1.2.2/#8112-block-chomping-indicator).
+fn block_scalar(text: &str) -> Option<String> {
+    let (body, header) = match text.strip_suffix('\n') {
+        Some(body) => (body, "|"),
+        None => (text, "|-"),
+    };
+    let is_block = text.contains('\n')
+        && !body.ends_with('\n')
+        && !body.starts_with([' ', '\t', '\n'])
+        && body
+            .chars()
+            .all(|it| it == '\n' || it == '\t' || is_printable(it))
+        && body
+            .lines()
+            .all(|line| line.is_empty() || !line.trim().is_empty());
+    is_block.then(|| {
+        let lines = body.split('\n').map(|line| match line {
+            "" => String::new(),
+            line => format!("    {line}"),
+        });
+        let lines: Vec<String> = lines.collect();
+        format!("{header}\n{}", lines.join("\n"))
+    })
 }
 
 /// A value on one line of YAML.
@@ -159,17 +203,25 @@ fn is_plain(text: &str) -> bool {
 fn printable(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
-        match character {
-            '\u{7f}'..='\u{9f}'
+        if is_printable(character) {
+            text.push(character);
+        } else {
+            let _ = write!(text, "\\u{:04x}", u32::from(character));
+        }
+    }
+    text
+}
+
+/// Whether YAML lets the character stand as it is, on one line.
+fn is_printable(character: char) -> bool {
+    !matches!(
+        character,
+        '\u{0}'..='\u{1f}'
+            | '\u{7f}'..='\u{9f}'
             | '\u{2028}'
             | '\u{2029}'
             | '\u{feff}'
             | '\u{fffe}'
-            | '\u{ffff}' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(character));
-            }
-            other => text.push(other),
-        }
-    }
-    text
+            | '\u{ffff}'
+    )
 }

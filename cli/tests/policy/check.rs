@@ -44,6 +44,9 @@ fn places(file: &str) -> Vec<String> {
 #[case("yaml.yaml", &["2:5 error", "7:5 error", "12:5 warning", "12:14 error", "13:5 error"])]
 #[case("shape.yaml", &["1:1 error", "2:1 error"])]
 #[case("empty.yaml", &["1:1 error"])]
+#[case("template.yaml", &["5:3 warning", "10:5 error"])]
+#[case("template.json", &["5:5 error"])]
+#[case("report.yaml", &["2:77 error", "4:33 error", "7:3 error"])]
 #[case("escapes.json", &["3:62 error", "4:69 error"])]
 fn each_problem_is_named_at_its_place(#[case] file: &str, #[case] expected: &[&str]) {
     assert_eq!(places(file), expected);

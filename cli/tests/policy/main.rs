@@ -15,5 +15,6 @@ mod push;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod template;
 mod trouble;
 mod world;

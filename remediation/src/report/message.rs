@@ -1,15 +1,16 @@
 //! The report as SNS takes it: one message, or several where one would be too large.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde::Serialize;
 use serde_json::json;
 
-use super::text::{self, HEADING, closing, line};
-use super::{Counts, Entry, Outcome, Report};
+use super::group::{Group, advice, sort};
+use super::template::{Template, TemplateError};
+use super::text::{self, line};
+use super::view::Frame;
+use super::{Counts, Entry, Report, Telling};
 use crate::ledger::RunId;
-use crate::plan::Reason;
 use crate::settings::Mode;
 
 /// SNS takes 256 KiB with the attributes; what is left over is for those.
@@ -22,6 +23,19 @@ const PROGRAMS: [&str; 4] = ["sqs", "lambda", "http", "https"];
 
 /// Room for the line of those over the budget, which is longer than the one line it stands for.
 const LINE_OVER_BUDGET: usize = 512;
+
+/// Room for the titles of all groups.
+const TITLES: usize = 512;
+
+/// What the longest of an entry's lines has besides its text: an advice is set off by an empty line.
+const BESIDES: &str = r"   What to do: \n\n";
+
+/// A part's number is not longer than this one.
+const MOST_PARTS: usize = 9_999_999;
+
+/// A template that needs so many times as many messages as the built-in text is not used: a topic's subscribers are
+/// not to be flooded.
+const MOST_TIMES: usize = 4;
 
 /// The version of the JSON's form.
 const VERSION: u32 = 1;
@@ -50,7 +64,7 @@ impl Message {
 /// The report as programs read it. `instanceIds` makes it a trigger of another remediation.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct View<'a> {
+struct Document<'a> {
     version: u32,
     run_id: &'a RunId,
     mode: Mode,
@@ -66,77 +80,126 @@ struct View<'a> {
     entries: &'a [&'a Entry],
 }
 
-/// Splits what is new in a report between its lines into messages that SNS takes; nothing new gives none.
+/// A report as it is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Messages {
+    /// In the order in which they are to be sent; none where nothing is new.
+    pub messages: Vec<Message>,
+    /// Why they are in the built-in text, where the policy table has a template of its own. They say so themselves.
+    pub problem: Option<String>,
+}
+
+/// Splits what is new in a report between its lines into messages that SNS takes.
+///
+/// Whatever is wrong with the template, nothing of the report is lost: all of it is then in the built-in text.
 #[must_use]
-pub fn messages(report: &Report) -> Vec<Message> {
-    split(report, LIMIT)
+pub fn messages(report: &Report, telling: Telling<'_>) -> Messages {
+    split(report, telling, LIMIT)
 }
 
-fn split(report: &Report, limit: usize) -> Vec<Message> {
-    let news = report.news();
-    let frame = Frame {
-        report,
-        counts: report.counts(),
-        repeated: report.entries.len() - news.len(),
-    };
-    let around = frame.render(usize::MAX, usize::MAX, &[]).body().len() + LINE_OVER_BUDGET;
-
-    let mut ends = Vec::new();
-    let mut size = around;
-    for (position, entry) in news.iter().enumerate() {
-        let entry_size = entry_size(entry);
-        if size > around && size + entry_size > limit {
-            ends.push(position);
-            size = around;
-        }
-        size += entry_size;
-    }
-    if !news.is_empty() {
-        ends.push(news.len());
-    }
-
-    let mut start = 0;
-    let mut messages = Vec::with_capacity(ends.len());
-    for (position, &end) in ends.iter().enumerate() {
-        let entries = news.get(start..end).unwrap_or_default();
-        messages.push(frame.render(position + 1, ends.len(), entries));
-        start = end;
-    }
-    messages
-}
-
-/// What all messages of a report have in common.
-struct Frame<'a> {
-    report: &'a Report,
-    counts: Counts,
-    repeated: usize,
-}
-
-impl Frame<'_> {
-    fn render(&self, part: usize, parts: usize, entries: &[&Entry]) -> Message {
-        let mut text = format!("{HEADING}\n");
-        let mut over_budget = Vec::new();
-        let mut budget = None;
-        for entry in entries {
-            if let Outcome::Refused(reason @ Reason::Budget { .. }) = &entry.outcome {
-                over_budget.push(entry.step.instance_id.as_str());
-                budget = Some(reason);
-                continue;
+fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
+    let mut news = report.news();
+    sort(&mut news);
+    let mut frame = Frame::new(report, telling, &news);
+    let chunks = frame.chunks(&news, limit);
+    if let Some(template) = telling.template.filter(|_| !news.is_empty()) {
+        match frame.customised(&template.text, chunks, limit) {
+            Ok(messages) => {
+                return Messages {
+                    messages,
+                    problem: None,
+                };
             }
-            text.push_str(&line(entry));
-            text.push('\n');
+            Err(error) => frame.problem = Some(text::broken_template(template.row_id, &error)),
         }
-        if let Some(reason) = budget {
-            text.push_str(&text::over_budget(&over_budget, reason));
-            text.push('\n');
+    }
+    // Once more: the line that tells of a problem takes room.
+    let chunks = frame.chunks(&news, limit);
+    let built_in = Template::built_in();
+    let messages = (1..).zip(&chunks).map(|(part, entries)| {
+        let view = frame.view(part, chunks.len(), entries);
+        let text = match &built_in {
+            Ok(template) => template.render(&view),
+            Err(error) => Err(error.clone()),
+        };
+        let text = text.unwrap_or_else(|error| text::plain(entries, frame.closing(), &error));
+        frame.message(part, chunks.len(), entries, text)
+    });
+    Messages {
+        messages: messages.collect(),
+        problem: frame.problem.clone(),
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// The entries of each message: as many as fit with the built-in text.
+    fn chunks<'n>(&self, news: &'n [&'a Entry], limit: usize) -> Vec<&'n [&'a Entry]> {
+        let around = self.view(MOST_PARTS, MOST_PARTS, &[]);
+        let around = Template::built_in().and_then(|template| template.render(&around));
+        let around = self.message(MOST_PARTS, MOST_PARTS, &[], around.unwrap_or_default());
+        let around = around.body().len() + LINE_OVER_BUDGET + TITLES;
+        let mut chunks = Vec::new();
+        let (mut rest, mut taken, mut size) = (news, 0, around);
+        let mut said = None;
+        for entry in news {
+            let advice = advice(entry);
+            let advice_size = advice.as_deref().map_or(0, line_size);
+            let more = if advice == said { 0 } else { advice_size };
+            let mut entry_size = self.entry_size(entry) + more;
+            if taken > 0 && size + entry_size > limit {
+                let (chunk, left) = rest.split_at(taken);
+                chunks.push(chunk);
+                (rest, taken, size) = (left, 0, around);
+                entry_size += advice_size - more;
+            }
+            taken += 1;
+            size += entry_size;
+            said = advice;
         }
-        text.push('\n');
-        if parts > 1 {
-            let _ = write!(text, "Part {part} of {parts}. ");
+        if !rest.is_empty() {
+            chunks.push(rest);
         }
-        text.push_str(&closing(self.report.mode, &self.counts, self.repeated));
-        text.push('\n');
-        let view = View {
+        chunks
+    }
+
+    /// The messages in the words of a template: chunks whose text makes them too large are halved.
+    fn customised(
+        &self,
+        source: &str,
+        chunks: Vec<&[&'a Entry]>,
+        limit: usize,
+    ) -> Result<Vec<Message>, TemplateError> {
+        let template = Template::compile(source)?;
+        let most = chunks.len() * MOST_TIMES;
+        let render = |part, parts, entries: &[&'a Entry]| {
+            let text = template.render(&self.view(part, parts, entries))?;
+            let message = self.message(part, parts, entries, text);
+            Ok::<_, TemplateError>(Some(message).filter(|it| it.body().len() <= limit))
+        };
+        let mut waiting = VecDeque::from(chunks);
+        let mut fitting: Vec<&[&'a Entry]> = Vec::new();
+        while let Some(chunk) = waiting.pop_front() {
+            let parts = fitting.len() + waiting.len() + 1;
+            if render(fitting.len() + 1, parts, chunk)?.is_some() {
+                fitting.push(chunk);
+            } else if chunk.len() == 1 || parts >= most {
+                return Err(text::too_large());
+            } else {
+                let (first, second) = chunk.split_at(chunk.len() / 2);
+                waiting.push_front(second);
+                waiting.push_front(first);
+            }
+        }
+        // Only now it is known how many there are.
+        let messages = (1..).zip(&fitting);
+        let messages = messages.map(|(part, entries)| {
+            render(part, fitting.len(), entries)?.ok_or_else(text::too_large)
+        });
+        messages.collect()
+    }
+
+    fn message(&self, part: usize, parts: usize, entries: &[&Entry], text: String) -> Message {
+        let document = Document {
             version: VERSION,
             run_id: &self.report.run_id,
             mode: self.report.mode,
@@ -152,17 +215,24 @@ impl Frame<'_> {
         };
         Message {
             text,
-            json: json_of(&view),
+            json: json_of(&document),
         }
+    }
+
+    /// At most what `entry` adds to a message's body, but for its advice: its line and link once, its JSON once for
+    /// each kind of program.
+    fn entry_size(&self, entry: &Entry) -> usize {
+        let link = self.link(entry).filter(|_| Group::of(entry).has_links());
+        let text = line_size(&line(entry)) + link.as_deref().map_or(0, line_size);
+        let id = escaped(&json_of(&entry.step.instance_id)) + ",".len();
+        let json = escaped(&json_of(entry)) + ",".len();
+        text + PROGRAMS.len() * (id + json)
     }
 }
 
-/// At most what `entry` adds to a message's body: its line once, its JSON once for each kind of program.
-fn entry_size(entry: &Entry) -> usize {
-    let text = escaped(&line(entry)) + r"\n".len();
-    let id = escaped(&json_of(&entry.step.instance_id)) + ",".len();
-    let json = escaped(&json_of(entry)) + ",".len();
-    text + PROGRAMS.len() * (id + json)
+/// At most what a line takes.
+fn line_size(line: &str) -> usize {
+    escaped(line) + BESIDES.len()
 }
 
 /// The length of `text` inside a JSON string.
@@ -178,57 +248,137 @@ fn json_of<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Cause, Remedy, Step};
-    use chrono::DateTime;
+    use crate::plan::{Cause, Reason, Remedy, Step};
+    use crate::report::Outcome;
+    use crate::report::sample::{enforced, report};
+    use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
     use serde_json::Value;
+    use tagwarden::policy::ReportTemplate;
 
+    /// Any remedy and outcome, with any tag key, value and reason.
     fn entry() -> impl Strategy<Value = Entry> {
-        ("[0-9a-f]{17}", "\\PC{1,40}", "\\PC{0,80}", any::<bool>()).prop_map(
-            |(id, tag_key, text, done)| Entry {
-                step: Step {
-                    instance_id: format!("i-{id}"),
-                    cause: Cause::Missing {
-                        rule_id: 1,
-                        tag_key,
+        let remedy = prop::sample::select(vec![
+            Remedy::TagLauncher,
+            Remedy::Stop { terminate_on: None },
+            Remedy::Terminate,
+            Remedy::Notify,
+        ]);
+        let age = Some(TimeDelta::minutes(3));
+        let grace = TimeDelta::minutes(15);
+        let outcome = prop::sample::select(vec![
+            Outcome::Done,
+            Outcome::WouldDo,
+            Outcome::Deferred(Reason::Grace { age, grace }),
+            Outcome::Deferred(Reason::Grace { age: None, grace }),
+            Outcome::Refused(Reason::Protected),
+            Outcome::Refused(Reason::NoLedger),
+            Outcome::Refused(Reason::Vanished),
+        ]);
+        let text = || "\\PC{0,80}";
+        let remedy = prop_oneof![
+            remedy,
+            text().prop_map(|value| Remedy::Tag {
+                value,
+                unknown: None
+            })
+        ];
+        let outcome = prop_oneof![outcome, text().prop_map(Outcome::Failed)];
+        ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
+            |(id, tag_key, remedy, outcome)| {
+                let cause = Cause::Missing {
+                    rule_id: 1,
+                    tag_key,
+                };
+                Entry {
+                    step: Step {
+                        instance_id: format!("i-{id}"),
+                        cause,
+                        remedy,
                     },
-                    remedy: Remedy::Tag {
-                        value: text.clone(),
-                        unknown: None,
-                    },
-                },
-                outcome: if done {
-                    Outcome::Done
-                } else {
-                    Outcome::Failed(text)
-                },
-                done_by: None,
+                    outcome,
+                    done_by: None,
+                }
             },
         )
     }
 
+    /// Texts that are as long as the built-in one, that are longer, that are too long for it to go on, and that fail.
+    /// The first three are used always, the last two never.
+    const TEMPLATES: [&str; 6] = [
+        "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}{% endfor %}",
+        "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{{ entry.line | length * 'é' }}\n\
+         {% endfor %}{% endfor %}",
+        "{{ 'x' * 4000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
+         {% endfor %}",
+        "{% if parts > 1 %}{{ 'x' * 20000 }}{% else %}{% for group in groups %}{% for entry in group.entries %}\
+         {{ entry.line }}\n{% endfor %}{% endfor %}{% endif %}",
+        "{{ 'x' * 20000 }}",
+        "{{ heading | no_such_filter }}",
+    ];
+
+    /// The bound that the parts are made by holds wherever a part ends, in the text that has most besides its lines.
+    #[test]
+    fn parts_fit_whatever_the_limit() {
+        let samples = std::iter::repeat_n(enforced(), 3).flatten();
+        let mut report = report(Mode::Enforce, samples);
+        report.instances = 9_999_999;
+        let telling = Telling {
+            region: Some("us-gov-west-1"),
+            ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
+            template: None,
+        };
+        for limit in (8_000..60_000).step_by(499) {
+            let parts = split(&report, telling, limit).messages;
+            for part in &parts {
+                assert!(part.body().len() <= limit, "{limit}: {}", part.body().len());
+            }
+            assert!(parts.len() > 1 || limit > 40_000, "{limit}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn parts_fit_and_hold_every_entry_once(entries in prop::collection::vec(entry(), 0..40)) {
-            const LIMIT: usize = 8_000;
+        fn parts_fit_and_hold_every_entry_once(
+            entries in prop::collection::vec(entry(), 0..40),
+            number in prop::option::of(0..TEMPLATES.len()),
+            is_somewhere: bool,
+        ) {
+            const LIMIT: usize = 12_000;
             let mut report = Report::new(Mode::Enforce, 40, RunId::new(DateTime::UNIX_EPOCH, "1a2b3c4d"));
             report.entries = entries;
-            let parts = split(&report, LIMIT);
+            let template = number.map(|number| ReportTemplate {
+                row_id: 1000,
+                text: TEMPLATES[number].to_owned(),
+            });
+            let telling = Telling {
+                region: is_somewhere.then_some("ap-southeast-1"),
+                ledger_table: is_somewhere.then_some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
+                template: template.as_ref(),
+            };
+            let told = split(&report, telling, LIMIT);
+            match number {
+                None | Some(0..=2) => prop_assert_eq!(&told.problem, &None),
+                Some(3) => {}
+                Some(_) => prop_assert_eq!(told.problem.is_some(), !report.entries.is_empty()),
+            }
             let mut lines = Vec::new();
             let mut json_entries = Vec::new();
-            for part in &parts {
+            for part in &told.messages {
                 prop_assert!(part.body().len() <= LIMIT);
-                prop_assert!(part.text.starts_with(HEADING));
+                prop_assert!(template.is_some() || part.text.starts_with(text::HEADING));
                 let body: Value = serde_json::from_str(&part.body()).unwrap();
                 prop_assert_eq!(body["default"].as_str(), Some(part.text.as_str()));
                 lines.extend(part.text.lines().filter(|line| line.starts_with("-- ")).map(str::to_owned));
                 let json: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
-                prop_assert_eq!(json["parts"].as_u64(), Some(parts.len() as u64));
+                prop_assert_eq!(json["parts"].as_u64(), Some(told.messages.len() as u64));
                 json_entries.extend(json["entries"].as_array().unwrap().clone());
             }
-            let expected: Vec<String> = report.entries.iter().map(line).collect();
+            let mut entries = report.news();
+            sort(&mut entries);
+            let expected: Vec<String> = entries.iter().map(|entry| line(entry)).collect();
             prop_assert_eq!(lines, expected);
-            let expected: Vec<Value> = report.entries.iter().map(|entry| serde_json::to_value(entry).unwrap()).collect();
+            let expected: Vec<Value> = entries.iter().map(|entry| serde_json::to_value(entry).unwrap()).collect();
             prop_assert_eq!(json_entries, expected);
         }
     }

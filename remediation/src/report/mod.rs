@@ -1,18 +1,36 @@
-//! What a run did, and what it left: told to people ([`text`]) and to programs ([`Report`] as JSON).
+//! What a run did, and what it left: told to people and to programs.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `group` | the order in which people read it, and what they can do |
+//! | [`text`] | the lines, in the customer's words |
+//! | `console` | links into the AWS console |
+//! | `view` | what a template sees |
+//! | `template` | the built-in text and the policy table's own, compiled, checked and rendered |
+//! | `sample` | reports to try a template with |
+//! | `message` | the messages that SNS takes, each as text and as JSON |
 
+mod console;
+mod group;
 mod message;
+mod sample;
+mod template;
 pub mod text;
+mod view;
 
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
+use tagwarden::policy::ReportTemplate;
 
 use crate::act::Acted;
 use crate::ledger::RunId;
 use crate::plan::{Cause, Plan, Reason, Remedy, Step};
 use crate::settings::Mode;
 
-pub use message::{Message, messages};
+pub use group::Group;
+pub use message::{Message, Messages, messages};
+pub use template::{TemplateError, check as check_template};
 
 /// Everything one run did and left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +45,17 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// The [names](Entry::name) of what was told before, today: it is counted, and not told again.
     pub told: BTreeSet<String>,
+}
+
+/// What a report's text needs to know besides what is in the report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Telling<'a> {
+    /// Where the instances are, for links into the console; none: no links.
+    pub region: Option<&'a str>,
+    /// The ledger that the run was written down in, for the command that shows it; none: it was in none.
+    pub ledger_table: Option<&'a str>,
+    /// The policy table's own template; none: the built-in text.
+    pub template: Option<&'a ReportTemplate>,
 }
 
 /// One step and what became of it.
@@ -200,6 +229,24 @@ impl Report {
 }
 
 impl Entry {
+    /// The value of the tag, where the remedy is to write one that is known.
+    #[must_use]
+    pub fn tag_value(&self) -> Option<&str> {
+        match &self.step.remedy {
+            Remedy::Tag { value, .. } => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Why it was not done, or why the tag's value is `Undefined`.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        self.outcome.reason().or_else(|| match &self.step.remedy {
+            Remedy::Tag { unknown, .. } => unknown.map(|why| why.to_string()),
+            _ => None,
+        })
+    }
+
     /// What the ledger remembers it by once it was told; `None` for what changed an instance, which is always news.
     ///
     /// The budget is one piece of news, whatever the number of instances that were kept from their end by it.
@@ -302,17 +349,14 @@ impl Serialize for Entry {
             rule_id: step.cause.rule_id(),
             tag_key: step.cause.tag_key(),
             remedy: step.remedy.name(),
-            tag_value: match &step.remedy {
-                Remedy::Tag { value, .. } => Some(value),
-                _ => None,
-            },
+            tag_value: self.tag_value(),
             outcome: outcome.name(),
-            reason: outcome.reason().or_else(|| match &step.remedy {
-                Remedy::Tag { unknown, .. } => unknown.map(|why| why.to_string()),
-                _ => None,
-            }),
+            reason: self.reason(),
             run_id: done_by.as_ref(),
         }
         .serialize(serializer)
     }
 }
+
+#[cfg(test)]
+mod tests;

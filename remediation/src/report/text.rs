@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use tagwarden::policy::InvalidPolicy;
 
+use super::template::TemplateError;
 use super::{Counts, Entry, Outcome};
 use crate::plan::{Cause, Reason, Remedy};
 use crate::settings::Mode;
@@ -158,6 +159,21 @@ pub fn closing(mode: Mode, counts: &Counts, repeated: usize) -> String {
     }
 }
 
+/// The lines and nothing else: what a report comes to if the built-in template fails, which a test forbids.
+pub(super) fn plain(entries: &[&Entry], closing: &str, error: &TemplateError) -> String {
+    let lines: Vec<String> = entries.iter().map(|entry| line(entry)).collect();
+    format!("{HEADING}\n{}\n\n{closing}\n{error}\n", lines.join("\n"))
+}
+
+/// The line of a report in the built-in text, of a table that has a template which is not to be used.
+#[must_use]
+pub fn broken_template(row_id: i64, error: &TemplateError) -> String {
+    format!(
+        "This is the built-in text: the report's template (rule {row_id} of the policy table) cannot be used. {}.",
+        sentence(&one_line(&error.to_string()))
+    )
+}
+
 /// What is published instead of a report when a sweep finds a policy it must not act on.
 #[must_use]
 pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
@@ -169,9 +185,25 @@ pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
     text
 }
 
-/// `text` on one line, and not longer than a line should be.
+/// `text` with a capital letter at its beginning.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(characters).collect()
+}
+
+/// What is wrong with a template whose text is too large.
+pub(super) fn too_large() -> TemplateError {
+    TemplateError {
+        line: None,
+        what: "its text is too large for the messages that SNS takes".to_owned(),
+    }
+}
+
+/// `text` on one line, not longer than a line should be, and without the full stop that the line brings.
 fn one_line(text: &str) -> String {
     const LONGEST: usize = 500;
     let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").chars().take(LONGEST).collect()
+    let line: String = words.join(" ").chars().take(LONGEST).collect();
+    line.trim_end_matches('.').to_owned()
 }

@@ -49,7 +49,7 @@ async fn those_over_it_are_one_line() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     let named = ids[1..=10].join(", ");
     assert_eq!(
-        lines[1],
+        lines[0],
         format!(
             "-- 11 instances have not been stopped or terminated: {named} and 1 more. Refused: the limit of 1 stops and terminations an hour is reached (TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR)."
         )

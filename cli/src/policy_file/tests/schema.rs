@@ -1,88 +1,18 @@
 //! The published schema, `docs/policy.schema.json`, and the validator agree about every rule by itself.
 
 use proptest::prelude::*;
-use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 use tagwarden::Action;
 use tagwarden::policy::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
 
 use super::read;
 
+#[path = "../../../../tests/support/json_schema.rs"]
+mod json_schema;
+use json_schema::conforms;
+
 fn schema() -> Value {
     serde_json::from_str(include_str!("../../../../docs/policy.schema.json")).unwrap()
-}
-
-/// Whether `value` conforms, by the keywords that the published schema uses; a keyword that is not known here fails
-/// the test.
-fn conforms(root: &Value, schema: &Value, value: &Value) -> bool {
-    schema.as_object().unwrap().iter().all(|(keyword, rule)| {
-        let conforms = |schema: &Value, value: &Value| conforms(root, schema, value);
-        let list = || rule.as_array().unwrap().iter();
-        match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "then" => true,
-            "$ref" => {
-                let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
-                conforms(root.pointer(pointer).unwrap(), value)
-            }
-            "type" => match rule {
-                Value::Array(types) => types.iter().any(|name| is_of_type(name, value)),
-                name => is_of_type(name, value),
-            },
-            "enum" => list().any(|allowed| allowed == value),
-            "const" => rule == value,
-            "not" => !conforms(rule, value),
-            "allOf" => list().all(|schema| conforms(schema, value)),
-            "if" => !conforms(rule, value) || conforms(&schema["then"], value),
-            "required" => value.as_object().is_none_or(|object| {
-                list().all(|name| object.contains_key(name.as_str().unwrap()))
-            }),
-            "properties" => value.as_object().is_none_or(|object| {
-                let mut members = object.iter();
-                members.all(|(name, member)| {
-                    rule.get(name).is_none_or(|schema| conforms(schema, member))
-                })
-            }),
-            "additionalProperties" => {
-                assert_eq!(rule, &json!(false));
-                value.as_object().is_none_or(|object| {
-                    object
-                        .keys()
-                        .all(|name| schema["properties"].get(name).is_some())
-                })
-            }
-            "items" => value
-                .as_array()
-                .is_none_or(|array| array.iter().all(|item| conforms(rule, item))),
-            "minItems" => value
-                .as_array()
-                .is_none_or(|array| array.len() as u64 >= rule.as_u64().unwrap()),
-            "maxLength" => value
-                .as_str()
-                .is_none_or(|text| text.chars().count() as u64 <= rule.as_u64().unwrap()),
-            "minimum" => value
-                .as_i64()
-                .is_none_or(|number| number >= rule.as_i64().unwrap()),
-            "maximum" => value
-                .as_i64()
-                .is_none_or(|number| number <= rule.as_i64().unwrap()),
-            "pattern" => {
-                let pattern = Regex::new(rule.as_str().unwrap()).unwrap();
-                value.as_str().is_none_or(|text| pattern.is_match(text))
-            }
-            other => panic!("the test does not know the keyword {other}"),
-        }
-    })
-}
-
-fn is_of_type(name: &Value, value: &Value) -> bool {
-    match name.as_str().unwrap() {
-        "object" => value.is_object(),
-        "array" => value.is_array(),
-        "string" => value.is_string(),
-        "null" => value.is_null(),
-        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
-        other => panic!("the test does not know the type {other}"),
-    }
 }
 
 /// Values that are right for some attribute, and values that are right for none.
@@ -157,8 +87,9 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
     ];
     let default = prop_oneof![1 => Just(None), 3 => value().prop_map(Some)];
     let rest = (mostly(json!(1)), mostly(json!("Owner")), mostly(json!("Y")));
-    (rest, action, default, any::<bool>()).prop_map(
-        |((id, key, required), action, default, foreign)| {
+    let template = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
+    (rest, action, default, any::<bool>(), template).prop_map(
+        |((id, key, required), action, default, foreign, template)| {
             let members = [
                 ("RuleId", id),
                 ("TagKey", key),
@@ -166,6 +97,7 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Required", required),
                 ("Default", default),
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
+                ("ReportTemplate", template),
             ];
             let members = members.into_iter();
             members
@@ -182,8 +114,40 @@ proptest! {
         let document = json!({ "rules": [rule] });
         let file = read(&document.to_string());
         let schema = schema();
-        prop_assert_eq!(conforms(&schema, &schema, &document), file.is_sound(), "{}: {:?}", document, file.problems);
+        prop_assert_eq!(conforms(&schema, &document), file.is_sound(), "{}: {:?}", document, file.problems);
     }
+
+    #[test]
+    fn the_schema_and_the_validator_agree_about_the_templates_row(row in template_row()) {
+        let rule = json!({"RuleId": 1, "TagKey": "K", "Action": "Stop", "Required": "Y"});
+        let document = json!({ "rules": [rule], "report": row });
+        let file = read(&document.to_string());
+        let schema = schema();
+        prop_assert_eq!(conforms(&schema, &document), file.is_sound(), "{}: {:?}", document, file.problems);
+    }
+}
+
+/// A row most of which is right for the report's template.
+fn template_row() -> impl Strategy<Value = Map<String, Value>> {
+    let mostly = |usual: Option<Value>| prop_oneof![4 => Just(usual), 1 => value().prop_map(Some), 1 => Just(None)];
+    // Another id than the rule's.
+    let id = mostly(Some(json!(1000))).prop_filter("another rule", |id| *id != Some(json!(1)));
+    let foreign = prop::sample::select(vec!["TagKey", "Action", "Required", "Default", "Comment"]);
+    let rest = (
+        foreign,
+        prop_oneof![2 => Just(None), 1 => value().prop_map(Some)],
+    );
+    (id, mostly(Some(json!("{{ heading }}"))), rest).prop_map(|(id, template, (name, foreign))| {
+        let members = [
+            ("RuleId", id),
+            ("ReportTemplate", template),
+            (name, foreign),
+        ];
+        let members = members.into_iter();
+        members
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+            .collect()
+    })
 }
 
 #[test]
@@ -197,6 +161,17 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
             true,
         ),
         (json!({ "rules": [rule], "version": 1 }), false),
+        (
+            json!({ "rules": [], "report": {"RuleId": 9, "ReportTemplate": "x"} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "report": {"RuleId": 9, "ReportTemplate": "x"} }),
+            true,
+        ),
+        (json!({ "rules": [rule], "report": null }), false),
+        (json!({ "rules": [rule], "report": "x" }), false),
+        (json!({ "rules": [rule], "report": {"RuleId": 9} }), false),
         (json!({ "rules": [] }), false),
         (json!({ "rules": rule }), false),
         (json!({ "rules": ["x"] }), false),
@@ -209,10 +184,6 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
             is_sound,
             "{document}"
         );
-        assert_eq!(
-            conforms(&schema, &schema, &document),
-            is_sound,
-            "{document}"
-        );
+        assert_eq!(conforms(&schema, &document), is_sound, "{document}");
     }
 }

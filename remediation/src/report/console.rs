@@ -1,0 +1,71 @@
+//! Links into the AWS console.
+
+/// The page of the instance `id` in the EC2 console of `region`; `None` where there is no public console, or where
+/// either is no name to make a link of.
+///
+/// Each Region has a host of its own, and each partition its own domain: see
+/// [Choosing a Region](https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/select-region.html),
+/// [AWS GovCloud (US)](https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/getting-started-sign-in.html),
+/// [China](https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html) and the
+/// [European Sovereign Cloud](https://docs.aws.eu/).
+pub(super) fn instance(region: &str, id: &str) -> Option<String> {
+    let is_name = |text: &str| {
+        let mut bytes = text.bytes();
+        !text.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let domain = domain(region).filter(|_| is_name(region) && is_name(id))?;
+    Some(format!(
+        "https://{region}.{domain}/ec2/home?region={region}#InstanceDetails:instanceId={id}"
+    ))
+}
+
+fn domain(region: &str) -> Option<&'static str> {
+    // AWS's isolated Regions, us-iso-east-1 and others, have consoles that it does not publish.
+    if region.split('-').any(|part| part.starts_with("iso")) {
+        return None;
+    }
+    Some(match region {
+        region if region.starts_with("cn-") => "console.amazonaws.cn",
+        region if region.starts_with("us-gov-") => "console.amazonaws-us-gov.com",
+        region if region.starts_with("eusc-") => "console.amazonaws-eusc.eu",
+        _ => "console.aws.amazon.com",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("us-east-1", Some("https://us-east-1.console.aws.amazon.com/ec2/"))]
+    #[case("cn-north-1", Some("https://cn-north-1.console.amazonaws.cn/ec2/"))]
+    #[case(
+        "us-gov-west-1",
+        Some("https://us-gov-west-1.console.amazonaws-us-gov.com/ec2/")
+    )]
+    #[case(
+        "eusc-de-east-1",
+        Some("https://eusc-de-east-1.console.amazonaws-eusc.eu/ec2/")
+    )]
+    #[case("us-iso-east-1", None)]
+    #[case("us-isob-east-1", None)]
+    #[case("", None)]
+    #[case("us-east-1.example.com/", None)]
+    fn each_partition_has_a_console_of_its_own(
+        #[case] region: &str,
+        #[case] console: Option<&str>,
+    ) {
+        let page = format!("home?region={region}#InstanceDetails:instanceId=i-0a1b2c3d4e5f60718");
+        assert_eq!(
+            instance(region, "i-0a1b2c3d4e5f60718"),
+            console.map(|console| format!("{console}{page}"))
+        );
+    }
+
+    #[test]
+    fn what_is_no_id_has_no_page() {
+        assert_eq!(instance("us-east-1", "i-1 or more"), None);
+        assert_eq!(instance("us-east-1", ""), None);
+    }
+}

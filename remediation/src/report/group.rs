@@ -1,0 +1,210 @@
+//! The order in which people read a report: what needs a person first, then what was done.
+
+use tagwarden::exemption::EXEMPTION_KEY;
+
+use super::{Entry, Outcome};
+use crate::plan::{Reason, Remedy};
+use crate::settings::Mode;
+
+/// What an entry is to its reader. They are told in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// No later run settles it, or somebody had better look before it does.
+    Person,
+    /// Stopped or terminated, or it would have been.
+    Ended,
+    /// Tagged, or it would have been.
+    Tagged,
+    /// A later run goes on with it by itself.
+    Later,
+    /// The instance went meanwhile: there is nothing left to do.
+    Gone,
+}
+
+/// Why an entry needs a person. The most urgent ones come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Concern {
+    /// It will be terminated on a certain day.
+    Deadline,
+    /// AWS denies the function the call.
+    Denied,
+    /// There is no room for another tag.
+    TagLimit,
+    /// It failed in another way.
+    Failure,
+    /// So many ends that the budget holds them up.
+    Budget,
+    /// Nothing is ended without a ledger.
+    NoLedger,
+    /// The instance is protected against its end.
+    Protected,
+    /// The instance has an owner.
+    Owned,
+    /// Nobody knows how old it is, so its grace period never ends.
+    UnknownAge,
+    /// The policy wants it reported.
+    Reported,
+    /// Nobody can be found who launched it.
+    UnknownLauncher,
+}
+
+impl Group {
+    /// Every group, in the order in which they are told.
+    pub const ALL: [Self; 5] = [
+        Self::Person,
+        Self::Ended,
+        Self::Tagged,
+        Self::Later,
+        Self::Gone,
+    ];
+
+    /// The group that `entry` is told in.
+    #[must_use]
+    pub fn of(entry: &Entry) -> Self {
+        if Concern::of(entry).is_some() {
+            return Self::Person;
+        }
+        match (&entry.outcome, &entry.step.remedy) {
+            (Outcome::Done | Outcome::WouldDo, Remedy::Stop { .. } | Remedy::Terminate) => {
+                Self::Ended
+            }
+            (Outcome::Done | Outcome::WouldDo, _) => Self::Tagged,
+            (Outcome::Refused(_), _) => Self::Gone,
+            (Outcome::Deferred(_) | Outcome::Failed(_), _) => Self::Later,
+        }
+    }
+
+    /// The group's name, as templates read it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Ended => "ended",
+            Self::Tagged => "tagged",
+            Self::Later => "later",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// The group's title.
+    #[must_use]
+    pub fn title(self, mode: Mode) -> &'static str {
+        match (self, mode) {
+            (Self::Person, _) => "Needs a person",
+            (Self::Ended, Mode::Enforce) => "Stopped or terminated",
+            (Self::Ended, Mode::DryRun) => "Would be stopped or terminated",
+            (Self::Tagged, Mode::Enforce) => "Tagged",
+            (Self::Tagged, Mode::DryRun) => "Would be tagged",
+            (Self::Later, _) => "Left for later",
+            (Self::Gone, _) => "Gone meanwhile",
+        }
+    }
+
+    /// Whether its lines come with links into the console: for what somebody looks at one by one.
+    pub(super) fn has_links(self) -> bool {
+        matches!(self, Self::Person | Self::Ended)
+    }
+}
+
+/// Puts entries in the order in which they are told: groups; what needs a person by its concern; what was tagged by
+/// rule; then by instance.
+pub(super) fn sort(entries: &mut [&Entry]) {
+    entries.sort_by(|left, right| key(left).cmp(&key(right)));
+}
+
+type Key<'a> = (Group, Option<Concern>, Option<i64>, &'a str, Option<i64>);
+
+fn key(entry: &Entry) -> Key<'_> {
+    let group = Group::of(entry);
+    let rule_id = entry.step.cause.rule_id();
+    let by_rule = rule_id.filter(|_| group == Group::Tagged);
+    let id = &entry.step.instance_id;
+    (group, Concern::of(entry), by_rule, id, rule_id)
+}
+
+/// What a person can do about an entry, as far as that is known and not in its line already.
+pub(super) fn advice(entry: &Entry) -> Option<String> {
+    Some(match Concern::of(entry)? {
+        Concern::Deadline => format!(
+            "tag it before that day to keep it, or exempt it with the tag {EXEMPTION_KEY}."
+        ),
+        Concern::Denied => {
+            "AWS denies the function this call: look at its role, permissions boundary and service control policies."
+                .to_owned()
+        }
+        Concern::TagLimit => "it has as many tags as EC2 allows: take one away.".to_owned(),
+        Concern::Failure => {
+            "the next sweep tries again; what fails every time is in the function's log.".to_owned()
+        }
+        Concern::Budget => {
+            "nothing if so many are meant: the next runs go on. If not, TAGWARDEN_MODE=dry-run holds them."
+                .to_owned()
+        }
+        Concern::NoLedger => {
+            "set TAGWARDEN_LEDGER_TABLE: nothing is stopped or terminated that is not written down."
+                .to_owned()
+        }
+        Concern::Protected => {
+            format!("tag it, turn its protection off, or exempt it with the tag {EXEMPTION_KEY}.")
+        }
+        // The line ends in what lasts.
+        Concern::Owned => return None,
+        Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
+        Concern::Reported => "tag it: the policy only reports this.".to_owned(),
+        Concern::UnknownLauncher => {
+            "whoever knows who launched it sets the tag: tagwarden never overwrites a value that somebody set."
+                .to_owned()
+        }
+    })
+}
+
+impl Concern {
+    fn of(entry: &Entry) -> Option<Self> {
+        match &entry.outcome {
+            Outcome::Failed(why) => Some(Self::of_failure(why)),
+            Outcome::Refused(reason) | Outcome::Deferred(reason) => Self::of_reason(reason),
+            Outcome::Done | Outcome::WouldDo => match &entry.step.remedy {
+                Remedy::Notify => Some(Self::Reported),
+                Remedy::Tag {
+                    unknown: Some(_), ..
+                } => Some(Self::UnknownLauncher),
+                Remedy::Tag { unknown: None, .. }
+                | Remedy::TagLauncher
+                | Remedy::Stop { .. }
+                | Remedy::Terminate => None,
+            },
+        }
+    }
+
+    /// By the codes of [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html) and CloudTrail.
+    fn of_failure(why: &str) -> Self {
+        if why.contains("UnauthorizedOperation") || why.contains("AccessDenied") {
+            Self::Denied
+        } else if why.contains("TagLimitExceeded") {
+            Self::TagLimit
+        } else {
+            Self::Failure
+        }
+    }
+
+    fn of_reason(reason: &Reason) -> Option<Self> {
+        match reason {
+            Reason::Owned { .. } => Some(Self::Owned),
+            Reason::NoLedger => Some(Self::NoLedger),
+            Reason::Budget { .. } => Some(Self::Budget),
+            Reason::Stopped { .. } => Some(Self::Deadline),
+            Reason::Protected => Some(Self::Protected),
+            Reason::Grace { age: None, .. } | Reason::LaunchNotShown { age: None, .. } => {
+                Some(Self::UnknownAge)
+            }
+            Reason::Grace { age: Some(_), .. }
+            | Reason::LaunchNotShown { age: Some(_), .. }
+            | Reason::LookUpUnfinished
+            | Reason::NoTime
+            | Reason::PolicyChanged
+            | Reason::Interrupted
+            | Reason::ManyProtected
+            | Reason::Vanished => None,
+        }
+    }
+}

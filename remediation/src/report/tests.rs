@@ -1,0 +1,334 @@
+//! What people read.
+
+use rstest::rstest;
+use tagwarden::policy::ReportTemplate;
+
+use super::sample::{Sample, dry_run, enforced, missing, report, tag};
+use super::*;
+
+fn somewhere() -> Telling<'static> {
+    Telling {
+        region: Some("eu-west-1"),
+        ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
+        template: None,
+    }
+}
+
+/// The texts of a report's messages.
+fn texts(report: &Report, telling: Telling<'_>) -> Vec<String> {
+    let told = messages(report, telling);
+    told.messages.into_iter().map(|it| it.text).collect()
+}
+
+fn many(number: usize) -> Vec<Sample> {
+    let samples = (0..number).map(|at| match at % 3 {
+        0 => (missing(1), tag("Proj007"), Outcome::Done),
+        1 => (missing(3), tag("ann"), Outcome::Done),
+        _ => {
+            let why = "ec2:CreateTags: InternalError: An internal error has occurred".to_owned();
+            (missing(1), tag("Proj007"), Outcome::Failed(why))
+        }
+    });
+    samples.collect()
+}
+
+const GUIDE: &str = include_str!("../../../docs/report.md");
+
+/// The report that the guide shows.
+fn guides_report() -> Report {
+    let samples = enforced();
+    let [
+        tagged,
+        untold,
+        terminated,
+        denied,
+        protected,
+        young,
+        unknown,
+    ] = [0, 1, 3, 7, 8, 12, 2].map(|at| samples[at].clone());
+    let samples = [
+        tagged.clone(),
+        untold,
+        terminated,
+        denied,
+        protected,
+        young,
+        unknown,
+        tagged,
+    ];
+    let mut report = report(Mode::Enforce, samples);
+    report.instances = 120;
+    report.entries[0].done_by = None;
+    report
+}
+
+/// The guide has this text, as a block of its own.
+fn guide_shows(text: &str) {
+    let block = format!("```text\n{}\n```", text.trim_end());
+    assert!(
+        GUIDE.contains(&block),
+        "docs/report.md does not show:\n{text}"
+    );
+}
+
+#[test]
+fn the_guide_shows_what_people_get() {
+    guide_shows(&texts(&guides_report(), somewhere()).concat());
+}
+
+#[test]
+fn the_guide_shows_what_its_template_makes() {
+    let (_, template) = GUIDE.split_once("ReportTemplate: |\n").unwrap();
+    let (template, _) = template.split_once("```").unwrap();
+    let lines = template
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line));
+    let text = lines.collect::<Vec<_>>().join("\n") + "\n";
+    assert_eq!(check_template(&text), Ok(()));
+    let template = ReportTemplate { row_id: 1000, text };
+    let telling = Telling {
+        template: Some(&template),
+        ..somewhere()
+    };
+    guide_shows(&texts(&guides_report(), telling).concat());
+}
+
+#[test]
+fn the_guide_shows_what_programs_get() {
+    let mut report = guides_report();
+    report.entries.truncate(1);
+    let told = messages(&report, somewhere());
+    let json: serde_json::Value = serde_json::from_str(&told.messages[0].json).unwrap();
+    let (_, shown) = GUIDE.split_once("```json\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let shown: serde_json::Value = serde_json::from_str(shown).unwrap();
+    assert_eq!(shown, json);
+}
+
+/// A member that the guide does not name is none that anybody uses.
+#[test]
+fn the_guide_names_every_variable() {
+    sample::with_samples(|view| {
+        let view = serde_json::to_value(view).unwrap();
+        let group = &view["groups"][0];
+        for object in [
+            &view,
+            &view["summary"],
+            group,
+            &group["entries"][0],
+            &group["blocks"][0],
+        ] {
+            for name in object.as_object().unwrap().keys() {
+                assert!(GUIDE.contains(&format!("`{name}`")), "{name}");
+            }
+        }
+        Ok::<_, ()>(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_run_that_enforces() {
+    let report = report(Mode::Enforce, enforced());
+    insta::assert_snapshot!(texts(&report, somewhere()).concat());
+}
+
+#[test]
+fn a_dry_run_in_no_known_region() {
+    let report = report(Mode::DryRun, dry_run());
+    insta::assert_snapshot!(texts(&report, Telling::default()).concat());
+}
+
+#[test]
+fn one_instance() {
+    let report = report(Mode::Enforce, enforced().into_iter().skip(1).take(1));
+    insta::assert_snapshot!(texts(&report, somewhere()).concat());
+}
+
+/// One link for all lines of an instance that need the same of a person, and each advice once.
+#[test]
+fn one_instance_with_many_troubles() {
+    let samples = enforced();
+    let [denied, protected, owned, reported] = [7, 8, 9, 6].map(|at| samples[at].clone());
+    let also_denied = (missing(2), tag("2026-11-23"), denied.2.clone());
+    let samples = [denied, also_denied, owned, protected, reported];
+    let mut report = report(Mode::Enforce, samples);
+    for entry in &mut report.entries {
+        entry.step.instance_id = "i-0a1b2c3d4e5f60718".to_owned();
+        entry.done_by = None;
+    }
+    report.instances = 1;
+    insta::assert_snapshot!(texts(&report, somewhere()).concat());
+}
+
+#[test]
+fn two_parts() {
+    let report = report(Mode::Enforce, many(300));
+    let texts = texts(&report, somewhere());
+    assert_eq!(texts.len(), 2);
+    let shorter = texts.iter().map(|text| {
+        let lines: Vec<&str> = text.lines().collect();
+        let (first, last) = (&lines[..9], &lines[lines.len() - 9..]);
+        format!("{}\n[…]\n{}\n", first.join("\n"), last.join("\n"))
+    });
+    insta::assert_snapshot!(shorter.collect::<Vec<_>>().join("\n=====\n\n"));
+}
+
+#[test]
+fn a_broken_template_is_said_in_the_built_in_text() {
+    let report = report(Mode::Enforce, enforced().into_iter().take(2));
+    let template = ReportTemplate {
+        row_id: 1000,
+        text: "{{ heading }}\n{% for entry in entries %}\n".to_owned(),
+    };
+    let telling = Telling {
+        template: Some(&template),
+        ..somewhere()
+    };
+    insta::assert_snapshot!(texts(&report, telling).concat());
+    let problem = messages(&report, telling).problem.unwrap();
+    assert!(
+        problem.contains("rule 1000") && problem.contains("Line 2: "),
+        "{problem}"
+    );
+}
+
+#[test]
+fn what_needs_a_person_is_in_the_first_part() {
+    let mut samples = many(600);
+    samples.reverse();
+    let texts = texts(&report(Mode::Enforce, samples), somewhere());
+    assert!(texts.len() > 2);
+    let failed = |text: &String| text.matches("Tagging failed").count();
+    assert!(failed(&texts[0]) > 150, "{}", texts[0]);
+    assert_eq!(texts.last().map(failed), Some(0));
+    assert_eq!(texts.iter().map(failed).sum::<usize>(), 200);
+}
+
+#[test]
+fn a_template_that_would_take_too_many_messages_is_not_used() {
+    let report = report(Mode::Enforce, many(600));
+    let built_in = messages(&report, somewhere()).messages.len();
+    let told = |text: &str| {
+        let text = text.to_owned();
+        let template = ReportTemplate { row_id: 1000, text };
+        let telling = Telling {
+            template: Some(&template),
+            ..somewhere()
+        };
+        let told = messages(&report, telling);
+        (told.messages.len(), told.problem.is_some())
+    };
+    // Half of each message is left for entries, and a tenth.
+    let (messages, is_broken) = told("{{ 'x' * 130000 }}");
+    assert!(
+        !is_broken && messages > built_in && messages <= 4 * built_in,
+        "{messages}"
+    );
+    assert_eq!(told("{{ 'x' * 235000 }}"), (built_in, true));
+}
+
+/// Every way in which a template can fail, and what is said of it.
+#[rstest]
+#[case::syntax("{{ heading", "Line 1: syntax error")]
+#[case::filter(
+    "\n\n{{ heading | shout }}",
+    "Line 3: unknown filter: filter shout is unknown"
+)]
+#[case::function("{{ shout() }}", "Line 1: unknown function: shout is unknown")]
+#[case::endless(
+    "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
+    "it takes more time or memory than a text may"
+)]
+#[case::doubling(
+    "{% set x = 'aaaaaaaaaaaaaaaa' %}{% set x = x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x %}\
+     {% set x = x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x %}\
+     {% set x = x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x %}\
+     {% set x = x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x %}",
+    "it takes more time or memory than a text may"
+)]
+#[case::huge(
+    "{{ 'x' * 100000000 }}",
+    "it takes more time or memory than a text may"
+)]
+#[case::large("{{ 'x' * 300000 }}", "Its text is too large")]
+#[case::empty("{# nothing #}\n", "It makes an empty text")]
+fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
+    let report = report(Mode::Enforce, enforced());
+    let template = ReportTemplate {
+        row_id: 1000,
+        text: source.to_owned(),
+    };
+    let telling = Telling {
+        template: Some(&template),
+        ..somewhere()
+    };
+    let told = messages(&report, telling);
+    let said = told.problem.unwrap();
+    assert!(said.contains(problem), "{said}");
+    let text = &told.messages[0].text;
+    assert!(
+        text.starts_with(text::HEADING) && text.ends_with(&format!("{said}\n")),
+        "{text}"
+    );
+    for entry in &report.entries {
+        assert!(text.contains(&entry.step.instance_id), "{text}");
+    }
+}
+
+#[rstest]
+#[case::built_in(include_str!("report.j2"))]
+#[case::if_without_else("{{ heading if dryRun }}.")]
+#[case::none_is_no_undefined("{{ region or 'no Region' }}{{ history or '' }}")]
+#[case::every_member(
+    "{{ heading }}{{ mode }}{{ dryRun }}{{ runId }}{{ region }}{{ part }}{{ parts }}{{ repeated }}{{ closing }}\
+     {{ history }}{{ problem }}{{ summary.instances }}{{ summary.wouldTerminate }}{% for group in groups %}\
+     {{ group.name }}{{ group.title }}{{ group.instances }}{{ group.instancesInAll }}{% for block in group.blocks %}\
+     {{ block.lines | join('\n') }}{{ block.link }}{{ block.advice }}{% endfor %}{% for entry in group.entries %}\
+     {{ entry.instanceId }}{{ entry.finding }}{{ entry.ruleId }}{{ entry.tagKey }}{{ entry.remedy }}\
+     {{ entry.tagValue }}{{ entry.outcome }}{{ entry.reason }}{{ entry.runId }}{{ entry.line }}{{ entry.link }}\
+     {{ entry.advice }}{% endfor %}{% endfor %}"
+)]
+fn sound_templates_pass_the_check(#[case] source: &str) {
+    assert_eq!(check_template(source), Ok(()));
+}
+
+#[rstest]
+#[case("{{ heading }}\n{{ headign }}", "line 2: undefined value")]
+#[case(
+    "{% for group in groups %}{{ group.lines }}{% endfor %}",
+    "line 1: undefined value"
+)]
+#[case("{% if summary.terminatd %}x{% endif %}", "line 1: undefined value")]
+#[case(
+    "{% if dryRun %}{{ groups | shout }}{% endif %}x",
+    "line 1: unknown filter"
+)]
+#[case(
+    "{% if not region %}{{ nothing }}{% endif %}x",
+    "line 1: undefined value"
+)]
+#[case("{% if not dryRun %}x{% endif %}", "it makes an empty text")]
+#[case(
+    "{% include 'other' %}",
+    "line 1: syntax error: unknown statement include"
+)]
+fn the_check_finds_what_a_report_might_not_come_to(#[case] source: &str, #[case] problem: &str) {
+    let error = check_template(source).unwrap_err().to_string();
+    assert!(error.contains(problem), "{error}");
+}
+
+/// A template that was pushed before a variable came, or by hand, still makes its text.
+#[test]
+fn a_function_prints_nothing_for_an_unknown_variable() {
+    let report = report(Mode::Enforce, enforced());
+    let template = ReportTemplate {
+        row_id: 1000,
+        text: "Tags <{{ newer }}{% for one in newer %}x{% endfor %}>".to_owned(),
+    };
+    let telling = Telling {
+        template: Some(&template),
+        ..somewhere()
+    };
+    assert_eq!(texts(&report, telling), ["Tags <>"]);
+}

@@ -1,0 +1,250 @@
+//! What a template sees of a report. `docs/report.md` describes each member.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::group::{Group, advice};
+use super::{Counts, Entry, Outcome, Report, Telling, console, text};
+use crate::ledger::RunId;
+use crate::plan::{Reason, Remedy};
+use crate::settings::Mode;
+
+/// A part of a report, or all of it. Every member is there always: what does not apply is none.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct View<'a> {
+    heading: &'static str,
+    mode: Mode,
+    dry_run: bool,
+    run_id: &'a str,
+    region: Option<&'a str>,
+    part: usize,
+    parts: usize,
+    groups: Vec<GroupView<'a>>,
+    summary: Counts,
+    repeated: usize,
+    closing: &'a str,
+    history: Option<&'a str>,
+    problem: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupView<'a> {
+    name: &'static str,
+    title: &'static str,
+    /// In this part.
+    instances: usize,
+    instances_in_all: usize,
+    blocks: Vec<Block>,
+    entries: Vec<EntryView<'a>>,
+}
+
+/// Lines that belong together, and what is said of them once.
+#[derive(Serialize)]
+struct Block {
+    lines: Vec<String>,
+    link: Option<String>,
+    advice: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryView<'a> {
+    instance_id: &'a str,
+    finding: &'static str,
+    rule_id: Option<i64>,
+    tag_key: Option<&'a str>,
+    remedy: &'static str,
+    tag_value: Option<&'a str>,
+    outcome: &'static str,
+    reason: Option<String>,
+    run_id: Option<&'a str>,
+    line: String,
+    link: Option<String>,
+    advice: Option<String>,
+}
+
+/// What all parts of a report have in common.
+#[derive(Debug)]
+pub(super) struct Frame<'a> {
+    pub(super) report: &'a Report,
+    pub(super) telling: Telling<'a>,
+    pub(super) counts: Counts,
+    /// How many entries are in no part, because they were told before.
+    pub(super) repeated: usize,
+    /// What is wrong with the template that is not used.
+    pub(super) problem: Option<String>,
+    closing: String,
+    history: Option<String>,
+    /// How many instances there are in each group.
+    instances: BTreeMap<Group, usize>,
+}
+
+impl<'a> Frame<'a> {
+    /// The frame of a report with these `news`.
+    pub(super) fn new(report: &'a Report, telling: Telling<'a>, news: &[&Entry]) -> Self {
+        let counts = report.counts();
+        let repeated = report.entries.len() - news.len();
+        let instances = by_group(news).into_iter();
+        let instances = instances.map(|(group, entries)| (group, count_instances(&entries)));
+        Self {
+            report,
+            telling,
+            counts,
+            repeated,
+            problem: None,
+            closing: text::closing(report.mode, &counts, repeated),
+            history: history(report, &telling),
+            instances: instances.collect(),
+        }
+    }
+
+    /// What a template sees of the part that holds `entries`, which are in order.
+    pub(super) fn view(&self, part: usize, parts: usize, entries: &[&'a Entry]) -> View<'_> {
+        let groups = by_group(entries).into_iter();
+        let groups = groups.map(|(group, entries)| self.group(group, &entries));
+        View {
+            heading: text::HEADING,
+            mode: self.report.mode,
+            dry_run: self.report.mode == Mode::DryRun,
+            run_id: self.report.run_id.as_str(),
+            region: self.telling.region,
+            part,
+            parts,
+            groups: groups.collect(),
+            summary: self.counts,
+            repeated: self.repeated,
+            closing: &self.closing,
+            history: self.history.as_deref(),
+            problem: self.problem.as_deref(),
+        }
+    }
+
+    fn group(&self, group: Group, entries: &[&'a Entry]) -> GroupView<'a> {
+        let instances = count_instances(entries);
+        GroupView {
+            name: group.name(),
+            title: group.title(self.report.mode),
+            instances,
+            instances_in_all: self.instances.get(&group).copied().unwrap_or(instances),
+            blocks: self.blocks(group, entries),
+            entries: entries.iter().map(|entry| self.entry(entry)).collect(),
+        }
+    }
+
+    /// The lines of `entries`: one link for the lines of an instance, one advice for all those it is right for.
+    fn blocks(&self, group: Group, entries: &[&Entry]) -> Vec<Block> {
+        let mut blocks: Vec<Block> = Vec::new();
+        let mut previous: Option<&Entry> = None;
+        for &entry in entries {
+            let is_over_budget = |entry: &Entry| budget(entry).is_some();
+            if previous.is_some_and(is_over_budget) && is_over_budget(entry) {
+                continue;
+            }
+            let advice = advice(entry);
+            let is_same = |previous: &Entry| {
+                group.has_links() && previous.step.instance_id == entry.step.instance_id
+            };
+            match blocks.last_mut() {
+                Some(last) if last.advice == advice && previous.is_some_and(is_same) => {
+                    last.lines.push(text::line(entry));
+                }
+                last => {
+                    if let Some(last) = last.filter(|last| last.advice == advice) {
+                        last.advice = None;
+                    }
+                    blocks.push(match budget(entry) {
+                        Some(reason) => Block {
+                            lines: vec![over_budget(entries, reason)],
+                            link: None,
+                            advice,
+                        },
+                        None => Block {
+                            lines: vec![text::line(entry)],
+                            link: self.link(entry).filter(|_| group.has_links()),
+                            advice,
+                        },
+                    });
+                }
+            }
+            previous = Some(entry);
+        }
+        blocks
+    }
+
+    fn entry(&self, entry: &'a Entry) -> EntryView<'a> {
+        EntryView {
+            instance_id: &entry.step.instance_id,
+            finding: entry.step.cause.name(),
+            rule_id: entry.step.cause.rule_id(),
+            tag_key: entry.step.cause.tag_key(),
+            remedy: entry.step.remedy.name(),
+            tag_value: entry.tag_value(),
+            outcome: entry.outcome.name(),
+            reason: entry.reason(),
+            run_id: entry.done_by.as_ref().map(RunId::as_str),
+            line: text::line(entry),
+            link: self.link(entry),
+            advice: advice(entry),
+        }
+    }
+
+    /// The lines below the entries.
+    pub(super) fn closing(&self) -> &str {
+        &self.closing
+    }
+
+    /// The instance's page in the console.
+    pub(super) fn link(&self, entry: &Entry) -> Option<String> {
+        console::instance(self.telling.region?, &entry.step.instance_id)
+    }
+}
+
+/// How to see what this run wrote down; `None` where it wrote nothing down.
+fn history(report: &Report, telling: &Telling<'_>) -> Option<String> {
+    let table = telling.ledger_table?;
+    let is_act = |entry: &Entry| {
+        entry.outcome == Outcome::Done
+            && entry.done_by.is_none()
+            && entry.step.remedy != Remedy::Notify
+    };
+    if !report.entries.iter().any(is_act) {
+        return None;
+    }
+    let region = telling.region.map(|region| format!(" --region {region}"));
+    Some(format!(
+        "tagwarden history --run {} --ledger-table {table}{}",
+        report.run_id,
+        region.unwrap_or_default()
+    ))
+}
+
+fn by_group<'a>(entries: &[&'a Entry]) -> BTreeMap<Group, Vec<&'a Entry>> {
+    let mut groups: BTreeMap<Group, Vec<&Entry>> = BTreeMap::new();
+    for &entry in entries {
+        groups.entry(Group::of(entry)).or_default().push(entry);
+    }
+    groups
+}
+
+fn count_instances(entries: &[&Entry]) -> usize {
+    let ids = entries.iter().map(|entry| &entry.step.instance_id);
+    ids.collect::<BTreeSet<_>>().len()
+}
+
+/// The budget that keeps the instance from its end.
+fn budget(entry: &Entry) -> Option<&Reason> {
+    match &entry.outcome {
+        Outcome::Refused(reason @ Reason::Budget { .. }) => Some(reason),
+        _ => None,
+    }
+}
+
+/// The one line of all of `entries` that are over the budget.
+fn over_budget(entries: &[&Entry], reason: &Reason) -> String {
+    let over = entries.iter().filter(|entry| budget(entry).is_some());
+    let ids: Vec<&str> = over.map(|entry| entry.step.instance_id.as_str()).collect();
+    text::over_budget(&ids, reason)
+}

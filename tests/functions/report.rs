@@ -1,0 +1,222 @@
+//! The report's template, from the policy table to the topic; and the form of the JSON.
+
+use serde_json::{Value, json};
+use tagwarden_sandbox::Fault;
+
+use crate::support::{TABLE, World, customers_rules, old};
+
+#[path = "../support/json_schema.rs"]
+mod json_schema;
+
+/// A world with this template in the customer's table.
+fn with_template(template: &str) -> World {
+    let mut rows = customers_rules();
+    rows.push(json!({"RuleId": 1000, "ReportTemplate": template}));
+    World::with_table(&rows)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tables_template_makes_the_text() {
+    let world = with_template(
+        "{{ summary.wouldTag }} instance in {{ region }}{{ ' (dry run)' if dryRun }}:\n\
+         {% for group in groups %}\n{{ group.title | upper }}\n{% for entry in group.entries %}\n\
+         * {{ entry.instanceId }}: {{ entry.tagKey }} = {{ entry.tagValue }}\n{% endfor %}\n{% endfor %}\n",
+    );
+    let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
+    world.sweep().await;
+    assert_eq!(
+        world.reports(),
+        [format!(
+            "1 instance in us-east-1 (dry run):\nWOULD BE TAGGED\n* {id}: ProjectCode = Proj007\n"
+        )]
+    );
+    // Programs get what they always get.
+    let body: Value = serde_json::from_str(&world.account.published()[0].message).unwrap();
+    let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
+    assert_eq!(report["entries"][0]["tagValue"], "Proj007");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_template_costs_no_report() {
+    let world = with_template("{{ heading }}\n{{ groups | shout }}\n").enforcing();
+    let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
+    let answer = world.sweep().await;
+    assert_eq!(answer["tagged"], 1);
+    let report = world.reports().remove(0);
+    let line = format!("-- Instance {id} missing tag ProjectCode. New tag created.\n");
+    assert!(report.contains(&line), "{report}");
+    assert!(
+        report.ends_with(
+            "\nThis is the built-in text: the report's template (rule 1000 of the policy table) cannot be used. \
+             Line 2: unknown filter: filter shout is unknown.\n"
+        ),
+        "{report}"
+    );
+}
+
+/// The rule judges by the rules, and takes no notice of the template, whatever it says.
+#[tokio::test(start_paused = true)]
+async fn the_rule_ignores_the_template() {
+    let world = with_template("{{ broken");
+    let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
+    let answer = world.evaluate_all().await;
+    assert_eq!(
+        (&answer["evaluated"], &answer["nonCompliant"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(
+        world.annotation(&id).as_deref(),
+        Some("missing tag ProjectCode (rule 1)")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_malformed_row_is_a_problem_of_the_table() {
+    let world = with_template("{{ heading }}");
+    world.account.put_item(
+        TABLE,
+        json!({"RuleId": 1001, "ReportTemplate": "{{ heading }}"}),
+    );
+    let _ = world.instance(&[]);
+    let event = world.account.scheduled_event(crate::support::RULE);
+    let (kind, message) = world.evaluate(event).await.unwrap_err();
+    assert_eq!(kind, "InvalidPolicyTable");
+    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 has it too";
+    assert!(message.contains(problem), "{message}");
+}
+
+/// A template is no policy: one that is written between two looks stops nobody.
+#[tokio::test(start_paused = true)]
+async fn a_template_that_changes_meanwhile_ends_no_run() {
+    let world = with_template("Old: {{ closing }}").enforcing();
+    let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
+    world.account.on_next_call("DescribeInstances", |account| {
+        account.put_item(
+            TABLE,
+            json!({"RuleId": 1000, "ReportTemplate": "New: {{ closing }}"}),
+        );
+    });
+    assert_eq!(world.sweep().await["tagged"], 1);
+    assert_eq!(world.tag(&id, "ProjectCode").as_deref(), Some("Proj007"));
+    assert_eq!(world.reports(), ["Old: 1 instance looked at: 1 tagged."]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_programs_get_is_as_the_schema_says() {
+    let dry = World::new();
+    let _ = dry.instance(&[]);
+    let _ = dry.instance(&[("CreatedBy", "")]);
+    dry.sweep().await;
+    assert_eq!(conforming(&dry), 1);
+
+    let mut rows = customers_rules();
+    rows.push(json!({"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y"}));
+    rows.push(json!({"RuleId": 5, "TagKey": "Team", "Action": "Notify", "Required": "N"}));
+    let world = World::with_table(&rows)
+        .enforcing()
+        .set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "2");
+    for launch in [
+        old(&[]),
+        old(&[]).protected(),
+        old(&[("Owner", "x"), ("ProjectCode", "")]),
+        old(&[("Team", "x")]).auto_scaling_group("web"),
+        old(&[]).ago(chrono::TimeDelta::minutes(3)),
+        old(&[]),
+        old(&[]),
+        old(&[("Owner", "x"), ("Team", "x")]).ago(chrono::TimeDelta::days(100)),
+    ] {
+        let _ = world.account.launch(launch);
+    }
+    let denied = Fault::new("CreateTags", "UnauthorizedOperation", "no").status(403);
+    world.account.fail(denied);
+    world.sweep().await;
+    // What could not be published is told by the next run, as another one's.
+    let denied = Fault::new("Publish", "AuthorizationError", "no").status(403);
+    world.account.fail(denied);
+    let event = crate::support::scheduled_event();
+    let _ = world.remediate(event).await.unwrap_err();
+    world.sweep().await;
+    assert_eq!(conforming(&world), 2);
+    let all = world
+        .account
+        .published()
+        .iter()
+        .map(|it| it.message.clone())
+        .collect::<String>();
+    for name in [
+        "done",
+        "deferred",
+        "refused",
+        "failed",
+        "tag",
+        "stop",
+        "terminate",
+        "notify",
+        "empty",
+        "runId",
+    ] {
+        assert!(all.contains(name), "no {name} in {all}");
+    }
+}
+
+/// How many messages `world` published. Each conforms to the schema, and has no member that the schema does not name.
+fn conforming(world: &World) -> usize {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
+    let published = world.account.published();
+    for publication in &published {
+        let body: Value = serde_json::from_str(&publication.message).unwrap();
+        let report: Value = serde_json::from_str(body["https"].as_str().unwrap()).unwrap();
+        assert!(json_schema::conforms(&schema, &report), "{report}");
+        named(&schema, &report);
+        named(&schema["properties"]["summary"], &report["summary"]);
+        for entry in report["entries"].as_array().unwrap() {
+            named(&schema["$defs"]["entry"], entry);
+        }
+    }
+    published.len()
+}
+
+fn named(schema: &Value, object: &Value) {
+    for name in object.as_object().unwrap().keys() {
+        assert!(schema["properties"].get(name).is_some(), "{name}");
+    }
+}
+
+/// The schema tells what is none of a report's.
+#[test]
+fn what_is_no_report_does_not_conform() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
+    let sound = json!({
+        "version": 1, "runId": "20261123T120000Z-8476a536", "mode": "enforce", "part": 1, "parts": 1, "repeated": 0,
+        "summary": {
+            "instances": 1, "tagged": 1, "stopped": 0, "terminated": 0, "notified": 0, "deferred": 0, "refused": 0,
+            "failed": 0, "wouldTag": 0, "wouldStop": 0, "wouldTerminate": 0,
+        },
+        "instanceIds": ["i-0a1b2c3d4e5f60718"],
+        "entries": [{
+            "instanceId": "i-0a1b2c3d4e5f60718", "finding": "missing", "ruleId": 1, "tagKey": "Owner", "remedy": "tag",
+            "tagValue": "ann", "outcome": "done",
+        }],
+        "addedLater": true,
+    });
+    assert!(json_schema::conforms(&schema, &sound));
+    for (pointer, wrong) in [
+        ("/version", json!(2)),
+        ("/runId", json!("now")),
+        ("/mode", json!("Enforce")),
+        ("/part", json!(0)),
+        ("/summary", json!({})),
+        ("/instanceIds/0", json!("vpc-1")),
+        ("/entries", json!([])),
+        ("/entries/0/outcome", json!("failed")),
+        ("/entries/0/finding", json!("untagged")),
+        ("/entries/0/remedy", json!("tagged")),
+        ("/entries/0/tagValue", json!(null)),
+    ] {
+        let mut report = sound.clone();
+        *report.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!json_schema::conforms(&schema, &report), "{pointer}");
+    }
+}
