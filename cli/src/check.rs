@@ -18,7 +18,7 @@ command needs no AWS account and no network.";
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden check policy.yaml
-  tagwarden check --output json policies/*.yaml | jq -r '.problems[].message'
+  tagwarden check --output json *.yaml | jq -r '.problems[].message'
 
 The JSON document:
   files     for each: file, rules (how many), errors, warnings

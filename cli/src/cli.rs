@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{apply, check, demo, diff, history, plan, pull, push, undo};
+use crate::{apply, check, completions, demo, diff, history, man, plan, pull, push, undo};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -61,6 +61,8 @@ pub enum Command {
     Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// How a command tells what it found.

@@ -16,6 +16,7 @@
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
 //! | [`when`], [`consent`], [`table`] | moments as typed, yes or no, tables |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
+//! | [`completions`], [`man`] | the subcommands about the command itself, one each |
 //!
 //! A subcommand is a module with its own `Args` and a `run` that takes them and gives an [`Exit`], or a [`Failure`] that
 //! says what to do next.
@@ -25,12 +26,14 @@ mod aws;
 mod changes;
 mod check;
 mod cli;
+mod completions;
 mod consent;
 mod demo;
 mod diff;
 mod exit;
 mod history;
 mod ledger;
+mod man;
 mod plan;
 mod policy_file;
 mod policy_table;
@@ -80,5 +83,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

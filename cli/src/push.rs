@@ -25,7 +25,7 @@ before they act, and a policy that has changed in between ends the run.";
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden push policy.yaml
-  tagwarden push --prune --yes --profile prod --region eu-west-1 policy.yaml
+  tagwarden push policy.yaml --prune --yes --profile prod
 
 Exit status:
   0    the table is as the file says

@@ -15,7 +15,8 @@ pub struct SettingArgs {
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = |value: &str| checked("TAGWARDEN_UNTAGGED", value),
+        value_parser = ["terminate", "stop", "notify"],
+        hide_possible_values = true,
         help = "To do with an instance without any tags: terminate, stop or\nnotify [default: TAGWARDEN_UNTAGGED, else terminate]"
     )]
     untagged: Option<String>,

@@ -52,7 +52,7 @@ Exit status:
   1    something failed, or the answer was no; the message says what was done
   2    the command line is wrong";
 
-/// Takes back tags that tagwarden wrote, where nobody changed them since
+/// Takes back tags that tagwarden wrote and nobody changed since
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "since"]))]
