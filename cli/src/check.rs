@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::Output;
+use crate::document;
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, Severity};
 
@@ -21,6 +22,7 @@ Examples:
   tagwarden check --output json *.yaml | jq -r '.problems[].message'
 
 The JSON document:
+  version   of this form
   files     for each: file, rules (how many), errors, warnings
   problems  for each: file, line and column (both from 1), severity (error or
             warning), message, help (what to do, or null)
@@ -62,22 +64,19 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn write(files: &[PolicyFile], output: Output) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
     match output {
         Output::Text => {
+            let mut out = anstream::stdout().lock();
             for file in files {
                 file.show(&mut out)?;
             }
+            out.flush()
         }
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut out, &document(files))?;
-            out.write_all(b"\n")?;
-        }
+        Output::Json => document::print(members(files)),
     }
-    out.flush()
 }
 
-fn document(files: &[PolicyFile]) -> Value {
+fn members(files: &[PolicyFile]) -> Map<String, Value> {
     let problems = files.iter().flat_map(|file| {
         let problems = file.problems.iter();
         problems.map(|problem| problem.to_json(&file.path, &file.text))
@@ -90,5 +89,10 @@ fn document(files: &[PolicyFile]) -> Value {
             "warnings": file.count(Severity::Warning),
         })
     });
-    json!({ "files": counts.collect::<Value>(), "problems": problems.collect::<Value>() })
+    [
+        ("files".to_owned(), counts.collect()),
+        ("problems".to_owned(), problems.collect()),
+    ]
+    .into_iter()
+    .collect()
 }

@@ -2,14 +2,16 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use tagwarden::aws::{AwsError, Clock};
 use tagwarden::instance::is_instance_id;
 use tagwarden::settings::Environment;
-use tagwarden_remediation::ledger::{self, RunId};
+use tagwarden_remediation::ledger::{self, RunId, Selection};
 
 use crate::aws::{self, AwsArgs};
 use crate::exit::Failure;
+use crate::when::When;
 
 /// Where the ledger is.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,6 +27,43 @@ pub struct LedgerArgs {
 
     #[command(flatten)]
     pub aws: AwsArgs,
+}
+
+/// Which of its acts.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ActArgs {
+    /// Only what this run did
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+
+    /// Only what was done to this instance (repeatable)
+    #[arg(long, value_name = "ID", value_parser = instance_id)]
+    instance: Vec<String>,
+
+    // A doc comment would make a sentence of it.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        help = "Only what was done from then on: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
+    )]
+    since: Option<When>,
+
+    /// Only what was done before then, said the same way
+    #[arg(long, value_name = "WHEN")]
+    until: Option<When>,
+}
+
+impl ActArgs {
+    /// What is asked for, as seen from `now`.
+    pub fn selection(&self, now: DateTime<Utc>) -> Selection {
+        Selection {
+            run_id: self.run.clone(),
+            instance_ids: self.instance.iter().cloned().collect(),
+            since: self.since.map(|since| since.from(now)),
+            until: self.until.map(|until| until.from(now)),
+            ..Selection::default()
+        }
+    }
 }
 
 /// A ledger in some account and Region.
@@ -127,7 +166,7 @@ impl Ledger {
 }
 
 /// Reads the id of an instance from the command line.
-pub fn instance_id(text: &str) -> Result<String, String> {
+fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())
     } else {

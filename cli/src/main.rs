@@ -14,7 +14,7 @@
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`ledger`] | the ledger: where it is, and what stands in the way |
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
-//! | [`when`], [`consent`], [`table`] | moments as typed, yes or no, tables |
+//! | [`when`], [`consent`], [`table`], [`document`] | moments as typed, yes or no, tables, JSON |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
 //! | [`completions`], [`man`] | the subcommands about the command itself, one each |
 //!
@@ -30,6 +30,7 @@ mod completions;
 mod consent;
 mod demo;
 mod diff;
+mod document;
 mod exit;
 mod history;
 mod ledger;
