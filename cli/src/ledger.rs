@@ -3,13 +3,14 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, Utc};
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value, json};
 use tagwarden::aws::{AwsError, Clock};
 use tagwarden::instance::is_instance_id;
 use tagwarden::settings::Environment;
 use tagwarden_remediation::ledger::{self, RunId, Selection};
 
-use crate::aws::{self, AwsArgs};
+use crate::aws::{self, AwsArgs, trouble};
 use crate::exit::Failure;
 use crate::when::When;
 
@@ -21,6 +22,7 @@ pub struct LedgerArgs {
     #[arg(
         long,
         value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new(),
         help = "The ledger, see docs/ledger.md\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     ledger_table: Option<String>,
@@ -113,36 +115,13 @@ impl Ledger {
     /// What to do about a call that failed.
     pub fn failure(&self, error: &AwsError) -> Failure {
         let (table, region) = (&self.table, &self.region);
+        let told = trouble::told(error);
         let what = if error.call().starts_with("dynamodb:") {
-            format!("the ledger {table:?} in {region}: {error}")
+            format!("the ledger {table:?} in {region}: {told}")
         } else {
-            error.to_string()
+            told
         };
-        let what_next = match error.code() {
-            Some("ResourceNotFoundException") => {
-                "There is no such table here. Name another with --ledger-table (the output LedgerTable of tagwarden's \
-                 stack), another Region with --region or another account with --profile."
-            }
-            Some("AccessDeniedException" | "UnauthorizedOperation") => {
-                "These credentials may not do that: docs/ledger.md lists the permissions each command needs."
-            }
-            Some(
-                "UnrecognizedClientException"
-                | "ExpiredTokenException"
-                | "InvalidSignatureException"
-                | "AuthFailure"
-                | "RequestExpired",
-            ) => {
-                "AWS does not accept these credentials: renew them (`aws sso login`), or use others with --profile."
-            }
-            Some(_) => {
-                "Run the command again; if it fails again, AWS's message says what to change."
-            }
-            None => {
-                "Look at the network, --endpoint-url and --region, and whether the table is tagwarden's ledger."
-            }
-        };
-        Failure::new(&what, what_next)
+        Failure::new(&what, trouble::what_next(error, trouble::LEDGER))
     }
 
     /// What to do where it has no acts of a run.

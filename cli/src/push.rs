@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::aws::trouble::told;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
 use crate::changes::show;
@@ -217,7 +218,7 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> Failure {
             )
         }
         Why::Aws(error) if error.code().is_none() => Failure::new(
-            &format!("{table}: {error}"),
+            &format!("{table}: {}", told(error)),
             format!(
                 "Whether the last rows were written is not known; of those before: {written} `tagwarden diff` shows \
                  how the table is now."

@@ -1,5 +1,6 @@
 //! How careful the remediation is: options, with the functions' environment variables as their defaults.
 
+use clap::builder::NonEmptyStringValueParser;
 use tagwarden::settings::{Environment, SettingError};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::settings::Mode;
@@ -56,6 +57,7 @@ pub struct SettingArgs {
     #[arg(
         long,
         value_name = "TABLE",
+        value_parser = NonEmptyStringValueParser::new(),
         help = "The ledger: the output LedgerTable of tagwarden's stack\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     pub ledger_table: Option<String>,
