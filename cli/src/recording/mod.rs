@@ -4,6 +4,7 @@
 
 pub mod events;
 pub mod instances;
+mod walk;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};

@@ -96,7 +96,7 @@ fn of_instances(#[case] name: &str, #[case] text: &str, #[case] expected: &str) 
 #[case(
     "e-members",
     "{\"Reservations\": []}",
-    "e-members.json:1:20: launches are in Events"
+    "e-members.json:1:20: launches are in Events, and it has Reservations, which are for --instances"
 )]
 #[case(
     "e-type",
