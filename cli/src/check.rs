@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
 use crate::document;
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, Severity};
@@ -40,22 +40,15 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 }
 
 /// Checks the files and writes what is wrong with them to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let files = args.files.iter().map(|path| PolicyFile::open(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
-    write(&files, args.output).map_err(|error| Failure::unwritten(&error))?;
+    write(&files, args.form.output).map_err(|error| Failure::unwritten(&error))?;
     Ok(if files.iter().all(PolicyFile::is_sound) {
         Exit::Done
     } else {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::show;
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
 use crate::document;
 use crate::exit::{Exit, Failure};
 use crate::policy_table::Compared;
@@ -46,15 +46,8 @@ pub struct Args {
     #[arg(long)]
     prune: bool,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 
     #[command(flatten)]
     table: TableArgs,
@@ -70,7 +63,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(compared) => compared,
         Err(exit) => return Ok(exit),
     };
-    write(&compared, args.output).map_err(|error| Failure::unwritten(&error))?;
+    write(&compared, args.form.output).map_err(|error| Failure::unwritten(&error))?;
     Ok(if compared.changes.is_empty() {
         Exit::Done
     } else {

@@ -8,7 +8,7 @@ use crate::aws::trouble::told;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
 use crate::changes::show;
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
 use crate::consent::consent;
 use crate::document;
 use crate::exit::{Exit, Failure};
@@ -61,15 +61,8 @@ pub struct Args {
     #[arg(long, short)]
     yes: bool,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 
     #[command(flatten)]
     table: TableArgs,
@@ -132,7 +125,7 @@ impl Args {
     /// before it asks.
     fn announce(&self, compared: &Compared) -> io::Result<()> {
         let text = announcement(compared);
-        match self.output {
+        match self.form.output {
             Output::Text => {
                 let mut out = anstream::stdout().lock();
                 out.write_all(text.as_bytes())?;
@@ -145,7 +138,7 @@ impl Args {
 
     /// Says what was written; as JSON, also where something stood in the way.
     fn tell(&self, compared: &Compared, written: &Written) -> io::Result<()> {
-        match self.output {
+        match self.form.output {
             Output::Text if written.ended.is_err() || compared.changes.is_empty() => Ok(()),
             Output::Text => {
                 let rules = count(written.rows, "rule");

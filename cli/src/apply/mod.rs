@@ -15,7 +15,7 @@ use tagwarden_remediation::{Remediation, RemediationError};
 use tokio::runtime::Runtime;
 
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
 use crate::consent::consent;
 use crate::document;
 use crate::exit::{Exit, Failure};
@@ -81,15 +81,8 @@ pub struct Args {
     #[arg(long, value_name = "ARN", value_parser = topic_arn)]
     topic_arn: Option<String>,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 
     #[command(flatten)]
     settings: SettingArgs,
@@ -168,7 +161,7 @@ impl Args {
             show::write_plan(out, frame, counts, &plan, show::Output::Text)?;
             out.flush()
         };
-        match self.output {
+        match self.form.output {
             Output::Text => show(&mut anstream::stdout().lock()),
             Output::Json if self.yes || !counts.has_changes() => Ok(()),
             Output::Json => show(&mut anstream::stderr().lock()),
@@ -179,7 +172,7 @@ impl Args {
 
     /// Tells what was done; as JSON, with all that led to it.
     fn tell(&self, frame: &Frame, ended: &Ended<'_>) -> io::Result<()> {
-        match (self.output, ended.swept) {
+        match (self.form.output, ended.swept) {
             (Output::Text, None) => Ok(()),
             (Output::Text, Some(swept)) => {
                 let mut out = anstream::stdout().lock();

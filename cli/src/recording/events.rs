@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches};
 
-use super::Source;
 use super::walk::{As, members};
+use super::{Recorded, Source};
 use crate::exit::Failure;
 
 /// The command that writes such a file.
@@ -25,7 +25,13 @@ pub fn read(path: &Path, launches: &mut RecordedLaunches) -> Result<(), Failure>
         path,
         command: COMMAND,
     };
-    source.read(|input| As(Document(&mut *launches)).deserialize(input))
+    source.read(launches)
+}
+
+impl Recorded for RecordedLaunches {
+    fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error> {
+        As(Document(self)).deserialize(document)
+    }
 }
 
 /// One JSON document.

@@ -5,14 +5,14 @@ use std::fmt;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use tagwarden::Instance;
 use tagwarden::instance::DescribedInstance;
 use tagwarden::instance::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
 
-use super::Source;
 use super::walk::{As, members};
+use super::{Recorded, Source};
 use crate::exit::Failure;
 
 /// The command that writes such a file.
@@ -32,7 +32,7 @@ pub fn read(path: &Path) -> Result<Vec<Instance>, Failure> {
         command: COMMAND,
     };
     let mut found = Found::default();
-    source.read(|input| As(Document(&mut found)).deserialize(input))?;
+    source.read(&mut found)?;
     Ok(found
         .instances
         .into_values()
@@ -52,8 +52,14 @@ struct Found {
     instances: BTreeMap<String, (Option<DateTime<Utc>>, Instance)>,
 }
 
+impl Recorded for Found {
+    fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error> {
+        As(Document(self)).deserialize(document)
+    }
+}
+
 impl Found {
-    fn add(&mut self, captured_at: Option<DateTime<Utc>>, instance: Instance) {
+    fn add_instance(&mut self, captured_at: Option<DateTime<Utc>>, instance: Instance) {
         let known = self.instances.get(&instance.id);
         if known.is_none_or(|(known_at, _)| *known_at <= captured_at) {
             let id = instance.id.clone();
@@ -70,7 +76,7 @@ impl Found {
             }
             value => {
                 let DescribedInstance(instance) = serde_json::from_value(value)?;
-                self.add(None, instance);
+                self.add_instance(None, instance);
                 Ok(())
             }
         }
@@ -89,7 +95,7 @@ impl Found {
         if !is_present {
             instance.state = tagwarden::State::Terminated;
         }
-        self.add(Some(captured_at), instance);
+        self.add_instance(Some(captured_at), instance);
         Ok(())
     }
 }
@@ -169,7 +175,7 @@ impl<'de> Visitor<'de> for List<'_> {
                 Part::Instances => seq
                     .next_element::<DescribedInstance>()
                     .map_err(at_place)?
-                    .map(|DescribedInstance(it)| self.found.add(None, it)),
+                    .map(|DescribedInstance(it)| self.found.add_instance(None, it)),
                 Part::Items => match seq.next_element::<Value>()? {
                     None => None,
                     Some(item) => {

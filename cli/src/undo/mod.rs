@@ -8,7 +8,7 @@ use tagwarden_remediation::ledger::Selection;
 use tagwarden_remediation::undo::{Look, Outcome, Undo, UndoError, Undone};
 
 use crate::aws::{self, TableArgs};
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
 use crate::consent::consent;
 use crate::document;
 use crate::exit::{Exit, Failure};
@@ -72,15 +72,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 
     #[command(flatten)]
     table: TableArgs,
@@ -130,7 +123,7 @@ impl Args {
     /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
     fn announce(&self, ledger: &Ledger, look: &Look) -> io::Result<()> {
         let text = show::plan(ledger, look);
-        match self.output {
+        match self.form.output {
             Output::Text => {
                 let mut out = anstream::stdout().lock();
                 out.write_all(text.as_bytes())?;
@@ -143,7 +136,7 @@ impl Args {
 
     /// Tells what was done; as JSON, with all that led to it.
     fn tell(&self, ledger: &Ledger, look: &Look, undone: Option<&Undone>) -> io::Result<()> {
-        match (self.output, undone) {
+        match (self.form.output, undone) {
             (Output::Text, None) => Ok(()),
             (Output::Text, Some(undone)) => {
                 let mut out = anstream::stdout().lock();

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tagwarden_sandbox::Fault;
 
-use crate::support::{stderr, stdout};
+use crate::support::{fail_alike, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 const COMMANDS: [&[&str]; 3] = [
@@ -12,19 +12,10 @@ const COMMANDS: [&[&str]; 3] = [
     &["pull"],
 ];
 
-/// Every command fails alike: exit 1, nothing on standard output, a message with these parts.
+/// Every command fails alike, and writes nothing.
 fn fails(world: &World, prepare: impl Fn(&[&str]) -> std::process::Command, parts: &[&str]) {
     world.write("policy.yaml", SAMPLE);
-    for arguments in COMMANDS {
-        let output = prepare(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        assert_eq!(stdout(&output), "");
-        let message = stderr(&output);
-        assert!(message.starts_with("error: "), "{message}");
-        for part in parts {
-            assert!(message.contains(part), "{part} is not in {message}");
-        }
-    }
+    fail_alike(&COMMANDS, prepare, parts);
     assert_eq!(world.writes(), 0);
 }
 
