@@ -1,6 +1,6 @@
 //! What `--output json` writes: one document.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde_json::{Map, Value};
 
@@ -10,7 +10,8 @@ pub const VERSION: u32 = 1;
 
 /// A document of these members, with its version, on standard output.
 pub fn print(mut members: Map<String, Value>) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
+    // Left to itself, standard output would be written to line by line.
+    let mut out = BufWriter::new(anstream::stdout().lock());
     members.insert("version".to_owned(), VERSION.into());
     write(&mut out, &Value::from(members))?;
     out.flush()

@@ -79,7 +79,9 @@ fn every_shell_knows_every_subcommand_and_option(#[case] shell: &str) {
 }
 
 #[test]
-fn help_says_for_every_shell_where_to_put_it() {
+fn help_and_guide_say_for_every_shell_where_to_put_it() {
+    const GUIDE: &str = include_str!("../../../docs/command.md");
+
     let help = tagwarden(&["completions", "--help"]);
     for place in [
         "~/.local/share/bash-completion/completions/tagwarden",
@@ -89,5 +91,6 @@ fn help_says_for_every_shell_where_to_put_it() {
         "$PROFILE",
     ] {
         assert!(stdout(&help).contains(place), "{place}: {help:?}");
+        assert!(GUIDE.contains(place), "{place}");
     }
 }
