@@ -14,6 +14,7 @@
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`ledger`] | the ledger: where it is, and what stands in the way |
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
+//! | [`warnings`] | what the engine notes while it is at work |
 //! | [`when`], [`consent`], [`table`], [`document`] | moments as typed, yes or no, tables, JSON |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
 //! | [`completions`], [`man`] | the subcommands about the command itself, one each |
@@ -43,6 +44,7 @@ mod push;
 mod recording;
 mod table;
 mod undo;
+mod warnings;
 mod when;
 
 use std::process::ExitCode;

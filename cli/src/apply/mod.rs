@@ -25,6 +25,7 @@ use crate::plan::show::{self, Frame, Sort};
 use crate::plan::source::{Judged, Look, adaptive};
 use crate::plan::trouble;
 use crate::policy_file::count;
+use crate::warnings::Warnings;
 use interrupt::Interrupt;
 use tell::Ended;
 
@@ -58,6 +59,7 @@ The JSON document, unless it fails before anything is done:
   steps        what was done and what was left, as in the function's report
   interrupted  whether it was ended before its time
   unpublished  why the topic was not told, or null
+  warnings     what else did not go as it should have
 
 Exit status:
   0    done, or nothing to do
@@ -104,12 +106,14 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let look = runtime.block_on(Look::of_account(&config, &settings, &remediation))?;
     let frame = args.frame(&look);
     let planned = args.announce(&frame, &look)?;
+    let warnings = Warnings::default();
     let tell = |swept: Option<&Swept>, is_interrupted: bool| {
         let ended = Ended {
             look: &look,
             planned,
             swept,
             is_interrupted,
+            warnings: warnings.heard(),
         };
         args.tell(&frame, &ended)
             .map_err(|error| Failure::unwritten(&error))
@@ -124,7 +128,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let watch = Watch::default();
     let remediation = remediation.watched(&watch);
     let interrupt = Interrupt::catch(&watch)?;
+    let hearing = warnings.hear();
     let swept = sweep(&runtime, &remediation, &watch, &interrupt);
+    drop(hearing);
+    warnings.tell();
     let is_interrupted = interrupt.is_caught();
     match swept {
         Ok(swept) => {

@@ -21,6 +21,8 @@ pub struct Ended<'a> {
     pub swept: Option<&'a Swept>,
     /// Whether somebody ended it before its time.
     pub is_interrupted: bool,
+    /// What did not go as it should have, and kept it from nothing.
+    pub warnings: Vec<String>,
 }
 
 /// The report, whoever else it was published to.
@@ -53,6 +55,7 @@ pub fn json(frame: &Frame, ended: &Ended<'_>) -> Map<String, Value> {
         ("counts", json!(report.counts())),
         ("steps", json!(report.entries)),
         ("interrupted", json!(ended.is_interrupted)),
+        ("warnings", json!(ended.warnings)),
         ("unpublished", json!(unpublished.map(ToString::to_string))),
     ] {
         document.insert(name.to_owned(), value);

@@ -36,10 +36,15 @@ const INNARDS: [&str; 5] = [
 
 /// The error without what is said to programmers alone.
 pub fn told(error: &AwsError) -> String {
-    let text = error.to_string();
-    let end = INNARDS.iter().filter_map(|begin| text.find(begin)).min();
-    let told = end.and_then(|end| text.get(..end));
-    told.map(ToOwned::to_owned).unwrap_or(text)
+    for_people(error.to_string())
+}
+
+/// The same, of a text that may have such an error in it.
+pub fn for_people(mut text: String) -> String {
+    if let Some(end) = INNARDS.iter().filter_map(|begin| text.find(begin)).min() {
+        text.truncate(end);
+    }
+    text
 }
 
 /// What to do about the error.

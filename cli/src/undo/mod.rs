@@ -14,6 +14,7 @@ use crate::document;
 use crate::exit::{Exit, Failure};
 use crate::ledger::{ActArgs, Ledger, LedgerArgs};
 use crate::policy_file::count;
+use crate::warnings::Warnings;
 
 const LONG_ABOUT: &str = "\
 Takes back tags that tagwarden wrote, where nobody changed them since
@@ -101,7 +102,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
                 let question = format!("Undo {tags} on {instances}?");
                 consent(&question, "Nothing was undone.")?;
             }
+            let warnings = Warnings::default();
+            let hearing = warnings.hear();
             let undone = undo.carry_out(&selection, &look.plan).await;
+            drop(hearing);
+            warnings.tell();
             let undone =
                 undone.map_err(|error| failure(&ledger, &error).after("Nothing was undone."))?;
             Some(undone)

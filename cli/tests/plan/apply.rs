@@ -337,3 +337,30 @@ fn as_json_a_report_that_cannot_be_published_is_told() {
     assert!(why.contains("sns:Publish"), "{why}");
     assert_eq!(document["counts"]["terminated"], 1);
 }
+
+#[test]
+fn what_does_not_go_as_it_should_is_told() {
+    // Whoever did it would otherwise take the ledger for complete.
+    let denied = || Fault::new("UpdateItem", "AccessDeniedException", "You may not.").always();
+    let world = with_ledger("apply-warns");
+    world.account.fail(denied());
+    let output = world.run(&APPLY);
+    let message = stderr(&output);
+    assert!(message.starts_with("warning: "), "{message}");
+    assert!(
+        message.contains("AccessDeniedException: You may not."),
+        "{message}"
+    );
+    let world = with_ledger("apply-warns-json");
+    world.account.fail(denied());
+    let output = world.run(&[&APPLY[..], &["--output", "json"]].concat());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warnings = document["warnings"].as_array().unwrap();
+    assert!(!warnings.is_empty(), "{document}");
+    for warning in warnings {
+        assert!(
+            stderr(&output).contains(warning.as_str().unwrap()),
+            "{output:?}"
+        );
+    }
+}
