@@ -20,7 +20,7 @@ Start here:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong; of `diff`: there are differences";
+  2    the command line is wrong; of `diff` and `plan`: there are differences";
 
 const COLOR_HELP: &str = "\
 Use colours: auto, always or never
