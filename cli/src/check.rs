@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
+use crate::document;
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, Severity, is_template};
 
@@ -18,9 +19,10 @@ command needs no AWS account and no network.";
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden check policy.yaml
-  tagwarden check --output json policies/*.yaml | jq -r '.problems[].message'
+  tagwarden check --output json *.yaml | jq -r '.problems[].message'
 
 The JSON document:
+  version   of this form
   files     for each: file, rules (how many), errors, warnings
   problems  for each: file, line and column (both from 1), severity (error or
             warning), message, help (what to do, or null)
@@ -38,22 +40,15 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 }
 
 /// Checks the files and writes what is wrong with them to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     let files = args.files.iter().map(|path| PolicyFile::open(path));
     let files = files.collect::<Result<Vec<_>, _>>()?;
-    write(&files, args.output).map_err(|error| Failure::unwritten(&error))?;
+    write(&files, args.form.output).map_err(|error| Failure::unwritten(&error))?;
     Ok(if files.iter().all(PolicyFile::is_sound) {
         Exit::Done
     } else {
@@ -62,22 +57,19 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn write(files: &[PolicyFile], output: Output) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
     match output {
         Output::Text => {
+            let mut out = anstream::stdout().lock();
             for file in files {
                 file.show(&mut out)?;
             }
+            out.flush()
         }
-        Output::Json => {
-            serde_json::to_writer_pretty(&mut out, &document(files))?;
-            out.write_all(b"\n")?;
-        }
+        Output::Json => document::print(members(files)),
     }
-    out.flush()
 }
 
-fn document(files: &[PolicyFile]) -> Value {
+fn members(files: &[PolicyFile]) -> Map<String, Value> {
     let problems = files.iter().flat_map(|file| {
         let problems = file.problems.iter();
         problems.map(|problem| problem.to_json(&file.path, &file.text))
@@ -90,5 +82,10 @@ fn document(files: &[PolicyFile]) -> Value {
             "warnings": file.count(Severity::Warning),
         })
     });
-    json!({ "files": counts.collect::<Value>(), "problems": problems.collect::<Value>() })
+    [
+        ("files".to_owned(), counts.collect()),
+        ("problems".to_owned(), problems.collect()),
+    ]
+    .into_iter()
+    .collect()
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{apply, check, demo, diff, history, plan, pull, push, undo};
+use crate::{apply, check, completions, demo, diff, history, man, plan, pull, push, undo};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -20,7 +20,7 @@ Start here:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong; of `diff`: there are differences";
+  2    the command line is wrong; of `diff` and `plan`: there are differences";
 
 const COLOR_HELP: &str = "\
 Use colours: auto, always or never
@@ -61,6 +61,8 @@ pub enum Command {
     Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// How a command tells what it found.
@@ -73,6 +75,20 @@ pub enum Output {
     #[default]
     Text,
     Json,
+}
+
+/// The option for it.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct OutputArgs {
+    /// What to write: text, to read, or json
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    pub output: Output,
 }
 
 /// Whether to use colours.

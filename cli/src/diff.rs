@@ -3,14 +3,12 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::changes::{Changes, show};
-use crate::cli::Output;
+use crate::changes::show;
+use crate::cli::{Output, OutputArgs};
+use crate::document;
 use crate::exit::{Exit, Failure};
-use crate::policy_file::PolicyFile;
-use crate::policy_table::PolicyTable;
+use crate::policy_table::Compared;
 
 const LONG_ABOUT: &str = "\
 Shows what `push` would change in the policy table, and changes nothing
@@ -25,6 +23,7 @@ Examples:
   tagwarden diff --prune --profile prod --region eu-west-1 policy.yaml
 
 The JSON document:
+  version        of this form
   table, region  where the policy is
   changes        for each rule: ruleId, change (add, change or delete), and
                  attributes: by name, before and after (absent: not there)
@@ -47,15 +46,8 @@ pub struct Args {
     #[arg(long)]
     prune: bool,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 
     #[command(flatten)]
     table: TableArgs,
@@ -66,31 +58,28 @@ pub struct Args {
 
 /// Compares, and writes the difference to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let file = match PolicyFile::open(&args.file)?.sound() {
-        Ok(file) => file,
+    let compared = Compared::look(&args.file, args.prune, &args.table, &args.aws);
+    let compared = match aws::runtime()?.block_on(compared)? {
+        Ok(compared) => compared,
         Err(exit) => return Ok(exit),
     };
-    aws::runtime()?.block_on(async {
-        let table = PolicyTable::open(&args.aws, &args.table).await?;
-        let changes = table.changes(&file, args.prune).await?;
-        write(&table, &file, &changes, args.output).map_err(|error| Failure::unwritten(&error))?;
-        Ok(if changes.is_empty() {
-            Exit::Done
-        } else {
-            Exit::Differs
-        })
+    write(&compared, args.form.output).map_err(|error| Failure::unwritten(&error))?;
+    Ok(if compared.changes.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Differs
     })
 }
 
-fn write(
-    table: &PolicyTable,
-    file: &PolicyFile,
-    changes: &Changes,
-    output: Output,
-) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
+fn write(compared: &Compared, output: Output) -> io::Result<()> {
+    let Compared {
+        file,
+        table,
+        changes,
+    } = compared;
     match output {
         Output::Text => {
+            let mut out = anstream::stdout().lock();
             writeln!(out, "{table}, against {}:\n", file.path)?;
             out.write_all(show::text(changes).as_bytes())?;
             if changes.is_empty() {
@@ -98,13 +87,8 @@ fn write(
             } else {
                 writeln!(out, "{}.", show::tally(changes))?;
             }
+            out.flush()
         }
-        Output::Json => {
-            let mut document = table.to_json();
-            document.append(&mut show::json(changes));
-            serde_json::to_writer_pretty(&mut out, &Value::from(document))?;
-            out.write_all(b"\n")?;
-        }
+        Output::Json => document::print(compared.to_json()),
     }
-    out.flush()
 }

@@ -2,14 +2,17 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
+use chrono::{DateTime, Utc};
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value, json};
 use tagwarden::aws::{AwsError, Clock};
 use tagwarden::instance::is_instance_id;
 use tagwarden::settings::Environment;
-use tagwarden_remediation::ledger::{self, RunId};
+use tagwarden_remediation::ledger::{self, RunId, Selection};
 
-use crate::aws::{self, AwsArgs};
+use crate::aws::{self, AwsArgs, trouble};
 use crate::exit::Failure;
+use crate::when::When;
 
 /// Where the ledger is.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,12 +22,50 @@ pub struct LedgerArgs {
     #[arg(
         long,
         value_name = "NAME",
+        value_parser = NonEmptyStringValueParser::new(),
         help = "The ledger, see docs/ledger.md\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     ledger_table: Option<String>,
 
     #[command(flatten)]
     pub aws: AwsArgs,
+}
+
+/// Which of its acts.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ActArgs {
+    /// Only what this run did
+    #[arg(long, value_name = "ID")]
+    run: Option<RunId>,
+
+    /// Only what was done to this instance (repeatable)
+    #[arg(long, value_name = "ID", value_parser = instance_id)]
+    instance: Vec<String>,
+
+    // A doc comment would make a sentence of it.
+    #[arg(
+        long,
+        value_name = "WHEN",
+        help = "Only what was done from then on: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
+    )]
+    since: Option<When>,
+
+    /// Only what was done before then, said the same way
+    #[arg(long, value_name = "WHEN")]
+    until: Option<When>,
+}
+
+impl ActArgs {
+    /// What is asked for, as seen from `now`.
+    pub fn selection(&self, now: DateTime<Utc>) -> Selection {
+        Selection {
+            run_id: self.run.clone(),
+            instance_ids: self.instance.iter().cloned().collect(),
+            since: self.since.map(|since| since.from(now)),
+            until: self.until.map(|until| until.from(now)),
+            ..Selection::default()
+        }
+    }
 }
 
 /// A ledger in some account and Region.
@@ -74,36 +115,13 @@ impl Ledger {
     /// What to do about a call that failed.
     pub fn failure(&self, error: &AwsError) -> Failure {
         let (table, region) = (&self.table, &self.region);
+        let told = trouble::told(error);
         let what = if error.call().starts_with("dynamodb:") {
-            format!("the ledger {table:?} in {region}: {error}")
+            format!("the ledger {table:?} in {region}: {told}")
         } else {
-            error.to_string()
+            told
         };
-        let what_next = match error.code() {
-            Some("ResourceNotFoundException") => {
-                "There is no such table here. Name another with --ledger-table (the output LedgerTable of tagwarden's \
-                 stack), another Region with --region or another account with --profile."
-            }
-            Some("AccessDeniedException" | "UnauthorizedOperation") => {
-                "These credentials may not do that: docs/ledger.md lists the permissions each command needs."
-            }
-            Some(
-                "UnrecognizedClientException"
-                | "ExpiredTokenException"
-                | "InvalidSignatureException"
-                | "AuthFailure"
-                | "RequestExpired",
-            ) => {
-                "AWS does not accept these credentials: renew them (`aws sso login`), or use others with --profile."
-            }
-            Some(_) => {
-                "Run the command again; if it fails again, AWS's message says what to change."
-            }
-            None => {
-                "Look at the network, --endpoint-url and --region, and whether the table is tagwarden's ledger."
-            }
-        };
-        Failure::new(&what, what_next)
+        Failure::new(&what, trouble::what_next(error, trouble::LEDGER))
     }
 
     /// What to do where it has no acts of a run.
@@ -127,7 +145,7 @@ impl Ledger {
 }
 
 /// Reads the id of an instance from the command line.
-pub fn instance_id(text: &str) -> Result<String, String> {
+fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())
     } else {

@@ -14,8 +14,10 @@
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`ledger`] | the ledger: where it is, and what stands in the way |
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
-//! | [`when`], [`consent`], [`table`] | moments as typed, yes or no, tables |
+//! | [`warnings`] | what the engine notes while it is at work |
+//! | [`when`], [`consent`], [`table`], [`document`] | moments as typed, yes or no, tables, JSON |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
+//! | [`completions`], [`man`] | the subcommands about the command itself, one each |
 //!
 //! A subcommand is a module with its own `Args` and a `run` that takes them and gives an [`Exit`], or a [`Failure`] that
 //! says what to do next.
@@ -25,12 +27,15 @@ mod aws;
 mod changes;
 mod check;
 mod cli;
+mod completions;
 mod consent;
 mod demo;
 mod diff;
+mod document;
 mod exit;
 mod history;
 mod ledger;
+mod man;
 mod plan;
 mod policy_file;
 mod policy_table;
@@ -39,6 +44,7 @@ mod push;
 mod recording;
 mod table;
 mod undo;
+mod warnings;
 mod when;
 
 use std::process::ExitCode;
@@ -80,5 +86,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }

@@ -1,6 +1,7 @@
 //! The policy table, for the commands that compare it with a file.
 
 use std::fmt;
+use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ use tagwarden::policy::InvalidPolicy;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::{Changes, show};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::policy_file::PolicyFile;
 
 /// A table in some account and Region.
@@ -74,14 +75,48 @@ impl PolicyTable {
             )),
         }
     }
+}
 
-    /// Where the policy is, for JSON documents.
+/// A policy file, a table, and what makes the table like the file.
+#[derive(Debug)]
+pub struct Compared {
+    pub file: PolicyFile,
+    pub table: PolicyTable,
+    pub changes: Changes,
+}
+
+impl Compared {
+    /// Compares the file at `path` with the table that the options name.
+    ///
+    /// # Errors
+    /// The file or the table cannot be read, or the table would be no policy afterwards. Where the file has problems,
+    /// these are told already, and the exit status is given.
+    pub async fn look(
+        path: &Path,
+        prune: bool,
+        table: &TableArgs,
+        aws: &AwsArgs,
+    ) -> Result<Result<Self, Exit>, Failure> {
+        let file = match PolicyFile::open(path)?.sound() {
+            Ok(file) => file,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        let table = PolicyTable::open(aws, table).await?;
+        let changes = table.changes(&file, prune).await?;
+        Ok(Ok(Self {
+            file,
+            table,
+            changes,
+        }))
+    }
+
+    /// Where the policy is, and the changes, for JSON documents.
     pub fn to_json(&self) -> Map<String, Value> {
-        let members = [("table", &self.name), ("region", &self.region)];
+        let mut members = show::json(&self.changes);
+        for (name, value) in [("table", &self.table.name), ("region", &self.table.region)] {
+            members.insert(name.to_owned(), json!(value));
+        }
         members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), json!(value)))
-            .collect()
     }
 }
 

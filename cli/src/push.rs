@@ -1,15 +1,18 @@
 //! `tagwarden push`: from a file to the policy table.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use crate::aws::trouble::told;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::apply::{MOST_AT_ONCE, Unapplied, Why, apply};
-use crate::changes::{Changes, show};
+use crate::changes::show;
+use crate::cli::{Output, OutputArgs};
 use crate::consent::consent;
+use crate::document;
 use crate::exit::{Exit, Failure};
-use crate::policy_file::PolicyFile;
-use crate::policy_table::{PolicyTable, problems};
+use crate::policy_table::{Compared, PolicyTable, problems};
 
 const LONG_ABOUT: &str = "\
 Makes the policy table as the file says: shows what would change, asks, writes
@@ -25,7 +28,16 @@ before they act, and a policy that has changed in between ends the run.";
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden push policy.yaml
-  tagwarden push --prune --yes --profile prod --region eu-west-1 policy.yaml
+  tagwarden push policy.yaml --prune --yes --profile prod
+  tagwarden push policy.yaml --yes --output json | jq .written
+
+The JSON document, also where the writing fails midway:
+  version        of this form
+  table, region  where the policy is
+  changes        for each rule: ruleId, change (add, change or delete), and
+                 attributes: by name, before and after (absent: not there)
+  onlyInTable    the ids of the rows that stay
+  written        how many of the changes were written
 
 Exit status:
   0    the table is as the file says
@@ -49,6 +61,9 @@ pub struct Args {
     yes: bool,
 
     #[command(flatten)]
+    form: OutputArgs,
+
+    #[command(flatten)]
     table: TableArgs,
 
     #[command(flatten)]
@@ -57,49 +72,107 @@ pub struct Args {
 
 /// Compares, asks, writes.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let file = match PolicyFile::open(&args.file)?.sound() {
-        Ok(file) => file,
-        Err(exit) => return Ok(exit),
-    };
     aws::runtime()?.block_on(async {
-        let table = PolicyTable::open(&args.aws, &args.table).await?;
-        let changes = table.changes(&file, args.prune).await?;
-        announce(&table, &file, &changes).map_err(|error| Failure::unwritten(&error))?;
-        if changes.is_empty() {
-            return Ok(Exit::Done);
-        }
-        if !args.yes {
-            consent("Write this to the table?", "Nothing was written.")?;
-        }
-        apply(&table.client, &table.name, &changes.steps)
-            .await
-            .map_err(|unapplied| failure(&unapplied, &table, changes.steps.len()))?;
-        let written = show::rows_of(&changes);
-        look_again(&table, &written).await?;
-        writeln!(anstream::stdout(), "Done: {written} written.")
-            .map_err(|error| Failure::unwritten(&error))?;
-        Ok(Exit::Done)
+        let compared = Compared::look(&args.file, args.prune, &args.table, &args.aws);
+        let compared = match compared.await? {
+            Ok(compared) => compared,
+            Err(exit) => return Ok(exit),
+        };
+        let unwritten = |error: io::Error| Failure::unwritten(&error);
+        args.announce(&compared).map_err(unwritten)?;
+        let written = if compared.changes.is_empty() {
+            Written {
+                rows: 0,
+                ended: Ok(()),
+            }
+        } else {
+            if !args.yes {
+                consent("Write this to the table?", "Nothing was written.")?;
+            }
+            write(&compared).await
+        };
+        let told = args.tell(&compared, &written).map_err(unwritten);
+        written.ended?;
+        told.map(|()| Exit::Done)
     })
 }
 
-/// Says what is about to be written.
-fn announce(table: &PolicyTable, file: &PolicyFile, changes: &Changes) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    writeln!(out, "{table}, to be as {} says:\n", file.path)?;
-    out.write_all(show::text(changes).as_bytes())?;
-    if changes.is_empty() {
-        writeln!(out, "Nothing to do: the table is as the file says.")?;
-    } else {
-        writeln!(out, "{}.", show::tally(changes))?;
+/// How far the writing got.
+struct Written {
+    /// How many of the changes were written, for sure.
+    rows: usize,
+    /// What there is to complain of, even where all of them were.
+    ended: Result<(), Failure>,
+}
+
+async fn write(compared: &Compared) -> Written {
+    let (table, steps) = (&compared.table, &compared.changes.steps);
+    match apply(&table.client, &table.name, steps).await {
+        Ok(()) => Written {
+            rows: steps.len(),
+            ended: look_again(table, &show::rows_of(&compared.changes)).await,
+        },
+        Err(unapplied) => Written {
+            rows: unapplied.written,
+            ended: Err(failure(&unapplied, table, steps.len())),
+        },
     }
+}
+
+impl Args {
+    /// Says what is about to be written: on standard error where standard output is for a program, and there only
+    /// before it asks.
+    fn announce(&self, compared: &Compared) -> io::Result<()> {
+        let text = announcement(compared);
+        match self.form.output {
+            Output::Text => {
+                let mut out = anstream::stdout().lock();
+                out.write_all(text.as_bytes())?;
+                out.flush()
+            }
+            Output::Json if self.yes || compared.changes.is_empty() => Ok(()),
+            Output::Json => anstream::stderr().write_all(text.as_bytes()),
+        }
+    }
+
+    /// Says what was written; as JSON, also where something stood in the way.
+    fn tell(&self, compared: &Compared, written: &Written) -> io::Result<()> {
+        match self.form.output {
+            Output::Text if written.ended.is_err() || compared.changes.is_empty() => Ok(()),
+            Output::Text => {
+                let rows = show::rows_of(&compared.changes);
+                writeln!(anstream::stdout(), "Done: {rows} written.")
+            }
+            Output::Json => {
+                let mut members = compared.to_json();
+                members.insert("written".to_owned(), written.rows.into());
+                document::print(members)
+            }
+        }
+    }
+}
+
+fn announcement(compared: &Compared) -> String {
+    let Compared {
+        file,
+        table,
+        changes,
+    } = compared;
+    let mut text = format!("{table}, to be as {} says:\n\n", file.path);
+    text.push_str(&show::text(changes));
+    let _ = if changes.is_empty() {
+        writeln!(text, "Nothing to do: the table is as the file says.")
+    } else {
+        writeln!(text, "{}.", show::tally(changes))
+    };
     if changes.steps.len() > MOST_AT_ONCE {
-        writeln!(
-            out,
+        let _ = writeln!(
+            text,
             "\nDynamoDB writes up to {MOST_AT_ONCE} rows at once: these are written in steps. In between the table may be no\n\
              policy; the functions then do nothing until it is one again."
-        )?;
+        );
     }
-    out.flush()
+    text
 }
 
 /// Reads the table once more: what somebody else wrote to other rows meanwhile is no lost race, and yet may not go
@@ -137,7 +210,7 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> Failure {
             )
         }
         Why::Aws(error) if error.code().is_none() => Failure::new(
-            &format!("{table}: {error}"),
+            &format!("{table}: {}", told(error)),
             format!(
                 "Whether the last rows were written is not known; of those before: {written} `tagwarden diff` shows \
                  how the table is now."

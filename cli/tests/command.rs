@@ -1,10 +1,16 @@
-//! The command line itself: help, colours, exit statuses. `demo` stands for every subcommand.
+//! The command line itself: help, manual, completions, colours, exit statuses. `demo` stands for every subcommand.
 
 #![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "also in the helpers, a panic is a failed test"
 )]
 
+#[path = "command/completions.rs"]
+mod completions;
+#[path = "command/man.rs"]
+mod man;
 mod support;
 
 use std::process::Stdio;
@@ -68,42 +74,43 @@ fn help() {
     insta::assert_snapshot!(stdout(&output));
 }
 
-#[test]
-fn help_of_demo() {
-    let output = tagwarden(&["demo", "--help"]);
-    assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!(stdout(&output));
+/// The subcommands, as the help lists them, but for `help` itself.
+fn subcommands() -> Vec<String> {
+    let help = tagwarden(&["--help"]);
+    let list = stdout(&help).split("Commands:\n").nth(1).unwrap();
+    let list = list.split("\n\n").next().unwrap();
+    let names = list
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    let names: Vec<String> = names.map(ToOwned::to_owned).collect();
+    assert!(names.len() > 8, "{names:?}");
+    names.into_iter().filter(|name| name != "help").collect()
 }
 
 #[test]
 fn help_of_the_subcommands() {
-    for subcommand in ["check", "diff", "push", "pull", "plan", "apply"] {
-        let output = tagwarden(&[subcommand, "--help"]);
+    for subcommand in subcommands() {
+        let output = tagwarden(&[&subcommand, "--help"]);
         assert_eq!(output.status.code(), Some(0));
-        insta::assert_snapshot!(format!("help_of_{subcommand}"), stdout(&output));
+        let help = stdout(&output);
+        insta::assert_snapshot!(format!("help_of_{subcommand}"), help);
+        for section in ["\nExamples:\n  ", "\nExit status:\n  0    "] {
+            assert!(help.contains(section), "{subcommand}: {help}");
+        }
     }
 }
 
 #[test]
 fn help_fits_a_small_terminal() {
-    for arguments in [
-        &["--help"][..],
-        &["-h"],
-        &["demo", "--help"],
-        &["demo", "-h"],
-        &["check", "--help"],
-        &["diff", "--help"],
-        &["diff", "-h"],
-        &["push", "--help"],
-        &["pull", "--help"],
-        &["pull", "-h"],
-        &["plan", "--help"],
-        &["plan", "-h"],
-        &["apply", "--help"],
-        &["apply", "-h"],
-    ] {
-        for line in stdout(&tagwarden(arguments)).lines() {
-            assert!(line.chars().count() <= 80, "{arguments:?}: {line}");
+    let mut commands = subcommands();
+    commands.push("--color=auto".to_owned());
+    for command in commands {
+        for help in ["--help", "-h"] {
+            let output = tagwarden(&[&command, help]);
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+            for line in stdout(&output).lines() {
+                assert!(line.chars().count() <= 80, "{command} {help}: {line}");
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::ledger::{Act, ActState, Batch, Begun, RemedyName, Writer};
 use crate::plan::{Known, Reason, plan};
 use crate::report::{Outcome, Report};
 use crate::safeguard::Safeguard;
+use crate::tag_sets::alike;
 use crate::watch::Phase;
 use crate::work::Work;
 
@@ -53,17 +54,11 @@ impl CarryOut<'_, '_> {
     async fn tag(&mut self, acts: Vec<Act>) {
         let mut batches = self.begin_tags(acts).await;
 
-        let mut tags_of: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-        for act in batches.iter().flat_map(|batch| &batch.acts) {
-            if let (Some(key), Some(value)) = (&act.tag_key, &act.tag_value) {
-                let tags = tags_of.entry(act.instance_id.clone()).or_default();
-                tags.insert(key.clone(), value.clone());
-            }
-        }
-        let mut ids_of: BTreeMap<BTreeMap<String, String>, Vec<String>> = BTreeMap::new();
-        for (id, tags) in tags_of {
-            ids_of.entry(tags).or_default().push(id);
-        }
+        let acts = batches.iter().flat_map(|batch| &batch.acts);
+        let ids_of = alike(acts.filter_map(|act| {
+            let (key, value) = (act.tag_key.as_deref()?, act.tag_value.as_deref()?);
+            Some((act.instance_id.as_str(), key, value))
+        }));
         let this = &*self;
         let watch = &self.remediation.watch;
         watch.begin(Phase::Tagging, Some(ids_of.values().map(Vec::len).sum()));

@@ -41,6 +41,7 @@ pub mod report;
 mod run;
 pub mod safeguard;
 pub mod settings;
+mod tag_sets;
 pub mod trigger;
 pub mod undo;
 pub mod watch;

@@ -2,27 +2,32 @@
 
 mod interrupt;
 mod progress;
+mod tell;
 
 use std::io::{self, Write};
 
 use aws_config::SdkConfig;
 use tagwarden_remediation::by_hand::Swept;
-use tagwarden_remediation::report::{Outcome, text};
+use tagwarden_remediation::report::Outcome;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::watch::Watch;
 use tagwarden_remediation::{Remediation, RemediationError};
 use tokio::runtime::Runtime;
 
 use crate::aws::{self, AwsArgs, TableArgs};
+use crate::cli::{Output, OutputArgs};
 use crate::consent::consent;
+use crate::document;
 use crate::exit::{Exit, Failure};
 use crate::plan::forecast::Counts;
 use crate::plan::settings::{SettingArgs, topic_arn};
-use crate::plan::show::{self, Frame, Output, Sort};
+use crate::plan::show::{self, Frame, Sort};
 use crate::plan::source::{Judged, Look, adaptive};
 use crate::plan::trouble;
 use crate::policy_file::count;
+use crate::warnings::Warnings;
 use interrupt::Interrupt;
+use tell::Ended;
 
 const LONG_ABOUT: &str = "\
 Does what the policy table asks for, once: a sweep from here
@@ -42,6 +47,19 @@ Examples:
   tagwarden apply --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
   tagwarden apply --untagged notify --yes --profile prod --region eu-west-1
   tagwarden apply --max-destructive-per-hour 0      (tags only)
+  tagwarden apply --yes --output json | jq -r '.steps[] | .instanceId'
+
+The JSON document, unless it fails before anything is done:
+  version, at, from, policy, notes
+               as in the document of `plan`
+  planned      counts of instances before, as there
+  runId        the run, for `history` and `undo`; null: there was nothing to do
+  counts       of instances: tagged, stopped, terminated, notified, deferred,
+               refused, failed and others
+  steps        what was done and what was left, as in the function's report
+  interrupted  whether it was ended before its time
+  unpublished  why the topic was not told, or null
+  warnings     what else did not go as it should have
 
 Exit status:
   0    done, or nothing to do
@@ -66,6 +84,9 @@ pub struct Args {
     topic_arn: Option<String>,
 
     #[command(flatten)]
+    form: OutputArgs,
+
+    #[command(flatten)]
     settings: SettingArgs,
 
     #[command(flatten)]
@@ -83,21 +104,38 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let config = adaptive(&runtime.block_on(args.aws.load())?);
     let remediation = Remediation::new(&config, settings.clone());
     let look = runtime.block_on(Look::of_account(&config, &settings, &remediation))?;
-    let counts = announce(args, &look)?;
-    if !counts.has_changes() {
+    let frame = args.frame(&look);
+    let planned = args.announce(&frame, &look)?;
+    let warnings = Warnings::default();
+    let tell = |swept: Option<&Swept>, is_interrupted: bool| {
+        let ended = Ended {
+            look: &look,
+            planned,
+            swept,
+            is_interrupted,
+            warnings: warnings.heard(),
+        };
+        args.tell(&frame, &ended)
+            .map_err(|error| Failure::unwritten(&error))
+    };
+    if !planned.has_changes() {
+        tell(None, false)?;
         return Ok(Exit::Done);
     }
     if !args.yes {
-        consent(&question(&counts), "Nothing was done.")?;
+        consent(&question(&planned), "Nothing was done.")?;
     }
     let watch = Watch::default();
     let remediation = remediation.watched(&watch);
     let interrupt = Interrupt::catch(&watch)?;
+    let hearing = warnings.hear();
     let swept = sweep(&runtime, &remediation, &watch, &interrupt);
+    drop(hearing);
+    warnings.tell();
     let is_interrupted = interrupt.is_caught();
     match swept {
         Ok(swept) => {
-            tell(&swept).map_err(|error| Failure::unwritten(&error))?;
+            tell(Some(&swept), is_interrupted)?;
             end(&swept, is_interrupted)
         }
         Err(RemediationError::Interrupted) => {
@@ -108,25 +146,49 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     }
 }
 
-/// Shows the plan.
-fn announce(args: &Args, look: &Look) -> Result<Counts, Failure> {
-    let Judged { name, .. } = &look.after;
-    let frame = Frame {
-        from: look.from.clone(),
-        policy: name.clone(),
-        against: None,
-        at: look.at,
-        notes: look.notes.clone(),
-        sort: Sort::default(),
-        all: args.all,
-    };
-    let plan = look.plan(&look.after);
-    let counts = plan.counts();
-    let mut out = anstream::stdout().lock();
-    show::write_plan(&mut out, &frame, counts, &plan, Output::Text)
-        .and_then(|()| out.flush())
+impl Args {
+    fn frame(&self, look: &Look) -> Frame {
+        let Judged { name, .. } = &look.after;
+        Frame {
+            from: look.from.clone(),
+            policy: name.clone(),
+            against: None,
+            at: look.at,
+            notes: look.notes.clone(),
+            sort: Sort::default(),
+            all: self.all,
+        }
+    }
+
+    /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
+    fn announce(&self, frame: &Frame, look: &Look) -> Result<Counts, Failure> {
+        let plan = look.plan(&look.after);
+        let counts = plan.counts();
+        let show = |out: &mut dyn Write| {
+            show::write_plan(out, frame, counts, &plan, show::Output::Text)?;
+            out.flush()
+        };
+        match self.form.output {
+            Output::Text => show(&mut anstream::stdout().lock()),
+            Output::Json if self.yes || !counts.has_changes() => Ok(()),
+            Output::Json => show(&mut anstream::stderr().lock()),
+        }
         .map_err(|error| Failure::unwritten(&error))?;
-    Ok(counts)
+        Ok(counts)
+    }
+
+    /// Tells what was done; as JSON, with all that led to it.
+    fn tell(&self, frame: &Frame, ended: &Ended<'_>) -> io::Result<()> {
+        match (self.form.output, ended.swept) {
+            (Output::Text, None) => Ok(()),
+            (Output::Text, Some(swept)) => {
+                let mut out = anstream::stdout().lock();
+                out.write_all(tell::report(swept).as_bytes())?;
+                out.flush()
+            }
+            (Output::Json, _) => document::print(tell::json(frame, ended)),
+        }
+    }
 }
 
 /// `Tag 3 instances and terminate 1?`
@@ -159,25 +221,6 @@ fn sweep(
         let sweep = std::pin::pin!(remediation.sweep(&name));
         progress::shown(sweep, watch, interrupt).await
     })
-}
-
-/// Writes the report to standard output, whoever else it was published to.
-fn tell(swept: &Swept) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    let report = &swept.report;
-    if !report.entries.is_empty() {
-        writeln!(out, "\n{}", text::HEADING)?;
-    }
-    for entry in &report.entries {
-        writeln!(out, "{}", text::line(entry))?;
-    }
-    writeln!(
-        out,
-        "\n{}\nRun {}.",
-        text::closing(report.mode, &report.counts(), 0),
-        report.run_id
-    )?;
-    out.flush()
 }
 
 fn end(swept: &Swept, is_interrupted: bool) -> Result<Exit, Failure> {

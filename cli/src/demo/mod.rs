@@ -48,7 +48,12 @@ The JSON document:
                           reason
   secondSweep             one more sweep: changedInstances (ids), calls
   calls                   all calls to AWS: total, byOperation (calls, refused)
-  wallTimeMs              how long it took, in milliseconds";
+  wallTimeMs              how long it took, in milliseconds
+
+Exit status:
+  0    done
+  1    something failed; the message says what to do next
+  2    the command line is wrong";
 
 /// Shows a policy at work, in an AWS account inside this program
 #[derive(Debug, clap::Args)]

@@ -6,13 +6,12 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
-use serde_json::Value;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, RunId, Selection};
 
 use crate::aws;
+use crate::document;
 use crate::exit::{Exit, Failure};
-use crate::ledger::{Ledger, LedgerArgs, instance_id};
-use crate::when::When;
+use crate::ledger::{ActArgs, Ledger, LedgerArgs};
 
 pub use show::time;
 
@@ -21,7 +20,8 @@ Shows what tagwarden did, from its ledger
 
 Every tag that is written, every stop and every termination is in the ledger: it
 is written down before it is done, and completed after. Dry runs do nothing, so
-they are not in it. Acts are kept for 400 days.";
+they are not in it. Acts are kept for 400 days. Without --run and --since, those
+of the last 24 hours are shown.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -31,6 +31,7 @@ Examples:
   tagwarden history --since 30d --output csv > acts.csv
 
 The JSON document:
+  version              of this form
   ledgerTable, region  where the ledger is
   since, until         which time (until: null, up to now)
   acts                 oldest first: at, runId, trigger, instanceId, remedy
@@ -50,26 +51,10 @@ const USUAL: TimeDelta = TimeDelta::hours(24);
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// Only acts of this run, whenever it was
-    #[arg(long, value_name = "ID")]
-    run: Option<RunId>,
-
-    /// Only acts on this instance (repeatable)
-    #[arg(long, value_name = "ID", value_parser = instance_id)]
-    instance: Vec<String>,
+    #[command(flatten)]
+    acts: ActArgs,
 
     // Doc comments would make sentences of these.
-    #[arg(
-        long,
-        value_name = "WHEN",
-        help = "From then on: 15m, 2h, 7d ago, or 2026-11-20,\nor 2026-11-20T15:30:00Z [default: 24h ago]"
-    )]
-    since: Option<When>,
-
-    /// Before then, said the same way
-    #[arg(long, value_name = "WHEN")]
-    until: Option<When>,
-
     #[arg(
         long,
         value_name = "TRIGGER",
@@ -150,35 +135,33 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 
 async fn read(args: &Args, ledger: &Ledger) -> Result<History, Failure> {
     let now = ledger.clock.now();
-    let asked = args.since.map(|since| since.from(now));
-    let run_started = args.run.as_ref().map(RunId::started_at);
+    let mut selection = Selection {
+        trigger: args.trigger.clone(),
+        states: args.state.iter().map(|state| (*state).into()).collect(),
+        ..args.acts.selection(now)
+    };
+    let run_started = selection.run_id.as_ref().map(RunId::started_at);
     let usual = || now.checked_sub_signed(USUAL).unwrap_or(now);
-    let since = asked.or(run_started).unwrap_or_else(usual);
+    let since = selection.since.or(run_started).unwrap_or_else(usual);
     let since = since.max(ledger.inner.oldest());
-    let until = args.until.map(|until| until.from(now));
-    if until.is_some_and(|until| until <= since) {
+    if selection.until.is_some_and(|until| until <= since) {
         return Err(Failure::new(
             &"--until is not after --since: there is no time in between",
             "Without --since, the last 24 hours are shown; say a time that is earlier.",
         ));
     }
-    let mut batches = match &args.run {
+    let mut batches = match &selection.run_id {
         Some(run_id) => ledger.inner.batches(run_id).await,
         None => ledger.inner.batches_since(since).await,
     }
     .map_err(|error| ledger.failure(&error))?;
-    if let Some(run_id) = args.run.as_ref().filter(|_| batches.is_empty()) {
+    if let Some(run_id) = selection.run_id.as_ref().filter(|_| batches.is_empty()) {
         return Err(ledger.unknown_run(run_id));
     }
-    let selection = Selection {
-        run_id: args.run.clone(),
-        instance_ids: args.instance.iter().cloned().collect(),
-        since: asked.or(run_started.is_none().then_some(since)),
-        until,
-        trigger: args.trigger.clone(),
-        states: args.state.iter().map(|state| (*state).into()).collect(),
-        ..Selection::default()
-    };
+    // Of a run everything is shown, unless a time is asked for as well.
+    if run_started.is_none() {
+        selection.since = selection.since.or(Some(since));
+    }
     for batch in &mut batches {
         let acts = std::mem::take(&mut batch.acts);
         let taken = |act: &Act| selection.takes(batch, act);
@@ -186,25 +169,25 @@ async fn read(args: &Args, ledger: &Ledger) -> Result<History, Failure> {
     }
     batches.retain(|batch| !batch.acts.is_empty());
     Ok(History {
-        run_id: args.run.clone(),
+        run_id: selection.run_id,
         since,
-        until,
+        until: selection.until,
         batches,
     })
 }
 
 fn write(ledger: &Ledger, history: &History, output: Output) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
-    match output {
-        Output::Text => out.write_all(show::text(ledger, history).as_bytes())?,
+    let told = match output {
+        Output::Text => show::text(ledger, history).into_bytes(),
+        Output::Csv => show::csv(history)?,
         Output::Json => {
-            let mut document = ledger.to_json();
-            document.append(&mut show::json(history));
-            serde_json::to_writer_pretty(&mut out, &Value::from(document))?;
-            out.write_all(b"\n")?;
+            let mut members = ledger.to_json();
+            members.append(&mut show::json(history));
+            return document::print(members);
         }
-        Output::Csv => out.write_all(&show::csv(history)?)?,
-    }
+    };
+    let mut out = anstream::stdout().lock();
+    out.write_all(&told)?;
     out.flush()
 }
 

@@ -1,5 +1,6 @@
 //! How careful the remediation is: options, with the functions' environment variables as their defaults.
 
+use clap::builder::NonEmptyStringValueParser;
 use tagwarden::settings::{Environment, SettingError};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::settings::Mode;
@@ -15,7 +16,8 @@ pub struct SettingArgs {
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = |value: &str| checked("TAGWARDEN_UNTAGGED", value),
+        value_parser = ["terminate", "stop", "notify"],
+        hide_possible_values = true,
         help = "To do with an instance without any tags: terminate, stop or\nnotify [default: TAGWARDEN_UNTAGGED, else terminate]"
     )]
     untagged: Option<String>,
@@ -55,6 +57,7 @@ pub struct SettingArgs {
     #[arg(
         long,
         value_name = "TABLE",
+        value_parser = NonEmptyStringValueParser::new(),
         help = "The ledger: the output LedgerTable of tagwarden's stack\n[default: TAGWARDEN_LEDGER_TABLE]"
     )]
     pub ledger_table: Option<String>,

@@ -5,31 +5,18 @@ use tagwarden::aws::policy_table::PolicyTableError;
 use tagwarden_remediation::RemediationError;
 
 use crate::aws::table_failure;
+use crate::aws::trouble::{LEDGER, Place, told, what_next};
 use crate::exit::Failure;
+
+/// What the plan is made of, but for the policy table.
+const ACCOUNT: Place = Place {
+    guide: "docs/plan.md",
+    ..LEDGER
+};
 
 /// What to do about a call that failed.
 pub fn aws(error: &AwsError) -> Failure {
-    let what_next = match error.code() {
-        Some("ResourceNotFoundException") => {
-            "There is no such table here. Name another with --ledger-table (the output LedgerTable of tagwarden's \
-             stack), another Region with --region or another account with --profile."
-        }
-        Some("AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation") => {
-            "These credentials may not do that: docs/plan.md lists the permissions each command needs."
-        }
-        Some(
-            "UnrecognizedClientException"
-            | "ExpiredTokenException"
-            | "InvalidSignatureException"
-            | "AuthFailure"
-            | "RequestExpired",
-        ) => {
-            "AWS does not accept these credentials: renew them (`aws sso login`), or use others with --profile."
-        }
-        Some(_) => "Run the command again; if it fails again, AWS's message says what to change.",
-        None => "AWS could not be reached: look at the network, --endpoint-url and --region.",
-    };
-    Failure::new(error, what_next)
+    Failure::new(&told(error), what_next(error, ACCOUNT))
 }
 
 /// What to do about a run that came to nothing. `region` is where the policy table is.

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::Path;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches};
 
-use super::Source;
+use super::walk::{As, members};
+use super::{Recorded, Source};
 use crate::exit::Failure;
 
 /// The command that writes such a file.
@@ -24,19 +25,17 @@ pub fn read(path: &Path, launches: &mut RecordedLaunches) -> Result<(), Failure>
         path,
         command: COMMAND,
     };
-    source.read(|input| Document(&mut *launches).deserialize(input))
+    source.read(launches)
+}
+
+impl Recorded for RecordedLaunches {
+    fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error> {
+        As(Document(self)).deserialize(document)
+    }
 }
 
 /// One JSON document.
 struct Document<'a>(&'a mut RecordedLaunches);
-
-impl<'de> DeserializeSeed<'de> for Document<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Document<'_> {
     type Value = ();
@@ -45,28 +44,14 @@ impl<'de> Visitor<'de> for Document<'_> {
         f.write_str("events: an object with Events, or a list")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut others = Vec::new();
-        let mut is_known = false;
-        while let Some(name) = map.next_key::<String>()? {
-            if name == "Events" {
-                is_known = true;
-                map.next_value_seed(Events(&mut *self.0))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-                others.push(name);
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        members(map, "launches are in Events", |name, map| {
+            let is_known = name == "Events";
+            if is_known {
+                map.next_value_seed(As(Events(&mut *self.0)))?;
             }
-        }
-        if is_known {
-            return Ok(());
-        }
-        let has = match others.as_slice() {
-            [] => "it has no members".to_owned(),
-            names => format!("its members are {}", names.join(", ")),
-        };
-        Err(A::Error::custom(format_args!(
-            "launches are in Events, and {has}"
-        )))
+            Ok(is_known)
+        })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
@@ -76,14 +61,6 @@ impl<'de> Visitor<'de> for Document<'_> {
 
 /// The list of events.
 struct Events<'a>(&'a mut RecordedLaunches);
-
-impl<'de> DeserializeSeed<'de> for Events<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Events<'_> {
     type Value = ();

@@ -11,7 +11,8 @@ use tagwarden::Instance;
 use tagwarden::instance::DescribedInstance;
 use tagwarden::instance::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
 
-use super::Source;
+use super::walk::{As, members};
+use super::{Recorded, Source};
 use crate::exit::Failure;
 
 /// The command that writes such a file.
@@ -31,7 +32,7 @@ pub fn read(path: &Path) -> Result<Vec<Instance>, Failure> {
         command: COMMAND,
     };
     let mut found = Found::default();
-    source.read(|input| Document(&mut found).deserialize(input))?;
+    source.read(&mut found)?;
     Ok(found
         .instances
         .into_values()
@@ -51,8 +52,14 @@ struct Found {
     instances: BTreeMap<String, (Option<DateTime<Utc>>, Instance)>,
 }
 
+impl Recorded for Found {
+    fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error> {
+        As(Document(self)).deserialize(document)
+    }
+}
+
 impl Found {
-    fn add(&mut self, captured_at: Option<DateTime<Utc>>, instance: Instance) {
+    fn add_instance(&mut self, captured_at: Option<DateTime<Utc>>, instance: Instance) {
         let known = self.instances.get(&instance.id);
         if known.is_none_or(|(known_at, _)| *known_at <= captured_at) {
             let id = instance.id.clone();
@@ -69,7 +76,7 @@ impl Found {
             }
             value => {
                 let DescribedInstance(instance) = serde_json::from_value(value)?;
-                self.add(None, instance);
+                self.add_instance(None, instance);
                 Ok(())
             }
         }
@@ -88,21 +95,13 @@ impl Found {
         if !is_present {
             instance.state = tagwarden::State::Terminated;
         }
-        self.add(Some(captured_at), instance);
+        self.add_instance(Some(captured_at), instance);
         Ok(())
     }
 }
 
 /// One JSON document.
 struct Document<'a>(&'a mut Found);
-
-impl<'de> DeserializeSeed<'de> for Document<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
 
 impl<'de> Visitor<'de> for Document<'_> {
     type Value = ();
@@ -111,38 +110,22 @@ impl<'de> Visitor<'de> for Document<'_> {
         f.write_str("instances: an object with Reservations or configurationItems, or a list")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut is_known = false;
-        let mut others = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let part = match name.as_str() {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let where_they_are = "instances are in Reservations or configurationItems";
+        members(map, where_they_are, |name, map| {
+            let part = match name {
                 "Reservations" => Part::Reservations,
                 "Instances" => Part::Instances,
                 "configurationItems" => Part::Items,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    others.push(name);
-                    continue;
-                }
+                _ => return Ok(false),
             };
-            is_known = true;
-            map.next_value_seed(List {
+            map.next_value_seed(As(List {
                 part,
-                place: &name,
+                place: name,
                 found: &mut *self.0,
-            })?;
-        }
-        if is_known {
-            return Ok(());
-        }
-        let has = match others.as_slice() {
-            [] => "it has no members".to_owned(),
-            [name, ..] if name == "Events" => "it has Events, which are for --events".to_owned(),
-            names => format!("its members are {}", names.join(", ")),
-        };
-        Err(A::Error::custom(format_args!(
-            "instances are in Reservations or configurationItems, and {has}"
-        )))
+            }))?;
+            Ok(true)
+        })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
@@ -172,14 +155,6 @@ struct List<'a> {
     found: &'a mut Found,
 }
 
-impl<'de> DeserializeSeed<'de> for List<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
 impl<'de> Visitor<'de> for List<'_> {
     type Value = ();
 
@@ -193,14 +168,14 @@ impl<'de> Visitor<'de> for List<'_> {
             let place = || format!("{}[{number}]", self.place);
             let at_place = |error: A::Error| at_place(&place(), &error);
             let is_some = match self.part {
-                Part::Reservations => seq.next_element_seed(Reservation {
+                Part::Reservations => seq.next_element_seed(As(Reservation {
                     place: &place(),
                     found: &mut *self.found,
-                })?,
+                }))?,
                 Part::Instances => seq
                     .next_element::<DescribedInstance>()
                     .map_err(at_place)?
-                    .map(|DescribedInstance(it)| self.found.add(None, it)),
+                    .map(|DescribedInstance(it)| self.found.add_instance(None, it)),
                 Part::Items => match seq.next_element::<Value>()? {
                     None => None,
                     Some(item) => {
@@ -223,14 +198,6 @@ struct Reservation<'a> {
     found: &'a mut Found,
 }
 
-impl<'de> DeserializeSeed<'de> for Reservation<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
 impl<'de> Visitor<'de> for Reservation<'_> {
     type Value = ();
 
@@ -241,11 +208,11 @@ impl<'de> Visitor<'de> for Reservation<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(name) = map.next_key::<String>()? {
             if name == "Instances" {
-                map.next_value_seed(List {
+                map.next_value_seed(As(List {
                     part: Part::Instances,
                     place: &format!("{}.Instances", self.place),
                     found: &mut *self.found,
-                })?;
+                }))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -4,17 +4,17 @@ mod show;
 
 use std::io::{self, Write};
 
-use serde_json::Value;
-use tagwarden_remediation::ledger::{RunId, Selection};
+use tagwarden_remediation::ledger::Selection;
 use tagwarden_remediation::undo::{Look, Outcome, Undo, UndoError, Undone};
 
 use crate::aws::{self, TableArgs};
-use crate::cli::Output;
+use crate::cli::{Output, OutputArgs};
 use crate::consent::consent;
+use crate::document;
 use crate::exit::{Exit, Failure};
-use crate::ledger::{Ledger, LedgerArgs, instance_id};
+use crate::ledger::{ActArgs, Ledger, LedgerArgs};
 use crate::policy_file::count;
-use crate::when::When;
+use crate::warnings::Warnings;
 
 const LONG_ABOUT: &str = "\
 Takes back tags that tagwarden wrote, where nobody changed them since
@@ -35,6 +35,7 @@ Examples:
   tagwarden undo --since 2h --yes --profile prod --region eu-west-1
 
 The JSON document:
+  version              of this form
   ledgerTable, region  where the ledger is
   runId                the undo's own run; null where nothing was begun
   tags                 what is taken back: instanceId, tagKey, value (that was
@@ -52,30 +53,13 @@ Exit status:
   1    something failed, or the answer was no; the message says what was done
   2    the command line is wrong";
 
-/// Takes back tags that tagwarden wrote, where nobody changed them since
+/// Takes back tags that tagwarden wrote and nobody changed since
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "since"]))]
 pub struct Args {
-    /// What this run did
-    #[arg(long, value_name = "ID")]
-    run: Option<RunId>,
-
-    /// What was done to this instance (repeatable)
-    #[arg(long, value_name = "ID", value_parser = instance_id)]
-    instance: Vec<String>,
-
-    // Doc comments would make sentences of these.
-    #[arg(
-        long,
-        value_name = "WHEN",
-        help = "What was done from then on: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
-    )]
-    since: Option<When>,
-
-    /// Only what was done before then, said the same way
-    #[arg(long, value_name = "WHEN")]
-    until: Option<When>,
+    #[command(flatten)]
+    acts: ActArgs,
 
     /// Only tags of this key (repeatable)
     #[arg(long, value_name = "KEY")]
@@ -89,15 +73,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
 
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    output: Output,
+    #[command(flatten)]
+    form: OutputArgs,
 
     #[command(flatten)]
     table: TableArgs,
@@ -125,7 +102,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
                 let question = format!("Undo {tags} on {instances}?");
                 consent(&question, "Nothing was undone.")?;
             }
+            let warnings = Warnings::default();
+            let hearing = warnings.hear();
             let undone = undo.carry_out(&selection, &look.plan).await;
+            drop(hearing);
+            warnings.tell();
             let undone =
                 undone.map_err(|error| failure(&ledger, &error).after("Nothing was undone."))?;
             Some(undone)
@@ -138,21 +119,16 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
 
 impl Args {
     fn selection(&self, ledger: &Ledger) -> Selection {
-        let now = ledger.clock.now();
         Selection {
-            run_id: self.run.clone(),
-            instance_ids: self.instance.iter().cloned().collect(),
-            since: self.since.map(|since| since.from(now)),
-            until: self.until.map(|until| until.from(now)),
             tag_keys: self.tag.iter().cloned().collect(),
-            ..Selection::default()
+            ..self.acts.selection(ledger.clock.now())
         }
     }
 
     /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
     fn announce(&self, ledger: &Ledger, look: &Look) -> io::Result<()> {
         let text = show::plan(ledger, look);
-        match self.output {
+        match self.form.output {
             Output::Text => {
                 let mut out = anstream::stdout().lock();
                 out.write_all(text.as_bytes())?;
@@ -165,18 +141,19 @@ impl Args {
 
     /// Tells what was done; as JSON, with all that led to it.
     fn tell(&self, ledger: &Ledger, look: &Look, undone: Option<&Undone>) -> io::Result<()> {
-        let mut out = anstream::stdout().lock();
-        match (self.output, undone) {
-            (Output::Text, None) => {}
-            (Output::Text, Some(undone)) => out.write_all(show::outcome(undone).as_bytes())?,
+        match (self.form.output, undone) {
+            (Output::Text, None) => Ok(()),
+            (Output::Text, Some(undone)) => {
+                let mut out = anstream::stdout().lock();
+                out.write_all(show::outcome(undone).as_bytes())?;
+                out.flush()
+            }
             (Output::Json, _) => {
-                let mut document = ledger.to_json();
-                document.append(&mut show::json(look, undone));
-                serde_json::to_writer_pretty(&mut out, &Value::from(document))?;
-                out.write_all(b"\n")?;
+                let mut members = ledger.to_json();
+                members.append(&mut show::json(look, undone));
+                document::print(members)
             }
         }
-        out.flush()
     }
 }
 

@@ -254,17 +254,3 @@ fn a_wrong_command_line_is_a_usage_error() {
         assert!(message.contains(culprit), "{message}");
     }
 }
-
-#[test]
-fn help() {
-    for subcommand in ["history", "undo"] {
-        let output = tagwarden(&[subcommand, "--help"]);
-        assert_eq!(output.status.code(), Some(0));
-        insta::assert_snapshot!(format!("help_of_{subcommand}"), stdout(&output));
-        for help in ["--help", "-h"] {
-            for line in stdout(&tagwarden(&[subcommand, help])).lines() {
-                assert!(line.chars().count() <= 80, "{subcommand} {help}: {line}");
-            }
-        }
-    }
-}

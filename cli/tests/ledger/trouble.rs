@@ -6,7 +6,7 @@ use serde_json::json;
 use tagwarden_sandbox::Fault;
 
 use crate::scene::{LEDGER, Scene, wrote};
-use crate::support::{stderr, stdout};
+use crate::support::{fail_alike, stderr};
 
 const COMMANDS: [&[&str]; 3] = [
     &["history"],
@@ -14,18 +14,10 @@ const COMMANDS: [&[&str]; 3] = [
     &["undo", "--run", "20261101T000000Z-deadbeef", "--yes"],
 ];
 
-/// Every command fails alike: exit 1, nothing on standard output, a message with these parts.
+/// Every command fails alike, and writes nothing.
 fn fails(scene: &Scene, more: &[&str], parts: &[&str]) {
-    for arguments in COMMANDS {
-        let output = scene.command(&[arguments, more].concat()).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        assert_eq!(stdout(&output), "");
-        let message = stderr(&output);
-        assert!(message.starts_with("error: "), "{message}");
-        for part in parts {
-            assert!(message.contains(part), "{part} is not in {message}");
-        }
-    }
+    let prepare = |arguments: &[&str]| scene.command(&[arguments, more].concat());
+    fail_alike(&COMMANDS, prepare, parts);
     assert_eq!(scene.writes(), 0);
 }
 

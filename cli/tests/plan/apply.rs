@@ -240,3 +240,127 @@ fn a_policy_that_changes_meanwhile_ends_it() {
     );
     assert_eq!(writes(&world.account), 0);
 }
+
+/// What `apply --output json` writes; nobody is to be told anything else.
+fn document(output: &std::process::Output) -> Value {
+    assert_eq!(stderr(output), "", "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+#[test]
+fn as_json_it_says_what_was_planned_and_what_was_done() {
+    let world = with_ledger("apply-json");
+    let arguments = [&APPLY[..], &["--output", "json"]].concat();
+    let output = world.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let done = document(&output);
+    assert_eq!(
+        (&done["version"], &done["from"]),
+        (&1.into(), &"us-east-1".into())
+    );
+    assert_eq!(done["policy"], format!("the policy table {TABLE}"));
+    assert_eq!(
+        (
+            &done["planned"]["wouldTag"],
+            &done["planned"]["wouldTerminate"]
+        ),
+        (&13.into(), &1.into())
+    );
+    assert_eq!(
+        (&done["counts"]["tagged"], &done["counts"]["terminated"]),
+        (&13.into(), &1.into())
+    );
+    let steps = done["steps"].as_array().unwrap();
+    let of = |outcome: &str| {
+        steps
+            .iter()
+            .filter(|step| step["outcome"] == outcome)
+            .count()
+    };
+    assert_eq!(
+        (of("done"), of("refused"), of("deferred")),
+        (16, 1, 1),
+        "{steps:?}"
+    );
+    assert_eq!(
+        (&done["interrupted"], &done["unpublished"]),
+        (&false.into(), &Value::Null)
+    );
+    // It is the run that the ledger has.
+    let run = done["runId"].as_str().unwrap();
+    let history = world.run(&["history", "--ledger-table", LEDGER, "--run", run]);
+    assert_eq!(history.status.code(), Some(0), "{history:?}");
+
+    // The second time there is nothing to do, and the same form to read.
+    let output = world.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let nothing = document(&output);
+    assert_eq!(nothing["runId"], Value::Null);
+    let steps = nothing["steps"].as_array().unwrap().iter();
+    let outcomes: Vec<&str> = steps
+        .map(|step| step["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["refused", "deferred"]);
+    let members = |document: &Value| -> Vec<String> {
+        document.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(members(&nothing), members(&done));
+}
+
+#[test]
+fn as_json_and_without_a_terminal_and_without_yes_nothing_is_done() {
+    let world = with_ledger("apply-json-unasked");
+    let output = world.run(&["apply", "--ledger-table", LEDGER, "--output", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(stdout(&output), "");
+    let message = stderr(&output);
+    assert!(message.contains("Will terminate"), "{message}");
+    assert!(
+        message.ends_with("Nothing was done. To go on without being asked, add --yes.\n"),
+        "{message}"
+    );
+    assert_eq!(writes(&world.account), 0);
+}
+
+#[test]
+fn as_json_a_report_that_cannot_be_published_is_told() {
+    let world = with_ledger("apply-json-unpublished");
+    let topic = world.account.create_topic("reports");
+    world
+        .account
+        .fail(Fault::new("Publish", "AuthorizationError", "You may not."));
+    let more = ["--topic-arn", &topic, "--output", "json"];
+    let output = world.run(&[&APPLY[..], &more].concat());
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let why = document["unpublished"].as_str().unwrap();
+    assert!(why.contains("sns:Publish"), "{why}");
+    assert_eq!(document["counts"]["terminated"], 1);
+}
+
+#[test]
+fn what_does_not_go_as_it_should_is_told() {
+    // Whoever did it would otherwise take the ledger for complete.
+    let denied = || Fault::new("UpdateItem", "AccessDeniedException", "You may not.").always();
+    let world = with_ledger("apply-warns");
+    world.account.fail(denied());
+    let output = world.run(&APPLY);
+    let message = stderr(&output);
+    assert!(message.starts_with("warning: "), "{message}");
+    assert!(
+        message.contains("AccessDeniedException: You may not."),
+        "{message}"
+    );
+    let world = with_ledger("apply-warns-json");
+    world.account.fail(denied());
+    let output = world.run(&[&APPLY[..], &["--output", "json"]].concat());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let warnings = document["warnings"].as_array().unwrap();
+    assert!(!warnings.is_empty(), "{document}");
+    for warning in warnings {
+        assert!(
+            stderr(&output).contains(warning.as_str().unwrap()),
+            "{output:?}"
+        );
+    }
+}

@@ -50,7 +50,7 @@ fn error(option: &str, name: &str, text: &[u8]) -> String {
 #[case(
     "tags",
     "{\"Instances\": [{\"InstanceId\": \"i-1\", \"Tags\": {\"Name\": \"web\"}}]}",
-    "tags.json:1:46: Instances[0]: invalid type: map, expected a sequence"
+    "tags.json:1:45: Instances[0]: invalid type: map, expected a sequence"
 )]
 #[case(
     "list",
@@ -96,12 +96,12 @@ fn of_instances(#[case] name: &str, #[case] text: &str, #[case] expected: &str) 
 #[case(
     "e-members",
     "{\"Reservations\": []}",
-    "e-members.json:1:20: launches are in Events"
+    "e-members.json:1:20: launches are in Events, and it has Reservations, which are for --instances"
 )]
 #[case(
     "e-type",
     "{\"Events\": [{},\n {\"EventName\": 5}]}",
-    "e-type.json:2:17: Events[1]: invalid type: integer `5`, expected a string"
+    "e-type.json:2:16: Events[1]: invalid type: integer `5`, expected a string"
 )]
 #[case(
     "e-text",

@@ -1,10 +1,10 @@
-//! A fleet in which each instance has something else to it; the recordings in `recorded/` are of it.
+//! A fleet in which each instance has something else to it; the recordings in `recorded/` are of it, made by
+//! `cargo run --example record_fleet`.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_sandbox::{Account, Identity, Launch, Loopback, State};
+use chrono::TimeDelta;
+use tagwarden_sandbox::{Account, Identity, Launch, State};
 
 pub const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 
@@ -65,37 +65,4 @@ pub fn launch(account: &Account) {
 pub fn recording(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/plan/recorded");
     path.join(name).display().to_string()
-}
-
-/// Makes the recordings anew, with the AWS CLI itself.
-#[test]
-#[ignore = "the AWS CLI is needed: cargo test --test plan -- --ignored record"]
-fn record() {
-    let account = Account::starting_at(RECORDED_AT.parse::<DateTime<Utc>>().unwrap());
-    launch(&account);
-    let loopback = Loopback::serve(&account).unwrap();
-    let launches = [
-        "cloudtrail",
-        "lookup-events",
-        "--lookup-attributes",
-        "AttributeKey=EventName,AttributeValue=RunInstances",
-        "--start-time",
-        "2026-08-26T00:00:00Z",
-    ];
-    for (name, arguments) in [
-        ("fleet.json", &["ec2", "describe-instances"][..]),
-        ("launches.json", &launches),
-    ] {
-        let output = Command::new("aws")
-            .args(arguments)
-            .args(["--output", "json"])
-            .env("AWS_ENDPOINT_URL", loopback.url())
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "AKIASANDBOX000000000")
-            .env("AWS_SECRET_ACCESS_KEY", "sandbox")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        std::fs::write(recording(name), output.stdout).unwrap();
-    }
 }

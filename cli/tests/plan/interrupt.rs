@@ -37,6 +37,16 @@ fn scene(test: &str) -> World {
 
 /// Runs the command, and sends it so many interrupts when it makes the `nth` call of `operation`.
 fn interrupted(world: &World, operation: &str, nth: usize, signals: usize) -> Output {
+    interrupted_running(&APPLY, world, operation, nth, signals)
+}
+
+fn interrupted_running(
+    arguments: &[&str],
+    world: &World,
+    operation: &str,
+    nth: usize,
+    signals: usize,
+) -> Output {
     let child: Arc<Mutex<Option<u32>>> = Arc::default();
     let to = Arc::clone(&child);
     let mut calls = 0;
@@ -55,7 +65,7 @@ fn interrupted(world: &World, operation: &str, nth: usize, signals: usize) -> Ou
     });
     let mut known = child.lock().unwrap();
     let running = world
-        .command(&APPLY)
+        .command(arguments)
         // The function's own, to which it hands on what it has no time for.
         .env(
             "TAGWARDEN_QUEUE_URL",
@@ -126,6 +136,19 @@ fn what_was_begun_is_completed_and_the_rest_is_left() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(world.account.count("CreateTags"), 40);
     assert_eq!(world.account.count("TerminateInstances"), 1);
+}
+
+#[test]
+fn as_json_it_is_told_as_well() {
+    let world = scene("json");
+    let arguments = [&APPLY[..], &["--output", "json"]].concat();
+    let output = interrupted_running(&arguments, &world, "CreateTags", 3, 1);
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["interrupted"], true);
+    let done = world.account.count("CreateTags");
+    assert_eq!(document["counts"]["tagged"], done);
+    assert_eq!(document["counts"]["deferred"], 41 - done);
 }
 
 #[tokio::test]

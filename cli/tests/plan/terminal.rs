@@ -11,13 +11,19 @@ use crate::world::World;
 
 /// Runs the command on a terminal on which `typed` is typed.
 fn on_a_terminal(world: &World, arguments: &[&str], typed: &str) -> Output {
+    on_a_terminal_but(world, arguments, "", typed)
+}
+
+/// The same, with some of its output redirected as a shell has it.
+fn on_a_terminal_but(world: &World, arguments: &[&str], redirection: &str, typed: &str) -> Output {
     let command = world.command(arguments);
     let line: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().unwrap()))
         .collect();
     let mut terminal = Command::new("script");
-    terminal.args(["-qec", &line.join(" "), "/dev/null"]);
+    let line = format!("{} {redirection}", line.join(" "));
+    terminal.args(["-qec", &line, "/dev/null"]);
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => terminal.env(name, value),
@@ -72,4 +78,17 @@ fn anything_else_is_no() {
         "{output:?}"
     );
     assert_eq!(world.account.count("CreateTags"), 0);
+}
+
+#[test]
+fn the_question_is_no_part_of_the_json() {
+    let world = with_ledger("terminal-json");
+    let arguments = ["apply", "--ledger-table", LEDGER, "--output", "json"];
+    let output = on_a_terminal_but(&world, &arguments, "> done.json", "y\n");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    assert!(text.contains("Will terminate"), "{text}");
+    assert!(text.contains("? [y/N] "), "{text}");
+    let document: serde_json::Value = serde_json::from_str(&world.read("done.json")).unwrap();
+    assert!(document["runId"].is_string(), "{document}");
 }

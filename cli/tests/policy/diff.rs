@@ -95,7 +95,7 @@ fn the_json_document() {
                     "Note": {"after": "x"},
                 },
             }],
-            "onlyInTable": [9],
+            "onlyInTable": [9], "version": 1,
         })
     );
 }

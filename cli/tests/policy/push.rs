@@ -335,3 +335,67 @@ fn throttling_is_waited_for() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(world.items()[0]["Default"], "Proj042");
 }
+
+#[test]
+fn as_json_it_says_what_was_written() {
+    let world = World::new("push-json");
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    let arguments = ["push", "--yes", "policy.yaml", "--output", "json"];
+    let document = |written: usize, changes: Value| {
+        json!({
+            "version": 1, "table": TABLE, "region": "us-east-1", "changes": changes, "onlyInTable": [],
+            "written": written,
+        })
+    };
+    let change = json!([{
+        "ruleId": 1, "change": "change",
+        "attributes": {"Default": {"before": "Proj007", "after": "Proj042"}},
+    }]);
+    for expected in [document(1, change), document(0, json!([]))] {
+        let output = world.run(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(stderr(&output), "");
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(told, expected);
+    }
+    assert_eq!(world.writes(), 1);
+}
+
+#[test]
+fn as_json_what_was_written_before_it_failed_is_told() {
+    let world = World::new("push-json-fails");
+    world.account.clear_table(TABLE);
+    world.write("policy.yaml", &many(150));
+    let mut step = 0;
+    world.account.on_call("TransactWriteItems", move |account| {
+        step += 1;
+        if step == 2 {
+            account.put_item(TABLE, json!({"RuleId": 120, "TagKey": "theirs"}));
+        }
+    });
+    let output = world.run(&["push", "--yes", "policy.yaml", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["written"], 100);
+    assert_eq!(told["changes"].as_array().unwrap().len(), 150);
+    assert!(
+        stderr(&output).starts_with("error: somebody else has changed the table"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn as_json_and_without_a_terminal_and_without_yes_nothing_is_written() {
+    let world = World::new("push-json-unasked");
+    world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
+    let output = world.run(&["push", "policy.yaml", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(stdout(&output), "");
+    let message = stderr(&output);
+    assert!(message.contains("Proj007 -> Proj042"), "{message}");
+    assert!(
+        message.ends_with("Nothing was written. To go on without being asked, add --yes.\n"),
+        "{message}"
+    );
+    assert_eq!(world.writes(), 0);
+}

@@ -3,7 +3,7 @@
 use rstest::rstest;
 use tagwarden_sandbox::Fault;
 
-use crate::support::{stderr, stdout};
+use crate::support::{fail_alike, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 const COMMANDS: [&[&str]; 3] = [
@@ -12,19 +12,10 @@ const COMMANDS: [&[&str]; 3] = [
     &["pull"],
 ];
 
-/// Every command fails alike: exit 1, nothing on standard output, a message with these parts.
+/// Every command fails alike, and writes nothing.
 fn fails(world: &World, prepare: impl Fn(&[&str]) -> std::process::Command, parts: &[&str]) {
     world.write("policy.yaml", SAMPLE);
-    for arguments in COMMANDS {
-        let output = prepare(arguments).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        assert_eq!(stdout(&output), "");
-        let message = stderr(&output);
-        assert!(message.starts_with("error: "), "{message}");
-        for part in parts {
-            assert!(message.contains(part), "{part} is not in {message}");
-        }
-    }
+    fail_alike(&COMMANDS, prepare, parts);
     assert_eq!(world.writes(), 0);
 }
 
@@ -79,6 +70,27 @@ fn no_region() {
     "The security token included in the request is expired",
     "aws sso login"
 )]
+#[case("InvalidSignatureException", "Signature not yet current", "`date -u`")]
+#[case(
+    "UnrecognizedClientException",
+    "The security token included in the request is invalid.",
+    "A Region that is not enabled"
+)]
+#[case(
+    "SubscriptionRequiredException",
+    "The AWS Access Key Id needs a subscription for the service",
+    "another Region with --region"
+)]
+#[case(
+    "ThrottlingException",
+    "Rate of requests exceeds the allowed throughput",
+    "wait a minute"
+)]
+#[case(
+    "ValidationException",
+    "The provided key element does not match the schema",
+    "another table than was meant. Name another with --table"
+)]
 fn refused(#[case] code: &str, #[case] message: &str, #[case] what_next: &str) {
     let world = World::new(&format!("refused-{code}"));
     world
@@ -107,9 +119,121 @@ fn nobody_answers() {
             "dynamodb:Scan",
             "AWS could not be reached",
             "--endpoint-url",
+            // What the SDK tells programmers ends before.
+            "Connection refused (os error 111)\n",
         ],
     );
     assert_eq!(world.account.calls().len(), 0);
+}
+
+#[rstest]
+#[case("127.0.0.1:5000")]
+#[case("localhost:5000")]
+#[case("nonsense")]
+#[case("http://")]
+fn an_address_that_is_none_is_not_passed_over(#[case] url: &str) {
+    let world = World::new(&format!("address-{}", url.replace([':', '/'], "-")));
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
+        let prepare = |arguments: &[&str]| {
+            let mut command = world.command(arguments);
+            command.env(variable, url);
+            command
+        };
+        let what = format!("AWS cannot be called at {url:?} ({variable})\n");
+        fails(&world, prepare, &[&what, "http://127.0.0.1:5000"]);
+    }
+    let prepare = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.args(["--endpoint-url", url]);
+        command
+    };
+    fails(&world, prepare, &["(--endpoint-url)"]);
+    assert_eq!(world.account.calls().len(), 0);
+}
+
+#[test]
+fn a_region_that_is_none() {
+    let world = World::new("odd-region");
+    let prepare = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.args(["--region", "us east 1"]);
+        command
+    };
+    fails(
+        &world,
+        prepare,
+        &["\"us east 1\" is no AWS Region", "--region"],
+    );
+}
+
+/// The SDK names parts of itself that are left out; the message says what to do.
+#[rstest]
+#[case(
+    "sso_session = my\nsso_account_id = 111111111111\nsso_role_name = x\n\
+     [sso-session my]\nsso_start_url = https://x.awsapps.com/start\nsso_region = us-east-1",
+    "IAM Identity Center",
+    "\n  aws sso login --profile theirs; eval"
+)]
+#[case(
+    "login_session = arn:aws:iam::111111111111:user/ann",
+    "a console session",
+    "\n  aws login --profile theirs; eval"
+)]
+#[case(
+    "credential_process = /bin/true",
+    "a credential_process",
+    "\n  eval \"$(aws configure export-credentials --profile theirs --format env)\"\n"
+)]
+fn what_the_aws_cli_has_to_hand_over(
+    #[case] profile: &str,
+    #[case] from: &str,
+    #[case] line: &str,
+) {
+    let world = World::new(&format!("hand-over-{}", from.replace(' ', "-")));
+    world.write("aws-config", &format!("[profile theirs]\n{profile}\n"));
+    let by_option = |arguments: &[&str]| {
+        let mut command = world.command(arguments);
+        command.args(["--profile", "theirs"]);
+        command
+    };
+    let what = format!("the profile \"theirs\" has its credentials from {from},");
+    fails(
+        &world,
+        by_option,
+        &[&what, "again, without --profile:", line],
+    );
+    let by_variable = |arguments: &[&str]| {
+        let mut command = world.command_without_credentials(arguments);
+        command.env("AWS_PROFILE", "theirs");
+        command
+    };
+    fails(&world, by_variable, &["(AWS_PROFILE)", "again:\n", line]);
+}
+
+#[test]
+fn a_profile_that_lacks_something() {
+    let world = World::new("half-profile");
+    world.write("aws-config", "[profile half]\naws_access_key_id = AKIA\n");
+    for (name, why) in [
+        (
+            "half",
+            "credentials: invalid credential source in `half`: profile missing aws_secret_access_key\n",
+        ),
+        ("nobody", "credentials: profile `nobody` was not defined"),
+    ] {
+        let by_option = |arguments: &[&str]| {
+            let mut command = world.command(arguments);
+            command.args(["--profile", name]);
+            command
+        };
+        fails(&world, by_option, &[why, "aws configure --profile NAME"]);
+        let by_variable = |arguments: &[&str]| {
+            let mut command = world.command_without_credentials(arguments);
+            command.env("AWS_PROFILE", name);
+            command
+        };
+        fails(&world, by_variable, &[why, "(AWS_PROFILE)"]);
+    }
 }
 
 #[test]

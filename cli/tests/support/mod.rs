@@ -23,3 +23,21 @@ pub fn stdout(output: &Output) -> &str {
 pub fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
+
+/// Every one of `commands` fails alike: exit 1, nothing on standard output, a message with these parts.
+#[allow(
+    dead_code,
+    reason = "not every test that is made of this file needs it"
+)]
+pub fn fail_alike(commands: &[&[&str]], prepare: impl Fn(&[&str]) -> Command, parts: &[&str]) {
+    for arguments in commands {
+        let output = prepare(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(stdout(&output), "");
+        let message = stderr(&output);
+        assert!(message.starts_with("error: "), "{message}");
+        for part in parts {
+            assert!(message.contains(part), "{part} is not in {message}");
+        }
+    }
+}

@@ -12,6 +12,7 @@ use tagwarden::aws::{AwsError, Clock, Ec2, instances};
 use super::{Before, Facts, Plan, Reason, Step, plan};
 use crate::act::{self, Acted};
 use crate::ledger::{AFTER_TAG, Act, ActState, Batch, Ledger, RunId, Selection, Writer};
+use crate::tag_sets::{Tags, alike};
 
 /// What the ledger calls an undo's trigger.
 const TRIGGER: &str = "undo";
@@ -355,23 +356,13 @@ impl Work {
     }
 }
 
-/// The instances that have the same tags to take back, by these tags: each set is one call.
-fn sets<'a>(
-    steps: impl IntoIterator<Item = &'a Step>,
-) -> BTreeMap<BTreeMap<String, String>, Vec<String>> {
-    let mut tags_of: BTreeMap<&str, BTreeMap<String, String>> = BTreeMap::new();
-    for step in steps {
+/// The tags to take back: each set is one call.
+fn sets<'a>(steps: impl IntoIterator<Item = &'a Step>) -> BTreeMap<Tags, Vec<String>> {
+    alike(steps.into_iter().map(|step| {
         let written = &step.written;
-        tags_of
-            .entry(&written.instance_id)
-            .or_default()
-            .insert(written.tag_key.clone(), written.value.clone());
-    }
-    let mut sets: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for (id, tags) in tags_of {
-        sets.entry(tags).or_default().push(id.to_owned());
-    }
-    sets
+        let id = written.instance_id.as_str();
+        (id, written.tag_key.as_str(), written.value.as_str())
+    }))
 }
 
 /// Takes `tags` away from every one of `ids`, each only where it still has exactly this value: EC2 itself compares, so

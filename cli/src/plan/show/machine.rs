@@ -7,16 +7,9 @@ use tagwarden_remediation::plan::Remedy;
 use tagwarden_remediation::report::Entry;
 
 use super::Frame;
+use crate::document::VERSION;
 use crate::plan::compare::Comparison;
 use crate::plan::forecast::{Counts, Forecast, Plan};
-
-/// The version of the JSON's form.
-const VERSION: u32 = 1;
-
-pub fn json(out: &mut dyn Write, document: &Value) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, document)?;
-    out.write_all(b"\n")
-}
 
 pub fn plan(frame: &Frame, counts: Counts, plan: &Plan<'_>) -> Value {
     let instances = frame.sorted(plan).into_iter().map(|forecast| {
@@ -129,7 +122,8 @@ pub fn comparison_csv(
     writer.flush()
 }
 
-fn head(frame: &Frame) -> Map<String, Value> {
+/// What a plan is of.
+pub fn head(frame: &Frame) -> Map<String, Value> {
     let members = [
         ("version", json!(VERSION)),
         ("at", json!(frame.time())),

@@ -13,7 +13,10 @@ use tagwarden_remediation::report::Entry;
 
 use super::compare::{Change, Comparison};
 use super::forecast::{Counts, Forecast, Group, Plan, Verdict, group};
+use crate::document;
 use crate::policy_file::count;
+
+pub use machine::head;
 
 /// How a plan is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -73,7 +76,7 @@ pub fn write_plan(
     match output {
         Output::Text => out.write_all(text::plan(frame, counts, plan).as_bytes()),
         Output::Markdown => out.write_all(markdown::plan(frame, counts, plan).as_bytes()),
-        Output::Json => machine::json(out, &machine::plan(frame, counts, plan)),
+        Output::Json => document::write(out, &machine::plan(frame, counts, plan)),
         Output::Csv => machine::plan_csv(out, frame, plan),
     }
 }
@@ -88,7 +91,7 @@ pub fn write_comparison(
     match output {
         Output::Text => out.write_all(text::comparison(frame, comparison).as_bytes()),
         Output::Markdown => out.write_all(markdown::comparison(frame, comparison).as_bytes()),
-        Output::Json => machine::json(out, &machine::comparison(frame, comparison)),
+        Output::Json => document::write(out, &machine::comparison(frame, comparison)),
         Output::Csv => machine::comparison_csv(out, frame, comparison),
     }
 }

@@ -1,32 +1,58 @@
 //! Which AWS account a command speaks to: the options that every such command has, and what stands in its way.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`credentials`] | why there are none |
+//! | [`trouble`] | why a call failed |
+
+mod credentials;
+pub mod trouble;
+
+use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use clap::builder::NonEmptyStringValueParser;
 use tagwarden::aws::{APP_NAME, AwsError};
 use tagwarden::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
 
 use crate::exit::Failure;
 
+/// How long AWS may say nothing in answer to a request; the SDK itself would wait for ever.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
+
+/// Who says in the environment where AWS is.
+const ADDRESSES: [&str; 6] = [
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDTRAIL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
+    "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_STS",
+];
+
 /// Where AWS is and who asks; what is not said comes from the environment, as with every AWS tool.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub struct AwsArgs {
     /// Use this profile, whatever keys the environment has
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     profile: Option<String>,
 
     /// Use this Region, not the environment's or profile's
-    #[arg(long, value_name = "REGION")]
+    #[arg(long, value_name = "REGION", value_parser = NonEmptyStringValueParser::new())]
     region: Option<String>,
 
     // A doc comment would have to write the address as a link.
     #[arg(
         long,
         value_name = "URL",
+        value_parser = NonEmptyStringValueParser::new(),
         help = "Call AWS at this address: http://127.0.0.1:5000"
     )]
     endpoint_url: Option<String>,
@@ -40,6 +66,7 @@ pub struct TableArgs {
     #[arg(
         long,
         value_name = "TABLE",
+        value_parser = NonEmptyStringValueParser::new(),
         help = "The policy table [default: TAGWARDEN_POLICY_TABLE,\nelse acme_cloud_policy_tagging_def]"
     )]
     table: Option<String>,
@@ -78,10 +105,12 @@ impl AwsArgs {
     /// set adaptive retry on top, as the functions have it.
     ///
     /// # Errors
-    /// There is no Region, or there are no credentials.
+    /// There is no Region, there are no credentials, or what was said of either cannot be.
     pub async fn load(&self) -> Result<SdkConfig, Failure> {
-        let mut loader =
-            aws_config::defaults(BehaviorVersion::latest()).retry_config(RetryConfig::standard());
+        let patience = TimeoutConfig::builder().read_timeout(LONGEST_SILENCE);
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard())
+            .timeout_config(patience.build());
         if let Ok(name) = AppName::new(APP_NAME) {
             loader = loader.app_name(name);
         }
@@ -94,13 +123,9 @@ impl AwsArgs {
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
         }
+        self.check_address()?;
         let mut config = loader.load().await;
-        if config.region().is_none() {
-            return Err(Failure::new(
-                &"there is no AWS Region to call",
-                "Say which with --region, AWS_REGION, or `aws configure set region`.",
-            ));
-        }
+        check_region(&config)?;
         if let Some(profile) = &self.profile {
             // The SDK's own chain would still take the keys of the environment first: not whom was asked for.
             // A role that the profile assumes is asked for in the same Region.
@@ -119,28 +144,42 @@ impl AwsArgs {
         };
         match credentials {
             None => Ok(config),
-            Some(error) => Err(self.no_credentials(&error)),
+            Some(error) => Err(credentials::failure(self.profile.as_deref(), &error)),
         }
     }
 
-    fn no_credentials(&self, error: &dyn std::error::Error) -> Failure {
-        let why = std::iter::successors(Some(error), |error| error.source())
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-            .join(": ");
-        match &self.profile {
-            Some(profile) => Failure::new(
-                &format!("the profile {profile:?} gives no AWS credentials: {why}"),
-                "`aws configure list-profiles` names the profiles there are. For one of IAM Identity Center, hand \
-                 its credentials over: eval \"$(aws configure export-credentials --profile NAME --format env)\".",
-            ),
-            None => Failure::new(
-                &format!("there are no AWS credentials: {why}"),
-                "Say whose to use with --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID. After `aws sso login`, hand them \
-                 over: eval \"$(aws configure export-credentials --format env)\".",
-            ),
+    /// The SDK would pass over an address in the environment that is none, and call AWS itself.
+    fn check_address(&self) -> Result<(), Failure> {
+        let environment = Environment::of_process();
+        let variables = ADDRESSES.map(|name| (name, environment.get(name)));
+        let option = [("--endpoint-url", self.endpoint_url.clone())];
+        let said = option.into_iter().chain(variables);
+        let wrong = said
+            .filter_map(|(from, url)| Some((from, url?)))
+            .find(|(_, url)| !is_address(url));
+        match wrong {
+            None => Ok(()),
+            Some((from, url)) => Err(Failure::new(
+                &format!("AWS cannot be called at {url:?} ({from})"),
+                "Say a whole address, such as http://127.0.0.1:5000.",
+            )),
         }
     }
+}
+
+/// A Region, and one that the SDK can make host names of.
+fn check_region(config: &SdkConfig) -> Result<(), Failure> {
+    let what = match config.region() {
+        None => "there is no AWS Region to call".to_owned(),
+        Some(region) if !is_region(region.as_ref()) => {
+            format!("{:?} is no AWS Region (such as eu-west-1)", region.as_ref())
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(Failure::new(
+        &what,
+        "Say which with --region, AWS_REGION, or `aws configure set region`.",
+    ))
 }
 
 /// The name of the Region that `config` calls.
@@ -150,22 +189,25 @@ pub fn region(config: &SdkConfig) -> &str {
 
 /// What to do about a call on the policy table that failed.
 pub fn table_failure(error: &AwsError, table: &str, region: &str) -> Failure {
-    let what = format!("the policy table {table:?} in {region}: {error}");
-    let what_next = match error.code() {
-        Some("ResourceNotFoundException") => {
-            "There is no such table here. Name another with --table, another Region with --region or another account \
-             with --profile; tagwarden's stack creates the table (docs/deploy.md)."
-        }
-        Some("AccessDeniedException") => {
-            "These credentials may not do that: docs/policy-file.md lists the permissions each command needs."
-        }
-        Some(
-            "UnrecognizedClientException" | "ExpiredTokenException" | "InvalidSignatureException",
-        ) => {
-            "AWS does not accept these credentials: renew them (`aws sso login`), or use others with --profile."
-        }
-        Some(_) => "Run the command again; if it fails again, AWS's message says what to change.",
-        None => "AWS could not be reached: look at the network, --endpoint-url and --region.",
-    };
-    Failure::new(&what, what_next)
+    Failure::new(
+        &format!(
+            "the policy table {table:?} in {region}: {}",
+            trouble::told(error)
+        ),
+        trouble::what_next(error, trouble::POLICY_TABLE),
+    )
+}
+
+/// Whether it can be a Region's name: it becomes a part of host names.
+fn is_region(name: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    !name.is_empty() && name.len() < 64 && name.bytes().all(is_inner)
+}
+
+/// Whether it is an address with everything that a call needs to know.
+fn is_address(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?']))
 }

@@ -1,0 +1,127 @@
+//! The functions: one at a time, or many at once; and the sweeps after the storm.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use chrono::TimeDelta;
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::Value;
+use tagwarden::settings::Environment;
+use tagwarden_remediation::{Remediation, Settings};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use super::queue::sweep;
+use super::{World, open_marks};
+use crate::model::{LEDGER_TABLE, POLICY_TABLE};
+use crate::network::{Function, Kill, Network, Stage};
+use crate::scenario::Storm;
+
+/// Longer than any budget, claim or run lasts.
+const LULL: Duration = Duration::from_mins(80);
+
+/// After so many sweeps there must be nothing left to do.
+const MOST_SWEEPS: usize = 100;
+
+impl World {
+    /// Runs one function.
+    pub(super) async fn invoke(&self, payload: Value) -> Result<Value, ()> {
+        let function = self.function();
+        let config = self.account().sdk_config();
+        let network = Network {
+            world: self.clone(),
+            function: function.clone(),
+            account: config.http_client().unwrap(),
+        };
+        let config = config
+            .to_builder()
+            .http_client(SharedHttpClient::new(network))
+            .build();
+        let remediation = Remediation::new(&config, self.0.settings.clone());
+        let time = Duration::from_secs(self.storm().setup.timeout_seconds);
+        let deadline = self.account().now() + TimeDelta::from_std(time).unwrap();
+        let mut context = Context::default();
+        let number = self.account().id();
+        context.request_id = format!("{:08x}-0000-4000-8000-000000000000", function.run);
+        context.invoked_function_arn =
+            format!("arn:aws:lambda:us-east-1:{number}:function:tagwarden");
+        context.deadline = deadline.timestamp_millis().unsigned_abs();
+        let handled = timeout(time, remediation.handle(LambdaEvent::new(payload, context)));
+        let answer = tokio::select! {
+            biased;
+            () = function.killed.notified() => None,
+            answer = handled => answer.ok(),
+        };
+        answer.map_or_else(
+            || {
+                let mut state = self.state();
+                state.model.tally.killed += 1;
+                state.model.trouble(function.run);
+                Err(())
+            },
+            |answer| answer.map_err(drop),
+        )
+    }
+
+    fn function(&self) -> Arc<Function> {
+        let mut state = self.state();
+        state.runs += 1;
+        state.model.tally.functions += 1;
+        let run = state.runs;
+        let kill = match self.0.killing {
+            Some((killed, kill)) => (killed == run).then_some(kill),
+            None if state.is_calm || !state.strikes(self.storm().trouble.killed) => None,
+            None => Some(Kill {
+                call: state.chance.u32(..40),
+                stage: [Stage::Before, Stage::Underway, Stage::Answered][state.chance.usize(..3)],
+            }),
+        };
+        Arc::new(Function {
+            run,
+            kill,
+            killed: Notify::new(),
+        })
+    }
+}
+
+/// After the storm: sweeps, until one of them finds nothing to do.
+pub(super) async fn settle(world: &World) {
+    world.state().is_calm = true;
+    world.put_in_force(0);
+    let mut last = String::new();
+    for _ in 0..MOST_SWEEPS {
+        if world.is_over() {
+            return;
+        }
+        sleep(LULL).await;
+        let answer = world.invoke(sweep()).await;
+        let run = world.state().runs;
+        let is_open = open_marks(world.account()) > 0;
+        let has_written = world.model(|model| model.has_written(run));
+        if answer.is_ok() && !has_written && !is_open {
+            return;
+        }
+        last = format!("{answer:?}, has written: {has_written}, is open: {is_open}");
+    }
+    world.model(|model| model.violate(format!("the sweeps never came to rest: {last}")));
+}
+
+pub(super) fn settings(storm: &Storm, topic: &str) -> Settings {
+    let setup = &storm.setup;
+    let variables: BTreeMap<&str, String> = BTreeMap::from([
+        ("TAGWARDEN_POLICY_TABLE", POLICY_TABLE.to_owned()),
+        ("TAGWARDEN_LEDGER_TABLE", LEDGER_TABLE.to_owned()),
+        ("TAGWARDEN_TOPIC_ARN", topic.to_owned()),
+        ("TAGWARDEN_MODE", "enforce".to_owned()),
+        ("TAGWARDEN_UNTAGGED", setup.untagged.to_owned()),
+        ("TAGWARDEN_GRACE_MINUTES", setup.grace_minutes.to_string()),
+        (
+            "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
+            setup.budget.to_string(),
+        ),
+    ]);
+    let read = |name: &str| variables.get(name).cloned();
+    Settings::from_environment(&Environment::new(&read)).unwrap()
+}

@@ -1,0 +1,194 @@
+//! People, and what they do to their instances: launches, deeds, a policy that changes.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+use tagwarden_sandbox::{Identity, Launch};
+use tokio::time::sleep_until;
+
+use super::World;
+use super::queue::{change, sweep};
+use crate::model::{EXEMPTION, GROUP, POLICY_TABLE};
+use crate::scenario::{
+    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, Owned, Protection, Rule, Timed,
+};
+
+impl World {
+    pub(super) fn launch(&self, machine: &Machine) -> String {
+        let id = self.account().launch(launch(self, machine));
+        self.state().fleet.push(id.clone());
+        id
+    }
+
+    fn who(&self, number: usize) -> String {
+        let fleet = &self.state().fleet;
+        fleet.get(number % fleet.len()).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn put_in_force(&self, policy: usize) {
+        let policies = &self.storm().policies;
+        let policy = policy % policies.len();
+        self.account().clear_table(POLICY_TABLE);
+        for rule in &policies[policy] {
+            self.account().put_item(POLICY_TABLE, row(rule));
+        }
+        self.state().model.policy_changed(policy);
+    }
+
+    /// Somebody does something.
+    fn deed(&self, id: &str, deed: Deed) {
+        let account = self.account();
+        match deed {
+            Deed::TagFully => {
+                for key in COMPLETE {
+                    account.set_tag(id, key, "by hand");
+                }
+            }
+            Deed::Tag(key, value) => account.set_tag(id, key, value),
+            Deed::Untag(key) => account.remove_tag(id, key),
+            Deed::UntagFully => {
+                let tags = account.instance(id).map(|instance| instance.tags);
+                for key in tags.unwrap_or_default().into_keys() {
+                    if !key.starts_with("aws:") {
+                        account.remove_tag(id, &key);
+                    }
+                }
+            }
+            Deed::Exempt(exempt) => account.set_tag(id, EXEMPTION, exemption(exempt)),
+            Deed::EndExemption => account.remove_tag(id, EXEMPTION),
+            Deed::Protect(protected) => account.protect(id, protected),
+            Deed::Adopt => account.set_tag(id, GROUP, "web"),
+            Deed::Start => account.start(id),
+            Deed::Terminate => account.terminate(id),
+            Deed::ChangePolicy(policy) => self.put_in_force(policy),
+        }
+        self.state().model.done(id, deed);
+    }
+
+    /// Now and then somebody does something to the instances that a call is about, while it is on its way.
+    pub fn meddle(&self, ids: &[String], items: &[(String, String)]) {
+        let meant: Vec<&String> = ids
+            .iter()
+            .chain(
+                items
+                    .iter()
+                    .map(|(pk, _)| pk)
+                    .filter(|pk| pk.starts_with("i-")),
+            )
+            .collect();
+        let (id, deed) = {
+            let mut state = self.state();
+            if state.is_calm || meant.is_empty() || !state.strikes(self.storm().trouble.meddling) {
+                return;
+            }
+            state.model.tally.meddled += 1;
+            let id = meant[state.chance.usize(..meant.len())].clone();
+            let deed = match state.chance.u32(..8) {
+                0..4 => MEDDLING[state.chance.usize(..MEDDLING.len())],
+                4 => Deed::ChangePolicy(state.chance.usize(..4)),
+                _ => Deed::TagFully,
+            };
+            (id, deed)
+        };
+        self.deed(&id, deed);
+    }
+}
+
+/// What happens by itself: people's deeds, and what the remediation is told of.
+pub(super) async fn live(world: World) {
+    enum Thing {
+        Event(Event),
+        Deed(usize, Deed),
+    }
+    let storm = world.storm();
+    let events = storm.events.iter().map(|event| Timed {
+        at: event.at,
+        what: Thing::Event(event.what.clone()),
+    });
+    let deeds = storm.deeds.iter().map(|deed| Timed {
+        at: deed.at,
+        what: Thing::Deed(deed.what.0, deed.what.1),
+    });
+    let mut things: Vec<Timed<Thing>> = events.chain(deeds).collect();
+    things.sort_by_key(|thing| thing.at);
+    let begun_at = world.state().begun_at;
+    for thing in things {
+        sleep_until(begun_at + Duration::from_millis(thing.at)).await;
+        let at = |late: &u64| thing.at + late * 1_000;
+        match thing.what {
+            Thing::Deed(who, deed) => world.deed(&world.who(who), deed),
+            Thing::Event(Event::Sweep) => world.send(sweep(), thing.at, false),
+            Thing::Event(Event::Ids(who)) => {
+                let ids: Vec<String> = who.iter().map(|who| world.who(*who)).collect();
+                world.send(json!({ "instanceIds": ids }), thing.at, true);
+            }
+            Thing::Event(Event::Changes(who, copies)) => {
+                for who in who {
+                    for late in &copies {
+                        world.send(change(&world.who(who)), at(late), false);
+                    }
+                }
+            }
+            Thing::Event(Event::Launch(machine, copies)) => {
+                let id = world.launch(&machine);
+                let event = world.account().run_instances_event(&id).unwrap();
+                for late in &copies {
+                    world.send(event.clone(), at(late), false);
+                }
+            }
+        }
+    }
+    world.0.sent.notify_one();
+}
+
+fn row(rule: &Rule) -> Value {
+    let required = if rule.required { "Y" } else { "N" };
+    let mut row = json!({
+        "RuleId": rule.id, "TagKey": rule.key, "Action": rule.action, "Required": required,
+    });
+    if !rule.default.is_empty() {
+        row["Default"] = rule.default.into();
+    }
+    row
+}
+
+fn launch(world: &World, machine: &Machine) -> Launch {
+    let people = ["ann", "bob", "eve"];
+    let person = people[world.state().chance.usize(..people.len())];
+    let mut launch = Launch::new()
+        .ago(TimeDelta::minutes(machine.age_minutes))
+        .launched_by(Identity::iam_user(person));
+    for (key, value) in &machine.tags {
+        launch = launch.tag(*key, *value);
+    }
+    if let Some(exempt) = machine.exempt {
+        launch = launch.tag(EXEMPTION, exemption(exempt));
+    }
+    if machine.other_zone {
+        launch = launch.availability_zone("us-east-1b");
+    }
+    if machine.stopped {
+        launch = launch.stopped();
+    }
+    launch = match machine.owner {
+        None => launch,
+        Some(Owned::AutoScaling) => launch.tag(GROUP, "web"),
+        Some(Owned::Spot) => launch.spot(),
+        Some(Owned::Service) => launch.operated_by("eks.amazonaws.com"),
+    };
+    match machine.protection {
+        None => launch,
+        Some(Protection::Termination) => launch.protected(),
+        Some(Protection::Stop) => launch.stop_protected(),
+    }
+}
+
+fn exemption(exempt: Exempt) -> &'static str {
+    match exempt {
+        Exempt::ForLong => "2027-06-30 moves to the new account",
+        Exempt::Today => "2026-11-23 is being looked at",
+        Exempt::Ended => "2026-11-22 was being looked at",
+        Exempt::Unreadable => "2027-06-30",
+    }
+}

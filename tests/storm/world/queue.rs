@@ -1,0 +1,189 @@
+//! The queue that feeds the functions, and what comes by itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::World;
+
+/// So often a message is delivered that no function could serve.
+const MOST_RECEIVES: u32 = 5;
+
+/// In milliseconds: longer than any storm.
+const NEVER: u64 = 1_000_000_000;
+
+/// A message of the queue, or an event that comes by itself.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    /// Milliseconds after the beginning.
+    visible_at: u64,
+    body: Value,
+    receives: u32,
+    is_direct: bool,
+}
+
+/// What became of one function.
+enum End {
+    /// It answered: these messages of the batch have failed.
+    Answered(Vec<usize>),
+    /// It gave an error, was killed, or its time was up.
+    Failed,
+}
+
+impl World {
+    pub(super) fn since_start(&self) -> u64 {
+        let begun_at = self.state().begun_at;
+        u64::try_from(begun_at.elapsed().as_millis()).unwrap()
+    }
+
+    pub(super) fn send(&self, body: Value, visible_at: u64, is_direct: bool) {
+        self.state().queue.push(Message {
+            visible_at,
+            body,
+            receives: 0,
+            is_direct,
+        });
+        self.0.sent.notify_one();
+    }
+
+    /// When the next message can be had; `None` if there is none.
+    fn next_message(&self) -> Option<u64> {
+        let state = self.state();
+        state.queue.iter().map(|message| message.visible_at).min()
+    }
+
+    /// The messages for the next function: up to a few that can be had now, or one event that comes by itself.
+    fn receive(&self) -> Vec<Message> {
+        let now = self.since_start();
+        let mut state = self.state();
+        let most = state.chance.usize(1..=self.storm().setup.batch);
+        let mut batch: Vec<Message> = Vec::new();
+        let mut left = Vec::new();
+        // A standard queue keeps no order.
+        let mut queue = std::mem::take(&mut state.queue);
+        state.chance.shuffle(&mut queue);
+        for message in queue {
+            let fits = match batch.first() {
+                None => true,
+                Some(first) => !first.is_direct && !message.is_direct && batch.len() < most,
+            };
+            if message.visible_at <= now && fits {
+                batch.push(message);
+            } else {
+                left.push(message);
+            }
+        }
+        state.queue = left;
+        state.model.tally.events += batch.len();
+        batch
+    }
+
+    /// What the queue does with a batch after its function has ended.
+    fn received(&self, batch: Vec<Message>, end: &End) {
+        // Six times the function's time, as Lambda asks.
+        let hidden = self.storm().setup.timeout_seconds * 6_000;
+        let visible_at = self.since_start() + hidden;
+        for (place, message) in batch.into_iter().enumerate() {
+            let has_failed = match end {
+                End::Answered(failed) => failed.contains(&place),
+                End::Failed => true,
+            };
+            let receives = message.receives + 1;
+            if has_failed && !message.is_direct && receives < MOST_RECEIVES {
+                self.state().queue.push(Message {
+                    visible_at,
+                    receives,
+                    ..message
+                });
+            }
+        }
+    }
+}
+
+/// Feeds the functions, until nothing is left to feed them with.
+pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>) {
+    let free = Arc::new(Semaphore::new(world.storm().setup.functions));
+    let mut flying = JoinSet::new();
+    loop {
+        let permit = free.clone().acquire_owned().await.unwrap();
+        let batch = if world.is_over() {
+            Vec::new()
+        } else {
+            world.receive()
+        };
+        if batch.is_empty() {
+            drop(permit);
+            let next = world.next_message();
+            if next.is_none() && people.is_finished() && flying.is_empty() || world.is_over() {
+                return;
+            }
+            let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));
+            tokio::select! {
+                biased;
+                Some(_) = flying.join_next() => {}
+                () = world.0.sent.notified() => {}
+                () = sleep(Duration::from_millis(next)) => {}
+            }
+            continue;
+        }
+        let world = world.clone();
+        flying.spawn_local(async move {
+            let payload = match batch.as_slice() {
+                [message] if message.is_direct => message.body.clone(),
+                messages => sqs_batch(messages),
+            };
+            let end = match world.invoke(payload).await {
+                Ok(answer) => End::Answered(failures(&answer)),
+                Err(()) => End::Failed,
+            };
+            world.received(batch, &end);
+            drop(permit);
+        });
+    }
+}
+
+pub(super) fn sweep() -> Value {
+    json!({
+        "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
+        "source": "aws.events", "account": "111111111111", "time": "2026-11-23T12:00:00Z", "region": "us-east-1",
+        "resources": [], "detail": {},
+    })
+}
+
+pub(super) fn change(id: &str) -> Value {
+    json!({
+        "version": "0", "id": "1", "detail-type": "Config Rules Compliance Change", "source": "aws.config",
+        "account": "111111111111", "time": "2026-11-23T12:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": {
+            "resourceId": id, "resourceType": "AWS::EC2::Instance", "awsRegion": "us-east-1",
+            "awsAccountId": "111111111111", "configRuleName": "tagwarden",
+            "messageType": "ComplianceChangeNotification", "recordVersion": "1.0",
+            "newEvaluationResult": {"complianceType": "NON_COMPLIANT"},
+        },
+    })
+}
+
+/// What Lambda makes of messages of the queue, each named by its place.
+fn sqs_batch(messages: &[Message]) -> Value {
+    let records = messages.iter().enumerate().map(|(place, message)| {
+        json!({
+            "messageId": place.to_string(), "receiptHandle": "handle", "body": message.body.to_string(),
+            "attributes": {"ApproximateReceiveCount": (message.receives + 1).to_string()},
+            "messageAttributes": {}, "md5OfBody": "0", "eventSource": "aws:sqs",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:111111111111:tagwarden", "awsRegion": "us-east-1",
+        })
+    });
+    json!({ "Records": records.collect::<Vec<_>>() })
+}
+
+/// The places of the messages that have failed.
+fn failures(answer: &Value) -> Vec<usize> {
+    let failures = answer["batchItemFailures"].as_array();
+    let ids = failures.into_iter().flatten();
+    ids.filter_map(|failure| failure["itemIdentifier"].as_str()?.parse().ok())
+        .collect()
+}
