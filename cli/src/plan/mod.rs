@@ -18,16 +18,13 @@ pub mod trouble;
 use std::io;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 
-use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{Exit, Failure};
 use compare::Comparison;
 use forecast::{Counts, Only, Plan, Verdict};
-use settings::SettingArgs;
 use show::{Frame, Output, Sort};
-use source::Look;
+use source::{Look, SourceArgs};
 
 const LONG_ABOUT: &str = "\
 Shows what the rule would say and the remediation would do, and does nothing
@@ -71,40 +68,17 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// Use this policy file, YAML or JSON, not the table
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    sources: SourceArgs,
 
-    // Doc comments would make sentences of these.
+    // A doc comment would make a sentence of it. It is told beside --policy.
     #[arg(
         long,
         value_name = "POLICY",
+        display_order = 1,
         help = "Show what changes against this policy: a policy file,\nor table for the policy table"
     )]
     against: Option<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "Look at these instances: what\naws ec2 describe-instances wrote, or a snapshot of\nAWS Config; - is standard input"
-    )]
-    instances: Option<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "instances",
-        help = "Who launched them: what\naws cloudtrail lookup-events wrote; can be given more\nthan once"
-    )]
-    events: Vec<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "instances",
-        help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
-    )]
-    at: Option<DateTime<Utc>>,
 
     #[arg(
         long,
@@ -149,15 +123,6 @@ pub struct Args {
         help = "Write text, json, csv or markdown"
     )]
     output: Output,
-
-    #[command(flatten)]
-    settings: SettingArgs,
-
-    #[command(flatten)]
-    table: TableArgs,
-
-    #[command(flatten)]
-    aws: AwsArgs,
 }
 
 /// What the exit status 2 stands for.
@@ -175,7 +140,7 @@ enum FailOn {
 
 /// Looks, and writes the plan to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let look = match Look::take(args)? {
+    let look = match Look::take(&args.sources, args.against.as_deref())? {
         Ok(look) => look,
         Err(exit) => return Ok(exit),
     };

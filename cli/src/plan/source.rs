@@ -1,6 +1,6 @@
 //! What a plan is made of: instances, who launched them, policies; from AWS or from files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -15,11 +15,53 @@ use tagwarden_remediation::report::{Outcome, Report};
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, by_hand};
 
-use super::{Args, trouble};
-use crate::aws;
+use super::settings::SettingArgs;
+use super::trouble;
+use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, count};
 use crate::recording;
+
+/// Where everything is from that a plan is made of.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SourceArgs {
+    /// Use this policy file, YAML or JSON, not the table
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    // Doc comments would make sentences of these.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Look at these instances: what\naws ec2 describe-instances wrote, or a snapshot of\nAWS Config; - is standard input"
+    )]
+    pub instances: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "instances",
+        help = "Who launched them: what\naws cloudtrail lookup-events wrote; can be given more\nthan once"
+    )]
+    events: Vec<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "instances",
+        help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
+    )]
+    at: Option<DateTime<Utc>>,
+
+    #[command(flatten)]
+    pub settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    pub aws: AwsArgs,
+}
 
 /// Everything that a plan is made of.
 #[derive(Debug)]
@@ -59,17 +101,17 @@ enum Beyond<'a> {
 }
 
 impl Look {
-    /// Reads what `args` ask for, and looks.
+    /// Reads what `args` ask for, and looks; also by the policy `against`, a file or `table`.
     ///
     /// # Errors
     /// A file or AWS cannot be read; where a policy file has problems, these are told already, and the exit status is
     /// given.
-    pub fn take(args: &Args) -> Result<Result<Self, Exit>, Failure> {
+    pub fn take(args: &SourceArgs, against: Option<&Path>) -> Result<Result<Self, Exit>, Failure> {
         let after = match &args.policy {
             None => Ok(Source::Table),
             Some(path) => Source::open(path)?,
         };
-        let before = match args.against.as_deref() {
+        let before = match against {
             None => Ok(None),
             Some(path) if path == Path::new("table") => Ok(Some(Source::Table)),
             Some(path) => Source::open(path)?.map(Some),
@@ -105,7 +147,7 @@ impl Look {
     }
 
     fn of_recording(
-        args: &Args,
+        args: &SourceArgs,
         path: &Path,
         settings: &Settings,
         after: Source,
