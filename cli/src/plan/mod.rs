@@ -20,11 +20,13 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{Exit, Failure};
 use compare::Comparison;
 use forecast::{Counts, Only, Plan, Verdict};
+use settings::SettingArgs;
 use show::{Frame, Output, Sort};
-use source::{Look, SourceArgs};
+use source::{Asked, Look, SourceArgs};
 
 const LONG_ABOUT: &str = "\
 Shows what the rule would say and the remediation would do, and does nothing
@@ -123,6 +125,15 @@ pub struct Args {
         help = "Write text, json, csv or markdown"
     )]
     output: Output,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 /// What the exit status 2 stands for.
@@ -140,7 +151,13 @@ enum FailOn {
 
 /// Looks, and writes the plan to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let look = match Look::take(&args.sources, args.against.as_deref())? {
+    let look = match Look::take(Asked {
+        sources: &args.sources,
+        against: args.against.as_deref(),
+        settings: &args.settings,
+        table: &args.table,
+        aws: &args.aws,
+    })? {
         Ok(look) => look,
         Err(exit) => return Ok(exit),
     };

@@ -22,7 +22,7 @@ use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, count};
 use crate::recording;
 
-/// Where everything is from that a plan is made of.
+/// Where the instances and the policy are from that a plan is made of.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SourceArgs {
     /// Use this policy file, YAML or JSON, not the table
@@ -52,15 +52,17 @@ pub struct SourceArgs {
         help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
     )]
     at: Option<DateTime<Utc>>,
+}
 
-    #[command(flatten)]
-    pub settings: SettingArgs,
-
-    #[command(flatten)]
-    table: TableArgs,
-
-    #[command(flatten)]
-    pub aws: AwsArgs,
+/// All that a look is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub sources: &'a SourceArgs,
+    /// The policy to compare with: a file, or `table`.
+    pub against: Option<&'a Path>,
+    pub settings: &'a SettingArgs,
+    pub table: &'a TableArgs,
+    pub aws: &'a AwsArgs,
 }
 
 /// Everything that a plan is made of.
@@ -101,17 +103,17 @@ enum Beyond<'a> {
 }
 
 impl Look {
-    /// Reads what `args` ask for, and looks; also by the policy `against`, a file or `table`.
+    /// Reads what is asked for, and looks.
     ///
     /// # Errors
     /// A file or AWS cannot be read; where a policy file has problems, these are told already, and the exit status is
     /// given.
-    pub fn take(args: &SourceArgs, against: Option<&Path>) -> Result<Result<Self, Exit>, Failure> {
-        let after = match &args.policy {
+    pub fn take(asked: Asked<'_>) -> Result<Result<Self, Exit>, Failure> {
+        let after = match &asked.sources.policy {
             None => Ok(Source::Table),
             Some(path) => Source::open(path)?,
         };
-        let before = match against {
+        let before = match asked.against {
             None => Ok(None),
             Some(path) if path == Path::new("table") => Ok(Some(Source::Table)),
             Some(path) => Source::open(path)?.map(Some),
@@ -120,11 +122,11 @@ impl Look {
             (Ok(after), Ok(before)) => (after, before),
             (Err(exit), _) | (_, Err(exit)) => return Ok(Err(exit)),
         };
-        let settings = args.settings.settings(&args.table, Mode::DryRun, None)?;
-        let look = match &args.instances {
-            Some(path) => Self::of_recording(args, path, &settings, after, before),
+        let settings = asked.settings.settings(asked.table, Mode::DryRun, None)?;
+        let look = match &asked.sources.instances {
+            Some(path) => Self::of_recording(asked, path, &settings, after, before),
             None => aws::runtime()?.block_on(async {
-                let config = adaptive(&args.aws.load().await?);
+                let config = adaptive(&asked.aws.load().await?);
                 let remediation = Remediation::new(&config, settings.clone());
                 let eye = Eye::on_account(&config, &settings, &remediation).await?;
                 eye.look(after, before).await
@@ -147,7 +149,7 @@ impl Look {
     }
 
     fn of_recording(
-        args: &SourceArgs,
+        asked: Asked<'_>,
         path: &Path,
         settings: &Settings,
         after: Source,
@@ -155,7 +157,7 @@ impl Look {
     ) -> Result<Self, Failure> {
         let instances = recording::instances::read(path)?;
         let mut launches = RecordedLaunches::default();
-        for path in &args.events {
+        for path in &asked.sources.events {
             recording::events::read(path, &mut launches)?;
         }
         let is_offline = after.is_file() && before.as_ref().is_none_or(Source::is_file);
@@ -163,7 +165,7 @@ impl Look {
             let config = if is_offline {
                 None
             } else {
-                Some(args.aws.load().await?)
+                Some(asked.aws.load().await?)
             };
             let eye = Eye {
                 settings,
@@ -171,7 +173,7 @@ impl Look {
                 instances,
                 from: recording::name(path),
                 beyond: Beyond::Recorded(&launches),
-                at: args.at.unwrap_or_else(Utc::now),
+                at: asked.sources.at.unwrap_or_else(Utc::now),
                 notes: Vec::new(),
             };
             eye.look(after, before).await

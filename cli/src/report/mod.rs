@@ -37,10 +37,11 @@ use tagwarden::aws::Clock;
 use tagwarden::settings::Environment;
 use tagwarden_remediation::ledger;
 
-use crate::aws;
+use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{Exit, Failure};
 use crate::ledger::Ledger;
-use crate::plan::source::{Look, SourceArgs};
+use crate::plan::settings::SettingArgs;
+use crate::plan::source::{Asked, Look, SourceArgs};
 use crate::policy_file::count;
 use crate::when::When;
 use acts::Acts;
@@ -103,13 +104,28 @@ pub struct Args {
 
     #[command(flatten)]
     sources: SourceArgs,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
 }
 
 /// Looks, and writes the page.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     // Before anything is asked of AWS: that can take a while.
     let out = Out::open(&args.file, args.force)?;
-    let look = match Look::take(&args.sources, None)? {
+    let look = match Look::take(Asked {
+        sources: &args.sources,
+        against: None,
+        settings: &args.settings,
+        table: &args.table,
+        aws: &args.aws,
+    })? {
         Ok(look) => look,
         Err(exit) => return Ok(exit),
     };
@@ -140,7 +156,7 @@ impl Args {
     /// The ledger to read. Whoever hands in recordings may have no account: then it must be asked for in so many words.
     fn ledger_table(&self) -> Option<String> {
         let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
-        let said = self.sources.settings.ledger_table.clone();
+        let said = self.settings.ledger_table.clone();
         match self.sources.instances {
             Some(_) => said,
             None => said.or_else(from_environment),
@@ -150,7 +166,7 @@ impl Args {
     /// What the ledger `table` has of the time that was asked for.
     fn acts(&self, table: String) -> Result<Acts, Failure> {
         aws::runtime()?.block_on(async {
-            let config = self.sources.aws.load().await?;
+            let config = self.aws.load().await?;
             let clock = Clock::of(&config);
             let ledger = Ledger {
                 inner: ledger::Ledger::new(Client::new(&config), clock.clone(), table.clone()),

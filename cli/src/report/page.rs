@@ -47,6 +47,8 @@ pub struct Headline {
     pub judged: usize,
     /// The same as they would be once the plan is carried out.
     pub percent_after: Option<usize>,
+    /// How many the policy applies to then.
+    pub left: usize,
     /// How long its bars are, out of 1,000.
     pub length: usize,
     /// Counts of instances; one instance can be in several.
@@ -181,6 +183,7 @@ impl Headline {
             compliant: compliant.len(),
             judged,
             percent_after: percent(compliant_after, after.len()),
+            left: after.len(),
             length: (compliant.len() * 1000).checked_div(judged).unwrap_or(0),
             tiles: std::iter::once(non_compliant)
                 .chain(fates.map(tile))
@@ -212,11 +215,11 @@ impl Fate {
 
     fn about(self) -> &'static str {
         match self {
-            Self::Tag => "filled in by themselves",
+            Self::Tag => "missing ones, filled in",
             Self::Stop => "until somebody starts them",
             Self::Terminate => "for good",
             Self::Later => "too young, or over a limit",
-            Self::Person => "nothing that may be done alone",
+            Self::Person => "refused, failed or only reported",
         }
     }
 }

@@ -39,8 +39,6 @@
     else {
       const keyed = entries.map((entry) => ({ entry, key: key(entry) }));
       keyed.sort((one, other) => {
-        // What is empty comes last, whichever way.
-        if (!one.key !== !other.key) return one.key ? -1 : 1;
         const by = compare(one.key, other.key);
         return (falling ? -by : by) || one.entry.place - other.entry.place;
       });
