@@ -63,7 +63,7 @@ Examples:
   tagwarden report page.html
   tagwarden report page.html --title 'Shop, production' --since 90d \\
     --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
-  tagwarden report - --instances fleet.json --policy policy.yaml | gzip > page.gz
+  tagwarden report - --instances fleet.json --policy policy.yaml | gzip > p.gz
 
 Exit status:
   0    done, whether or not the fleet is compliant
@@ -119,6 +119,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Failure> {
     // Before anything is asked of AWS: that can take a while.
     let out = Out::open(&args.file, args.force)?;
+    let ledger_table = args.ledger_table();
+    if args.since.is_some() && ledger_table.is_none() {
+        return Err(Failure::new(
+            &"--since is a time of the ledger, and nobody says which table is the ledger",
+            "Name it with --ledger-table; docs/ledger.md tells where its name is found.",
+        ));
+    }
     let look = match Look::take(Asked {
         sources: &args.sources,
         against: None,
@@ -129,7 +136,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Ok(look) => look,
         Err(exit) => return Ok(exit),
     };
-    let acts = match args.ledger_table() {
+    let acts = match ledger_table {
         None => None,
         Some(table) => Some(args.acts(table)?),
     };

@@ -215,7 +215,7 @@ impl Fate {
 
     fn about(self) -> &'static str {
         match self {
-            Self::Tag => "missing ones, filled in",
+            Self::Tag => "missing values, filled in",
             Self::Stop => "until somebody starts them",
             Self::Terminate => "for good",
             Self::Later => "too young, or over a limit",

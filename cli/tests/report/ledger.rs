@@ -138,6 +138,12 @@ fn recordings_ask_for_a_ledger_only_if_told_to() {
     let page = std::fs::read_to_string(directory.join("page.html")).unwrap();
     assert!(page.contains("No ledger was read"), "{page}");
     assert!(page.contains("What tagwarden did"));
+    let output = run(&["--since", "7d"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("nobody says which table is the ledger"),
+        "{output:?}"
+    );
     let output = run(&["--ledger-table", LEDGER]);
     assert_eq!(output.status.code(), Some(1));
     assert!(

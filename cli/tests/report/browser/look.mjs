@@ -197,7 +197,7 @@ async function use(tab, name, width) {
 }
 
 const views = [];
-for (const [screen, width, height] of [["wide", 1280, 900], ["narrow", 360, 740]]) {
+for (const [screen, width, height] of [["wide", 1280, 1300], ["narrow", 360, 740]]) {
   for (const dark of [false, true]) views.push(await look({ name: `${screen}-${dark ? "dark" : "light"}`, width, height, dark }));
 }
 views.push(await look({ name: "wide-plain", width: 1280, height: 900, dark: false, script: false }));
