@@ -35,7 +35,9 @@ pub struct Acts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Series {
     pub kind: Kind,
+    /// How they are called, as many as there are: after the number, and above a column of numbers.
     pub name: &'static str,
+    pub heading: &'static str,
     pub total: usize,
     /// The most of one day or week.
     pub most: usize,
@@ -92,14 +94,29 @@ impl Kind {
         }
     }
 
-    fn name(self) -> &'static str {
+    fn name(self, number: usize) -> &'static str {
+        match (self, number) {
+            (Self::Tagged, 1) => "tag written",
+            (Self::Tagged, _) => "tags written",
+            (Self::Stopped, 1) => "instance stopped",
+            (Self::Stopped, _) => "instances stopped",
+            (Self::Terminated, 1) => "instance terminated",
+            (Self::Terminated, _) => "instances terminated",
+            (Self::Untagged, 1) => "tag taken back",
+            (Self::Untagged, _) => "tags taken back",
+            (Self::NotDone, _) => "not done: refused, failed or spared",
+            (Self::Open, _) => "begun, and not completed yet",
+        }
+    }
+
+    fn heading(self) -> &'static str {
         match self {
             Self::Tagged => "Tags written",
             Self::Stopped => "Instances stopped",
             Self::Terminated => "Instances terminated",
             Self::Untagged => "Tags taken back",
-            Self::NotDone => "Not done: refused, failed or spared",
-            Self::Open => "Begun, and not completed yet",
+            Self::NotDone => "Not done",
+            Self::Open => "Under way",
         }
     }
 
@@ -183,10 +200,12 @@ impl Series {
             block: columns::rising(index, *number, most, HEIGHT, HEIGHT),
         };
         let columns = numbers.iter().zip(days).enumerate().map(column);
+        let total = numbers.iter().sum();
         Self {
             kind,
-            name: kind.name(),
-            total: numbers.iter().sum(),
+            name: kind.name(total),
+            heading: kind.heading(),
+            total,
             most,
             columns: columns.filter(|column| column.number > 0).collect(),
         }

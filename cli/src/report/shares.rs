@@ -29,8 +29,8 @@ pub struct Share {
     pub lacks: Option<String>,
     /// How long the part of the bar is that stands for the good ones, out of 1,000.
     pub good_length: usize,
-    /// The whole percent of good ones, rounded down: 100 means all of them.
-    pub percent: usize,
+    /// The whole percent of good ones, rounded down: 100 means all of them. `None` of nothing.
+    pub percent: Option<usize>,
 }
 
 impl Share {
@@ -42,7 +42,7 @@ impl Share {
             bad,
             lacks: None,
             good_length: length(good, bad),
-            percent: percent(good, good + bad).unwrap_or(0),
+            percent: percent(good, good + bad),
         }
     }
 }

@@ -38,7 +38,7 @@ pub fn week(scene: &Scene) {
     scene.past(TimeDelta::days(50), "00000003", "schedule", &long_ago);
 }
 
-/// The lines of the page that tell how many acts of a kind there are: `2 Tags written`.
+/// The lines of the page that tell how many acts of a kind there are: `2 tags written`.
 fn told(page: &str) -> Vec<String> {
     let lines = page.lines().filter_map(|line| line.strip_prefix("<p><b>"));
     let acts = lines.filter_map(|line| line.split_once("</b> "));
@@ -65,11 +65,11 @@ fn a_live_account_and_its_ledger() {
     assert_eq!(
         told(&page),
         [
-            "2 Tags written",
-            "0 Instances stopped",
-            "1 Instances terminated",
-            "0 Tags taken back",
-            "1 Not done: refused",
+            "2 tags written",
+            "0 instances stopped",
+            "1 instance terminated",
+            "0 tags taken back",
+            "1 not done: refused",
         ]
     );
     // Nothing is changed by it.
@@ -95,10 +95,10 @@ fn the_time_is_as_asked_for() {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         told(&scene.read("page.html")).swap_remove(0)
     };
-    assert_eq!(first("60d"), "3 Tags written");
-    assert_eq!(first("1d"), "0 Tags written");
+    assert_eq!(first("60d"), "3 tags written");
+    assert_eq!(first("1d"), "0 tags written");
     // Weeks, where days would be too many columns.
-    assert_eq!(first("300d"), "3 Tags written");
+    assert_eq!(first("300d"), "3 tags written");
     assert!(scene.read("page.html").contains("a column a week"));
     let output = scene.run(&["report", "page.html", "--force", "--since", "2999-01-01"]);
     assert_eq!(output.status.code(), Some(1));
@@ -113,7 +113,7 @@ fn an_act_that_is_under_way_is_told() {
     scene.past(TimeDelta::minutes(1), "00000001", "launch", &begun);
     let output = scene.run(&["report", "page.html"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(told(&scene.read("page.html")).pop().unwrap(), "1 Begun");
+    assert_eq!(told(&scene.read("page.html")).pop().unwrap(), "1 begun");
 }
 
 /// Who hands in recordings may have no account: the environment alone does not make the command ask AWS.

@@ -81,10 +81,10 @@ fn the_charts_are_those_of_the_fleet() {
         assert!(number(&view["columns"]) >= 10.0, "{view}");
         let acts = view["series"].to_string();
         for act in [
-            "2 Tags written",
-            "0 Instances stopped",
-            "1 Instances terminated",
-            "1 Not done",
+            "2 tags written",
+            "0 instances stopped",
+            "1 instance terminated",
+            "1 not done",
         ] {
             assert!(acts.contains(act), "{acts}");
         }
@@ -252,6 +252,12 @@ fn a_fleet_of_nothing_or_nearly_nothing_is_a_page_too() {
     is_sound(&nothing);
     assert_eq!(nothing[0]["figure"], "–");
     assert_eq!(nothing[0]["rows"], 0);
+    assert!(
+        nothing[0]["shares"][0][0]
+            .as_str()
+            .unwrap()
+            .ends_with("– 0 of 0")
+    );
     let three = look(&page("three", 3));
     is_sound(&three);
     assert_eq!(three[0]["figure"], "66%");

@@ -291,12 +291,12 @@ fn acts_are_told_by_what_they_came_to() {
     assert_eq!(
         totals(&found),
         [
-            ("Tags written", 2),
-            ("Instances stopped", 1),
-            ("Instances terminated", 1),
-            ("Tags taken back", 1),
-            ("Not done: refused, failed or spared", 3),
-            ("Begun, and not completed yet", 1),
+            ("tags written", 2),
+            ("instance stopped", 1),
+            ("instance terminated", 1),
+            ("tag taken back", 1),
+            ("not done: refused, failed or spared", 3),
+            ("begun, and not completed yet", 1),
         ]
     );
     assert_eq!((found.total, found.span, found.rows.len()), (9, "day", 1));
