@@ -6,7 +6,7 @@ use tagwarden_remediation::report::Entry;
 use super::acts::Acts;
 use super::launches::Launches;
 use super::member::{Fate, Member, fate, look_up_rule, members};
-use super::shares::{self, Share, percent, thousands};
+use super::shares::{self, Share, percent};
 use crate::plan::forecast::{Plan, Verdict};
 use crate::plan::show::rows::{hindrance, what};
 use crate::plan::source::Look;
@@ -262,9 +262,4 @@ fn step(entry: &Entry) -> String {
         (Fate::Person, None) => "reported only".to_owned(),
         (Fate::Person, Some(why)) => format!("not done: {what}: {why}"),
     }
-}
-
-/// `12,345`, for a template.
-pub fn grouped(number: usize) -> String {
-    thousands(number)
 }

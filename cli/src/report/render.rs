@@ -9,7 +9,8 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, Value, context};
 use sha2::{Digest, Sha256};
 
-use super::page::{Page, grouped};
+use super::page::Page;
+use super::shares::thousands;
 
 const PAGE: &str = include_str!("template/page.html");
 const STYLE: &str = include_str!("template/style.css");
@@ -31,7 +32,7 @@ pub fn html(page: &Page) -> Result<String, Error> {
         .build()?;
     environment.set_syntax(syntax);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.add_filter("grouped", grouped);
+    environment.add_filter("grouped", thousands);
     environment.add_template("page.html", PAGE)?;
     let html = environment.get_template("page.html")?.render(context! {
         page => Serde(page),

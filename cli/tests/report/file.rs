@@ -81,6 +81,26 @@ fn the_command_line_says_what_it_needs() {
     }
 }
 
+/// The terminal is that of `script` (util-linux).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_gets_no_page() {
+    let line = format!(
+        "'{}' report - --instances fleet.json --policy policy.yaml",
+        env!("CARGO_BIN_EXE_tagwarden")
+    );
+    let output = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(directory("terminal", 1))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = stdout(&output);
+    assert!(told.contains("standard output is a terminal"), "{told}");
+    assert!(!told.contains("<html"), "{told}");
+}
+
 #[test]
 fn a_policy_with_problems_makes_no_page() {
     let directory = directory("problems", 1);

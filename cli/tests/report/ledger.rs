@@ -1,5 +1,7 @@
 //! What the page tells of the ledger, and of a live account.
 
+use std::collections::BTreeSet;
+
 use chrono::{TimeDelta, Utc};
 use tagwarden_sandbox::Service;
 
@@ -114,6 +116,35 @@ fn an_act_that_is_under_way_is_told() {
     let output = scene.run(&["report", "page.html"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(told(&scene.read("page.html")).pop().unwrap(), "1 begun");
+}
+
+/// What docs/report-page.md says: what `plan` needs, and to query the ledger.
+#[test]
+fn the_ledger_needs_one_permission_more_than_the_plan() {
+    let scene = Scene::new("report-permissions");
+    scene.launch(&[("Name", "web")]);
+    scene.launch(&[]);
+    let called = |arguments: &[&str]| -> BTreeSet<String> {
+        scene.account.forget_calls();
+        scene.run(arguments);
+        let calls = scene.account.calls().into_iter();
+        calls.map(|call| call.operation).collect()
+    };
+    let (plan, report) = (called(&["plan"]), called(&["report", "page.html"]));
+    assert!(plan.is_subset(&report));
+    let more: Vec<_> = report.difference(&plan).collect();
+    assert_eq!(more, ["Query"]);
+}
+
+/// To look at an account can take a while: what can be said before is said before.
+#[test]
+fn aws_is_not_asked_for_a_page_that_cannot_be_written() {
+    let scene = Scene::new("report-early");
+    scene.write("page.html", "mine");
+    let output = scene.run(&["report", "page.html"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(scene.account.calls().len(), 0);
+    assert_eq!(scene.read("page.html"), "mine");
 }
 
 /// Who hands in recordings may have no account: the environment alone does not make the command ask AWS.

@@ -10,7 +10,7 @@ use crate::fleet::{self, SOURCES, STRANGE, page};
 use crate::ledger::week;
 use crate::scene::Scene;
 
-/// A page of thirty instances and a ledger's week, as it is seen on four screens, and once without scripts.
+/// A page of thirty instances and a ledger's week, as it is seen on several screens, and once without scripts.
 static VIEWS: LazyLock<Vec<Value>> = LazyLock::new(|| {
     let scene = Scene::new("report-shown");
     week(&scene);
@@ -143,6 +143,7 @@ fn nothing_is_wider_than_the_screen() {
     }
     assert_eq!(view("narrow-light")["innerWidth"], 360);
     assert_eq!(view("narrow-light")["cards"], true);
+    assert_eq!(view("middle-light")["cards"], true);
     assert_eq!(view("wide-light")["cards"], false);
 }
 
@@ -285,7 +286,7 @@ fn ten_thousand_instances_are_quick() {
 /// The screenshots are looked at by people: they must be there.
 #[test]
 fn the_screenshots_are_beside_the_page() {
-    assert_eq!(VIEWS.len(), 5);
+    assert_eq!(VIEWS.len(), 6);
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("policy-ledger-report-shown");
     for name in ["wide-light", "wide-dark", "narrow-light", "narrow-dark"] {
         let shot = directory.join(format!("page-{name}.png"));

@@ -136,7 +136,7 @@ async function look({ name, width, height, dark, script = true }) {
   await tab.goto(address);
   const seen = { name, ...(await tab.evaluate(measure)), contrast: await tab.evaluate(contrast), opened: Date.now() - start };
   await shoot(tab, name);
-  if (script) Object.assign(seen, await use(tab, name, width));
+  if (script) Object.assign(seen, await use(tab, name));
   // As it was before the intruder comes.
   seen.requests = [...requests];
   seen.errors = [...errors];
@@ -146,7 +146,7 @@ async function look({ name, width, height, dark, script = true }) {
 }
 
 // Does what a reader would do.
-async function use(tab, name, width) {
+async function use(tab, name) {
   if (!(await tab.$("table.instances"))) return {};
   const state = () =>
     tab.evaluate(() => {
@@ -163,9 +163,10 @@ async function use(tab, name, width) {
       };
     });
   const did = {};
+  // Where instances are cards there are no heads of columns to be clicked.
+  const hasHeads = await tab.isVisible("table.instances thead");
   const sort = async (falling) => {
-    // On a narrow screen the heads of the columns are not there to be clicked.
-    if (width >= 900) await tab.click("table.instances thead th:nth-child(3) button");
+    if (hasHeads) await tab.click("table.instances thead th:nth-child(3) button");
     else if (!falling) await tab.selectOption("#sort", { label: "Launched" });
     return state();
   };
@@ -197,8 +198,8 @@ async function use(tab, name, width) {
 }
 
 const views = [];
-for (const [screen, width, height] of [["wide", 1280, 1300], ["narrow", 360, 740]]) {
-  for (const dark of [false, true]) views.push(await look({ name: `${screen}-${dark ? "dark" : "light"}`, width, height, dark }));
+for (const [screen, width, height, schemes] of [["wide", 1280, 1300, [false, true]], ["narrow", 360, 740, [false, true]], ["middle", 1000, 800, [false]]]) {
+  for (const dark of schemes) views.push(await look({ name: `${screen}-${dark ? "dark" : "light"}`, width, height, dark }));
 }
 views.push(await look({ name: "wide-plain", width: 1280, height: 900, dark: false, script: false }));
 console.log(JSON.stringify({ browser: browser.version(), views }));
