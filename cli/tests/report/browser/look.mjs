@@ -127,6 +127,7 @@ async function look({ name, width, height, dark, script = true }) {
     deviceScaleFactor: width < 500 ? 2 : 1,
   });
   const tab = await context.newPage();
+  tab.setDefaultTimeout(120_000); // other tests are at work on the same machine
   const requests = [];
   const errors = [];
   tab.on("request", (request) => request.url() === address || requests.push(request.url()));
