@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{apply, check, completions, demo, diff, history, man, plan, pull, push, undo};
+use crate::{apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -16,6 +16,7 @@ Start here:
   tagwarden push policy.yaml    back into the table, after you said yes
   tagwarden history             what was done, from the ledger
   tagwarden undo --since 1h     takes tags back, after you said yes
+  tagwarden report page.html    how compliant the fleet is, as a page
 
 Exit status:
   0    done
@@ -61,6 +62,7 @@ pub enum Command {
     Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),
+    Report(report::Args),
     Completions(completions::Args),
     Man(man::Args),
 }

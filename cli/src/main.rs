@@ -14,6 +14,7 @@
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`ledger`] | the ledger: where it is, and what stands in the way |
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
+//! | [`report`] | `tagwarden report`: the plan and the ledger as one HTML page |
 //! | [`warnings`] | what the engine notes while it is at work |
 //! | [`when`], [`consent`], [`table`], [`document`] | moments as typed, yes or no, tables, JSON |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
@@ -42,6 +43,7 @@ mod policy_table;
 mod pull;
 mod push;
 mod recording;
+mod report;
 mod table;
 mod undo;
 mod warnings;
@@ -86,6 +88,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -18,7 +18,6 @@ pub mod trouble;
 use std::io;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
@@ -27,7 +26,7 @@ use compare::Comparison;
 use forecast::{Counts, Only, Plan, Verdict};
 use settings::SettingArgs;
 use show::{Frame, Output, Sort};
-use source::Look;
+use source::{Asked, Look, SourceArgs};
 
 const LONG_ABOUT: &str = "\
 Shows what the rule would say and the remediation would do, and does nothing
@@ -71,40 +70,17 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// Use this policy file, YAML or JSON, not the table
-    #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    #[command(flatten)]
+    sources: SourceArgs,
 
-    // Doc comments would make sentences of these.
+    // A doc comment would make a sentence of it. It is told beside --policy.
     #[arg(
         long,
         value_name = "POLICY",
+        display_order = 1,
         help = "Show what changes against this policy: a policy file,\nor table for the policy table"
     )]
     against: Option<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "Look at these instances: what\naws ec2 describe-instances wrote, or a snapshot of\nAWS Config; - is standard input"
-    )]
-    instances: Option<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "instances",
-        help = "Who launched them: what\naws cloudtrail lookup-events wrote; can be given more\nthan once"
-    )]
-    events: Vec<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "instances",
-        help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
-    )]
-    at: Option<DateTime<Utc>>,
 
     #[arg(
         long,
@@ -175,7 +151,13 @@ enum FailOn {
 
 /// Looks, and writes the plan to standard output.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let look = match Look::take(args)? {
+    let look = match Look::take(Asked {
+        sources: &args.sources,
+        against: args.against.as_deref(),
+        settings: &args.settings,
+        table: &args.table,
+        aws: &args.aws,
+    })? {
         Ok(look) => look,
         Err(exit) => return Ok(exit),
     };

@@ -1,6 +1,6 @@
 //! What a plan is made of: instances, who launched them, policies; from AWS or from files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -15,11 +15,55 @@ use tagwarden_remediation::report::{Outcome, Report};
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, by_hand};
 
-use super::{Args, trouble};
-use crate::aws;
+use super::settings::SettingArgs;
+use super::trouble;
+use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{Exit, Failure};
 use crate::policy_file::{PolicyFile, count};
 use crate::recording;
+
+/// Where the instances and the policy are from that a plan is made of.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SourceArgs {
+    /// Use this policy file, YAML or JSON, not the table
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+
+    // Doc comments would make sentences of these.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help = "Look at these instances: what\naws ec2 describe-instances wrote, or a snapshot of\nAWS Config; - is standard input"
+    )]
+    pub instances: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "instances",
+        help = "Who launched them: what\naws cloudtrail lookup-events wrote; can be given more\nthan once"
+    )]
+    events: Vec<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "instances",
+        help = "As of then, as 2026-11-20T15:30:00Z [default: now]"
+    )]
+    at: Option<DateTime<Utc>>,
+}
+
+/// All that a look is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub sources: &'a SourceArgs,
+    /// The policy to compare with: a file, or `table`.
+    pub against: Option<&'a Path>,
+    pub settings: &'a SettingArgs,
+    pub table: &'a TableArgs,
+    pub aws: &'a AwsArgs,
+}
 
 /// Everything that a plan is made of.
 #[derive(Debug)]
@@ -59,17 +103,17 @@ enum Beyond<'a> {
 }
 
 impl Look {
-    /// Reads what `args` ask for, and looks.
+    /// Reads what is asked for, and looks.
     ///
     /// # Errors
     /// A file or AWS cannot be read; where a policy file has problems, these are told already, and the exit status is
     /// given.
-    pub fn take(args: &Args) -> Result<Result<Self, Exit>, Failure> {
-        let after = match &args.policy {
+    pub fn take(asked: Asked<'_>) -> Result<Result<Self, Exit>, Failure> {
+        let after = match &asked.sources.policy {
             None => Ok(Source::Table),
             Some(path) => Source::open(path)?,
         };
-        let before = match args.against.as_deref() {
+        let before = match asked.against {
             None => Ok(None),
             Some(path) if path == Path::new("table") => Ok(Some(Source::Table)),
             Some(path) => Source::open(path)?.map(Some),
@@ -78,11 +122,11 @@ impl Look {
             (Ok(after), Ok(before)) => (after, before),
             (Err(exit), _) | (_, Err(exit)) => return Ok(Err(exit)),
         };
-        let settings = args.settings.settings(&args.table, Mode::DryRun, None)?;
-        let look = match &args.instances {
-            Some(path) => Self::of_recording(args, path, &settings, after, before),
+        let settings = asked.settings.settings(asked.table, Mode::DryRun, None)?;
+        let look = match &asked.sources.instances {
+            Some(path) => Self::of_recording(asked, path, &settings, after, before),
             None => aws::runtime()?.block_on(async {
-                let config = adaptive(&args.aws.load().await?);
+                let config = adaptive(&asked.aws.load().await?);
                 let remediation = Remediation::new(&config, settings.clone());
                 let eye = Eye::on_account(&config, &settings, &remediation).await?;
                 eye.look(after, before).await
@@ -105,7 +149,7 @@ impl Look {
     }
 
     fn of_recording(
-        args: &Args,
+        asked: Asked<'_>,
         path: &Path,
         settings: &Settings,
         after: Source,
@@ -113,7 +157,7 @@ impl Look {
     ) -> Result<Self, Failure> {
         let instances = recording::instances::read(path)?;
         let mut launches = RecordedLaunches::default();
-        for path in &args.events {
+        for path in &asked.sources.events {
             recording::events::read(path, &mut launches)?;
         }
         let is_offline = after.is_file() && before.as_ref().is_none_or(Source::is_file);
@@ -121,7 +165,7 @@ impl Look {
             let config = if is_offline {
                 None
             } else {
-                Some(args.aws.load().await?)
+                Some(asked.aws.load().await?)
             };
             let eye = Eye {
                 settings,
@@ -129,7 +173,7 @@ impl Look {
                 instances,
                 from: recording::name(path),
                 beyond: Beyond::Recorded(&launches),
-                at: args.at.unwrap_or_else(Utc::now),
+                at: asked.sources.at.unwrap_or_else(Utc::now),
                 notes: Vec::new(),
             };
             eye.look(after, before).await

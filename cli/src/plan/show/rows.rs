@@ -147,7 +147,15 @@ pub fn why(entry: &Entry) -> String {
             format!("empty tag {} (rule {rule_id})", on_one_line(tag_key))
         }
     };
-    let more = match (&entry.outcome, &entry.step.remedy) {
+    match hindrance(entry) {
+        Some(more) => format!("{cause}: {more}"),
+        None => cause,
+    }
+}
+
+/// What stands against the remedy or is to be known of it.
+pub fn hindrance(entry: &Entry) -> Option<String> {
+    match (&entry.outcome, &entry.step.remedy) {
         (Outcome::Failed(why), _) => Some(on_one_line(why)),
         (Outcome::Deferred(reason) | Outcome::Refused(reason), _) => Some(reason.to_string()),
         (
@@ -166,9 +174,5 @@ pub fn why(entry: &Entry) -> String {
             "it will be terminated on {day} unless it is tagged"
         )),
         _ => None,
-    };
-    match more {
-        Some(more) => format!("{cause}: {more}"),
-        None => cause,
     }
 }
