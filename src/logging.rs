@@ -12,7 +12,9 @@ use crate::settings::{Environment, SettingError};
 /// so, from the level on that `AWS_LAMBDA_LOG_LEVEL` names. Without that one, `RUST_LOG` says what is logged, as
 /// `debug` or `warn,tagwarden=trace`; without both, it is INFO.
 ///
-/// Does the same as the runtime's own subscriber, whose filter brings an engine for regular expressions with it.
+/// Does the same as the runtime's own subscriber, whose filter brings an engine for regular expressions with it. In
+/// optimised builds nothing below INFO is there to be logged: see `release_max_level_info` in the workspace's
+/// Cargo.toml.
 ///
 /// See [Log and monitor functions](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html).
 ///

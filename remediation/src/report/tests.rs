@@ -240,6 +240,10 @@ fn a_template_that_would_take_too_many_messages_is_not_used() {
     "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
     "it takes more time or memory than a text may"
 )]
+#[case::in_circles(
+    "{% macro again() %}{{ again() }}{% endmacro %}\n{{ again() }}",
+    "recursion limit exceeded"
+)]
 #[case::doubling(
     "{% set x = 'aaaaaaaaaaaaaaaa' %}{% set x = x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x %}\
      {% set x = x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x ~ x %}\
@@ -279,6 +283,7 @@ fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
 #[rstest]
 #[case::built_in(include_str!("report.j2"))]
 #[case::if_without_else("{{ heading if dryRun }}.")]
+#[case::macros("{% macro twice(word) %}{{ word }}{{ word }}{% endmacro %}{{ twice(heading) }}")]
 #[case::none_is_no_undefined("{{ region or 'no Region' }}{{ history or '' }}")]
 #[case::every_member(
     "{{ heading }}{{ mode }}{{ dryRun }}{{ runId }}{{ region }}{{ part }}{{ parts }}{{ repeated }}{{ closing }}\
