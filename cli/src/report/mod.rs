@@ -63,7 +63,8 @@ Examples:
   tagwarden report page.html
   tagwarden report page.html --title 'Shop, production' --since 90d \\
     --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
-  tagwarden report - --instances fleet.json --policy policy.yaml | gzip > p.gz
+  tagwarden report - --instances fleet.json --policy policy.yaml \\
+    | gzip > page.html.gz
 
 Exit status:
   0    done, whether or not the fleet is compliant
