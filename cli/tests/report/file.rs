@@ -110,13 +110,6 @@ fn a_policy_with_problems_makes_no_page() {
     assert!(!directory.join("page.html").exists());
 }
 
-#[test]
-fn the_help() {
-    let output = tagwarden(&["report", "--help"]);
-    assert_eq!(output.status.code(), Some(0));
-    insta::assert_snapshot!(stdout(&output));
-}
-
 /// Ten thousand instances are all there, in a page that can be sent by mail.
 #[test]
 fn ten_thousand_instances_are_one_page() {
