@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use crate::fleet::{AT, SOURCES, directory, page};
-use crate::support::{command, stderr, stdout, tagwarden};
+use crate::support::{command, stderr, stdout};
 
 fn run(directory: &std::path::Path, arguments: &[&str]) -> Output {
     let mut command = command(&[&["report"], arguments].concat());

@@ -12,6 +12,10 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
+#[allow(
+    dead_code,
+    reason = "not every test that is made of this file needs it"
+)]
 pub fn tagwarden(arguments: &[&str]) -> Output {
     command(arguments).output().unwrap()
 }
