@@ -1,7 +1,7 @@
 //! A function's configuration of the SDK: what Lambda's environment says, and no more.
 //!
 //! The SDK's default chain also reads profiles, asks the instance's metadata and container endpoints, and assumes roles
-//! through STS. Nothing of that can be in a Lambda function, and it is a tenth of its executable.
+//! through STS. A function on `provided.al2023` has nothing of that, and it is a tenth of its executable.
 
 use std::time::Duration;
 

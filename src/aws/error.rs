@@ -26,8 +26,9 @@ impl AwsError {
                 code: service.code().map(ToOwned::to_owned),
                 message: service.message().unwrap_or("no message").to_owned(),
             },
-            // No answer, or none that says why: the chain of causes is all there is to tell.
-            _ => Self::unexpected(call, DisplayErrorContext(error).to_string()),
+            // An answer that says nothing known: whatever is in it may help.
+            Some(_) => Self::unexpected(call, DisplayErrorContext(error).to_string()),
+            None => Self::unexpected(call, causes(error)),
         }
     }
 
@@ -58,6 +59,18 @@ impl AwsError {
     pub fn message(&self) -> &str {
         &self.message
     }
+}
+
+/// The error and what caused it: `dispatch failure: io error: …`.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 impl fmt::Display for AwsError {

@@ -14,7 +14,7 @@ use crate::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
 /// The most evaluations that PutEvaluations takes in one call.
 ///
 /// See [PutEvaluations](https://docs.aws.amazon.com/config/latest/APIReference/API_PutEvaluations.html).
-const BATCH: usize = 100;
+pub const BATCH: usize = 100;
 
 /// How often an evaluation is sent that Config says it did not store.
 const ATTEMPTS: u32 = 4;
@@ -128,23 +128,6 @@ pub enum Shown {
     Compliant(Option<Box<str>>),
     /// That it is not.
     NonCompliant,
-}
-
-impl Compliance {
-    /// Whether it tells Config anything that it does not show of the instance already.
-    ///
-    /// Config charges for each result it is told. One that is not compliant counts as news all the same: that is what
-    /// starts Config's automatic remediation once more where it has failed.
-    #[must_use]
-    pub fn is_news(&self, shown: Option<&Shown>) -> bool {
-        match (&self.compliance_type, shown) {
-            (ComplianceType::Compliant, Some(Shown::Compliant(annotation))) => {
-                self.annotation.as_deref() != annotation.as_deref()
-            }
-            (ComplianceType::NotApplicable, None) => false,
-            _ => true,
-        }
-    }
 }
 
 /// What Config shows of instances under `config_rule_name`, by instance id.

@@ -9,7 +9,7 @@ use super::event::{Event, InvokingEvent, Summary};
 use super::{Counts, Rule, RuleError};
 use crate::annotation::annotation;
 use crate::aws::AwsError;
-use crate::aws::evaluations::{self, Compliance};
+use crate::aws::evaluations::{self, Compliance, Shown};
 use crate::aws::instances::InstancePages;
 use crate::aws::policy_table::read_policy;
 use crate::instance::configuration_item::{
@@ -144,10 +144,11 @@ impl Rule {
     }
 
     /// A result for every instance in scope, and `NOT_APPLICABLE` for those that Config still shows a result for
-    /// although they are gone or no longer in scope. What is [no news](Compliance::is_news) to Config is
-    /// counted, and not sent.
+    /// although they are gone or no longer in scope. What [is no news](is_news) to Config is counted, and not
+    /// sent.
     ///
-    /// A page's results are sent while the next page is read, so that memory does not grow with the fleet.
+    /// A page's results are sent while the next page is read, so that memory grows with what Config shows
+    /// alone.
     async fn everything(
         &self,
         judge: &Judge,
@@ -160,16 +161,23 @@ impl Rule {
             None => None,
         };
         let mut counts = Counts::default();
-        let mut judged = Vec::new();
+        let mut news: Vec<Compliance> = Vec::new();
         let mut has_sent = false;
         let mut pages = InstancePages::in_scope(&self.ec2, &judge.scope);
         loop {
             let is_last = !pages.has_next();
-            let is_to_send = !judged.is_empty() || (is_last && !has_sent);
+            // Until the last page only full calls are made; what is left goes with the next page's.
+            let rest = if is_last {
+                Vec::new()
+            } else {
+                news.split_off(news.len() - news.len() % evaluations::BATCH)
+            };
+            let batch = std::mem::replace(&mut news, rest);
+            let is_to_send = !batch.is_empty() || (is_last && !has_sent);
             has_sent |= is_to_send;
             let put = async move {
                 if is_to_send {
-                    results.put(judged).await
+                    results.put(batch).await
                 } else {
                     Ok(())
                 }
@@ -177,11 +185,12 @@ impl Rule {
             let (page, put) = futures_util::join!(pages.next(), put);
             put?;
             let Some(page) = page else { break };
-            judged = page?.iter().map(|it| judge.result(it)).collect();
+            let mut judged: Vec<Compliance> = page?.iter().map(|it| judge.result(it)).collect();
             counts += count(&judged);
             if let Some(shown) = &mut shown {
-                judged.retain(|result| result.is_news(shown.remove(&result.resource_id).as_ref()));
+                judged.retain(|result| is_news(result, shown.remove(&result.resource_id).as_ref()));
             }
+            news.extend(judged);
             if !pages.has_next() {
                 let gone = shown.take().unwrap_or_default().into_keys().map(|id| {
                     let why = "The instance is gone, or not in a VPC of this policy.";
@@ -189,7 +198,7 @@ impl Rule {
                 });
                 let gone: Vec<Compliance> = gone.collect();
                 counts += count(&gone);
-                judged.extend(gone);
+                news.extend(gone);
             }
         }
         Ok(counts)
@@ -215,6 +224,20 @@ impl Results<'_> {
         let Rule { clock, config, .. } = self.rule;
         evaluations::put(config, clock, self.result_token, self.as_of, results).await?;
         Ok(())
+    }
+}
+
+/// Whether `result` tells Config anything that it does not show of the instance already.
+///
+/// Config charges for each result it is told. One that is not compliant counts as news all the same: that is what starts
+/// Config's automatic remediation once more where it has failed.
+fn is_news(result: &Compliance, shown: Option<&Shown>) -> bool {
+    match (&result.compliance_type, shown) {
+        (ComplianceType::Compliant, Some(Shown::Compliant(annotation))) => {
+            result.annotation.as_deref() != annotation.as_deref()
+        }
+        (ComplianceType::NotApplicable, None) => false,
+        _ => true,
     }
 }
 

@@ -47,7 +47,7 @@ async fn a_broken_template_costs_no_report() {
     assert!(report.contains(&line), "{report}");
     assert!(
         report.ends_with(
-            "\nThis is the built-in text: the report's template (rule 1000 of the policy table) cannot be used. \
+            "\nThis is the built-in text: the report's template (row 1000 of the policy table) cannot be used. \
              Line 2: unknown filter: filter shout is unknown.\n"
         ),
         "{report}"
@@ -137,26 +137,27 @@ async fn what_programs_get_is_as_the_schema_says() {
     let _ = world.remediate(event).await.unwrap_err();
     world.sweep().await;
     assert_eq!(conforming(&world), 2);
-    let all = world
+    let entries: Vec<Value> = world
         .account
         .published()
         .iter()
-        .map(|it| it.message.clone())
-        .collect::<String>();
-    for name in [
-        "done",
-        "deferred",
-        "refused",
-        "failed",
-        "tag",
-        "stop",
-        "terminate",
-        "notify",
-        "empty",
-        "runId",
+        .flat_map(|it| {
+            let body: Value = serde_json::from_str(&it.message).unwrap();
+            let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
+            report["entries"].as_array().unwrap().clone()
+        })
+        .collect();
+    for (member, values) in [
+        ("outcome", &["done", "deferred", "refused", "failed"][..]),
+        ("remedy", &["tag", "stop", "terminate", "notify"]),
+        ("finding", &["untagged", "missing", "empty"]),
     ] {
-        assert!(all.contains(name), "no {name} in {all}");
+        for value in values {
+            let is_there = entries.iter().any(|entry| entry[member] == *value);
+            assert!(is_there, "no {member} is {value}: {entries:#?}");
+        }
     }
+    assert!(entries.iter().any(|entry| entry["runId"].is_string()));
 }
 
 /// How many messages `world` published. Each conforms to the schema, and has no member that the schema does not name.

@@ -16,7 +16,7 @@ use serde::de::Error as _;
 use crate::exit::Failure;
 
 /// So much of a recording is read before it is looked through, which takes much less time than to look through it as it
-/// comes: a larger one is. In bytes: some 40,000 instances.
+/// comes: a larger one is. In bytes: some 30,000 instances.
 const AT_ONCE: u64 = 256 << 20;
 
 /// What the rest is read in.

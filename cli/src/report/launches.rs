@@ -144,7 +144,7 @@ impl Launches {
 fn spans(oldest: NaiveDate, today: NaiveDate) -> Spans {
     let weeks_ago = |weeks: i64| {
         let ago = chrono::TimeDelta::weeks(weeks - 1);
-        today.checked_sub_signed(ago).unwrap_or(today)
+        today.checked_sub_signed(ago).unwrap_or(NaiveDate::MIN)
     };
     let first = oldest.clamp(weeks_ago(MOST_WEEKS), weeks_ago(FEWEST_WEEKS));
     Spans::new(Span::Week, first, today)

@@ -137,7 +137,7 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
             "the next sweep tries again; what fails every time is in the function's log.".to_owned()
         }
         Concern::Budget => {
-            "nothing if so many are meant: the next runs go on. If not, TAGWARDEN_MODE=dry-run holds them."
+            "nothing if so many are meant: the limit is for each hour, and the next runs go on. If not, look at the policy."
                 .to_owned()
         }
         Concern::NoLedger => {

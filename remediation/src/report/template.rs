@@ -1,6 +1,6 @@
 //! The text of a report, made by a template: the built-in one, or the policy table's own.
 
-use std::fmt;
+use std::{fmt, thread};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -18,6 +18,13 @@ const BUILT_IN: &str = include_str!("report.j2");
 /// See [`Environment::set_fuel`].
 const FUEL: u64 = 200_000;
 
+/// The longest template, in bytes.
+const LONGEST: usize = 16 * 1024;
+
+/// The stack that a template of somebody else's is worked on with, in bytes: the engine goes as deep as it nests, which
+/// fuel does not bound. Some 4 KB for each of the [`LONGEST`]; what is not used costs nothing.
+const ROOM: usize = 64 * 1024 * 1024;
+
 /// The name of the one template in its environment.
 const NAME: &str = "report";
 
@@ -25,6 +32,8 @@ const NAME: &str = "report";
 #[derive(Debug)]
 pub(super) struct Template {
     environment: Environment<'static>,
+    /// Whether it is the policy table's, and not to be trusted.
+    is_own: bool,
 }
 
 /// What is wrong with a template, and where.
@@ -48,7 +57,7 @@ impl Template {
     /// # Errors
     /// It is no template.
     pub(super) fn compile(source: &str) -> Result<Self, TemplateError> {
-        Self::new(source, UndefinedBehavior::Lenient, Some(FUEL))
+        with_room(|| Self::new(source, UndefinedBehavior::Lenient, Some(FUEL)))
     }
 
     fn new(
@@ -56,7 +65,15 @@ impl Template {
         undefined: UndefinedBehavior,
         fuel: Option<u64>,
     ) -> Result<Self, TemplateError> {
+        if source.len() > LONGEST {
+            return Err(TemplateError {
+                line: None,
+                what: format!("it is longer than {LONGEST} bytes"),
+            });
+        }
         let mut environment = Environment::new();
+        // With it, a loop could nest lists deeper than they can be printed.
+        environment.remove_global("namespace");
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
             .lstrip_blocks(true)
@@ -66,7 +83,10 @@ impl Template {
         environment.set_undefined_behavior(undefined);
         environment.set_fuel(fuel);
         environment.add_template_owned(NAME, source.to_owned())?;
-        Ok(Self { environment })
+        Ok(Self {
+            environment,
+            is_own: fuel.is_some(),
+        })
     }
 
     /// The text of `view`.
@@ -74,8 +94,15 @@ impl Template {
     /// # Errors
     /// The template fails, costs too much, or makes no text.
     pub(super) fn render(&self, view: &View<'_>) -> Result<String, TemplateError> {
-        let template = self.environment.get_template(NAME)?;
-        let text = template.render(Serde(view))?;
+        let render = || {
+            let template = self.environment.get_template(NAME)?;
+            Ok(template.render(Serde(view))?)
+        };
+        let text = if self.is_own {
+            with_room(render)?
+        } else {
+            render()?
+        };
         if text.trim().is_empty() {
             return Err(TemplateError {
                 line: None,
@@ -92,8 +119,27 @@ impl Template {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(source: &str) -> Result<(), TemplateError> {
-    let template = Template::new(source, UndefinedBehavior::Strict, Some(FUEL))?;
+    let template = with_room(|| Template::new(source, UndefinedBehavior::Strict, Some(FUEL)))?;
     with_samples(|view| template.render(view).map(drop))
+}
+
+/// Does `work` with [`ROOM`], and where its panic would end nothing else.
+fn with_room<T: Send>(
+    work: impl FnOnce() -> Result<T, TemplateError> + Send,
+) -> Result<T, TemplateError> {
+    let failed = |what: &str| TemplateError {
+        line: None,
+        what: what.to_owned(),
+    };
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(ROOM);
+        match thread.spawn_scoped(scope, work) {
+            Ok(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Err(failed("the template engine cannot cope with it"))),
+            Err(error) => Err(failed(&format!("there is no room to work on it: {error}"))),
+        }
+    })
 }
 
 impl From<Error> for TemplateError {

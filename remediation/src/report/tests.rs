@@ -240,6 +240,11 @@ fn a_template_that_would_take_too_many_messages_is_not_used() {
     "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}",
     "it takes more time or memory than a text may"
 )]
+#[case::long(&"word ".repeat(4_000), "It is longer than 16384 bytes")]
+#[case::nested_lists(
+    "{% set ns = namespace(x=[]) %}{% for i in range(30000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}",
+    "Line 1: unknown function: namespace is unknown"
+)]
 #[case::in_circles(
     "{% macro again() %}{{ again() }}{% endmacro %}\n{{ again() }}",
     "recursion limit exceeded"
@@ -278,6 +283,31 @@ fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
     for entry in &report.entries {
         assert!(text.contains(&entry.step.instance_id), "{text}");
     }
+}
+
+/// As deep as so long a template can nest: whether it is taken or not, nothing ends but it.
+#[rstest]
+#[case::sum(&format!("{{{{ 1{} }}}}", "+1".repeat(8_100)))]
+#[case::filters(&format!("{{{{ heading{} }}}}", "|upper".repeat(2_700)))]
+#[case::branches(&format!("{{% if 0 %}}{}{{% endif %}}", "{%elif 0%}".repeat(1_600)))]
+#[case::brackets(&format!("{{{{ {}{} }}}}", "[".repeat(8_100), "]".repeat(8_100)))]
+#[case::blocks(&"{%if 1%}".repeat(2_000))]
+#[case::denials(&format!("{{{{ {}1 }}}}", "not ".repeat(4_000)))]
+#[case::members(&format!("{{{{ heading{} }}}}", ".a".repeat(8_100)))]
+#[case::joined(&format!("{{{{ 1{} }}}}", "~1".repeat(8_100)))]
+fn no_template_is_too_deep(#[case] source: &str) {
+    assert!(source.len() <= 16 * 1024);
+    let _ = check_template(source);
+    let report = report(Mode::Enforce, enforced());
+    let template = ReportTemplate {
+        row_id: 1000,
+        text: source.to_owned(),
+    };
+    let telling = Telling {
+        template: Some(&template),
+        ..somewhere()
+    };
+    assert!(!messages(&report, telling).messages.is_empty());
 }
 
 #[rstest]

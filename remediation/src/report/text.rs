@@ -19,10 +19,17 @@ const MOST_NAMED: usize = 10;
 #[must_use]
 pub fn line(entry: &Entry) -> String {
     let line = line_of_any_run(entry);
-    match &entry.done_by {
+    printable(&match &entry.done_by {
         None => line,
         Some(run_id) => format!("{line} By run {run_id}, which could not tell."),
-    }
+    })
+}
+
+/// `text` with a space for each control character: whoever may tag an instance writes into the report, and is not to add
+/// lines to it, or to speak to somebody's terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 fn line_of_any_run(entry: &Entry) -> String {
@@ -169,7 +176,7 @@ pub(super) fn plain(entries: &[&Entry], closing: &str, error: &TemplateError) ->
 #[must_use]
 pub fn broken_template(row_id: i64, error: &TemplateError) -> String {
     format!(
-        "This is the built-in text: the report's template (rule {row_id} of the policy table) cannot be used. {}.",
+        "This is the built-in text: the report's template (row {row_id} of the policy table) cannot be used. {}.",
         sentence(&one_line(&error.to_string()))
     )
 }

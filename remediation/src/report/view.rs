@@ -183,7 +183,7 @@ impl<'a> Frame<'a> {
             remedy: entry.step.remedy.name(),
             tag_value: entry.tag_value(),
             outcome: entry.outcome.name(),
-            reason: entry.reason(),
+            reason: entry.reason().as_deref().map(text::printable),
             run_id: entry.done_by.as_ref().map(RunId::as_str),
             line: text::line(entry),
             link: self.link(entry),

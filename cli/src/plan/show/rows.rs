@@ -157,7 +157,9 @@ pub fn why(entry: &Entry) -> String {
 pub fn hindrance(entry: &Entry) -> Option<String> {
     match (&entry.outcome, &entry.step.remedy) {
         (Outcome::Failed(why), _) => Some(on_one_line(why)),
-        (Outcome::Deferred(reason) | Outcome::Refused(reason), _) => Some(reason.to_string()),
+        (Outcome::Deferred(reason) | Outcome::Refused(reason), _) => {
+            Some(on_one_line(&reason.to_string()))
+        }
         (
             _,
             Remedy::Tag {
