@@ -188,7 +188,7 @@ fn a_broken_template_is_said_in_the_built_in_text() {
     insta::assert_snapshot!(texts(&report, telling).concat());
     let problem = messages(&report, telling).problem.unwrap();
     assert!(
-        problem.contains("rule 1000") && problem.contains("Line 2: "),
+        problem.contains("row 1000") && problem.contains("Line 2: "),
         "{problem}"
     );
 }
