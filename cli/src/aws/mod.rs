@@ -148,10 +148,15 @@ impl AwsArgs {
         }
     }
 
-    /// The SDK would pass over an address in the environment that is none, and call AWS itself.
+    /// The SDK would pass over an address in the environment that is none, and call AWS itself. Where it is told to
+    /// ignore all of them, so does this.
     fn check_address(&self) -> Result<(), Failure> {
         let environment = Environment::of_process();
-        let variables = ADDRESSES.map(|name| (name, environment.get(name)));
+        let is_ignored = environment
+            .get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+            .is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+        let variables = ADDRESSES.iter().filter(|_| !is_ignored);
+        let variables = variables.map(|name| (*name, environment.get(name)));
         let option = [("--endpoint-url", self.endpoint_url.clone())];
         let said = option.into_iter().chain(variables);
         let wrong = said

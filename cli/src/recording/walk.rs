@@ -45,7 +45,7 @@ pub fn members<'de, A: MapAccess<'de>>(
     }
     let misplaced = MISPLACED
         .iter()
-        .find(|(name, _)| others.first().is_some_and(|first| first == name));
+        .find(|(name, _)| others.iter().any(|other| other == name));
     let has = match misplaced {
         Some((name, option)) => format!("it has {name}, which are for {option}"),
         None if others.is_empty() => "it has no members".to_owned(),

@@ -53,7 +53,11 @@ fn hash(text: &str) -> Value {
     Value::from_safe_string(format!("'sha256-{hash}'"))
 }
 
-/// What HTML does not allow, or shows as nothing at all.
+/// What HTML does not allow, what shows as nothing at all, and what turns round what is written next to it.
 fn is_unprintable(character: char) -> bool {
-    character.is_control() && character != '\n'
+    let is_hidden = matches!(
+        character,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+    );
+    is_hidden || (character.is_control() && character != '\n')
 }

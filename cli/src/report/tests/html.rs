@@ -93,6 +93,14 @@ fn what_is_no_character_of_a_page_is_none_there() {
     assert!(!html.contains(|it: char| it.is_control() && it != '\n'));
 }
 
+/// A name that turns round what follows it would show another one.
+#[test]
+fn no_name_looks_like_another() {
+    let name = "a\u{202e}b\u{2066}c\u{200b}d\u{200f}e";
+    let html = html_of(&look(sample(), vec![instance("i-a", &[("Name", name)])]));
+    assert!(html.contains("<b>a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e</b>"));
+}
+
 #[test]
 fn those_that_something_happens_to_come_first() {
     let whole = [("ProjectCode", "P"), ("CreatedBy", "ann"), ("Expires", "x")];
