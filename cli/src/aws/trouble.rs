@@ -34,6 +34,13 @@ const INNARDS: [&str; 5] = [
     " (ServiceError(",
 ];
 
+/// How the SDK's errors begin where there was no answer.
+const UNANSWERED: [&str; 3] = [
+    "failed to construct request",
+    "request has timed out",
+    "dispatch failure",
+];
+
 /// The error without what is said to programmers alone.
 pub fn told(error: &AwsError) -> String {
     for_people(error.to_string())
@@ -96,8 +103,7 @@ pub fn what_next(error: &AwsError, place: Place) -> String {
 
 /// Whether there was no answer at all.
 fn is_unanswered(error: &AwsError) -> bool {
-    INNARDS
+    UNANSWERED
         .iter()
-        .take(3)
-        .any(|begin| error.message().contains(begin))
+        .any(|begin| error.message().starts_with(begin))
 }
