@@ -8,7 +8,7 @@ use serde_json::json;
 use super::group::{Group, advice, sort};
 use super::template::{Template, TemplateError};
 use super::text::{self, line};
-use super::view::Frame;
+use super::view::{Frame, View};
 use super::{Counts, Entry, Report, Telling};
 use crate::ledger::RunId;
 use crate::settings::Mode;
@@ -101,27 +101,26 @@ fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
     let mut news = report.news();
     sort(&mut news);
     let mut frame = Frame::new(report, telling, &news);
-    let chunks = frame.chunks(&news, limit);
+    let built_in = Template::built_in();
+    let mut chunks = frame.chunks(&news, limit, &built_in);
     if let Some(template) = telling.template.filter(|_| !news.is_empty()) {
-        match frame.customised(&template.text, chunks, limit) {
+        match frame.customised(&template.text, &chunks, limit) {
             Ok(messages) => {
                 return Messages {
                     messages,
                     problem: None,
                 };
             }
-            Err(error) => frame.problem = Some(text::broken_template(template.row_id, &error)),
+            Err(error) => {
+                frame.problem = Some(text::broken_template(template.row_id, &error));
+                // Once more: the line that tells of it takes room.
+                chunks = frame.chunks(&news, limit, &built_in);
+            }
         }
     }
-    // Once more: the line that tells of a problem takes room.
-    let chunks = frame.chunks(&news, limit);
-    let built_in = Template::built_in();
     let messages = (1..).zip(&chunks).map(|(part, entries)| {
         let view = frame.view(part, chunks.len(), entries);
-        let text = match &built_in {
-            Ok(template) => template.render(&view),
-            Err(error) => Err(error.clone()),
-        };
+        let text = text_by(&built_in, &view);
         let text = text.unwrap_or_else(|error| text::plain(entries, frame.closing(), &error));
         frame.message(part, chunks.len(), entries, text)
     });
@@ -133,9 +132,13 @@ fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
 
 impl<'a> Frame<'a> {
     /// The entries of each message: as many as fit with the built-in text.
-    fn chunks<'n>(&self, news: &'n [&'a Entry], limit: usize) -> Vec<&'n [&'a Entry]> {
-        let around = self.view(MOST_PARTS, MOST_PARTS, &[]);
-        let around = Template::built_in().and_then(|template| template.render(&around));
+    fn chunks<'n>(
+        &self,
+        news: &'n [&'a Entry],
+        limit: usize,
+        built_in: &Result<Template, TemplateError>,
+    ) -> Vec<&'n [&'a Entry]> {
+        let around = text_by(built_in, &self.view(MOST_PARTS, MOST_PARTS, &[]));
         let around = self.message(MOST_PARTS, MOST_PARTS, &[], around.unwrap_or_default());
         let around = around.body().len() + LINE_OVER_BUDGET + TITLES;
         let mut chunks = Vec::new();
@@ -166,7 +169,7 @@ impl<'a> Frame<'a> {
     fn customised(
         &self,
         source: &str,
-        chunks: Vec<&[&'a Entry]>,
+        chunks: &[&[&'a Entry]],
         limit: usize,
     ) -> Result<Vec<Message>, TemplateError> {
         let template = Template::compile(source)?;
@@ -176,7 +179,7 @@ impl<'a> Frame<'a> {
             let message = self.message(part, parts, entries, text);
             Ok::<_, TemplateError>(Some(message).filter(|it| it.body().len() <= limit))
         };
-        let mut waiting = VecDeque::from(chunks);
+        let mut waiting = VecDeque::from(chunks.to_vec());
         let mut fitting: Vec<&[&'a Entry]> = Vec::new();
         while let Some(chunk) = waiting.pop_front() {
             let parts = fitting.len() + waiting.len() + 1;
@@ -228,6 +231,14 @@ impl<'a> Frame<'a> {
         let json = escaped(&json_of(entry)) + ",".len();
         text + PROGRAMS.len() * (id + json)
     }
+}
+
+/// The text of `view` by a template that may not have compiled.
+fn text_by(
+    template: &Result<Template, TemplateError>,
+    view: &View<'_>,
+) -> Result<String, TemplateError> {
+    template.as_ref().map_err(Clone::clone)?.render(view)
 }
 
 /// At most what a line takes.
