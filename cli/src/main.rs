@@ -16,7 +16,7 @@
 //! | [`history`], [`undo`] | the subcommands about the ledger, one each |
 //! | [`report`] | `tagwarden report`: the plan and the ledger as one HTML page |
 //! | [`warnings`] | what the engine notes while it is at work |
-//! | [`when`], [`consent`], [`table`], [`document`] | moments as typed, yes or no, tables, JSON |
+//! | [`when`], [`consent`], [`table`], [`document`], [`save`] | moments as typed, yes or no, tables, JSON, files |
 //! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
 //! | [`completions`], [`man`] | the subcommands about the command itself, one each |
 //!
@@ -44,6 +44,7 @@ mod pull;
 mod push;
 mod recording;
 mod report;
+mod save;
 mod table;
 mod undo;
 mod warnings;

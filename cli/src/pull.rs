@@ -1,6 +1,5 @@
 //! `tagwarden pull`: from the policy table to a file.
 
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use crate::exit::{Exit, Failure};
 use crate::policy_file::rows;
 use crate::policy_file::write::{Format, write};
 use crate::policy_table::{PolicyTable, problems};
+use crate::save::{print, save};
 
 const LONG_ABOUT: &str = "\
 Writes the policy table as a file
@@ -62,9 +62,10 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Failure::new(&error, what_next)
     })?;
     match &args.file {
-        Some(path) => save(path, &text, args.force)?,
+        Some(path) => {
+            save(path, &text, args.force).map_err(|error| unwritable(path, &error))?;
+        }
         None => {
-            // Not through a stream that strips styles: what the table holds is written byte for byte.
             print(&mut io::stdout().lock(), &text).map_err(|error| Failure::unwritten(&error))?;
         }
     }
@@ -94,32 +95,15 @@ impl Args {
     }
 }
 
-fn print(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    out.write_all(text.as_bytes())?;
-    out.flush()
-}
-
-fn save(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
-    let mut options = File::options();
-    options.write(true);
-    if force {
-        options.create(true).truncate(true);
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let what = format!(
+        "{:?} cannot be written: {error}",
+        path.display().to_string()
+    );
+    let what_next = if error.kind() == ErrorKind::AlreadyExists {
+        "Name another file, or replace this one with --force: its comments would be lost."
     } else {
-        options.create_new(true);
-    }
-    let saved = options
-        .open(path)
-        .and_then(|mut file| print(&mut file, text));
-    saved.map_err(|error| {
-        let what = format!(
-            "{:?} cannot be written: {error}",
-            path.display().to_string()
-        );
-        let what_next = if error.kind() == ErrorKind::AlreadyExists {
-            "Name another file, or replace this one with --force: its comments would be lost."
-        } else {
-            "Look at the directory and who may write there, then run the command again."
-        };
-        Failure::new(&what, what_next)
-    })
+        "Look at the directory and who may write there, then run the command again."
+    };
+    Failure::new(&what, what_next)
 }

@@ -27,7 +27,6 @@ mod shares;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +42,7 @@ use crate::ledger::Ledger;
 use crate::plan::settings::SettingArgs;
 use crate::plan::source::{Asked, Look, SourceArgs};
 use crate::policy_file::count;
+use crate::save::{print, save};
 use crate::when::When;
 use acts::Acts;
 use page::Page;
@@ -235,30 +235,14 @@ impl<'a> Out<'a> {
 
     fn write(self, html: &str) -> Result<(), Failure> {
         match self {
-            // Not through a stream that strips styles: what tags hold is written byte for byte.
             Self::StandardOutput => {
                 print(&mut io::stdout().lock(), html).map_err(|error| Failure::unwritten(&error))
             }
             Self::File { path, force } => {
-                let mut options = File::options();
-                options.write(true);
-                if force {
-                    options.create(true).truncate(true);
-                } else {
-                    options.create_new(true);
-                }
-                let written = options
-                    .open(path)
-                    .and_then(|mut file| print(&mut file, html));
-                written.map_err(|error| unwritable(path, &error))
+                save(path, html, force).map_err(|error| unwritable(path, &error))
             }
         }
     }
-}
-
-fn print(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    out.write_all(text.as_bytes())?;
-    out.flush()
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
