@@ -66,7 +66,10 @@ impl Seen {
                 self.standing.push(instance.id.clone());
             }
         }
-        let lacks_launcher = |finding: &Finding<'_>| matches!(finding, Finding::Tag { rule, .. } if rule.action == Action::UserLookup);
+        let lacks_launcher = |finding: &Finding<'_>| match finding {
+            Finding::Tag { rule, .. } => rule.action == Action::UserLookup,
+            Finding::Untagged => false,
+        };
         if assessment.findings.iter().any(lacks_launcher) {
             self.unattributed.push(Unattributed::from(instance));
         }
@@ -87,7 +90,7 @@ impl Remediation {
         let scope = &self.settings.policy.scope;
         let now = self.clock.now();
         self.watch.begin(Phase::Looking, None);
-        let ids = match which {
+        match which {
             Which::Everything => {
                 let mut seen = Seen::default();
                 let mut pages = InstancePages::in_scope(&self.ec2, scope);
@@ -104,12 +107,14 @@ impl Remediation {
                     number += 1;
                 }
                 seen.pages = Some(number);
-                return Ok(seen);
+                Ok(seen)
             }
-            Which::These(ids) => ids.iter().cloned().collect::<Vec<_>>(),
-        };
-        let instances = self.as_safeguarded(instances::describe(&self.ec2, &ids).await?);
-        Ok(Seen::of(policy, scope, &instances, now))
+            Which::These(ids) => {
+                let ids: Vec<String> = ids.iter().cloned().collect();
+                let instances = self.as_safeguarded(instances::describe(&self.ec2, &ids).await?);
+                Ok(Seen::of(policy, scope, &instances, now))
+            }
+        }
     }
 
     /// Gives `take` those of `seen` that had a finding as they are now, one page after the other: looking launchers up
