@@ -248,12 +248,11 @@ fn what_others_wrote_meanwhile_is_looked_at_afterwards() {
     );
 }
 
-#[test]
-fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
-    let world = World::new("push-many");
+/// A file of 150 rules for an empty table, and somebody else who puts one of them there before the second step.
+fn crossed_in_the_second_step(name: &str) -> World {
+    let world = World::new(name);
     world.account.clear_table(TABLE);
     world.write("policy.yaml", &many(150));
-    // The second step meets a rule that somebody else has put there.
     let mut step = 0;
     world.account.on_call("TransactWriteItems", move |account| {
         step += 1;
@@ -264,6 +263,12 @@ fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
             );
         }
     });
+    world
+}
+
+#[test]
+fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
+    let world = crossed_in_the_second_step("push-many");
     let output = world.run(&["push", "--yes", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(
@@ -363,16 +368,7 @@ fn as_json_it_says_what_was_written() {
 
 #[test]
 fn as_json_what_was_written_before_it_failed_is_told() {
-    let world = World::new("push-json-fails");
-    world.account.clear_table(TABLE);
-    world.write("policy.yaml", &many(150));
-    let mut step = 0;
-    world.account.on_call("TransactWriteItems", move |account| {
-        step += 1;
-        if step == 2 {
-            account.put_item(TABLE, json!({"RuleId": 120, "TagKey": "theirs"}));
-        }
-    });
+    let world = crossed_in_the_second_step("push-json-fails");
     let output = world.run(&["push", "--yes", "policy.yaml", "--output", "json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let told: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -14,6 +14,21 @@ fn somewhere() -> Telling<'static> {
     }
 }
 
+/// The policy table's own template.
+fn own(text: &str) -> ReportTemplate {
+    ReportTemplate {
+        row_id: 1000,
+        text: text.to_owned(),
+    }
+}
+
+fn somewhere_with(template: &ReportTemplate) -> Telling<'_> {
+    Telling {
+        template: Some(template),
+        ..somewhere()
+    }
+}
+
 /// The texts of a report's messages.
 fn texts(report: &Report, telling: Telling<'_>) -> Vec<String> {
     let told = messages(report, telling);
@@ -177,14 +192,8 @@ fn two_parts() {
 #[test]
 fn a_broken_template_is_said_in_the_built_in_text() {
     let report = report(Mode::Enforce, enforced().into_iter().take(2));
-    let template = ReportTemplate {
-        row_id: 1000,
-        text: "{{ heading }}\n{% for entry in entries %}\n".to_owned(),
-    };
-    let telling = Telling {
-        template: Some(&template),
-        ..somewhere()
-    };
+    let template = own("{{ heading }}\n{% for entry in entries %}\n");
+    let telling = somewhere_with(&template);
     insta::assert_snapshot!(texts(&report, telling).concat());
     let problem = messages(&report, telling).problem.unwrap();
     assert!(
@@ -210,13 +219,8 @@ fn a_template_that_would_take_too_many_messages_is_not_used() {
     let report = report(Mode::Enforce, many(600));
     let built_in = messages(&report, somewhere()).messages.len();
     let told = |text: &str| {
-        let text = text.to_owned();
-        let template = ReportTemplate { row_id: 1000, text };
-        let telling = Telling {
-            template: Some(&template),
-            ..somewhere()
-        };
-        let told = messages(&report, telling);
+        let template = own(text);
+        let told = messages(&report, somewhere_with(&template));
         (told.messages.len(), told.problem.is_some())
     };
     // Half of each message is left for entries, and a tenth.
@@ -264,14 +268,8 @@ fn a_template_that_would_take_too_many_messages_is_not_used() {
 #[case::empty("{# nothing #}\n", "It makes an empty text")]
 fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
     let report = report(Mode::Enforce, enforced());
-    let template = ReportTemplate {
-        row_id: 1000,
-        text: source.to_owned(),
-    };
-    let telling = Telling {
-        template: Some(&template),
-        ..somewhere()
-    };
+    let template = own(source);
+    let telling = somewhere_with(&template);
     let told = messages(&report, telling);
     let said = told.problem.unwrap();
     assert!(said.contains(problem), "{said}");
@@ -299,14 +297,8 @@ fn no_template_is_too_deep(#[case] source: &str) {
     assert!(source.len() <= 16 * 1024);
     let _ = check_template(source);
     let report = report(Mode::Enforce, enforced());
-    let template = ReportTemplate {
-        row_id: 1000,
-        text: source.to_owned(),
-    };
-    let telling = Telling {
-        template: Some(&template),
-        ..somewhere()
-    };
+    let template = own(source);
+    let telling = somewhere_with(&template);
     assert!(!messages(&report, telling).messages.is_empty());
 }
 
