@@ -8,8 +8,8 @@
 use std::hint::black_box;
 
 use serde_json::{Value, json};
-use tagwarden::policy::Row;
-use tagwarden::{Instance, Policy, Scope, State, assess};
+use tagwarden_core::policy::Row;
+use tagwarden_core::{Instance, Policy, Scope, State, assess};
 
 /// Ten required rules.
 fn policy() -> Policy {

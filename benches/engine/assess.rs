@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use tagwarden::{Instance, Scope, assess};
+use tagwarden_core::{Instance, Scope, assess};
 
 use super::fleet::{instances, now, policy};
 

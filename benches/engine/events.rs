@@ -21,7 +21,7 @@ fn account() -> (Account, String) {
 mod rule {
     use divan::{Bencher, black_box};
     use serde_json::Value;
-    use tagwarden::rule::Event;
+    use tagwarden_rule::Event;
 
     use super::{RULE, account};
 

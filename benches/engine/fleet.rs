@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
-use tagwarden::policy::Row;
-use tagwarden::{Instance, Policy, State};
+use tagwarden_core::policy::Row;
+use tagwarden_core::{Instance, Policy, State};
 
 /// The present.
 pub fn now() -> DateTime<Utc> {

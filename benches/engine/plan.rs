@@ -2,7 +2,7 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use tagwarden::settings::Environment;
+use tagwarden_core::settings::Environment;
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::plan::{Known, plan};
 

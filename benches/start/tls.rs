@@ -8,8 +8,8 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
-use tagwarden::aws::function_config;
-use tagwarden::settings::Environment;
+use tagwarden_aws::function_config;
+use tagwarden_core::settings::Environment;
 
 /// Tells the process that it is to measure.
 const VARIABLE: &str = "TAGWARDEN_BENCH_TLS";

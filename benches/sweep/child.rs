@@ -9,11 +9,10 @@ use chrono::{TimeDelta, Utc};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tagwarden::aws;
-use tagwarden::rule::Rule;
-use tagwarden::settings::{Environment, PolicySettings};
-use tagwarden::{logging, metrics};
+use tagwarden_core::settings::{Environment, PolicySettings};
+use tagwarden_aws::lambda::{logging, metrics};
 use tagwarden_remediation::{Remediation, Settings};
+use tagwarden_rule::Rule;
 use tagwarden_sandbox::Loopback;
 
 use super::fleet::Fleet;
@@ -107,7 +106,7 @@ async fn measure(function: Function) -> Measured {
     let event = LambdaEvent::new(payload, context);
     let environment = Environment::of_process();
     metrics::install(&environment);
-    let config = aws::function_config(&environment).unwrap();
+    let config = tagwarden_aws::function_config(&environment).unwrap();
     match function {
         Function::Rule => {
             let settings = PolicySettings::from_environment(&environment).unwrap();

@@ -8,9 +8,9 @@ use aws_config::retry::RetryConfig;
 use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use tagwarden::rule::Rule;
-use tagwarden::settings::{Environment, PolicySettings};
+use tagwarden_core::settings::{Environment, PolicySettings};
 use tagwarden_remediation::{Remediation, Settings};
+use tagwarden_rule::Rule;
 use tagwarden_sandbox::Account;
 
 use super::bound::Calls;

@@ -5,9 +5,9 @@ use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, Utc};
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value, json};
-use tagwarden::aws::{AwsError, Clock};
-use tagwarden::instance::is_instance_id;
-use tagwarden::settings::Environment;
+use tagwarden_aws::{AwsError, Clock};
+use tagwarden_core::resource::is_instance_id;
+use tagwarden_core::settings::Environment;
 use tagwarden_remediation::ledger::{self, RunId, Selection};
 
 use crate::aws::{self, AwsArgs, trouble};

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use serde_json::{Map, Value, json};
-use tagwarden::Policy;
-use tagwarden::aws::policy_table::{Item, read_items, row};
-use tagwarden::policy::InvalidPolicy;
+use tagwarden_aws::policy_table::{Item, read_items, row};
+use tagwarden_core::Policy;
+use tagwarden_core::policy::InvalidPolicy;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::{Changes, show};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName, Tag};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tagwarden::aws::{AwsError, Ec2};
+use tagwarden_aws::{AwsError, Ec2};
 
 use crate::plan::{Reason, Remedy, Step};
 

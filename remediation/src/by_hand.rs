@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use tagwarden::aws::AwsError;
-use tagwarden::{Instance, Policy};
+use tagwarden_aws::AwsError;
+use tagwarden_core::{Instance, Policy};
 
 use crate::dry_run::add_foreseen;
 use crate::function::{Remediation, RemediationError};

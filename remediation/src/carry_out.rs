@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
-use tagwarden::Policy;
+use tagwarden_core::Policy;
 
 use crate::act::{self, Acted};
 use crate::function::{Remediation, RemediationError};

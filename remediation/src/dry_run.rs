@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use crate::act;
 use crate::function::Remediation;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use tagwarden::Instance;
-use tagwarden::aws::{AwsError, instances};
+use tagwarden_aws::{AwsError, instances};
+use tagwarden_core::Instance;
 
 use crate::function::Remediation;
 use crate::ledger::{

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tagwarden::aws::policy_table::PolicyTableError;
-use tagwarden::aws::{AwsError, Clock, Ec2};
-use tagwarden::function::{FunctionError, account_of};
+use tagwarden_aws::lambda::{FunctionError, Handler, account_of};
+use tagwarden_aws::policy_table::PolicyTableError;
+use tagwarden_aws::{AwsError, Clock, Ec2};
 
 use crate::launcher::{Launcher, LookUp};
 use crate::ledger::{Ledger, RunId};
@@ -60,6 +60,17 @@ pub enum RemediationError {
     /// Everything was done, and the report could not be published; it is in the function's log.
     #[error("the report could not be published, it is in this function's log: {0}")]
     Unreported(AwsError),
+}
+
+impl Handler for Remediation {
+    type Error = RemediationError;
+
+    fn handle(
+        &self,
+        event: LambdaEvent<Value>,
+    ) -> impl Future<Output = Result<Value, RemediationError>> {
+        Remediation::handle(self, event)
+    }
 }
 
 impl FunctionError for RemediationError {

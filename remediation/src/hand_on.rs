@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use crate::function::Remediation;
 use crate::plan::Reason;

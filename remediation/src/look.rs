@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use tagwarden::aws::instances::{self, InstancePages};
-use tagwarden::aws::policy_table::{PolicyTableError, read_policy};
-use tagwarden::exemption::EXEMPTION_KEY;
-use tagwarden::{Action, Finding, Instance, Policy, Scope, Verdict, assess};
+use tagwarden_aws::instances::{self, InstancePages};
+use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
+use tagwarden_core::exemption::EXEMPTION_KEY;
+use tagwarden_core::{Action, Finding, Instance, Policy, Scope, Verdict, assess};
 
 use crate::function::{Remediation, RemediationError};
 use crate::launcher::Unattributed;

@@ -2,21 +2,15 @@
 
 use std::process::ExitCode;
 
-use tagwarden::settings::Environment;
-use tagwarden::{aws, function, logging, metrics};
+use tagwarden_aws::{function_config, lambda};
 use tagwarden_remediation::{Remediation, Settings};
 
-// One event at a time: a second thread would only cost start-up time.
+// A second thread would only cost start-up time, because a function handles one event at a time.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    function::exit_code(start().await)
-}
-
-async fn start() -> Result<(), lambda_runtime::Error> {
-    let environment = Environment::of_process();
-    logging::install(&environment)?;
-    let settings = Settings::from_environment(&environment)?;
-    metrics::install(&environment);
-    let remediation = Remediation::new(&aws::function_config(&environment)?, settings);
-    function::serve(|event| remediation.handle(event)).await
+    lambda::run(|environment| {
+        let settings = Settings::from_environment(environment)?;
+        Ok(Remediation::new(&function_config(environment)?, settings))
+    })
+    .await
 }

@@ -1,9 +1,9 @@
-//! What the remediation measures, for CloudWatch; see [`tagwarden::metrics`].
+//! What the remediation measures, for CloudWatch; see [`tagwarden_aws::lambda::metrics`].
 
 use aws_sdk_cloudtrail::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_cloudtrail::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_cloudtrail::error::BoxError;
-use tagwarden::metrics::add;
+use tagwarden_aws::lambda::metrics::add;
 
 use crate::plan::Reason;
 use crate::report::{Counts, Outcome, Report};

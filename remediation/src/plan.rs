@@ -8,7 +8,7 @@ use std::{fmt, mem};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
+use tagwarden_core::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
 
 use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
@@ -110,9 +110,9 @@ pub enum Reason {
     Owned {
         /// Such as `the Auto Scaling group web`.
         owner: String,
-        /// Such as `which would replace it`: [`Owner::concern`](tagwarden::Owner::concern).
+        /// Such as `which would replace it`: [`Owner::concern`](tagwarden_core::Owner::concern).
         concern: &'static str,
-        /// What would last, such as `tag the group`: [`Owner::fix`](tagwarden::Owner::fix).
+        /// What would last, such as `tag the group`: [`Owner::fix`](tagwarden_core::Owner::fix).
         fix: &'static str,
     },
     /// There is no ledger to write the act down in. Refused.

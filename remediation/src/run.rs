@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden::aws::AwsError;
-use tagwarden::aws::policy_table::PolicyTableError;
-use tagwarden::{Action, Instance, Policy};
+use tagwarden_aws::AwsError;
+use tagwarden_aws::policy_table::PolicyTableError;
+use tagwarden_core::{Action, Instance, Policy};
 
 use crate::carry_out::CarryOut;
 use crate::function::{Remediation, RemediationError};

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
-use tagwarden::settings::{Environment, PolicySettings, SettingError};
+use tagwarden_core::settings::{Environment, PolicySettings, SettingError};
 
 use crate::safeguard::Safeguards;
 

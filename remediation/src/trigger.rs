@@ -6,9 +6,9 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use tagwarden::function::{ForeignAccount, check_account};
-use tagwarden::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
-use tagwarden::instance::is_instance_id;
+use tagwarden_aws::lambda::{ForeignAccount, check_account};
+use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
+use tagwarden_core::resource::is_instance_id;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
 

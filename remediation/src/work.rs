@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use tagwarden::Instance;
+use tagwarden_core::Instance;
 
 use crate::ledger::Act;
 use crate::plan::{Plan, Remedy, Step};
@@ -71,8 +71,8 @@ impl Work {
 mod tests {
     use proptest::prelude::*;
     use serde_json::json;
-    use tagwarden::settings::Environment;
-    use tagwarden::{Policy, State};
+    use tagwarden_core::settings::Environment;
+    use tagwarden_core::{Policy, State};
 
     use super::*;
     use crate::plan::{Known, plan};

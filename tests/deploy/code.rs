@@ -7,25 +7,30 @@ use std::path::{Path, PathBuf};
 /// Each call, as IAM names it, and the files that make it.
 pub type Calls = BTreeMap<String, BTreeSet<String>>;
 
-/// The calls of the Config rule's function.
+/// The calls of the Config rule's function: its own, and those of the shared modules that it uses.
 pub fn of_the_rule() -> Calls {
-    calls(&sources("src"))
+    calls(&with_shared_modules(sources("src")))
 }
 
-/// The calls of the remediation's function: its own, and those of the engine's modules that it uses.
+/// The calls of the remediation's function: its own, and those of the shared modules that it uses.
 pub fn of_the_remediation() -> Calls {
     let mut files = sources("remediation/src");
-    // The command's, which undoes with its user's permissions: the function has none to take a tag away.
+    // Undo is the command's and works with its user's permissions. The function may not delete tags.
     let undo = Path::new(env!("CARGO_MANIFEST_DIR")).join("remediation/src/undo");
     files.retain(|file| !file.starts_with(&undo));
+    calls(&with_shared_modules(files))
+}
+
+/// Adds the files of `tagwarden-aws` whose modules `files` name.
+fn with_shared_modules(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     let own: String = files.iter().map(|file| shipped(file)).collect();
-    for file in sources("src/aws") {
+    for file in sources("aws/src") {
         let module = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if own.contains(&format!("tagwarden::aws::{module}")) {
+        if own.contains(&format!("tagwarden_aws::{module}")) {
             files.push(file);
         }
     }
-    calls(&files)
+    files
 }
 
 fn calls(files: &[PathBuf]) -> Calls {

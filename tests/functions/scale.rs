@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use tagwarden::aws::Ec2;
+use tagwarden_aws::Ec2;
 use tagwarden_sandbox::{Account, Identity};
 
 use crate::support::{LEDGER, World, old, scheduled_event, sqs_batch};

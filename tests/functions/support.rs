@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
-use tagwarden::function::FunctionError;
-use tagwarden::rule::Rule;
-use tagwarden::settings::{Environment, PolicySettings};
+use tagwarden_aws::lambda::FunctionError;
+use tagwarden_core::settings::{Environment, PolicySettings};
 use tagwarden_remediation::{Remediation, Settings};
+use tagwarden_rule::Rule;
 use tagwarden_sandbox::{Account, Identity, Launch};
 
 pub const TABLE: &str = "acme_cloud_policy_tagging_def";

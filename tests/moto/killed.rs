@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use serde_json::Value;
-use tagwarden::aws::Clock;
+use tagwarden_aws::Clock;
 use tagwarden_remediation::ledger::{Batch, Ledger};
 use tagwarden_sandbox::Bootstrap;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use tagwarden::aws::Clock;
+use tagwarden_aws::Clock;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, Ledger, RemedyName};
 
 use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_of, run_of};

@@ -1,7 +1,7 @@
 //! Why there are no credentials, and what to do about it.
 
 use aws_credential_types::provider::error::CredentialsError;
-use tagwarden::settings::Environment;
+use tagwarden_core::settings::Environment;
 
 use crate::exit::Failure;
 

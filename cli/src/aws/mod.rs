@@ -17,8 +17,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use clap::builder::NonEmptyStringValueParser;
-use tagwarden::aws::{APP_NAME, AwsError};
-use tagwarden::settings::{DEFAULT_POLICY_TABLE, Environment};
+use tagwarden_aws::{APP_NAME, AwsError};
+use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
 
 use crate::exit::Failure;

@@ -1,6 +1,6 @@
 //! Calls that failed, and what to do about them.
 
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 /// What a command calls.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
-use tagwarden::aws::AwsError;
-use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_own_attribute};
+use tagwarden_aws::AwsError;
+use tagwarden_aws::policy_table::Item;
+use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_own_attribute};
 
 use super::Change;
 

@@ -6,8 +6,8 @@ pub mod show;
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
+use tagwarden_aws::policy_table::Item;
+use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
 
 use crate::policy_file::value::same;
 use crate::policy_file::write::{id, order};

@@ -5,8 +5,8 @@ use std::fmt::{Display, Write as _};
 use aws_sdk_dynamodb::types::AttributeValue;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
-use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::TEMPLATE_ATTRIBUTE;
+use tagwarden_aws::policy_table::Item;
+use tagwarden_core::policy::TEMPLATE_ATTRIBUTE;
 
 use super::{Change, Changes};
 use crate::policy_file::write::{id, inline, rank};

@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tagwarden::rule::{Rule, RuleError};
-use tagwarden::settings::{DEFAULT_POLICY_TABLE, Environment, SettingError};
+use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment, SettingError};
 use tagwarden_remediation::{Remediation, RemediationError, Settings};
+use tagwarden_rule::{Rule, RuleError};
 use tagwarden_sandbox::{Account, Instance};
 
 use super::fleet::{self, Member};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
-use tagwarden::annotation::annotation;
-use tagwarden::{Instance, Policy, Scope, assess};
+use tagwarden_core::annotation::annotation;
+use tagwarden_core::{Instance, Policy, Scope, assess};
 use tagwarden_remediation::plan::Remedy;
 use tagwarden_remediation::report::{Entry, Outcome, Report};
 
@@ -232,12 +232,12 @@ impl Verdict {
     }
 }
 
-impl From<tagwarden::Verdict<'_>> for Verdict {
-    fn from(verdict: tagwarden::Verdict<'_>) -> Self {
+impl From<tagwarden_core::Verdict<'_>> for Verdict {
+    fn from(verdict: tagwarden_core::Verdict<'_>) -> Self {
         match verdict {
-            tagwarden::Verdict::Compliant => Self::Compliant,
-            tagwarden::Verdict::NonCompliant => Self::NonCompliant,
-            tagwarden::Verdict::NotApplicable(_) => Self::NotApplicable,
+            tagwarden_core::Verdict::Compliant => Self::Compliant,
+            tagwarden_core::Verdict::NonCompliant => Self::NonCompliant,
+            tagwarden_core::Verdict::NotApplicable(_) => Self::NotApplicable,
         }
     }
 }

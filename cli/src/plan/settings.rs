@@ -1,7 +1,7 @@
 //! How careful the remediation is: options, with the functions' environment variables as their defaults.
 
 use clap::builder::NonEmptyStringValueParser;
-use tagwarden::settings::{Environment, SettingError};
+use tagwarden_core::settings::{Environment, SettingError};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::settings::Mode;
 

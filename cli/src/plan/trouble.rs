@@ -1,7 +1,7 @@
 //! What stands in the way of looking and of doing, and what to do about it.
 
-use tagwarden::aws::AwsError;
-use tagwarden::aws::policy_table::PolicyTableError;
+use tagwarden_aws::AwsError;
+use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_remediation::RemediationError;
 
 use crate::aws::table_failure;

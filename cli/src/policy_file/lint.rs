@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use tagwarden::aws::policy_table::row;
-use tagwarden::policy::{
+use tagwarden_aws::policy_table::row;
+use tagwarden_core::policy::{
     ATTRIBUTES, FunctionError, Problem as PolicyProblem, ProblemKind, TEMPLATE_ATTRIBUTE,
     is_own_attribute,
 };
-use tagwarden::{Action, Policy};
+use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
 
 use super::node::{Entry, Kind, Node};

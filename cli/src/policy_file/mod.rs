@@ -21,8 +21,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use tagwarden::aws::policy_table::{Item, row};
-use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_template_row};
+use tagwarden_aws::policy_table::{Item, row};
+use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_template_row};
 
 use crate::exit::{Exit, Failure};
 use node::{Entry, Kind, Node};

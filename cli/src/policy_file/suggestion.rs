@@ -1,6 +1,6 @@
 //! What was meant.
 
-use tagwarden::policy::ATTRIBUTES;
+use tagwarden_core::policy::ATTRIBUTES;
 
 /// The candidate that `word` is a misspelling of: the same but for case, `_` and `-`, or a letter or two off.
 pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
@@ -48,7 +48,7 @@ pub fn yes_or_no(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use tagwarden::Action;
+    use tagwarden_core::Action;
 
     use super::*;
 

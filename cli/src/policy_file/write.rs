@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
-use tagwarden::aws::policy_table::Item;
-use tagwarden::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
+use tagwarden_aws::policy_table::Item;
+use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
 
 use super::is_template;
 use super::node::{Kind, plain};

@@ -7,9 +7,9 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use tagwarden::Instance;
-use tagwarden::instance::DescribedInstance;
-use tagwarden::instance::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
+use tagwarden_core::Instance;
+use tagwarden_core::resource::DescribedInstance;
+use tagwarden_core::resource::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
 
 use super::walk::{As, members};
 use super::{Recorded, Source};
@@ -93,7 +93,7 @@ impl Found {
         let is_present = item.configuration_item_status.is_present();
         let mut instance = item.into_instance();
         if !is_present {
-            instance.state = tagwarden::State::Terminated;
+            instance.state = tagwarden_core::State::Terminated;
         }
         self.add_instance(Some(captured_at), instance);
         Ok(())

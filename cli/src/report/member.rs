@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use tagwarden::{Action, Defect, Finding, Policy, Scope, TagRule, assess};
+use tagwarden_core::{Action, Defect, Finding, Policy, Scope, TagRule, assess};
 use tagwarden_remediation::plan::{Reason, Remedy, UNDEFINED};
 use tagwarden_remediation::report::{Entry, Outcome};
 

@@ -32,8 +32,8 @@ use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden::aws::Clock;
-use tagwarden::settings::Environment;
+use tagwarden_aws::Clock;
+use tagwarden_core::settings::Environment;
 use tagwarden_remediation::ledger;
 
 use crate::aws::{self, AwsArgs, TableArgs};

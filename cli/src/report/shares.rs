@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tagwarden::{Action, Policy, TagRule};
+use tagwarden_core::{Action, Policy, TagRule};
 
 use super::member::{Member, Standing};
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, Color};
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
-use tagwarden::exemption::EXEMPTION_KEY;
+use tagwarden_core::exemption::EXEMPTION_KEY;
 use tagwarden_remediation::ledger::RemedyName;
 use tagwarden_remediation::undo::{Before, End, Left, Look, Outcome, Plan, Step, Undone, Written};
 
@@ -231,7 +231,7 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
             "remedy": end.remedy,
             "runId": end.run_id,
             "at": time(end.at),
-            "state": end.state.map(tagwarden::State::as_str),
+            "state": end.state.map(tagwarden_core::State::as_str),
         })
     });
     let problem = look.unread_policy.as_ref().map(ToString::to_string);

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use lambda_runtime::{Context, LambdaEvent};
 use regex_lite::{Captures, Regex};
 use serde_json::{Value, json};
-use tagwarden::settings::Environment;
+use tagwarden_core::settings::Environment;
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Identity, Launch};
 

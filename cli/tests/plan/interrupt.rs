@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
-use tagwarden::settings::Environment;
+use tagwarden_core::settings::Environment;
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Identity, Launch};
 

@@ -9,7 +9,7 @@ mod session;
 
 use serde::Deserialize;
 use serde_json::Value;
-use tagwarden::policy::MAX_VALUE_CHARS;
+use tagwarden_core::policy::MAX_VALUE_CHARS;
 
 /// The members of `userIdentity` that name somebody. Which are there depends on the type, so none is demanded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

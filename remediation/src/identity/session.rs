@@ -1,6 +1,6 @@
 //! What a role session's name tells: whether somebody chose it, or a program did.
 
-use tagwarden::instance::is_instance_id;
+use tagwarden_core::resource::is_instance_id;
 
 /// What services call the sessions in which they use a role that they were handed, such as CloudFormation's service
 /// role and EMR's.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden::aws::{AwsError, Clock};
+use tagwarden_aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
 use super::planner::{About, Launch, Page, Planner, Question, earlier};

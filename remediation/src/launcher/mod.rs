@@ -22,7 +22,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden::Instance;
+use tagwarden_core::Instance;
 
 pub use look_up::LookUp;
 pub use recorded::{RecordedEvent, RecordedLaunches, RecordedResource};

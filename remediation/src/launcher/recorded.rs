@@ -93,7 +93,7 @@ impl RecordedLaunches {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tagwarden::{Instance, State};
+    use tagwarden_core::{Instance, State};
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use super::items::{Item, key};
 use super::record::{Act, ActState, RemedyName};

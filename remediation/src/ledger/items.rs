@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use super::{KEPT, Ledger};
 

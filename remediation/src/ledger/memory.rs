@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use super::Ledger;
 use super::items::{self, Item, day_key, expires, key};

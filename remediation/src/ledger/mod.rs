@@ -33,7 +33,7 @@ mod writer;
 
 use aws_sdk_dynamodb::Client;
 use chrono::TimeDelta;
-use tagwarden::aws::Clock;
+use tagwarden_aws::Clock;
 
 pub use record::{Act, ActState, Batch, RemedyName};
 pub use run_id::{NotARunId, RunId};

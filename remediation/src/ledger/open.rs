@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use super::items::{self, Item, key, number, text};
 use super::record::Batch;

@@ -1,7 +1,7 @@
 //! Reads acts back.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 use tokio::task::JoinSet;
 
 use super::items::{QUERY, day_key};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use super::Ledger;
 use super::items::PUT;

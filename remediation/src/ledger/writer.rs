@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use tagwarden::aws::AwsError;
+use tagwarden_aws::AwsError;
 
 use super::budget::Budget;
 use super::claim::{Claim, ClaimName};

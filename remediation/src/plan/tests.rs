@@ -1,8 +1,8 @@
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden::State;
-use tagwarden::policy::Row;
-use tagwarden::settings::Environment;
+use tagwarden_core::State;
+use tagwarden_core::policy::Row;
+use tagwarden_core::settings::Environment;
 
 use super::*;
 

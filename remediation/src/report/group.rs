@@ -1,6 +1,6 @@
 //! The order in which people read a report: what needs a person first, then what was done.
 
-use tagwarden::exemption::EXEMPTION_KEY;
+use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use super::{Entry, Outcome};
 use crate::plan::{Reason, Remedy};

@@ -265,7 +265,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
     use serde_json::Value;
-    use tagwarden::policy::ReportTemplate;
+    use tagwarden_core::policy::ReportTemplate;
 
     /// Any remedy and outcome, with any tag key, value and reason.
     fn entry() -> impl Strategy<Value = Entry> {

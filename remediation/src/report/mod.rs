@@ -21,7 +21,7 @@ mod view;
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
-use tagwarden::policy::ReportTemplate;
+use tagwarden_core::policy::ReportTemplate;
 
 use crate::act::Acted;
 use crate::ledger::RunId;

@@ -1,7 +1,7 @@
 //! What people read.
 
 use rstest::rstest;
-use tagwarden::policy::ReportTemplate;
+use tagwarden_core::policy::ReportTemplate;
 
 use super::sample::{Sample, dry_run, enforced, missing, report, tag};
 use super::*;

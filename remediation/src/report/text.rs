@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tagwarden::policy::InvalidPolicy;
+use tagwarden_core::policy::InvalidPolicy;
 
 use super::template::TemplateError;
 use super::{Counts, Entry, Outcome};

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::SdkConfig;
 use aws_sdk_ec2::types::Tag;
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden::Instance;
-use tagwarden::aws::policy_table::{PolicyTableError, read_policy};
-use tagwarden::aws::{AwsError, Clock, Ec2, instances};
+use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
+use tagwarden_aws::{AwsError, Clock, Ec2, instances};
+use tagwarden_core::Instance;
 
 use super::{Before, Facts, Plan, Reason, Step, plan};
 use crate::act::{self, Acted};

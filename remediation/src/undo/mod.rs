@@ -25,7 +25,7 @@ mod plan;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use tagwarden::State;
+use tagwarden_core::State;
 
 use crate::ledger::{RemedyName, RunId};
 

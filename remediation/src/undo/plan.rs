@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use tagwarden::{Action, Finding, Instance, Policy, Scope, assess};
+use tagwarden_core::{Action, Finding, Instance, Policy, Scope, assess};
 
 use super::{Before, End, Left, Plan, Reason, Step, Written};
 use crate::ledger::{Act, ActState, Batch, RemedyName, RunId, Selection};
@@ -289,8 +289,8 @@ fn ends<'l>(
             let state = live(&act.instance_id).map(|instance| instance.state);
             let is_done = act.state == ActState::Done
                 || match act.remedy {
-                    RemedyName::Stop => state.is_some_and(tagwarden::State::is_stopped),
-                    _ => state.is_none_or(tagwarden::State::is_gone),
+                    RemedyName::Stop => state.is_some_and(tagwarden_core::State::is_stopped),
+                    _ => state.is_none_or(tagwarden_core::State::is_gone),
                 };
             if !is_done {
                 continue;

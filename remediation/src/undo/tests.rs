@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden::{Instance, Policy, State};
+use tagwarden_core::{Instance, Policy, State};
 
 use super::*;
 use crate::ledger::{Act, ActState, Batch, Selection};
@@ -324,7 +324,7 @@ fn what_the_policy_would_do_next(
     assert_eq!(world.told(), expected);
     // An instance that is exempt is left alone, whatever the rule.
     let exempt = (
-        tagwarden::exemption::EXEMPTION_KEY.to_owned(),
+        tagwarden_core::exemption::EXEMPTION_KEY.to_owned(),
         "2026-12-31 a reason".to_owned(),
     );
     world.live[0].tags.extend([exempt]);

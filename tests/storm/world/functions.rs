@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
-use tagwarden::settings::Environment;
+use tagwarden_core::settings::Environment;
 use tagwarden_remediation::{Remediation, Settings};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};

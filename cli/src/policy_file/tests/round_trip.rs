@@ -5,7 +5,7 @@ use aws_smithy_types::Blob;
 use proptest::collection::{btree_set, hash_map, vec};
 use proptest::prelude::*;
 use rstest::rstest;
-use tagwarden::aws::policy_table::Item;
+use tagwarden_aws::policy_table::Item;
 
 use super::super::value::same;
 use super::super::write::{Format, write};
@@ -123,7 +123,7 @@ fn template() -> impl Strategy<Value = String> {
 /// Rules that are sound, with any other attributes besides.
 fn items() -> impl Strategy<Value = Vec<Item>> {
     let name = text().prop_filter("another attribute", |name| {
-        !tagwarden::policy::is_own_attribute(name)
+        !tagwarden_core::policy::is_own_attribute(name)
     });
     let foreign = hash_map(name, value(), 0..4).boxed();
     let template = proptest::option::of((template(), foreign.clone()));

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use tagwarden::Action;
-use tagwarden::policy::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
+use tagwarden_core::Action;
+use tagwarden_core::policy::{MAX_KEY_CHARS, MAX_VALUE_CHARS};
 
 use super::read;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rstest::rstest;
-use tagwarden::Instance;
+use tagwarden_core::Instance;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
 
 use super::fleet::{instance, look, now, sample};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
-use tagwarden::settings::Environment;
-use tagwarden::{Instance, Policy, Scope, State};
+use tagwarden_core::settings::Environment;
+use tagwarden_core::{Instance, Policy, Scope, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::by_hand::foresee;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};

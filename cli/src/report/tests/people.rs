@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rstest::rstest;
 use serde_json::json;
-use tagwarden::{Instance, Policy};
+use tagwarden_core::{Instance, Policy};
 
 use super::fleet::{instance, look, look_with, now, policy, sample};
 use crate::report::member::{Fate, Standing, members};
@@ -82,7 +82,7 @@ fn what_becomes_of_an_instance() {
     );
     // It is stopped already, and nothing more may be done: somebody must look.
     let stopped = Instance {
-        state: tagwarden::State::Stopped,
+        state: tagwarden_core::State::Stopped,
         ..bare()
     };
     assert_eq!(

@@ -6,7 +6,7 @@ use lambda_runtime::tracing::subscriber::layer::SubscriberExt;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
 use tracing::level_filters::LevelFilter;
 
-use crate::settings::{Environment, SettingError};
+use tagwarden_core::settings::{Environment, SettingError};
 
 /// Starts logging to standard output, which Lambda hands to CloudWatch Logs: as JSON where `AWS_LAMBDA_LOG_FORMAT` says
 /// so, from the level on that `AWS_LAMBDA_LOG_LEVEL` names. Without that one, `RUST_LOG` says what is logged, as
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn rusts_variable_tells_modules_apart_and_info_is_the_default() {
         let some = [("RUST_LOG", "warn,tagwarden=debug")];
-        assert_eq!(logs(&some, "tagwarden::rule", Level::DEBUG), Ok(true));
+        assert_eq!(logs(&some, "tagwarden_rule", Level::DEBUG), Ok(true));
         assert_eq!(logs(&some, "aws_config", Level::INFO), Ok(false));
         assert_eq!(logs(&[], "tagwarden", Level::INFO), Ok(true));
         assert_eq!(logs(&[], "tagwarden", Level::DEBUG), Ok(false));

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::Scope;
-use crate::settings::PolicySettings;
+use tagwarden_core::Scope;
+use tagwarden_core::settings::PolicySettings;
 
 /// Rule parameters that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,22 +8,22 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde::Deserialize;
 
-use super::{Instance, State, UNNAMED_OPERATOR};
+use super::Instance;
+use super::facts::{InstanceFacts, null_as_default};
 
 /// The Config resource type of an EC2 instance.
 pub const INSTANCE_RESOURCE_TYPE: &str = "AWS::EC2::Instance";
 
-/// A configuration item, or the summary of one that was too large for the event.
+/// A configuration item.
 ///
 /// See [ConfigurationItem](https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationItem.html).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigurationItem {
     /// What happened to the resource.
-    pub configuration_item_status: Status,
+    pub configuration_item_status: ItemStatus,
     /// When Config saw it; what an evaluation is ordered by.
     pub configuration_item_capture_time: DateTime<Utc>,
     /// Such as `AWS::EC2::Instance`.
@@ -38,12 +38,26 @@ pub struct ConfigurationItem {
     pub tags: BTreeMap<String, Option<String>>,
     /// What EC2 says of the instance.
     #[serde(default)]
-    pub configuration: Configuration,
+    pub configuration: InstanceFacts,
+}
+
+/// What an oversized notification holds in place of a configuration item that is too large for an event.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ItemSummary {
+    /// What happened to the resource.
+    pub configuration_item_status: ItemStatus,
+    /// When Config saw it.
+    pub configuration_item_capture_time: DateTime<Utc>,
+    /// Such as `AWS::EC2::Instance`.
+    pub resource_type: String,
+    /// Such as `i-…`.
+    pub resource_id: String,
 }
 
 /// `configurationItemStatus`: one of five.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Status {
+pub enum ItemStatus {
     /// `OK`
     #[serde(rename = "OK")]
     Ok,
@@ -57,7 +71,7 @@ pub enum Status {
     ResourceNotRecorded,
 }
 
-impl Status {
+impl ItemStatus {
     /// Whether there is still a resource to evaluate.
     #[must_use]
     pub fn is_present(self) -> bool {
@@ -65,16 +79,19 @@ impl Status {
     }
 }
 
-/// The members of an EC2 instance's `configuration` that the policy needs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Configuration {
-    vpc_id: Option<String>,
-    state: Option<String>,
-    launched_at: Option<DateTime<Utc>>,
-    started_at: Option<DateTime<Utc>>,
-    spot_request_id: Option<String>,
-    operator: Option<String>,
-    tags: BTreeMap<String, String>,
+impl From<ItemSummary> for ConfigurationItem {
+    /// The item without everything that the summary leaves out.
+    fn from(summary: ItemSummary) -> Self {
+        Self {
+            configuration_item_status: summary.configuration_item_status,
+            configuration_item_capture_time: summary.configuration_item_capture_time,
+            resource_type: summary.resource_type,
+            resource_id: summary.resource_id,
+            aws_account_id: None,
+            tags: BTreeMap::new(),
+            configuration: InstanceFacts::default(),
+        }
+    }
 }
 
 impl ConfigurationItem {
@@ -91,167 +108,12 @@ impl ConfigurationItem {
     }
 }
 
-impl Configuration {
-    /// Reads a `configuration` as GetResourceConfigHistory gives it.
-    ///
-    /// # Errors
-    /// The text is not JSON, or holds something else than an instance.
-    pub fn from_json(text: &str) -> serde_json::Result<Self> {
-        Ok(serde_json::from_str::<wire::Configuration>(text)?.into())
-    }
-
-    /// The instance with this id that has these members.
-    pub(super) fn into_instance(self, id: String) -> Instance {
-        Instance {
-            id,
-            vpc_id: self.vpc_id,
-            state: self
-                .state
-                .map_or(State::Unknown, |name| name.as_str().into()),
-            launched_at: self.launched_at,
-            started_at: self.started_at,
-            spot_request_id: self.spot_request_id,
-            operator: self.operator,
-            tags: self.tags,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Configuration {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            // A deleted resource's item has no configuration.
-            Value::Null => Ok(Self::default()),
-            Value::String(text) => Self::from_json(&text),
-            value => serde_json::from_value::<wire::Configuration>(value).map(Into::into),
-        }
-        .map_err(serde::de::Error::custom)
-    }
-}
-
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
-/// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know. The upper-case
-/// names are the AWS CLI's, for [`DescribedInstance`](super::described::DescribedInstance).
-pub(super) mod wire {
-    use super::{DateTime, Deserialize, UNNAMED_OPERATOR, Utc, null_as_default};
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    pub(in crate::instance) struct Configuration {
-        #[serde(default, alias = "InstanceId")]
-        instance_id: Option<String>,
-        #[serde(default, alias = "VpcId")]
-        vpc_id: Option<String>,
-        #[serde(default, alias = "State")]
-        state: Option<State>,
-        #[serde(default, alias = "LaunchTime")]
-        launch_time: Option<DateTime<Utc>>,
-        #[serde(default, alias = "InstanceLifecycle")]
-        instance_lifecycle: Option<String>,
-        #[serde(default, alias = "SpotInstanceRequestId")]
-        spot_instance_request_id: Option<String>,
-        #[serde(default, alias = "Operator")]
-        operator: Option<Operator>,
-        #[serde(default, alias = "Tags", deserialize_with = "null_as_default")]
-        tags: Vec<Tag>,
-        #[serde(
-            default,
-            alias = "NetworkInterfaces",
-            deserialize_with = "null_as_default"
-        )]
-        network_interfaces: Vec<NetworkInterface>,
-    }
-
-    #[derive(Deserialize)]
-    struct State {
-        #[serde(default, alias = "Name")]
-        name: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    struct Operator {
-        #[serde(default, alias = "Managed")]
-        managed: Option<bool>,
-        #[serde(default, alias = "Principal")]
-        principal: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    struct Tag {
-        #[serde(alias = "Key")]
-        key: String,
-        #[serde(default, alias = "Value")]
-        value: Option<String>,
-    }
-
-    #[derive(Deserialize)]
-    struct NetworkInterface {
-        #[serde(default, alias = "Attachment")]
-        attachment: Option<Attachment>,
-    }
-
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Attachment {
-        #[serde(default, alias = "DeviceIndex")]
-        device_index: Option<i64>,
-        #[serde(default, alias = "AttachTime")]
-        attach_time: Option<DateTime<Utc>>,
-    }
-
-    impl Configuration {
-        /// The instance's id, where it stands among its other members.
-        pub(in crate::instance) fn take_id(&mut self) -> Option<String> {
-            self.instance_id.take()
-        }
-    }
-
-    impl From<Configuration> for super::Configuration {
-        fn from(wire: Configuration) -> Self {
-            let attached_at = wire
-                .network_interfaces
-                .into_iter()
-                .filter_map(|interface| interface.attachment)
-                .find(|attachment| attachment.device_index == Some(0))
-                .and_then(|attachment| attachment.attach_time);
-            let is_spot = wire.instance_lifecycle.as_deref() == Some("spot");
-            let operator = wire
-                .operator
-                .filter(|operator| operator.managed == Some(true));
-            Self {
-                vpc_id: wire.vpc_id,
-                state: wire.state.and_then(|state| state.name),
-                launched_at: [wire.launch_time, attached_at].into_iter().flatten().min(),
-                started_at: wire.launch_time,
-                spot_request_id: wire
-                    .spot_instance_request_id
-                    .filter(|id| !id.is_empty())
-                    .or_else(|| is_spot.then(String::new)),
-                operator: operator.map(|operator| {
-                    let principal = operator.principal.filter(|name| !name.is_empty());
-                    principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
-                }),
-                tags: wire
-                    .tags
-                    .into_iter()
-                    .map(|tag| (tag.key, tag.value.unwrap_or_default()))
-                    .collect(),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use serde_json::json;
+    use crate::State;
 
     fn item(members: Value) -> ConfigurationItem {
         let mut item = json!({

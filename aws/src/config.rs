@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::origin::Origin;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::settings::{Environment, SettingError};
+use tagwarden_core::settings::{Environment, SettingError};
 
 /// How the SDK's clients name this program to AWS: `app/tagwarden` in the `User-Agent`, and so in CloudTrail.
 pub const APP_NAME: &str = "tagwarden";

@@ -1,24 +1,21 @@
 //! From an event to results in AWS Config.
 
-use std::collections::BTreeMap;
-
-use aws_sdk_config::types::{ChronologicalOrder, ComplianceType, ConfigurationItem as HistoryItem};
+use aws_sdk_config::types::ComplianceType;
 use chrono::{DateTime, Utc};
 
-use super::event::{Event, InvokingEvent, Summary};
-use super::{Counts, Rule, RuleError};
-use crate::annotation::annotation;
-use crate::aws::AwsError;
-use crate::aws::evaluations::{self, Compliance, Shown};
-use crate::aws::instances::InstancePages;
-use crate::aws::policy_table::read_policy;
-use crate::instance::configuration_item::{
-    Configuration, ConfigurationItem, INSTANCE_RESOURCE_TYPE, Status,
+use tagwarden_aws::evaluations::{self, Compliance, Shown};
+use tagwarden_aws::history;
+use tagwarden_aws::instances::InstancePages;
+use tagwarden_aws::policy_table::read_policy;
+use tagwarden_core::annotation::annotation;
+use tagwarden_core::resource::configuration_item::{
+    ConfigurationItem, INSTANCE_RESOURCE_TYPE, ItemStatus, ItemSummary,
 };
-use crate::settings::PolicySettings;
-use crate::{Instance, Policy, Scope, Verdict, assess};
+use tagwarden_core::settings::PolicySettings;
+use tagwarden_core::{Instance, Policy, Scope, Verdict, assess};
 
-const HISTORY: &str = "config:GetResourceConfigHistory";
+use crate::event::{Event, InvokingEvent};
+use crate::{EvaluationCounts, Rule, RuleError};
 
 /// The policy, the scope and the present, and what there is to tell Config of an instance by them.
 struct Judge {
@@ -45,11 +42,11 @@ impl Judge {
 }
 
 impl Rule {
-    pub(super) async fn evaluate(
+    pub(crate) async fn evaluate(
         &self,
         event: Event,
         settings: &PolicySettings,
-    ) -> Result<Counts, RuleError> {
+    ) -> Result<EvaluationCounts, RuleError> {
         let judge = Judge {
             // Read first: without a valid policy nothing is evaluated, not even what is gone.
             policy: read_policy(&self.dynamodb, &settings.policy_table).await?,
@@ -91,56 +88,23 @@ impl Rule {
     async fn oversized(
         &self,
         judge: &Judge,
-        summary: Summary,
+        summary: ItemSummary,
         left_scope: bool,
     ) -> Result<Compliance, RuleError> {
-        let evaluable = !left_scope
+        let is_evaluable = !left_scope
             && summary.configuration_item_status.is_present()
             && summary.resource_type == INSTANCE_RESOURCE_TYPE;
-        let item = if evaluable {
-            self.item_from_history(summary).await?
-        } else {
-            // There is nothing in the full item that the answer would need.
-            ConfigurationItem {
-                configuration_item_status: summary.configuration_item_status,
-                configuration_item_capture_time: summary.configuration_item_capture_time,
-                resource_type: summary.resource_type,
+        if !is_evaluable {
+            // Nothing in the full item would change the answer.
+            return Ok(changed(judge, summary.into(), left_scope));
+        }
+        let Some(item) = history::full_item(&self.config, &summary).await? else {
+            return Err(RuleError::NoHistory {
                 resource_id: summary.resource_id,
-                aws_account_id: None,
-                tags: BTreeMap::new(),
-                configuration: Configuration::default(),
-            }
+                captured_at: summary.configuration_item_capture_time,
+            });
         };
         Ok(changed(judge, item, left_scope))
-    }
-
-    /// The item that an oversized notification speaks of: the newest not later than its capture time, so that an
-    /// event that waited for hours is not answered with a newer item than it announced.
-    async fn item_from_history(&self, summary: Summary) -> Result<ConfigurationItem, RuleError> {
-        let captured_at = summary.configuration_item_capture_time;
-        let mut pages = self
-            .config
-            .get_resource_config_history()
-            .resource_type(INSTANCE_RESOURCE_TYPE.into())
-            .resource_id(&summary.resource_id)
-            .later_time(aws_smithy_types::DateTime::from_millis(
-                captured_at.timestamp_millis(),
-            ))
-            .limit(1)
-            .chronological_order(ChronologicalOrder::Reverse)
-            .into_paginator()
-            .send();
-        // One call looks through seven days of history, so a page can be empty and not the last.
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| AwsError::new(HISTORY, &error))?;
-            if let Some(item) = page.configuration_items.unwrap_or_default().pop() {
-                return Ok(from_history(summary, item)?);
-            }
-        }
-        Err(RuleError::NoHistory {
-            resource_id: summary.resource_id,
-            captured_at,
-        })
     }
 
     /// A result for every instance in scope, and `NOT_APPLICABLE` for those that Config still shows a result for
@@ -154,13 +118,13 @@ impl Rule {
         judge: &Judge,
         rule_name: Option<&str>,
         results: &Results<'_>,
-    ) -> Result<Counts, RuleError> {
+    ) -> Result<EvaluationCounts, RuleError> {
         // Before the instances: one that is launched in between then cannot pass for one that is gone.
         let mut shown = match rule_name {
             Some(name) => Some(evaluations::shown(&self.config, name).await?),
             None => None,
         };
-        let mut counts = Counts::default();
+        let mut counts = EvaluationCounts::default();
         let mut news: Vec<Compliance> = Vec::new();
         let mut has_sent = false;
         let mut pages = InstancePages::in_scope(&self.ec2, &judge.scope);
@@ -213,7 +177,7 @@ struct Results<'a> {
 }
 
 impl Results<'_> {
-    async fn put_one(&self, result: Compliance) -> Result<Counts, RuleError> {
+    async fn put_one(&self, result: Compliance) -> Result<EvaluationCounts, RuleError> {
         let result = vec![result];
         let counts = count(&result);
         self.put(result).await?;
@@ -246,7 +210,7 @@ fn changed(judge: &Judge, item: ConfigurationItem, left_scope: bool) -> Complian
         "The resource has left the scope of this rule."
     } else if !item.configuration_item_status.is_present() {
         match item.configuration_item_status {
-            Status::ResourceNotRecorded => "AWS Config does not record the resource.",
+            ItemStatus::ResourceNotRecorded => "AWS Config does not record the resource.",
             _ => "The resource has been deleted.",
         }
     } else if item.resource_type != INSTANCE_RESOURCE_TYPE {
@@ -266,42 +230,14 @@ fn not_applicable(resource_type: String, resource_id: String, why: &str) -> Comp
     }
 }
 
-fn from_history(summary: Summary, item: HistoryItem) -> Result<ConfigurationItem, AwsError> {
-    let configuration = match item.configuration.as_deref() {
-        None | Some("") => Configuration::default(),
-        Some(text) => Configuration::from_json(text).map_err(|error| {
-            let id = &summary.resource_id;
-            AwsError::unexpected(HISTORY, format!("the configuration of {id}: {error}"))
-        })?,
-    };
-    let captured_at = item
-        .configuration_item_capture_time
-        .and_then(|time| DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos()));
-    Ok(ConfigurationItem {
-        configuration_item_status: summary.configuration_item_status,
-        configuration_item_capture_time: captured_at
-            .unwrap_or(summary.configuration_item_capture_time),
-        resource_type: summary.resource_type,
-        resource_id: summary.resource_id,
-        aws_account_id: item.account_id,
-        tags: item
-            .tags
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(key, value)| (key, Some(value)))
-            .collect(),
-        configuration,
-    })
-}
-
-fn count(results: &[Compliance]) -> Counts {
+fn count(results: &[Compliance]) -> EvaluationCounts {
     let of = |wanted: &ComplianceType| {
         results
             .iter()
             .filter(|result| result.compliance_type == *wanted)
             .count()
     };
-    Counts {
+    EvaluationCounts {
         evaluated: results.len(),
         compliant: of(&ComplianceType::Compliant),
         non_compliant: of(&ComplianceType::NonCompliant),

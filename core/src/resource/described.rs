@@ -4,7 +4,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::Instance;
-use super::configuration_item::{Configuration, wire};
+use super::facts::{InstanceFacts, wire};
 
 /// An instance as the AWS CLI writes it.
 ///
@@ -18,10 +18,10 @@ pub struct DescribedInstance(pub Instance);
 impl<'de> Deserialize<'de> for DescribedInstance {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Config's items hold the same members, with lower-case names.
-        let mut members = wire::Configuration::deserialize(deserializer)?;
+        let mut members = wire::Instance::deserialize(deserializer)?;
         let id = members.take_id();
         let id = id.ok_or_else(|| Error::missing_field("InstanceId"))?;
-        Ok(Self(Configuration::from(members).into_instance(id)))
+        Ok(Self(InstanceFacts::from(members).into_instance(id)))
     }
 }
 

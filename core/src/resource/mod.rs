@@ -1,12 +1,13 @@
 //! An EC2 instance as the policy sees it.
 //!
-//! AWS describes one instance in several shapes: DescribeInstances ([`Instance::from_ec2`]) and the AWS CLI's JSON of
-//! it ([`DescribedInstance`]), the configuration item of a Config rule's event, and the one that Config's history gives
-//! back (both [`ConfigurationItem`](configuration_item::ConfigurationItem)). All become this one value.
+//! AWS describes one instance in several shapes: DescribeInstances' answer and the AWS CLI's JSON of it
+//! ([`DescribedInstance`]), the configuration item of a Config rule's event, and the one that Config's history gives back
+//! (both [`ConfigurationItem`](configuration_item::ConfigurationItem)). All become [`InstanceFacts`], and those become
+//! this one value.
 
 pub mod configuration_item;
 mod described;
-mod from_ec2;
+mod facts;
 mod owner;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 pub use described::DescribedInstance;
+pub use facts::InstanceFacts;
 pub use owner::Owner;
 
 /// One EC2 instance at one moment.
@@ -39,9 +41,6 @@ pub struct Instance {
     /// All its tags, those that AWS put there included.
     pub tags: BTreeMap<String, String>,
 }
-
-/// An operator that AWS does not name, as EC2 may leave it out.
-const UNNAMED_OPERATOR: &str = "an AWS service";
 
 /// An instance's state, as EC2 names it.
 ///

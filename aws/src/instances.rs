@@ -4,8 +4,9 @@ use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::Filter;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{AwsError, Ec2};
-use crate::{Instance, Scope};
+use crate::from_ec2::instance_from_ec2;
+use crate::{AwsError, Ec2};
+use tagwarden_core::{Instance, Scope};
 
 const CALL: &str = "ec2:DescribeInstances";
 
@@ -140,6 +141,6 @@ fn instances(output: &DescribeInstancesOutput) -> Vec<Instance> {
         .reservations()
         .iter()
         .flat_map(aws_sdk_ec2::types::Reservation::instances)
-        .filter_map(Instance::from_ec2)
+        .filter_map(instance_from_ec2)
         .collect()
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::instance::configuration_item::{ConfigurationItem, Status};
+use tagwarden_core::resource::configuration_item::{ConfigurationItem, ItemSummary};
 
 /// An event that is not one of a Config rule, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,21 +23,21 @@ pub enum EventError {
     InvokingEvent(String),
 }
 
-/// One event, read: [`Rule::handle`](super::Rule::handle) does what it asks for.
+/// One event, read: [`Rule::handle`](crate::Rule::handle) does what it asks for.
 #[derive(Clone, Debug)]
 pub struct Event {
-    pub(super) account_id: Option<String>,
-    pub(super) config_rule_name: Option<String>,
-    pub(super) rule_parameters: Option<String>,
-    pub(super) result_token: String,
-    pub(super) left_scope: bool,
-    pub(super) cause: InvokingEvent,
+    pub(crate) account_id: Option<String>,
+    pub(crate) config_rule_name: Option<String>,
+    pub(crate) rule_parameters: Option<String>,
+    pub(crate) result_token: String,
+    pub(crate) left_scope: bool,
+    pub(crate) cause: InvokingEvent,
 }
 
 /// What made Config call, by its `messageType`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "messageType")]
-pub(super) enum InvokingEvent {
+pub(crate) enum InvokingEvent {
     /// A resource changed.
     #[serde(
         rename = "ConfigurationItemChangeNotification",
@@ -51,22 +51,14 @@ pub(super) enum InvokingEvent {
         rename = "OversizedConfigurationItemChangeNotification",
         rename_all = "camelCase"
     )]
-    OversizedChange { configuration_item_summary: Summary },
+    OversizedChange {
+        configuration_item_summary: ItemSummary,
+    },
     /// It is time to evaluate everything.
     #[serde(rename = "ScheduledNotification", rename_all = "camelCase")]
     Schedule {
         notification_creation_time: DateTime<Utc>,
     },
-}
-
-/// What an oversized notification has of the item.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Summary {
-    pub(super) configuration_item_status: Status,
-    pub(super) configuration_item_capture_time: DateTime<Utc>,
-    pub(super) resource_type: String,
-    pub(super) resource_id: String,
 }
 
 impl Event {

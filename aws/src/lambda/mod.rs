@@ -1,13 +1,15 @@
 //! What both Lambda functions do the same way.
 
+pub mod logging;
+pub mod metrics;
+
 use std::fmt;
 use std::future::Future;
 use std::process::ExitCode;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
-
-use crate::metrics;
+use tagwarden_core::settings::{Environment, SettingError};
 
 /// An event that belongs to another account than the function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,25 +54,52 @@ pub trait FunctionError: std::error::Error {
     fn kind(&self) -> &'static str;
 }
 
-/// Answers the events of the Lambda Runtime API with `handle` until the runtime ends.
+/// What a Lambda function does with an event.
+pub trait Handler {
+    /// Why an event failed.
+    type Error: FunctionError;
+
+    /// Handles one event; gives the function's answer.
+    fn handle(&self, event: LambdaEvent<Value>)
+    -> impl Future<Output = Result<Value, Self::Error>>;
+}
+
+/// Runs a Lambda function: starts the log and the metrics, makes the handler with `new`, and handles events until the
+/// runtime ends. Gives the process's exit status.
 ///
-/// # Errors
-/// The Runtime API cannot be reached.
-pub async fn serve<H, F, E>(handle: H) -> Result<(), lambda_runtime::Error>
-where
-    H: Fn(LambdaEvent<Value>) -> F,
-    F: Future<Output = Result<Value, E>>,
-    E: FunctionError,
-{
+/// An error at the start is logged, because Lambda shows only the exit status.
+pub async fn run<H: Handler>(
+    new: impl FnOnce(&Environment<'_>) -> Result<H, SettingError>,
+) -> ExitCode {
+    match start(new).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("the function cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start<H: Handler>(
+    new: impl FnOnce(&Environment<'_>) -> Result<H, SettingError>,
+) -> Result<(), lambda_runtime::Error> {
+    let environment = Environment::of_process();
+    logging::install(&environment)?;
+    let handler = new(&environment)?;
+    metrics::install(&environment);
+    serve(&handler).await
+}
+
+async fn serve<H: Handler>(handler: &H) -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         // The future of a whole run is large, and deep enough to reach the compiler's limits.
-        let answer = Box::pin(handle(event));
+        let answer = Box::pin(handler.handle(event));
         async move {
             let answer = answer.await;
             metrics::flush();
             answer.map_err(|error| {
                 tracing::error!(error.kind = error.kind(), "{error}");
-                Failure {
+                FunctionFailure {
                     kind: error.kind(),
                     message: error.to_string(),
                 }
@@ -80,32 +109,20 @@ where
     .await
 }
 
-/// How a function's process ends. An error, which Lambda shows only as an exit status, is logged first.
-#[must_use]
-pub fn exit_code(ended: Result<(), lambda_runtime::Error>) -> ExitCode {
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("the function cannot start: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
 /// An error on its way to the Runtime API.
-struct Failure {
+struct FunctionFailure {
     kind: &'static str,
     message: String,
 }
 
-impl fmt::Debug for Failure {
+impl fmt::Debug for FunctionFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.message)
     }
 }
 
-impl From<Failure> for Diagnostic {
-    fn from(failure: Failure) -> Self {
+impl From<FunctionFailure> for Diagnostic {
+    fn from(failure: FunctionFailure) -> Self {
         Self {
             error_type: failure.kind.to_owned(),
             error_message: failure.message,

@@ -3,7 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// A call to AWS that failed, after the SDK's retries.
 #[derive(Clone, Debug, PartialEq, Eq)]

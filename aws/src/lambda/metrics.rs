@@ -11,9 +11,7 @@ use std::sync::OnceLock;
 
 use metrics::{Unit, counter, describe_counter};
 use metrics_cloudwatch_embedded::{Builder, Collector};
-
-use crate::rule::Counts;
-use crate::settings::Environment;
+use tagwarden_core::settings::Environment;
 
 /// The metrics' namespace in CloudWatch.
 pub const NAMESPACE: &str = "tagwarden";
@@ -45,14 +43,6 @@ pub fn install(environment: &Environment<'_>) {
 pub fn add(name: &'static str, count: usize) {
     describe_counter!(name, Unit::Count, "");
     counter!(name).increment(u64::try_from(count).unwrap_or(u64::MAX));
-}
-
-/// Adds what the rule sent to Config.
-pub fn add_evaluations(counts: &Counts) {
-    add("evaluated", counts.evaluated);
-    add("compliant", counts.compliant);
-    add("nonCompliant", counts.non_compliant);
-    add("notApplicable", counts.not_applicable);
 }
 
 /// Writes what was counted since the last time. Call it before an event is answered: afterwards Lambda freezes the

@@ -6,9 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
-use super::AwsError;
-use crate::Policy;
-use crate::policy::{InvalidPolicy, Row};
+use crate::AwsError;
+use tagwarden_core::Policy;
+use tagwarden_core::policy::{InvalidPolicy, Row};
 
 /// Why there is no policy to act on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,8 +8,8 @@ use aws_sdk_config::types::{ComplianceType, Evaluation};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{AwsError, Clock};
-use crate::instance::configuration_item::INSTANCE_RESOURCE_TYPE;
+use crate::{AwsError, Clock};
+use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 
 /// The most evaluations that PutEvaluations takes in one call.
 ///

@@ -1,0 +1,67 @@
+//! Reads configuration items from AWS Config's history.
+
+use aws_sdk_config::Client;
+use aws_sdk_config::types::{ChronologicalOrder, ConfigurationItem as HistoryItem};
+use chrono::{DateTime, Utc};
+use tagwarden_core::resource::InstanceFacts;
+use tagwarden_core::resource::configuration_item::{ConfigurationItem, ItemSummary};
+
+use crate::AwsError;
+
+const HISTORY: &str = "config:GetResourceConfigHistory";
+
+/// The configuration item that `summary` stands for: the newest one up to the summary's capture time. An event can wait
+/// for hours, and must not be answered with a newer item than it announced.
+///
+/// Gives `None` where the history has no such item.
+///
+/// See [GetResourceConfigHistory](https://docs.aws.amazon.com/config/latest/APIReference/API_GetResourceConfigHistory.html).
+///
+/// # Errors
+/// Config did not answer, or the item's configuration is not an instance's.
+pub async fn full_item(
+    client: &Client,
+    summary: &ItemSummary,
+) -> Result<Option<ConfigurationItem>, AwsError> {
+    let mut pages = client
+        .get_resource_config_history()
+        .resource_type(summary.resource_type.as_str().into())
+        .resource_id(&summary.resource_id)
+        .later_time(aws_smithy_types::DateTime::from_millis(
+            summary.configuration_item_capture_time.timestamp_millis(),
+        ))
+        .limit(1)
+        .chronological_order(ChronologicalOrder::Reverse)
+        .into_paginator()
+        .send();
+    // One call covers seven days of history, so a page can be empty without being the last.
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| AwsError::new(HISTORY, &error))?;
+        if let Some(item) = page.configuration_items.unwrap_or_default().pop() {
+            return from_history(summary, item).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn from_history(summary: &ItemSummary, item: HistoryItem) -> Result<ConfigurationItem, AwsError> {
+    let configuration = match item.configuration.as_deref() {
+        None | Some("") => InstanceFacts::default(),
+        Some(text) => InstanceFacts::from_json(text).map_err(|error| {
+            let id = &summary.resource_id;
+            AwsError::unexpected(HISTORY, format!("the configuration of {id}: {error}"))
+        })?,
+    };
+    let captured_at = item
+        .configuration_item_capture_time
+        .and_then(|time| DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos()));
+    let tags = item.tags.unwrap_or_default().into_iter();
+    Ok(ConfigurationItem {
+        configuration_item_capture_time: captured_at
+            .unwrap_or(summary.configuration_item_capture_time),
+        aws_account_id: item.account_id,
+        tags: tags.map(|(key, value)| (key, Some(value))).collect(),
+        configuration,
+        ..summary.clone().into()
+    })
+}

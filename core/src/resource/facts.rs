@@ -1,0 +1,206 @@
+//! What AWS says about an instance, before anything is derived from it.
+//!
+//! Every reader of an instance fills in [`InstanceFacts`]; [`InstanceFacts::into_instance`] alone derives the rest, so
+//! that an instance is the same whichever AWS document describes it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{Instance, State};
+
+/// The operator of a managed instance whose principal EC2 leaves out.
+const UNNAMED_OPERATOR: &str = "an AWS service";
+
+/// EC2's value of `InstanceLifecycle` for a Spot Instance.
+const SPOT: &str = "spot";
+
+/// The members of an instance's description that the policy needs, as AWS gives them.
+///
+/// See [Instance](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceFacts {
+    /// `VpcId`.
+    pub vpc_id: Option<String>,
+    /// `State.Name`.
+    pub state: Option<String>,
+    /// `LaunchTime`: when it was last started.
+    pub launch_time: Option<DateTime<Utc>>,
+    /// When the primary network interface, whose `DeviceIndex` is 0, was attached.
+    pub attach_time: Option<DateTime<Utc>>,
+    /// `InstanceLifecycle`, which an on-demand instance does not have.
+    pub lifecycle: Option<String>,
+    /// `SpotInstanceRequestId`.
+    pub spot_request_id: Option<String>,
+    /// `Operator.Managed`.
+    pub is_managed: Option<bool>,
+    /// `Operator.Principal`.
+    pub principal: Option<String>,
+    /// `Tags`. A tag without a value has the empty value.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl InstanceFacts {
+    /// Reads an instance's `configuration` as GetResourceConfigHistory gives it: JSON in a string.
+    ///
+    /// # Errors
+    /// The text is not JSON, or describes something other than an instance.
+    pub fn from_json(text: &str) -> serde_json::Result<Self> {
+        Ok(serde_json::from_str::<wire::Instance>(text)?.into())
+    }
+
+    /// The instance with the id `id` that these facts describe.
+    #[must_use]
+    pub fn into_instance(self, id: String) -> Instance {
+        let is_spot = self.lifecycle.as_deref() == Some(SPOT);
+        let operator = || {
+            let principal = self.principal.filter(|name| !name.is_empty());
+            principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
+        };
+        Instance {
+            id,
+            vpc_id: self.vpc_id,
+            state: self
+                .state
+                .map_or(State::Unknown, |name| name.as_str().into()),
+            launched_at: [self.launch_time, self.attach_time]
+                .into_iter()
+                .flatten()
+                .min(),
+            started_at: self.launch_time,
+            spot_request_id: self
+                .spot_request_id
+                .filter(|id| !id.is_empty())
+                .or_else(|| is_spot.then(String::new)),
+            operator: (self.is_managed == Some(true)).then(operator),
+            tags: self.tags,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for InstanceFacts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            // A deleted resource's item has no configuration.
+            Value::Null => Ok(Self::default()),
+            Value::String(text) => Self::from_json(&text),
+            value => serde_json::from_value::<wire::Instance>(value).map(Into::into),
+        }
+        .map_err(serde::de::Error::custom)
+    }
+}
+
+pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know. The upper-case
+/// names are the AWS CLI's, for [`DescribedInstance`](super::described::DescribedInstance).
+pub(super) mod wire {
+    use super::{DateTime, Deserialize, InstanceFacts, Utc, null_as_default};
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(in crate::resource) struct Instance {
+        #[serde(default, alias = "InstanceId")]
+        instance_id: Option<String>,
+        #[serde(default, alias = "VpcId")]
+        vpc_id: Option<String>,
+        #[serde(default, alias = "State")]
+        state: Option<State>,
+        #[serde(default, alias = "LaunchTime")]
+        launch_time: Option<DateTime<Utc>>,
+        #[serde(default, alias = "InstanceLifecycle")]
+        instance_lifecycle: Option<String>,
+        #[serde(default, alias = "SpotInstanceRequestId")]
+        spot_instance_request_id: Option<String>,
+        #[serde(default, alias = "Operator")]
+        operator: Option<Operator>,
+        #[serde(default, alias = "Tags", deserialize_with = "null_as_default")]
+        tags: Vec<Tag>,
+        #[serde(
+            default,
+            alias = "NetworkInterfaces",
+            deserialize_with = "null_as_default"
+        )]
+        network_interfaces: Vec<NetworkInterface>,
+    }
+
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(default, alias = "Name")]
+        name: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Operator {
+        #[serde(default, alias = "Managed")]
+        managed: Option<bool>,
+        #[serde(default, alias = "Principal")]
+        principal: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Tag {
+        #[serde(alias = "Key")]
+        key: String,
+        #[serde(default, alias = "Value")]
+        value: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct NetworkInterface {
+        #[serde(default, alias = "Attachment")]
+        attachment: Option<Attachment>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Attachment {
+        #[serde(default, alias = "DeviceIndex")]
+        device_index: Option<i64>,
+        #[serde(default, alias = "AttachTime")]
+        attach_time: Option<DateTime<Utc>>,
+    }
+
+    impl Instance {
+        /// The instance's id, where it stands among its other members.
+        pub(in crate::resource) fn take_id(&mut self) -> Option<String> {
+            self.instance_id.take()
+        }
+    }
+
+    impl From<Instance> for InstanceFacts {
+        fn from(wire: Instance) -> Self {
+            let primary_interface = wire
+                .network_interfaces
+                .into_iter()
+                .filter_map(|interface| interface.attachment)
+                .find(|attachment| attachment.device_index == Some(0));
+            let (is_managed, principal) = wire.operator.map_or((None, None), |operator| {
+                (operator.managed, operator.principal)
+            });
+            Self {
+                vpc_id: wire.vpc_id,
+                state: wire.state.and_then(|state| state.name),
+                launch_time: wire.launch_time,
+                attach_time: primary_interface.and_then(|attachment| attachment.attach_time),
+                lifecycle: wire.instance_lifecycle,
+                spot_request_id: wire.spot_instance_request_id,
+                is_managed,
+                principal,
+                tags: wire
+                    .tags
+                    .into_iter()
+                    .map(|tag| (tag.key, tag.value.unwrap_or_default()))
+                    .collect(),
+            }
+        }
+    }
+}
