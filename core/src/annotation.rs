@@ -1,6 +1,7 @@
 //! What the Config dashboard says of an instance, in the 256 characters it has for it.
 
 use crate::exemption::EXEMPTION_KEY;
+use crate::wording::{UNTAGGED_SENTENCE, rule_defect, tag_defect};
 use crate::{Assessment, Defect, Exemption, Finding, NotApplicable, Verdict};
 
 /// The longest annotation that PutEvaluations takes, in characters; one more and the whole call is refused.
@@ -26,16 +27,7 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
             }
         });
     }
-    let (required, optional): (Vec<_>, Vec<_>) = assessment
-        .findings
-        .iter()
-        .partition(|finding| finding.is_required());
-    let mut parts: Vec<String> = required.into_iter().map(describe).collect();
-    parts.extend(
-        optional
-            .into_iter()
-            .map(|finding| format!("optional: {}", describe(finding))),
-    );
+    let parts = parts(assessment);
     let note = match assessment.exemption {
         Some(Exemption::Ended { until }) if !parts.is_empty() => {
             Some(format!("its exemption ended on {until}"))
@@ -55,6 +47,22 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     }
 }
 
+/// What is wrong, part by part: required tags first.
+fn parts(assessment: &Assessment<'_>) -> Vec<String> {
+    if assessment.is_untagged {
+        return vec![UNTAGGED_SENTENCE.to_owned()];
+    }
+    let (required, optional): (Vec<_>, Vec<_>) = assessment
+        .findings
+        .iter()
+        .partition(|finding| finding.rule.required);
+    let required = required.into_iter().map(describe);
+    let optional = optional
+        .into_iter()
+        .map(|finding| format!("optional: {}", describe(finding)));
+    required.chain(optional).collect()
+}
+
 /// One sentence of `beginning` and `reason`, shortened if need be.
 fn exempt(beginning: &str, reason: &str) -> String {
     // Most reasons are written without a full stop, and some with one.
@@ -70,17 +78,16 @@ fn exempt(beginning: &str, reason: &str) -> String {
 }
 
 fn describe(finding: &Finding<'_>) -> String {
-    match finding {
-        Finding::Untagged => "The instance has no tags at all.".to_owned(),
-        Finding::Tag { rule, defect } => {
-            let (key, id) = (&rule.tag_key, rule.id);
-            match defect {
-                Defect::Missing { near_miss: None } => format!("missing tag {key} (rule {id})"),
-                Defect::Missing {
-                    near_miss: Some(found),
-                } => format!("missing tag {key} (rule {id}; found {found})"),
-                Defect::Empty => format!("empty tag {key} (rule {id})"),
-            }
+    let Finding { rule, defect } = finding;
+    match defect {
+        Defect::Missing {
+            near_miss: Some(found),
+        } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            format!("{what} (rule {}; found {found})", rule.id)
+        }
+        Defect::Missing { near_miss: None } | Defect::Empty => {
+            rule_defect(defect.name(), &rule.tag_key, rule.id)
         }
     }
 }

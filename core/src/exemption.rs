@@ -14,6 +14,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::Instance;
+use crate::date::iso_date;
 
 /// The key of the tag that exempts its instance; compared exactly.
 pub const EXEMPTION_KEY: &str = "tagwarden:exempt-until";
@@ -56,19 +57,6 @@ fn read(value: &str) -> Option<(NaiveDate, &str)> {
     let reason = reason.trim_start();
     let says_something = reason.contains(char::is_alphanumeric);
     Some((iso_date(date)?, reason)).filter(|_| says_something)
-}
-
-/// A date exactly as ISO 8601 writes it. chrono takes more: one digit for a month, a sign before the year.
-fn iso_date(text: &str) -> Option<NaiveDate> {
-    let is_iso = text.len() == 10
-        && text.bytes().enumerate().all(|(position, byte)| {
-            if matches!(position, 4 | 7) {
-                byte == b'-'
-            } else {
-                byte.is_ascii_digit()
-            }
-        });
-    if is_iso { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

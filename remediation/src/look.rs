@@ -56,21 +56,18 @@ impl Seen {
         let assessment = assess(policy, scope, instance, now);
         let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
         self.looked_at += usize::from(applies);
-        if assessment.findings.is_empty() {
+        if !assessment.has_findings() {
             return;
         }
         self.faulty.push(instance.id.clone());
-        if instance.tags.is_empty() {
+        if assessment.is_untagged {
             self.has_untagged = true;
             if instance.state.is_stopped() {
                 self.standing.push(instance.id.clone());
             }
         }
-        let lacks_launcher = |finding: &Finding<'_>| match finding {
-            Finding::Tag { rule, .. } => rule.action == Action::UserLookup,
-            Finding::Untagged => false,
-        };
-        if assessment.findings.iter().any(lacks_launcher) {
+        let lacks_launcher = |finding: &Finding<'_>| finding.rule.action == Action::UserLookup;
+        if !assessment.is_untagged && assessment.findings.iter().any(lacks_launcher) {
             self.unattributed.push(Unattributed::from(instance));
         }
     }

@@ -8,7 +8,9 @@ use std::{fmt, mem};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{Action, Defect, Finding, Instance, Policy, TagRule, assess};
+use tagwarden_core::{
+    Defect, DefectName, Finding, Instance, Policy, RuleRemedy, Shutdown, assess, wording,
+};
 
 use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
@@ -196,6 +198,10 @@ pub fn plan(
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
+        if assessment.is_untagged {
+            planner.plan_untagged(instance, &mut plan);
+            continue;
+        }
         for finding in &assessment.findings {
             planner.plan_finding(instance, finding, &mut plan);
         }
@@ -210,35 +216,49 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Plans the one remedy for an instance without any tags, which replaces those of the rules.
+    fn plan_untagged(&self, instance: &Instance, plan: &mut Plan) {
+        let step = |remedy| Step {
+            instance_id: instance.id.clone(),
+            cause: Cause::Untagged,
+            remedy,
+        };
+        match self.settings.untagged {
+            Untagged::Terminate => self.end(instance, step(Remedy::Terminate), plan),
+            Untagged::Stop => self.stop_first(instance, &step, plan),
+            Untagged::Notify => plan.steps.push(step(Remedy::Notify)),
+        }
+    }
+
     fn plan_finding(&self, instance: &Instance, finding: &Finding<'_>, plan: &mut Plan) {
         let step = |remedy| Step {
             instance_id: instance.id.clone(),
             cause: finding.into(),
             remedy,
         };
-        match finding {
-            Finding::Untagged => match self.settings.untagged {
-                Untagged::Terminate => self.end(instance, step(Remedy::Terminate), plan),
-                Untagged::Stop => self.stop_first(instance, &step, plan),
-                Untagged::Notify => plan.steps.push(step(Remedy::Notify)),
-            },
-            Finding::Tag { rule, .. } => match &rule.action {
-                Action::Update { value } => plan.steps.push(step(Remedy::Tag {
-                    value: value.clone(),
-                    unknown: None,
-                })),
-                Action::Function(function) => plan.steps.push(step(Remedy::Tag {
-                    value: function.value(self.now),
-                    unknown: None,
-                })),
-                Action::UserLookup => self.tag_launcher(instance, &step, plan),
-                Action::Notify => plan.steps.push(step(Remedy::Notify)),
-                Action::Stop => {
-                    let terminate_on = None;
-                    self.end(instance, step(Remedy::Stop { terminate_on }), plan);
-                }
-                Action::Terminate => self.end(instance, step(Remedy::Terminate), plan),
-            },
+        let write = |value: String| {
+            step(Remedy::Tag {
+                value,
+                unknown: None,
+            })
+        };
+        let Some(remedy) = finding.rule.remedy(finding.defect.name()) else {
+            return;
+        };
+        match remedy {
+            RuleRemedy::Write(value) => plan.steps.push(write(value.to_owned())),
+            RuleRemedy::WriteFunction(function) => {
+                plan.steps.push(write(function.value(self.now)));
+            }
+            RuleRemedy::WriteLauncher => self.tag_launcher(instance, &step, plan),
+            RuleRemedy::Report => plan.steps.push(step(Remedy::Notify)),
+            RuleRemedy::ShutDown(Shutdown::Stop) => {
+                let terminate_on = None;
+                self.end(instance, step(Remedy::Stop { terminate_on }), plan);
+            }
+            RuleRemedy::ShutDown(Shutdown::Terminate) => {
+                self.end(instance, step(Remedy::Terminate), plan);
+            }
         }
     }
 
@@ -435,15 +455,36 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// What is wrong with the tag; `None` for an instance without any.
+    #[must_use]
+    pub fn defect(&self) -> Option<DefectName> {
+        match self {
+            Self::Untagged => None,
+            Self::Missing { .. } => Some(DefectName::Missing),
+            Self::Empty { .. } => Some(DefectName::Empty),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    /// `no tags found`, or `missing tag ProjectCode (rule 1)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.defect(), self.tag_key(), self.rule_id()) {
+            (Some(defect), Some(tag_key), Some(rule_id)) => {
+                f.write_str(&wording::rule_defect(defect, tag_key, rule_id))
+            }
+            _ => f.write_str(wording::UNTAGGED),
+        }
+    }
+}
+
 impl From<&Finding<'_>> for Cause {
     fn from(finding: &Finding<'_>) -> Self {
-        let of = |rule: &TagRule| (rule.id, rule.tag_key.clone());
-        match finding {
-            Finding::Untagged => Self::Untagged,
-            Finding::Tag { rule, defect } => match (defect, of(rule)) {
-                (Defect::Missing { .. }, (rule_id, tag_key)) => Self::Missing { rule_id, tag_key },
-                (Defect::Empty, (rule_id, tag_key)) => Self::Empty { rule_id, tag_key },
-            },
+        let (rule_id, tag_key) = (finding.rule.id, finding.rule.tag_key.clone());
+        match finding.defect {
+            Defect::Missing { .. } => Self::Missing { rule_id, tag_key },
+            Defect::Empty => Self::Empty { rule_id, tag_key },
         }
     }
 }

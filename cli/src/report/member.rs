@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::{Action, Defect, Finding, Policy, Scope, TagRule, assess};
+use tagwarden_core::{Action, Assessment, DefectName, Policy, Scope, TagRule, assess};
 use tagwarden_remediation::plan::{Reason, Remedy, UNDEFINED};
 use tagwarden_remediation::report::{Entry, Outcome};
 
@@ -14,8 +14,8 @@ use crate::plan::forecast::{Forecast, Group, Plan, Verdict, group};
 pub struct Member<'a> {
     /// What is said of it and planned for it.
     pub forecast: &'a Forecast<'a>,
-    /// What is wrong with it, in the order of the rules.
-    pub findings: Vec<Finding<'a>>,
+    /// What is wrong with it, and what the policy says of it.
+    pub assessment: Assessment<'a>,
     /// Who launched it, as far as that is known.
     pub launcher: Option<&'a str>,
     /// What becomes of it; it can be several things, and none.
@@ -62,12 +62,12 @@ pub fn members<'a>(
     let forecasts = plan.forecasts.values();
     forecasts
         .map(|forecast| {
-            let findings = assess(policy, scope, forecast.instance, now).findings;
+            let assessment = assess(policy, scope, forecast.instance, now);
             Member {
                 launcher: look_up.and_then(|rule| launcher(forecast, rule)),
                 fates: fates(forecast),
-                is_compliant_after: is_compliant_after(forecast, &findings),
-                findings,
+                is_compliant_after: is_compliant_after(forecast, &assessment),
+                assessment,
                 forecast,
             }
         })
@@ -92,18 +92,12 @@ impl Member<'_> {
 
     /// How it stands with a rule.
     pub fn standing(&self, rule: &TagRule) -> Standing {
-        let found = self.findings.iter().find_map(|finding| match finding {
-            // As the rule itself judges: a default for a tag that nobody asked for is not missing.
-            Finding::Untagged if rule.required || !matches!(rule.action, Action::Update { .. }) => {
-                Some(Standing::Missing)
-            }
-            Finding::Untagged => None,
-            Finding::Tag { rule: at, defect } => (at.id == rule.id).then_some(match defect {
-                Defect::Missing { .. } => Standing::Missing,
-                Defect::Empty => Standing::Empty,
-            }),
-        });
-        found.unwrap_or(Standing::InOrder)
+        let mut findings = self.assessment.findings.iter();
+        let found = findings.find(|finding| finding.rule.id == rule.id);
+        found.map_or(Standing::InOrder, |finding| match finding.defect.name() {
+            DefectName::Missing => Standing::Missing,
+            DefectName::Empty => Standing::Empty,
+        })
     }
 }
 
@@ -144,19 +138,22 @@ pub fn fate(entry: &Entry) -> Fate {
     }
 }
 
-fn is_compliant_after(forecast: &Forecast<'_>, findings: &[Finding<'_>]) -> Option<bool> {
+fn is_compliant_after(forecast: &Forecast<'_>, assessment: &Assessment<'_>) -> Option<bool> {
     if forecast.verdict == Verdict::NotApplicable
         || forecast.entries_in(Group::Terminate).next().is_some()
     {
         return None;
     }
+    if assessment.is_untagged {
+        return Some(false);
+    }
     let is_written = |rule: &TagRule| {
         let mut written = forecast.entries_in(Group::Tag);
         written.any(|entry| entry.step.cause.rule_id() == Some(rule.id))
     };
-    let mut required = findings.iter().filter(|finding| finding.is_required());
-    Some(required.all(|finding| match finding {
-        Finding::Untagged => false,
-        Finding::Tag { rule, .. } => is_written(rule),
-    }))
+    let mut required = assessment
+        .findings
+        .iter()
+        .filter(|finding| finding.rule.required);
+    Some(required.all(|finding| is_written(finding.rule)))
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tagwarden_core::{Action, Policy, TagRule};
+use tagwarden_core::{DefectName, Policy, RuleRemedy, Shutdown, TagRule};
 
 use super::member::{Member, Standing};
 
@@ -96,13 +96,14 @@ fn about(rule: &TagRule) -> String {
     } else {
         "optional"
     };
-    let action = match &rule.action {
-        Action::Update { value } => format!("filled with {value:?}"),
-        Action::UserLookup => "filled with its launcher".to_owned(),
-        Action::Function(function) => format!("filled with {function}"),
-        Action::Notify => "reported only".to_owned(),
-        Action::Stop => "stops the instance".to_owned(),
-        Action::Terminate => "terminates the instance".to_owned(),
+    // Every rule does something about an empty tag.
+    let action = match rule.remedy(DefectName::Empty) {
+        Some(RuleRemedy::Write(value)) => format!("filled with {value:?}"),
+        Some(RuleRemedy::WriteLauncher) => "filled with its launcher".to_owned(),
+        Some(RuleRemedy::WriteFunction(function)) => format!("filled with {function}"),
+        Some(RuleRemedy::ShutDown(Shutdown::Stop)) => "stops the instance".to_owned(),
+        Some(RuleRemedy::ShutDown(Shutdown::Terminate)) => "terminates the instance".to_owned(),
+        Some(RuleRemedy::Report) | None => "reported only".to_owned(),
     };
     format!("rule {}, {required}: {action}", rule.id)
 }

@@ -59,7 +59,7 @@ fn the_table_of_semantics(
         _ => Verdict::Compliant,
     };
     let findings = defect
-        .map(|defect| Finding::Tag {
+        .map(|defect| Finding {
             rule: &policy.rules()[0],
             defect,
         })
@@ -68,6 +68,7 @@ fn the_table_of_semantics(
     let assessment = assess(&policy, &Scope::default(), &instance, now());
     let expected = Assessment {
         verdict,
+        is_untagged: false,
         findings,
         exemption: None,
     };
@@ -75,12 +76,21 @@ fn the_table_of_semantics(
 }
 
 #[test]
-fn without_any_tag_there_is_one_finding() {
+fn an_untagged_instance_is_non_compliant_whatever_is_required() {
     let policy = one_rule("UserLookup", "N");
     let untagged = instance(&[]);
     let assessment = assess(&policy, &Scope::default(), &untagged, now());
     assert_eq!(assessment.verdict, Verdict::NonCompliant);
-    assert_eq!(assessment.findings, [Finding::Untagged]);
+    assert!(assessment.is_untagged);
+    let missing = Defect::Missing { near_miss: None };
+    let rule = &policy.rules()[0];
+    assert_eq!(
+        assessment.findings,
+        [Finding {
+            rule,
+            defect: missing
+        }]
+    );
 }
 
 #[test]
@@ -90,7 +100,7 @@ fn tags_that_aws_put_there_count_as_tags() {
     let assessment = assess(&policy, &Scope::default(), &instance, now());
     assert!(matches!(
         assessment.findings[..],
-        [Finding::Tag {
+        [Finding {
             defect: Defect::Missing { .. },
             ..
         }]
@@ -107,7 +117,7 @@ fn a_key_that_is_nearly_right_is_remembered(#[case] key: &str, #[case] expected:
     let policy = one_rule("Notify", "Y");
     let instance = instance(&[(key, "ann")]);
     let assessment = assess(&policy, &Scope::default(), &instance, now());
-    let Finding::Tag {
+    let Finding {
         defect: Defect::Missing { near_miss },
         ..
     } = assessment.findings[0]
@@ -184,7 +194,8 @@ fn the_exemption_tag_counts_as_a_tag() {
     let policy = one_rule("Update", "Y");
     let instance = instance(&[(EXEMPTION, "2026-11-22 moves house")]);
     let assessment = assess(&policy, &Scope::default(), &instance, now());
-    assert!(matches!(assessment.findings[..], [Finding::Tag { .. }]));
+    assert!(!assessment.is_untagged);
+    assert_eq!(assessment.findings.len(), 1);
 }
 
 #[test]
@@ -237,9 +248,7 @@ proptest! {
         prop_assert_eq!(assessment.verdict == Verdict::NonCompliant, non_compliant);
         // A value that somebody set is never a finding, so it is never overwritten.
         for finding in &assessment.findings {
-            if let Finding::Tag { rule, .. } = finding {
-                prop_assert!(!filled(&rule.tag_key));
-            }
+            prop_assert!(!filled(&finding.rule.tag_key));
         }
     }
 }

@@ -4,11 +4,13 @@
 //! policy or names every problem, with the rule and the attribute it is in. Half a policy is never acted on.
 
 mod function;
+mod remedy;
 mod row;
 
 use std::fmt;
 
 pub use function::{Function, FunctionError};
+pub use remedy::{Defect, DefectName, RuleRemedy, Shutdown};
 pub use row::{Problem, ProblemKind, Row};
 
 /// The longest tag key that EC2 stores, in characters.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use tagwarden_core::policy::InvalidPolicy;
+use tagwarden_core::wording;
 
 use super::template::TemplateError;
 use super::{Counts, Entry, Outcome};
@@ -48,10 +49,9 @@ fn line_of_any_run(entry: &Entry) -> String {
 }
 
 fn defect(cause: &Cause) -> String {
-    match cause {
-        Cause::Untagged => "no tags found".to_owned(),
-        Cause::Missing { tag_key, .. } => format!("missing tag {tag_key}"),
-        Cause::Empty { tag_key, .. } => format!("empty tag {tag_key}"),
+    match (cause.defect(), cause.tag_key()) {
+        (Some(defect), Some(tag_key)) => wording::tag_defect(defect, tag_key),
+        _ => wording::UNTAGGED.to_owned(),
     }
 }
 
@@ -77,11 +77,7 @@ fn tagging(entry: &Entry) -> String {
 }
 
 fn ending(entry: &Entry, ended: &str) -> String {
-    let cause = match &entry.step.cause {
-        Cause::Untagged => "No tags found".to_owned(),
-        Cause::Missing { tag_key, rule_id } => format!("Missing tag {tag_key} (rule {rule_id})"),
-        Cause::Empty { tag_key, rule_id } => format!("Empty tag {tag_key} (rule {rule_id})"),
-    };
+    let cause = wording::sentence(&entry.step.cause.to_string());
     let then = match &entry.step.remedy {
         Remedy::Stop {
             terminate_on: Some(day),
@@ -177,7 +173,7 @@ pub(super) fn plain(entries: &[&Entry], closing: &str, error: &TemplateError) ->
 pub fn broken_template(row_id: i64, error: &TemplateError) -> String {
     format!(
         "This is the built-in text: the report's template (row {row_id} of the policy table) cannot be used. {}.",
-        sentence(&one_line(&error.to_string()))
+        wording::sentence(&one_line(&error.to_string()))
     )
 }
 
@@ -190,13 +186,6 @@ pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
         let _ = writeln!(text, "-- {problem}");
     }
     text
-}
-
-/// `text` with a capital letter at its beginning.
-fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(characters).collect()
 }
 
 /// What is wrong with a template whose text is too large.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::{Action, Finding, Instance, Policy, Scope, assess};
+use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Scope, Shutdown, assess};
 
 use super::{Before, End, Left, Plan, Reason, Step, Written};
 use crate::ledger::{Act, ActState, Batch, RemedyName, RunId, Selection};
@@ -227,21 +227,19 @@ impl Facts<'_> {
             return BTreeMap::new();
         };
         let everywhere = Scope::default();
-        let mut after = without(live, steps);
-        // What it asks for tag by tag is wanted, not what it does to an instance without any.
-        after.tags.entry(String::new()).or_default();
+        let after = without(live, steps);
         let findings = assess(policy, &everywhere, &after, self.now).findings;
         let asking = |finding: &Finding<'_>| {
-            let Finding::Tag { rule, .. } = finding else {
-                return None;
-            };
-            let asking = match rule.action {
-                Action::Update { .. } | Action::UserLookup | Action::Function(_) => {
+            let rule = finding.rule;
+            let asking = match rule.remedy(finding.defect.name())? {
+                RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_) | RuleRemedy::WriteLauncher => {
                     Asking::ToWrite(rule.id)
                 }
-                Action::Stop => Asking::ToEnd(rule.id, RemedyName::Stop),
-                Action::Terminate => Asking::ToEnd(rule.id, RemedyName::Terminate),
-                Action::Notify => return None,
+                RuleRemedy::ShutDown(Shutdown::Stop) => Asking::ToEnd(rule.id, RemedyName::Stop),
+                RuleRemedy::ShutDown(Shutdown::Terminate) => {
+                    Asking::ToEnd(rule.id, RemedyName::Terminate)
+                }
+                RuleRemedy::Report => return None,
             };
             Some((rule.tag_key.clone(), asking))
         };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tagwarden_remediation::plan::{Cause, Remedy};
+use tagwarden_core::DefectName;
+use tagwarden_remediation::plan::Remedy;
 use tagwarden_remediation::report::{Entry, Outcome};
 
 use crate::ledger::on_one_line;
@@ -115,8 +116,8 @@ fn named(forecast: &Forecast<'_>) -> String {
 }
 
 fn mark(group: Group, entry: &Entry) -> Mark {
-    match (group, &entry.step.cause) {
-        (Group::Tag, Cause::Empty { .. }) => Mark::Change,
+    match (group, entry.step.cause.defect()) {
+        (Group::Tag, Some(DefectName::Empty)) => Mark::Change,
         (Group::Tag, _) => Mark::Add,
         (Group::Stop | Group::Terminate, _) => Mark::End,
         _ => Mark::Nothing,
@@ -138,15 +139,7 @@ pub fn what(entry: &Entry) -> String {
 
 /// What is wrong, and what stands against the remedy or is to be known of it.
 pub fn why(entry: &Entry) -> String {
-    let cause = match &entry.step.cause {
-        Cause::Untagged => "no tags found".to_owned(),
-        Cause::Missing { tag_key, rule_id } => {
-            format!("missing tag {} (rule {rule_id})", on_one_line(tag_key))
-        }
-        Cause::Empty { tag_key, rule_id } => {
-            format!("empty tag {} (rule {rule_id})", on_one_line(tag_key))
-        }
-    };
+    let cause = on_one_line(&entry.step.cause.to_string());
     match hindrance(entry) {
         Some(more) => format!("{cause}: {more}"),
         None => cause,

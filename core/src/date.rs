@@ -1,0 +1,43 @@
+//! Dates as people write them in tags.
+
+use chrono::NaiveDate;
+
+/// Reads a date exactly as ISO 8601 writes it: `2026-12-31`. chrono alone takes more: one digit for a month, a sign
+/// before the year.
+#[must_use]
+pub fn iso_date(text: &str) -> Option<NaiveDate> {
+    let is_iso = text.len() == 10
+        && text.bytes().enumerate().all(|(position, byte)| {
+            if matches!(position, 4 | 7) {
+                byte == b'-'
+            } else {
+                byte.is_ascii_digit()
+            }
+        });
+    if is_iso { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_iso_dates_only() {
+        let last_day = NaiveDate::from_ymd_opt(2026, 12, 31);
+        assert_eq!(iso_date("2026-12-31"), last_day);
+        for text in [
+            "",
+            "2026-12-3",
+            "2026-13-31",
+            "2026-02-30",
+            "+2026-1-31",
+            "2026/12/31",
+            "31-12-2026",
+            "2026-12-31 ",
+            "2026-12-31T00:00:00Z",
+            "２０２６-12",
+        ] {
+            assert_eq!(iso_date(text), None, "{text}");
+        }
+    }
+}
