@@ -55,7 +55,7 @@ fn no_region() {
     fails(
         &world,
         prepare,
-        &["there is no AWS Region to call", "--region"],
+        &["no AWS Region given", "--region"],
     );
 }
 
@@ -162,7 +162,7 @@ fn a_region_that_is_none() {
     fails(
         &world,
         prepare,
-        &["\"us east 1\" is no AWS Region", "--region"],
+        &["\"us east 1\" is not an AWS Region", "--region"],
     );
 }
 
