@@ -32,8 +32,7 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The file to write, as JSON if its name ends in .json [default: standard
-    /// output]
+    /// The file to write; JSON if it ends in .json [default: standard output]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 

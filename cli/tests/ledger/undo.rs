@@ -118,7 +118,7 @@ fn as_json() {
     for part in ["left", "ends", "region"] {
         assert_eq!(planned[part], done[part]);
     }
-    // Nobody can be asked here, and what is shown to a person is no JSON.
+    // Nobody can be asked here, and what is shown to a person is not JSON.
     scene.account.set_tag(&id, "ProjectCode", "Proj007");
     let acts = [wrote(&id, "ProjectCode", "Proj007", "done")];
     scene.past(TimeDelta::seconds(1), "00000002", "schedule", &acts);
@@ -136,7 +136,7 @@ fn nothing_is_done_without_a_yes() {
     assert!(stdout(&output).ends_with("1 tag on 1 instance to undo, 0 left as they are.\n"));
     let message = stderr(&output);
     assert!(
-        message.contains("standard input is no terminal"),
+        message.contains("standard input is not a terminal"),
         "{message}"
     );
     assert!(message.contains("Nothing was undone."), "{message}");

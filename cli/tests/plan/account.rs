@@ -208,7 +208,7 @@ fn trouble_is_told_with_what_to_do() {
         "{message}"
     );
     assert!(
-        message.contains("Mend it: `tagwarden pull policy.yaml`"),
+        message.contains("Fix it: `tagwarden pull policy.yaml`"),
         "{message}"
     );
 }

@@ -303,9 +303,9 @@ fn without_events_launchers_are_not_known() {
     assert!(text.contains("+ CreatedBy = its launcher"), "{text}");
     // The archive's launch is older than anything that CloudTrail remembers.
     assert!(text.contains("+ CreatedBy = \"Undefined\""), "{text}");
-    assert!(
-        text.contains("No recording tells who launched 3 instances: the remediation will ask CloudTrail.\n")
-    );
+    assert!(text.contains(
+        "No recording tells who launched 3 instances: the remediation will ask CloudTrail.\n"
+    ));
 }
 
 #[test]
@@ -405,7 +405,7 @@ fn a_recording_that_lacks_the_tags_is_told_of() {
     let output = plan("no-tags", &["--instances", &path]);
     assert!(
         told(&output).contains(
-            "No instance of the recording has tags. If it was made with --query, that may"
+            "No instance of the recording has tags. If it was made with --query, the query may"
         ),
         "{output:?}"
     );

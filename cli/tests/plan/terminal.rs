@@ -58,7 +58,7 @@ fn yes_is_done_and_progress_is_shown() {
         "{text}"
     );
     for phase in [
-        "Looking at instances",
+        "Reading instances",
         "Tagging instances",
         "Stopping and terminating instances",
     ] {

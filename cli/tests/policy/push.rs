@@ -273,7 +273,7 @@ fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(
         stdout(&output)
-            .contains("DynamoDB writes up to 100 rows at once: these are written in steps.")
+            .contains("DynamoDB writes up to 100 rows at once, so these are written in steps.")
     );
     let message = stderr(&output);
     assert!(

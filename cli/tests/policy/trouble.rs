@@ -52,11 +52,7 @@ fn no_region() {
         command.env_remove("AWS_REGION");
         command
     };
-    fails(
-        &world,
-        prepare,
-        &["no AWS Region given", "--region"],
-    );
+    fails(&world, prepare, &["no AWS Region given", "--region"]);
 }
 
 #[rstest]
@@ -89,7 +85,7 @@ fn no_region() {
 #[case(
     "ValidationException",
     "The provided key element does not match the schema",
-    "another table than was meant. Name another with --table"
+    "this is the wrong table. Name another with --table"
 )]
 fn refused(#[case] code: &str, #[case] message: &str, #[case] what_next: &str) {
     let world = World::new(&format!("refused-{code}"));
