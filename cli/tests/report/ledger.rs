@@ -172,7 +172,7 @@ fn recordings_ask_for_a_ledger_only_if_told_to() {
     let output = run(&["--since", "7d"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("no ledger table given"),
+        stderr(&output).contains("no ledger table is given"),
         "{output:?}"
     );
     let output = run(&["--ledger-table", LEDGER]);
