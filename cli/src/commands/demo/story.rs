@@ -120,7 +120,7 @@ pub struct SecondSweep {
     pub calls: CallCounts,
 }
 
-/// CallCounts to AWS, counted.
+/// Calls to AWS, counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CallCounts {
@@ -148,7 +148,7 @@ const WRITES: [&str; 4] = [
 ];
 
 impl CallCounts {
-    /// RuleCounts calls.
+    /// Counts calls.
     pub fn count<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Self {
         let mut counted = Self::default();
         for call in calls {
