@@ -12,7 +12,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`policy`] | the rows of the policy table, validated as a whole into a [`Policy`]; what a rule does about a defect |
-//! | [`resource`] | an EC2 instance as a value, whichever AWS document it comes from, and its owner |
+//! | [`resource`] | an EC2 instance as a value, whichever AWS document it comes from, and its manager |
 //! | [`scope`] | which VPCs the policy reaches |
 //! | [`exemption`] | which instances the policy leaves alone, and until when |
 //! | [`assessment`] | policy × instance × time → findings and verdict |
@@ -34,5 +34,5 @@ pub mod wording;
 pub use assessment::{Assessment, Finding, NotApplicable, Verdict, assess};
 pub use exemption::Exemption;
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
-pub use resource::{Instance, Owner, State};
+pub use resource::{Instance, Manager, State};
 pub use scope::Scope;

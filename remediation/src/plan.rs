@@ -112,9 +112,9 @@ pub enum Reason {
     Owned {
         /// Such as `the Auto Scaling group web`.
         owner: String,
-        /// Such as `which would replace it`: [`Owner::concern`](tagwarden_core::Owner::concern).
+        /// Such as `which would replace it`: [`Manager::concern`](tagwarden_core::Manager::concern).
         concern: &'static str,
-        /// What would last, such as `tag the group`: [`Owner::fix`](tagwarden_core::Owner::fix).
+        /// What would last, such as `tag the group`: [`Manager::fix`](tagwarden_core::Manager::fix).
         fix: &'static str,
     },
     /// There is no ledger to write the act down in. Refused.
@@ -340,7 +340,7 @@ impl Planner<'_> {
         if is_stop && instance.state.is_stopped() {
             return;
         }
-        let owner = instance.owner();
+        let owner = instance.manager();
         if let Some(owner) = owner.filter(|_| self.holds(Safeguard::Owner)) {
             let reason = Reason::Owned {
                 owner: owner.to_string(),

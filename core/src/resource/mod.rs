@@ -8,7 +8,7 @@
 pub mod configuration_item;
 mod described;
 mod facts;
-mod owner;
+mod manager;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 
 pub use described::DescribedInstance;
 pub use facts::InstanceFacts;
-pub use owner::Owner;
+pub use manager::Manager;
 
 /// One EC2 instance at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]

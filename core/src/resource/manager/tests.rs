@@ -22,8 +22,8 @@ fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]
     }
 }
 
-fn told(owner: Owner<'_>) -> String {
-    format!("{owner}, {}: {}", owner.concern(), owner.fix())
+fn told(manager: Manager<'_>) -> String {
+    format!("{manager}, {}: {}", manager.concern(), manager.fix())
 }
 
 const GROUP: (&str, &str) = ("aws:autoscaling:groupName", "web");
@@ -52,12 +52,12 @@ const FLEET: (&str, &str) = ("aws:ec2:fleet-id", "fleet-1");
 #[case::spot_fleet(&[("aws:ec2spot:fleet-request-id", "sfr-1")],
     "the Spot Fleet sfr-1, which may replace it: put the tags in its launch template or launch specifications")]
 #[case::fleet(&[FLEET], "the EC2 Fleet fleet-1, which may replace it: put the tags in its launch template")]
-fn an_owner_is_known_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expected: &str) {
-    let owned = instance(None, "", tags);
-    assert_eq!(owned.owner().map(told).as_deref(), Some(expected));
+fn a_manager_is_known_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expected: &str) {
+    let managed = instance(None, "", tags);
+    assert_eq!(managed.manager().map(told).as_deref(), Some(expected));
     // Its tags tell more than the Spot request that it came by.
     let spot = instance(Some("sir-abcd1234"), "", tags);
-    assert_eq!(spot.owner().map(told).as_deref(), Some(expected));
+    assert_eq!(spot.manager().map(told).as_deref(), Some(expected));
 }
 
 #[rstest]
@@ -86,16 +86,16 @@ fn an_owner_is_known_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expected
     "an AWS service",
     "an AWS service, which alone may end it: tag it through that service"
 )]
-fn an_untagged_instance_can_have_an_owner(
+fn an_untagged_instance_can_have_a_manager(
     #[case] spot_request_id: Option<&str>,
     #[case] operator: &str,
     #[case] expected: &str,
 ) {
-    let owned = instance(spot_request_id, operator, &[]);
-    assert_eq!(owned.owner().map(told).as_deref(), Some(expected));
+    let managed = instance(spot_request_id, operator, &[]);
+    assert_eq!(managed.manager().map(told).as_deref(), Some(expected));
 }
 
-/// Many owners work through another one: the tags of both are there.
+/// Many managers work through another one: the tags of both are there.
 #[rstest]
 #[case("", &[GROUP, FLEET], "the Auto Scaling group web")]
 #[case("", &[GROUP, ("eks:nodegroup-name", "ng")], "the EKS managed node group ng")]
@@ -110,9 +110,9 @@ fn the_name_that_tells_most_is_told(
     #[case] tags: &[(&str, &str)],
     #[case] expected: &str,
 ) {
-    let owner = instance(None, operator, tags);
-    let owner = owner.owner().map(|owner| owner.to_string());
-    assert_eq!(owner.as_deref(), Some(expected));
+    let manager = instance(None, operator, tags);
+    let manager = manager.manager().map(|manager| manager.to_string());
+    assert_eq!(manager.as_deref(), Some(expected));
 }
 
 #[rstest]
@@ -122,6 +122,6 @@ fn the_name_that_tells_most_is_told(
 #[case(&[("kubernetes.io/cluster/prod", "owned"), ("karpenter.sh/discovery", "prod")])]
 #[case(&[("karpenter.sh/nodepool", ""), ("AWSBatchServiceTag", ""), ("eks:nodegroup-name", "")])]
 #[case(&[("AWS:autoscaling:groupName", "web"), ("aws:autoscaling:groupname", "web")])]
-fn nobody_else_owns_an_instance(#[case] tags: &[(&str, &str)]) {
-    assert_eq!(instance(None, "", tags).owner(), None);
+fn an_instance_that_was_simply_launched_has_no_manager(#[case] tags: &[(&str, &str)]) {
+    assert_eq!(instance(None, "", tags).manager(), None);
 }

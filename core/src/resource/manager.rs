@@ -1,9 +1,9 @@
 //! Whose an instance is: who would replace it if it went, or whose business its end is.
 //!
-//! Ending such an instance mends nothing: its owner launches the next one with the same tags, for ever. What mends
-//! it is a change where the owner takes the tags from, which [`Owner::fix`] names.
+//! Ending such an instance mends nothing: its manager launches the next one with the same tags, for ever. What mends
+//! it is a change where the manager takes the tags from, which [`Manager::fix`] names.
 //!
-//! Owners are known by the tags that they put on what they launch, and by two members of EC2's own answer. Only AWS
+//! Managers are known by the tags that they put on what they launch, and by two members of EC2's own answer. Only AWS
 //! can write the tags that begin with `aws:`. The others anybody can write who may tag the instance: that spares it a
 //! stop or a termination, and nothing else.
 
@@ -11,9 +11,9 @@ use std::fmt;
 
 use super::Instance;
 
-/// The owner of an instance.
+/// The manager of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner<'a> {
+pub enum Manager<'a> {
     /// EKS Auto Mode: operator `eks.amazonaws.com`, or the tag `eks:kubernetes-node-pool-name`.
     ///
     /// See [EKS Auto Mode managed instances](https://docs.aws.amazon.com/eks/latest/userguide/automode-learn-instances.html);
@@ -100,10 +100,10 @@ pub enum Owner<'a> {
 }
 
 impl Instance {
-    /// Whose this instance is, by the name that tells most: many owners work through another one.
+    /// Whose this instance is, by the name that tells most: many managers work through another one.
     #[must_use]
-    pub fn owner(&self) -> Option<Owner<'_>> {
-        // A tag without a value is none that an owner wrote.
+    pub fn manager(&self) -> Option<Manager<'_>> {
+        // A tag without a value is none that a manager wrote.
         let tag = |key: &str| {
             let value = self.tags.get(key).map(String::as_str);
             value.filter(|value| !value.is_empty())
@@ -111,43 +111,43 @@ impl Instance {
         let operator = self.operator.as_deref();
         let node_pool = tag("eks:kubernetes-node-pool-name");
         if operator == Some("eks.amazonaws.com") || node_pool.is_some() {
-            return Some(Owner::EksAutoMode { node_pool });
+            return Some(Manager::EksAutoMode { node_pool });
         }
         if let Some(principal) = operator {
-            return Some(Owner::Operator { principal });
+            return Some(Manager::Operator { principal });
         }
         if let Some(name) = tag("eks:nodegroup-name") {
             let cluster = tag("eks:cluster-name");
-            return Some(Owner::EksNodeGroup { name, cluster });
+            return Some(Manager::EksNodeGroup { name, cluster });
         }
         let node_pool = tag("karpenter.sh/nodepool").or(tag("karpenter.sh/provisioner-name"));
         if node_pool.is_some() || tag("karpenter.sh/nodeclaim").is_some() {
-            return Some(Owner::Karpenter { node_pool });
+            return Some(Manager::Karpenter { node_pool });
         }
         let environment = tag("aws:batch:compute-environment");
         if environment.is_some() || tag("AWSBatchServiceTag").is_some() {
-            return Some(Owner::Batch { environment });
+            return Some(Manager::Batch { environment });
         }
         if let Some(cluster_id) = tag("aws:elasticmapreduce:job-flow-id") {
-            return Some(Owner::Emr { cluster_id });
+            return Some(Manager::Emr { cluster_id });
         }
         if let Some(group) = tag("aws:autoscaling:groupName") {
-            return Some(Owner::AutoScaling { group });
+            return Some(Manager::AutoScaling { group });
         }
         if let Some(request_id) = tag("aws:ec2spot:fleet-request-id") {
-            return Some(Owner::SpotFleet { request_id });
+            return Some(Manager::SpotFleet { request_id });
         }
         if let Some(id) = tag("aws:ec2:fleet-id") {
-            return Some(Owner::Fleet { id });
+            return Some(Manager::Fleet { id });
         }
         let id = self.spot_request_id.as_deref()?;
         let id = Some(id).filter(|id| !id.is_empty());
-        Some(Owner::SpotRequest { id })
+        Some(Manager::SpotRequest { id })
     }
 }
 
-impl Owner<'_> {
-    /// What ending the instance would come to, as a clause about the owner: `which would replace it`.
+impl Manager<'_> {
+    /// What ending the instance would come to, as a clause about the manager: `which would replace it`.
     #[must_use]
     pub fn concern(&self) -> &'static str {
         match self {
@@ -183,7 +183,7 @@ impl Owner<'_> {
     }
 }
 
-impl fmt::Display for Owner<'_> {
+impl fmt::Display for Manager<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::EksAutoMode { node_pool: None } => f.write_str("EKS Auto Mode"),
