@@ -109,16 +109,22 @@ fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) 
 }
 
 fn findings<'a>(policy: &'a Policy, instance: &'a Instance) -> Vec<Finding<'a>> {
-    policy
-        .rules()
-        .iter()
-        .filter_map(|rule| {
-            let defect = rule.defect(instance)?;
-            // A defect that the rule does not mind is no finding.
-            rule.remedy(defect.name())?;
-            Some(Finding { rule, defect })
-        })
-        .collect()
+    let mut findings = Vec::new();
+    for rule in policy.rules() {
+        let Some(defect) = rule.defect(instance) else {
+            continue;
+        };
+        // A defect that the rule does not mind is no finding.
+        if rule.remedy(defect.name()).is_none() {
+            continue;
+        }
+        if findings.is_empty() {
+            // Most instances have no finding and allocate nothing. The others allocate once.
+            findings.reserve_exact(policy.rules().len());
+        }
+        findings.push(Finding { rule, defect });
+    }
+    findings
 }
 
 #[cfg(test)]
