@@ -45,7 +45,7 @@ static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
 const ENFORCE: &[(&str, &str)] = &[("TAGWARDEN_MODE", "enforce")];
 
 #[tokio::test]
-async fn what_the_rule_finds_is_put_right_and_reported() {
+async fn fixes_and_reports_what_the_rule_finds() {
     let account = Account::in_region(&MOTO, "us-east-1");
     account.create_tables().await;
     let (vpc, other_vpc) = (account.create_vpc().await, account.create_vpc().await);
@@ -68,7 +68,7 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
     let elsewhere = launch(&ana, &other_vpc.subnet, &[]).await;
 
     let reports = account
-        .deploy_remediation(&vpc.id, &non_compliances(), ENFORCE)
+        .deploy_remediation(&vpc.id, &compliance_changes_pattern(), ENFORCE)
         .await;
     account.deploy_rule(&vpc.id).await;
     let today = chrono::Utc::now().date_naive();
@@ -154,7 +154,7 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_and_does_nothing() {
+async fn dry_run_only_reports() {
     let account = Account::in_region(&MOTO, "us-west-2");
     account.create_tables().await;
     let vpc = account.create_vpc().await;
@@ -162,7 +162,7 @@ async fn a_dry_run_tells_and_does_nothing() {
     let untagged = launch(&account.ec2_of_ana(), &vpc.subnet, &[]).await;
 
     let reports = account
-        .deploy_remediation(&vpc.id, &non_compliances(), &[])
+        .deploy_remediation(&vpc.id, &compliance_changes_pattern(), &[])
         .await;
     account.deploy_rule(&vpc.id).await;
     account.start_evaluation().await;
@@ -180,7 +180,7 @@ async fn a_dry_run_tells_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_launch_is_tagged_from_its_own_event() {
+async fn tags_a_launch_from_its_own_event() {
     let account = Account::in_region(&MOTO, "eu-west-1");
     account.create_tables().await;
     let vpc = account.create_vpc().await;
@@ -206,7 +206,7 @@ async fn a_launch_is_tagged_from_its_own_event() {
 }
 
 #[tokio::test]
-async fn evaluations_that_config_would_refuse_are_refused() {
+async fn moto_refuses_evaluations_that_config_refuses() {
     let account = Account::in_region(&MOTO, "eu-north-1");
     let evaluation = |annotation: &str| {
         Evaluation::builder()
@@ -249,7 +249,7 @@ async fn evaluations_that_config_would_refuse_are_refused() {
 }
 
 #[tokio::test]
-async fn a_launch_can_be_looked_up_with_its_launcher() {
+async fn moto_shows_the_launcher_of_a_launch() {
     let account = Account::in_region(&MOTO, "eu-south-1");
     let vpc = account.create_vpc().await;
     let by_ana = launch(&account.ec2_of_ana(), &vpc.subnet, &[]).await;
@@ -297,7 +297,7 @@ async fn a_launch_can_be_looked_up_with_its_launcher() {
 }
 
 /// The compliance changes that concern the remediation.
-fn non_compliances() -> Value {
+fn compliance_changes_pattern() -> Value {
     json!({
         "source": ["aws.config"],
         "detail-type": ["Config Rules Compliance Change"],

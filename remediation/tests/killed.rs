@@ -161,7 +161,7 @@ impl World {
 
     /// The time of every run so far is over, and nobody had to wait for it: nobody else touches what a run began before
     /// its time is over, and the functions' clock is the real one.
-    fn let_the_time_pass(&self) {
+    fn expire_claims(&self) {
         for mut item in self.account.items(LEDGER) {
             let until = ["HeldUntil", "ClaimedUntil"].into_iter();
             let held = until.filter(|name| item.get(name).is_some());
@@ -185,7 +185,7 @@ enum Moment {
 }
 
 #[tokio::test]
-async fn killed_at_any_call_it_is_finished_by_the_next_run() {
+async fn next_run_completes_a_run_killed_at_any_call() {
     let world = World::new();
     let answer = world.sweep().await;
     let done = ["tagged", "stopped", "terminated"].map(|count| &answer[count]);
@@ -215,13 +215,13 @@ async fn killed_at_call(nth: usize, moment: Moment, how: String, turn: Arc<Semap
     let mut world = World::new();
     let _turn = turn.acquire().await.unwrap();
     assert!(world.sweep_killed(nth, moment).await, "never {how}");
-    world.let_the_time_pass();
+    world.expire_claims();
     world.sweep().await;
     assert_done_once(&world.account, LEDGER, &world.work, &how);
 }
 
 #[tokio::test]
-async fn killed_at_random_again_and_again_it_is_finished_at_last() {
+async fn completes_all_work_despite_repeated_random_kills() {
     const KILLS: usize = 4;
     let mut cases = JoinSet::new();
     for _ in 0..AT_ONCE {
@@ -233,7 +233,7 @@ async fn killed_at_random_again_and_again_it_is_finished_at_last() {
                 let nth = usize::try_from(random(25)).unwrap();
                 let is_killed = world.sweep_killed(nth, moment).await;
                 kills.push((nth, moment, is_killed));
-                world.let_the_time_pass();
+                world.expire_claims();
             }
             world.sweep().await;
             let how = format!("killed at {kills:?}");

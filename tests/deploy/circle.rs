@@ -16,11 +16,11 @@ use crate::template::{STACK, Template};
 
 /// The events of EC2 and Config, the sweep and the first report, in a stack with nothing set but the mail's address.
 #[tokio::test]
-async fn a_dry_run_reports_and_can_do_nothing_else() {
+async fn dry_run_reports_and_may_do_nothing_else() {
     let stack = Stack::deploy("us-east-1", &[]).await;
     let account = &stack.account;
-    everything_was_made(&stack, &["Enforcing", "MayStop", "MayTerminate"]);
-    the_queue_is_as_lambda_wants_it(&stack).await;
+    assert_every_resource_was_created(&stack, &["Enforcing", "MayStop", "MayTerminate"]);
+    assert_queue_suits_lambda(&stack).await;
 
     let vpc = account.create_vpc().await;
     let ana = account.ec2_of_ana();
@@ -44,7 +44,7 @@ async fn a_dry_run_reports_and_can_do_nothing_else() {
     assert_eq!(account.tags(&bare).await, tags(&[("Name", "web")]));
     assert_eq!(account.state(&untagged).await, "running");
 
-    nothing_was_denied(&stack);
+    assert_nothing_was_denied(&stack);
     let remediation = as_role(&stack, "RemediationRole").await;
     let tag = Tag::builder().key("Owner").value("eve").build();
     let denied = remediation.create_tags().resources(&bare).tags(tag);
@@ -55,15 +55,15 @@ async fn a_dry_run_reports_and_can_do_nothing_else() {
     let denied = denied.stop_instances().instance_ids(&untagged);
     assert_eq!(denied.send().await.unwrap_err().code(), DENIED);
 
-    the_dashboard_shows_what_is_measured(&stack);
-    the_tables_outlive_the_stack(stack).await;
+    assert_dashboard_shows_recorded_metrics(&stack);
+    assert_tables_outlive_the_stack(stack).await;
 }
 
 /// Enforcing, with the conformance pack's rule in place of the stack's.
 #[tokio::test]
-async fn enforcing_puts_right_what_the_packs_rule_finds() {
+async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     let mut stack = Stack::deploy("us-west-2", &["Mode=enforce", "CreateConfigRule=false"]).await;
-    everything_was_made(&stack, &["CreatesConfigRule", "MayStop"]);
+    assert_every_resource_was_created(&stack, &["CreatesConfigRule", "MayStop"]);
     stack.deploy_pack("tagwarden-conformance-pack-x1y2z3");
     let account = &stack.account;
 
@@ -102,7 +102,7 @@ async fn enforcing_puts_right_what_the_packs_rule_finds() {
     let error = stack.automate(&protected).unwrap_err();
     assert!(error.contains("something was not done"), "{error}");
 
-    nothing_was_denied(&stack);
+    assert_nothing_was_denied(&stack);
     let calls = stack.calls("RemediationRole", |_| true);
     let made: BTreeSet<_> = calls
         .iter()
@@ -131,7 +131,7 @@ async fn enforcing_puts_right_what_the_packs_rule_finds() {
 
 /// From dry run to enforcing, step by step, and back.
 #[tokio::test]
-async fn parameters_decide_what_may_be_done() {
+async fn parameters_decide_what_is_granted() {
     const TAG: &str = "TagInstances";
     const STOP: &str = "StopInstances";
     const TERMINATE: &str = "TerminateInstances";
@@ -182,7 +182,7 @@ async fn parameters_decide_what_may_be_done() {
 const DENIED: Option<&str> = Some("UnauthorizedOperation");
 
 /// moto passes over what it does not know: each resource must have got a name of its own.
-fn everything_was_made(stack: &Stack, but: &[&str]) {
+fn assert_every_resource_was_created(stack: &Stack, but: &[&str]) {
     let wanted: Vec<String> = Template::read(STACK)
         .resources
         .into_iter()
@@ -199,7 +199,7 @@ fn everything_was_made(stack: &Stack, but: &[&str]) {
 }
 
 /// See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
-async fn the_queue_is_as_lambda_wants_it(stack: &Stack) {
+async fn assert_queue_suits_lambda(stack: &Stack) {
     let function = stack.account.lambda.get_function_configuration();
     let function = function.function_name(&stack.resources["RemediationFunction"]);
     let timeout = function.send().await.unwrap().timeout.unwrap();
@@ -224,7 +224,7 @@ async fn the_queue_is_as_lambda_wants_it(stack: &Stack) {
 }
 
 /// Each metric on the dashboard, and of the alarm, is one that the functions wrote.
-fn the_dashboard_shows_what_is_measured(stack: &Stack) {
+fn assert_dashboard_shows_recorded_metrics(stack: &Stack) {
     let measured: BTreeSet<(String, String)> = MOTO
         .log()
         .lines()
@@ -269,7 +269,7 @@ fn the_dashboard_shows_what_is_measured(stack: &Stack) {
 }
 
 /// Deleting the stack leaves the policy and the ledger, and nothing else that costs or acts.
-async fn the_tables_outlive_the_stack(stack: Stack) {
+async fn assert_tables_outlive_the_stack(stack: Stack) {
     let (account, tables) = stack.delete();
     let dynamodb = aws_sdk_dynamodb::Client::new(account.sdk_config());
     let left = dynamodb.list_tables().send().await.unwrap();
@@ -301,7 +301,7 @@ fn dashboard(stack: &Stack) -> Value {
 
 /// Not one call of the functions, as Lambda runs them, and of the document went beyond their roles; and each of the
 /// functions' is one that their sources name, which is what `permissions.rs` goes by.
-fn nothing_was_denied(stack: &Stack) {
+fn assert_nothing_was_denied(stack: &Stack) {
     for role in ["RuleRole", "RemediationRole", "AutomationRole"] {
         for call in stack.calls(role, |session| session != INTRUDER) {
             assert_eq!(call["allowed"], true, "{call}");

@@ -11,7 +11,7 @@ use crate::template::{PACK, STACK, Template};
 /// <https://docs.aws.amazon.com/config/latest/developerguide/custom-conformance-pack.html> and `TemplateBody` of
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_PutConformancePack.html>.
 #[test]
-fn it_holds_only_what_a_pack_may() {
+fn contains_only_what_a_pack_may() {
     let pack = Template::read(PACK);
     assert_eq!(pack.sections, ["Parameters", "Resources"]);
     let types: BTreeSet<&str> = pack.resources.iter().map(|it| it.kind.as_str()).collect();
@@ -26,7 +26,7 @@ fn it_holds_only_what_a_pack_may() {
 /// `ConformancePackInputParameters`: up to 60, and text. See
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConformancePackInputParameter.html>.
 #[test]
-fn its_parameters_are_texts_and_those_without_a_default_the_stacks_outputs() {
+fn required_parameters_are_outputs_of_the_stack() {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let outputs = Template::read(STACK).outputs;
@@ -51,7 +51,7 @@ fn its_parameters_are_texts_and_those_without_a_default_the_stacks_outputs() {
 /// long: <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack matches the
 /// beginning, so it may not be another's.
 #[test]
-fn its_rules_name_leaves_room_for_what_config_appends() {
+fn rule_name_leaves_room_for_the_suffix_of_config() {
     let (stack, pack) = (Template::read(STACK), Template::read(PACK));
     let name = &pack.parameters["RuleName"];
     assert_eq!(name["AllowedPattern"], "^[A-Za-z0-9_-]{1,64}$");
@@ -73,7 +73,7 @@ fn its_rules_name_leaves_room_for_what_config_appends() {
 /// The remediation gives the stack's document just the parameters that it has, and keeps within
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html>.
 #[test]
-fn its_remediation_fits_the_stacks_document() {
+fn remediation_fits_the_document_of_the_stack() {
     let (stack, pack) = (Template::read(STACK), Template::read(PACK));
     let remediation = by_id(&pack).remove("Remediation").unwrap();
     let document = by_id(&stack).remove("RemediationDocument").unwrap();

@@ -83,7 +83,7 @@ fn granted(statements: &[Statement], role: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_call_in_the_code_is_granted() {
+fn grants_every_call_in_the_code() {
     let statements = Template::read(STACK).statements;
     for (role, calls) in [
         ("RuleRole", code::of_the_rule()),
@@ -100,7 +100,7 @@ fn every_call_in_the_code_is_granted() {
 }
 
 #[test]
-fn every_grant_is_needed() {
+fn grants_nothing_unneeded() {
     for statement in Template::read(STACK).statements {
         for action in &statement.actions {
             let (role, sid) = (&statement.role, &statement.sid);
@@ -113,7 +113,7 @@ fn every_grant_is_needed() {
 }
 
 #[test]
-fn no_grant_is_wider_than_it_must_be() {
+fn grants_nothing_wider_than_needed() {
     // The actions here that AWS's Service Authorization Reference lists without any resource.
     const WITHOUT_RESOURCES: [&str; 4] = [
         "cloudtrail:LookupEvents",
@@ -149,7 +149,7 @@ fn no_grant_is_wider_than_it_must_be() {
 
 /// In a dry run the remediation's role can change nothing but its own ledger.
 #[test]
-fn what_changes_an_instance_is_granted_only_when_enforcing() {
+fn grants_instance_changes_only_when_enforcing() {
     for statement in Template::read(STACK).statements {
         for action in &statement.actions {
             let condition = match action.as_str() {
@@ -167,7 +167,7 @@ fn what_changes_an_instance_is_granted_only_when_enforcing() {
 
 /// Writes the table when `UPDATE_DOCS` is set.
 #[test]
-fn the_table_in_the_documentation_is_current() {
+fn documented_table_is_current() {
     let table = table(&Template::read(STACK).statements);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(TABLE, &table).unwrap();

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use crate::MOTO;
-use crate::deployment::{Deployment, succeeds};
+use crate::deployment::{Deployment, run_to_success};
 use crate::moto_account::{Account, Queue};
 use crate::template::PACK;
 
@@ -36,8 +36,8 @@ impl Stack {
         let mut given = vec!["GraceMinutes=0", "BatchingWindowSeconds=1"];
         given.push("Email=mailbox@acme.example");
         given.extend(parameters);
-        let told = deployment.run_the_script(&given);
-        assert!(told.contains(":function:tagwarden-rule"), "{told}");
+        let printed = deployment.run_script(&given);
+        assert!(printed.contains(":function:tagwarden-rule"), "{printed}");
 
         let resources = deployment.resources("tagwarden");
         account
@@ -57,7 +57,7 @@ impl Stack {
 
     /// Deploys the stack once more, with other parameters.
     pub fn update(&mut self, parameters: &[&str]) {
-        self.deployment.run_the_script(parameters);
+        self.deployment.run_script(parameters);
         self.resources = self.deployment.resources("tagwarden");
     }
 
@@ -81,7 +81,7 @@ impl Stack {
             &automation,
             &format!("RuleName={rule}"),
         ]);
-        succeeds(&mut deploy);
+        run_to_success(&mut deploy);
         rule.clone_into(&mut self.account.rule);
         let made = self.deployment.resources("pack");
         assert_eq!(made.keys().collect::<Vec<_>>(), ["Remediation", "Rule"]);
@@ -91,7 +91,7 @@ impl Stack {
     pub fn delete(self) -> (Account<'static>, BTreeSet<String>) {
         let mut delete = self.deployment.aws();
         delete.args(["cloudformation", "delete-stack", "--stack-name"]);
-        succeeds(delete.arg("tagwarden"));
+        run_to_success(delete.arg("tagwarden"));
         let tables = ["PolicyTable", "LedgerTable"].map(|table| self.resources[table].clone());
         (self.account, tables.into())
     }

@@ -16,22 +16,24 @@ with zipfile.ZipFile(sys.argv[1], 'w') as package:
     package.writestr(entry, pathlib.Path(sys.argv[2]).read_bytes())";
 
 #[test]
-fn functions_that_start_and_answer_pass() {
+fn accepts_functions_that_start_and_answer() {
     let target = zips_of("answering", |rule, function| rule.with_file_name(function));
     let output = check(&target);
     let errors = String::from_utf8_lossy(&output.stderr);
     // A system newer than Lambda's makes Cargo ask for a newer C library; the check has started nothing then.
     let too_new = errors.contains("and Lambda has 2.34");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let answers = said.matches("starts, and answers the Runtime API").count();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let answers = printed
+        .matches("starts, and answers the Runtime API")
+        .count();
     assert!(
         output.status.success() && answers == 2 || too_new,
-        "{said}{errors}"
+        "{printed}{errors}"
     );
 }
 
 #[test]
-fn what_lambda_could_not_load_is_refused() {
+fn refuses_a_program_that_lambda_cannot_load() {
     let target = zips_of("a-script", |_, _| BUILD.into());
     let output = check(&target);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -40,7 +42,7 @@ fn what_lambda_could_not_load_is_refused() {
 }
 
 #[test]
-fn nothing_built_is_said_so() {
+fn reports_missing_zips() {
     let output = check(&target("nothing"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());

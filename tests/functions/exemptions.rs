@@ -37,7 +37,7 @@ fn non_compliant(annotation: &str) -> (String, Option<String>) {
 const AT_FAULT: &str = "missing tag ProjectCode (rule 1); missing tag CreatedBy (rule 2); optional: missing tag Expires (rule 3)";
 
 #[tokio::test(start_paused = true)]
-async fn the_rule_tells_the_reason_until_it_ends() {
+async fn rule_shows_the_reason_until_the_exemption_ends() {
     let world = World::new();
     let id = world.instance(&[("Name", "web")]);
     world.evaluate_all().await;
@@ -61,7 +61,7 @@ async fn the_rule_tells_the_reason_until_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_of_the_rule_knows_of_it() {
+async fn rule_respects_an_exemption_in_every_event() {
     let world = World::new();
     let id = world.instance(&[(KEY, TODAY)]);
     for event in [
@@ -77,7 +77,7 @@ async fn every_event_of_the_rule_knows_of_it() {
 
 /// An event can wait for hours: what counts is the day of the evaluation, not that of the event.
 #[tokio::test(start_paused = true)]
-async fn an_exemption_that_ended_while_the_event_waited_has_no_effect() {
+async fn ignores_an_exemption_that_ended_while_the_event_waited() {
     let world = World::new();
     let id = world.instance(&[("Name", "web"), (KEY, TODAY)]);
     let event = world.account.change_event(RULE, &id);
@@ -91,7 +91,7 @@ async fn an_exemption_that_ended_while_the_event_waited_has_no_effect() {
 #[case::at_fault_without_reason(&[(KEY, "2026-12-31")], "NON_COMPLIANT", AT_FAULT)]
 #[case::compliant(&[(KEY, "soon"), ("ProjectCode", "P1"), ("CreatedBy", "ann"), ("Expires", "x")], "COMPLIANT", "")]
 #[tokio::test(start_paused = true)]
-async fn one_that_cannot_be_read_is_told_and_has_no_effect(
+async fn reports_and_ignores_an_unreadable_exemption(
     #[case] tags: &[(&str, &str)],
     #[case] verdict: &str,
     #[case] at_fault: &str,
@@ -107,7 +107,7 @@ async fn one_that_cannot_be_read_is_told_and_has_no_effect(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exemption_that_ended_is_not_told_of_a_compliant_instance() {
+async fn omits_an_ended_exemption_of_a_compliant_instance() {
     let world = World::new();
     let tags = [
         ("ProjectCode", "P1"),
@@ -120,7 +120,7 @@ async fn an_exemption_that_ended_is_not_told_of_a_compliant_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn out_of_scope_comes_first() {
+async fn reports_out_of_scope_before_exempt() {
     let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
     let elsewhere = old(&[(KEY, TODAY)]).vpc("vpc-0fedcba9876543210");
     let id = world.account.launch(elsewhere);
@@ -139,7 +139,7 @@ fn strict_rules() -> [Value; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_remediation_leaves_it_wholly_alone_until_it_ends() {
+async fn remediation_leaves_an_instance_alone_until_its_exemption_ends() {
     let world = World::with_table(&strict_rules()).enforcing();
     let id = world.instance(&[(KEY, TODAY)]);
     let before = world.tags(&id);
@@ -166,7 +166,10 @@ async fn the_remediation_leaves_it_wholly_alone_until_it_ends() {
 #[case(YESTERDAY, true)]
 #[case("soon", true)]
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_plans_nothing_for_it(#[case] value: &str, #[case] planned: bool) {
+async fn dry_run_plans_nothing_while_an_exemption_holds(
+    #[case] value: &str,
+    #[case] planned: bool,
+) {
     let world = World::with_table(&strict_rules());
     world.instance(&[(KEY, value)]);
     assert_eq!(world.sweep().await["wouldTerminate"], i32::from(planned));
@@ -176,7 +179,7 @@ async fn a_dry_run_plans_nothing_for_it(#[case] value: &str, #[case] planned: bo
 /// Exempted at each DescribeInstances of the run in turn, after the first: the call that would tag, or end, does not
 /// come.
 #[tokio::test(start_paused = true)]
-async fn one_that_comes_between_look_and_act_spares_the_instance() {
+async fn spares_an_instance_exempted_during_the_run() {
     for nth in 1..=2 {
         let world = World::with_table(&strict_rules()).enforcing();
         let id = world.instance(&[("Name", "web")]);
@@ -199,7 +202,7 @@ async fn one_that_comes_between_look_and_act_spares_the_instance() {
 
 /// A policy could exempt by default, otherwise.
 #[tokio::test(start_paused = true)]
-async fn no_rule_may_write_the_tag() {
+async fn rejects_a_rule_for_the_exemption_tag() {
     let rows = [
         json!({"RuleId": 1, "TagKey": KEY, "Action": "Update", "Required": "Y", "Default": "2099-12-31 for ever"}),
     ];

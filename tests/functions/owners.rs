@@ -29,7 +29,7 @@ use crate::support::{World, old};
 #[case::service(old(&[("Name", "web")]).operated_by("scaler.lambda.amazonaws.com"),
     "it belongs to scaler.lambda.amazonaws.com, which alone may end it: tag it through that service")]
 #[tokio::test(start_paused = true)]
-async fn an_owned_instance_is_tagged_and_never_ended(
+async fn tags_but_never_shuts_down_a_managed_instance(
     #[case] launch: Launch,
     #[case] sentence: &str,
     #[values("Stop", "Terminate")] action: &str,
@@ -65,7 +65,7 @@ async fn an_owned_instance_is_tagged_and_never_ended(
 #[case(old(&[]).spot_request("sir-abcd1234"), "the Spot request sir-abcd1234, which may replace it")]
 #[case(old(&[]).operated_by("eks.amazonaws.com"), "EKS Auto Mode, which alone may end it")]
 #[tokio::test(start_paused = true)]
-async fn an_untagged_instance_with_an_owner_is_not_terminated(
+async fn does_not_terminate_an_untagged_managed_instance(
     #[case] launch: Launch,
     #[case] owner: &str,
     #[values(true, false)] enforced: bool,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{RULE, World, old, sqs_batch};
 
 #[tokio::test(start_paused = true)]
-async fn what_the_rule_finds_the_remediation_mends() {
+async fn remediation_fixes_what_the_rule_finds() {
     let world = World::new().enforcing();
     let good = world.instance(&[
         ("ProjectCode", "P1"),

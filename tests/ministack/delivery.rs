@@ -10,7 +10,7 @@ use crate::stack::{ACCOUNT, REGION, Stack};
 const DELIVERIES: usize = 5;
 
 #[tokio::test]
-async fn a_batch_is_one_run_and_what_fails_ends_as_a_dead_letter() {
+async fn handles_a_batch_in_one_run_and_dead_letters_failures() {
     let stack = Stack::deploy("delivery", &[("Mode", "enforce")]).await;
     let (queue, dead) = (&stack.resources["Queue"], &stack.resources["DeadLetters"]);
     // As the template has it, five deliveries take three hours.
@@ -56,7 +56,7 @@ async fn a_batch_is_one_run_and_what_fails_ends_as_a_dead_letter() {
     assert_eq!(stack.messages(queue).await, (0, 0));
     assert_eq!(processed(0), DELIVERIES - 1);
     assert_eq!(stack.reports().await.len(), 1);
-    stack.nothing_was_denied();
+    stack.assert_nothing_was_denied();
 }
 
 async fn send(stack: &Stack, queue: &str, body: &str) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::stack::{ACCOUNT, REGION, Stack};
 
 #[tokio::test]
-async fn rules_pick_what_concerns_the_remediation() {
+async fn event_rules_match_only_what_concerns_the_remediation() {
     let stack = Stack::deploy("patterns", &[]).await;
     let change = |rule: &str, resource_type: &str, verdict: &str| {
         let detail = json!({

@@ -31,7 +31,7 @@ const STOP: &str = "ec2:StopInstances";
 const TERMINATE: &str = "ec2:TerminateInstances";
 
 #[tokio::test]
-async fn roles_may_do_what_they_grant_and_nothing_else() {
+async fn roles_allow_exactly_what_they_grant() {
     let mut stack = Stack::deploy("permissions", &[]).await;
     let remediation = [&READING[..], &LEDGER].concat();
     assert_granted(&stack, "RemediationRole", &remediation).await;

@@ -9,7 +9,7 @@ use crate::stack::{ACCOUNT, REGION, Stack, create_queue};
 
 /// The template's `rate(6 hours)`, with nothing changed but EventBridge's clock: see `server.py`.
 #[tokio::test]
-async fn every_six_hours_everything_is_swept() {
+async fn sweeps_every_six_hours() {
     let stack = Stack::deploy("schedule", &[("Mode", "enforce")]).await;
     let queue = &stack.resources["Queue"];
     let bare = stack.launch(&[("Name", "web")]).await;
@@ -25,7 +25,7 @@ async fn every_six_hours_everything_is_swept() {
 
     stack.let_hours_pass(1);
     eventually(async || stack.messages(queue).await, |it| it.0 == 1).await;
-    is_the_scheduled_event(&stack, &stack.peek(queue).await[0]);
+    assert_is_scheduled_event(&stack, &stack.peek(queue).await[0]);
 
     stack.set_mapping(true).await;
     let gone = async || stack.instance(&untagged).await.0;
@@ -39,12 +39,12 @@ async fn every_six_hours_everything_is_swept() {
         (&json!(1), &json!(1))
     );
     eventually(async || stack.messages(queue).await, |it| *it == (0, 0)).await;
-    stack.nothing_was_denied();
+    stack.assert_nothing_was_denied();
 }
 
 /// The rule's target has no input of its own, so it gets the whole event. See
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>.
-fn is_the_scheduled_event(stack: &Stack, message: &str) {
+fn assert_is_scheduled_event(stack: &Stack, message: &str) {
     let mut event: Value = serde_json::from_str(message).unwrap();
     let made_up = ["id", "time"].map(|member| event[member].take());
     assert!(made_up[0].is_string(), "{message}");

@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, succeeds};
+use crate::deployment::{Deployment, run_to_success};
 use crate::patience::eventually;
 use crate::server::{Server, credentials, sdk_config};
 use crate::venv;
@@ -67,8 +67,8 @@ impl Stack {
         // ministack's environment is also the functions': nothing of the tester's own AWS may be in it.
         python.arg(SERVER).env_clear();
         python.env("PATH", std::env::var("PATH").unwrap());
-        let (server, told) = Server::start(&mut python, log);
-        let endpoint = told["endpoint"].as_str().unwrap().to_owned();
+        let (server, ready) = Server::start(&mut python, log);
+        let endpoint = ready["endpoint"].as_str().unwrap().to_owned();
 
         let deployment = Deployment {
             programs: venv::installed("moto", CLI),
@@ -78,7 +78,7 @@ impl Stack {
             directory: Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ministack-{name}")),
         };
         deployment.prepare();
-        deployment.run_the_script(&["--package-only"]);
+        deployment.run_script(&["--package-only"]);
         apply(&deployment, "create", parameters).await;
 
         let config = sdk_config(&endpoint, credentials("test", "test"));
@@ -214,7 +214,7 @@ impl Stack {
     }
 
     /// The remediation, as ministack ran it, was never refused a call.
-    pub fn nothing_was_denied(&self) {
+    pub fn assert_nothing_was_denied(&self) {
         let log = self.log();
         let denied = log.lines().find(|line| line.contains("not authorized"));
         assert_eq!(denied, None);
@@ -260,12 +260,12 @@ async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)])
     for (name, value) in PARAMETERS.iter().chain(parameters) {
         command.arg(format!("ParameterKey={name},ParameterValue={value}"));
     }
-    succeeds(&mut command);
+    run_to_success(&mut command);
     let status = async || {
         let mut describe = deployment.aws();
         describe.args(["cloudformation", "describe-stacks"]);
         describe.args(["--stack-name", "tagwarden", "--output", "text"]);
-        succeeds(describe.args(["--query", "Stacks[0].StackStatus"]))
+        run_to_success(describe.args(["--query", "Stacks[0].StackStatus"]))
     };
     let ended = eventually(status, |status| !status.contains("IN_PROGRESS")).await;
     assert_eq!(ended.trim(), format!("{}_COMPLETE", what.to_uppercase()));

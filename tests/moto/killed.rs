@@ -11,12 +11,12 @@ use tagwarden_remediation::ledger::{Batch, Ledger};
 use tagwarden_sandbox::Bootstrap;
 
 use crate::MOTO;
-use crate::aftermath::{Told, done_once, told_in};
+use crate::aftermath::{Reported, done_once, reported_in};
 use crate::moto_account::{Account, eventually, launch};
 use crate::moto_stack::{LEDGER, remediation_binary};
 
 #[tokio::test]
-async fn killed_again_and_again_it_is_finished_at_last() {
+async fn completes_all_work_despite_repeated_kills() {
     let account = Account::in_region(&MOTO, "ap-south-1");
     account.create_tables().await;
     let vpc = account.create_vpc().await;
@@ -70,7 +70,7 @@ async fn killed_again_and_again_it_is_finished_at_last() {
         kills.push((time, is_killed));
         // What the dead one has asked for may still be on its way.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let_the_time_pass(&account).await;
+        expire_claims(&account).await;
     }
     let how = format!("killed after {kills:?}");
     assert!(kills.iter().any(|(_, is_killed)| *is_killed), "{how}");
@@ -78,12 +78,12 @@ async fn killed_again_and_again_it_is_finished_at_last() {
     assert!(answer.is_ok(), "{how}: {answer:?}");
 
     let done = done_once(batches(&account).await, &work, &how);
-    let mut told = Told::new();
+    let mut reported = Reported::new();
     for report in account.receive(&reports.queue).await {
         let report: Value = serde_json::from_str(&report).unwrap();
-        told.extend(told_in(&report));
+        reported.extend(reported_in(&report));
     }
-    assert_eq!(told, done, "{how}: was told");
+    assert_eq!(reported, done, "{how}: was told");
     assert_eq!(open_runs(&account).await, 0, "{how}");
     for (id, what) in &work {
         match what.as_str() {
@@ -95,7 +95,7 @@ async fn killed_again_and_again_it_is_finished_at_last() {
 
 /// The time of every run so far is over, and nobody had to wait for it: nobody else touches what a run began before its
 /// time is over, and the functions' clock is the real one.
-async fn let_the_time_pass(account: &Account<'_>) {
+async fn expire_claims(account: &Account<'_>) {
     let dynamodb = aws_sdk_dynamodb::Client::new(account.sdk_config());
     let items = dynamodb.scan().table_name(LEDGER).consistent_read(true);
     for mut item in items.send().await.unwrap().items.unwrap() {

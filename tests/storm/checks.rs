@@ -24,18 +24,18 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
     let storm = world.storm();
     let account = world.account();
     world.model(|model| {
-        budget(model, storm.setup.budget);
-        ledger_is_complete(model, account, &batches);
-        every_effect_is_in_the_ledger(model, &batches);
-        every_act_that_is_done_was_seen(model, &batches);
-        every_act_that_is_done_was_told(model, &batches);
+        check_budget(model, storm.setup.budget);
+        check_ledger_is_complete(model, account, &batches);
+        check_effects_are_in_the_ledger(model, &batches);
+        check_done_acts_were_seen(model, &batches);
+        check_done_acts_were_reported(model, &batches);
         let now = account.now();
         for instance in account.instances() {
             // What EC2 refused once is not tried again on the same day.
             let was_protected = model
                 .deeds_after(&instance.id, 0)
                 .any(|deed| matches!(deed, Deed::Protect(_)));
-            if !was_protected && model.is_left_undone(&instance, now) {
+            if !was_protected && model.is_overdue(&instance, now) {
                 model.violate(format!("nothing was done about {instance:?}"));
             }
         }
@@ -77,10 +77,10 @@ fn read_ledger(world: &World) -> Vec<Batch> {
 }
 
 /// No hour has seen more stops and terminations than the budget.
-fn budget(model: &mut Model, limit: usize) {
-    let ends = model.effects.iter();
-    let ends = ends.filter(|effect| effect.change.remedy.is_destructive());
-    let times: Vec<DateTime<Utc>> = ends.map(|effect| effect.at).collect();
+fn check_budget(model: &mut Model, limit: usize) {
+    let shutdowns = model.effects.iter();
+    let shutdowns = shutdowns.filter(|effect| effect.change.remedy.is_destructive());
+    let times: Vec<DateTime<Utc>> = shutdowns.map(|effect| effect.at).collect();
     let worst = (0..times.len())
         .map(|first| {
             let end = times[first] + TimeDelta::hours(1);
@@ -97,13 +97,17 @@ fn budget(model: &mut Model, limit: usize) {
         && count > limit
     {
         model.violate(format!(
-            "in the hour from {from} on {count} instances were ended, {limit} are allowed"
+            "in the hour from {from} on {count} instances were shut down, {limit} are allowed"
         ));
     }
 }
 
 /// Nothing is open, nothing is only begun, and the ledger reads as it was written.
-fn ledger_is_complete(model: &mut Model, account: &tagwarden_sandbox::Account, batches: &[Batch]) {
+fn check_ledger_is_complete(
+    model: &mut Model,
+    account: &tagwarden_sandbox::Account,
+    batches: &[Batch],
+) {
     let open = open_marks(account);
     if open > 0 {
         model.violate(format!("{open} runs are still open"));
@@ -122,7 +126,7 @@ fn ledger_is_complete(model: &mut Model, account: &tagwarden_sandbox::Account, b
 }
 
 /// Whatever changed an instance is done in the ledger, once, with the tags before as they were shown to its function.
-fn every_effect_is_in_the_ledger(model: &mut Model, batches: &[Batch]) {
+fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
     for effect in model.effects.clone() {
         let acts: Vec<&Act> = acts_of(batches, effect.run)
             .filter(|act| effect.change.is(act))
@@ -170,7 +174,7 @@ fn is_undone(model: &Model, change: &Change, sequence: u64) -> bool {
 }
 
 /// What the ledger calls done EC2 had agreed to; or people did the same, and whoever finished it could not tell.
-fn every_act_that_is_done_was_seen(model: &mut Model, batches: &[Batch]) {
+fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = run_of(batch.run_id.as_str());
         for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
@@ -193,27 +197,30 @@ fn every_act_that_is_done_was_seen(model: &mut Model, batches: &[Batch]) {
 }
 
 /// Each act that is done was told; and told once, unless the run that told it met with trouble.
-fn every_act_that_is_done_was_told(model: &mut Model, batches: &[Batch]) {
+fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = run_of(batch.run_id.as_str());
         for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
-            let told = model.told.iter().filter(|told| {
-                told.done_by == run
-                    && told.instance_id == act.instance_id
-                    && told.rule_id == act.rule_id
-                    && told.remedy == act.remedy.as_str()
+            let reported = model.reported.iter().filter(|reported| {
+                reported.done_by == run
+                    && reported.instance_id == act.instance_id
+                    && reported.rule_id == act.rule_id
+                    && reported.remedy == act.remedy.as_str()
             });
-            let told: Vec<Run> = told.map(|told| told.by).collect();
-            let (first, again) = match told.as_slice() {
+            let reported: Vec<Run> = reported.map(|reported| reported.by).collect();
+            let (first, again) = match reported.as_slice() {
                 [] => {
-                    model.violate(format!("nobody was told of {} {act:?}", batch.run_id));
+                    model.violate(format!(
+                        "no report has the act of {}: {act:?}",
+                        batch.run_id
+                    ));
                     continue;
                 }
                 [again @ .., first] => (first, again),
             };
             if !again.iter().all(|by| model.is_troubled(*by)) {
                 model.violate(format!(
-                    "{} was told by runs {again:?} and {first}: {act:?}",
+                    "{} was reported by runs {again:?} and {first}: {act:?}",
                     batch.run_id
                 ));
             }

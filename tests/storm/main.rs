@@ -51,7 +51,7 @@ use scenario::{Event, Machine, Rule, Setup, Size, Storm, Timed, Trouble, storm_o
 const STORMS: u64 = 10;
 
 /// So often a storm that does harm is played again to make it smaller.
-const MOST_SIMPLER: usize = 40;
+const SIMPLIFICATIONS: usize = 40;
 
 /// Plays a storm and gives what there was of everything, or what must not have happened.
 fn play(storm: &Storm, safeguards: &Safeguards) -> Result<Tally, Vec<String>> {
@@ -75,13 +75,13 @@ fn first_seed() -> u64 {
 fn fail(seed: u64, mut tree: Box<dyn ValueTree<Value = Storm>>, mut harm: Vec<String>) -> ! {
     eprintln!("the storm of seed {seed} does harm:\n{}", harm.join("\n"));
     let mut storm = tree.current();
-    let mut goes_on = tree.simplify();
-    for _ in 0..MOST_SIMPLER {
-        if !goes_on {
+    let mut can_simplify = tree.simplify();
+    for _ in 0..SIMPLIFICATIONS {
+        if !can_simplify {
             break;
         }
         let simpler = tree.current();
-        goes_on = match play(&simpler, &Safeguards::default()) {
+        can_simplify = match play(&simpler, &Safeguards::default()) {
             Ok(_) => tree.complicate(),
             Err(still) => {
                 (storm, harm) = (simpler, still);
@@ -126,7 +126,7 @@ const BIG: u64 = 2_031;
 
 /// 50 functions at once, and all the trouble there is.
 #[test]
-fn a_big_storm_does_no_harm() {
+fn big_storm_does_no_harm() {
     let seed = number("TAGWARDEN_STORM_SEED").unwrap_or(BIG);
     let mut storm = storm_of(seed, Size::big()).current();
     storm.trouble = Trouble::MUCH;
@@ -145,7 +145,7 @@ fn a_big_storm_does_no_harm() {
             assert!(all.killed > 10 && all.conflicts > 0, "{all:?}");
             assert!(all.lost_answers > 50 && all.refused_calls > 100, "{all:?}");
             assert!(all.terminations > 6 && all.tags > 100, "{all:?}");
-            assert!(all.spared > 0 && all.finished_by_others > 0, "{all:?}");
+            assert!(all.spared > 0 && all.recovered_by_others > 0, "{all:?}");
         }
     }
 }
@@ -155,7 +155,7 @@ fn machine(tags: &[(&'static str, &'static str)]) -> Machine {
         age_minutes: 600,
         tags: tags.to_vec(),
         exempt: None,
-        owner: None,
+        manager: None,
         protection: None,
         stopped: false,
         other_zone: false,
@@ -163,7 +163,7 @@ fn machine(tags: &[(&'static str, &'static str)]) -> Machine {
 }
 
 /// A sweep that has a little of everything to do.
-fn a_little_of_everything() -> Storm {
+fn small_storm_of_everything() -> Storm {
     Storm {
         seed: 1,
         setup: Setup {
@@ -202,8 +202,8 @@ fn a_little_of_everything() -> Storm {
 /// Between two calls a function does nothing that anybody could see, so these are all the points at which it can be
 /// killed that differ.
 #[test]
-fn a_function_may_be_killed_at_any_call() {
-    let storm = a_little_of_everything();
+fn survives_a_kill_at_any_call() {
+    let storm = small_storm_of_everything();
     let world = world::play(&storm, Safeguards::default(), None);
     let calls = world.calls_of(1);
     let expected = checks::check(&world).unwrap();
@@ -226,7 +226,7 @@ fn a_function_may_be_killed_at_any_call() {
             (expected.tags, expected.stops, expected.terminations),
             "{kill:?}"
         );
-        finished += usize::from(tally.finished_by_others > 0);
+        finished += usize::from(tally.recovered_by_others > 0);
     }
     assert!(finished > 3, "{finished}");
 }
@@ -234,20 +234,20 @@ fn a_function_may_be_killed_at_any_call() {
 /// Each safeguard is there for something: without it a storm does the harm it is there to prevent.
 #[rstest]
 #[case(Safeguard::Grace, &["it is too young"])]
-#[case(Safeguard::Owner, &["it has an owner"])]
+#[case(Safeguard::Owner, &["it has a manager"])]
 #[case(Safeguard::Exemption, &["it is exempt"])]
-#[case(Safeguard::Budget, &["instances were ended"])]
-#[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has an owner"])]
+#[case(Safeguard::Budget, &["instances were shut down"])]
+#[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has a manager"])]
 #[case(Safeguard::Claim, &["had written it"])]
 #[case(Safeguard::WriteAhead, &["it was not written down before"])]
-fn without_a_safeguard_a_storm_does_harm(#[case] safeguard: Safeguard, #[case] harm: &[&str]) {
-    do_harm(safeguard, harm, |_| {});
+fn storm_does_harm_without_each_safeguard(#[case] safeguard: Safeguard, #[case] harm: &[&str]) {
+    assert_does_harm(safeguard, harm, |_| {});
 }
 
 /// Where no tags are written, it is the ends that are claimed.
 #[test]
-fn without_claims_an_instance_is_ended_twice() {
-    do_harm(Safeguard::Claim, &["repeated"], |storm| {
+fn shuts_an_instance_down_twice_without_claims() {
+    assert_does_harm(Safeguard::Claim, &["repeated"], |storm| {
         for policy in &mut storm.policies {
             policy.retain(|rule| matches!(rule.action, "Stop" | "Terminate" | "Notify"));
             // The table must have a row.
@@ -267,7 +267,7 @@ fn without_claims_an_instance_is_ended_twice() {
 }
 
 /// Takes a safeguard out, and looks for a storm that does this harm: its message has one of these `words`.
-fn do_harm(safeguard: Safeguard, words: &[&str], prepare: impl Fn(&mut Storm)) {
+fn assert_does_harm(safeguard: Safeguard, words: &[&str], prepare: impl Fn(&mut Storm)) {
     const MOST: u64 = 60;
     let safeguards = Safeguards::without(safeguard);
     let found = (1..=MOST).find_map(|seed| {

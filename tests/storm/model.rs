@@ -1,7 +1,7 @@
-//! The model: stands at the account's side, sees every call at the moment it is carried out, and judges it.
+//! The model: is_done at the account's side, sees every call at the moment it is carried out, and judges it.
 //!
 //! It knows nothing of how the remediation decides. What may be done to an instance it works out again, from the
-//! instance as the account has it, in the few lines of [`Model::judge_end`].
+//! instance as the account has it, in the few lines of [`Model::judge_shutdown`].
 //!
 //! # What no look can see
 //!
@@ -48,11 +48,11 @@ pub struct Model {
     /// What EC2 was asked for and agreed to, also where that changed nothing.
     pub agreed: Vec<(Run, Change)>,
     /// What people did to instances, in turn.
-    pub deeds: Vec<Done>,
+    pub deeds: Vec<PersonDeed>,
     /// What was written ahead: the ledger's batches as they stand.
     pub ledger: BTreeMap<(String, u32), Batch>,
     /// What the topic was told was done.
-    pub told: Vec<Told>,
+    pub reported: Vec<ReportedAct>,
     /// What must not have happened.
     pub violations: Vec<String>,
     /// How much of everything there was.
@@ -94,7 +94,7 @@ pub struct Effect {
 
 /// Something that a person did to an instance.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct PersonDeed {
     pub sequence: u64,
     pub instance_id: String,
     pub deed: Deed,
@@ -102,7 +102,7 @@ pub struct Done {
 
 /// An act that a report called done.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct ReportedAct {
     /// The run that told.
     pub by: Run,
     /// The run that did it.
@@ -134,7 +134,7 @@ pub struct Tally {
     pub spared: usize,
     pub refused: usize,
     pub failed: usize,
-    pub finished_by_others: usize,
+    pub recovered_by_others: usize,
 }
 
 impl AddAssign for Tally {
@@ -157,12 +157,12 @@ impl AddAssign for Tally {
         self.spared += other.spared;
         self.refused += other.refused;
         self.failed += other.failed;
-        self.finished_by_others += other.finished_by_others;
+        self.recovered_by_others += other.recovered_by_others;
     }
 }
 
-/// What stands at a moment: an instance before a call.
-pub type Before = BTreeMap<String, Instance>;
+/// What is_done at a moment: an instance before a call.
+pub type Snapshot = BTreeMap<String, Instance>;
 
 impl Model {
     pub fn new(setup: Setup, policies: Vec<Vec<Rule>>) -> Self {
@@ -176,7 +176,7 @@ impl Model {
             agreed: Vec::new(),
             deeds: Vec::new(),
             ledger: BTreeMap::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
             violations: Vec::new(),
             tally: Tally::default(),
         }
@@ -188,10 +188,10 @@ impl Model {
     }
 
     /// Somebody did something to an instance.
-    pub fn done(&mut self, instance_id: &str, deed: Deed) {
+    pub fn record_deed(&mut self, instance_id: &str, deed: Deed) {
         self.sequence += 1;
         self.tally.deeds += 1;
-        self.deeds.push(Done {
+        self.deeds.push(PersonDeed {
             sequence: self.sequence,
             instance_id: instance_id.to_owned(),
             deed,
@@ -199,7 +199,7 @@ impl Model {
     }
 
     /// A function was killed, or a call of it failed.
-    pub fn trouble(&mut self, run: Run) {
+    pub fn record_trouble(&mut self, run: Run) {
         self.runs.entry(run).or_default().is_troubled = true;
     }
 
@@ -214,13 +214,14 @@ impl Model {
 
     /// What a person did to an instance after `sequence`.
     pub fn deeds_after(&self, instance_id: &str, sequence: u64) -> impl Iterator<Item = Deed> {
-        let of_it = move |done: &&Done| done.instance_id == instance_id && done.sequence > sequence;
+        let of_it =
+            move |done: &&PersonDeed| done.instance_id == instance_id && done.sequence > sequence;
         self.deeds.iter().filter(of_it).map(|done| done.deed)
     }
 
     /// A call was carried out, or refused, for `run`; `before` are the instances that it is about as they were, `after`
     /// as they are.
-    pub fn observe(&mut self, run: Run, call: &Call, before: &Before, after: &Before) {
+    pub fn observe(&mut self, run: Run, call: &Call, before: &Snapshot, after: &Snapshot) {
         self.sequence += 1;
         self.tally.calls += 1;
         let sequence = self.sequence;
@@ -243,18 +244,20 @@ impl Model {
                     self.tags_written(run, call, before);
                 }
             }
-            "StopInstances" => self.ended(run, RemedyName::Stop, call, before, after),
-            "TerminateInstances" => self.ended(run, RemedyName::Terminate, call, before, after),
+            "StopInstances" => self.instances_shut_down(run, RemedyName::Stop, call, before, after),
+            "TerminateInstances" => {
+                self.instances_shut_down(run, RemedyName::Terminate, call, before, after)
+            }
             "Publish" => {
                 view.wrote = sequence;
                 if is_done {
-                    self.published(run, call);
+                    self.record_report(run, call);
                 }
             }
             "TransactWriteItems" => {
                 view.wrote = sequence;
                 if is_done {
-                    self.written_down(call);
+                    self.record_batches(call);
                 }
             }
             "PutItem" | "UpdateItem" | "DeleteItem" => view.wrote = sequence,
@@ -262,7 +265,7 @@ impl Model {
         }
     }
 
-    fn tags_written(&mut self, run: Run, call: &Call, before: &Before) {
+    fn tags_written(&mut self, run: Run, call: &Call, before: &Snapshot) {
         let text = |name: String| call.parameters.get(&name).and_then(Value::as_str);
         for number in 1.. {
             let Some(key) = text(format!("Tag.{number}.Key")) else {
@@ -320,13 +323,13 @@ impl Model {
         }
     }
 
-    fn ended(
+    fn instances_shut_down(
         &mut self,
         run: Run,
         remedy: RemedyName,
         call: &Call,
-        before: &Before,
-        after: &Before,
+        before: &Snapshot,
+        after: &Snapshot,
     ) {
         for (id, instance) in before {
             let was = instance.state;
@@ -344,7 +347,7 @@ impl Model {
                 self.judge_repetition(run, &change, call.at);
                 continue;
             }
-            self.judge_end(run, &change, instance, call.at);
+            self.judge_shutdown(run, &change, instance, call.at);
             match remedy {
                 RemedyName::Stop => self.tally.stops += 1,
                 _ => self.tally.terminations += 1,
@@ -374,7 +377,13 @@ impl Model {
 
     /// Whether `instance` may be ended: by the policy, by its age, its owner, its exemption, its protection; and
     /// whether that was written down.
-    fn judge_end(&mut self, run: Run, change: &Change, instance: &Instance, now: DateTime<Utc>) {
+    fn judge_shutdown(
+        &mut self,
+        run: Run,
+        change: &Change,
+        instance: &Instance,
+        now: DateTime<Utc>,
+    ) {
         let view = self.runs.entry(run).or_default();
         let looks = view.looks.get(&change.instance_id);
         let last = looks.and_then(|looks| looks.last());
@@ -418,7 +427,7 @@ impl Model {
             || instance.spot_request_id.is_some()
             || instance.operator.is_some()
         {
-            objections.push("it has an owner");
+            objections.push("it has a manager");
         }
         if is_exempt(instance, now.date_naive()) {
             objections.push("it is exempt");
@@ -446,8 +455,8 @@ impl Model {
     }
 
     /// Whether an instance that has come to rest should have been ended: nothing speaks against it.
-    pub fn is_left_undone(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
-        let stands = |remedy| match remedy {
+    pub fn is_overdue(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
+        let is_done = |remedy| match remedy {
             RemedyName::Stop => instance.state.is_stopping() || instance.state.is_ending(),
             _ => instance.state.is_ending(),
         };
@@ -457,7 +466,7 @@ impl Model {
             && [RemedyName::Stop, RemedyName::Terminate]
                 .into_iter()
                 .any(|remedy| {
-                    !stands(remedy)
+                    !is_done(remedy)
                         && self
                             .objections(remedy, instance, self.policy, now)
                             .is_empty()
@@ -503,7 +512,7 @@ impl Model {
     }
 
     /// Notes the batches of acts that a transaction put.
-    fn written_down(&mut self, call: &Call) {
+    fn record_batches(&mut self, call: &Call) {
         let actions = call
             .parameters
             .get("TransactItems")
@@ -528,7 +537,7 @@ impl Model {
         }
     }
 
-    fn published(&mut self, run: Run, call: &Call) {
+    fn record_report(&mut self, run: Run, call: &Call) {
         let message = call.parameters.get("Message").and_then(Value::as_str);
         let body: Value = serde_json::from_str(message.unwrap_or_default()).unwrap_or_default();
         let report = body.get("sqs").and_then(Value::as_str).unwrap_or_default();
@@ -542,11 +551,11 @@ impl Model {
             let done_by = match text("runId") {
                 "" => run,
                 other => {
-                    self.tally.finished_by_others += 1;
+                    self.tally.recovered_by_others += 1;
                     run_of(other)
                 }
             };
-            self.told.push(Told {
+            self.reported.push(ReportedAct {
                 by: run,
                 done_by,
                 instance_id: text("instanceId").to_owned(),
@@ -587,7 +596,7 @@ fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
     tags.get(key).is_none_or(String::is_empty)
 }
 
-/// The tag's date has not passed, and a reason stands after it.
+/// The tag's date has not passed, and a reason is_done after it.
 fn is_exempt(instance: &Instance, today: NaiveDate) -> bool {
     let tag = instance.tags.get(EXEMPTION).map(String::as_str);
     let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {

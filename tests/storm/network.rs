@@ -46,13 +46,13 @@ pub struct Kill {
 pub struct Function {
     pub run: Run,
     pub kill: Option<Kill>,
-    /// Told when the function is to die.
+    /// Told when the function is killed.
     pub killed: Notify,
 }
 
 /// What chance has in store for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum CallOutcome {
     Answered,
     /// Refused for a passing reason.
     Refused,
@@ -64,11 +64,11 @@ pub enum Fate {
 
 /// How a call goes.
 #[derive(Clone, Copy, Debug)]
-pub struct Passage {
+pub struct CallPlan {
     pub number: u32,
-    pub there: Duration,
-    pub back: Duration,
-    pub fate: Fate,
+    pub request_delay: Duration,
+    pub response_delay: Duration,
+    pub outcome: CallOutcome,
 }
 
 /// The HTTP client of one function.
@@ -80,7 +80,7 @@ pub struct Network {
 }
 
 #[derive(Debug)]
-struct Line {
+struct FunctionConnector {
     world: World,
     function: Arc<Function>,
     account: SharedHttpConnector,
@@ -92,7 +92,7 @@ impl HttpClient for Network {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Line {
+        SharedHttpConnector::new(FunctionConnector {
             world: self.world.clone(),
             function: self.function.clone(),
             account: self.account.http_connector(settings, components),
@@ -100,56 +100,56 @@ impl HttpClient for Network {
     }
 }
 
-impl HttpConnector for Line {
+impl HttpConnector for FunctionConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (world, function) = (self.world.clone(), self.function.clone());
         let account = self.account.clone();
         HttpConnectorFuture::new(async move {
             let operation = operation(&request);
-            let passage = world.passage(&function, &operation);
-            let dies = |stage| {
-                let call = passage.number;
+            let plan = world.plan_call(&function, &operation);
+            let is_killed_at = |stage| {
+                let call = plan.number;
                 function.kill == Some(Kill { call, stage })
             };
-            if dies(Stage::Before) {
-                return die(&function).await;
+            if is_killed_at(Stage::Before) {
+                return hang(&function).await;
             }
             // A task of its own: it goes on when the function does not.
-            let way = carry_out(world, function.run, account, request, operation, passage);
-            let underway = tokio::spawn(way);
-            if dies(Stage::Underway) {
-                return die(&function).await;
+            let delivery = deliver(world, function.run, account, request, operation, plan);
+            let underway = tokio::spawn(delivery);
+            if is_killed_at(Stage::Underway) {
+                return hang(&function).await;
             }
             let answer = underway
                 .await
                 .map_err(|error| ConnectorError::other(error.into(), None))?;
-            tokio::time::sleep(passage.back).await;
-            if dies(Stage::Answered) {
-                return die(&function).await;
+            tokio::time::sleep(plan.response_delay).await;
+            if is_killed_at(Stage::Answered) {
+                return hang(&function).await;
             }
-            match passage.fate {
-                Fate::Answered | Fate::Refused => answer,
-                Fate::Lost => respond(500, &json!({})),
-                Fate::Silent => std::future::pending().await,
+            match plan.outcome {
+                CallOutcome::Answered | CallOutcome::Refused => answer,
+                CallOutcome::Lost => respond(500, &json!({})),
+                CallOutcome::Silent => std::future::pending().await,
             }
         })
     }
 }
 
 /// The end of a function: what it waits for never comes.
-async fn die(function: &Function) -> Result<HttpResponse, ConnectorError> {
+async fn hang(function: &Function) -> Result<HttpResponse, ConnectorError> {
     function.killed.notify_one();
     std::future::pending().await
 }
 
 /// A call's way to the account, and what becomes of it there.
-async fn carry_out(
+async fn deliver(
     world: World,
     run: Run,
     account: SharedHttpConnector,
     request: HttpRequest,
     operation: String,
-    passage: Passage,
+    plan: CallPlan,
 ) -> Result<HttpResponse, ConnectorError> {
     let items = if operation == "TransactWriteItems" {
         items(&request)
@@ -159,14 +159,14 @@ async fn carry_out(
     // DynamoDB refuses a transaction while another is at work on one of its items.
     let conflicts = world.lock(&items);
     if !conflicts.is_empty() {
-        tokio::time::sleep(passage.there).await;
+        tokio::time::sleep(plan.request_delay).await;
         return respond(400, &conflict(items.len(), &conflicts));
     }
-    tokio::time::sleep(passage.there).await;
+    tokio::time::sleep(plan.request_delay).await;
     world.unlock(&items);
     let ids = instance_ids(&request);
     world.meddle(&ids, &items);
-    if passage.fate == Fate::Refused {
+    if plan.outcome == CallOutcome::Refused {
         world.account().fail(refusal(&operation));
     }
     let before = world.instances(&operation, &ids);

@@ -108,7 +108,7 @@ pub struct Machine {
     pub age_minutes: i64,
     pub tags: Vec<(&'static str, &'static str)>,
     pub exempt: Option<Exempt>,
-    pub owner: Option<Owned>,
+    pub manager: Option<ManagedBy>,
     pub protection: Option<Protection>,
     pub stopped: bool,
     pub other_zone: bool,
@@ -126,7 +126,7 @@ pub enum Exempt {
 
 /// Who would replace the instance, or alone may end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owned {
+pub enum ManagedBy {
     AutoScaling,
     Spot,
     Service,
@@ -381,7 +381,11 @@ fn machine() -> impl Strategy<Value = Machine> {
         weighted(0.2, exempt()),
         weighted(
             0.2,
-            prop::sample::select(vec![Owned::AutoScaling, Owned::Spot, Owned::Service]),
+            prop::sample::select(vec![
+                ManagedBy::AutoScaling,
+                ManagedBy::Spot,
+                ManagedBy::Service,
+            ]),
         ),
         weighted(
             0.15,
@@ -391,11 +395,11 @@ fn machine() -> impl Strategy<Value = Machine> {
         any::<bool>(),
     )
         .prop_map(
-            |(age_minutes, tags, exempt, owner, protection, stopped, other_zone)| Machine {
+            |(age_minutes, tags, exempt, manager, protection, stopped, other_zone)| Machine {
                 age_minutes,
                 tags,
                 exempt,
-                owner,
+                manager,
                 protection,
                 stopped,
                 other_zone,

@@ -21,11 +21,11 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::model::{Before, LEDGER_TABLE, Model, POLICY_TABLE, Run};
-use crate::network::{Fate, Function, Kill, Passage};
+use crate::model::{LEDGER_TABLE, Model, POLICY_TABLE, Run, Snapshot};
+use crate::network::{CallOutcome, CallPlan, Function, Kill};
 use crate::scenario::Storm;
 use functions::{settings, settle};
-use people::live;
+use people::play_events;
 use queue::{Message, deliver};
 
 /// When every storm begins: two hours before midnight, so that exemptions and days end in it.
@@ -59,7 +59,7 @@ struct State {
     runs: Run,
     calls: BTreeMap<Run, u32>,
     /// Trouble of a run that lasts for some calls of one operation.
-    lasting: BTreeMap<Run, (String, Fate, u32)>,
+    lasting: BTreeMap<Run, (String, CallOutcome, u32)>,
     begun_at: Instant,
     /// The storm is over: no more trouble.
     is_calm: bool,
@@ -73,7 +73,7 @@ pub fn play(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>)
     runtime.block_on(async {
         let world = World::new(storm, safeguards, killing);
         let storm = async {
-            let people = tokio::task::spawn_local(live(world.clone()));
+            let people = tokio::task::spawn_local(play_events(world.clone()));
             deliver(&world, &people).await;
             settle(&world).await;
         };
@@ -111,7 +111,7 @@ impl World {
             }),
             sent: Notify::new(),
         }));
-        world.put_in_force(0);
+        world.activate_policy(0);
         for machine in &storm.fleet {
             world.launch(machine);
         }
@@ -137,7 +137,7 @@ impl World {
     }
 
     /// Whether harm was done already, so that there is nothing more to see.
-    fn is_over(&self) -> bool {
+    fn has_violation(&self) -> bool {
         !self.state().model.violations.is_empty()
     }
 
@@ -146,39 +146,39 @@ impl World {
     }
 
     /// How the next call of `function` goes.
-    pub fn passage(&self, function: &Function, operation: &str) -> Passage {
+    pub fn plan_call(&self, function: &Function, operation: &str) -> CallPlan {
         let trouble = &self.storm().trouble;
         let mut state = self.state();
         let calls = state.calls.entry(function.run).or_default();
         let number = *calls;
         *calls += 1;
-        let mut passage = Passage {
+        let mut plan = CallPlan {
             number,
-            there: Duration::from_millis(1),
-            back: Duration::from_millis(1),
-            fate: Fate::Answered,
+            request_delay: Duration::from_millis(1),
+            response_delay: Duration::from_millis(1),
+            outcome: CallOutcome::Answered,
         };
         if state.is_calm {
-            return passage;
+            return plan;
         }
-        passage.there = state.delay(trouble.latency_millis, trouble.slow);
-        passage.back = state.delay(trouble.latency_millis, trouble.slow);
-        passage.fate = state.fate(
+        plan.request_delay = state.delay(trouble.latency_millis, trouble.slow);
+        plan.response_delay = state.delay(trouble.latency_millis, trouble.slow);
+        plan.outcome = state.draw_outcome(
             function.run,
             operation,
             [
-                (Fate::Refused, trouble.throttled),
-                (Fate::Lost, trouble.lost),
-                (Fate::Silent, trouble.silent),
+                (CallOutcome::Refused, trouble.throttled),
+                (CallOutcome::Lost, trouble.lost),
+                (CallOutcome::Silent, trouble.silent),
             ],
         );
-        match passage.fate {
-            Fate::Answered => return passage,
-            Fate::Refused => state.model.tally.refused_calls += 1,
-            Fate::Lost | Fate::Silent => state.model.tally.lost_answers += 1,
+        match plan.outcome {
+            CallOutcome::Answered => return plan,
+            CallOutcome::Refused => state.model.tally.refused_calls += 1,
+            CallOutcome::Lost | CallOutcome::Silent => state.model.tally.lost_answers += 1,
         }
-        state.model.trouble(function.run);
-        passage
+        state.model.record_trouble(function.run);
+        plan
     }
 
     /// Locks items for a transaction; gives the places of those that are locked already, and then locks none.
@@ -203,7 +203,7 @@ impl World {
     }
 
     /// The instances that a call is about, as they are.
-    pub fn instances(&self, operation: &str, ids: &[String]) -> Before {
+    pub fn instances(&self, operation: &str, ids: &[String]) -> Snapshot {
         let account = self.account();
         let instances = match operation {
             "DescribeInstances" if ids.is_empty() => account.instances(),
@@ -219,7 +219,7 @@ impl World {
     }
 
     /// The call that has just been carried out.
-    pub fn observe(&self, run: Run, before: &Before, after: &Before) {
+    pub fn observe(&self, run: Run, before: &Snapshot, after: &Snapshot) {
         let calls = self.account().calls();
         self.account().forget_calls();
         for call in &calls {
@@ -230,36 +230,41 @@ impl World {
 
 impl State {
     /// Whether something happens that has this chance of 1,000.
-    fn strikes(&mut self, chance: u32) -> bool {
+    fn happens(&mut self, chance: u32) -> bool {
         self.chance.u32(..1_000) < chance
     }
 
     fn delay(&mut self, most: u64, slow: u32) -> Duration {
-        let most = if self.strikes(slow) { 20_000 } else { most };
+        let most = if self.happens(slow) { 20_000 } else { most };
         Duration::from_millis(self.chance.u64(1..=most))
     }
 
     /// Trouble comes alone, or stays for some calls: long enough for the SDK to give up.
-    fn fate(&mut self, run: Run, operation: &str, chances: [(Fate, u32); 3]) -> Fate {
-        if let Some((lasting, fate, left)) = self.lasting.get_mut(&run)
+    fn draw_outcome(
+        &mut self,
+        run: Run,
+        operation: &str,
+        chances: [(CallOutcome, u32); 3],
+    ) -> CallOutcome {
+        if let Some((lasting, outcome, left)) = self.lasting.get_mut(&run)
             && lasting == operation
             && *left > 0
         {
             *left -= 1;
-            return *fate;
+            return *outcome;
         }
-        let struck = chances
+        let drawn = chances
             .into_iter()
-            .find(|(_, chance)| self.strikes(*chance));
-        let Some((fate, _)) = struck else {
-            return Fate::Answered;
+            .find(|(_, chance)| self.happens(*chance));
+        let Some((outcome, _)) = drawn else {
+            return CallOutcome::Answered;
         };
-        if self.strikes(300) {
+        if self.happens(300) {
             let lasts = self.chance.u32(1..6);
             self.lasting
-                .insert(run, (operation.to_owned(), fate, lasts));
+                .insert(run, (operation.to_owned(), outcome, lasts));
         }
-        fate
+        outcome
     }
 }
 

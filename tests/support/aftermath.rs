@@ -28,7 +28,7 @@ pub const OPERATIONS: [&str; 14] = [
 pub type Deed = (String, String);
 
 /// What was done, and by which run.
-pub type Told = BTreeSet<(Deed, String)>;
+pub type Reported = BTreeSet<(Deed, String)>;
 
 /// Panics unless all of `expected` and nothing else took effect, each once; the ledger has each as done once; the topic
 /// was told of each by the name of the run that did it; and no run is open.
@@ -39,7 +39,7 @@ pub fn assert_done_once(account: &Account, ledger: &str, expected: &BTreeSet<Dee
     assert_eq!(effects(account), once, "{how}: what took effect");
 
     let done = done_once(batches(account, ledger), expected, how);
-    assert_eq!(told(account), done, "{how}: was told");
+    assert_eq!(reported(account), done, "{how}: was told");
 
     let is_open = |item: &Value| item["Pk"] == "open";
     let open: Vec<Value> = account.items(ledger).into_iter().filter(is_open).collect();
@@ -48,7 +48,7 @@ pub fn assert_done_once(account: &Account, ledger: &str, expected: &BTreeSet<Dee
 
 /// By which run each of `expected` was done: panics unless `batches`, all that the ledger has, have each of them and
 /// nothing else as done, once, and of every other act that it was not.
-pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> Told {
+pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> Reported {
     let mut done = BTreeMap::new();
     for batch in batches {
         for act in batch.acts {
@@ -115,13 +115,13 @@ fn deed(act: &Act) -> Deed {
 }
 
 /// What the topic was told was done, and by which run; people and programs alike.
-fn told(account: &Account) -> Told {
-    let mut told = Told::new();
+fn reported(account: &Account) -> Reported {
+    let mut reported = Reported::new();
     for publication in account.published() {
         let body: Value = serde_json::from_str(&publication.message).unwrap();
         let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
         let text = body["default"].as_str().unwrap();
-        for (deed, run) in told_in(&report) {
+        for (deed, run) in reported_in(&report) {
             let end = if report["runId"] == run.as_str() {
                 ".".to_owned()
             } else {
@@ -129,14 +129,14 @@ fn told(account: &Account) -> Told {
             };
             let is_its_line = |line: &str| line.contains(&deed.0) && line.ends_with(&end);
             assert!(text.lines().any(is_its_line), "{deed:?} by {run}: {text}");
-            told.insert((deed, run));
+            reported.insert((deed, run));
         }
     }
-    told
+    reported
 }
 
 /// What a report for programs says was done, and by which run.
-pub fn told_in(report: &Value) -> Told {
+pub fn reported_in(report: &Value) -> Reported {
     let entries = report["entries"].as_array().unwrap().iter();
     entries
         .filter(|entry| entry["outcome"] == "done")

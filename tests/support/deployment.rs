@@ -38,23 +38,23 @@ impl Deployment {
             fs::write(zips.join(format!("{function}.zip")), zip).unwrap();
         }
         fs::write(zips.join("architecture"), "x86_64\n").unwrap();
-        succeeds(
+        run_to_success(
             self.aws()
                 .args(["s3", "mb", &format!("s3://{}", self.bucket())]),
         );
     }
 
     /// Runs `scripts/deploy`, and gives what it printed.
-    pub fn run_the_script(&self, arguments: &[&str]) -> String {
+    pub fn run_script(&self, arguments: &[&str]) -> String {
         let mut deploy = self.command(SCRIPT);
-        succeeds(deploy.args(["--bucket", &self.bucket()]).args(arguments))
+        run_to_success(deploy.args(["--bucket", &self.bucket()]).args(arguments))
     }
 
     /// The resources of a stack: their logical ids and what they stand for.
     pub fn resources(&self, stack: &str) -> BTreeMap<String, String> {
         let mut list = self.aws();
         list.args(["cloudformation", "list-stack-resources", "--output", "json"]);
-        let listed = succeeds(list.args(["--stack-name", stack]));
+        let listed = run_to_success(list.args(["--stack-name", stack]));
         let listed: Value = serde_json::from_str(&listed).unwrap();
         let resources = listed["StackResourceSummaries"].as_array().unwrap().iter();
         resources
@@ -111,7 +111,7 @@ impl Deployment {
 }
 
 /// Runs the command to its end, and gives what it printed. Panics with its errors if it fails.
-pub fn succeeds(command: &mut Command) -> String {
+pub fn run_to_success(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let (printed, errors) = (output.stdout, String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?} failed: {errors}");

@@ -12,7 +12,7 @@ use crate::aftermath::{OPERATIONS, assert_done_once};
 use crate::support::{LEDGER, World};
 
 /// When a crashed run's time is up, and nothing that it asked for can come late any more.
-const OVER: TimeDelta = TimeDelta::minutes(17);
+const RUN_EXPIRY: TimeDelta = TimeDelta::minutes(17);
 
 /// Sweeps, and crashes once the first call of `operation` was carried out, before the function has the answer. Gives
 /// whether the sweep ended by itself.
@@ -52,7 +52,7 @@ async fn sweep_with(world: &World, operations: &[&str], nth: usize) -> bool {
 
 /// A crash before a call is carried out is one after the call before: so these are all there are.
 #[tokio::test(start_paused = true)]
-async fn crashed_at_any_call_and_crashed_again_it_is_finished() {
+async fn recovers_after_two_crashes_at_any_call() {
     const STEP: usize = 6;
     let mut crashes = (0, 0);
     for first in 0.. {
@@ -60,9 +60,9 @@ async fn crashed_at_any_call_and_crashed_again_it_is_finished() {
         for second in (first % STEP..).step_by(STEP) {
             let (world, work) = world_of_work();
             let is_first_over = sweep_until_call(&world, first).await;
-            world.account.advance(OVER);
+            world.account.advance(RUN_EXPIRY);
             let is_second_over = sweep_until_call(&world, second).await;
-            world.account.advance(OVER);
+            world.account.advance(RUN_EXPIRY);
             world.sweep().await;
             let how = format!("crashed after call {first}, and then after call {second}");
             assert_done_once(&world.account, LEDGER, &work, &how);

@@ -7,12 +7,12 @@ use tagwarden_sandbox::Fault;
 use crate::support::{World, old};
 
 /// How many reports there are, and the lines of the last.
-fn told(world: &World) -> (usize, Vec<String>) {
+fn reported(world: &World) -> (usize, Vec<String>) {
     (world.reports().len(), world.lines())
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_refused_or_failed() {
+async fn reports_deferred_refused_and_failed_steps_once_a_day() {
     let rows = [
         json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "P1"}),
         json!({"RuleId": 2, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"}),
@@ -30,7 +30,7 @@ async fn what_is_left_refused_or_failed() {
     world.account.fail(denied.always());
 
     world.sweep().await;
-    let (reports, lines) = told(&world);
+    let (reports, lines) = reported(&world);
     assert_eq!((reports, lines.len()), (1, 3), "{lines:?}");
     for (line, (id, what)) in lines.iter().zip([
         (
@@ -48,12 +48,12 @@ async fn what_is_left_refused_or_failed() {
     let answer = world.sweep().await;
     let counts = ["deferred", "refused", "failed"].map(|count| &answer[count]);
     assert_eq!(counts, [1, 1, 1]);
-    assert_eq!(told(&world).0, 1);
+    assert_eq!(reported(&world).0, 1);
 
     // Something new on the same day is told alone.
     let new = world.account.launch(old(&project).auto_scaling_group("db"));
     world.sweep().await;
-    let (reports, lines) = told(&world);
+    let (reports, lines) = reported(&world);
     assert_eq!((reports, lines.len()), (2, 1), "{lines:?}");
     assert!(lines[0].contains(&new), "{lines:?}");
     let report = world.reports().pop().unwrap();
@@ -65,27 +65,27 @@ async fn what_is_left_refused_or_failed() {
         .account
         .advance(TimeDelta::hours(10) + TimeDelta::minutes(59));
     world.sweep().await;
-    assert_eq!(told(&world).0, 2);
+    assert_eq!(reported(&world).0, 2);
     world.account.advance(TimeDelta::minutes(1));
     world.sweep().await;
-    let (reports, lines) = told(&world);
+    let (reports, lines) = reported(&world);
     assert_eq!((reports, lines.len()), (3, 4), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_done_is_always_told() {
+async fn reports_every_act_that_was_done() {
     let world = World::new().enforcing();
     let id = world.instance(&[("CreatedBy", "eve"), ("Expires", "x")]);
     for reports in 1..=3 {
         world.sweep().await;
-        assert_eq!(told(&world).0, reports);
+        assert_eq!(reported(&world).0, reports);
         world.account.remove_tag(&id, "ProjectCode");
         world.account.advance(TimeDelta::minutes(2));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_dry_run_told_is_told_again_once_it_is_enforced() {
+async fn repeats_the_lines_of_a_dry_run_once_enforcing() {
     let dry = World::new().enforcing().set("TAGWARDEN_MODE", "dry-run");
     let asg = old(&[("Name", "web")]).auto_scaling_group("web");
     let rule = json!({"RuleId": 9, "TagKey": "Owner", "Action": "Stop", "Required": "Y"});
@@ -93,17 +93,17 @@ async fn what_a_dry_run_told_is_told_again_once_it_is_enforced() {
     dry.account.launch(asg);
     dry.sweep().await;
     dry.sweep().await;
-    assert_eq!(told(&dry).0, 1);
+    assert_eq!(reported(&dry).0, 1);
     let enforcing = dry.set("TAGWARDEN_MODE", "enforce");
     enforcing.sweep().await;
-    let (reports, lines) = told(&enforcing);
+    let (reports, lines) = reported(&enforcing);
     assert_eq!(reports, 2);
     let refused = |line: &String| line.contains("Refused: it belongs to");
     assert!(lines.iter().any(refused), "{lines:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_could_not_be_published_is_told_by_the_next_run() {
+async fn next_run_reports_what_could_not_be_published() {
     let world = World::new().enforcing();
     let tagged = world.instance(&[("CreatedBy", "eve"), ("Expires", "x")]);
     let protected = world.account.launch(old(&[]).protected());
@@ -113,21 +113,24 @@ async fn what_could_not_be_published_is_told_by_the_next_run() {
         .remediate(crate::support::scheduled_event())
         .await
         .unwrap_err();
-    assert_eq!((kind.as_str(), told(&world).0), ("ReportNotPublished", 0));
+    assert_eq!(
+        (kind.as_str(), reported(&world).0),
+        ("ReportNotPublished", 0)
+    );
 
     // At once: nobody else is about to tell.
     world.sweep().await;
-    let (reports, lines) = told(&world);
+    let (reports, lines) = reported(&world);
     assert_eq!((reports, lines.len()), (1, 2), "{lines:?}");
     let line = format!("-- Instance {tagged} missing tag ProjectCode. New tag created. By run ");
     assert!(lines[0].contains(&protected), "{lines:?}");
     assert!(lines[1].starts_with(&line), "{lines:?}");
     world.sweep().await;
-    assert_eq!(told(&world).0, 1);
+    assert_eq!(reported(&world).0, 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_protected_instance_is_tried_once_a_day() {
+async fn tries_a_protected_instance_once_a_day() {
     let world = World::new().enforcing();
     world.account.launch(old(&[]).protected());
     for (sweeps, hours) in [(1, 1), (1, 1), (1, 10), (2, 1)] {
@@ -137,7 +140,7 @@ async fn a_protected_instance_is_tried_once_a_day() {
             (&1.into(), &0.into())
         );
         assert_eq!(world.account.count("TerminateInstances"), sweeps);
-        assert_eq!(told(&world).0, sweeps);
+        assert_eq!(reported(&world).0, sweeps);
         world.account.advance(TimeDelta::hours(hours));
     }
 }

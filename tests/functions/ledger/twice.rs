@@ -14,7 +14,7 @@ use crate::support::{LEDGER, World, compliance_change, scheduled_event, sqs_batc
 const LATENCY: Duration = Duration::from_millis(50);
 
 #[tokio::test(start_paused = true)]
-async fn whatever_head_start_one_has() {
+async fn two_runs_of_one_event_do_everything_once() {
     // In steps of half a call: from both in the same moment to one after the other.
     for half_calls in 0..80 {
         let (world, work) = world_of_work();
@@ -53,7 +53,7 @@ async fn whatever_head_start_one_has() {
 
 /// Which of the two is first decides the value, not which is last.
 #[tokio::test(start_paused = true)]
-async fn a_value_that_is_another_a_second_later_is_written_once() {
+async fn writes_a_value_that_changes_with_time_once() {
     let rule = json!({"RuleId": 1, "TagKey": "Seen", "Action": "Function", "Required": "Y", "Default": "now()"});
     for calls in 0..12 {
         let world = World::with_table(std::slice::from_ref(&rule)).enforcing();
@@ -76,7 +76,7 @@ async fn a_value_that_is_another_a_second_later_is_written_once() {
 
 /// A run has crashed, and two others find what it left, at the same time or nearly so.
 #[tokio::test(start_paused = true)]
-async fn two_that_find_what_a_third_left() {
+async fn two_runs_recover_a_crashed_run_once() {
     for nth in [11, 14, 17, 20] {
         for half_calls in (0..80).step_by(8) {
             let (world, work) = world_of_work();
@@ -100,7 +100,7 @@ async fn two_that_find_what_a_third_left() {
 /// Somebody takes a tag away right after it was written. What comes of that cannot be told from the event that led to
 /// it: it is looked at again a little later.
 #[tokio::test(start_paused = true)]
-async fn what_is_left_to_another_run_is_looked_at_again() {
+async fn requeues_an_instance_left_to_another_run() {
     let world = World::new().enforcing();
     let queue = world.account.create_queue("tagwarden");
     let world = world.set("TAGWARDEN_QUEUE_URL", &queue);

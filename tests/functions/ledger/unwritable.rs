@@ -25,7 +25,7 @@ const CODES: [&str; 3] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn acts_that_cannot_be_begun_are_not_done() {
+async fn does_nothing_that_it_cannot_write_ahead() {
     for code in CODES {
         let (world, work) = world_of_work();
         refuse(&world, "TransactWriteItems", code);
@@ -36,9 +36,9 @@ async fn acts_that_cannot_be_begun_are_not_done() {
         let lines = world.lines();
         assert_eq!(lines.len(), work.len(), "{lines:?}");
         for line in lines {
-            let says_so = line.contains("Tagging failed: dynamodb:PutItem")
+            let names_the_call = line.contains("Tagging failed: dynamodb:PutItem")
                 || line.contains("Failed: dynamodb:PutItem");
-            assert!(says_so, "{line}");
+            assert!(names_the_call, "{line}");
         }
     }
 }
@@ -48,7 +48,10 @@ async fn acts_that_cannot_be_begun_are_not_done() {
 #[case::budget_and_protected("terminate", "GetItem")]
 #[case::since_when_it_is_stopped("stop", "BatchGetItem")]
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_remembered_ends_the_run(#[case] untagged: &str, #[case] operation: &str) {
+async fn fails_the_run_when_shutdown_records_are_unreadable(
+    #[case] untagged: &str,
+    #[case] operation: &str,
+) {
     for code in CODES {
         let world = World::new()
             .enforcing()
@@ -72,7 +75,7 @@ async fn what_cannot_be_remembered_ends_the_run(#[case] untagged: &str, #[case] 
 #[case::the_mark("DeleteItem")]
 #[case::what_was_told("UpdateItem")]
 #[tokio::test(start_paused = true)]
-async fn what_only_remembers_for_later_stops_nothing(#[case] operation: &str) {
+async fn completes_the_run_without_optional_records(#[case] operation: &str) {
     for code in CODES {
         let (world, work) = world_of_work();
         let protected = world.account.launch(old(&[]).protected());
@@ -88,7 +91,7 @@ async fn what_only_remembers_for_later_stops_nothing(#[case] operation: &str) {
 
 /// Without instances to end, not even `GetItem` is in the way of tags.
 #[tokio::test(start_paused = true)]
-async fn tags_need_no_memory() {
+async fn writes_tags_when_shutdown_records_are_unreadable() {
     let world = World::new().enforcing();
     let id = world.instance(&[("Name", "web")]);
     refuse(&world, "GetItem", "AccessDeniedException");
@@ -98,7 +101,7 @@ async fn tags_need_no_memory() {
 
 /// DynamoDB is away after the acts were begun: the next run finds them done.
 #[tokio::test(start_paused = true)]
-async fn acts_that_cannot_be_completed_are_completed_by_the_next_run() {
+async fn next_run_completes_acts_that_could_not_be_completed() {
     let (world, work) = world_of_work();
     let refused = Fault::new("TransactWriteItems", "AccessDeniedException", "not now");
     let completes = |request: &Request| !request.parameters.to_string().contains(r#""begun""#);

@@ -24,7 +24,7 @@ fn report(world: &World) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_that_was_written() {
+async fn records_a_written_tag() {
     let world = World::new().enforcing();
     let id = world.instance(&[("Name", "web"), ("CreatedBy", ""), ("Expires", "x")]);
     world.sweep().await;
@@ -46,7 +46,7 @@ async fn a_tag_that_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_was_terminated_with_all_its_tags() {
+async fn records_a_termination_with_all_tags() {
     let rows = [json!({"RuleId": 7, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"})];
     let world = World::with_table(&rows).enforcing();
     let id = world.instance(&[("Name", "web"), ("Team", "")]);
@@ -65,7 +65,7 @@ async fn an_instance_that_was_terminated_with_all_its_tags() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn which_run_it_was_and_what_started_it() {
+async fn records_the_run_and_its_trigger() {
     let world = World::new().enforcing();
     let id = world.instance(&[("Name", "web")]);
     world.remediate_ids(&[&id]).await;
@@ -92,7 +92,7 @@ async fn which_run_it_was_and_what_started_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_kept_for_400_days_and_claims_are_not() {
+async fn keeps_acts_for_400_days_and_claims_for_a_day() {
     let world = World::new().enforcing();
     let id = world.instance(&[]);
     world.instance(&[("Name", "web")]);
@@ -122,7 +122,7 @@ async fn it_is_kept_for_400_days_and_claims_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ec2_refused_and_why() {
+async fn records_what_ec2_refused_and_why() {
     let world = World::new().enforcing();
     let protected = world.account.launch(crate::support::old(&[]).protected());
     world.sweep().await;
@@ -133,7 +133,7 @@ async fn what_ec2_refused_and_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_spared_because_it_changed() {
+async fn records_what_was_spared_because_it_changed() {
     let world = World::with_table(&customers_rules()[..1]).enforcing();
     let id = world.instance(&[]);
     let tagged = id.clone();
@@ -157,7 +157,7 @@ async fn what_was_spared_because_it_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_writes_no_act_down() {
+async fn dry_run_records_no_act() {
     let world = World::new().enforcing().set("TAGWARDEN_MODE", "dry-run");
     world.instance(&[]);
     world.instance(&[("Name", "web")]);

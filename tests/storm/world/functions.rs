@@ -58,7 +58,7 @@ impl World {
             || {
                 let mut state = self.state();
                 state.model.tally.killed += 1;
-                state.model.trouble(function.run);
+                state.model.record_trouble(function.run);
                 Err(())
             },
             |answer| answer.map_err(drop),
@@ -72,7 +72,7 @@ impl World {
         let run = state.runs;
         let kill = match self.0.killing {
             Some((killed, kill)) => (killed == run).then_some(kill),
-            None if state.is_calm || !state.strikes(self.storm().trouble.killed) => None,
+            None if state.is_calm || !state.happens(self.storm().trouble.killed) => None,
             None => Some(Kill {
                 call: state.chance.u32(..40),
                 stage: [Stage::Before, Stage::Underway, Stage::Answered][state.chance.usize(..3)],
@@ -89,10 +89,10 @@ impl World {
 /// After the storm: sweeps, until one of them finds nothing to do.
 pub(super) async fn settle(world: &World) {
     world.state().is_calm = true;
-    world.put_in_force(0);
+    world.activate_policy(0);
     let mut last = String::new();
     for _ in 0..MOST_SWEEPS {
-        if world.is_over() {
+        if world.has_violation() {
             return;
         }
         sleep(LULL).await;

@@ -27,7 +27,7 @@ pub(super) struct Message {
 }
 
 /// What became of one function.
-enum End {
+enum FunctionResult {
     /// It answered: these messages of the batch have failed.
     Answered(Vec<usize>),
     /// It gave an error, was killed, or its time was up.
@@ -83,14 +83,14 @@ impl World {
     }
 
     /// What the queue does with a batch after its function has ended.
-    fn received(&self, batch: Vec<Message>, end: &End) {
+    fn received(&self, batch: Vec<Message>, end: &FunctionResult) {
         // Six times the function's time, as Lambda asks.
         let hidden = self.storm().setup.timeout_seconds * 6_000;
         let visible_at = self.since_start() + hidden;
         for (place, message) in batch.into_iter().enumerate() {
             let has_failed = match end {
-                End::Answered(failed) => failed.contains(&place),
-                End::Failed => true,
+                FunctionResult::Answered(failed) => failed.contains(&place),
+                FunctionResult::Failed => true,
             };
             let receives = message.receives + 1;
             if has_failed && !message.is_direct && receives < MOST_RECEIVES {
@@ -110,7 +110,7 @@ pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>)
     let mut flying = JoinSet::new();
     loop {
         let permit = free.clone().acquire_owned().await.unwrap();
-        let batch = if world.is_over() {
+        let batch = if world.has_violation() {
             Vec::new()
         } else {
             world.receive()
@@ -118,7 +118,8 @@ pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>)
         if batch.is_empty() {
             drop(permit);
             let next = world.next_message();
-            if next.is_none() && people.is_finished() && flying.is_empty() || world.is_over() {
+            if next.is_none() && people.is_finished() && flying.is_empty() || world.has_violation()
+            {
                 return;
             }
             let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));
@@ -137,8 +138,8 @@ pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>)
                 messages => sqs_batch(messages),
             };
             let end = match world.invoke(payload).await {
-                Ok(answer) => End::Answered(failures(&answer)),
-                Err(()) => End::Failed,
+                Ok(answer) => FunctionResult::Answered(failures(&answer)),
+                Err(()) => FunctionResult::Failed,
             };
             world.received(batch, &end);
             drop(permit);
