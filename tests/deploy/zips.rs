@@ -42,6 +42,22 @@ fn refuses_a_program_that_lambda_cannot_load() {
 }
 
 #[test]
+fn builds_packages_of_the_workspace() {
+    let script = fs::read_to_string(BUILD).unwrap();
+    let functions = script.lines().find(|line| line.starts_with("FUNCTIONS = "));
+    let names: Vec<&str> = functions.unwrap().split('"').skip(1).step_by(2).collect();
+    assert_eq!(names.len(), 2);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in names {
+        let is_named = |folder: &str| {
+            let manifest = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
+            manifest.contains(&format!("[package]\nname = \"{name}\""))
+        };
+        assert!(is_named("") || is_named("remediation"), "no package {name}");
+    }
+}
+
+#[test]
 fn reports_missing_zips() {
     let output = check(&target("nothing"));
     let errors = String::from_utf8_lossy(&output.stderr);
