@@ -210,7 +210,7 @@ async fn rejects_a_rule_for_the_exemption_tag() {
     let id = world.instance(&[("Name", "web")]);
     let event = world.account.scheduled_event(RULE);
     let sweep = crate::support::scheduled_event();
-    let problem = r#"rule 1: TagKey "tagwarden:exempt-until" begins with tagwarden:, which tagwarden keeps for itself"#;
+    let problem = r#"rule 1: TagKey "tagwarden:exempt-until" begins with tagwarden:, which is reserved for tagwarden"#;
     for answer in [world.evaluate(event).await, world.remediate(sweep).await] {
         let (kind, message) = answer.unwrap_err();
         assert_eq!(kind, "InvalidPolicyTable");

@@ -81,7 +81,7 @@ async fn rejects_a_second_template_row() {
     let event = world.account.scheduled_event(crate::support::RULE);
     let (kind, message) = world.evaluate(event).await.unwrap_err();
     assert_eq!(kind, "InvalidPolicyTable");
-    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 has it too";
+    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 also has it";
     assert!(message.contains(problem), "{message}");
 }
 

@@ -1,7 +1,7 @@
-//! The policy: which tags an instance must carry, and what to do when one is missing or empty.
+//! The policy: which tags an instance must have, and the remedy if one is missing or empty.
 //!
-//! A [`Policy`] exists only if every row of the table is sound: [`Policy::from_rows`] either gives the whole
-//! policy or names every problem, with the rule and the attribute it is in. Half a policy is never acted on.
+//! A [`Policy`] exists only if every row of the table is valid. [`Policy::from_rows`] either gives the whole policy or
+//! names every problem with its rule and attribute, so that half a policy is never acted on.
 
 mod function;
 mod remedy;
@@ -13,96 +13,100 @@ pub use function::{Function, FunctionError};
 pub use remedy::{Defect, DefectName, RuleRemedy, Shutdown};
 pub use row::{Problem, ProblemKind, Row};
 
-/// The longest tag key that EC2 stores, in characters.
+/// The most characters of a tag key in EC2.
 ///
 /// See [Tag restrictions](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions).
 pub const MAX_KEY_CHARS: usize = 128;
 
-/// The longest tag value that EC2 stores, in characters (same document as [`MAX_KEY_CHARS`]).
+/// The most characters of a tag value in EC2; same document as [`MAX_KEY_CHARS`].
 pub const MAX_VALUE_CHARS: usize = 256;
 
-/// The attributes of a rule, in the order in which people write them. Others are nobody's business here.
+/// The attributes of a rule, in the order in which people write them. tagwarden ignores all others.
 pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "Default"];
 
-/// The attribute of the row that is no rule: it holds the [report's template](ReportTemplate).
+/// The attribute that holds the [report's template](ReportTemplate), in a row that is not a rule.
 pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";
 
-/// Whether the attribute means something to tagwarden, in a rule or in the template's row.
+/// Whether tagwarden reads the attribute `name`, in a rule or in the template's row.
 #[must_use]
 pub fn is_own_attribute(name: &str) -> bool {
     name == TEMPLATE_ATTRIBUTE || ATTRIBUTES.contains(&name)
 }
 
-/// Whether a row holds the [report's template](ReportTemplate), and is no rule: it has that attribute, and none of a
-/// rule's but `RuleId`. Null and blank texts count as absent, as the console writes them.
+/// Whether a row holds the [report's template](ReportTemplate) and is not a rule: it has `ReportTemplate`, and no
+/// attribute of a rule except `RuleId`. Null and blank values count as absent, because the console writes them for
+/// attributes that people leave empty.
 #[must_use]
 pub fn is_template_row(row: &Row) -> bool {
     let mut of_rule = ATTRIBUTES.iter().filter(|name| **name != "RuleId");
     row::has(row, TEMPLATE_ATTRIBUTE) && !of_rule.any(|name| row::has(row, name))
 }
 
-/// Whether AWS keeps `key` for itself: keys that begin with `aws:`, in any case, cannot be written by users.
+/// Whether `key` is reserved for AWS: users cannot write keys that begin with `aws:`, in any case.
+///
+/// Same document as [`MAX_KEY_CHARS`].
 #[must_use]
 pub fn is_reserved_key(key: &str) -> bool {
     key.get(..4)
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
 }
 
-/// Whether tagwarden keeps `key` for itself: keys that begin with `tagwarden:`, in any case, cannot be in the policy.
-/// A rule that wrote the [exemption tag](crate::exemption) would exempt every instance it was written to.
+/// Whether `key` is reserved for tagwarden: no rule may have a key that begins with `tagwarden:`, in any case.
+///
+/// A rule that wrote the [exemption tag](crate::exemption) would exempt every instance it covers.
 #[must_use]
 pub fn is_own_key(key: &str) -> bool {
     key.get(..OWN_PREFIX.len())
         .is_some_and(|prefix| prefix.eq_ignore_ascii_case(OWN_PREFIX))
 }
 
-/// What the keys of tagwarden's own tags begin with.
+/// The prefix of the keys that are reserved for tagwarden.
 const OWN_PREFIX: &str = "tagwarden:";
 
-/// A whole, valid policy table, in the order of its rule ids.
+/// A whole, valid policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     rules: Vec<TagRule>,
     report_template: Option<ReportTemplate>,
 }
 
-/// The row that holds the template of the remediation's report: `RuleId` and `ReportTemplate`, and nothing of a rule.
+/// The row that holds the template of the remediation's report: `RuleId` and `ReportTemplate`.
 ///
-/// Only the remediation looks into it: what is wrong with the template itself is no problem of the table.
+/// Only the remediation reads the template. A template with an error does not make the table invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportTemplate {
-    /// `RuleId`: names the row in every message.
+    /// `RuleId`, which names the row in every message.
     pub row_id: i64,
-    /// `ReportTemplate`: the template, never blank.
+    /// `ReportTemplate`, the template; never blank.
     pub text: String,
 }
 
-/// One item of the policy table.
+/// A tag rule: one rule row of the policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagRule {
-    /// `RuleId`: names the rule in every message.
+    /// `RuleId`, which names the rule in every message.
     pub id: i64,
-    /// `TagKey`: the tag this rule is about; compared exactly, as AWS does.
+    /// `TagKey`, the key of the rule's tag. Keys are compared exactly, as AWS compares them.
     pub tag_key: String,
-    /// `Required` = Y: a finding under this rule makes the instance `NON_COMPLIANT`.
+    /// Whether `Required` is Y. A finding under a required rule makes the instance `NON_COMPLIANT`.
     pub required: bool,
-    /// `Action` and `Default`: what the remediation does about a finding.
+    /// `Action` and `Default`, from which the remedy of a finding follows.
     pub action: Action,
 }
 
-/// What the remediation does when a rule's tag is missing, or present with an empty value.
+/// What the remediation does if a rule's tag is missing or empty. See [`TagRule::remedy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Write this value. A *missing* tag is written only where the rule is required.
+    /// Write this value. A *missing* tag is written only if the rule is required.
     Update {
         /// `Default`: 1 to 256 characters.
         value: String,
     },
-    /// Write the name of whoever launched the instance, `Undefined` if nobody can be found.
+    /// Write who launched the instance, or `Undefined` if that cannot be found out.
     UserLookup,
     /// Write the value of a function, such as today's date.
     Function(Function),
-    /// Tell, change nothing.
+    /// Report the defect and change nothing.
     Notify,
     /// Stop the instance.
     Stop,
@@ -111,7 +115,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// What `Action` may say.
+    /// The values of `Action`.
     pub const NAMES: [&str; 6] = [
         "Update",
         "UserLookup",
@@ -125,10 +129,11 @@ impl Action {
 impl Policy {
     /// Validates the rows of a policy table.
     ///
-    /// Takes the rows in any order; an attribute that tagwarden does not know is left alone.
+    /// Takes the rows in any order, and ignores attributes that tagwarden does not know.
     ///
     /// # Errors
-    /// [`InvalidPolicy`] with every problem of every row, by rule; an empty table is a problem too.
+    /// [`InvalidPolicy`] with every problem of every row, in the order of the rule ids. A table without rules is a
+    /// problem.
     pub fn from_rows<I>(rows: I) -> Result<Self, InvalidPolicy>
     where
         I: IntoIterator<Item = Row>,
@@ -136,27 +141,27 @@ impl Policy {
         row::validate(rows)
     }
 
-    /// The rules, by rising id.
+    /// The rules, in ascending order of their ids.
     #[must_use]
     pub fn rules(&self) -> &[TagRule] {
         &self.rules
     }
 
-    /// The template of the report, if the table has one. It decides nothing about any instance.
+    /// The template of the report; `None` if the table has none. It has no effect on any assessment.
     #[must_use]
     pub fn report_template(&self) -> Option<&ReportTemplate> {
         self.report_template.as_ref()
     }
 }
 
-/// A policy table that must not be acted on, and everything that is wrong with it.
+/// The problems of a policy table that is not valid and must not be acted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvalidPolicy {
     problems: Vec<Problem>,
 }
 
 impl InvalidPolicy {
-    /// What is wrong, in the order of the rule ids; never empty.
+    /// The problems, in the order of the rule ids; never empty.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems

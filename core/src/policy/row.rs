@@ -1,4 +1,4 @@
-//! From the rows of the table to rules, or to the list of everything that is wrong with them.
+//! Validates the rows of the policy table: reads them into rules, or names every problem.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,83 +10,83 @@ use super::{
     ReportTemplate, TEMPLATE_ATTRIBUTE, TagRule, is_own_key, is_reserved_key, is_template_row,
 };
 
-/// One item of the policy table as read: attribute name to value, with a DynamoDB number as a JSON number.
+/// One row of the policy table: attribute names and values. A DynamoDB number is a JSON number.
 pub type Row = Map<String, Value>;
 
-/// One thing that is wrong with the table, and where.
+/// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Which of the rows handed in, counted from 0; `None` for the table as a whole.
+    /// The position of the row among those given, from 0; `None` for a problem of the whole table.
     pub row: Option<usize>,
-    /// The rule, where the row says which it is.
+    /// The `RuleId`; `None` if the row has none that can be read.
     pub rule_id: Option<i64>,
-    /// The attribute at fault; `None` for the table or the row as a whole.
+    /// The attribute; `None` for a problem of the whole table.
     pub attribute: Option<&'static str>,
     /// What is wrong.
     pub kind: ProblemKind,
 }
 
-/// What can be wrong with a policy table.
+/// The kinds of problems that a policy table can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProblemKind {
     /// The table holds no rules.
     #[error("the table has no rules")]
     EmptyTable,
-    /// An attribute that the row cannot do without is absent or empty.
+    /// A required attribute is absent or blank.
     #[error("is missing")]
     Missing,
     /// An attribute has the wrong DynamoDB type.
     #[error("must be a {expected}, found {found}")]
     WrongType {
-        /// What it must be.
+        /// The type that it must have.
         expected: &'static str,
-        /// What it is.
+        /// The value that it has, as JSON.
         found: String,
     },
-    /// No such action.
+    /// `Action` is not one of [`Action::NAMES`].
     #[error("{0:?} is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate")]
     UnknownAction(String),
-    /// Neither Y nor N.
-    #[error("{0:?} is neither Y nor N")]
+    /// `Required` is neither Y nor N.
+    #[error("must be Y or N, found {0:?}")]
     NotYesOrNo(String),
-    /// Two rules for one tag.
-    #[error("{key:?} has a rule already: rule {first}")]
+    /// Two rules have the same tag key.
+    #[error("{key:?} already has a rule: rule {first}")]
     RepeatedKey {
         /// The tag key.
         key: String,
-        /// The rule that has it first.
+        /// The first rule with that key.
         first: i64,
     },
-    /// Two rows with one id (a policy file can have that, a table cannot).
-    #[error("is used by another rule too")]
+    /// Two rows have the same id. A policy file can have this problem; a table cannot.
+    #[error("is also used by another rule")]
     RepeatedId,
-    /// A row is a rule, and carries the report's template as well.
-    #[error("belongs in a row of its own: this one is a rule")]
+    /// A rule has the report's template.
+    #[error("must be in a row of its own: this row is a rule")]
     TemplateInRule,
-    /// Two rows with a template of the report.
-    #[error("is in the table twice: row {first} has it too")]
+    /// Two rows have the report's template.
+    #[error("is in the table twice: row {first} also has it")]
     RepeatedTemplate {
-        /// The row that has it first.
+        /// The first row with a template.
         first: i64,
     },
-    /// Over EC2's limit of characters.
-    #[error("has {length} characters, EC2 allows {limit}")]
+    /// A key or value has more characters than EC2 allows.
+    #[error("must have at most {limit} characters, found {length}")]
     TooLong {
-        /// Characters it has.
+        /// The number of characters it has.
         length: usize,
-        /// Characters it may have.
+        /// The most characters it may have.
         limit: usize,
     },
-    /// A key only AWS may write.
-    #[error("{0:?} begins with aws:, which AWS keeps for itself")]
+    /// The key is reserved for AWS.
+    #[error("{0:?} begins with aws:, which is reserved for AWS")]
     ReservedKey(String),
-    /// A key that means something to tagwarden itself.
-    #[error("{0:?} begins with tagwarden:, which tagwarden keeps for itself")]
+    /// The key is reserved for tagwarden.
+    #[error("{0:?} begins with tagwarden:, which is reserved for tagwarden")]
     OwnKey(String),
-    /// `Action` = Update has nothing to write.
+    /// `Action` is Update and `Default` is absent or blank.
     #[error("is missing: Action Update needs the value to write")]
     NoDefault,
-    /// `Action` = Function has no function to work out.
+    /// `Action` is Function and `Default` is not a function.
     #[error(transparent)]
     Function(#[from] FunctionError),
 }
@@ -103,13 +103,14 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every rule by rising id and the report's template, or every problem.
+/// Gives the policy of `rows`, or every problem that they have.
 pub(super) fn validate<I>(rows: I) -> Result<Policy, InvalidPolicy>
 where
     I: IntoIterator<Item = Row>,
 {
     let rows = rows.into_iter().enumerate();
     let mut rows: Vec<Reader> = rows.map(|(at, row)| Reader::new(at, row)).collect();
+    // Sorted by id, so that the rules and the problems come in that order and repeated ids are neighbours.
     rows.sort_by_key(|row| row.id);
 
     let mut problems = Vec::new();
@@ -149,7 +150,7 @@ where
     }
 }
 
-/// Reads one row, gathering what is wrong with it.
+/// Reads one row and collects its problems.
 struct Reader {
     position: usize,
     row: Row,
@@ -178,10 +179,9 @@ impl Reader {
         reader
     }
 
-    /// The template, if the row is sound; `first` is the row that has one already.
+    /// The template, if the row is valid. `first` is the row that already has one.
     fn template(&mut self, first: Option<i64>) -> Option<ReportTemplate> {
-        let text = self.text(TEMPLATE_ATTRIBUTE);
-        let text = text?;
+        let text = self.text(TEMPLATE_ATTRIBUTE)?;
         if let Some(first) = first {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::RepeatedTemplate { first });
         }
@@ -191,7 +191,7 @@ impl Reader {
         })
     }
 
-    /// The rule, if the row is sound; `rule_of_key` remembers which rule claimed which tag.
+    /// The rule, if the row is valid. `rule_of_key` holds the first rule of each tag key.
     fn rule(&mut self, rule_of_key: &mut BTreeMap<String, i64>) -> Option<TagRule> {
         let tag_key = self.tag_key(rule_of_key);
         let required = self.required();
@@ -237,14 +237,14 @@ impl Reader {
     }
 
     fn action(&mut self) -> Option<Action> {
-        // The value is checked under every action: one that EC2 cannot store is never what was meant.
+        // Checked for every action, because a value that EC2 cannot store is always a mistake.
         let default = self.optional_text("Default");
         if let Some(value) = &default {
             self.check_length("Default", value, MAX_VALUE_CHARS);
         }
         match self.text("Action")?.as_str() {
             "Update" => {
-                // An attribute of the wrong type has been named as such already.
+                // An attribute of the wrong type already has its problem.
                 if default.is_none() && !self.has_problem_with("Default") {
                     self.problem("Default", ProblemKind::NoDefault);
                 }
@@ -270,7 +270,7 @@ impl Reader {
         }
     }
 
-    /// A text that must be there.
+    /// The text of a required attribute.
     fn text(&mut self, attribute: &'static str) -> Option<String> {
         let text = self.optional_text(attribute);
         if text.is_none() && !self.has_problem_with(attribute) {
@@ -279,7 +279,8 @@ impl Reader {
         text
     }
 
-    /// A text that may be absent; empty and blank texts count as absent, as the console writes them.
+    /// The text of an optional attribute. Blank texts count as absent, because the console writes them for attributes that
+    /// people leave empty.
     fn optional_text(&mut self, attribute: &'static str) -> Option<String> {
         if !has(&self.row, attribute) {
             return None;
@@ -317,7 +318,7 @@ impl Reader {
     }
 }
 
-/// Whether the attribute is there and says something.
+/// Whether the row has the attribute with a value that is not blank.
 pub(super) fn has(row: &Row, attribute: &str) -> bool {
     match row.get(attribute) {
         None | Some(Value::Null) => false,

@@ -1,7 +1,7 @@
-//! What AWS says about an instance, before anything is derived from it.
+//! The facts that AWS gives about an instance, before anything is derived from them.
 //!
-//! Every reader of an instance fills in [`InstanceFacts`]; [`InstanceFacts::into_instance`] alone derives the rest, so
-//! that an instance is the same whichever AWS document describes it.
+//! Every reader of an instance fills in [`InstanceFacts`], and only [`InstanceFacts::into_instance`] derives the rest.
+//! So every AWS document that describes an instance gives the same [`Instance`].
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use super::{Instance, State};
 
-/// The operator of a managed instance whose principal EC2 leaves out.
+/// The operator of a managed instance for which EC2 names no principal.
 const UNNAMED_OPERATOR: &str = "an AWS service";
 
 /// EC2's value of `InstanceLifecycle` for a Spot Instance.
 const SPOT: &str = "spot";
 
-/// The members of an instance's description that the policy needs, as AWS gives them.
+/// The members of an instance's description that tagwarden needs, as AWS gives them.
 ///
 /// See [Instance](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct InstanceFacts {
     pub launch_time: Option<DateTime<Utc>>,
     /// When the primary network interface, whose `DeviceIndex` is 0, was attached.
     pub attach_time: Option<DateTime<Utc>>,
-    /// `InstanceLifecycle`, which an on-demand instance does not have.
+    /// `InstanceLifecycle`; an on-demand instance has none.
     pub lifecycle: Option<String>,
     /// `SpotInstanceRequestId`.
     pub spot_request_id: Option<String>,
@@ -43,10 +43,10 @@ pub struct InstanceFacts {
 }
 
 impl InstanceFacts {
-    /// Reads an instance's `configuration` as GetResourceConfigHistory gives it: JSON in a string.
+    /// Reads the `configuration` of an instance as GetResourceConfigHistory gives it: a JSON object in a string.
     ///
     /// # Errors
-    /// The text is not JSON, or describes something other than an instance.
+    /// The text is not JSON, or does not describe an instance.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
         Ok(serde_json::from_str::<wire::Instance>(text)?.into())
     }
@@ -92,6 +92,7 @@ impl<'de> Deserialize<'de> for InstanceFacts {
     }
 }
 
+/// Deserialises a member that Config may set to `null`.
 pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -100,8 +101,8 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know. The upper-case
-/// names are the AWS CLI's, for [`DescribedInstance`](super::described::DescribedInstance).
+/// The JSON as AWS writes it. Every member is optional, because Config leaves out, or sets to `null`, what it does not
+/// know. The upper-case names are those of the AWS CLI, for [`DescribedInstance`](super::described::DescribedInstance).
 pub(super) mod wire {
     use super::{DateTime, Deserialize, InstanceFacts, Utc, null_as_default};
 
@@ -170,7 +171,7 @@ pub(super) mod wire {
     }
 
     impl Instance {
-        /// The instance's id, where it stands among its other members.
+        /// Takes the instance's id. A configuration item names it elsewhere.
         pub(in crate::resource) fn take_id(&mut self) -> Option<String> {
             self.instance_id.take()
         }

@@ -1,11 +1,11 @@
-//! Whose an instance is: who would replace it if it went, or whose business its end is.
+//! Finds the manager of an instance: what would replace the instance, or alone may end it.
 //!
-//! Ending such an instance mends nothing: its manager launches the next one with the same tags, for ever. What mends
-//! it is a change where the manager takes the tags from, which [`Manager::fix`] names.
+//! Shutting down a managed instance fixes nothing, because its manager launches the next one with the same tags. The
+//! fix that lasts is a change to what the manager copies the tags from; [`Manager::fix`] names it.
 //!
-//! Managers are known by the tags that they put on what they launch, and by two members of EC2's own answer. Only AWS
-//! can write the tags that begin with `aws:`. The others anybody can write who may tag the instance: that spares it a
-//! stop or a termination, and nothing else.
+//! A manager is recognised by the tags that it writes on what it launches, and by two members of DescribeInstances'
+//! response. Only AWS can write tags that begin with `aws:`. Anyone who may tag the instance can write the others.
+//! That protects the instance from a shutdown and has no other effect.
 
 use std::fmt;
 
@@ -20,10 +20,10 @@ pub enum Manager<'a> {
     /// for the tags, the custom policy in
     /// [Identity and access in EKS Auto Mode](https://docs.aws.amazon.com/eks/latest/userguide/auto-learn-iam.html).
     EksAutoMode {
-        /// The node pool, where the tag says it.
+        /// The node pool, if the tag names it.
         node_pool: Option<&'a str>,
     },
-    /// Another AWS service that manages the instance. EC2 lets nobody else end it.
+    /// Another AWS service that manages the instance. EC2 lets only that service end it.
     ///
     /// See [Amazon EC2 managed instances](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html)
     /// and [OperatorResponse](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_OperatorResponse.html).
@@ -31,32 +31,33 @@ pub enum Manager<'a> {
         /// Such as `scaler.lambda.amazonaws.com`.
         principal: &'a str,
     },
-    /// An EKS managed node group: the tag `eks:nodegroup-name`. The tag of its Auto Scaling group comes with it.
+    /// An EKS managed node group: the tag `eks:nodegroup-name`. Its instances also have the tag of its Auto Scaling
+    /// group.
     ///
-    /// The node group's own tags do not reach its instances, those of its launch template do: see
+    /// Tags of the node group do not reach its instances, but tags in its launch template do. See
     /// [Managed node groups](https://docs.aws.amazon.com/eks/latest/userguide/managed-node-groups.html) and
     /// [Launch templates](https://docs.aws.amazon.com/eks/latest/userguide/launch-templates.html).
     EksNodeGroup {
         /// The node group.
         name: &'a str,
-        /// The cluster, where the tag `eks:cluster-name` says it.
+        /// The cluster, if the tag `eks:cluster-name` names it.
         cluster: Option<&'a str>,
     },
-    /// Karpenter: the tag `karpenter.sh/nodepool`, before its version 0.32 `karpenter.sh/provisioner-name`.
+    /// Karpenter: the tag `karpenter.sh/nodepool`, or `karpenter.sh/provisioner-name` before version 0.32.
     ///
     /// See [NodeClasses, spec.tags](https://karpenter.sh/docs/concepts/nodeclasses/#spectags).
     Karpenter {
-        /// The node pool or provisioner; `None` where only the tag `karpenter.sh/nodeclaim` tells of Karpenter.
+        /// The node pool or provisioner; `None` if the only tag of Karpenter is `karpenter.sh/nodeclaim`.
         node_pool: Option<&'a str>,
     },
-    /// AWS Batch: the tag `AWSBatchServiceTag`, and `aws:batch:compute-environment`, which is seen on its instances and
-    /// in no document. The tag of the Auto Scaling group or Spot Fleet that it launches through comes with it.
+    /// AWS Batch: the tag `AWSBatchServiceTag`, or `aws:batch:compute-environment`, which AWS does not document. Its
+    /// instances also have the tag of the Auto Scaling group or Spot Fleet that it launches through.
     ///
     /// See [BatchServiceRolePolicy](https://docs.aws.amazon.com/aws-managed-policy/latest/reference/BatchServiceRolePolicy.html).
-    /// The environment's own tags do not reach its instances, those of its compute resources do:
+    /// Tags of the compute environment do not reach its instances, but tags of its compute resources do: see
     /// [Tag your resources](https://docs.aws.amazon.com/batch/latest/userguide/tag-resources.html).
     Batch {
-        /// The compute environment, where a tag says it.
+        /// The compute environment, if a tag names it.
         environment: Option<&'a str>,
     },
     /// An EMR cluster: the tag `aws:elasticmapreduce:job-flow-id`. The cluster's tags reach its instances.
@@ -73,41 +74,45 @@ pub enum Manager<'a> {
         /// The group.
         group: &'a str,
     },
-    /// A Spot Fleet: the tag `aws:ec2spot:fleet-request-id`. One of the type `maintain` replaces its instances.
+    /// A Spot Fleet: the tag `aws:ec2spot:fleet-request-id`. A fleet of the type `maintain` replaces its instances.
     ///
     /// See [Tag a Spot Fleet](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/tag-spot-fleet.html).
     SpotFleet {
         /// `sfr-…`.
         request_id: &'a str,
     },
-    /// An EC2 Fleet: the tag `aws:ec2:fleet-id`. One of the type `maintain` replaces its instances. Auto Scaling and
-    /// Karpenter launch through fleets as well.
+    /// An EC2 Fleet: the tag `aws:ec2:fleet-id`. A fleet of the type `maintain` replaces its instances. Auto Scaling
+    /// and Karpenter also launch through fleets.
     ///
     /// See [Tag EC2 Fleets](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/tag-ec2-fleet.html).
     Fleet {
         /// `fleet-…`.
         id: &'a str,
     },
-    /// A Spot request, by EC2's `spotInstanceRequestId` or `instanceLifecycle`. A persistent one launches the next
-    /// instance, a one-time request does not, and the instance does not tell which it is.
+    /// A Spot request: EC2's `spotInstanceRequestId` or `instanceLifecycle`. A persistent request launches the next
+    /// instance and a one-time request does not. The description of the instance does not show which type it is.
     ///
-    /// See [Work with Spot Instances](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-requests.html). The
-    /// request's own tags do not reach the instance: [Tag Spot Instance requests](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/concepts-spot-instances-request-tags.html).
+    /// See [Work with Spot Instances](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-requests.html). Tags
+    /// of the request do not reach the instance: [Tag Spot Instance requests](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/concepts-spot-instances-request-tags.html).
     SpotRequest {
-        /// `sir-…`, where EC2 says it.
+        /// `sir-…`, if EC2 names it.
         id: Option<&'a str>,
     },
 }
 
 impl Instance {
-    /// Whose this instance is, by the name that tells most: many managers work through another one.
+    /// The manager of this instance; `None` if it has none.
+    ///
+    /// Many managers launch through another manager, so that an instance has the tags of both. Gives the one that the
+    /// user configures: the node group, not its Auto Scaling group.
     #[must_use]
     pub fn manager(&self) -> Option<Manager<'_>> {
-        // A tag without a value is none that a manager wrote.
+        // No manager writes an empty value.
         let tag = |key: &str| {
             let value = self.tags.get(key).map(String::as_str);
             value.filter(|value| !value.is_empty())
         };
+        // AWS services come first, because EC2 lets only them end their instances.
         let operator = self.operator.as_deref();
         let node_pool = tag("eks:kubernetes-node-pool-name");
         if operator == Some("eks.amazonaws.com") || node_pool.is_some() {
@@ -116,6 +121,7 @@ impl Instance {
         if let Some(principal) = operator {
             return Some(Manager::Operator { principal });
         }
+        // Then managers that launch through an Auto Scaling group or a fleet.
         if let Some(name) = tag("eks:nodegroup-name") {
             let cluster = tag("eks:cluster-name");
             return Some(Manager::EksNodeGroup { name, cluster });
@@ -131,6 +137,7 @@ impl Instance {
         if let Some(cluster_id) = tag("aws:elasticmapreduce:job-flow-id") {
             return Some(Manager::Emr { cluster_id });
         }
+        // Auto Scaling groups come before fleets, because they also launch through fleets.
         if let Some(group) = tag("aws:autoscaling:groupName") {
             return Some(Manager::AutoScaling { group });
         }
@@ -140,6 +147,7 @@ impl Instance {
         if let Some(id) = tag("aws:ec2:fleet-id") {
             return Some(Manager::Fleet { id });
         }
+        // A Spot request says the least: every manager above can launch Spot Instances.
         let id = self.spot_request_id.as_deref()?;
         let id = Some(id).filter(|id| !id.is_empty());
         Some(Manager::SpotRequest { id })
@@ -147,7 +155,7 @@ impl Instance {
 }
 
 impl Manager<'_> {
-    /// What ending the instance would come to, as a clause about the manager: `which would replace it`.
+    /// Why the instance must not be shut down, as a clause about the manager: `which would replace it`.
     #[must_use]
     pub fn concern(&self) -> &'static str {
         match self {
@@ -156,7 +164,7 @@ impl Manager<'_> {
             | Self::Karpenter { .. }
             | Self::Batch { .. }
             | Self::AutoScaling { .. } => "which would replace it",
-            // It depends on what no tag tells: the type of the request, the part of the node in its cluster.
+            // It depends on what no tag shows: the type of the request, or the role of the node in its cluster.
             Self::Emr { .. }
             | Self::SpotFleet { .. }
             | Self::Fleet { .. }
@@ -164,7 +172,7 @@ impl Manager<'_> {
         }
     }
 
-    /// The one change that lasts, as a request: `tag the group`.
+    /// The change that lasts, as an instruction: `tag the group`.
     #[must_use]
     pub fn fix(&self) -> &'static str {
         match self {

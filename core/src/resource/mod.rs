@@ -1,9 +1,9 @@
 //! An EC2 instance as the policy sees it.
 //!
-//! AWS describes one instance in several shapes: DescribeInstances' answer and the AWS CLI's JSON of it
-//! ([`DescribedInstance`]), the configuration item of a Config rule's event, and the one that Config's history gives back
-//! (both [`ConfigurationItem`](configuration_item::ConfigurationItem)). All become [`InstanceFacts`], and those become
-//! this one value.
+//! AWS describes one instance in several documents: the response of DescribeInstances, the AWS CLI's JSON of that
+//! response ([`DescribedInstance`]), the configuration item in a Config rule's event, and the configuration item in
+//! Config's history (both [`ConfigurationItem`](configuration_item::ConfigurationItem)). Each is read into
+//! [`InstanceFacts`], from which [`Instance`] is derived.
 
 pub mod configuration_item;
 mod described;
@@ -24,21 +24,21 @@ pub use manager::Manager;
 pub struct Instance {
     /// `i-…`.
     pub id: String,
-    /// The VPC it runs in; an instance that is gone has none any more.
+    /// The VPC that it runs in; `None` for a terminated instance, which no longer has a VPC.
     pub vpc_id: Option<String>,
-    /// Where it is in its life.
+    /// Its state in the instance lifecycle.
     pub state: State,
-    /// When it was first launched. `LaunchTime` moves when a stopped instance starts again, the attach time of the
-    /// primary network interface does not: this is the earlier of the two.
+    /// When it was first launched: the earlier of `LaunchTime` and the attach time of the primary network interface.
+    /// A start moves `LaunchTime` and leaves the attach time as it is.
     pub launched_at: Option<DateTime<Utc>>,
     /// When it was last started: EC2's `LaunchTime`.
     pub started_at: Option<DateTime<Utc>>,
-    /// The Spot request it was launched by, `sir-…`; empty where AWS says that it is a Spot Instance and does not
-    /// say which request. `None` for every other instance.
+    /// The Spot request that launched it, `sir-…`. Empty for a Spot Instance whose request AWS does not name; `None`
+    /// for an instance that is not a Spot Instance.
     pub spot_request_id: Option<String>,
-    /// The AWS service that manages it, such as `eks.amazonaws.com`, where one does.
+    /// The AWS service that manages it, such as `eks.amazonaws.com`; `None` if no service does.
     pub operator: Option<String>,
-    /// All its tags, those that AWS put there included.
+    /// All its tags, including those that AWS wrote.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -59,18 +59,18 @@ pub enum State {
     ShuttingDown,
     /// `terminated`
     Terminated,
-    /// A state that EC2 did not have when this was written, or that the document does not tell.
+    /// A state that this version does not know, or that the document leaves out.
     Unknown,
 }
 
 impl State {
-    /// Whether the instance has ended or is about to, for good.
+    /// Whether the instance is terminated or shutting down. It cannot come back from either.
     #[must_use]
     pub fn is_gone(self) -> bool {
         matches!(self, Self::ShuttingDown | Self::Terminated)
     }
 
-    /// Whether the instance is stopped or about to be.
+    /// Whether the instance is stopped or stopping.
     #[must_use]
     pub fn is_stopped(self) -> bool {
         matches!(self, Self::Stopping | Self::Stopped)

@@ -5,7 +5,7 @@ use rstest::rstest;
 use super::*;
 use crate::State;
 
-/// An operator that is empty is none.
+/// An instance; an empty `operator` means that it has none.
 fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]) -> Instance {
     Instance {
         id: "i-0a1b2c3d4e5f60718".to_owned(),
@@ -22,7 +22,7 @@ fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]
     }
 }
 
-fn told(manager: Manager<'_>) -> String {
+fn describe(manager: Manager<'_>) -> String {
     format!("{manager}, {}: {}", manager.concern(), manager.fix())
 }
 
@@ -52,12 +52,12 @@ const FLEET: (&str, &str) = ("aws:ec2:fleet-id", "fleet-1");
 #[case::spot_fleet(&[("aws:ec2spot:fleet-request-id", "sfr-1")],
     "the Spot Fleet sfr-1, which may replace it: put the tags in its launch template or launch specifications")]
 #[case::fleet(&[FLEET], "the EC2 Fleet fleet-1, which may replace it: put the tags in its launch template")]
-fn a_manager_is_known_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expected: &str) {
+fn finds_a_manager_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expected: &str) {
     let managed = instance(None, "", tags);
-    assert_eq!(managed.manager().map(told).as_deref(), Some(expected));
-    // Its tags tell more than the Spot request that it came by.
+    assert_eq!(managed.manager().map(describe).as_deref(), Some(expected));
+    // The tags are more specific than the Spot request that launched it.
     let spot = instance(Some("sir-abcd1234"), "", tags);
-    assert_eq!(spot.manager().map(told).as_deref(), Some(expected));
+    assert_eq!(spot.manager().map(describe).as_deref(), Some(expected));
 }
 
 #[rstest]
@@ -86,16 +86,16 @@ fn a_manager_is_known_by_its_tags(#[case] tags: &[(&str, &str)], #[case] expecte
     "an AWS service",
     "an AWS service, which alone may end it: tag it through that service"
 )]
-fn an_untagged_instance_can_have_a_manager(
+fn finds_the_manager_of_an_untagged_instance(
     #[case] spot_request_id: Option<&str>,
     #[case] operator: &str,
     #[case] expected: &str,
 ) {
     let managed = instance(spot_request_id, operator, &[]);
-    assert_eq!(managed.manager().map(told).as_deref(), Some(expected));
+    assert_eq!(managed.manager().map(describe).as_deref(), Some(expected));
 }
 
-/// Many managers work through another one: the tags of both are there.
+/// Many managers launch through another manager, so that an instance has the tags of both.
 #[rstest]
 #[case("", &[GROUP, FLEET], "the Auto Scaling group web")]
 #[case("", &[GROUP, ("eks:nodegroup-name", "ng")], "the EKS managed node group ng")]
@@ -105,7 +105,7 @@ fn an_untagged_instance_can_have_a_manager(
 #[case("", &[FLEET, ("aws:elasticmapreduce:job-flow-id", "j-1")], "the EMR cluster j-1")]
 #[case("eks.amazonaws.com", &[FLEET, ("eks:kubernetes-node-pool-name", "system"), ("karpenter.sh/nodepool", "system")], "the EKS Auto Mode node pool system")]
 #[case("ecs.amazonaws.com", &[GROUP], "ecs.amazonaws.com")]
-fn the_name_that_tells_most_is_told(
+fn prefers_the_most_specific_manager(
     #[case] operator: &str,
     #[case] tags: &[(&str, &str)],
     #[case] expected: &str,
@@ -122,6 +122,6 @@ fn the_name_that_tells_most_is_told(
 #[case(&[("kubernetes.io/cluster/prod", "owned"), ("karpenter.sh/discovery", "prod")])]
 #[case(&[("karpenter.sh/nodepool", ""), ("AWSBatchServiceTag", ""), ("eks:nodegroup-name", "")])]
 #[case(&[("AWS:autoscaling:groupName", "web"), ("aws:autoscaling:groupname", "web")])]
-fn an_instance_that_was_simply_launched_has_no_manager(#[case] tags: &[(&str, &str)]) {
+fn finds_no_manager_without_its_exact_tag(#[case] tags: &[(&str, &str)]) {
     assert_eq!(instance(None, "", tags).manager(), None);
 }
