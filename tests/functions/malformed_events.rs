@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::support::{RULE, World, compliance_change, sqs_batch};
 
 #[rstest]
-#[case::not_an_object(json!([1, 2]), "InvalidEvent", "not one that AWS Config hands a rule")]
-#[case::null(Value::Null, "InvalidEvent", "not one that AWS Config hands a rule")]
+#[case::not_an_object(json!([1, 2]), "InvalidEvent", "not an AWS Config rule event")]
+#[case::null(Value::Null, "InvalidEvent", "not an AWS Config rule event")]
 #[case::empty(json!({}), "InvalidEvent", "it has no invokingEvent")]
 #[case::blank(json!({"invokingEvent": " ", "resultToken": "t"}), "InvalidEvent", "it has no invokingEvent")]
 #[case::wrong_type(json!({"invokingEvent": {"messageType": "ScheduledNotification"}}), "InvalidEvent", "expected a string")]
