@@ -1,8 +1,9 @@
 //! The annotation of an instance on the Config dashboard, in at most 256 characters.
 
-use crate::exemption::EXEMPTION_KEY;
+use crate::assessment::{Assessment, Finding, NotApplicable, Verdict};
+use crate::exemption::{EXEMPTION_KEY, Exemption};
+use crate::policy::Defect;
 use crate::wording::{UNTAGGED_SENTENCE, rule_defect, tag_defect};
-use crate::{Assessment, Defect, Exemption, Finding, NotApplicable, Verdict};
 
 /// The most characters of an annotation. PutEvaluations refuses the whole call for one that is longer.
 ///

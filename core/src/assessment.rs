@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::policy::Defect;
-use crate::{Exemption, Instance, Policy, Scope, State, TagRule};
+use crate::exemption::Exemption;
+use crate::policy::{Defect, Policy, TagRule};
+use crate::resource::{Instance, State};
+use crate::scope::Scope;
 
 /// The result that the Config rule reports for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

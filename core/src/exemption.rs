@@ -14,8 +14,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::Instance;
 use crate::date::iso_date;
+use crate::resource::Instance;
 
 /// The key of the exemption tag. Keys are compared exactly.
 pub const EXEMPTION_KEY: &str = "tagwarden:exempt-until";

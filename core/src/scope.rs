@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::Instance;
+use crate::resource::Instance;
 
 /// The VPCs whose instances the policy covers. The default is every VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

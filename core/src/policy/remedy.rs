@@ -12,8 +12,9 @@
 
 use std::fmt;
 
-use super::{Action, Function, TagRule};
-use crate::Instance;
+use super::function::Function;
+use super::rule::{Action, TagRule};
+use crate::resource::Instance;
 
 /// What is wrong with a rule's tag. A tag has at most one defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::Instance;
 use super::facts::{InstanceFacts, null_as_default};
+use super::instance::Instance;
 
 /// The Config resource type of an EC2 instance.
 pub const INSTANCE_RESOURCE_TYPE: &str = "AWS::EC2::Instance";

@@ -3,8 +3,8 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::Instance;
 use super::facts::{InstanceFacts, wire};
+use super::instance::Instance;
 
 /// An instance as the AWS CLI writes it.
 ///

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Instance, State};
+use super::instance::{Instance, State};
 
 /// The operator of a managed instance for which EC2 names no principal.
 const UNNAMED_OPERATOR: &str = "an AWS service";

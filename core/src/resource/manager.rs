@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use super::Instance;
+use super::instance::Instance;
 
 /// The manager of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
