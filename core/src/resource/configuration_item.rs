@@ -3,7 +3,7 @@
 //! In a rule's event, `configuration` is an object; from GetResourceConfigHistory, it is JSON in a string. Tags are in
 //! two places: the map `tags` and the list `configuration.tags`. The members of that list are lower-case in Config's
 //! format and upper-case in CloudFormation's. All of these are read, because a reader that misses one of them makes
-//! every instance NON_COMPLIANT.
+//! every instance `NON_COMPLIANT`.
 
 use std::collections::BTreeMap;
 

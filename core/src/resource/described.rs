@@ -18,7 +18,7 @@ pub struct DescribedInstance(pub Instance);
 impl<'de> Deserialize<'de> for DescribedInstance {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Configuration items have the same members with lower-case names.
-        let mut members = wire::Instance::deserialize(deserializer)?;
+        let mut members = wire::Described::deserialize(deserializer)?;
         let id = members.take_id();
         let id = id.ok_or_else(|| Error::missing_field("InstanceId"))?;
         Ok(Self(InstanceFacts::from(members).into_instance(id)))

@@ -48,7 +48,7 @@ impl InstanceFacts {
     /// # Errors
     /// The text is not JSON, or does not describe an instance.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
-        Ok(serde_json::from_str::<wire::Instance>(text)?.into())
+        Ok(serde_json::from_str::<wire::Described>(text)?.into())
     }
 
     /// The instance with the id `id` that these facts describe.
@@ -86,7 +86,7 @@ impl<'de> Deserialize<'de> for InstanceFacts {
             // A deleted resource's item has no configuration.
             Value::Null => Ok(Self::default()),
             Value::String(text) => Self::from_json(&text),
-            value => serde_json::from_value::<wire::Instance>(value).map(Into::into),
+            value => serde_json::from_value::<wire::Described>(value).map(Into::into),
         }
         .map_err(serde::de::Error::custom)
     }
@@ -108,7 +108,7 @@ pub(super) mod wire {
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    pub(in crate::resource) struct Instance {
+    pub(in crate::resource) struct Described {
         #[serde(default, alias = "InstanceId")]
         instance_id: Option<String>,
         #[serde(default, alias = "VpcId")]
@@ -170,15 +170,15 @@ pub(super) mod wire {
         attach_time: Option<DateTime<Utc>>,
     }
 
-    impl Instance {
+    impl Described {
         /// Takes the instance's id. A configuration item names it elsewhere.
         pub(in crate::resource) fn take_id(&mut self) -> Option<String> {
             self.instance_id.take()
         }
     }
 
-    impl From<Instance> for InstanceFacts {
-        fn from(wire: Instance) -> Self {
+    impl From<Described> for InstanceFacts {
+        fn from(wire: Described) -> Self {
             let primary_interface = wire
                 .network_interfaces
                 .into_iter()
