@@ -10,7 +10,7 @@ use tagwarden_core::policy::{InvalidPolicy, Row};
 
 use crate::AwsError;
 
-/// Why there is no policy to act on.
+/// Why the policy table gives no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyTableError {
     /// The table cannot be read.

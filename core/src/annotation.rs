@@ -16,7 +16,7 @@ pub const MAX_ANNOTATION_CHARS: usize = 256;
 /// not fit are left out from the end and counted.
 ///
 /// An exemption that has ended is named after the findings that it no longer covers. One that cannot be read is always
-/// named, because whoever wrote it believes that it holds.
+/// named, because its author expects it to hold.
 #[must_use]
 pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     if let Verdict::NotApplicable(why) = assessment.verdict {
