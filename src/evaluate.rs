@@ -60,7 +60,7 @@ pub(crate) async fn evaluate(
     };
     match event.cause {
         InvokingEvent::Change { configuration_item } => {
-            let result = evaluation.of_item(configuration_item, event.left_scope);
+            let result = evaluation.of_item(*configuration_item, event.left_scope);
             evaluation.send_one(result).await
         }
         InvokingEvent::OversizedChange {

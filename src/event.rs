@@ -43,7 +43,8 @@ pub(crate) enum InvokingEvent {
         rename_all = "camelCase"
     )]
     Change {
-        configuration_item: ConfigurationItem,
+        // Boxed, because it is many times as large as the other variants.
+        configuration_item: Box<ConfigurationItem>,
     },
     /// A resource changed, and its configuration item is too large for the event.
     #[serde(
