@@ -1,4 +1,4 @@
-//! Both functions, driven through their event interface against the AWS account in this process.
+//! Both functions, driven by events against the sandbox, an AWS account in this process.
 
 #![allow(
     clippy::indexing_slicing,
