@@ -8,13 +8,13 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod circle;
 mod code;
 mod lint;
 mod pack;
 mod permissions;
 mod stack;
 mod template;
+mod whole_loop;
 mod zips;
 
 #[path = "../support/deployment.rs"]

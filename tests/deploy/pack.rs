@@ -1,5 +1,5 @@
 //! The conformance pack meets Config's requirements. moto and ministack have no packs: a stack of the same template on
-//! moto (`circle.rs`) shows that its resources work, and this file checks Config's further rules for packs.
+//! moto (`whole_loop.rs`) shows that its resources work, and this file checks Config's further rules for packs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

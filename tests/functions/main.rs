@@ -16,7 +16,7 @@ mod customers_sample;
 mod exemptions;
 mod ledger;
 mod malformed_events;
-mod owners;
+mod managers;
 mod policy_table;
 mod report;
 mod rule;

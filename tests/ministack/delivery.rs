@@ -14,9 +14,9 @@ async fn handles_a_batch_in_one_run_and_dead_letters_failures() {
     let stack = Stack::deploy("delivery", &[("Mode", "enforce")]).await;
     let (queue, dead) = (&stack.resources["Queue"], &stack.resources["DeadLetters"]);
     // With the template's visibility timeout five deliveries take three hours.
-    let hurry = stack.sqs.set_queue_attributes().queue_url(queue);
-    let hurry = hurry.attributes(QueueAttributeName::VisibilityTimeout, "3");
-    hurry.send().await.unwrap();
+    let shorter = stack.sqs.set_queue_attributes().queue_url(queue);
+    let shorter = shorter.attributes(QueueAttributeName::VisibilityTimeout, "3");
+    shorter.send().await.unwrap();
     // A warm function answers within this shorter timeout.
     let sweep = json!({ "detail-type": "Scheduled Event" });
     assert_eq!(stack.invoke_remediation(&sweep).await["instances"], 0);

@@ -65,7 +65,7 @@ struct View {
     /// When it last read the policy, and the index of that policy.
     policy: Option<(u64, usize)>,
     /// Every read of an instance.
-    looks: BTreeMap<String, Vec<(u64, Instance)>>,
+    reads: BTreeMap<String, Vec<(u64, Instance)>>,
     /// When it last wrote anything but a shutdown.
     wrote: u64,
     /// Whether it was killed, or one of its calls failed or lost its answer.
@@ -233,8 +233,8 @@ impl Model {
             }
             "DescribeInstances" if is_done => {
                 for (id, instance) in before {
-                    let looks = view.looks.entry(id.clone()).or_default();
-                    looks.push((sequence, instance.clone()));
+                    let reads = view.reads.entry(id.clone()).or_default();
+                    reads.push((sequence, instance.clone()));
                 }
             }
             "CreateTags" => {
@@ -382,8 +382,8 @@ impl Model {
         now: DateTime<Utc>,
     ) {
         let view = self.runs.entry(run).or_default();
-        let looks = view.looks.get(&change.instance_id);
-        let last = looks.and_then(|looks| looks.last());
+        let reads = view.reads.get(&change.instance_id);
+        let last = reads.and_then(|reads| reads.last());
         let shown = last.filter(|(sequence, _)| *sequence > view.wrote);
         let shown = shown.map_or(instance, |(_, shown)| shown).clone();
         let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
@@ -472,9 +472,9 @@ impl Model {
 
     /// The tags of an instance at each read by a run.
     fn shown(&self, run: Run, id: &str) -> Vec<BTreeMap<String, String>> {
-        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let looks = looks.into_iter().flatten();
-        looks.map(|(_, instance)| instance.tags.clone()).collect()
+        let reads = self.runs.get(&run).and_then(|view| view.reads.get(id));
+        let reads = reads.into_iter().flatten();
+        reads.map(|(_, instance)| instance.tags.clone()).collect()
     }
 
     /// Whether the ledger has this act of this run as begun.

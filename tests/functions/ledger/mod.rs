@@ -2,12 +2,12 @@
 //! once.
 
 mod budget;
+mod concurrent_runs;
 mod crashes;
+mod items;
+mod reported_once;
 mod stop_first;
-mod told_once;
-mod twice;
 mod unwritable;
-mod written_down;
 
 use std::collections::BTreeSet;
 

@@ -107,7 +107,7 @@ impl World {
 /// Feeds the functions until the queue is empty and people have finished.
 pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>) {
     let free = Arc::new(Semaphore::new(world.storm().setup.functions));
-    let mut flying = JoinSet::new();
+    let mut in_flight = JoinSet::new();
     loop {
         let permit = free.clone().acquire_owned().await.unwrap();
         let batch = if world.has_violation() {
@@ -118,21 +118,22 @@ pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>)
         if batch.is_empty() {
             drop(permit);
             let next = world.next_message();
-            if next.is_none() && people.is_finished() && flying.is_empty() || world.has_violation()
+            if next.is_none() && people.is_finished() && in_flight.is_empty()
+                || world.has_violation()
             {
                 return;
             }
             let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));
             tokio::select! {
                 biased;
-                Some(_) = flying.join_next() => {}
+                Some(_) = in_flight.join_next() => {}
                 () = world.0.sent.notified() => {}
                 () = sleep(Duration::from_millis(next)) => {}
             }
             continue;
         }
         let world = world.clone();
-        flying.spawn_local(async move {
+        in_flight.spawn_local(async move {
             let payload = match batch.as_slice() {
                 [message] if message.is_direct => message.body.clone(),
                 messages => sqs_batch(messages),
