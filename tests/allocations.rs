@@ -1,4 +1,4 @@
-//! What deciding costs in memory.
+//! The memory that an assessment allocates.
 
 #![allow(
     clippy::unwrap_used,

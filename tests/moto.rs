@@ -1,5 +1,5 @@
-//! The whole circle against moto's server, an AWS that others wrote: launch, evaluation, compliance change, queue,
-//! remediation, report. `tests/moto/server.py` says what was added to moto, and by which AWS document.
+//! The whole loop on moto, an AWS emulator that others wrote: launch, evaluation, compliance change, queue,
+//! remediation, report. `tests/moto/server.py` lists what was added to moto and by which AWS document.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -39,7 +39,7 @@ use moto::Moto;
 use moto_account::{ACCOUNT, Account, RULE, eventually, eventually_mailed, launch, tags, verdicts};
 use serde_json::{Value, json};
 
-/// One server for all tests here; each keeps to a Region of its own.
+/// One server for all tests of this file. Each test uses a Region of its own.
 static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
 
 const ENFORCE: &[(&str, &str)] = &[("TAGWARDEN_MODE", "enforce")];
@@ -61,7 +61,8 @@ async fn fixes_and_reports_what_the_rule_finds() {
     let bens = launch(&ben, &vpc.subnet, &[("ProjectCode", "Apollo")]).await;
     let undated = [("ProjectCode", "Apollo"), ("CreatedBy", "carla")];
     let undated = launch(&ana, &vpc.subnet, &undated).await;
-    // The protected one first: moto terminates those that it meets before it, where AWS spares the whole zone.
+    // Launch the protected instance first: moto terminates the instances before it in the call, whereas AWS spares the
+    // whole zone.
     let protected = launch(&ana, &vpc.subnet, &[]).await;
     account.protect(&protected).await;
     let untagged = launch(&ana, &vpc.subnet, &[]).await;
@@ -74,7 +75,7 @@ async fn fixes_and_reports_what_the_rule_finds() {
     let today = chrono::Utc::now().date_naive();
     account.start_evaluation().await;
 
-    // The instance that is gone has left the dashboard; the protected one is still untagged.
+    // The terminated instance has left the dashboard. The protected one is still untagged.
     let expected = verdicts(&[
         (&bare, "COMPLIANT"),
         (&half, "COMPLIANT"),
@@ -121,10 +122,10 @@ async fn fixes_and_reports_what_the_rule_finds() {
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["mode"], "enforce", "{report}");
 
-    // Once more: the verdicts stand, and nothing is done or told again.
+    // A second evaluation must change no verdict, do nothing and report nothing again.
     let before = account.invocation_times().await;
     account.start_evaluation().await;
-    // What is not compliant is told again, and only that.
+    // The rule sends only the result that is not compliant again.
     let is_newer = |now: &BTreeMap<_, _>| now.get(&protected) > before.get(&protected);
     let mut now = eventually(async || account.invocation_times().await, is_newer).await;
     now.insert(protected.clone(), before[&protected]);
@@ -137,7 +138,7 @@ async fn fixes_and_reports_what_the_rule_finds() {
         Vec::<String>::new()
     );
 
-    // What no verdict asks for, the sweep does.
+    // The sweep fills an optional tag, which no NON_COMPLIANT verdict triggers.
     let answer = account.invoke_remediation(&sweep()).await;
     assert_eq!(
         (&answer["tagged"], &answer["refused"]),
@@ -194,7 +195,7 @@ async fn tags_a_launch_from_its_own_event() {
         .await;
     account.deploy_rule(&vpc.id).await;
 
-    // Nobody starts an evaluation: Config sees the instance come, and its tags change.
+    // The test starts no evaluation: Config notices the launch and the change of tags.
     let ben = account.ec2_of_session("ben@acme.example").await;
     let instance = launch(&ben, &vpc.subnet, &[("Name", "web")]).await;
     let expected = verdicts(&[(&instance, "COMPLIANT")]);
@@ -296,7 +297,7 @@ async fn moto_shows_the_launcher_of_a_launch() {
     );
 }
 
-/// The compliance changes that concern the remediation.
+/// The event pattern of the compliance changes that the remediation receives.
 fn compliance_changes_pattern() -> Value {
     json!({
         "source": ["aws.config"],
@@ -308,7 +309,7 @@ fn compliance_changes_pattern() -> Value {
     })
 }
 
-/// The scheduled event of the stack's sweep.
+/// The stack's scheduled event for a sweep.
 fn sweep() -> Value {
     json!({ "source": "aws.events", "detail-type": "Scheduled Event", "account": ACCOUNT, "detail": {} })
 }

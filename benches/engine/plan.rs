@@ -1,4 +1,4 @@
-//! Planning: from the instances to what is to be done.
+//! Planning: from the instances to the steps.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;

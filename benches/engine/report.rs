@@ -34,7 +34,11 @@ fn ten_thousand_entries(bencher: Bencher<'_, '_>) {
         template: None,
     };
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
-        let told = messages(&report, telling);
-        told.messages.iter().map(Message::body).collect::<Vec<_>>()
+        let rendered = messages(&report, telling);
+        rendered
+            .messages
+            .iter()
+            .map(Message::body)
+            .collect::<Vec<_>>()
     });
 }

@@ -1,4 +1,4 @@
-//! `tagwarden-remediation` as Lambda runs it: a process behind the Lambda Runtime API, with its environment only.
+//! `tagwarden-remediation` as Lambda runs it: a process that talks to the Runtime API and has only its own environment.
 
 use serde_json::json;
 use tagwarden_sandbox::lambda::Bootstrap;

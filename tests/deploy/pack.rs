@@ -1,5 +1,5 @@
-//! The conformance pack is as Config wants it. moto and ministack have no packs: moto's stack of the same template
-//! (`circle.rs`) shows that its resources work, and these are the rules that Config has for packs besides.
+//! The conformance pack meets Config's requirements. moto and ministack have no packs: a stack of the same template on
+//! moto (`whole_loop.rs`) shows that its resources work, and this file checks Config's further rules for packs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::template::{PACK, STACK, Template};
 
-/// A YAML file with parameters and resources, and of these only rules and remediations: see
+/// A pack is a YAML file with parameters and resources. The resources are rules and remediations only: see
 /// <https://docs.aws.amazon.com/config/latest/developerguide/custom-conformance-pack.html> and `TemplateBody` of
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_PutConformancePack.html>.
 #[test]
@@ -23,7 +23,7 @@ fn contains_only_what_a_pack_may() {
     assert!(pack.resources.iter().all(|it| it.condition.is_none()));
 }
 
-/// `ConformancePackInputParameters`: up to 60, and text. See
+/// A pack has up to 60 input parameters, all strings. See
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConformancePackInputParameter.html>.
 #[test]
 fn required_parameters_are_outputs_of_the_stack() {
@@ -47,9 +47,9 @@ fn required_parameters_are_outputs_of_the_stack() {
     }
 }
 
-/// Config appends `-conformance-pack-` and an id of some ten characters to the rule's name, which may then be 128
-/// long: <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack matches the
-/// beginning, so it may not be another's.
+/// Config appends `-conformance-pack-` and an id of some ten characters to the rule's name, which may then be 128 long:
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack's event rule matches the
+/// beginning, which must therefore not be another rule's name.
 #[test]
 fn rule_name_leaves_room_for_the_suffix_of_config() {
     let (stack, pack) = (Template::read(STACK), Template::read(PACK));
@@ -70,7 +70,7 @@ fn rule_name_leaves_room_for_the_suffix_of_config() {
     assert_eq!(of_pack["SourceDetails"], of_stack["SourceDetails"]);
 }
 
-/// The remediation gives the stack's document just the parameters that it has, and keeps within
+/// The remediation gives the stack's document exactly its parameters, and keeps the limits of
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html>.
 #[test]
 fn remediation_fits_the_document_of_the_stack() {

@@ -1,4 +1,4 @@
-//! An event of another account than the function's own is refused.
+//! Both functions refuse events of another account.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ async fn remediation_refuses_events_of_another_account() {
     assert_eq!(world.account.calls(), []);
 }
 
-/// Emulators of Lambda do not always give a function a real ARN.
+/// Lambda emulators do not always give a function a real ARN, so it cannot tell which account it runs in.
 #[tokio::test(start_paused = true)]
 async fn accepts_events_when_its_own_account_is_unknown() {
     let world = World::new().enforcing();

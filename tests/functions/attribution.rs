@@ -1,4 +1,4 @@
-//! Who launched it: what is written, in how few calls, and what is left for later.
+//! Who launched an instance: the value written, the number of CloudTrail calls, and what is deferred.
 
 use chrono::TimeDelta;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use tagwarden_sandbox::{Fault, Identity, Launch};
 
 use crate::support::{World, old, scheduled_event};
 
-/// Everything but the launcher.
+/// All tags but the launcher's.
 const REST: [(&str, &str); 2] = [("ProjectCode", "P"), ("Expires", "x")];
 
 fn look_ups(world: &World) -> usize {
@@ -20,7 +20,7 @@ fn no_look_up_was_throttled(world: &World) -> bool {
     look_ups.all(|call| call.outcome.is_ok())
 }
 
-/// `count` launches of one instance each, by as many users, a minute between them.
+/// Launches `count` instances, each in a call of its own by a different user, one minute apart.
 fn launch_as_different_users(world: &World, count: i64) {
     for number in 0..count {
         let launch = old(&REST)
@@ -30,7 +30,7 @@ fn launch_as_different_users(world: &World, count: i64) {
     }
 }
 
-/// One real-shaped `userIdentity` and the name for it: the table in docs/attribution.md.
+/// A `userIdentity` as CloudTrail records it, and the name tagwarden writes: a row of the table in docs/attribution.md.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Case {
@@ -80,7 +80,7 @@ async fn names_every_kind_of_identity_from_the_launch_event() {
     }
 }
 
-/// One launch of many is one event, and one call writes them all; CloudTrail does not show it yet.
+/// The event names every instance of the launch, so one call tags them all before CloudTrail shows it.
 #[tokio::test(start_paused = true)]
 async fn tags_all_instances_of_a_launch_in_one_call() {
     let world = World::new().enforcing();
@@ -95,7 +95,7 @@ async fn tags_all_instances_of_a_launch_in_one_call() {
     );
 }
 
-/// A record too large for CloudTrail comes without the instances; the history lists them all the same.
+/// CloudTrail omits the instances from a record that is too large, but the event history still lists them.
 #[tokio::test(start_paused = true)]
 async fn sweep_tags_a_launch_whose_event_omits_its_instances() {
     let world = World::new().enforcing();
@@ -124,7 +124,7 @@ async fn looks_up_two_hundred_launches_in_five_calls() {
         (&answer["instances"], &answer["tagged"]),
         (&json!(1_000), &json!(200))
     );
-    // 201 launches: the last of them is asked by name.
+    // Four pages hold 200 of the 201 launches. The last one is looked up by its instance id.
     assert_eq!(look_ups(&world), 5);
     assert!(no_look_up_was_throttled(&world));
     for instance in world.account.instances() {
@@ -150,7 +150,7 @@ async fn looks_up_three_of_a_hundred_thousand_launches_in_three_calls() {
     assert_eq!(world.tag(ids[0], "CreatedBy").unwrap(), "ann");
 }
 
-/// Dense and far apart by turns, so that it takes many calls: two a second, and none is refused.
+/// Launches are dense and sparse in turn, so the look-ups need many calls.
 #[tokio::test(start_paused = true)]
 async fn limits_look_ups_to_two_a_second() {
     let world = World::new().enforcing();
@@ -175,13 +175,13 @@ async fn limits_look_ups_to_two_a_second() {
     assert!(took < TimeDelta::seconds(15), "{took}");
 }
 
-/// Lambda ends a function at its deadline, report or not: the look-ups stop before, and the next run goes on, also
-/// where nothing may be written.
+/// Lambda stops a function at its deadline, whether or not it has published its report. Look-ups therefore stop earlier
+/// and the next run resumes them, in a dry run too.
 #[tokio::test(start_paused = true)]
 async fn stops_look_ups_before_the_deadline_and_resumes_in_the_next_run() {
     for (mode, count) in [("enforce", "tagged"), ("dry-run", "wouldTag")] {
         let world = World::new().enforcing().set("TAGWARDEN_MODE", mode);
-        // No page settles more than one.
+        // Each page finds at most one launch.
         for number in 0..40 {
             let launch = old(&REST).ago(TimeDelta::days(2 * number + 1));
             let _ = world.account.launch(launch);
@@ -196,7 +196,7 @@ async fn stops_look_ups_before_the_deadline_and_resumes_in_the_next_run() {
         let all = 40;
         while done < all {
             runs += 1;
-            assert!(runs < 10, "no run gets further");
+            assert!(runs < 10, "the runs make no progress");
             let ids: Vec<String> = world
                 .account
                 .instances()
@@ -217,12 +217,12 @@ async fn stops_look_ups_before_the_deadline_and_resumes_in_the_next_run() {
             };
             assert_eq!(answer["deferred"].as_u64(), Some(all - done));
         }
-        assert!(runs > 1, "one run had time for everything");
-        assert_eq!(look_ups(&world), 40, "{mode}: nothing is asked twice");
+        assert!(runs > 1, "one run had time for all look-ups");
+        assert_eq!(look_ups(&world), 40, "{mode}: a look-up was repeated");
     }
 }
 
-/// A function that may run for a few seconds only still gets somewhere.
+/// A function with a timeout of a few seconds must still make progress.
 #[tokio::test(start_paused = true)]
 async fn looks_up_a_launcher_with_three_seconds_left() {
     let world = World::new().enforcing();
@@ -234,7 +234,7 @@ async fn looks_up_a_launcher_with_three_seconds_left() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
 }
 
-/// Others may use up the account's two requests a second.
+/// Other callers may use up the account's two requests a second.
 #[tokio::test(start_paused = true)]
 async fn retries_throttled_look_ups() {
     let world = World::new().enforcing();
@@ -281,7 +281,7 @@ async fn defers_the_tag_until_cloudtrail_shows_the_launch() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
 }
 
-/// Nothing older than CloudTrail's history is asked for, and the report says why nobody is named.
+/// A launch older than CloudTrail's event history is never looked up.
 #[tokio::test(start_paused = true)]
 async fn reports_why_a_launcher_is_undefined() {
     let world = World::new().enforcing();
@@ -307,7 +307,7 @@ async fn reports_why_a_launcher_is_undefined() {
     }
 }
 
-/// A launch that failed, or was a dry run, launched nothing, whatever its record names.
+/// A failed launch or a dry run launched nothing, whatever instances its record names.
 #[tokio::test(start_paused = true)]
 async fn ignores_failed_launches_and_dry_runs() {
     for code in [

@@ -1,4 +1,4 @@
-//! SQS batches: one run for all messages, and an answer that names exactly those that failed.
+//! SQS batches: one run handles all messages, and the answer names exactly the failed ones.
 
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;

@@ -1,4 +1,4 @@
-//! The customer's table, scheduled event and words.
+//! The customer's policy table, scheduled event and report lines.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -113,13 +113,13 @@ async fn publishes_the_same_report_as_json() {
     assert!(world.lines()[1].ends_with("empty tag Expires. Value set."));
 }
 
-/// The first report, as a program gets it.
+/// The first report in the form that programs receive.
 fn report_as_json(world: &World) -> Value {
     let body: Value = serde_json::from_str(&world.account.published()[0].message).unwrap();
     serde_json::from_str(body["lambda"].as_str().unwrap()).unwrap()
 }
 
-/// One policy's report can trigger the next.
+/// The report of one policy can trigger the next.
 #[tokio::test(start_paused = true)]
 async fn accepts_a_report_as_a_trigger() {
     let world = World::new();
@@ -188,7 +188,7 @@ async fn never_overwrites_a_value_that_somebody_set() {
     }
 }
 
-/// Looking a launcher up takes time, in which somebody can set a tag.
+/// A look-up takes time, and a person can set the tag meanwhile.
 #[tokio::test(start_paused = true)]
 async fn does_not_overwrite_a_value_set_during_the_run() {
     let world = World::new().enforcing();
@@ -233,7 +233,7 @@ async fn names_launchers_as_people_know_them() {
             world.account.launch(old(&tags).ago(TimeDelta::days(91))),
             "Undefined",
         ),
-        // Started again since: LaunchTime is young, the launch is not.
+        // The instance was started again, so its LaunchTime is later than its launch.
         (
             world.account.launch(
                 old(&tags)

@@ -1,4 +1,4 @@
-//! The tag that exempts its instance: reported as such, wholly left alone, and over by itself.
+//! Exemptions: the tag that exempts an instance is reported, keeps it unchanged, and ends by itself.
 
 use chrono::TimeDelta;
 use rstest::rstest;
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::support::{RULE, TABLE, VPC, World, old};
 
 const KEY: &str = "tagwarden:exempt-until";
-/// The world begins at noon of this day.
+/// The world's clock starts at noon on this day.
 const TODAY: &str = "2026-11-23 moves house";
 const YESTERDAY: &str = "2026-11-22 moves house";
 
-/// The verdict and the annotation that the rule told Config of an instance last; the dashboard does not show
-/// `NOT_APPLICABLE`.
+/// The verdict and annotation that the rule last sent to Config for an instance. Read from the calls, because the
+/// dashboard does not show `NOT_APPLICABLE`.
 fn told(world: &World, id: &str) -> (String, Option<String>) {
     let calls = world.account.calls();
     let evaluation = calls
@@ -43,7 +43,7 @@ async fn rule_shows_the_reason_until_the_exemption_ends() {
     world.evaluate_all().await;
     assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
 
-    // It leaves the dashboard at the next look.
+    // The next evaluation takes it off the dashboard.
     world.account.set_tag(&id, KEY, TODAY);
     world.evaluate_all().await;
     let exempt = not_applicable("Exempt until 2026-11-23: moves house.");
@@ -75,7 +75,7 @@ async fn rule_respects_an_exemption_in_every_event() {
     }
 }
 
-/// An event can wait for hours: what counts is the day of the evaluation, not that of the event.
+/// An event can wait for hours. The exemption is judged on the day of the evaluation, not of the event.
 #[tokio::test(start_paused = true)]
 async fn ignores_an_exemption_that_ended_while_the_event_waited() {
     let world = World::new();
@@ -130,7 +130,7 @@ async fn reports_out_of_scope_before_exempt() {
     assert_eq!(told(&world, &id), expected);
 }
 
-/// A rule that ends what it finds, and one that tags.
+/// A rule that terminates and a rule that tags.
 fn strict_rules() -> [Value; 2] {
     [
         json!({"RuleId": 1, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody"}),
@@ -176,8 +176,8 @@ async fn dry_run_plans_nothing_while_an_exemption_holds(
     assert_eq!(world.reports().is_empty(), !planned);
 }
 
-/// Exempted at each DescribeInstances of the run in turn, after the first: the call that would tag, or end, does not
-/// come.
+/// The exemption appears at each DescribeInstances of the run in turn, after the first. The call that would tag or
+/// terminate the instance is then never made.
 #[tokio::test(start_paused = true)]
 async fn spares_an_instance_exempted_during_the_run() {
     for nth in 1..=2 {
@@ -195,12 +195,12 @@ async fn spares_an_instance_exempted_during_the_run() {
         assert_eq!(answer["terminated"], 0);
         assert_eq!(world.state(&id), "running");
         assert_eq!(world.account.count("TerminateInstances"), 0);
-        // By the third look its tags are written.
+        // By the third DescribeInstances its tags have been written.
         assert_eq!(world.tag(&id, "Owner").is_some(), nth == 2);
     }
 }
 
-/// A policy could exempt by default, otherwise.
+/// Otherwise a policy could exempt every instance by default.
 #[tokio::test(start_paused = true)]
 async fn rejects_a_rule_for_the_exemption_tag() {
     let rows = [

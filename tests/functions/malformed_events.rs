@@ -1,4 +1,4 @@
-//! Whatever comes in: an error that names the cause, and nothing done.
+//! A malformed event is answered with an error that names the cause, and changes nothing.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -119,7 +119,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
-    /// Nothing that can be sent makes a function panic.
+    /// Arbitrary JSON yields an answer or an error, never a panic.
     #[test]
     fn never_panics_on_arbitrary_json(event in any_json()) {
         let runtime = tagwarden_sandbox::paused_runtime().unwrap();

@@ -1,4 +1,4 @@
-//! The policy table as DynamoDB gives it.
+//! Reading the policy table from DynamoDB: invalid, empty, missing, denied, in pages.
 
 use serde_json::json;
 use tagwarden_sandbox::Fault;
@@ -69,7 +69,7 @@ async fn sweep_reports_an_invalid_table_to_the_topic() {
             reports[0]
         );
     }
-    // One instance's event is not the place: it would be told a thousand times.
+    // An event for one instance must not report the table, because a thousand events would report it a thousand times.
     let id = world.instance(&[]);
     world.remediate(compliance_change(&id)).await.unwrap_err();
     assert_eq!(world.reports().len(), 1);

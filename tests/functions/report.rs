@@ -1,4 +1,4 @@
-//! The report's template, from the policy table to the topic; and the form of the JSON.
+//! The report: its template from the policy table, and the schema of its JSON.
 
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
@@ -8,7 +8,7 @@ use crate::support::{TABLE, World, customers_rules, old};
 #[path = "../support/json_schema.rs"]
 mod json_schema;
 
-/// A world with this template in the customer's table.
+/// The customer's table with this template.
 fn with_template(template: &str) -> World {
     let mut rows = customers_rules();
     rows.push(json!({"RuleId": 1000, "ReportTemplate": template}));
@@ -30,7 +30,7 @@ async fn renders_the_template_from_the_policy_table() {
             "1 instance in us-east-1 (dry run):\nWOULD BE TAGGED\n* {id}: ProjectCode = Proj007\n"
         )]
     );
-    // Programs get what they always get.
+    // The template leaves the JSON for programs unchanged.
     let body: Value = serde_json::from_str(&world.account.published()[0].message).unwrap();
     let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
     assert_eq!(report["entries"][0]["tagValue"], "Proj007");
@@ -54,7 +54,7 @@ async fn falls_back_to_the_built_in_template() {
     );
 }
 
-/// The rule judges by the rules, and takes no notice of the template, whatever it says.
+/// The template is the remediation's business. The rule must evaluate even when the template is invalid.
 #[tokio::test(start_paused = true)]
 async fn rule_ignores_the_template() {
     let world = with_template("{{ broken");
@@ -85,7 +85,7 @@ async fn rejects_a_second_template_row() {
     assert!(message.contains(problem), "{message}");
 }
 
-/// A template is no policy: one that is written between two looks stops nobody.
+/// A run aborts when the policy changes. A template is not part of the policy.
 #[tokio::test(start_paused = true)]
 async fn completes_a_run_although_the_template_changes() {
     let world = with_template("Old: {{ closing }}").enforcing();
@@ -130,7 +130,7 @@ async fn publishes_json_that_conforms_to_the_schema() {
     let denied = Fault::new("CreateTags", "UnauthorizedOperation", "no").status(403);
     world.account.fail(denied);
     world.sweep().await;
-    // What could not be published is told by the next run, as another one's.
+    // The next run reports what could not be published, under the id of the run that did it.
     let denied = Fault::new("Publish", "AuthorizationError", "no").status(403);
     world.account.fail(denied);
     let event = crate::support::scheduled_event();
@@ -154,13 +154,13 @@ async fn publishes_json_that_conforms_to_the_schema() {
     ] {
         for value in values {
             let is_there = entries.iter().any(|entry| entry[member] == *value);
-            assert!(is_there, "no {member} is {value}: {entries:#?}");
+            assert!(is_there, "no entry has {member} = {value}: {entries:#?}");
         }
     }
     assert!(entries.iter().any(|entry| entry["runId"].is_string()));
 }
 
-/// How many messages `world` published. Each conforms to the schema, and has no member that the schema does not name.
+/// Counts the published messages. Asserts that each conforms to the schema and has no member that the schema lacks.
 fn count_conforming_messages(world: &World) -> usize {
     let schema: Value =
         serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
@@ -184,7 +184,7 @@ fn assert_members_are_in_schema(schema: &Value, object: &Value) {
     }
 }
 
-/// The schema tells what is none of a report's.
+/// Without this test a schema that accepts anything would pass the one above.
 #[test]
 fn schema_rejects_malformed_reports() {
     let schema: Value =

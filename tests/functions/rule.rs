@@ -1,4 +1,4 @@
-//! The Config rule: each kind of event, and what Config is told.
+//! The Config rule: each kind of event, and the results it sends to Config.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn fetches_an_oversized_item_as_of_the_change() {
     let world = World::new();
     let id = world.instance(&[("Name", "web")]);
     let event = world.account.oversized_event(RULE, &id);
-    // While the event waited, the instance got its tags: the event is about the time before.
+    // The instance was tagged while the event waited, but the event describes the time before.
     world.account.advance(chrono::TimeDelta::hours(2));
     world.account.set_tag(&id, "ProjectCode", "P1");
     world.account.set_tag(&id, "CreatedBy", "ann");
@@ -151,7 +151,8 @@ async fn scheduled_event_removes_vanished_instances_from_the_dashboard() {
     assert_eq!(world.evaluate_all().await, counts(1, 0, 0));
 }
 
-/// An instance that is launched and evaluated while a scheduled evaluation runs is no ghost.
+/// The instance is launched between the call that reads Config's results and the call that lists the instances. It must
+/// be evaluated like the others.
 #[tokio::test(start_paused = true)]
 async fn keeps_an_instance_launched_during_the_evaluation() {
     let world = World::new();
@@ -168,8 +169,8 @@ async fn keeps_an_instance_launched_during_the_evaluation() {
     assert_eq!(world.verdict(&late).as_deref(), Some("NON_COMPLIANT"));
 }
 
-/// Config charges for each result it is told: what it shows already is not told again, unless it is what starts its
-/// automatic remediation.
+/// Config charges for each result, so an unchanged result is not sent again. `NON_COMPLIANT` is the exception, because
+/// it starts Config's automatic remediation.
 #[tokio::test(start_paused = true)]
 async fn does_not_resend_unchanged_results() {
     let world = World::new();
@@ -196,7 +197,7 @@ async fn does_not_resend_unchanged_results() {
     );
 }
 
-/// What is only recommended stands in the annotation.
+/// A missing tag of a rule with Required=N shows only in the annotation.
 #[tokio::test(start_paused = true)]
 async fn resends_a_result_whose_annotation_changed() {
     let world = World::new();
@@ -208,7 +209,7 @@ async fn resends_a_result_whose_annotation_changed() {
     assert_eq!(world.annotation(&id), None);
 }
 
-/// `NOT_APPLICABLE` removes a result: where there is none, it is no news.
+/// `NOT_APPLICABLE` removes a result, so sending it again would change nothing.
 #[tokio::test(start_paused = true)]
 async fn sends_not_applicable_once() {
     let world = World::new();
@@ -223,7 +224,7 @@ async fn sends_not_applicable_once() {
     assert_eq!(sent, [1, 1, 0]);
 }
 
-/// Config takes an empty answer for the news that the rule was evaluated.
+/// Config needs a PutEvaluations, even an empty one, to know that the rule was evaluated.
 #[tokio::test(start_paused = true)]
 async fn puts_an_empty_list_when_nothing_changed() {
     let world = World::new();
@@ -333,7 +334,7 @@ async fn fails_on_an_unknown_result_token() {
     assert!(message.contains("InvalidResultToken"), "{message}");
 }
 
-/// A rule answers with what is in the table now, not with what was there at its start.
+/// A warm function must read the table again for each event.
 #[tokio::test(start_paused = true)]
 async fn applies_a_table_change_at_once() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! What is never done, whatever the policy says.
+//! Safeguards: what tagwarden never does, whatever the policy says.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -107,7 +107,7 @@ async fn dry_run_reports_what_protection_would_refuse() {
         };
         assert_eq!((&answer[count], &answer["refused"]), (&json!(1), &json!(2)));
         let lines = world.lines();
-        // Before it comes the line of the one over the budget.
+        // The line before it is for the instance over the budget.
         assert!(
             lines[1].contains(&protected)
                 && lines[1].ends_with("the instance is protected against it."),
@@ -182,7 +182,7 @@ async fn terminates_the_others_when_one_instance_vanishes() {
     );
 }
 
-/// EC2 does not always say which instance it is about: then halving finds it.
+/// EC2 does not always name the instance that made a call fail. Halving the call finds it.
 #[tokio::test(start_paused = true)]
 async fn bisects_a_call_whose_error_names_no_instance() {
     let world = World::new().enforcing();
@@ -273,7 +273,7 @@ async fn keeps_the_budget_within_a_run() {
         assert_eq!(answer["wouldTerminate"], would_terminate);
         assert_eq!(answer["refused"], 5);
         for (age, id) in ids.iter().enumerate() {
-            // The longest running go first.
+            // The instances that ran longest go first.
             let ended = enforced && age >= 5;
             assert_eq!(world.state(id) != "running", ended);
         }
@@ -292,7 +292,7 @@ async fn terminates_nothing_without_a_ledger() {
 
 #[tokio::test(start_paused = true)]
 async fn spares_an_instance_tagged_during_the_run() {
-    // Tagged at any moment before the call that would end it: at each DescribeInstances of the run in turn.
+    // The tag appears at each DescribeInstances of the run in turn, always before the call that would terminate.
     for nth in 1..=2 {
         let world = World::new().enforcing();
         let id = world.instance(&[]);

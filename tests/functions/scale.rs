@@ -1,4 +1,4 @@
-//! How many calls a fleet costs. `cargo bench --bench sweep` measures the same fleets, and more of them.
+//! The number of calls for a fleet. `cargo bench --bench sweep` measures the same fleets and larger ones.
 
 #[path = "../../benches/sweep/bound.rs"]
 mod bound;
@@ -56,7 +56,7 @@ async fn sweep_writes_each_distinct_tag_set_in_one_call() {
     );
     let calls = calls(&world);
     assert_eq!(calls["CreateTags"], 3);
-    // The second look at 600 of them is cheaper as one more page of all.
+    // Reading 600 instances again costs fewer calls as one page of all instances.
     assert_eq!(calls["DescribeInstances"], 2);
     assert_eq!(calls.get("LookupEvents"), None);
     assert!(
@@ -84,7 +84,7 @@ async fn splits_tag_writes_above_the_limit_of_a_call() {
     assert_eq!(calls(&world)["CreateTags"], 3);
 }
 
-/// 600 lines are more than one SNS message holds: they come in parts, none lost.
+/// One SNS message cannot hold 600 lines. The parts together must hold every line.
 #[tokio::test(start_paused = true)]
 async fn splits_a_long_report_into_messages() {
     let world = World::new().enforcing();
@@ -104,8 +104,8 @@ async fn splits_a_long_report_into_messages() {
     }
 }
 
-/// Each of many launchers is a call of its own, 10 a second once the first hundred are done: more than one function
-/// has time for. It hands the rest on, in as many messages as that takes, and the next functions finish it.
+/// Each launcher needs a CreateTags call of its own, and EC2 allows 10 a second after the first hundred. One function
+/// has no time for that. It requeues the rest, and later functions complete it.
 #[tokio::test(start_paused = true)]
 async fn requeues_what_there_is_no_time_for() {
     let world = World::new().enforcing();
@@ -121,7 +121,7 @@ async fn requeues_what_there_is_no_time_for() {
         .collect();
     world.account.keep_quotas();
 
-    // It stays warm between its events, as at Lambda, and knows what it has used up of EC2's quotas.
+    // One warm function handles all events, as on Lambda, and remembers how much of EC2's quotas it has used.
     let warm = world.remediation();
     let mut payload = scheduled_event();
     let mut functions = 0;
@@ -215,8 +215,7 @@ async fn rule_makes_the_fewest_calls_for_ten_thousand_instances() {
     }
 }
 
-/// An item of the ledger has up to 400 KB. A termination is written down with all tags of its instance: what is larger
-/// is begun in parts.
+/// A DynamoDB item holds up to 400 KB, and an act records all tags of its instance. A larger batch is begun in parts.
 #[tokio::test(start_paused = true)]
 async fn splits_a_batch_above_the_item_limit_of_the_ledger() {
     let rows = [json!({"RuleId": 1, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"})];
@@ -239,7 +238,8 @@ async fn splits_a_batch_above_the_item_limit_of_the_ledger() {
     assert_eq!(batches.iter().sum::<usize>(), 40);
 }
 
-/// EC2's quota of CreateTags is 100 at once and 10 a second. Requests may bunch on their way, so 90 are sent at once.
+/// EC2 allows 100 CreateTags calls at once and 10 a second. Requests can arrive together, so tagwarden sends 90 at
+/// once.
 #[tokio::test(start_paused = true)]
 async fn keeps_a_second_of_the_create_tags_quota_in_reserve() {
     let account = Account::new();

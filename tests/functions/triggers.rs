@@ -1,4 +1,4 @@
-//! Every shape of event that the remediation takes.
+//! Every shape of event that the remediation accepts.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ async fn acts_the_same_on_each_trigger(
     assert_eq!(world.account.count("CreateTags"), 1);
 }
 
-/// The launch itself names the launcher: CloudTrail's history need not be asked, and does not show it yet.
+/// The launch event names the launcher, and CloudTrail's event history does not show the launch yet.
 #[tokio::test(start_paused = true)]
 async fn tags_a_launch_from_its_own_event() {
     let world = World::new().enforcing();
@@ -105,7 +105,7 @@ async fn ignores_changes_that_need_no_remedy(#[case] change: fn(&mut Value)) {
     assert_eq!(world.account.calls(), []);
 }
 
-/// An event says which instance to look at, never what to do to it.
+/// An event says which instance to read, never what to do to it.
 #[tokio::test(start_paused = true)]
 async fn leaves_an_instance_alone_that_was_fixed_since_the_event() {
     let world = World::new().enforcing();

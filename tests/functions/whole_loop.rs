@@ -1,4 +1,4 @@
-//! The whole circle: the rule finds, Config tells, the remediation acts, the rule finds again.
+//! The whole loop: the rule evaluates, Config sends changes, the remediation acts, the rule evaluates again.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ async fn remediation_fixes_what_the_rule_finds() {
     assert_eq!(world.verdict(&untagged), None);
     assert_eq!(world.verdict(&protected).as_deref(), Some("NON_COMPLIANT"));
 
-    // What is mended tells Config so, and nothing follows from that.
+    // The fixed instances cause compliance changes too, and these must lead to no further call.
     let changes: Vec<Value> = world.account.take_compliance_changes();
     world.account.forget_calls();
     let messages: Vec<(&str, String)> = changes

@@ -1,5 +1,5 @@
-//! What the stack's rules pick from the event bus. Nobody but AWS may put events of `aws.config` and `aws.ec2` there,
-//! so EventBridge is asked what it would do.
+//! The events that the stack's event rules match. Only AWS may send events of `aws.config` and `aws.ec2`, so the test
+//! asks EventBridge whether each pattern would match.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What must hold once a storm is over.
+//! The checks after a storm: the budget, the ledger, the effects and the reports agree.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_of, run_of};
 use crate::scenario::Deed;
 use crate::world::{World, open_marks};
 
-/// Checks a storm that has been played.
+/// Checks a storm that was played.
 ///
 /// # Errors
-/// What must not have happened, a line each.
+/// The violations found, one line each.
 pub fn check(world: &World) -> Result<Tally, Vec<String>> {
-    // Harm was seen while it was done: the storm ended there, before its end.
+    // The model saw harm during the storm and stopped it early, so the checks below would only add noise.
     let harm = world.model(|model| std::mem::take(&mut model.violations));
     if !harm.is_empty() {
         return Err(harm);
@@ -31,12 +31,12 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
         check_done_acts_were_reported(model, &batches);
         let now = account.now();
         for instance in account.instances() {
-            // What EC2 refused once is not tried again on the same day.
+            // tagwarden does not retry on the same day what EC2 refused for protection.
             let was_protected = model
                 .deeds_after(&instance.id, 0)
                 .any(|deed| matches!(deed, Deed::Protect(_)));
             if !was_protected && model.is_overdue(&instance, now) {
-                model.violate(format!("nothing was done about {instance:?}"));
+                model.violate(format!("a due shutdown was not done: {instance:?}"));
             }
         }
         let states = batches.iter().flat_map(|batch| &batch.acts);
@@ -59,7 +59,7 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
     })
 }
 
-/// The ledger, as its readers read it.
+/// Reads the ledger as `tagwarden history` does.
 fn read_ledger(world: &World) -> Vec<Batch> {
     let config = world.account().sdk_config();
     let client = aws_sdk_dynamodb::Client::new(&config);
@@ -76,7 +76,7 @@ fn read_ledger(world: &World) -> Vec<Batch> {
     })
 }
 
-/// No hour has seen more stops and terminations than the budget.
+/// No hour had more shutdowns than the budget.
 fn check_budget(model: &mut Model, limit: usize) {
     let shutdowns = model.effects.iter();
     let shutdowns = shutdowns.filter(|effect| effect.change.remedy.is_destructive());
@@ -102,7 +102,7 @@ fn check_budget(model: &mut Model, limit: usize) {
     }
 }
 
-/// Nothing is open, nothing is only begun, and the ledger reads as it was written.
+/// No run is open, no act is left begun, and the ledger holds what was written.
 fn check_ledger_is_complete(
     model: &mut Model,
     account: &tagwarden_sandbox::Account,
@@ -114,18 +114,18 @@ fn check_ledger_is_complete(
     }
     let written: Vec<&Batch> = model.ledger.values().collect();
     if written != batches.iter().collect::<Vec<_>>() {
-        model.violate("the ledger does not read as it was written".to_owned());
+        model.violate("the ledger does not hold what was written".to_owned());
     }
     for batch in batches {
         for act in &batch.acts {
             if act.state == ActState::Begun {
-                model.violate(format!("{} is still begun: {act:?}", batch.run_id));
+                model.violate(format!("run {} left an act begun: {act:?}", batch.run_id));
             }
         }
     }
 }
 
-/// Whatever changed an instance is done in the ledger, once, with the tags before as they were shown to its function.
+/// Each change of an instance is in the ledger as done, exactly once, with the tags that its function had read before.
 fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
     for effect in model.effects.clone() {
         let acts: Vec<&Act> = acts_of(batches, effect.run)
@@ -137,12 +137,12 @@ fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
             [act] => {
                 if !effect.shown.iter().any(|tags| is_before(act, tags)) {
                     model.violate(format!(
-                        "run {} wrote down {:?} as the tags before, and was shown {:?}",
+                        "run {} recorded {:?} as the tags before, but had read {:?}",
                         effect.run, act.tags_before, effect.shown
                     ));
                 }
             }
-            // Whoever finished it could not see it any more.
+            // The run that recovered it could not see the effect, because people had undone it.
             [] if model.is_troubled(effect.run)
                 && is_undone(model, &effect.change, effect.sequence) => {}
             _ => model.violate(format!(
@@ -173,7 +173,8 @@ fn is_undone(model: &Model, change: &Change, sequence: u64) -> bool {
     }
 }
 
-/// What the ledger calls done EC2 had agreed to; or people did the same, and whoever finished it could not tell.
+/// Each act that the ledger has as done was accepted by EC2. The exception: people did the same, and the run that
+/// recovered the act could not tell the difference.
 fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = run_of(batch.run_id.as_str());
@@ -188,7 +189,7 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
                     .any(|deed| deed == Deed::Terminate);
             if !(is_seen || by_people && model.is_troubled(run)) {
                 model.violate(format!(
-                    "{} never did what the ledger calls done: {act:?}",
+                    "run {} never did an act that the ledger has as done: {act:?}",
                     batch.run_id
                 ));
             }
@@ -196,7 +197,7 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     }
 }
 
-/// Each act that is done was told; and told once, unless the run that told it met with trouble.
+/// Each act that was done was reported, and only once unless the reporting run was disturbed.
 fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = run_of(batch.run_id.as_str());
@@ -211,7 +212,7 @@ fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
             let (first, again) = match reported.as_slice() {
                 [] => {
                     model.violate(format!(
-                        "no report has the act of {}: {act:?}",
+                        "no report has an act of run {}: {act:?}",
                         batch.run_id
                     ));
                     continue;
@@ -220,7 +221,7 @@ fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
             };
             if !again.iter().all(|by| model.is_troubled(*by)) {
                 model.violate(format!(
-                    "{} was reported by runs {again:?} and {first}: {act:?}",
+                    "an act of run {} was reported by runs {again:?} and {first}: {act:?}",
                     batch.run_id
                 ));
             }

@@ -1,8 +1,8 @@
-//! The network between a function and the account: where calls are slow, refused, lost, and where functions die.
+//! The network between a function and the account: delays, refuses and loses calls, and kills functions.
 //!
-//! A call goes out, is carried out, and its answer comes back; each takes its time, so that many functions at once
-//! interleave between any two of their calls. A call that has gone out is carried out whether or not somebody still
-//! waits for the answer.
+//! A request travels, the account executes it, and the answer travels back. Both ways take time, so that concurrent
+//! functions interleave between any two calls. A request that was sent is executed even when its function was killed
+//! meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +23,14 @@ use tokio::sync::Notify;
 use crate::model::Run;
 use crate::world::World;
 
-/// Where on a call's way the function is killed.
+/// The point of a call at which the function is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The call never goes out.
+    /// Before the request is sent.
     Before,
-    /// The call is on its way, and is carried out.
+    /// After the request is sent. The account still executes it.
     Underway,
-    /// The call was carried out, and its answer has come: the function is killed before it does anything with it.
+    /// After the answer has arrived, before the function uses it.
     Answered,
 }
 
@@ -46,23 +46,23 @@ pub struct Kill {
 pub struct Function {
     pub run: Run,
     pub kill: Option<Kill>,
-    /// Told when the function is killed.
+    /// Notified when the function is killed.
     pub killed: Notify,
 }
 
-/// What chance has in store for a call.
+/// What becomes of a call, drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallOutcome {
     Answered,
-    /// Refused for a passing reason.
+    /// Refused with an error that the SDK retries.
     Refused,
-    /// Carried out, and answered with an error.
+    /// Executed, and answered with an error.
     Lost,
-    /// Carried out, and never answered.
+    /// Executed, and never answered.
     Silent,
 }
 
-/// How a call goes.
+/// The delays and the outcome of a call, decided before it is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct CallPlan {
     pub number: u32,
@@ -114,7 +114,7 @@ impl HttpConnector for FunctionConnector {
             if is_killed_at(Stage::Before) {
                 return hang(&function).await;
             }
-            // A task of its own: it goes on when the function does not.
+            // A task of its own, because a request that was sent outlives its function.
             let delivery = deliver(world, function.run, account, request, operation, plan);
             let underway = tokio::spawn(delivery);
             if is_killed_at(Stage::Underway) {
@@ -136,13 +136,13 @@ impl HttpConnector for FunctionConnector {
     }
 }
 
-/// The end of a function: what it waits for never comes.
+/// Kills the function: signals its death and never returns to it.
 async fn hang(function: &Function) -> Result<HttpResponse, ConnectorError> {
     function.killed.notify_one();
     std::future::pending().await
 }
 
-/// A call's way to the account, and what becomes of it there.
+/// Carries a request to the account and returns the answer.
 async fn deliver(
     world: World,
     run: Run,
@@ -156,7 +156,7 @@ async fn deliver(
     } else {
         Vec::new()
     };
-    // DynamoDB refuses a transaction while another is at work on one of its items.
+    // DynamoDB refuses a transaction while another holds one of its items.
     let conflicts = world.lock(&items);
     if !conflicts.is_empty() {
         tokio::time::sleep(plan.request_delay).await;
@@ -170,14 +170,14 @@ async fn deliver(
         world.account().fail(refusal(&operation));
     }
     let before = world.instances(&operation, &ids);
-    // The account has no latency of its own: nothing else happens between here and the answer.
+    // The account has no latency, so nothing can happen between the two snapshots but this call.
     let answer = account.call(request).await;
     let after = world.instances(&operation, &ids);
     world.observe(run, &before, &after);
     answer
 }
 
-/// A refusal that the SDK tries again.
+/// A refusal that the SDK retries.
 fn refusal(operation: &str) -> Fault {
     match operation {
         "LookupEvents" => Fault::new(operation, "ThrottlingException", "Rate exceeded"),
@@ -198,7 +198,7 @@ fn respond(status: u16, body: &Value) -> Result<HttpResponse, ConnectorError> {
     Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
 }
 
-/// What DynamoDB answers to a transaction of so many actions, some of which met another's.
+/// DynamoDB's answer to a transaction of `actions` actions, of which `conflicts` met another transaction.
 fn conflict(actions: usize, conflicts: &[usize]) -> Value {
     let reason = |position| {
         if conflicts.contains(&position) {

@@ -1,4 +1,4 @@
-//! What must be true once everything is done, however often the function ended on the way.
+//! What must hold when all work is done, however often the function crashed on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use tagwarden_remediation::ledger::{Act, ActState, Batch};
 use tagwarden_sandbox::{Account, Call};
 
-/// Every operation that the remediation calls.
+/// The operations that the remediation calls.
 pub const OPERATIONS: [&str; 14] = [
     "BatchGetItem",
     "CreateTags",
@@ -24,30 +24,30 @@ pub const OPERATIONS: [&str; 14] = [
     "UpdateItem",
 ];
 
-/// An instance and what is done to it: the key of a tag, `stop` or `terminate`.
+/// An instance and what is done to it: a tag's key, `stop` or `terminate`.
 pub type Deed = (String, String);
 
-/// What was done, and by which run.
+/// Deeds, each with the run that did it.
 pub type Reported = BTreeSet<(Deed, String)>;
 
-/// Panics unless all of `expected` and nothing else took effect, each once; the ledger has each as done once; the topic
-/// was told of each by the name of the run that did it; and no run is open.
+/// Panics unless exactly `expected` took effect, each once; the ledger has each as done, once; a report has each with
+/// the run that did it; and no run is open.
 ///
-/// `how` is what is to be said of the case that fails.
+/// `how` describes the case in the message of a failure.
 pub fn assert_done_once(account: &Account, ledger: &str, expected: &BTreeSet<Deed>, how: &str) {
     let once: BTreeMap<Deed, usize> = expected.iter().map(|deed| (deed.clone(), 1)).collect();
     assert_eq!(effects(account), once, "{how}: what took effect");
 
     let done = done_once(batches(account, ledger), expected, how);
-    assert_eq!(reported(account), done, "{how}: was told");
+    assert_eq!(reported(account), done, "{how}: what was reported");
 
     let is_open = |item: &Value| item["Pk"] == "open";
     let open: Vec<Value> = account.items(ledger).into_iter().filter(is_open).collect();
     assert!(open.is_empty(), "{how}: still open: {open:?}");
 }
 
-/// By which run each of `expected` was done: panics unless `batches`, all that the ledger has, have each of them and
-/// nothing else as done, once, and of every other act that it was not.
+/// The run that did each of `expected`. Panics unless `batches`, the whole ledger, have exactly these as done, each
+/// once, and every other act as not done.
 pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> Reported {
     let mut done = BTreeMap::new();
     for batch in batches {
@@ -70,7 +70,7 @@ pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> R
     done.into_iter().collect()
 }
 
-/// What was done to the account's instances, by the log of its calls, and how often.
+/// The deeds that took effect on the account's instances, counted from its log of calls.
 fn effects(account: &Account) -> BTreeMap<Deed, usize> {
     let mut effects = BTreeMap::new();
     for call in account.calls() {
@@ -114,7 +114,7 @@ fn deed(act: &Act) -> Deed {
     (act.instance_id.clone(), what.unwrap_or(remedy))
 }
 
-/// What the topic was told was done, and by which run; people and programs alike.
+/// The deeds that the topic's reports have as done. Asserts that the text for people and the JSON for programs agree.
 fn reported(account: &Account) -> Reported {
     let mut reported = Reported::new();
     for publication in account.published() {
@@ -135,7 +135,7 @@ fn reported(account: &Account) -> Reported {
     reported
 }
 
-/// What a report for programs says was done, and by which run.
+/// The deeds that a report's JSON has as done.
 pub fn reported_in(report: &Value) -> Reported {
     let entries = report["entries"].as_array().unwrap().iter();
     entries

@@ -1,4 +1,4 @@
-//! At most so many stops and terminations an hour, by all runs together.
+//! The budget: the most shutdowns in an hour, shared by all runs.
 
 use chrono::TimeDelta;
 
@@ -30,7 +30,7 @@ async fn runs_share_the_budget_and_regain_it_after_an_hour() {
     );
     assert_eq!((running(&world, &early), running(&world, &late)), (0, 3));
 
-    // An hour after the first two and no later, there is room for two more.
+    // Exactly an hour after the first two shutdowns there is room for two more.
     world.account.advance(TimeDelta::minutes(50));
     assert_eq!(world.sweep().await["terminated"], 0);
     world.account.advance(TimeDelta::seconds(1));
@@ -89,7 +89,8 @@ async fn budget_of_zero_allows_tags_and_no_shutdowns() {
     assert!(world.tag(&tagged, "ProjectCode").is_some());
 }
 
-/// What the dead one had taken counts until an hour after its time was up: nobody knows better before.
+/// What a crashed run took from the budget counts until an hour after the run expired. Until then its shutdowns may
+/// still have happened.
 #[tokio::test(start_paused = true)]
 async fn keeps_what_a_crashed_run_took() {
     let world = world(3);

@@ -1,5 +1,5 @@
-//! `TAGWARDEN_UNTAGGED=stop` with `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance is stopped, and terminated
-//! once it has been stopped and untagged for so long.
+//! `TAGWARDEN_UNTAGGED=stop` with `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance is stopped first, and
+//! terminated after that many days if it is still stopped and untagged.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::support::{LEDGER, World, old};
 
 const CAUSE: &str = "Reason: No tags found.";
 
-/// Stops first, and terminates after 14 days. Its one rule asks for nothing.
+/// A world that stops first and terminates after 14 days. Its only rule requires nothing.
 fn world() -> World {
     let rows = [json!({"RuleId": 1, "TagKey": "Name", "Action": "Notify", "Required": "N"})];
     World::with_table(&rows)
@@ -20,7 +20,7 @@ fn world() -> World {
         .set("TAGWARDEN_TERMINATE_AFTER_DAYS", "14")
 }
 
-/// Sweeps every six hours for so many days, as the stack does. Gives what was told, and when.
+/// Sweeps every six hours for `days` days, as the stack does. Returns the lines of each report and its time.
 async fn sweep_for_days(world: &World, days: i32) -> Vec<(String, Vec<String>)> {
     let mut reported = Vec::new();
     for _ in 0..days * 4 {
@@ -95,7 +95,7 @@ async fn leaves_an_instance_alone_that_was_tagged_during_the_countdown() {
     assert_eq!(world.state(&id), "stopped");
 }
 
-/// Noted as stopped 13 days ago, and started and stopped again since: the days count anew.
+/// The ledger has it as stopped 13 days ago, but it was started and stopped again since.
 #[tokio::test(start_paused = true)]
 async fn restarts_the_countdown_after_a_start() {
     let world = world();
@@ -112,7 +112,7 @@ async fn restarts_the_countdown_after_a_start() {
     assert_eq!(reported.last(), Some(&at("12-07 12:00", terminated(&id))));
 }
 
-/// Noted as stopped long ago, and running: it is stopped, and has all its days.
+/// The ledger has it as stopped long ago, but it is running. It is stopped and gets the full 14 days.
 #[tokio::test(start_paused = true)]
 async fn stops_a_restarted_instance_again() {
     let world = world();
@@ -147,7 +147,7 @@ async fn keeps_an_instance_stopped_when_termination_is_off() {
     }
 }
 
-/// The run dies after EC2 stopped the instance and before the ledger has a note of it.
+/// The run crashes after EC2 stopped the instance, before the ledger records the countdown.
 #[tokio::test(start_paused = true)]
 async fn crash_after_a_stop_delays_the_termination_by_one_sweep() {
     let world = world();
@@ -167,7 +167,7 @@ async fn crash_after_a_stop_delays_the_termination_by_one_sweep() {
     assert_eq!(world.account.count("TerminateInstances"), 1);
 }
 
-/// The run dies over its second batch: what it had noted of the first stays as it is.
+/// The run crashes in its second batch. The countdowns recorded for the first batch must not start over.
 #[tokio::test(start_paused = true)]
 async fn crash_keeps_the_countdowns_already_recorded() {
     let world = world().set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1000");
@@ -187,7 +187,7 @@ async fn crash_keeps_the_countdowns_already_recorded() {
     assert_eq!((noted("T12:"), noted("T18:")), (first, 60 - first));
 }
 
-/// Stopped, tagged for ten days, and without tags again: nobody could say that it was untagged all the time.
+/// Stopped, tagged for ten days, then untagged again: it was not untagged for the whole countdown.
 #[tokio::test(start_paused = true)]
 async fn restarts_the_countdown_after_a_tagged_period() {
     let world = world();
@@ -205,7 +205,7 @@ async fn restarts_the_countdown_after_a_tagged_period() {
     assert_eq!(reported.last(), Some(&at("12-20 18:00", terminated(&id))));
 }
 
-/// Sweeps a week apart, none of them on the last day: it is terminated a week after it was told, not at once.
+/// No sweep runs on the last day. The late sweep must give notice first and leave the termination to the next one.
 #[tokio::test(start_paused = true)]
 async fn terminates_nothing_without_a_day_of_notice() {
     let world = world();
@@ -224,7 +224,7 @@ async fn terminates_nothing_without_a_day_of_notice() {
     assert_eq!(reported[2], ("12-14".to_owned(), terminated(&id)));
 }
 
-/// A reminder that SNS did not take is none.
+/// A notice that SNS did not accept announces nothing.
 #[tokio::test(start_paused = true)]
 async fn unpublished_notice_does_not_count() {
     let world = world();

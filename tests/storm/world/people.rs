@@ -1,4 +1,4 @@
-//! People, and what they do to their instances: launches, deeds, a policy that changes.
+//! People: launches, deeds to instances, and changes of the policy.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl World {
         self.state().model.policy_changed(policy);
     }
 
-    /// Somebody does something.
+    /// Performs a person's deed and shows it to the model.
     fn perform(&self, id: &str, deed: Deed) {
         let account = self.account();
         match deed {
@@ -66,7 +66,7 @@ impl World {
         self.state().model.record_deed(id, deed);
     }
 
-    /// Now and then somebody does something to the instances that a call is about, while it is on its way.
+    /// Sometimes performs a deed to an instance that a call names, while the call is in flight.
     pub fn meddle(&self, ids: &[String], items: &[(String, String)]) {
         let meant: Vec<&String> = ids
             .iter()
@@ -95,7 +95,7 @@ impl World {
     }
 }
 
-/// What happens by itself: people's deeds, and what the remediation is told of.
+/// Plays the storm's events and deeds at their times.
 pub(super) async fn play_events(world: World) {
     enum Occurrence {
         Event(Event),

@@ -1,4 +1,4 @@
-//! What stands in the table.
+//! The items of the ledger, field by field.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ async fn records_what_was_spared_because_it_changed() {
     let world = World::with_table(&customers_rules()[..1]).enforcing();
     let id = world.instance(&[]);
     let tagged = id.clone();
-    // Between the look and the act: the act is begun by then.
+    // The tag appears after the act was begun and before the call.
     let mut transactions = 0;
     world.account.on_call("TransactWriteItems", move |account| {
         transactions += 1;
@@ -150,7 +150,7 @@ async fn records_what_was_spared_because_it_changed() {
     assert_eq!(spared.len(), 1);
     assert_eq!((&spared[0].instance_id, world.state(&id)), (&id, "running"));
     assert!(spared[0].why.as_deref().unwrap().contains("has changed"));
-    // Its part of the budget and its claim are given back.
+    // Its part of the budget and its claim are returned.
     world.account.remove_tag(&id, "Name");
     let world = world.set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1");
     assert_eq!(world.sweep().await["terminated"], 1);

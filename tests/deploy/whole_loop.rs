@@ -1,4 +1,4 @@
-//! The real template on moto: what it made exists, and works, with the rights that it gives.
+//! The real template on moto: every resource exists, and the functions work with the permissions it grants.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::moto_account::{
 use crate::stack::Stack;
 use crate::template::{STACK, Template};
 
-/// The events of EC2 and Config, the sweep and the first report, in a stack with nothing set but the mail's address.
+/// A stack with the mail address as its only parameter: events of EC2 and Config, a sweep, and the first report.
 #[tokio::test]
 async fn dry_run_reports_and_may_do_nothing_else() {
     let stack = Stack::deploy("us-east-1", &[]).await;
@@ -33,7 +33,7 @@ async fn dry_run_reports_and_may_do_nothing_else() {
     ];
     eventually_mailed(&stack.account, &stack.mailbox, &would).await;
 
-    // The sweep, as EventBridge sends it. It finds what it finds, and tells nobody the same twice a day: only of one more.
+    // The sweep, as EventBridge sends it. Lines are reported once a day, so only the new instance is in its report.
     let other = launch(&ana, &vpc.subnet, &[("Name", "db")]).await;
     stack.send(&scheduled("us-east-1")).await;
     let would = [format!(
@@ -59,7 +59,7 @@ async fn dry_run_reports_and_may_do_nothing_else() {
     assert_tables_outlive_the_stack(stack).await;
 }
 
-/// Enforcing, with the conformance pack's rule in place of the stack's.
+/// Enforcing, with the rule of the conformance pack instead of the stack's.
 #[tokio::test]
 async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     let mut stack = Stack::deploy("us-west-2", &["Mode=enforce", "CreateConfigRule=false"]).await;
@@ -67,7 +67,7 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     stack.deploy_pack("tagwarden-conformance-pack-x1y2z3");
     let account = &stack.account;
 
-    // At launch, from the launch's own event.
+    // At launch, by the launch event.
     let vpc = account.create_vpc().await;
     let ana = account.ec2_of_ana();
     let bare = launch(&ana, &vpc.subnet, &[("Name", "web")]).await;
@@ -79,7 +79,7 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     assert_eq!(account.tags(&bare).await["CreatedBy"], "ana");
     assert_eq!(account.state(&untagged).await, "terminated");
 
-    // Later, from the compliance change of a rule whose name only begins as the stack's RuleName.
+    // Later, by the compliance change of a rule whose name begins with the stack's RuleName.
     let untag = account.ec2.delete_tags().resources(&bare);
     let untag = untag.tags(Tag::builder().key("CreatedBy").build());
     untag.send().await.unwrap();
@@ -88,7 +88,7 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     assert_eq!(launched_by().await.as_deref(), Some("ana"));
     eventually(async || account.backlog().await, |messages| *messages == 0).await;
 
-    // By the console's button: done, and failing where something was refused.
+    // By the console's Remediate button, which fails where a step was refused.
     let answer = stack.automate(&bare).unwrap();
     assert_eq!(
         (&answer["mode"], &answer["instances"]),
@@ -116,11 +116,11 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     ] {
         assert!(made.contains(call), "{call} was not called, only {made:?}");
     }
-    // Untagged=terminate does not grant stopping.
+    // Untagged=terminate must not grant StopInstances.
     let remediation = as_role(&stack, "RemediationRole").await;
     let denied = remediation.stop_instances().instance_ids(&bare);
     assert_eq!(denied.send().await.unwrap_err().code(), DENIED);
-    // Nor does it grant to terminate a member of an Auto Scaling group.
+    // It must not grant the termination of an Auto Scaling group's member either.
     let member = [("aws:autoscaling:groupName", "web")];
     let member = launch(&ana, &vpc.subnet, &member).await;
     let denied = remediation.terminate_instances().instance_ids(&member);
@@ -129,7 +129,7 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     granted.send().await.unwrap();
 }
 
-/// From dry run to enforcing, step by step, and back.
+/// Updates the stack from dry run to enforcing step by step, and back.
 #[tokio::test]
 async fn parameters_decide_what_is_granted() {
     const TAG: &str = "TagInstances";
@@ -181,7 +181,7 @@ async fn parameters_decide_what_is_granted() {
 
 const DENIED: Option<&str> = Some("UnauthorizedOperation");
 
-/// moto passes over what it does not know: each resource must have got a name of its own.
+/// Asserts that each resource has a physical name, because moto skips types that it does not know.
 fn assert_every_resource_was_created(stack: &Stack, but: &[&str]) {
     let wanted: Vec<String> = Template::read(STACK)
         .resources
@@ -198,7 +198,8 @@ fn assert_every_resource_was_created(stack: &Stack, but: &[&str]) {
     assert_eq!(stack.resources.keys().collect::<BTreeSet<_>>(), wanted);
 }
 
-/// See <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
+/// Asserts the queue settings that Lambda recommends. See
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
 async fn assert_queue_suits_lambda(stack: &Stack) {
     let function = stack.account.lambda.get_function_configuration();
     let function = function.function_name(&stack.resources["RemediationFunction"]);
@@ -223,7 +224,7 @@ async fn assert_queue_suits_lambda(stack: &Stack) {
     );
 }
 
-/// Each metric on the dashboard, and of the alarm, is one that the functions wrote.
+/// Asserts that the functions wrote each metric of the dashboard and the alarm.
 fn assert_dashboard_shows_recorded_metrics(stack: &Stack) {
     let measured: BTreeSet<(String, String)> = MOTO
         .log()
@@ -248,7 +249,7 @@ fn assert_dashboard_shows_recorded_metrics(stack: &Stack) {
     let look_ups = look_ups
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["lookUps"].as_u64());
-    assert!(look_ups.sum::<u64>() > 0, "the sweep looked launchers up");
+    assert!(look_ups.sum::<u64>() > 0, "the sweep looked up no launcher");
     let body = dashboard(stack);
     let widgets = body["widgets"].as_array().unwrap();
     let mut shown = BTreeSet::from([(
@@ -268,7 +269,7 @@ fn assert_dashboard_shows_recorded_metrics(stack: &Stack) {
     assert_eq!(shown, measured);
 }
 
-/// Deleting the stack leaves the policy and the ledger, and nothing else that costs or acts.
+/// Asserts that deleting the stack keeps the policy and the ledger, and nothing else that costs or acts.
 async fn assert_tables_outlive_the_stack(stack: Stack) {
     let (account, tables) = stack.delete();
     let dynamodb = aws_sdk_dynamodb::Client::new(account.sdk_config());
@@ -299,8 +300,8 @@ fn dashboard(stack: &Stack) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Not one call of the functions, as Lambda runs them, and of the document went beyond their roles; and each of the
-/// functions' is one that their sources name, which is what `permissions.rs` goes by.
+/// Asserts that no call of the functions or the document was denied to its role. Each call of a function must also be
+/// one that its sources name, because `permissions.rs` relies on that.
 fn assert_nothing_was_denied(stack: &Stack) {
     for role in ["RuleRole", "RemediationRole", "AutomationRole"] {
         for call in stack.calls(role, |session| session != INTRUDER) {
@@ -325,7 +326,7 @@ fn assert_nothing_was_denied(stack: &Stack) {
 
 const INTRUDER: &str = "intruder";
 
-/// EC2 as somebody uses it who has the role of one of the functions.
+/// An EC2 client with the role of one of the functions.
 async fn as_role(stack: &Stack, role: &str) -> aws_sdk_ec2::Client {
     let account: &Account<'_> = &stack.account;
     account

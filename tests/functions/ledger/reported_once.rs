@@ -1,4 +1,4 @@
-//! What stays as it is, is told once a day.
+//! What stays the same is reported once a day.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -6,7 +6,7 @@ use tagwarden_sandbox::Fault;
 
 use crate::support::{World, old};
 
-/// How many reports there are, and the lines of the last.
+/// The number of reports, and the lines of the last one.
 fn reported(world: &World) -> (usize, Vec<String>) {
     (world.reports().len(), world.lines())
 }
@@ -43,14 +43,14 @@ async fn reports_deferred_refused_and_failed_steps_once_a_day() {
         assert!(line.contains(id.as_str()) && line.contains(what), "{line}");
     }
 
-    // The same again is counted and not told.
+    // Unchanged lines are counted, not repeated.
     world.account.advance(TimeDelta::hours(1));
     let answer = world.sweep().await;
     let counts = ["deferred", "refused", "failed"].map(|count| &answer[count]);
     assert_eq!(counts, [1, 1, 1]);
     assert_eq!(reported(&world).0, 1);
 
-    // Something new on the same day is told alone.
+    // A new line on the same day is reported alone.
     let new = world.account.launch(old(&project).auto_scaling_group("db"));
     world.sweep().await;
     let (reports, lines) = reported(&world);
@@ -60,7 +60,7 @@ async fn reports_deferred_refused_and_failed_steps_once_a_day() {
     let not_repeated = "3 lines that were told earlier today are not repeated.";
     assert!(report.contains(not_repeated), "{report}");
 
-    // The next day begins at midnight, UTC.
+    // The next day begins at midnight UTC, and repeats everything.
     world
         .account
         .advance(TimeDelta::hours(10) + TimeDelta::minutes(59));
@@ -118,7 +118,7 @@ async fn next_run_reports_what_could_not_be_published() {
         ("ReportNotPublished", 0)
     );
 
-    // At once: nobody else is about to tell.
+    // The next run may report it at once, because the failed run has ended.
     world.sweep().await;
     let (reports, lines) = reported(&world);
     assert_eq!((reports, lines.len()), (1, 2), "{lines:?}");

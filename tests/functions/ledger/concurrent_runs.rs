@@ -1,4 +1,4 @@
-//! One event that comes twice, to two functions at the same time: everything is done once and told once.
+//! Concurrent runs: one event is delivered to two functions, and everything is done and reported once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const LATENCY: Duration = Duration::from_millis(50);
 
 #[tokio::test(start_paused = true)]
 async fn two_runs_of_one_event_do_everything_once() {
-    // In steps of half a call: from both in the same moment to one after the other.
+    // The delay grows in steps of half a call, from both at the same moment to one after the other.
     for half_calls in 0..80 {
         let (world, work) = world_of_work();
         world.account.latency(LATENCY);
@@ -51,7 +51,7 @@ async fn two_runs_of_one_event_do_everything_once() {
     }
 }
 
-/// Which of the two is first decides the value, not which is last.
+/// The first of the two runs decides the value, not the last.
 #[tokio::test(start_paused = true)]
 async fn writes_a_value_that_changes_with_time_once() {
     let rule = json!({"RuleId": 1, "TagKey": "Seen", "Action": "Function", "Required": "Y", "Default": "now()"});
@@ -74,7 +74,7 @@ async fn writes_a_value_that_changes_with_time_once() {
     }
 }
 
-/// A run has crashed, and two others find what it left, at the same time or nearly so.
+/// Two runs find the same crashed run at nearly the same time.
 #[tokio::test(start_paused = true)]
 async fn two_runs_recover_a_crashed_run_once() {
     for nth in [11, 14, 17, 20] {
@@ -97,8 +97,8 @@ async fn two_runs_recover_a_crashed_run_once() {
     }
 }
 
-/// Somebody takes a tag away right after it was written. What comes of that cannot be told from the event that led to
-/// it: it is looked at again a little later.
+/// A tag is removed right after it was written. The first run's claim still stands, so the second run leaves the tag to
+/// it, and requeues the instance to read it again later.
 #[tokio::test(start_paused = true)]
 async fn requeues_an_instance_left_to_another_run() {
     let world = World::new().enforcing();

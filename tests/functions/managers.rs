@@ -1,4 +1,4 @@
-//! Instances that somebody would replace, or that are an AWS service's own: tagged, never stopped or terminated.
+//! Instances with a manager, which would replace them or alone may end them: tagged, never shut down.
 
 use rstest::rstest;
 use serde_json::json;
@@ -6,7 +6,7 @@ use tagwarden_sandbox::Launch;
 
 use crate::support::{World, old};
 
-/// One instance of each kind of owner, and the sentence that refuses to end it.
+/// An instance of each kind of manager, and the sentence that refuses its shutdown.
 #[rstest]
 #[case::auto_scaling(old(&[]).auto_scaling_group("web-asg"),
     "it belongs to the Auto Scaling group web-asg, which would replace it: tag the group")]
@@ -60,7 +60,7 @@ async fn tags_but_never_shuts_down_a_managed_instance(
     assert_eq!(world.tag(&id, "Owner").is_some(), enforced);
 }
 
-/// Without tags an owner shows only in EC2's own members.
+/// An untagged instance shows its manager only in members that EC2 sets.
 #[rstest]
 #[case(old(&[]).spot_request("sir-abcd1234"), "the Spot request sir-abcd1234, which may replace it")]
 #[case(old(&[]).operated_by("eks.amazonaws.com"), "EKS Auto Mode, which alone may end it")]
