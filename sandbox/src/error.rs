@@ -51,7 +51,7 @@ impl ApiError {
     pub(crate) fn unsupported(what: &str) -> Self {
         Self::new(
             "SandboxUnsupported",
-            format!("tagwarden's sandbox does not imitate {what}"),
+            format!("tagwarden's sandbox does not support {what}"),
         )
     }
 }
