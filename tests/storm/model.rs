@@ -574,10 +574,10 @@ impl Change {
     /// Whether this is what `act` says.
     pub fn is(&self, act: &tagwarden_remediation::ledger::Act) -> bool {
         let tag = self.tag.as_ref();
-        act.instance_id == self.instance_id
+        act.instance_id() == self.instance_id
             && act.remedy == self.remedy
             && tag.is_none_or(|(key, value)| {
-                act.tag_key.as_ref() == Some(key) && act.tag_value.as_ref() == Some(value)
+                act.tag_key() == Some(key) && act.tag_value() == Some(value)
             })
     }
 }
