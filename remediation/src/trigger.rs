@@ -1,7 +1,6 @@
-//! Which instances an event asks to look at.
+//! Reads an event into a [`Request`].
 //!
-//! Every trigger comes down to one [`Request`]. An event is believed on *which* instances, and who launched them;
-//! never on what is wrong with them.
+//! An event is trusted to say which instances to look at and who launched them, never what is wrong with them.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,55 +10,14 @@ use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 use tagwarden_core::resource::is_instance_id;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
+use crate::request::{NamedInstance, Request, Trigger};
 
-/// What an event asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Look at every instance in scope.
-    Sweep,
-    /// Look at these.
-    Instances(Trigger, Vec<Named>),
-    /// Nothing: the event tells of something that needs no remedy; the text says what.
-    Nothing(&'static str),
-}
-
-/// What an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trigger {
-    /// An instance became `NON_COMPLIANT`.
-    ComplianceChange,
-    /// AWS Config recorded a change of an instance.
-    ConfigurationChange,
-    /// Instances were launched.
-    Launch,
-    /// A person has everything looked at, with `tagwarden apply`.
-    Person,
-    /// Somebody, or Config's remediation, asks for instances by their ids.
-    Request,
-    /// A run that had no time left hands the rest on.
-    Rest {
-        /// How often it was handed on.
-        hops: u32,
-    },
-    /// It is time to look at everything.
-    Schedule,
-}
-
-/// An instance that an event names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// `i-…`.
-    pub id: String,
-    /// Who launched it, where the event is the launch.
-    pub launched_by: Option<String>,
-}
-
-/// An event that is none of the triggers, and why.
+/// Why an event cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TriggerError {
     /// Not an event of a known shape.
     #[error(
-        "the event is none that the remediation takes: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}}"
+        "the remediation does not take this event: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}}"
     )]
     Unknown(String),
     /// A known shape with something wrong inside.
@@ -75,22 +33,6 @@ pub enum TriggerError {
     ForeignAccount(#[from] ForeignAccount),
 }
 
-impl Trigger {
-    /// The trigger's name, as the ledger has it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ComplianceChange => "compliance-change",
-            Self::ConfigurationChange => "configuration-change",
-            Self::Launch => "launch",
-            Self::Person => "apply",
-            Self::Request => "request",
-            Self::Rest { .. } => "rest",
-            Self::Schedule => "schedule",
-        }
-    }
-}
-
 /// SNS inside SQS inside Lambda is as deep as envelopes go.
 const MAX_ENVELOPES: usize = 3;
 
@@ -102,9 +44,9 @@ pub fn read(event: &Value, own_account: Option<&str>) -> Result<Request, Trigger
     Reader { own_account }.read(event, 0)
 }
 
-/// The event that asks for the rest of what another run was to look at, handed on for the `hops`-th time.
+/// The event that asks for what another run had no time for, passed on for the `hops`-th time.
 #[must_use]
-pub fn rest(instance_ids: &[&str], hops: u32) -> Value {
+pub fn requeued(instance_ids: &[&str], hops: u32) -> Value {
     json!({ "instanceIds": instance_ids, "hops": hops })
 }
 
@@ -229,9 +171,9 @@ impl Reader<'_> {
                 why: "it has no responseElements".to_owned(),
             })?;
         let launched_by = call.user_identity.name();
-        let launched: Vec<Named> = ResponseElements::instance_ids(response)
+        let launched: Vec<NamedInstance> = ResponseElements::instance_ids(response)
             .map(|id| {
-                Ok(Named {
+                Ok(NamedInstance {
                     id: checked_id(WHAT, id)?,
                     launched_by: launched_by.clone(),
                 })
@@ -258,13 +200,13 @@ fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
     }
     let trigger = match event.hops {
         0 => Trigger::Request,
-        hops => Trigger::Rest { hops },
+        hops => Trigger::Requeued { hops },
     };
     event
         .instance_ids
         .into_iter()
         .map(|id| {
-            Ok(Named {
+            Ok(NamedInstance {
                 id: checked_id(WHAT, id)?,
                 launched_by: None,
             })
@@ -277,7 +219,7 @@ fn instance(trigger: Trigger, resource_type: &str, id: String) -> Result<Request
     if resource_type != INSTANCE_RESOURCE_TYPE {
         return Ok(Request::Nothing("the resource is not an EC2 instance"));
     }
-    let named = Named {
+    let named = NamedInstance {
         id: checked_id("Config event", id)?,
         launched_by: None,
     };
@@ -391,7 +333,7 @@ struct NotifiedItem {
 #[serde(rename_all = "camelCase")]
 struct InstanceIds {
     instance_ids: Vec<String>,
-    /// See [`rest`].
+    /// See [`requeued`].
     #[serde(default)]
     hops: u32,
 }

@@ -46,7 +46,7 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
             match act.state {
                 ActState::Spared => tally.spared += 1,
                 ActState::Refused => tally.refused += 1,
-                ActState::Failed => tally.failed += 1,
+                ActState::Failed | ActState::Abandoned => tally.failed += 1,
                 ActState::Begun | ActState::Done => {}
             }
         }
@@ -157,7 +157,7 @@ fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
 }
 
 fn is_before(act: &Act, shown: &BTreeMap<String, String>) -> bool {
-    match (&act.remedy, &act.tag_key) {
+    match (&act.remedy, act.tag_key()) {
         (RemedyName::Tag, Some(key)) => act.tags_before.get(key) == shown.get(key),
         _ => act.tags_before == *shown,
     }
@@ -185,7 +185,7 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
                 .any(|(by, change)| *by == run && change.is(act));
             let by_people = act.remedy.is_destructive()
                 && model
-                    .deeds_after(&act.instance_id, 0)
+                    .deeds_after(act.instance_id(), 0)
                     .any(|deed| deed == Deed::Terminate);
             if !(is_seen || by_people && model.is_troubled(run)) {
                 model.violate(format!(
@@ -204,8 +204,8 @@ fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
         for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
             let reported = model.reported.iter().filter(|reported| {
                 reported.done_by == run
-                    && reported.instance_id == act.instance_id
-                    && reported.rule_id == act.rule_id
+                    && reported.instance_id == act.instance_id()
+                    && reported.rule_id == act.rule_id()
                     && reported.remedy == act.remedy.as_str()
             });
             let reported: Vec<Run> = reported.map(|reported| reported.by).collect();

@@ -571,10 +571,10 @@ impl Change {
     /// Whether `act` is the ledger's record of this change.
     pub fn is(&self, act: &tagwarden_remediation::ledger::Act) -> bool {
         let tag = self.tag.as_ref();
-        act.instance_id == self.instance_id
+        act.instance_id() == self.instance_id
             && act.remedy == self.remedy
             && tag.is_none_or(|(key, value)| {
-                act.tag_key.as_ref() == Some(key) && act.tag_value.as_ref() == Some(value)
+                act.tag_key() == Some(key) && act.tag_value() == Some(value)
             })
     }
 }

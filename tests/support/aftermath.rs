@@ -57,7 +57,7 @@ pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> R
                     let again = done.insert(deed(&act), batch.run_id.to_string());
                     assert_eq!(again, None, "{how}: {act:?} is in the ledger twice");
                 }
-                ActState::Failed => {
+                ActState::Abandoned => {
                     let why = act.why.as_deref();
                     let expected = Some("its function ended before it was done");
                     assert_eq!(why, expected, "{how}: {act:?}");
@@ -110,8 +110,11 @@ pub fn batches(account: &Account, ledger: &str) -> Vec<Batch> {
 
 fn deed(act: &Act) -> Deed {
     let remedy = act.remedy.as_str().to_owned();
-    let what = act.tag_key.clone().filter(|_| remedy == "tag");
-    (act.instance_id.clone(), what.unwrap_or(remedy))
+    let what = act.tag_key().filter(|_| remedy == "tag");
+    (
+        act.instance_id().to_owned(),
+        what.map_or(remedy.clone(), ToOwned::to_owned),
+    )
 }
 
 /// The deeds that the topic's reports have as done. Asserts that the text for people and the JSON for programs agree.

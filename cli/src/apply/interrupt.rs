@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use tagwarden_remediation::watch::Watch;
+use tagwarden_remediation::progress::Monitor;
 
 use crate::exit::{Exit, Failure};
 
@@ -13,15 +13,15 @@ use crate::exit::{Exit, Failure};
 #[derive(Debug)]
 pub struct Interrupt {
     is_caught: Arc<AtomicBool>,
-    watch: Watch,
+    monitor: Monitor,
 }
 
 impl Interrupt {
-    /// From now on, the first interrupt ends the run that `watch` is of, and the second one this process.
+    /// From now on, the first interrupt ends the run that `monitor` shows, and the second one this process.
     ///
     /// # Errors
     /// The operating system refuses it.
-    pub fn catch(watch: &Watch) -> Result<Self, Failure> {
+    pub fn catch(monitor: &Monitor) -> Result<Self, Failure> {
         let is_caught = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order: the second signal finds what the first one has set.
@@ -40,7 +40,7 @@ impl Interrupt {
         }
         Ok(Self {
             is_caught,
-            watch: watch.clone(),
+            monitor: monitor.clone(),
         })
     }
 
@@ -52,7 +52,7 @@ impl Interrupt {
     /// Hands it on to the run, if there was one.
     pub fn hand_on(&self) {
         if self.is_caught() {
-            self.watch.end();
+            self.monitor.cancel();
         }
     }
 }

@@ -7,10 +7,10 @@ mod tell;
 use std::io::{self, Write};
 
 use aws_config::SdkConfig;
-use tagwarden_remediation::by_hand::Swept;
-use tagwarden_remediation::report::Outcome;
+use tagwarden_remediation::on_demand::SweepResult;
+use tagwarden_remediation::plan::Outcome;
+use tagwarden_remediation::progress::Monitor;
 use tagwarden_remediation::settings::Mode;
-use tagwarden_remediation::watch::Watch;
 use tagwarden_remediation::{Remediation, RemediationError};
 use tokio::runtime::Runtime;
 
@@ -107,7 +107,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let frame = args.frame(&look);
     let planned = args.announce(&frame, &look)?;
     let warnings = Warnings::default();
-    let tell = |swept: Option<&Swept>, is_interrupted: bool| {
+    let tell = |swept: Option<&SweepResult>, is_interrupted: bool| {
         let ended = Ended {
             look: &look,
             planned,
@@ -125,11 +125,11 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     if !args.yes {
         consent(&question(&planned), "Nothing was done.")?;
     }
-    let watch = Watch::default();
-    let remediation = remediation.watched(&watch);
-    let interrupt = Interrupt::catch(&watch)?;
+    let monitor = Monitor::default();
+    let remediation = remediation.monitored(&monitor);
+    let interrupt = Interrupt::catch(&monitor)?;
     let hearing = warnings.hear();
-    let swept = sweep(&runtime, &remediation, &watch, &interrupt);
+    let swept = sweep(&runtime, &remediation, &monitor, &interrupt);
     drop(hearing);
     warnings.tell();
     let is_interrupted = interrupt.is_caught();
@@ -212,18 +212,18 @@ fn question(counts: &Counts) -> String {
 fn sweep(
     runtime: &Runtime,
     remediation: &Remediation,
-    watch: &Watch,
+    monitor: &Monitor,
     interrupt: &Interrupt,
-) -> Result<Swept, RemediationError> {
+) -> Result<SweepResult, RemediationError> {
     // Tells this run from others of the same second.
     let name = format!("apply-{}", std::process::id());
     runtime.block_on(async {
         let sweep = std::pin::pin!(remediation.sweep(&name));
-        progress::shown(sweep, watch, interrupt).await
+        progress::shown(sweep, monitor, interrupt).await
     })
 }
 
-fn end(swept: &Swept, is_interrupted: bool) -> Result<Exit, Failure> {
+fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, Failure> {
     if is_interrupted {
         Failure::new(
             &"interrupted",

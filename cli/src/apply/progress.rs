@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tagwarden_remediation::watch::{Phase, Progress, Watch};
+use tagwarden_remediation::progress::{Monitor, Phase, Progress};
 
 use super::interrupt::Interrupt;
 
@@ -19,7 +19,7 @@ const SPINNER: &str = "{spinner} {msg} {pos}";
 /// Runs `work`, shows how far it is, and hands an interrupt on to it.
 pub async fn shown<F: Future>(
     mut work: Pin<&mut F>,
-    watch: &Watch,
+    monitor: &Monitor,
     interrupt: &Interrupt,
 ) -> F::Output {
     // Draws nothing where standard error is no terminal.
@@ -31,7 +31,7 @@ pub async fn shown<F: Future>(
             return done;
         }
         interrupt.hand_on();
-        show(&line, watch.progress(), interrupt.is_caught());
+        show(&line, monitor.progress(), interrupt.is_caught());
     }
 }
 
@@ -55,10 +55,10 @@ fn show(line: &ProgressBar, progress: Progress, is_ending: bool) {
 
 fn message(phase: Phase) -> &'static str {
     match phase {
-        Phase::Looking => "Looking at instances",
-        Phase::AskingForLaunchers => "Asking CloudTrail who launched instances",
+        Phase::Survey => "Looking at instances",
+        Phase::LookUp => "Asking CloudTrail who launched instances",
         Phase::Tagging => "Tagging instances",
-        Phase::Ending => "Stopping and terminating instances",
-        Phase::Telling => "Telling what was done",
+        Phase::Shutdown => "Stopping and terminating instances",
+        Phase::Reporting => "Telling what was done",
     }
 }

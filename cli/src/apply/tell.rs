@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use tagwarden_remediation::by_hand::Swept;
+use tagwarden_remediation::on_demand::SweepResult;
 use tagwarden_remediation::report::text;
 
 use crate::plan::forecast::Counts;
@@ -18,7 +18,7 @@ pub struct Ended<'a> {
     /// What was planned, by instances.
     pub planned: Counts,
     /// What was done; `None` where there was nothing to do.
-    pub swept: Option<&'a Swept>,
+    pub swept: Option<&'a SweepResult>,
     /// Whether somebody ended it before its time.
     pub is_interrupted: bool,
     /// What did not go as it should have, and kept it from nothing.
@@ -26,7 +26,7 @@ pub struct Ended<'a> {
 }
 
 /// The report, whoever else it was published to.
-pub fn report(swept: &Swept) -> String {
+pub fn report(swept: &SweepResult) -> String {
     let report = &swept.report;
     let mut text = String::new();
     if !report.entries.is_empty() {

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::{Instance, Policy, Scope, assess};
-use tagwarden_remediation::plan::Remedy;
-use tagwarden_remediation::report::{Entry, Outcome, Report};
+use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::report::{Entry, Report};
 
 /// What a policy means to a fleet.
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use tagwarden_core::{Action, Assessment, DefectName, Policy, Scope, TagRule, assess};
-use tagwarden_remediation::plan::{Reason, Remedy, UNDEFINED};
-use tagwarden_remediation::report::{Entry, Outcome};
+use tagwarden_remediation::plan::{Outcome, Reason, Remedy, UNDEFINED};
+use tagwarden_remediation::report::Entry;
 
 use crate::plan::forecast::{Forecast, Group, Plan, Verdict, group};
 

@@ -5,7 +5,7 @@ mod show;
 use std::io::{self, Write};
 
 use tagwarden_remediation::ledger::Selection;
-use tagwarden_remediation::undo::{Look, Outcome, Undo, UndoError, Undone};
+use tagwarden_remediation::undo::{Undo, UndoError, UndoOutcome, UndoPreview, UndoResult};
 
 use crate::aws::{self, TableArgs};
 use crate::cli::{Output, OutputArgs};
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         let ledger = args.ledger.open().await?;
         let undo = Undo::new(&ledger.config, ledger.inner.clone(), args.table.name());
         let selection = args.selection(&ledger);
-        let look = undo.look(&selection).await;
+        let look = undo.preview(&selection).await;
         let look = look.map_err(|error| failure(&ledger, &error))?;
         args.announce(&ledger, &look)
             .map_err(|error| Failure::unwritten(&error))?;
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
             }
             let warnings = Warnings::default();
             let hearing = warnings.hear();
-            let undone = undo.carry_out(&selection, &look.plan).await;
+            let undone = undo.execute(&selection, &look.plan).await;
             drop(hearing);
             warnings.tell();
             let undone =
@@ -126,7 +126,7 @@ impl Args {
     }
 
     /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
-    fn announce(&self, ledger: &Ledger, look: &Look) -> io::Result<()> {
+    fn announce(&self, ledger: &Ledger, look: &UndoPreview) -> io::Result<()> {
         let text = show::plan(ledger, look);
         match self.form.output {
             Output::Text => {
@@ -140,7 +140,12 @@ impl Args {
     }
 
     /// Tells what was done; as JSON, with all that led to it.
-    fn tell(&self, ledger: &Ledger, look: &Look, undone: Option<&Undone>) -> io::Result<()> {
+    fn tell(
+        &self,
+        ledger: &Ledger,
+        look: &UndoPreview,
+        undone: Option<&UndoResult>,
+    ) -> io::Result<()> {
         match (self.form.output, undone) {
             (Output::Text, None) => Ok(()),
             (Output::Text, Some(undone)) => {
@@ -158,12 +163,12 @@ impl Args {
 }
 
 /// How it ends: with an error if a tag that was to be undone could not be.
-fn end(undone: &Undone) -> Result<Exit, Failure> {
+fn end(undone: &UndoResult) -> Result<Exit, Failure> {
     let failures = undone
         .outcomes
         .iter()
         .filter_map(|(_, outcome)| match outcome {
-            Outcome::Failed(why) => Some(why),
+            UndoOutcome::Failed(why) => Some(why),
             _ => None,
         });
     let failures: Vec<&String> = failures.collect();

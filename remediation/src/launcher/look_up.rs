@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::planner::{About, Launch, Page, Planner, Question, earlier};
 use super::record;
 use super::{Launcher, Unattributed};
-use crate::watch::{Phase, Watch};
+use crate::progress::{Monitor, Phase};
 
 const CALL: &str = "cloudtrail:LookupEvents";
 
@@ -48,7 +48,7 @@ pub struct LookUp {
     /// Found by earlier runs. A launch never changes, and what could not be written, as in a dry run, need not be
     /// asked again: the next run goes on from there.
     known: Mutex<BTreeMap<String, String>>,
-    pub(crate) watch: Watch,
+    pub(crate) monitor: Monitor,
 }
 
 impl LookUp {
@@ -60,7 +60,7 @@ impl LookUp {
             clock,
             last_call: Mutex::new(None),
             known: Mutex::default(),
-            watch: Watch::default(),
+            monitor: Monitor::default(),
         }
     }
 
@@ -89,8 +89,7 @@ impl LookUp {
         if wanted.is_empty() {
             return found;
         }
-        self.watch
-            .begin(Phase::AskingForLaunchers, Some(wanted.len()));
+        self.monitor.enter(Phase::LookUp, Some(wanted.len()));
         let mut planner = Planner::new(wanted, self.clock.now());
         let failure = self.work_through(&mut planner, deadline).await.err();
         let (settled, left) = planner.into_parts();
@@ -102,10 +101,9 @@ impl LookUp {
         self.remember(&settled).await;
         found.extend(settled);
         if let Some(error) = failure {
-            let why = error.to_string();
             found.extend(
                 left.into_iter()
-                    .map(|id| (id, Launcher::Failed(why.clone()))),
+                    .map(|id| (id, Launcher::Failed(error.clone()))),
             );
         }
         found
@@ -129,7 +127,7 @@ impl LookUp {
             let names = names(planner.settled());
             let last_start = last_start.map(|time| earlier(time, TO_WRITE_ONE * names));
             self.take_turn().await;
-            if self.watch.is_to_end() {
+            if self.monitor.is_cancelled() {
                 break;
             }
             if last_start.is_some_and(|last_start| self.clock.now() > last_start) {
@@ -140,7 +138,7 @@ impl LookUp {
                     refusals = 0;
                     let before = planner.settled().len();
                     planner.feed(page);
-                    self.watch.add(planner.settled().len() - before);
+                    self.monitor.add(planner.settled().len() - before);
                 }
                 // Others use the same two requests a second.
                 Err(error) if error.code() == Some("ThrottlingException") => {

@@ -22,6 +22,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use tagwarden_aws::AwsError;
 use tagwarden_core::Instance;
 
 pub use look_up::LookUp;
@@ -61,7 +62,7 @@ pub enum Launcher {
     /// Launched before CloudTrail's event history begins, so it was not looked for.
     TooOld,
     /// CloudTrail could not be asked.
-    Failed(String),
+    Failed(AwsError),
 }
 
 /// Why nobody can be named.

@@ -7,7 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::RunId;
+use crate::run_id::RunId;
 
 /// What the limit is for.
 const HOUR: TimeDelta = TimeDelta::hours(1);
@@ -17,13 +17,13 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Budget {
     pub(crate) revision: u64,
-    pub(crate) holds: Vec<Hold>,
+    pub(crate) holds: Vec<BudgetHold>,
 }
 
 /// What one batch has taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Hold {
+pub(crate) struct BudgetHold {
     run_id: RunId,
     batch: u32,
     acts: usize,
@@ -49,7 +49,7 @@ impl Budget {
         now: DateTime<Utc>,
     ) -> Self {
         let mut holds = self.still_held(now);
-        holds.push(Hold {
+        holds.push(BudgetHold {
             run_id: run_id.clone(),
             batch,
             acts,
@@ -78,12 +78,12 @@ impl Budget {
         self.next(holds)
     }
 
-    fn still_held(&self, now: DateTime<Utc>) -> Vec<Hold> {
+    fn still_held(&self, now: DateTime<Utc>) -> Vec<BudgetHold> {
         let holds = self.holds.iter().filter(|hold| hold.holds(now));
         holds.cloned().collect()
     }
 
-    fn next(&self, holds: Vec<Hold>) -> Self {
+    fn next(&self, holds: Vec<BudgetHold>) -> Self {
         Self {
             revision: self.revision.saturating_add(1),
             holds,
@@ -91,7 +91,7 @@ impl Budget {
     }
 }
 
-impl Hold {
+impl BudgetHold {
     fn holds(&self, now: DateTime<Utc>) -> bool {
         now.timestamp_millis() <= self.until
     }

@@ -9,9 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 
+use super::Ledger;
 use super::items::{Item, key};
-use super::record::{Act, ActState, RemedyName};
-use super::{Ledger, RunId};
+use crate::plan::{Act, ActState, RemedyName};
+use crate::run_id::RunId;
 
 /// Right after a tag was written EC2 may still describe the instance as it was before. To write it twice does no harm.
 pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::seconds(20);
@@ -86,10 +87,10 @@ impl Claim {
 impl ClaimName {
     /// What `act` claims.
     pub(crate) fn of(act: &Act) -> Self {
-        let tag_key = act.tag_key.clone();
+        let tag_key = act.tag_key().filter(|_| !act.remedy.is_destructive());
         Self {
-            instance_id: act.instance_id.clone(),
-            tag_key: tag_key.filter(|_| !act.remedy.is_destructive()),
+            instance_id: act.instance_id().to_owned(),
+            tag_key: tag_key.map(ToOwned::to_owned),
         }
     }
 

@@ -19,14 +19,13 @@
 //!
 //! All reads are strongly consistent.
 
+mod act;
 mod budget;
 mod claim;
 mod items;
-mod memory;
-mod open;
+mod notes;
+mod open_runs;
 mod reader;
-mod record;
-mod run_id;
 mod selection;
 mod transaction;
 mod writer;
@@ -35,12 +34,13 @@ use aws_sdk_dynamodb::Client;
 use chrono::TimeDelta;
 use tagwarden_aws::Clock;
 
-pub use record::{Act, ActState, Batch, RemedyName};
-pub use run_id::{NotARunId, RunId};
+pub use crate::plan::{Act, ActState, RemedyName};
+pub use crate::run_id::{NotARunId, RunId};
+pub use act::Batch;
 pub use selection::Selection;
 
 pub(crate) use claim::{AFTER_TAG, ClaimName};
-pub(crate) use open::Unfinished;
+pub(crate) use open_runs::AbandonedRun;
 pub(crate) use writer::{Begun, Claims, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.

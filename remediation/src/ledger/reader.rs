@@ -4,9 +4,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tagwarden_aws::AwsError;
 use tokio::task::JoinSet;
 
+use super::act::Batch;
 use super::items::{QUERY, day_key};
-use super::record::Batch;
-use super::{KEPT, Ledger, RunId};
+use super::{KEPT, Ledger};
+use crate::run_id::RunId;
 
 /// How many days are read at the same time: a year is read in seconds, and in calls that any table takes.
 const DAYS_AT_ONCE: usize = 16;

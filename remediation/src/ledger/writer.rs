@@ -6,22 +6,23 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
 
+use super::Ledger;
+use super::act::Batch;
 use super::budget::Budget;
 use super::claim::{Claim, ClaimName};
 use super::items::{self, Item, PUT, day_key, expires, key, number, text};
-use super::memory;
-use super::open::Mark;
-use super::record::{Act, ActState, Batch, RemedyName};
+use super::notes;
+use super::open_runs::OpenMark;
 use super::transaction::{MOST_WRITES, Transaction, Written};
-use super::{Ledger, RunId};
-use crate::plan::Standstill;
+use crate::plan::{Act, ActState, Countdown, Failure, RemedyName};
+use crate::run_id::RunId;
 
 /// The most tags of one batch: to begin it is a claim for each, the mark and the batch.
 const MOST_TAGS: usize = MOST_WRITES - 2;
 
 /// The most stops and terminations of one batch: with a note that each is stopped, completing a batch is two writes for
 /// each, one for the batch and one for the budget.
-const MOST_ENDS: usize = (MOST_WRITES - 2) / 2;
+const MOST_SHUTDOWNS: usize = (MOST_WRITES - 2) / 2;
 
 /// The largest batch of stops and terminations, by [`Act::size`]: they hold all tags of their instances, and DynamoDB's
 /// items have up to 400 KB.
@@ -80,11 +81,11 @@ pub(crate) struct Begun {
     /// They are written down, and can be done.
     pub(crate) batches: Vec<Batch>,
     /// Another run does the same to their instances right now.
-    pub(crate) others: Vec<Act>,
+    pub(crate) contended: Vec<Act>,
     /// There is no budget for them.
     pub(crate) over_budget: Vec<Act>,
     /// They could not be written down, so they must not be done.
-    pub(crate) failed: Vec<(Act, String)>,
+    pub(crate) failed: Vec<(Act, Failure)>,
 }
 
 impl<'a> Writer<'a> {
@@ -123,7 +124,7 @@ impl<'a> Writer<'a> {
 
     /// Begins as many of these stops and terminations, one an instance, as `limit` an hour leaves; those that do not
     /// fit into one batch are given back.
-    pub(crate) async fn begin_ends(
+    pub(crate) async fn begin_shutdowns(
         &mut self,
         mut acts: Vec<Act>,
         limit: usize,
@@ -133,7 +134,7 @@ impl<'a> Writer<'a> {
             bytes += act.size();
             bytes <= LARGEST_BATCH
         };
-        let fitting = acts.iter().take(MOST_ENDS).take_while(fits).count();
+        let fitting = acts.iter().take(MOST_SHUTDOWNS).take_while(fits).count();
         // One instance's tags always fit.
         let rest = acts.split_off(fitting.max(1).min(acts.len()));
         let mut begun = Begun::default();
@@ -150,10 +151,10 @@ impl<'a> Writer<'a> {
             // It may have been written down all the same: the number is used up, and the next run is to look.
             self.batches += 1;
             self.is_incomplete = true;
-            let why = error.to_string();
+            let failure = Failure::from(&error);
             begun
                 .failed
-                .extend(acts.into_iter().map(|act| (act, why.clone())));
+                .extend(acts.into_iter().map(|act| (act, failure.clone())));
         }
     }
 
@@ -206,8 +207,9 @@ impl<'a> Writer<'a> {
                     }
                     let claimed = positions.iter().filter_map(|position| claims.get(position));
                     let claimed: BTreeSet<&ClaimName> = claimed.collect();
-                    let others = acts.extract_if(.., |act| claimed.contains(&ClaimName::of(act)));
-                    begun.others.extend(others);
+                    let contended =
+                        acts.extract_if(.., |act| claimed.contains(&ClaimName::of(act)));
+                    begun.contended.extend(contended);
                     // What else was refused is the budget, which another run was faster to take from.
                     if !claimed.is_empty() {
                         continue;
@@ -231,7 +233,7 @@ impl<'a> Writer<'a> {
         let now = batch.begun_at;
         let mut transaction = Transaction::default();
         let mark = ledger
-            .put(Mark::new(&self.run_id, self.lease).item()?)
+            .put(OpenMark::new(&self.run_id, self.lease).item()?)
             .condition_expression("attribute_not_exists(Pk) OR HeldBy = :by")
             .expression_attribute_values(":by", text(self.run_id.as_str()));
         transaction.add(mark)?;
@@ -278,11 +280,11 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends the run: everything it did has been told, or could not be.
-    pub(crate) async fn end(&self, is_told: bool) {
+    pub(crate) async fn end(&self, is_reported: bool) {
         if !self.has_begun() {
             return;
         }
-        let is_over = is_told && !self.is_incomplete;
+        let is_over = is_reported && !self.is_incomplete;
         self.ledger
             .let_go(&self.run_id, &self.run_id, is_over)
             .await;
@@ -303,7 +305,7 @@ impl Ledger {
         };
         for batch in batches {
             if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
-                self.complete_ends(batch, claims).await?;
+                self.complete_shutdowns(batch, claims).await?;
                 continue;
             }
             let claims = claims_of_tags;
@@ -331,7 +333,7 @@ impl Ledger {
         Err(busy())
     }
 
-    async fn complete_ends(&self, batch: &Batch, claims: Claims) -> Result<(), AwsError> {
+    async fn complete_shutdowns(&self, batch: &Batch, claims: Claims) -> Result<(), AwsError> {
         // One that failed may have been done all the same.
         let spent = |act: &&Act| !matches!(act.state, ActState::Spared | ActState::Refused);
         let spent = batch.acts.iter().filter(spent).count();
@@ -366,10 +368,10 @@ impl Ledger {
             }
             if act.remedy == RemedyName::Stop
                 && act.state == ActState::Done
-                && act.rule_id.is_none()
+                && act.rule_id().is_none()
             {
-                let standstill = Standstill::begun(now);
-                items.push(memory::standstill_item(&act.instance_id, &standstill, now)?);
+                let countdown = Countdown::starting(now);
+                items.push(notes::countdown_item(act.instance_id(), &countdown, now)?);
             }
         }
         Ok(items)

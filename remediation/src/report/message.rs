@@ -5,12 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::Serialize;
 use serde_json::json;
 
-use super::group::{Group, advice, sort};
-use super::template::{Template, TemplateError};
+use super::section::{Section, advice, sort};
+use super::template::Template;
+use super::template_error::TemplateError;
 use super::text::{self, line};
 use super::view::{Frame, View};
-use super::{Counts, Entry, Report, Telling};
-use crate::ledger::RunId;
+use super::{Entry, Report, ReportContext, ReportCounts};
+use crate::run_id::RunId;
 use crate::settings::Mode;
 
 /// SNS takes 256 KiB with the attributes; what is left over is for those.
@@ -71,7 +72,7 @@ struct Document<'a> {
     part: usize,
     parts: usize,
     /// Of the whole report.
-    summary: Counts,
+    summary: ReportCounts,
     /// How many entries are left out of all parts, because they were told earlier on the same day.
     repeated: usize,
     /// Of this part.
@@ -93,11 +94,11 @@ pub struct Messages {
 ///
 /// Whatever is wrong with the template, nothing of the report is lost: all of it is then in the built-in text.
 #[must_use]
-pub fn messages(report: &Report, telling: Telling<'_>) -> Messages {
+pub fn messages(report: &Report, telling: ReportContext<'_>) -> Messages {
     split(report, telling, LIMIT)
 }
 
-fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
+fn split(report: &Report, telling: ReportContext<'_>, limit: usize) -> Messages {
     let mut news = report.news();
     sort(&mut news);
     let mut frame = Frame::new(report, telling, &news);
@@ -186,7 +187,7 @@ impl<'a> Frame<'a> {
             if render(fitting.len() + 1, parts, chunk)?.is_some() {
                 fitting.push(chunk);
             } else if chunk.len() == 1 || parts >= most {
-                return Err(text::too_large());
+                return Err(TemplateError::too_large());
             } else {
                 let (first, second) = chunk.split_at(chunk.len() / 2);
                 waiting.push_front(second);
@@ -196,7 +197,7 @@ impl<'a> Frame<'a> {
         // Only now it is known how many there are.
         let messages = (1..).zip(&fitting);
         let messages = messages.map(|(part, entries)| {
-            render(part, fitting.len(), entries)?.ok_or_else(text::too_large)
+            render(part, fitting.len(), entries)?.ok_or_else(TemplateError::too_large)
         });
         messages.collect()
     }
@@ -225,7 +226,7 @@ impl<'a> Frame<'a> {
     /// At most what `entry` adds to a message's body, but for its advice: its line and link once, its JSON once for
     /// each kind of program.
     fn entry_size(&self, entry: &Entry) -> usize {
-        let link = self.link(entry).filter(|_| Group::of(entry).has_links());
+        let link = self.link(entry).filter(|_| Section::of(entry).has_links());
         let text = line_size(&line(entry)) + link.as_deref().map_or(0, line_size);
         let id = escaped(&json_of(&entry.step.instance_id)) + ",".len();
         let json = escaped(&json_of(entry)) + ",".len();
@@ -259,12 +260,12 @@ fn json_of<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Cause, Reason, Remedy, Step};
-    use crate::report::Outcome;
+    use crate::plan::{Cause, Failure, Outcome, Reason, Remedy, Step};
     use crate::report::sample::{enforced, report};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
     use serde_json::Value;
+    use tagwarden_core::DefectName;
     use tagwarden_core::policy::ReportTemplate;
 
     /// Any remedy and outcome, with any tag key, value and reason.
@@ -294,12 +295,16 @@ mod tests {
                 unknown: None
             })
         ];
-        let outcome = prop_oneof![outcome, text().prop_map(Outcome::Failed)];
+        let outcome = prop_oneof![
+            outcome,
+            text().prop_map(|text| Outcome::Failed(Failure::without_code(text)))
+        ];
         ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
             |(id, tag_key, remedy, outcome)| {
-                let cause = Cause::Missing {
+                let cause = Cause::Tag {
                     rule_id: 1,
                     tag_key,
+                    defect: DefectName::Missing,
                 };
                 Entry {
                     step: Step {
@@ -334,7 +339,7 @@ mod tests {
         let samples = std::iter::repeat_n(enforced(), 3).flatten();
         let mut report = report(Mode::Enforce, samples);
         report.instances = 9_999_999;
-        let telling = Telling {
+        let telling = ReportContext {
             region: Some("us-gov-west-1"),
             ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
             template: None,
@@ -362,7 +367,7 @@ mod tests {
                 row_id: 1000,
                 text: TEMPLATES[number].to_owned(),
             });
-            let telling = Telling {
+            let telling = ReportContext {
                 region: is_somewhere.then_some("ap-southeast-1"),
                 ledger_table: is_somewhere.then_some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
                 template: template.as_ref(),

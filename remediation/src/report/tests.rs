@@ -5,9 +5,10 @@ use tagwarden_core::policy::ReportTemplate;
 
 use super::sample::{Sample, dry_run, enforced, missing, report, tag};
 use super::*;
+use crate::plan::Failure;
 
-fn somewhere() -> Telling<'static> {
-    Telling {
+fn somewhere() -> ReportContext<'static> {
+    ReportContext {
         region: Some("eu-west-1"),
         ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
         template: None,
@@ -22,15 +23,15 @@ fn own(text: &str) -> ReportTemplate {
     }
 }
 
-fn somewhere_with(template: &ReportTemplate) -> Telling<'_> {
-    Telling {
+fn somewhere_with(template: &ReportTemplate) -> ReportContext<'_> {
+    ReportContext {
         template: Some(template),
         ..somewhere()
     }
 }
 
 /// The texts of a report's messages.
-fn texts(report: &Report, telling: Telling<'_>) -> Vec<String> {
+fn texts(report: &Report, telling: ReportContext<'_>) -> Vec<String> {
     let told = messages(report, telling);
     told.messages.into_iter().map(|it| it.text).collect()
 }
@@ -40,8 +41,10 @@ fn many(number: usize) -> Vec<Sample> {
         0 => (missing(1), tag("Proj007"), Outcome::Done),
         1 => (missing(3), tag("ann"), Outcome::Done),
         _ => {
-            let why = "ec2:CreateTags: InternalError: An internal error has occurred".to_owned();
-            (missing(1), tag("Proj007"), Outcome::Failed(why))
+            let failure = Failure::without_code(
+                "ec2:CreateTags: InternalError: An internal error has occurred",
+            );
+            (missing(1), tag("Proj007"), Outcome::Failed(failure))
         }
     });
     samples.collect()
@@ -101,7 +104,7 @@ fn the_guide_shows_what_its_template_makes() {
     let text = lines.collect::<Vec<_>>().join("\n") + "\n";
     assert_eq!(check_template(&text), Ok(()));
     let template = ReportTemplate { row_id: 1000, text };
-    let telling = Telling {
+    let telling = ReportContext {
         template: Some(&template),
         ..somewhere()
     };
@@ -151,7 +154,7 @@ fn a_run_that_enforces() {
 #[test]
 fn a_dry_run_in_no_known_region() {
     let report = report(Mode::DryRun, dry_run());
-    insta::assert_snapshot!(texts(&report, Telling::default()).concat());
+    insta::assert_snapshot!(texts(&report, ReportContext::default()).concat());
 }
 
 #[test]
@@ -353,7 +356,7 @@ fn a_function_prints_nothing_for_an_unknown_variable() {
         row_id: 1000,
         text: "Tags <{{ newer }}{% for one in newer %}x{% endfor %}>".to_owned(),
     };
-    let telling = Telling {
+    let telling = ReportContext {
         template: Some(&template),
         ..somewhere()
     };

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tagwarden_core::{Instance, Policy, State};
 
 use super::*;
-use crate::ledger::{Act, ActState, Batch, Selection};
+use crate::ledger::{Batch, Selection};
+use crate::plan::ActState;
 
 pub(super) const ID: &str = "i-00000001";
 
@@ -37,16 +38,26 @@ pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActSt
         Before::Empty => tags(&[(key, "")]),
     };
     Act {
-        instance_id: id.into(),
+        step: Step {
+            instance_id: id.into(),
+            cause: Cause::Tag {
+                rule_id: 1,
+                tag_key: key.into(),
+                defect: match before {
+                    Before::Missing => DefectName::Missing,
+                    Before::Empty => DefectName::Empty,
+                },
+            },
+            remedy: Remedy::Tag {
+                value: value.into(),
+                unknown: None,
+            },
+        },
         remedy: RemedyName::Tag,
-        rule_id: Some(1),
-        tag_key: Some(key.into()),
-        tag_value: Some(value.into()),
-        unknown: None,
-        terminate_on: None,
         tags_before,
         state,
         why: None,
+        code: None,
         undoes: None,
     }
 }
@@ -77,27 +88,33 @@ fn wrote(minute: usize, state: ActState) -> Batch {
 
 /// The undo of what was written at `of`.
 fn undid(minute: usize, of: usize, state: ActState) -> Batch {
-    let written = Written {
+    let written = WrittenTag {
         instance_id: ID.into(),
         tag_key: "K".into(),
         value: "v".into(),
-        rule_id: Some(1),
+        rule_id: 1,
         run_id: run(of),
         at: at(of),
     };
     let before = Before::Missing;
-    let mut act = Act::undoing(&Step {
+    let step = UndoStep {
         written,
         before,
         asked_by: None,
-    });
+    };
+    let mut act = step.to_act();
     act.state = state;
     batch(minute, vec![act])
 }
 
 fn ended(minute: usize, remedy: RemedyName, state: ActState) -> Batch {
     let mut act = tag(ID, "", "", Before::Missing, state);
-    (act.remedy, act.tag_key, act.tag_value, act.rule_id) = (remedy, None, None, None);
+    act.remedy = remedy;
+    act.step.cause = Cause::Untagged;
+    act.step.remedy = match remedy {
+        RemedyName::Stop => Remedy::Stop { terminate_on: None },
+        _ => Remedy::Terminate,
+    };
     batch(minute, vec![act])
 }
 
@@ -129,8 +146,8 @@ impl World {
         }
     }
 
-    fn plan(&self, selection: &Selection) -> Plan {
-        let facts = Facts {
+    fn plan(&self, selection: &Selection) -> UndoPlan {
+        let facts = UndoFacts {
             history: &self.history,
             at_work: &self.at_work,
             live: &self.live,
@@ -146,13 +163,13 @@ impl World {
     }
 }
 
-fn told(plan: &Plan) -> Vec<String> {
+fn told(plan: &UndoPlan) -> Vec<String> {
     let steps = plan.steps.iter().map(|step| {
         let asked_by = match step.asked_by {
             Some(rule_id) => format!(", which rule {rule_id} writes again"),
             None => String::new(),
         };
-        let Written { tag_key, value, .. } = &step.written;
+        let WrittenTag { tag_key, value, .. } = &step.written;
         match step.before {
             Before::Missing => format!("delete {tag_key}={value}{asked_by}"),
             Before::Empty => format!("empty {tag_key}={value}{asked_by}"),
@@ -162,7 +179,7 @@ fn told(plan: &Plan) -> Vec<String> {
         .left
         .iter()
         .map(|left| format!("leave {}: {}", left.written.tag_key, left.reason.name()));
-    let ends = plan.ends.iter().map(|end| {
+    let ends = plan.shutdowns.iter().map(|end| {
         let can = if end.can_be_started() {
             ", can be started"
         } else {
@@ -247,7 +264,7 @@ fn a_later_write_that_is_not_asked_for_decides_all_the_same() {
     let plan = world.plan(&on_selection(1));
     assert_eq!(told(&plan), ["leave K: written-again"]);
     let run_id = run(2);
-    assert_eq!(plan.left[0].reason, Reason::WrittenAgain { run_id });
+    assert_eq!(plan.left[0].reason, KeepReason::WrittenAgain { run_id });
     assert_eq!(told(&world.plan(&on_selection(2))), ["delete K=v"]);
 }
 
@@ -376,11 +393,11 @@ fn stops_and_terminations_are_told(
 }
 
 #[test]
-fn what_an_undo_is_called_in_the_ledger() {
+fn stores_an_undo_as_an_untag_act() {
     let batch = undid(2, 1, Begun);
     let act = &batch.acts[0];
     assert_eq!(act.tags_before, tags(&[("K", "v")]));
-    assert_eq!((act.tag_value.as_deref(), act.step()), (None, None));
+    assert_eq!((act.remedy, act.tag_value()), (RemedyName::Untag, None));
     let item: serde_dynamo::Item = serde_dynamo::to_item(act).unwrap();
     let read: Act = serde_dynamo::from_item(item).unwrap();
     assert_eq!(read, *act);

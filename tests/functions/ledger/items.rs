@@ -33,15 +33,18 @@ async fn records_a_written_tag() {
         panic!("{acts:?}");
     };
     for act in [project, creator] {
-        assert_eq!((&act.instance_id, act.remedy), (&id, RemedyName::Tag));
+        assert_eq!(
+            (act.instance_id(), act.remedy),
+            (id.as_str(), RemedyName::Tag)
+        );
         assert_eq!(act.why, None);
     }
-    assert_eq!(project.rule_id, Some(1));
-    assert_eq!(project.tag_key.as_deref(), Some("ProjectCode"));
-    assert_eq!(project.tag_value.as_deref(), Some("Proj007"));
+    assert_eq!(project.rule_id(), Some(1));
+    assert_eq!(project.tag_key(), Some("ProjectCode"));
+    assert_eq!(project.tag_value(), Some("Proj007"));
     assert_eq!(project.tags_before, tags(&[]));
-    assert_eq!(creator.rule_id, Some(2));
-    assert_eq!(creator.tag_value.as_deref(), Some("ann"));
+    assert_eq!(creator.rule_id(), Some(2));
+    assert_eq!(creator.tag_value(), Some("ann"));
     assert_eq!(creator.tags_before, tags(&[("CreatedBy", "")]));
 }
 
@@ -54,11 +57,11 @@ async fn records_a_termination_with_all_tags() {
     let acts = acts(&world, ActState::Done);
     assert_eq!(acts.len(), 1);
     assert_eq!(
-        (&acts[0].instance_id, acts[0].remedy),
-        (&id, RemedyName::Terminate)
+        (acts[0].instance_id(), acts[0].remedy),
+        (id.as_str(), RemedyName::Terminate)
     );
     assert_eq!(
-        (acts[0].rule_id, acts[0].tag_key.as_deref()),
+        (acts[0].rule_id(), acts[0].tag_key()),
         (Some(7), Some("Owner"))
     );
     assert_eq!(acts[0].tags_before, tags(&[("Name", "web"), ("Team", "")]));
@@ -128,7 +131,7 @@ async fn records_what_ec2_refused_and_why() {
     world.sweep().await;
     let refused = acts(&world, ActState::Refused);
     assert_eq!(refused.len(), 1);
-    assert_eq!(refused[0].instance_id, protected);
+    assert_eq!(refused[0].instance_id(), protected);
     assert!(refused[0].why.as_deref().unwrap().contains("protected"));
 }
 
@@ -148,7 +151,10 @@ async fn records_what_was_spared_because_it_changed() {
     world.sweep().await;
     let spared = acts(&world, ActState::Spared);
     assert_eq!(spared.len(), 1);
-    assert_eq!((&spared[0].instance_id, world.state(&id)), (&id, "running"));
+    assert_eq!(
+        (spared[0].instance_id(), world.state(&id)),
+        (id.as_str(), "running")
+    );
     assert!(spared[0].why.as_deref().unwrap().contains("has changed"));
     // Its part of the budget and its claim are returned.
     world.account.remove_tag(&id, "Name");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tagwarden_core::DefectName;
-use tagwarden_remediation::plan::Remedy;
-use tagwarden_remediation::report::{Entry, Outcome};
+use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::report::Entry;
 
 use crate::ledger::on_one_line;
 use crate::plan::forecast::{Forecast, Group};
@@ -149,7 +149,7 @@ pub fn why(entry: &Entry) -> String {
 /// What stands against the remedy or is to be known of it.
 pub fn hindrance(entry: &Entry) -> Option<String> {
     match (&entry.outcome, &entry.step.remedy) {
-        (Outcome::Failed(why), _) => Some(on_one_line(why)),
+        (Outcome::Failed(why), _) => Some(on_one_line(&why.text)),
         (Outcome::Deferred(reason) | Outcome::Refused(reason), _) => {
             Some(on_one_line(&reason.to_string()))
         }

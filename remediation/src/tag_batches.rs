@@ -9,7 +9,7 @@ pub type Tags = BTreeMap<String, String>;
 ///
 /// Takes an instance's id, a key and a value for each tag, in any order. Of two values for one key of one instance the
 /// last one counts.
-pub fn alike<'a>(
+pub fn group_by_tags<'a>(
     tags: impl IntoIterator<Item = (&'a str, &'a str, &'a str)>,
 ) -> BTreeMap<Tags, Vec<String>> {
     let mut tags_of: BTreeMap<&str, Tags> = BTreeMap::new();
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn instances_with_the_same_tags_come_together() {
-        let alike = alike([
+        let alike = group_by_tags([
             ("i-2", "Owner", "ann"),
             ("i-1", "Project", "Shop"),
             ("i-1", "Owner", "ann"),

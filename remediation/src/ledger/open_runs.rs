@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 
+use super::Ledger;
+use super::act::Batch;
 use super::items::{self, Item, key, number, text};
-use super::record::Batch;
-use super::{Ledger, RunId};
+use crate::run_id::RunId;
 
 /// The partition of the marks.
 const OPEN: &str = "open";
@@ -17,7 +18,7 @@ const OPEN: &str = "open";
 /// The mark of an open run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Mark {
+pub(super) struct OpenMark {
     /// The run that began the acts.
     run_id: RunId,
     /// The run that is to tell of them: the same, unless another has taken it over.
@@ -28,12 +29,12 @@ pub(super) struct Mark {
 
 /// An open run that was taken over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unfinished {
+pub(crate) struct AbandonedRun {
     pub(crate) run_id: RunId,
     pub(crate) batches: Vec<Batch>,
 }
 
-impl Mark {
+impl OpenMark {
     pub(super) fn new(run_id: &RunId, lease: DateTime<Utc>) -> Self {
         Self {
             run_id: run_id.clone(),
@@ -58,12 +59,12 @@ impl Ledger {
         &self,
         by: &RunId,
         lease: DateTime<Utc>,
-    ) -> Result<Vec<Unfinished>, AwsError> {
+    ) -> Result<Vec<AbandonedRun>, AwsError> {
         let now = self.clock.now().timestamp_millis();
-        let marks: Vec<Mark> = self.query(OPEN, "").await?;
+        let marks: Vec<OpenMark> = self.query(OPEN, "").await?;
         let mut taken = Vec::new();
         for mark in marks.into_iter().filter(|mark| mark.held_until < now) {
-            let new = Mark {
+            let new = OpenMark {
                 run_id: mark.run_id.clone(),
                 held_by: by.clone(),
                 held_until: lease.timestamp_millis(),
@@ -72,7 +73,7 @@ impl Ledger {
                 continue;
             }
             let batches = self.batches(&new.run_id).await?;
-            taken.push(Unfinished {
+            taken.push(AbandonedRun {
                 run_id: new.run_id,
                 batches,
             });
@@ -86,7 +87,7 @@ impl Ledger {
     /// DynamoDB cannot be asked.
     pub(crate) async fn at_work(&self) -> Result<BTreeSet<RunId>, AwsError> {
         let now = self.clock.now().timestamp_millis();
-        let marks: Vec<Mark> = self.query(OPEN, "").await?;
+        let marks: Vec<OpenMark> = self.query(OPEN, "").await?;
         // One that another has taken over has ended.
         let at_work = marks
             .into_iter()
@@ -111,7 +112,7 @@ impl Ledger {
 
     /// Gives the mark of `run_id` back before its time: `by` could not tell of it, the next run may at once.
     async fn give_back(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
-        let mark = Mark {
+        let mark = OpenMark {
             run_id: run_id.clone(),
             held_by: by.clone(),
             held_until: 0,
@@ -151,7 +152,7 @@ impl Ledger {
     }
 
     /// Whether `old` was still there, and is `new` now.
-    async fn replace(&self, old: &Mark, new: &Mark) -> Result<bool, AwsError> {
+    async fn replace(&self, old: &OpenMark, new: &OpenMark) -> Result<bool, AwsError> {
         let result = self
             .client
             .put_item()

@@ -1,57 +1,55 @@
-//! Watching a run from outside: how far it is, and that it is to end.
+//! Progress and cancellation of a run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::function::Remediation;
-
-/// Shared by a run and whoever watches it; every clone is the same. Nobody has to watch.
+/// Shows how far a run is, and cancels it. All clones show the same run.
 #[derive(Clone, Debug, Default)]
-pub struct Watch(Arc<Shared>);
+pub struct Monitor(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    is_to_end: AtomicBool,
+    is_cancelled: AtomicBool,
     progress: Mutex<Progress>,
 }
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// What it is at.
+    /// The phase that it is in.
     pub phase: Phase,
-    /// So much of it is done.
+    /// How much of the phase is done.
     pub done: usize,
-    /// So much there is; `None` where that is not known before the end.
+    /// How much there is to do; `None` where that is not known before the end.
     pub of: Option<usize>,
 }
 
-/// What a run is at, in the order in which it comes to it.
+/// What a run does, in the order in which it does it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// It looks at instances.
+    /// It reads instances.
     #[default]
-    Looking,
+    Survey,
     /// It asks CloudTrail who launched instances.
-    AskingForLaunchers,
+    LookUp,
     /// It writes tags to instances.
     Tagging,
     /// It stops and terminates instances.
-    Ending,
-    /// It tells what it did.
-    Telling,
+    Shutdown,
+    /// It reports what it did.
+    Reporting,
 }
 
-impl Watch {
-    /// Asks the run to end: it begins nothing more, completes what it has begun, and tells it.
-    pub fn end(&self) {
-        self.0.is_to_end.store(true, Ordering::Relaxed);
+impl Monitor {
+    /// Asks the run to end: it begins nothing more, completes what it has begun, and reports it.
+    pub fn cancel(&self) {
+        self.0.is_cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the run is to end.
+    /// Whether the run was asked to end.
     #[must_use]
-    pub fn is_to_end(&self) -> bool {
-        self.0.is_to_end.load(Ordering::Relaxed)
+    pub fn is_cancelled(&self) -> bool {
+        self.0.is_cancelled.load(Ordering::Relaxed)
     }
 
     /// How far the run is.
@@ -64,8 +62,8 @@ impl Watch {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The run comes to something else.
-    pub(crate) fn begin(&self, phase: Phase, of: Option<usize>) {
+    /// The run enters a phase that has so much to do.
+    pub(crate) fn enter(&self, phase: Phase, of: Option<usize>) {
         let done = 0;
         let mut progress = self
             .0
@@ -75,7 +73,7 @@ impl Watch {
         *progress = Progress { phase, done, of };
     }
 
-    /// So much more is done.
+    /// So much more of the phase is done.
     pub(crate) fn add(&self, done: usize) {
         let mut progress = self
             .0
@@ -83,15 +81,5 @@ impl Watch {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         progress.done += done;
-    }
-}
-
-impl Remediation {
-    /// The same, watched by whoever has another clone of `watch`.
-    #[must_use]
-    pub fn watched(mut self, watch: &Watch) -> Self {
-        self.watch = watch.clone();
-        self.look_up.watch = watch.clone();
-        self
     }
 }

@@ -1,7 +1,7 @@
-//! The calls that change something.
+//! The EC2 calls that change something.
 //!
-//! One call serves many instances, and EC2 refuses the whole call for one instance that is unknown or protected.
-//! Here such a one is set aside and the others are done: `set_aside`.
+//! One call serves many instances, and EC2 refuses the whole call if one instance is unknown or protected.
+//! [`set_aside`] sets that instance aside, so that the call succeeds for the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +9,13 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName, Tag};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tagwarden_aws::{AwsError, Ec2};
 
-use crate::plan::{Reason, Remedy, Step};
+use crate::plan::{Act, Failure, Outcome, Reason, RemedyName};
 
 /// The most instances that CreateTags, DeleteTags, StopInstances and TerminateInstances take in one call.
 const CALL_LIMIT: usize = 1_000;
 
-/// So many instances are asked at the same time.
+/// The most DescribeInstanceAttribute calls in flight at a time.
 const AT_ONCE: usize = 8;
-
-/// What became of one instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Acted {
-    /// Done.
-    Done,
-    /// EC2 refuses it for this instance: protected or vanished.
-    Refused(Reason),
-    /// The call failed.
-    Failed(String),
-    /// Not tried: the function's time was up.
-    Left,
-    /// The call may have been carried out: its answer says nothing of that, or never came.
-    Unclear(String),
-}
 
 /// Writes `tags` to every one of `ids`. A tag that is there already is overwritten: be sure it is empty.
 ///
@@ -39,7 +24,7 @@ pub async fn create_tags(
     ec2: &Ec2,
     ids: Vec<String>,
     tags: &BTreeMap<String, String>,
-) -> Vec<(String, Acted)> {
+) -> Vec<(String, Outcome)> {
     let tags: Vec<Tag> = tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
@@ -61,7 +46,7 @@ pub async fn create_tags(
 /// Stops every one of `ids`.
 ///
 /// See [StopInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html).
-pub async fn stop(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
+pub async fn stop(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Outcome)> {
     set_aside(ids, async |ids: &[String]| {
         let request = ec2.to_stop().await.stop_instances();
         match request.set_instance_ids(Some(ids.to_vec())).send().await {
@@ -75,7 +60,7 @@ pub async fn stop(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
 /// Terminates every one of `ids`.
 ///
 /// See [TerminateInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html).
-pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
+pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Outcome)> {
     set_aside(ids, async |ids: &[String]| {
         let request = ec2.to_terminate().await.terminate_instances();
         match request.set_instance_ids(Some(ids.to_vec())).send().await {
@@ -86,24 +71,27 @@ pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Acted)> {
     .await
 }
 
-/// Of the instances that `steps` would stop or terminate, those that are protected against it: one call each.
+/// Of the instances that `acts` would stop or terminate, those that are protected against it: one call each.
 ///
 /// See [DescribeInstanceAttribute](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceAttribute.html).
 ///
 /// # Errors
 /// EC2 did not answer.
-pub async fn protected(ec2: &Ec2, steps: &[Step]) -> Result<BTreeSet<String>, AwsError> {
-    let asked = stream::iter(steps).map(|step| async move {
+pub async fn protected(
+    ec2: &Ec2,
+    acts: impl IntoIterator<Item = &Act>,
+) -> Result<BTreeSet<String>, AwsError> {
+    let requests = stream::iter(acts).map(|act| async move {
         let client = ec2.to_describe_attribute().await;
         let request = client.describe_instance_attribute();
-        let is_stop = matches!(step.remedy, Remedy::Stop { .. });
+        let is_stop = act.remedy == RemedyName::Stop;
         let attribute = if is_stop {
             InstanceAttributeName::DisableApiStop
         } else {
             InstanceAttributeName::DisableApiTermination
         };
         let answer = request
-            .instance_id(&step.instance_id)
+            .instance_id(act.instance_id())
             .attribute(attribute)
             .send()
             .await
@@ -114,30 +102,30 @@ pub async fn protected(ec2: &Ec2, steps: &[Step]) -> Result<BTreeSet<String>, Aw
             answer.disable_api_termination()
         };
         let is_protected = value.and_then(AttributeBooleanValue::value) == Some(true);
-        Ok(is_protected.then(|| step.instance_id.clone()))
+        Ok(is_protected.then(|| act.instance_id().to_owned()))
     });
-    let protected: Vec<Option<String>> = asked.buffer_unordered(AT_ONCE).try_collect().await?;
+    let protected: Vec<Option<String>> = requests.buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(protected.into_iter().flatten().collect())
 }
 
 /// Calls `call` for all of `ids`, in as few calls as it takes. Where one instance spoils a call, the error names
 /// it, or halving finds it; the rest are tried again without it. All calls must be idempotent.
-pub(crate) async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Acted)>
+pub(crate) async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Outcome)>
 where
     F: AsyncFn(&[String]) -> Result<(), AwsError>,
 {
     let mut results = Vec::with_capacity(ids.len());
-    let mut settle = |ids: Vec<String>, acted: &Acted| {
-        results.extend(ids.into_iter().map(|id| (id, acted.clone())));
+    let mut settle = |ids: Vec<String>, outcome: &Outcome| {
+        results.extend(ids.into_iter().map(|id| (id, outcome.clone())));
     };
     let mut waiting: Vec<Vec<String>> = ids.chunks(CALL_LIMIT).map(<[String]>::to_vec).collect();
     while let Some(mut batch) = waiting.pop() {
         let Err(error) = call(&batch).await else {
-            settle(batch, &Acted::Done);
+            settle(batch, &Outcome::Done);
             continue;
         };
         if batch.len() == 1 || !is_about_instances(&error) {
-            settle(batch, &acted(&error));
+            settle(batch, &outcome(&error));
             continue;
         }
         let (named, rest): (Vec<_>, Vec<_>) =
@@ -147,7 +135,7 @@ where
             let half = rest.split_off(rest.len() / 2);
             waiting.extend([rest, half]);
         } else {
-            settle(named, &acted(&error));
+            settle(named, &outcome(&error));
             if !rest.is_empty() {
                 waiting.push(rest);
             }
@@ -174,12 +162,12 @@ fn is_about_instances(error: &AwsError) -> bool {
     })
 }
 
-fn acted(error: &AwsError) -> Acted {
+fn outcome(error: &AwsError) -> Outcome {
     match error.code() {
-        Some("OperationNotPermitted") => Acted::Refused(Reason::Protected),
-        Some("InvalidInstanceID.NotFound") => Acted::Refused(Reason::Vanished),
-        _ if is_unclear(error) => Acted::Unclear(error.to_string()),
-        _ => Acted::Failed(error.to_string()),
+        Some("OperationNotPermitted") => Outcome::Refused(Reason::Protected),
+        Some("InvalidInstanceID.NotFound") => Outcome::Refused(Reason::Vanished),
+        _ if is_unclear(error) => Outcome::Unclear(error.into()),
+        _ => Outcome::Failed(Failure::from(error)),
     }
 }
 

@@ -2,17 +2,17 @@
 
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
-use super::{Entry, Outcome};
-use crate::plan::{Reason, Remedy};
+use super::Entry;
+use crate::plan::{Failure, Outcome, Reason, Remedy};
 use crate::settings::Mode;
 
-/// What an entry is to its reader. They are told in this order.
+/// A section of the report, by what an entry asks of its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
+pub enum Section {
     /// No later run settles it, or somebody had better look before it does.
     Person,
     /// Stopped or terminated, or it would have been.
-    Ended,
+    ShutDown,
     /// Tagged, or it would have been.
     Tagged,
     /// A later run goes on with it by itself.
@@ -48,17 +48,17 @@ enum Concern {
     UnknownLauncher,
 }
 
-impl Group {
-    /// Every group, in the order in which they are told.
+impl Section {
+    /// Every section, in the order of the report.
     pub const ALL: [Self; 5] = [
         Self::Person,
-        Self::Ended,
+        Self::ShutDown,
         Self::Tagged,
         Self::Later,
         Self::Gone,
     ];
 
-    /// The group that `entry` is told in.
+    /// The section that `entry` is in.
     #[must_use]
     pub fn of(entry: &Entry) -> Self {
         if Concern::of(entry).is_some() {
@@ -66,33 +66,33 @@ impl Group {
         }
         match (&entry.outcome, &entry.step.remedy) {
             (Outcome::Done | Outcome::WouldDo, Remedy::Stop { .. } | Remedy::Terminate) => {
-                Self::Ended
+                Self::ShutDown
             }
             (Outcome::Done | Outcome::WouldDo, _) => Self::Tagged,
             (Outcome::Refused(_), _) => Self::Gone,
-            (Outcome::Deferred(_) | Outcome::Failed(_), _) => Self::Later,
+            (Outcome::Deferred(_) | Outcome::Failed(_) | Outcome::Unclear(_), _) => Self::Later,
         }
     }
 
-    /// The group's name, as templates read it.
+    /// The section's name, as templates read it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Person => "person",
-            Self::Ended => "ended",
+            Self::ShutDown => "ended",
             Self::Tagged => "tagged",
             Self::Later => "later",
             Self::Gone => "gone",
         }
     }
 
-    /// The group's title.
+    /// The section's title.
     #[must_use]
     pub fn title(self, mode: Mode) -> &'static str {
         match (self, mode) {
             (Self::Person, _) => "Needs a person",
-            (Self::Ended, Mode::Enforce) => "Stopped or terminated",
-            (Self::Ended, Mode::DryRun) => "Would be stopped or terminated",
+            (Self::ShutDown, Mode::Enforce) => "Stopped or terminated",
+            (Self::ShutDown, Mode::DryRun) => "Would be stopped or terminated",
             (Self::Tagged, Mode::Enforce) => "Tagged",
             (Self::Tagged, Mode::DryRun) => "Would be tagged",
             (Self::Later, _) => "Left for later",
@@ -102,24 +102,24 @@ impl Group {
 
     /// Whether its lines come with links into the console: for what somebody looks at one by one.
     pub(super) fn has_links(self) -> bool {
-        matches!(self, Self::Person | Self::Ended)
+        matches!(self, Self::Person | Self::ShutDown)
     }
 }
 
-/// Puts entries in the order in which they are told: groups; what needs a person by its concern; what was tagged by
+/// Puts entries in the order of the report: sections; what needs a person by its concern; what was tagged by
 /// rule; then by instance.
 pub(super) fn sort(entries: &mut [&Entry]) {
     entries.sort_by(|left, right| key(left).cmp(&key(right)));
 }
 
-type Key<'a> = (Group, Option<Concern>, Option<i64>, &'a str, Option<i64>);
+type Key<'a> = (Section, Option<Concern>, Option<i64>, &'a str, Option<i64>);
 
 fn key(entry: &Entry) -> Key<'_> {
-    let group = Group::of(entry);
+    let section = Section::of(entry);
     let rule_id = entry.step.cause.rule_id();
-    let by_rule = rule_id.filter(|_| group == Group::Tagged);
+    let by_rule = rule_id.filter(|_| section == Section::Tagged);
     let id = &entry.step.instance_id;
-    (group, Concern::of(entry), by_rule, id, rule_id)
+    (section, Concern::of(entry), by_rule, id, rule_id)
 }
 
 /// What a person can do about an entry, as far as that is known and not in its line already.
@@ -161,7 +161,7 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
 impl Concern {
     fn of(entry: &Entry) -> Option<Self> {
         match &entry.outcome {
-            Outcome::Failed(why) => Some(Self::of_failure(why)),
+            Outcome::Failed(failure) | Outcome::Unclear(failure) => Some(Self::of_failure(failure)),
             Outcome::Refused(reason) | Outcome::Deferred(reason) => Self::of_reason(reason),
             Outcome::Done | Outcome::WouldDo => match &entry.step.remedy {
                 Remedy::Notify => Some(Self::Reported),
@@ -177,13 +177,12 @@ impl Concern {
     }
 
     /// By the codes of [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html) and CloudTrail.
-    fn of_failure(why: &str) -> Self {
-        if why.contains("UnauthorizedOperation") || why.contains("AccessDenied") {
-            Self::Denied
-        } else if why.contains("TagLimitExceeded") {
-            Self::TagLimit
-        } else {
-            Self::Failure
+    fn of_failure(failure: &Failure) -> Self {
+        match failure.code.as_deref() {
+            Some("UnauthorizedOperation") => Self::Denied,
+            Some(code) if code.starts_with("AccessDenied") => Self::Denied,
+            Some("TagLimitExceeded") => Self::TagLimit,
+            _ => Self::Failure,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the ledger remembers from run to run besides acts: what was told, what is protected, what stands stopped.
+//! What the ledger notes from run to run beside acts: what was reported, what is protected, what is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use tagwarden_aws::AwsError;
 use super::Ledger;
 use super::items::{self, Item, day_key, expires, key};
 use super::transaction::{MOST_WRITES, Transaction};
-use crate::plan::Standstill;
+use crate::plan::Countdown;
 use crate::settings::Mode;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -21,81 +21,85 @@ const BATCH_GET: &str = "dynamodb:BatchGetItem";
 /// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 const BATCH_GET_LIMIT: usize = 100;
 
-/// The sort key of the note that an instance stands stopped.
+/// The sort key of the note that an instance is stopped and untagged.
 pub(super) const STOPPED: &str = "stopped";
 
-/// Names of things that were told, or seen, on one day.
-pub(crate) type Told = BTreeSet<String>;
+/// Names of what was reported, or seen, on one day.
+pub(crate) type DayNotes = BTreeSet<String>;
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Names {
+struct NamesNote {
     #[serde(default)]
-    entries: Told,
+    entries: DayNotes,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Stopped {
+struct StoppedNote {
     pk: String,
     #[serde(flatten)]
-    standstill: Standstill,
+    countdown: Countdown,
 }
 
 impl Ledger {
-    /// What the topic has been told today by runs of this mode.
-    pub(crate) async fn told(&self, mode: Mode) -> Result<Told, AwsError> {
-        self.names(told_by(mode)).await
+    /// What runs of this mode have reported to the topic today.
+    pub(crate) async fn reported(&self, mode: Mode) -> Result<DayNotes, AwsError> {
+        self.names(reported_by(mode)).await
     }
 
-    /// Adds to what the topic has been told today by runs of this mode.
-    pub(crate) async fn remember_told(&self, mode: Mode, names: Told) -> Result<(), AwsError> {
-        self.add_names(told_by(mode), names).await
+    /// Adds to what runs of this mode have reported to the topic today.
+    pub(crate) async fn remember_reported(
+        &self,
+        mode: Mode,
+        names: DayNotes,
+    ) -> Result<(), AwsError> {
+        self.add_names(reported_by(mode), names).await
     }
 
     /// The instances that EC2 refused to stop or terminate today.
-    pub(crate) async fn protected(&self) -> Result<Told, AwsError> {
+    pub(crate) async fn protected(&self) -> Result<DayNotes, AwsError> {
         self.names("protected").await
     }
 
     /// Adds to those.
-    pub(crate) async fn remember_protected(&self, ids: Told) -> Result<(), AwsError> {
+    pub(crate) async fn remember_protected(&self, ids: DayNotes) -> Result<(), AwsError> {
         self.add_names("protected", ids).await
     }
 
     /// What is noted of those of `ids` that were seen stopped and untagged.
-    pub(crate) async fn standstills(
+    pub(crate) async fn countdowns(
         &self,
         ids: &[String],
-    ) -> Result<BTreeMap<String, Standstill>, AwsError> {
+    ) -> Result<BTreeMap<String, Countdown>, AwsError> {
         let keys: Vec<Item> = ids.iter().map(|id| key(id, STOPPED)).collect();
-        let noted = self.batch_get::<Stopped>(&keys).await?.into_iter();
-        Ok(noted.map(|noted| (noted.pk, noted.standstill)).collect())
+        let noted = self.batch_get::<StoppedNote>(&keys).await?.into_iter();
+        Ok(noted.map(|noted| (noted.pk, noted.countdown)).collect())
     }
 
     /// Notes how long instances have been stopped and untagged.
-    pub(crate) async fn note_standstills(
+    pub(crate) async fn note_countdowns(
         &self,
-        standstills: BTreeMap<String, Standstill>,
+        countdowns: BTreeMap<String, Countdown>,
     ) -> Result<(), AwsError> {
         let mut transaction = Transaction::default();
-        for (id, standstill) in standstills {
+        for (id, countdown) in countdowns {
             if transaction.len() == MOST_WRITES {
                 self.write(std::mem::take(&mut transaction)).await?;
             }
-            let item = standstill_item(&id, &standstill, self.clock.now())?;
+            let item = countdown_item(&id, &countdown, self.clock.now())?;
             transaction.add(self.put(item))?;
         }
         self.write(transaction).await
     }
 
-    async fn names(&self, what: &str) -> Result<Told, AwsError> {
+    async fn names(&self, what: &str) -> Result<DayNotes, AwsError> {
         let today = day_key(self.clock.now().date_naive());
-        let names: Option<Names> = self.get(key(what, today)).await?;
+        let names: Option<NamesNote> = self.get(key(what, today)).await?;
         Ok(names.unwrap_or_default().entries)
     }
 
-    async fn add_names(&self, what: &str, names: Told) -> Result<(), AwsError> {
+    async fn add_names(&self, what: &str, names: DayNotes) -> Result<(), AwsError> {
         if names.is_empty() {
             return Ok(());
         }
@@ -159,21 +163,22 @@ impl Ledger {
     }
 }
 
-/// What a dry run told says nothing of what is done once it is enforced.
-fn told_by(mode: Mode) -> &'static str {
+/// The partition of what runs of this mode have reported. What a dry run reported says nothing of what is done once it is
+/// enforced.
+fn reported_by(mode: Mode) -> &'static str {
     match mode {
         Mode::DryRun => "told#dry-run",
         Mode::Enforce => "told",
     }
 }
 
-/// The note of a standstill.
-pub(super) fn standstill_item(
+/// The stored note of a countdown.
+pub(super) fn countdown_item(
     id: &str,
-    standstill: &Standstill,
+    countdown: &Countdown,
     now: DateTime<Utc>,
 ) -> Result<Item, AwsError> {
-    let mut item = items::item(key(id, STOPPED), standstill)?;
+    let mut item = items::item(key(id, STOPPED), countdown)?;
     item.extend([expires(now)]);
     Ok(item)
 }

@@ -9,10 +9,12 @@ use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
 use tagwarden_core::Instance;
 
-use super::{Before, Facts, Plan, Reason, Step, plan};
-use crate::act::{self, Acted};
-use crate::ledger::{AFTER_TAG, Act, ActState, Batch, Ledger, RunId, Selection, Writer};
-use crate::tag_sets::{Tags, alike};
+use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
+use crate::calls;
+use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
+use crate::plan::{Act, ActState, Outcome, Reason};
+use crate::run_id::RunId;
+use crate::tag_batches::{Tags, group_by_tags};
 
 /// What the ledger calls an undo's trigger.
 const TRIGGER: &str = "undo";
@@ -33,29 +35,29 @@ pub struct Undo {
 
 /// A plan, and what it is made of.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct UndoPreview {
     /// The plan.
-    pub plan: Plan,
+    pub plan: UndoPlan,
     /// Why the policy cannot be read, where it cannot: nothing is known then of what it asks for.
     pub unread_policy: Option<PolicyTableError>,
 }
 
 /// What was undone.
 #[derive(Clone, Debug)]
-pub struct Undone {
+pub struct UndoResult {
     /// The undo's own run, by which `tagwarden history` finds it; `None` where nothing was begun.
     pub run_id: Option<RunId>,
     /// What became of each step, by instance and key.
-    pub outcomes: Vec<(Step, Outcome)>,
+    pub outcomes: Vec<(UndoStep, UndoOutcome)>,
 }
 
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum UndoOutcome {
     /// The tag is as it was before it was written.
     Done,
     /// It stays: something has changed since the plan was shown.
-    Spared(Reason),
+    Spared(KeepReason),
     /// It could not be done.
     Failed(String),
 }
@@ -88,18 +90,18 @@ impl Undo {
     ///
     /// # Errors
     /// See [`UndoError`]. A policy that cannot be read is none.
-    pub async fn look(&self, selection: &Selection) -> Result<Look, UndoError> {
+    pub async fn preview(&self, selection: &Selection) -> Result<UndoPreview, UndoError> {
         let run_started = selection.run_id.as_ref().map(RunId::started_at);
         let since = run_started.or(selection.since);
         let since = since.unwrap_or_else(|| self.ledger.oldest());
-        self.look_since(since, selection).await
+        self.preview_since(since, selection).await
     }
 
-    async fn look_since(
+    async fn preview_since(
         &self,
         since: DateTime<Utc>,
         selection: &Selection,
-    ) -> Result<Look, UndoError> {
+    ) -> Result<UndoPreview, UndoError> {
         // In this order: a run that ends in between was at work when it was asked.
         let at_work = self.ledger.at_work().await?;
         let history = self.ledger.batches_since(since).await?;
@@ -112,25 +114,25 @@ impl Undo {
             .iter()
             .flat_map(|batch| batch.acts.iter().map(move |act| (batch, act)))
             .filter(|(batch, act)| selection.takes(batch, act))
-            .map(|(_, act)| act.instance_id.clone())
+            .map(|(_, act)| act.instance_id().to_owned())
             .collect();
         if ids.is_empty() {
-            return Ok(Look {
-                plan: Plan::default(),
+            return Ok(UndoPreview {
+                plan: UndoPlan::default(),
                 unread_policy: None,
             });
         }
         let ids: Vec<String> = ids.into_iter().collect();
         let live = instances::describe(&self.ec2, &ids).await?;
         let policy = read_policy(&self.dynamodb, &self.policy_table).await;
-        let facts = Facts {
+        let facts = UndoFacts {
             history: &history,
             at_work: &at_work,
             live: &live,
             policy: policy.as_ref().ok(),
             now: self.clock.now(),
         };
-        Ok(Look {
+        Ok(UndoPreview {
             plan: plan(selection, &facts),
             unread_policy: policy.err(),
         })
@@ -142,11 +144,11 @@ impl Undo {
     ///
     /// # Errors
     /// What the plan is made of cannot be read again: nothing was done.
-    pub async fn carry_out(
+    pub async fn execute(
         &self,
         selection: &Selection,
-        shown: &Plan,
-    ) -> Result<Undone, UndoError> {
+        shown: &UndoPlan,
+    ) -> Result<UndoResult, UndoError> {
         let started_at = self.clock.now();
         let mut work = self.confirm(selection, shown).await?;
         let run_id = RunId::new(started_at, "");
@@ -159,11 +161,11 @@ impl Undo {
             .unwrap_or(started_at);
         let mut writer = Writer::new(&self.ledger, run_id.clone(), trigger, lease, true);
         let begun = writer.begin_tags(&work.acts(), shows_at).await;
-        for act in &begun.others {
-            work.settle(act, Outcome::Spared(Reason::Contended));
+        for act in &begun.contended {
+            work.settle(act, UndoOutcome::Spared(KeepReason::Contended));
         }
-        for (act, why) in &begun.failed {
-            work.settle(act, Outcome::Failed(why.clone()));
+        for (act, failure) in &begun.failed {
+            work.settle(act, UndoOutcome::Failed(failure.text.clone()));
         }
         let mut batches = begun.batches;
         if batches.is_empty() {
@@ -180,26 +182,26 @@ impl Undo {
     }
 
     /// Plans again, with everything read again, and spares what is not as it was shown.
-    async fn confirm(&self, selection: &Selection, shown: &Plan) -> Result<Work, UndoError> {
+    async fn confirm(&self, selection: &Selection, shown: &UndoPlan) -> Result<Work, UndoError> {
         let first = shown.steps.iter().map(|step| step.written.at).min();
         let since = first.unwrap_or_else(|| self.clock.now());
-        let now = self.look_since(since, selection).await?.plan;
+        let now = self.preview_since(since, selection).await?.plan;
         let still = now.steps.iter().map(|step| (step.written.place(), step));
         let still: BTreeMap<_, _> = still.collect();
         let left = now.left.iter().map(|left| (left.written.place(), left));
         let left: BTreeMap<_, _> = left.collect();
-        let outcome = |step: &Step| match still.get(&step.written.place()) {
+        let outcome = |step: &UndoStep| match still.get(&step.written.place()) {
             Some(still) if still.written == step.written => None,
-            Some(still) => Some(Reason::WrittenAgain {
+            Some(still) => Some(KeepReason::WrittenAgain {
                 run_id: still.written.run_id.clone(),
             }),
             None => {
                 let left = left.get(&step.written.place());
-                Some(left.map_or(Reason::Removed, |left| left.reason.clone()))
+                Some(left.map_or(KeepReason::Removed, |left| left.reason.clone()))
             }
         };
         let steps = shown.steps.iter().map(|step| {
-            let outcome = outcome(step).map(Outcome::Spared);
+            let outcome = outcome(step).map(UndoOutcome::Spared);
             (place(step), (step.clone(), outcome))
         });
         Ok(Work {
@@ -214,32 +216,31 @@ impl Undo {
         let ids: BTreeSet<String> = results.keys().map(|(id, _)| id.clone()).collect();
         let live = self.live(ids).await;
         for act in batches.iter_mut().flat_map(|batch| &mut batch.acts) {
-            let Some(key) = act.tag_key.clone() else {
+            let Some(place) = act_place(act) else {
                 continue;
             };
-            let place = (act.instance_id.clone(), key);
             let Some(outcome) = results.remove(&place) else {
                 continue;
             };
             let outcome = match outcome {
                 Taken::Unclear(why) => {
-                    work.settle(act, Outcome::Failed(why));
+                    work.settle(act, UndoOutcome::Failed(why));
                     continue;
                 }
-                Taken::Settled(Outcome::Done) => match &live {
+                Taken::Settled(UndoOutcome::Done) => match &live {
                     Ok(live) => seen(act, live),
                     Err(error) => {
                         let why = format!("EC2 took it, and does not tell how it ended: {error}");
-                        work.settle(act, Outcome::Failed(why));
+                        work.settle(act, UndoOutcome::Failed(why));
                         continue;
                     }
                 },
                 Taken::Settled(other) => other,
             };
             (act.state, act.why) = match &outcome {
-                Outcome::Done => (ActState::Done, None),
-                Outcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
-                Outcome::Failed(why) => (ActState::Failed, Some(why.clone())),
+                UndoOutcome::Done => (ActState::Done, None),
+                UndoOutcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
+                UndoOutcome::Failed(why) => (ActState::Failed, Some(why.clone())),
             };
             work.settle(act, outcome);
         }
@@ -249,10 +250,10 @@ impl Undo {
     async fn delete(&self, work: &Work) -> BTreeMap<Place, Taken> {
         let mut results = BTreeMap::new();
         for (tags, ids) in sets(work.waiting(Before::Missing)) {
-            for (id, acted) in delete_tags(&self.ec2, ids, &tags).await {
+            for (id, outcome) in delete_tags(&self.ec2, ids, &tags).await {
                 for key in tags.keys() {
                     let place = (id.clone(), key.clone());
-                    results.insert(place, outcome(&acted));
+                    results.insert(place, taken(&outcome));
                 }
             }
         }
@@ -272,7 +273,7 @@ impl Undo {
             let value = match &live {
                 Ok(live) => value_of(step.written.place(), live),
                 Err(error) => {
-                    let failed = Outcome::Failed(error.to_string());
+                    let failed = UndoOutcome::Failed(error.to_string());
                     results.insert(place(step), Taken::Settled(failed));
                     continue;
                 }
@@ -280,17 +281,17 @@ impl Undo {
             match changed(value, &step.written.value) {
                 None => unchanged.push(step),
                 Some(reason) => {
-                    let spared = Outcome::Spared(reason);
+                    let spared = UndoOutcome::Spared(reason);
                     results.insert(place(step), Taken::Settled(spared));
                 }
             }
         }
         for (tags, ids) in sets(unchanged) {
             let tags = tags.into_keys().map(|key| (key, String::new())).collect();
-            for (id, acted) in act::create_tags(&self.ec2, ids, &tags).await {
+            for (id, outcome) in calls::create_tags(&self.ec2, ids, &tags).await {
                 for key in tags.keys() {
                     let place = (id.clone(), key.clone());
-                    results.insert(place, outcome(&acted));
+                    results.insert(place, taken(&outcome));
                 }
             }
         }
@@ -311,45 +312,48 @@ type Live = BTreeMap<String, Instance>;
 /// The id of an instance, and the key of one of its tags.
 type Place = (String, String);
 
-fn place(step: &Step) -> Place {
+fn place(step: &UndoStep) -> Place {
     let (id, key) = step.written.place();
     (id.to_owned(), key.to_owned())
+}
+
+fn act_place(act: &Act) -> Option<Place> {
+    Some((act.instance_id().to_owned(), act.tag_key()?.to_owned()))
 }
 
 /// The steps of a plan, and what became of those that are settled.
 #[derive(Debug, Default)]
 struct Work {
-    steps: BTreeMap<Place, (Step, Option<Outcome>)>,
+    steps: BTreeMap<Place, (UndoStep, Option<UndoOutcome>)>,
 }
 
 impl Work {
     /// What is to be written down of those that are not settled.
     fn acts(&self) -> Vec<Act> {
         let open = self.steps.values().filter(|(_, outcome)| outcome.is_none());
-        open.map(|(step, _)| Act::undoing(step)).collect()
+        open.map(|(step, _)| step.to_act()).collect()
     }
 
     /// Those that are not settled, where this was before.
-    fn waiting(&self, before: Before) -> impl Iterator<Item = &Step> {
+    fn waiting(&self, before: Before) -> impl Iterator<Item = &UndoStep> {
         self.steps
             .values()
             .filter(move |(step, outcome)| outcome.is_none() && step.before == before)
             .map(|(step, _)| step)
     }
 
-    fn settle(&mut self, act: &Act, outcome: Outcome) {
-        let key = act.tag_key.clone().unwrap_or_default();
-        if let Some((_, settled)) = self.steps.get_mut(&(act.instance_id.clone(), key)) {
+    fn settle(&mut self, act: &Act, outcome: UndoOutcome) {
+        if let Some((_, settled)) = act_place(act).and_then(|place| self.steps.get_mut(&place)) {
             *settled = Some(outcome);
         }
     }
 
-    fn end(self, run_id: Option<RunId>) -> Undone {
+    fn end(self, run_id: Option<RunId>) -> UndoResult {
         let outcomes = self.steps.into_values().map(|(step, outcome)| {
-            let unsettled = || Outcome::Failed("nothing is known of it".to_owned());
+            let unsettled = || UndoOutcome::Failed("nothing is known of it".to_owned());
             (step, outcome.unwrap_or_else(unsettled))
         });
-        Undone {
+        UndoResult {
             run_id,
             outcomes: outcomes.collect(),
         }
@@ -357,8 +361,8 @@ impl Work {
 }
 
 /// The tags to take back: each set is one call.
-fn sets<'a>(steps: impl IntoIterator<Item = &'a Step>) -> BTreeMap<Tags, Vec<String>> {
-    alike(steps.into_iter().map(|step| {
+fn sets<'a>(steps: impl IntoIterator<Item = &'a UndoStep>) -> BTreeMap<Tags, Vec<String>> {
+    group_by_tags(steps.into_iter().map(|step| {
         let written = &step.written;
         let id = written.instance_id.as_str();
         (id, written.tag_key.as_str(), written.value.as_str())
@@ -373,12 +377,12 @@ async fn delete_tags(
     ec2: &Ec2,
     ids: Vec<String>,
     tags: &BTreeMap<String, String>,
-) -> Vec<(String, Acted)> {
+) -> Vec<(String, Outcome)> {
     let tags: Vec<Tag> = tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
-    act::set_aside(ids, async |ids: &[String]| {
+    calls::set_aside(ids, async |ids: &[String]| {
         let request = ec2.to_delete_tags().await.delete_tags();
         let request = request.set_tags(Some(tags.clone()));
         match request.set_resources(Some(ids.to_vec())).send().await {
@@ -391,45 +395,47 @@ async fn delete_tags(
 
 /// What a call says of one tag.
 enum Taken {
-    Settled(Outcome),
+    Settled(UndoOutcome),
     /// It may have been carried out: the act stays begun, and the next run of the remediation looks.
     Unclear(String),
 }
 
-fn outcome(acted: &Acted) -> Taken {
-    Taken::Settled(match acted {
-        Acted::Done => Outcome::Done,
-        Acted::Refused(crate::plan::Reason::Vanished) => Outcome::Spared(Reason::InstanceGone),
-        Acted::Refused(reason) => Outcome::Failed(reason.to_string()),
-        Acted::Failed(why) => Outcome::Failed(why.clone()),
-        Acted::Left => Outcome::Failed(crate::plan::Reason::NoTime.to_string()),
-        Acted::Unclear(why) => return Taken::Unclear(why.clone()),
+fn taken(outcome: &Outcome) -> Taken {
+    Taken::Settled(match outcome {
+        Outcome::Done => UndoOutcome::Done,
+        Outcome::Refused(Reason::Vanished) => UndoOutcome::Spared(KeepReason::InstanceGone),
+        Outcome::Refused(reason) | Outcome::Deferred(reason) => {
+            UndoOutcome::Failed(reason.to_string())
+        }
+        Outcome::Failed(failure) => UndoOutcome::Failed(failure.text.clone()),
+        Outcome::Unclear(failure) => return Taken::Unclear(failure.text.clone()),
+        Outcome::WouldDo => return Taken::Unclear("nothing is known of it".to_owned()),
     })
 }
 
 /// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,
 /// somebody was faster. That it still has the old one is no news: EC2 shows a change a little later.
-fn seen(act: &Act, live: &Live) -> Outcome {
-    if act.tag_value.is_some() {
+fn seen(act: &Act, live: &Live) -> UndoOutcome {
+    if act.tag_value().is_some() {
         // It was looked at right before, and is empty now or was filled since.
-        return Outcome::Done;
+        return UndoOutcome::Done;
     }
-    let key = act.tag_key.as_deref().unwrap_or_default();
+    let key = act.tag_key().unwrap_or_default();
     let written = act.tags_before.get(key).map(String::as_str);
-    match value_of((&act.instance_id, key), live) {
-        Some(now) if Some(now) != written => Outcome::Spared(Reason::Changed {
+    match value_of((act.instance_id(), key), live) {
+        Some(now) if Some(now) != written => UndoOutcome::Spared(KeepReason::Changed {
             now: now.to_owned(),
         }),
-        _ => Outcome::Done,
+        _ => UndoOutcome::Done,
     }
 }
 
 /// Why the tag with this value is not as it was written; `None` if it is.
-fn changed(value: Option<&str>, written: &str) -> Option<Reason> {
+fn changed(value: Option<&str>, written: &str) -> Option<KeepReason> {
     match value {
-        None => Some(Reason::Removed),
+        None => Some(KeepReason::Removed),
         Some(now) if now == written => None,
-        Some(now) => Some(Reason::Changed {
+        Some(now) => Some(KeepReason::Changed {
             now: now.to_owned(),
         }),
     }
