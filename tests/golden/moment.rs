@@ -1,0 +1,247 @@
+//! A moment: an account with what a ledger holds, one event that a function receives, and all that comes of it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use chrono::{DateTime, TimeDelta, Utc};
+use lambda_runtime::{Context, LambdaEvent};
+use serde_json::{Map, Value, json};
+use tagwarden_remediation::{Remediation, Settings};
+use tagwarden_sandbox::{Account, Fault, Identity, Launch, State};
+
+use crate::imports::{Environment, FunctionError, PolicySettings, Rule};
+
+pub const TABLE: &str = "acme_cloud_policy_tagging_def";
+pub const LEDGER: &str = "ledger";
+pub const RULE: &str = "tagwarden";
+
+const STATES: [State; 6] = [
+    State::Pending,
+    State::Running,
+    State::ShuttingDown,
+    State::Terminated,
+    State::Stopping,
+    State::Stopped,
+];
+
+/// An account as a fixture describes it.
+pub struct Scene {
+    pub account: Account,
+    variables: BTreeMap<String, String>,
+}
+
+impl Scene {
+    /// The account of `before`: its time, policy, instances, queue and topic, and the ledger's items.
+    pub async fn of(before: &Value) -> Self {
+        let now: DateTime<Utc> = text(&before["now"]).parse().unwrap();
+        let account = Account::starting_at(now);
+        account.create_config_rule(RULE);
+        account.create_table(TABLE);
+        for row in list(&before["policy"]) {
+            account.put_item(TABLE, row.clone());
+        }
+        account.create_table_with_keys(LEDGER, "Pk", "Sk");
+        let topic = account.create_topic("reports");
+        for instance in list(&before["instances"]) {
+            let id = account.launch(launch(instance, now));
+            assert_eq!(
+                id,
+                text(&instance["id"]),
+                "the fixture's instances are in order"
+            );
+        }
+        let scene = Self {
+            account,
+            variables: settings(before, topic),
+        };
+        scene.put_items(list(&before["ledger"])).await;
+        for fault in before["faults"].as_array().into_iter().flatten() {
+            let [operation, code, message] =
+                ["operation", "code", "message"].map(|member| text(&fault[member]));
+            scene.account.fail(Fault::new(operation, code, message));
+        }
+        if let Some(change) = before["change"].as_object() {
+            let [operation, id, key, value] =
+                ["before", "id", "key", "value"].map(|member| text(&change[member]).to_owned());
+            let set = move |account: &Account| account.set_tag(&id, key, value);
+            scene.account.on_next_call(operation, set);
+        }
+        scene
+    }
+
+    /// The remediation receives this event.
+    pub async fn remediate(&self, event: &Value, request_id: &str) -> Value {
+        let settings = self.environment(Settings::from_environment);
+        let remediation = Remediation::new(&self.account.sdk_config(), settings);
+        answer(remediation.handle(self.event(event, request_id)).await)
+    }
+
+    /// The Config rule receives this event.
+    pub async fn evaluate(&self, event: &Value) -> Value {
+        let settings = self.environment(PolicySettings::from_environment);
+        let rule = Rule::new(&self.account.sdk_config(), settings);
+        answer(rule.handle(self.event(event, "")).await)
+    }
+
+    fn environment<T, E: std::fmt::Debug>(
+        &self,
+        read: impl FnOnce(&Environment<'_>) -> Result<T, E>,
+    ) -> T {
+        read(&Environment::new(&|name| self.variables.get(name).cloned())).unwrap()
+    }
+
+    fn event(&self, payload: &Value, request_id: &str) -> LambdaEvent<Value> {
+        let mut context = Context::default();
+        let account = self.account.id();
+        context.invoked_function_arn =
+            format!("arn:aws:lambda:us-east-1:{account}:function:tagwarden");
+        context.request_id = request_id.to_owned();
+        let deadline = self.account.now() + TimeDelta::minutes(15);
+        context.deadline = deadline.timestamp_millis().unsigned_abs();
+        LambdaEvent::new(payload.clone(), context)
+    }
+
+    /// What the topic received: the text for people, and the document for programs.
+    pub fn published(&self) -> Vec<Value> {
+        let published = self.account.published();
+        let message = |message: &str, is_structured: bool| {
+            if !is_structured {
+                return json!({ "text": message });
+            }
+            let body: Value = serde_json::from_str(message).unwrap();
+            let document: Value = serde_json::from_str(text(&body["sqs"])).unwrap();
+            json!({"text": body["default"], "document": document, "forms": body.as_object().unwrap().keys().collect::<Vec<_>>()})
+        };
+        published
+            .iter()
+            .map(|it| message(&it.message, it.message_structure.is_some()))
+            .collect()
+    }
+
+    /// The ledger's items, as DynamoDB writes them in JSON, in the order of their keys.
+    pub async fn items(&self) -> Vec<Value> {
+        let client = aws_sdk_dynamodb::Client::new(&self.account.sdk_config());
+        let mut pages = client
+            .scan()
+            .table_name(LEDGER)
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.unwrap().into_iter();
+            let item: Map<String, Value> = item.map(|(key, it)| (key, to_json(&it))).collect();
+            items.push(Value::Object(item));
+        }
+        items.sort_by_key(key);
+        items
+    }
+
+    async fn put_items(&self, items: &[Value]) {
+        let client = aws_sdk_dynamodb::Client::new(&self.account.sdk_config());
+        for item in items {
+            let item = item.as_object().unwrap().iter();
+            let item = item.map(|(key, value)| (key.clone(), from_json(value)));
+            let put = client.put_item().table_name(LEDGER);
+            put.set_item(Some(item.collect())).send().await.unwrap();
+        }
+    }
+
+    /// What each instance shows.
+    pub fn instances(&self) -> Vec<Value> {
+        let instances = self.account.instances().into_iter();
+        instances
+            .map(|it| json!({"id": it.id, "state": it.state.as_str(), "tags": it.tags}))
+            .collect()
+    }
+}
+
+/// An item's key.
+pub fn key(item: &Value) -> (String, String) {
+    let part = |name: &str| text(&item[name]["S"]).to_owned();
+    (part("Pk"), part("Sk"))
+}
+
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
+}
+
+pub fn list(value: &Value) -> &[Value] {
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("no list: {value}"))
+}
+
+fn launch(instance: &Value, now: DateTime<Utc>) -> Launch {
+    let launched_at: DateTime<Utc> = text(&instance["launchedAt"]).parse().unwrap();
+    let state = STATES
+        .into_iter()
+        .find(|state| state.as_str() == text(&instance["state"]));
+    let mut launch = Launch::new().ago(now - launched_at).state(state.unwrap());
+    launch = match instance["launchedBy"].as_str() {
+        Some(name) => launch.launched_by(Identity::iam_user(name)),
+        None => launch.without_trail(),
+    };
+    if instance["protected"] == true {
+        launch = launch.protected();
+    }
+    let tags = instance["tags"].as_object().unwrap().iter();
+    tags.fold(launch, |launch, (key, value)| launch.tag(key, text(value)))
+}
+
+fn settings(before: &Value, topic: String) -> BTreeMap<String, String> {
+    let given = before["settings"].as_object().unwrap().iter();
+    let mut variables: BTreeMap<String, String> = given
+        .map(|(name, value)| (name.clone(), text(value).to_owned()))
+        .collect();
+    variables.insert("TAGWARDEN_TOPIC_ARN".to_owned(), topic);
+    variables
+}
+
+fn answer<E: FunctionError>(answer: Result<Value, E>) -> Value {
+    match answer {
+        Ok(answer) => json!({ "answer": answer }),
+        Err(error) => json!({"errorType": error.kind(), "errorMessage": error.to_string()}),
+    }
+}
+
+fn to_json(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(number) => json!({ "N": number }),
+        AttributeValue::Bool(truth) => json!({ "BOOL": truth }),
+        AttributeValue::Null(_) => json!({ "NULL": true }),
+        AttributeValue::Ss(texts) => {
+            let mut texts = texts.clone();
+            texts.sort();
+            json!({ "SS": texts })
+        }
+        AttributeValue::L(values) => json!({ "L": values.iter().map(to_json).collect::<Value>() }),
+        AttributeValue::M(members) => {
+            let members = members.iter().map(|(key, it)| (key.clone(), to_json(it)));
+            json!({ "M": members.collect::<Map<_, _>>() })
+        }
+        other => panic!("no ledger item has a {other:?}"),
+    }
+}
+
+fn from_json(value: &Value) -> AttributeValue {
+    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
+    match kind.as_str() {
+        "S" => AttributeValue::S(text(value).to_owned()),
+        "N" => AttributeValue::N(text(value).to_owned()),
+        "BOOL" => AttributeValue::Bool(value == true),
+        "NULL" => AttributeValue::Null(true),
+        "SS" => AttributeValue::Ss(list(value).iter().map(|it| text(it).to_owned()).collect()),
+        "L" => AttributeValue::L(list(value).iter().map(from_json).collect()),
+        "M" => {
+            let members = value.as_object().unwrap().iter();
+            AttributeValue::M(
+                members
+                    .map(|(key, it)| (key.clone(), from_json(it)))
+                    .collect(),
+            )
+        }
+        other => panic!("no ledger item has a {other:?}"),
+    }
+}
