@@ -3,13 +3,15 @@
 use serde_json::Value;
 
 /// Members whose values are sentences for people. Their wording may change; that they are there, and texts, may not.
-const PROSE: [&str; 8] = [
+const PROSE: [&str; 10] = [
     "Why",
     "annotation",
     "errorMessage",
-    "note",
-    "problem",
+    "help",
+    "message",
+    "policyProblem",
     "reason",
+    "story",
     "text",
     "why",
 ];

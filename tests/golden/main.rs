@@ -12,6 +12,7 @@
 
 mod compare;
 mod imports;
+mod items;
 mod moment;
 mod replay;
 
@@ -20,7 +21,7 @@ use std::fs;
 use std::path::Path;
 
 use compare::{Members, difference};
-use moment::{key, list, text};
+use items::{key, list, text};
 use replay::replay;
 use serde_json::Value;
 

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use lambda_runtime::{Context, LambdaEvent};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Account, Fault, Identity, Launch, State};
 
 use crate::imports::{Environment, FunctionError, PolicySettings, Rule};
+use crate::items::{self, list, text};
 
 pub const TABLE: &str = "acme_cloud_policy_tagging_def";
 pub const LEDGER: &str = "ledger";
@@ -54,7 +54,7 @@ impl Scene {
             account,
             variables: settings(before, topic),
         };
-        scene.put_items(list(&before["ledger"])).await;
+        items::put(&scene.account, LEDGER, list(&before["ledger"])).await;
         for fault in before["faults"].as_array().into_iter().flatten() {
             let [operation, code, message] =
                 ["operation", "code", "message"].map(|member| text(&fault[member]));
@@ -118,33 +118,9 @@ impl Scene {
             .collect()
     }
 
-    /// The ledger's items, as DynamoDB writes them in JSON, in the order of their keys.
+    /// The ledger's items.
     pub async fn items(&self) -> Vec<Value> {
-        let client = aws_sdk_dynamodb::Client::new(&self.account.sdk_config());
-        let mut pages = client
-            .scan()
-            .table_name(LEDGER)
-            .into_paginator()
-            .items()
-            .send();
-        let mut items = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.unwrap().into_iter();
-            let item: Map<String, Value> = item.map(|(key, it)| (key, to_json(&it))).collect();
-            items.push(Value::Object(item));
-        }
-        items.sort_by_key(key);
-        items
-    }
-
-    async fn put_items(&self, items: &[Value]) {
-        let client = aws_sdk_dynamodb::Client::new(&self.account.sdk_config());
-        for item in items {
-            let item = item.as_object().unwrap().iter();
-            let item = item.map(|(key, value)| (key.clone(), from_json(value)));
-            let put = client.put_item().table_name(LEDGER);
-            put.set_item(Some(item.collect())).send().await.unwrap();
-        }
+        items::read(&self.account, LEDGER).await
     }
 
     /// What each instance shows.
@@ -154,22 +130,6 @@ impl Scene {
             .map(|it| json!({"id": it.id, "state": it.state.as_str(), "tags": it.tags}))
             .collect()
     }
-}
-
-/// An item's key.
-pub fn key(item: &Value) -> (String, String) {
-    let part = |name: &str| text(&item[name]["S"]).to_owned();
-    (part("Pk"), part("Sk"))
-}
-
-pub fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
-}
-
-pub fn list(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .unwrap_or_else(|| panic!("no list: {value}"))
 }
 
 fn launch(instance: &Value, now: DateTime<Utc>) -> Launch {
@@ -202,46 +162,5 @@ fn answer<E: FunctionError>(answer: Result<Value, E>) -> Value {
     match answer {
         Ok(answer) => json!({ "answer": answer }),
         Err(error) => json!({"errorType": error.kind(), "errorMessage": error.to_string()}),
-    }
-}
-
-fn to_json(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::Bool(truth) => json!({ "BOOL": truth }),
-        AttributeValue::Null(_) => json!({ "NULL": true }),
-        AttributeValue::Ss(texts) => {
-            let mut texts = texts.clone();
-            texts.sort();
-            json!({ "SS": texts })
-        }
-        AttributeValue::L(values) => json!({ "L": values.iter().map(to_json).collect::<Value>() }),
-        AttributeValue::M(members) => {
-            let members = members.iter().map(|(key, it)| (key.clone(), to_json(it)));
-            json!({ "M": members.collect::<Map<_, _>>() })
-        }
-        other => panic!("no ledger item has a {other:?}"),
-    }
-}
-
-fn from_json(value: &Value) -> AttributeValue {
-    let (kind, value) = value.as_object().unwrap().iter().next().unwrap();
-    match kind.as_str() {
-        "S" => AttributeValue::S(text(value).to_owned()),
-        "N" => AttributeValue::N(text(value).to_owned()),
-        "BOOL" => AttributeValue::Bool(value == true),
-        "NULL" => AttributeValue::Null(true),
-        "SS" => AttributeValue::Ss(list(value).iter().map(|it| text(it).to_owned()).collect()),
-        "L" => AttributeValue::L(list(value).iter().map(from_json).collect()),
-        "M" => {
-            let members = value.as_object().unwrap().iter();
-            AttributeValue::M(
-                members
-                    .map(|(key, it)| (key.clone(), from_json(it)))
-                    .collect(),
-            )
-        }
-        other => panic!("no ledger item has a {other:?}"),
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::moment::{RULE, Scene, text};
+use crate::items::text;
+use crate::moment::{RULE, Scene};
 
 /// Sends `moment`'s event to its function, in the account that it describes. Gives all that came of it.
 pub async fn replay(moment: &Value) -> Value {
