@@ -95,7 +95,7 @@ impl Scene {
         let account = self.account.id();
         context.invoked_function_arn =
             format!("arn:aws:lambda:us-east-1:{account}:function:tagwarden");
-        context.request_id = request_id.to_owned();
+        request_id.clone_into(&mut context.request_id);
         let deadline = self.account.now() + TimeDelta::minutes(15);
         context.deadline = deadline.timestamp_millis().unsigned_abs();
         LambdaEvent::new(payload.clone(), context)

@@ -48,7 +48,9 @@ impl Package {
         let is_test = |module: &Module| {
             read.iter().any(|(parent, source)| {
                 let mut tests = source.test_modules.iter();
-                tests.any(|name| module.starts_with(&[&parent[..], &[name.clone()]].concat()))
+                tests.any(|name| {
+                    module.starts_with(&[&parent[..], std::slice::from_ref(name)].concat())
+                })
             })
         };
         let tests: BTreeSet<Module> = read
@@ -82,7 +84,7 @@ impl Package {
             let start = at + usize::from(is_use);
             at = read_tree(words, start, &[], &mut paths).max(at + 1);
             for (path, alias) in paths {
-                let Some(absolute) = self.absolute(module, &path) else {
+                let Some(absolute) = Self::absolute(module, &path) else {
                     continue;
                 };
                 if is_public {
@@ -96,7 +98,7 @@ impl Package {
     }
 
     /// The path from the package's root; `None` if it leads out of the package.
-    fn absolute(&self, module: &Module, path: &[String]) -> Option<Vec<String>> {
+    fn absolute(module: &Module, path: &[String]) -> Option<Vec<String>> {
         let mut base = module.clone();
         let mut rest = path;
         match path.first()?.as_str() {

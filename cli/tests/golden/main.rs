@@ -50,7 +50,7 @@ fn exit_statuses_are_the_same() {
 }
 
 /// The documents that the cases write, by the case's name.
-pub fn documents(cases: Vec<Case>) -> BTreeMap<String, Value> {
+fn documents(cases: Vec<Case>) -> BTreeMap<String, Value> {
     let cases = cases.into_iter().filter(|case| case.is_json);
     cases
         .map(|case| (case.name.clone(), timeless(&case.output.stdout)))
@@ -58,7 +58,7 @@ pub fn documents(cases: Vec<Case>) -> BTreeMap<String, Value> {
 }
 
 /// The exit statuses of the cases.
-pub fn statuses(cases: Vec<Case>) -> BTreeMap<String, Value> {
+fn statuses(cases: Vec<Case>) -> BTreeMap<String, Value> {
     let status = |case: Case| (case.name, case.output.status.code().unwrap().into());
     cases.into_iter().map(status).collect()
 }
