@@ -1,11 +1,13 @@
-//! What can be typed.
+//! The command line.
 
 use std::ffi::OsString;
 
 use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::{apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo};
+use crate::commands::{
+    apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo,
+};
 
 const AFTER_HELP: &str = "\
 Start here:
@@ -45,7 +47,7 @@ pub struct Cli {
     )]
     pub color: Color,
 
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -67,32 +69,6 @@ pub enum Command {
     Man(man::Args),
 }
 
-/// How a command tells what it found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-#[allow(
-    missing_docs,
-    reason = "doc comments of values would become help texts, and the option's says it all"
-)]
-pub enum Output {
-    #[default]
-    Text,
-    Json,
-}
-
-/// The option for it.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct OutputArgs {
-    /// What to write: text, to read, or json
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        hide_possible_values = true
-    )]
-    pub output: Output,
-}
-
 /// Whether to use colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[allow(
@@ -107,7 +83,7 @@ pub enum Color {
 }
 
 impl Color {
-    /// What a command line asks for that clap did not read to its end, so that its own messages keep to it.
+    /// Finds the option in a command line that clap refused, so that clap's message follows it too.
     /// Anything unreadable counts as [`Color::Auto`].
     pub fn asked_for(arguments: impl IntoIterator<Item = OsString>) -> Self {
         let mut arguments = arguments
@@ -127,7 +103,7 @@ impl Color {
             .unwrap_or_default()
     }
 
-    /// Makes everything that this process writes from now on keep to it.
+    /// Applies it to everything that this process writes from now on.
     pub fn apply(self) {
         match self {
             Self::Auto => ColorChoice::Auto,
@@ -135,8 +111,8 @@ impl Color {
             Self::Never => ColorChoice::Never,
         }
         .write_global();
-        // Tables are always styled, and what is written strips it where it is not wanted; left to itself, the
-        // library underneath would leave colours out for NO_COLOR, which `--color always` overrules.
+        // Tables are always styled; the output stream strips the styles where they are not wanted. Without this, the
+        // library underneath would omit colours for NO_COLOR, although `--color always` overrules it.
         crossterm::style::force_color_output(true);
     }
 }
@@ -148,12 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn clap_accepts_the_definition() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn colour_is_found_in_any_command_line() {
+    fn finds_the_colour_option_in_any_command_line() {
         let asked = |line: &str| Color::asked_for(line.split(' ').map(Into::into));
         assert_eq!(asked("tagwarden"), Color::Auto);
         assert_eq!(asked("tagwarden --color never --oops"), Color::Never);

@@ -1,27 +1,28 @@
-//! Asks whoever sits at the terminal before anything is changed.
+//! Asks the person at the terminal before anything is changed.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
-/// Asks `question`, and goes on only if the answer is yes. `undone` says what that leaves as it is: a whole sentence.
+/// Asks `question`, and returns normally only if the answer is yes. `undone` is a whole sentence that says what was not
+/// done, such as `Nothing was written.`
 ///
 /// # Errors
-/// The answer is no, or there is nobody to ask.
-pub fn consent(question: &str, undone: &str) -> Result<(), Failure> {
+/// The answer is not yes, or standard input is not a terminal.
+pub fn consent(question: &str, undone: &str) -> Result<(), CommandError> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
-        return Err(Failure::new(
-            &"nobody can be asked: standard input is no terminal",
-            format!("{undone} To go on without being asked, add --yes."),
+        return Err(CommandError::new(
+            &"cannot ask for consent: standard input is not a terminal",
+            format!("{undone} To continue without a question, add --yes."),
         ));
     }
     match ask(question, &mut stdin.lock(), &mut anstream::stderr()) {
         Ok(true) => Ok(()),
-        Ok(false) => Err(Failure::new(&"the answer was not yes", undone)),
-        Err(error) => Err(Failure::new(
+        Ok(false) => Err(CommandError::new(&"the answer was not yes", undone)),
+        Err(error) => Err(CommandError::new(
             &format!("the answer cannot be read: {error}"),
-            format!("{undone} To go on without being asked, add --yes."),
+            format!("{undone} To continue without a question, add --yes."),
         )),
     }
 }
@@ -48,7 +49,7 @@ mod tests {
     #[case("", false)]
     #[case("no\n", false)]
     #[case("yess\n", false)]
-    fn only_yes_is_yes(#[case] typed: &str, #[case] is_yes: bool) {
+    fn accepts_only_yes(#[case] typed: &str, #[case] is_yes: bool) {
         let mut asked = Vec::new();
         let answer = ask(
             "Undo 1 tag on 1 instance?",

@@ -1,28 +1,30 @@
-//! How the command ends.
+//! How the command ends: its exit status, and errors that say what to do next.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 
 use owo_colors::OwoColorize;
 
+use crate::output;
+
 /// The exit statuses, the same for every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: done; where a command looks for differences, there are none.
+    /// 0: done. For a command that looks for differences: there are none.
     Done,
-    /// 2: there are differences, which the command was asked to look for.
+    /// 2: the command was asked to look for differences, and there are some.
     Differs,
     /// 1: something failed.
     Failed,
     /// 2: the command line is wrong.
     Misused,
-    /// 130: somebody ended it, as shells have it for Ctrl-C.
+    /// 130: a signal ended the command. Shells use this number for Ctrl-C.
     Interrupted,
 }
 
 impl Exit {
-    /// The number of it.
+    /// The number that the shell sees.
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
@@ -39,55 +41,58 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What a subcommand could not do, and what whoever reads it can do next.
+/// Why a subcommand ended before its time.
 #[derive(Debug)]
-pub struct Failure {
-    what: String,
-    what_next: String,
-    /// Whoever read the output has stopped: nothing is wrong.
-    is_unheard: bool,
+pub enum CommandError {
+    /// Something went wrong, and there is something to do about it: a whole sentence each.
+    Failed { what: String, what_next: String },
+    /// The reader of the output has stopped reading, as `| head` does: nothing is wrong.
+    BrokenPipe,
+    /// Everything is said already. Only the exit status is left.
+    AlreadyShown(Exit),
 }
 
-impl Failure {
-    /// What went wrong, an error or a text, and the next step: a whole sentence each way.
+impl CommandError {
+    /// What went wrong, as an error or a text, and what to do next.
     pub fn new(what: &dyn Display, what_next: impl Into<String>) -> Self {
-        Self {
+        Self::Failed {
             what: what.to_string(),
             what_next: what_next.into(),
-            is_unheard: false,
         }
     }
 
-    /// The same, where something has to be said before the next step.
-    pub fn after(self, said_first: &str) -> Self {
-        Self {
-            what_next: format!("{said_first} {}", self.what_next),
-            ..self
+    /// Puts a sentence before what to do next.
+    pub fn after(self, sentence: &str) -> Self {
+        match self {
+            Self::Failed { what, what_next } => Self::Failed {
+                what,
+                what_next: format!("{sentence} {what_next}"),
+            },
+            other => other,
         }
     }
 
     /// The output could not be written.
     pub fn unwritten(error: &io::Error) -> Self {
-        Self {
-            what: format!("the output could not be written: {error}"),
-            what_next: "Look at where the output goes, then run the command again.".to_owned(),
-            is_unheard: error.kind() == io::ErrorKind::BrokenPipe,
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::BrokenPipe;
         }
+        Self::new(
+            &format!("the output could not be written: {error}"),
+            "Check where the output goes, then run the command again.",
+        )
     }
 
-    /// Writes `error: …` and the next step to standard error. A closed pipe, as `| head` leaves one, is told to
-    /// nobody.
-    pub fn tell(&self) -> Exit {
-        if self.is_unheard {
-            return Exit::Done;
+    /// Writes `error: …` and what to do next to standard error, and returns the exit status.
+    pub fn show(&self) -> Exit {
+        match self {
+            Self::Failed { what, what_next } => {
+                let error = "error:".red();
+                output::note(format_args!("{} {what}\n\n{what_next}", error.bold()));
+                Exit::Failed
+            }
+            Self::BrokenPipe => Exit::Done,
+            Self::AlreadyShown(exit) => *exit,
         }
-        let (what, what_next) = (&self.what, &self.what_next);
-        // Where even this cannot be written there is nobody left to tell.
-        let _ = writeln!(
-            anstream::stderr(),
-            "{} {what}\n\n{what_next}",
-            "error:".red().bold()
-        );
-        Exit::Failed
     }
 }

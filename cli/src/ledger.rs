@@ -1,4 +1,4 @@
-//! The ledger, for the commands that read it: where it is, which acts of it, and what stands in the way.
+//! The ledger, for the commands that read it: where it is, which acts are asked for, and what to do when a call fails.
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
@@ -11,10 +11,10 @@ use tagwarden_core::settings::Environment;
 use tagwarden_remediation::ledger::{self, RunId, Selection};
 
 use crate::aws::{self, AwsArgs, trouble};
-use crate::exit::Failure;
+use crate::exit::CommandError;
 use crate::when::When;
 
-/// Where the ledger is.
+/// The options that say where the ledger is.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub struct LedgerArgs {
@@ -31,7 +31,7 @@ pub struct LedgerArgs {
     pub aws: AwsArgs,
 }
 
-/// Which of its acts.
+/// The options that say which acts are asked for.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ActArgs {
     /// Only what this run did
@@ -46,17 +46,17 @@ pub struct ActArgs {
     #[arg(
         long,
         value_name = "WHEN",
-        help = "Only what was done from then on: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
+        help = "Only what was done since: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
     )]
     since: Option<When>,
 
-    /// Only what was done before then, said the same way
+    /// Only what was done before, in the same form
     #[arg(long, value_name = "WHEN")]
     until: Option<When>,
 }
 
 impl ActArgs {
-    /// What is asked for, as seen from `now`.
+    /// The selection, with times relative to `now`.
     pub fn selection(&self, now: DateTime<Utc>) -> Selection {
         Selection {
             run_id: self.run.clone(),
@@ -68,32 +68,32 @@ impl ActArgs {
     }
 }
 
-/// A ledger in some account and Region.
+/// The ledger of an account and Region.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct OpenLedger {
     /// Its table.
     pub table: String,
     /// Its Region.
     pub region: String,
-    /// Its time.
+    /// Its clock.
     pub clock: Clock,
-    /// What it is read by.
+    /// The engine's ledger.
     pub inner: ledger::Ledger,
-    /// What calls AWS there.
+    /// The configuration for calls to AWS there.
     pub config: SdkConfig,
 }
 
 impl LedgerArgs {
-    /// The ledger that the options name; nothing is asked of it yet.
+    /// The ledger that the options name. This makes no call to DynamoDB.
     ///
     /// # Errors
-    /// Nobody says which table it is; there is no Region, or there are no credentials.
-    pub async fn open(&self) -> Result<Ledger, Failure> {
+    /// No table, no Region or no credentials are given.
+    pub async fn open(&self) -> Result<OpenLedger, CommandError> {
         let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
         let table = self.ledger_table.clone().or_else(from_environment);
         let table = table.ok_or_else(|| {
-            Failure::new(
-                &"nobody says which table is the ledger",
+            CommandError::new(
+                &"no ledger table given",
                 "Name it with --ledger-table or TAGWARDEN_LEDGER_TABLE. It is an output of tagwarden's stack: aws \
                  cloudformation describe-stacks --stack-name tagwarden --query \
                  \"Stacks[0].Outputs[?OutputKey=='LedgerTable'].OutputValue\" --output text",
@@ -101,7 +101,7 @@ impl LedgerArgs {
         })?;
         let config = self.aws.load().await?;
         let clock = Clock::of(&config);
-        Ok(Ledger {
+        Ok(OpenLedger {
             inner: ledger::Ledger::new(Client::new(&config), clock.clone(), table.clone()),
             region: aws::region(&config).to_owned(),
             table,
@@ -111,25 +111,25 @@ impl LedgerArgs {
     }
 }
 
-impl Ledger {
+impl OpenLedger {
     /// What to do about a call that failed.
-    pub fn failure(&self, error: &AwsError) -> Failure {
+    pub fn failure(&self, error: &AwsError) -> CommandError {
         let (table, region) = (&self.table, &self.region);
-        let told = trouble::told(error);
+        let what = trouble::describe(error);
         let what = if error.call().starts_with("dynamodb:") {
-            format!("the ledger {table:?} in {region}: {told}")
+            format!("the ledger {table:?} in {region}: {what}")
         } else {
-            told
+            what
         };
-        Failure::new(&what, trouble::what_next(error, trouble::LEDGER))
+        CommandError::new(&what, trouble::what_next(error, trouble::LEDGER))
     }
 
-    /// What to do where it has no acts of a run.
-    pub fn unknown_run(&self, run_id: &RunId) -> Failure {
+    /// What to do when it has no acts of a run.
+    pub fn unknown_run(&self, run_id: &RunId) -> CommandError {
         let (table, region) = (&self.table, &self.region);
-        Failure::new(
+        CommandError::new(
             &format!("the ledger {table:?} in {region} has no acts of run {run_id}"),
-            "A run that changed nothing is not in it, and after 400 days none is. `tagwarden history --since 7d` \
+            "The ledger does not have runs that changed nothing, nor runs of more than 400 days ago. `tagwarden history --since 7d` \
              shows the runs of the last week.",
         )
     }
@@ -144,16 +144,11 @@ impl Ledger {
     }
 }
 
-/// Reads the id of an instance from the command line.
+/// Parses the id of an instance.
 fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())
     } else {
-        Err("it is not an instance's id (such as i-0a1b2c3d4e5f60718)".to_owned())
+        Err("not the id of an instance (such as i-0a1b2c3d4e5f60718)".to_owned())
     }
-}
-
-/// A tag's key or value, on one line and without anything that a terminal would take for a command.
-pub fn on_one_line(text: &str) -> String {
-    text.escape_debug().to_string().replace("\\'", "'")
 }

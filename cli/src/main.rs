@@ -2,71 +2,60 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`cli`] | what can be typed: the subcommands, the options they share, their help |
-//! | [`exit`] | how the command ends: exit statuses, and errors that say what to do next |
-//! | [`aws`] | the options of every command that calls AWS, and what stands in its way |
-//! | [`policy_file`] | the policy as a file: reading, checking, writing it |
+//! | [`cli`] | the command line: the subcommands, the options they share, their help |
+//! | [`commands`] | the subcommands, one module each |
+//! | [`forecast`] | what the rule would say and the remediation would do |
+//! | [`policy_file`] | the policy as a file: reading, checking and writing it |
 //! | [`policy_table`] | the policy table in DynamoDB |
 //! | [`changes`] | what makes the table like the file: found, shown, written |
-//! | [`check`], [`diff`], [`push`], [`pull`] | the subcommands about the policy, one each |
-//! | [`plan`] | `tagwarden plan`: what would be done |
-//! | [`apply`] | `tagwarden apply`: does it |
-//! | [`recording`] | instances and launches that were recorded with the AWS CLI |
-//! | [`ledger`] | the ledger: where it is, and what stands in the way |
-//! | [`history`], [`undo`] | the subcommands about the ledger, one each |
-//! | [`report`] | `tagwarden report`: the plan and the ledger as one HTML page |
-//! | [`warnings`] | what the engine notes while it is at work |
-//! | [`when`], [`consent`], [`table`], [`document`], [`save`] | moments as typed, yes or no, tables, JSON, files |
-//! | [`demo`] | `tagwarden demo`: a policy at work in an AWS account inside this process |
-//! | [`completions`], [`man`] | the subcommands about the command itself, one each |
+//! | [`ledger`] | the ledger: where it is, and what to do when it cannot be read |
+//! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
+//! | [`text`] | files that people write, and problems at their places |
+//! | [`warnings`] | the engine's log, for the person who waits |
+//! | [`output`], [`table`], [`save`] | output, tables, files |
+//! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
+//! | [`exit`] | exit statuses, and errors that say what to do next |
 //!
-//! A subcommand is a module with its own `Args` and a `run` that takes them and gives an [`Exit`], or a [`Failure`] that
-//! says what to do next.
+//! Modules import only what stands below them: `cli`, then `commands`, then the rest; `exit` and `output` come last.
 
-mod apply;
 mod aws;
 mod changes;
-mod check;
 mod cli;
-mod completions;
+mod commands;
 mod consent;
-mod demo;
-mod diff;
-mod document;
 mod exit;
-mod history;
+mod forecast;
 mod ledger;
-mod man;
-mod plan;
+mod output;
 mod policy_file;
 mod policy_table;
-mod pull;
-mod push;
-mod recording;
-mod report;
 mod save;
 mod table;
-mod undo;
+mod text;
 mod warnings;
 mod when;
+mod words;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Color, Command};
-use exit::{Exit, Failure};
+use commands::{
+    apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo,
+};
+use exit::{CommandError, Exit};
 
 fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             cli.color.apply();
-            run(cli.command).unwrap_or_else(|failure| failure.tell())
+            run(cli.command).unwrap_or_else(|error| error.show())
         }
         // Help and the version come this way too.
         Err(message) => {
             Color::asked_for(std::env::args_os()).apply();
-            // Where even this cannot be written there is nobody left to tell.
+            // As with `output::note`, there is no place to report an error.
             let _ = message.print();
             if message.use_stderr() {
                 Exit::Misused
@@ -78,9 +67,9 @@ fn main() -> ExitCode {
     .into()
 }
 
-fn run(command: Command) -> Result<Exit, Failure> {
+fn run(command: Command) -> Result<Exit, CommandError> {
     match command {
-        Command::Demo(args) => demo::run(&args).map(|()| Exit::Done),
+        Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Push(args) => push::run(&args),
@@ -90,7 +79,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),
         Command::Report(args) => report::run(&args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args, Cli::command()),
+        Command::Man(args) => man::run(&args, Cli::command()),
     }
 }

@@ -11,17 +11,17 @@ use tagwarden_core::policy::InvalidPolicy;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::{Changes, show};
-use crate::exit::{Exit, Failure};
+use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
 
-/// A table in some account and Region.
+/// The policy table of an account and Region.
 #[derive(Debug)]
 pub struct PolicyTable {
     /// Its name.
     pub name: String,
     /// Its Region.
     pub region: String,
-    /// What speaks to DynamoDB there.
+    /// The DynamoDB client for that account and Region.
     pub client: Client,
 }
 
@@ -32,11 +32,11 @@ impl fmt::Display for PolicyTable {
 }
 
 impl PolicyTable {
-    /// The table that the options name; nothing is asked of it yet.
+    /// The table that the options name. This makes no call to DynamoDB.
     ///
     /// # Errors
     /// There is no Region, or there are no credentials.
-    pub async fn open(aws: &AwsArgs, table: &TableArgs) -> Result<Self, Failure> {
+    pub async fn open(aws: &AwsArgs, table: &TableArgs) -> Result<Self, CommandError> {
         let config = aws.load().await?;
         Ok(Self {
             name: table.name(),
@@ -45,30 +45,30 @@ impl PolicyTable {
         })
     }
 
-    /// Every row, sound or not.
+    /// Reads every row, valid or not.
     ///
     /// # Errors
-    /// DynamoDB does not give them.
-    pub async fn items(&self) -> Result<Vec<Item>, Failure> {
+    /// DynamoDB refuses.
+    pub async fn items(&self) -> Result<Vec<Item>, CommandError> {
         let items = read_items(&self.client, &self.name).await;
         items.map_err(|error| aws::table_failure(&error, &self.name, &self.region))
     }
 
-    /// What makes the table as `file` says.
+    /// Finds the changes that make the table like `file`.
     ///
     /// # Errors
-    /// The table cannot be read, or would be no policy afterwards for the rows that stay in it.
-    pub async fn changes(&self, file: &PolicyFile, prune: bool) -> Result<Changes, Failure> {
+    /// The table cannot be read, or the rows that stay in it would make the result invalid.
+    pub async fn changes(&self, file: &PolicyFile, prune: bool) -> Result<Changes, CommandError> {
         let changes = Changes::between(self.items().await?, &file.items, prune);
         match problems(changes.after()) {
             None => Ok(changes),
-            Some(invalid) => Err(Failure::new(
+            Some(invalid) => Err(CommandError::new(
                 &format!(
                     "{} is a policy, but not together with the rows that are only in the table: {invalid}",
                     file.path
                 ),
                 format!(
-                    "Only in the table: {}. Delete them with --prune, or take them into the file (`tagwarden pull` \
+                    "Only in the table: {}. Delete them with --prune, or add them to the file (`tagwarden pull` \
                      shows them).",
                     show::names(&changes.kept)
                 ),
@@ -77,37 +77,33 @@ impl PolicyTable {
     }
 }
 
-/// A policy file, a table, and what makes the table like the file.
+/// A policy file, the policy table, and the changes that make the table like the file.
 #[derive(Debug)]
-pub struct Compared {
+pub struct TableDiff {
     pub file: PolicyFile,
     pub table: PolicyTable,
     pub changes: Changes,
 }
 
-impl Compared {
+impl TableDiff {
     /// Compares the file at `path` with the table that the options name.
     ///
     /// # Errors
-    /// The file or the table cannot be read, or the table would be no policy afterwards. Where the file has problems,
-    /// these are told already, and the exit status is given.
-    pub async fn look(
+    /// The file has problems, a read fails, or the table would be invalid afterwards.
+    pub async fn read(
         path: &Path,
         prune: bool,
         table: &TableArgs,
         aws: &AwsArgs,
-    ) -> Result<Result<Self, Exit>, Failure> {
-        let file = match PolicyFile::open(path)?.sound() {
-            Ok(file) => file,
-            Err(exit) => return Ok(Err(exit)),
-        };
+    ) -> Result<Self, CommandError> {
+        let file = PolicyFile::open(path)?.valid()?;
         let table = PolicyTable::open(aws, table).await?;
         let changes = table.changes(&file, prune).await?;
-        Ok(Ok(Self {
+        Ok(Self {
             file,
             table,
             changes,
-        }))
+        })
     }
 
     /// Where the policy is, and the changes, for JSON documents.
@@ -120,7 +116,7 @@ impl Compared {
     }
 }
 
-/// What keeps these rows from being a policy, if anything does.
+/// What makes these rows invalid as a policy, if anything does.
 pub fn problems(items: Vec<Item>) -> Option<InvalidPolicy> {
     Policy::from_rows(items.into_iter().map(row)).err()
 }

@@ -1,4 +1,4 @@
-//! What a command writes byte for byte: files, and standard output without a stream that strips styles.
+//! Output byte for byte: files, and streams that strip no styles.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,16 +7,16 @@ use std::path::Path;
 /// Writes all of `text`.
 ///
 /// # Errors
-/// It cannot be written.
+/// The text cannot be written.
 pub fn print(out: &mut dyn Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// Writes `text` to a new file, or with `force` over the one that is there.
+/// Writes `text` to a new file, or with `force` over an existing one.
 ///
 /// # Errors
-/// It cannot be written; [`AlreadyExists`](io::ErrorKind::AlreadyExists) without `force`.
+/// The file cannot be written, or exists already ([`AlreadyExists`](io::ErrorKind::AlreadyExists)) without `force`.
 pub fn save(path: &Path, text: &str, force: bool) -> io::Result<()> {
     let mut options = File::options();
     options.write(true);

@@ -1,18 +1,18 @@
-//! Tables of the ledger's commands. Styled here; whatever writes the text strips what is not wanted.
+//! Tables. The text is styled; the output stream strips the styles where they are not wanted.
 
 use comfy_table::{
     Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
 
-/// In fewer columns than this, a table that says the same twice says it once.
+/// A terminal with fewer columns than this has no room for spare columns.
 const ROOMY: u16 = 120;
 
-/// How wide the terminal is, if standard output is one.
+/// The width of the terminal, if standard output is one.
 pub fn width() -> Option<u16> {
     Table::new().width()
 }
 
-/// Whether there is no room to say anything twice.
+/// Whether there is no room for spare columns.
 fn is_narrow(width: Option<u16>) -> bool {
     width.is_some_and(|width| width < ROOMY)
 }
@@ -21,14 +21,14 @@ fn is_narrow(width: Option<u16>) -> bool {
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     title: &'static str,
-    /// Whether each value is kept on one line: ids are there to be copied.
+    /// Whether each value stays on one line, as ids do, so that people can copy it.
     is_whole: bool,
-    /// Whether it is left out where there is no room.
+    /// Whether the column is omitted where there is no room.
     is_spare: bool,
 }
 
 impl Column {
-    /// A column whose values are broken into lines where they must be.
+    /// A column whose values may take several lines.
     pub const fn new(title: &'static str) -> Self {
         Self {
             title,
@@ -37,7 +37,7 @@ impl Column {
         }
     }
 
-    /// A column of values on one line.
+    /// A column whose values stay on one line.
     pub const fn whole(title: &'static str) -> Self {
         let is_whole = true;
         Self {
@@ -46,7 +46,7 @@ impl Column {
         }
     }
 
-    /// The same, to be left out where there is no room.
+    /// A column whose values stay on one line, and that is omitted where there is no room.
     pub const fn spare(title: &'static str) -> Self {
         let is_spare = true;
         Self {
@@ -56,8 +56,8 @@ impl Column {
     }
 }
 
-/// A table without borders. Where there is a `width`, it is not wider than that; where there is none, each row is one
-/// line. A row has a cell for each column.
+/// A table without borders, at most `width` wide. Without a `width`, each row is one line. A row has a cell for each
+/// column.
 pub fn table(columns: &[Column], rows: Vec<Vec<Cell>>, width: Option<u16>) -> String {
     const STYLE: TableStyle =
         TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
@@ -80,7 +80,7 @@ pub fn table(columns: &[Column], rows: Vec<Vec<Cell>>, width: Option<u16>) -> St
     }
     let count = shown.len();
     for (index, (column, shown)) in table.column_iter_mut().zip(&shown).enumerate() {
-        // Where a style has no line between columns there is a blank: with it, the gutter is two wide.
+        // A style without lines between columns has a blank there, which makes the gutter two wide.
         let is_last = index + 1 == count;
         column.set_padding((0, u16::from(!is_last)));
         if shown.is_whole {
@@ -96,7 +96,7 @@ pub fn table(columns: &[Column], rows: Vec<Vec<Cell>>, width: Option<u16>) -> St
 mod tests {
     use super::*;
 
-    fn told(width: Option<u16>) -> String {
+    fn shown(width: Option<u16>) -> String {
         let columns = [
             Column::spare("When"),
             Column::whole("Run"),
@@ -111,20 +111,21 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_gets_one_line_a_row() {
-        assert_eq!(told(None).lines().count(), 3);
+    fn a_row_is_one_line_in_a_pipe() {
+        assert_eq!(shown(None).lines().count(), 3);
         assert!(
-            told(None).contains("2026-11-23  20261123T120000Z-1a2b3c4d  some words to be broken\n")
+            shown(None)
+                .contains("2026-11-23  20261123T120000Z-1a2b3c4d  some words to be broken\n")
         );
     }
 
     #[test]
-    fn a_terminal_gets_no_line_that_is_too_long() {
+    fn no_line_is_wider_than_the_terminal() {
         for width in [40, 60, 119, 120, 200] {
-            let told = anstream::adapter::strip_str(&told(Some(width))).to_string();
-            assert!(told.contains("20261123T120000Z-1a2b3c4d"), "{told}");
-            assert_eq!(told.contains("2026-11-23"), width >= ROOMY, "{told}");
-            for line in told.lines() {
+            let shown = anstream::adapter::strip_str(&shown(Some(width))).to_string();
+            assert!(shown.contains("20261123T120000Z-1a2b3c4d"), "{shown}");
+            assert_eq!(shown.contains("2026-11-23"), width >= ROOMY, "{shown}");
+            for line in shown.lines() {
                 assert!(line.chars().count() <= width.into(), "{width}: {line}");
                 assert_eq!(line, line.trim_end());
             }

@@ -1,7 +1,6 @@
-//! What the engine notes while it is at work, for whoever waits: the functions have it in their log.
+//! The engine's warnings, for the person who waits. The functions write them to their log.
 
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use owo_colors::OwoColorize;
@@ -10,20 +9,21 @@ use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::aws::trouble::for_people;
+use crate::aws::trouble::without_internals;
+use crate::output;
 
-/// Warnings and errors that did not keep the engine from its work. A clone hears the same.
+/// Collects warnings and errors that did not end the engine's work. A clone shares its messages.
 #[derive(Clone, Debug, Default)]
 pub struct Warnings(Arc<Mutex<Vec<String>>>);
 
 impl Warnings {
-    /// Hears what this thread notes, as long as what it gives is kept.
-    pub fn hear(&self) -> tracing::subscriber::DefaultGuard {
+    /// Collects what this thread logs, until the guard is dropped.
+    pub fn collect(&self) -> tracing::subscriber::DefaultGuard {
         tracing::subscriber::set_default(self.clone())
     }
 
-    /// What was heard, each once.
-    pub fn heard(&self) -> Vec<String> {
+    /// The messages, each once.
+    pub fn messages(&self) -> Vec<String> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -31,11 +31,9 @@ impl Warnings {
     }
 
     /// Writes `warning: …` for each to standard error.
-    pub fn tell(&self) {
-        let mut err = anstream::stderr().lock();
-        for warning in self.heard() {
-            // Where even this cannot be written there is nobody left to tell.
-            let _ = writeln!(err, "{} {warning}", "warning:".yellow().bold());
+    pub fn show(&self) {
+        for warning in self.messages() {
+            output::note(format_args!("{} {warning}", "warning:".yellow().bold()));
         }
     }
 }
@@ -54,14 +52,14 @@ impl Subscriber for Warnings {
     fn event(&self, event: &Event<'_>) {
         let mut message = Message::default();
         event.record(&mut message);
-        let warning = for_people(message.0);
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !heard.contains(&warning) {
-            heard.push(warning);
+        let warning = without_internals(message.0);
+        let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !messages.contains(&warning) {
+            messages.push(warning);
         }
     }
 
-    // Spans are not heard.
+    // Spans are not collected.
     fn new_span(&self, _: &Attributes<'_>) -> Id {
         Id::from_u64(1)
     }
@@ -94,10 +92,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn warnings_are_heard_once_and_nothing_else_is() {
+    fn collects_each_warning_once_and_nothing_else() {
         let warnings = Warnings::default();
         {
-            let _hearing = warnings.hear();
+            let _collecting = warnings.collect();
             tracing::info!(target: "tagwarden_remediation", "all is well");
             tracing::error!(target: "hyper", "not ours");
             for _ in 0..2 {
@@ -106,6 +104,6 @@ mod tests {
             tracing::warn!(target: "tagwarden", "odd (DispatchFailure(inner))");
         }
         tracing::error!(target: "tagwarden", "after");
-        assert_eq!(warnings.heard(), ["run r1: cannot be finished", "odd"]);
+        assert_eq!(warnings.messages(), ["run r1: cannot be finished", "odd"]);
     }
 }

@@ -1,27 +1,27 @@
-//! Moments, as a person types them.
+//! Times: as people type them, and as programs read them.
 
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, TimeDelta, Utc};
 
-/// A moment: some time ago, or at a date.
+/// A time: relative to the present, or absolute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// So long before the present.
+    /// This long before the present.
     Ago(TimeDelta),
-    /// Then.
+    /// At this time.
     At(DateTime<Utc>),
 }
 
-/// A text that is no moment.
+/// A text that is not a time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "say how long ago (90s, 15m, 2h, 7d, 3w), a date in UTC (2026-11-20: its beginning) or a time (2026-11-20T15:30:00Z)"
+    "must be how long ago (90s, 15m, 2h, 7d, 3w), a date in UTC (2026-11-20: its beginning) or a time (2026-11-20T15:30:00Z)"
 )]
-pub struct NotAMoment;
+pub struct NotATime;
 
 impl When {
-    /// The moment, as seen from `now`; the earliest there is where it is earlier than that.
+    /// The time, relative to `now`. A time before the earliest possible one becomes that one.
     pub fn from(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Ago(ago) => now
@@ -33,9 +33,9 @@ impl When {
 }
 
 impl FromStr for When {
-    type Err = NotAMoment;
+    type Err = NotATime;
 
-    fn from_str(text: &str) -> Result<Self, NotAMoment> {
+    fn from_str(text: &str) -> Result<Self, NotATime> {
         if let Ok(date) = text.parse::<NaiveDate>() {
             return Ok(Self::At(date.and_time(NaiveTime::MIN).and_utc()));
         }
@@ -45,11 +45,7 @@ impl FromStr for When {
         let number = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
         let unit = text.get(number.len()..).unwrap_or_default();
         let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let number: i64 = number
-            .parse()
-            .ok()
-            .filter(|_| is_number)
-            .ok_or(NotAMoment)?;
+        let number: i64 = number.parse().ok().filter(|_| is_number).ok_or(NotATime)?;
         let ago = match unit {
             "s" => TimeDelta::try_seconds(number),
             "m" => TimeDelta::try_minutes(number),
@@ -58,8 +54,13 @@ impl FromStr for When {
             "w" => TimeDelta::try_weeks(number),
             _ => None,
         };
-        ago.map(Self::Ago).ok_or(NotAMoment)
+        ago.map(Self::Ago).ok_or(NotATime)
     }
+}
+
+/// `2026-11-23T12:00:00.000Z`, for programs.
+pub fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]
@@ -78,7 +79,7 @@ mod tests {
     #[case("2026-11-20", "2026-11-20T00:00:00Z")]
     #[case("2026-11-20T15:30:00Z", "2026-11-20T15:30:00Z")]
     #[case("2026-11-20T15:30:00+02:00", "2026-11-20T13:30:00Z")]
-    fn moments(#[case] text: &str, #[case] expected: DateTime<Utc>) {
+    fn reads_times(#[case] text: &str, #[case] expected: DateTime<Utc>) {
         let when: When = text.parse().unwrap();
         assert_eq!(when.from("2026-11-23T12:00:00Z".parse().unwrap()), expected);
     }
@@ -99,12 +100,12 @@ mod tests {
     #[case("2026-11-20T15:30:00")]
     #[case("99999999999999999999s")]
     #[case("9999999999999999w")]
-    fn other_texts(#[case] text: &str) {
-        assert_eq!(text.parse::<When>(), Err(NotAMoment));
+    fn rejects_other_texts(#[case] text: &str) {
+        assert_eq!(text.parse::<When>(), Err(NotATime));
     }
 
     #[test]
-    fn further_back_than_time_goes_is_its_beginning() {
+    fn a_time_before_the_earliest_becomes_the_earliest() {
         let when: When = "9999999999w".parse().unwrap();
         assert_eq!(when.from(Utc::now()), DateTime::<Utc>::MIN_UTC);
     }

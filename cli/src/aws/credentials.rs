@@ -3,24 +3,24 @@
 use aws_credential_types::provider::error::CredentialsError;
 use tagwarden_core::settings::Environment;
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
-/// Which profile was asked for, and how.
+/// The profile that was asked for, and how.
 enum Profile<'a> {
     Option(&'a str),
     Variable(String),
     None,
 }
 
-/// Where a profile has its credentials from that this program cannot ask: the SDK is built without what asks there,
-/// and says so by the names of its parts.
+/// Sources of credentials that this program cannot ask, because the SDK is built without them. The SDK's error names
+/// them by the names of its features. Each has the command that signs in there.
 const ELSEWHERE: [(&str, &str, &str); 3] = [
     ("sso", "from IAM Identity Center", "aws sso login"),
     ("credentials-login", "from a console session", "aws login"),
     ("credentials-process", "from a credential_process", ""),
 ];
 
-/// What the SDK says before it comes to the point.
+/// Beginnings of the SDK's errors that say nothing.
 const PREAMBLES: [&str; 6] = [
     "the credentials provider was not properly configured",
     "the credential provider was not enabled",
@@ -30,8 +30,8 @@ const PREAMBLES: [&str; 6] = [
     "service error",
 ];
 
-/// What to do where there are no credentials. `profile` is what `--profile` says.
-pub fn failure(profile: Option<&str>, error: &CredentialsError) -> Failure {
+/// What to do when there are no credentials. `profile` is the value of `--profile`.
+pub fn failure(profile: Option<&str>, error: &CredentialsError) -> CommandError {
     let variable = || Environment::of_process().get("AWS_PROFILE");
     let profile = match profile {
         Some(name) => Profile::Option(name),
@@ -44,8 +44,8 @@ pub fn failure(profile: Option<&str>, error: &CredentialsError) -> Failure {
     }
 }
 
-/// The AWS CLI can ask, and tell.
-fn handed_over(profile: &Profile<'_>, from: &str, login: &str) -> Failure {
+/// The AWS CLI can ask, and hand the credentials over.
+fn handed_over(profile: &Profile<'_>, from: &str, login: &str) -> CommandError {
     let option = match profile.name() {
         Some(name) if is_plain(name) => format!(" --profile {name}"),
         Some(_) => " --profile NAME".to_owned(),
@@ -59,7 +59,7 @@ fn handed_over(profile: &Profile<'_>, from: &str, login: &str) -> Failure {
         Profile::Option(_) => ", without --profile",
         _ => "",
     };
-    Failure::new(
+    CommandError::new(
         &format!(
             "{} has its credentials {from}, which tagwarden does not ask itself",
             profile.named()
@@ -71,23 +71,24 @@ fn handed_over(profile: &Profile<'_>, from: &str, login: &str) -> Failure {
     )
 }
 
-fn absent(profile: &Profile<'_>, error: &CredentialsError, causes: &[String]) -> Failure {
+fn absent(profile: &Profile<'_>, error: &CredentialsError, causes: &[String]) -> CommandError {
     let why = why(causes);
     if profile.name().is_some() {
-        return Failure::new(
+        return CommandError::new(
             &format!("{} gives no AWS credentials: {why}", profile.named()),
-            "`aws configure list-profiles` names the profiles there are, `aws configure --profile NAME` makes or mends \
-             one.",
+            "`aws configure list-profiles` names the profiles there are, `aws configure --profile NAME` creates or \
+             changes one.",
         );
     }
     let why = if matches!(error, CredentialsError::CredentialsNotLoaded(_)) {
-        "none in the environment, none in the default profile, and none of this machine".to_owned()
+        "none in the environment, none in the default profile, and none from this machine"
+            .to_owned()
     } else {
         why
     };
-    Failure::new(
+    CommandError::new(
         &format!("there are no AWS credentials: {why}"),
-        "Say whose to use with --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID. After `aws sso login`, hand them over: \
+        "Set them with --profile, AWS_PROFILE or AWS_ACCESS_KEY_ID. After `aws sso login`, hand them over: \
          eval \"$(aws configure export-credentials --format env)\".",
     )
 }
@@ -116,7 +117,7 @@ fn causes(error: &dyn std::error::Error) -> Vec<String> {
         .collect()
 }
 
-/// Where the credentials are instead, and the command that gets them there, if anything does.
+/// Where the credentials are instead, and the command that signs in there, if the SDK's error says so.
 fn elsewhere(chain: &[String]) -> Option<(&'static str, &'static str)> {
     let part = chain.iter().find_map(|cause| {
         let (_, part) = cause.split_once("cargo feature(s) enabled: ")?;
@@ -128,9 +129,9 @@ fn elsewhere(chain: &[String]) -> Option<(&'static str, &'static str)> {
         .map(|(_, from, login)| (from, login))
 }
 
-/// The causes, but for what says nothing.
+/// The causes without the beginnings that say nothing.
 fn why(causes: &[String]) -> String {
-    // The default chain tells of each place where it looked, on a line of its own.
+    // The default chain names each place where it looked on a line of its own.
     let of_profile = causes.iter().find_map(|cause| {
         let mut lines = cause.lines();
         lines.find_map(|line| line.trim_start().strip_prefix("Profile: "))
@@ -159,7 +160,7 @@ fn to_the_point(cause: &str) -> &str {
     }
 }
 
-/// Whether a shell takes it as it is.
+/// Whether a shell needs no quotes around it.
 fn is_plain(name: &str) -> bool {
     name.bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte))

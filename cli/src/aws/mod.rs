@@ -1,9 +1,9 @@
-//! Which AWS account a command speaks to: the options that every such command has, and what stands in its way.
+//! The AWS account that a command calls: its options, its configuration, and what to do when a call fails.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`credentials`] | why there are none |
-//! | [`trouble`] | why a call failed |
+//! | [`credentials`] | why there are no credentials, and what to do about it |
+//! | [`trouble`] | why a call failed, and what to do about it |
 
 mod credentials;
 pub mod trouble;
@@ -21,12 +21,12 @@ use tagwarden_aws::{APP_NAME, AwsError};
 use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
 
-use crate::exit::Failure;
+use crate::exit::CommandError;
 
-/// How long AWS may say nothing in answer to a request; the SDK itself would wait for ever.
+/// The longest wait for an answer from AWS. The SDK itself would wait forever.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
-/// Who says in the environment where AWS is.
+/// The environment variables that hold AWS's address.
 const ADDRESSES: [&str; 6] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDTRAIL",
@@ -36,7 +36,7 @@ const ADDRESSES: [&str; 6] = [
     "AWS_ENDPOINT_URL_STS",
 ];
 
-/// Where AWS is and who asks; what is not said comes from the environment, as with every AWS tool.
+/// The options that say which account and Region to call. The environment supplies the rest, as for every AWS tool.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub struct AwsArgs {
@@ -58,7 +58,7 @@ pub struct AwsArgs {
     endpoint_url: Option<String>,
 }
 
-/// Where the policy is.
+/// The option that names the policy table.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "AWS")]
 pub struct TableArgs {
@@ -82,31 +82,31 @@ impl TableArgs {
     }
 }
 
-/// A runtime to call AWS in.
+/// Creates a runtime to call AWS in.
 ///
 /// # Errors
-/// The operating system refuses what it needs.
-pub fn runtime() -> Result<Runtime, Failure> {
+/// The operating system refuses the resources.
+pub fn runtime() -> Result<Runtime, CommandError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| {
-            Failure::new(
+            CommandError::new(
                 &format!("the program cannot start: {error}"),
-                "Look at the limits of this shell (`ulimit -a`), then run the command again.",
+                "Check the limits of this shell (`ulimit -a`), then run the command again.",
             )
         })
 }
 
 impl AwsArgs {
-    /// The SDK's configuration, with a Region and with credentials: what is missing is said before the first call.
+    /// Loads the SDK's configuration, and checks its Region and credentials before the first call.
     ///
-    /// A call that fails is tried three times, as by every AWS tool: a person waits. Commands with thousands of calls
-    /// set adaptive retry on top, as the functions have it.
+    /// A call is tried three times, as by every AWS tool, because a person waits. Commands that make thousands of calls
+    /// use [`adaptive`] retry.
     ///
     /// # Errors
-    /// There is no Region, there are no credentials, or what was said of either cannot be.
-    pub async fn load(&self) -> Result<SdkConfig, Failure> {
+    /// There is no Region, there are no credentials, or one of them is invalid.
+    pub async fn load(&self) -> Result<SdkConfig, CommandError> {
         let patience = TimeoutConfig::builder().read_timeout(LONGEST_SILENCE);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::standard())
@@ -127,8 +127,8 @@ impl AwsArgs {
         let mut config = loader.load().await;
         check_region(&config)?;
         if let Some(profile) = &self.profile {
-            // The SDK's own chain would still take the keys of the environment first: not whom was asked for.
-            // A role that the profile assumes is asked for in the same Region.
+            // The SDK's own chain would still prefer the keys in the environment to the profile.
+            // A role that the profile assumes is assumed in the same Region.
             let provider = ProfileFileCredentialsProvider::builder()
                 .configure(&ProviderConfig::default().with_region(config.region().cloned()))
                 .profile_name(profile)
@@ -148,9 +148,9 @@ impl AwsArgs {
         }
     }
 
-    /// The SDK would pass over an address in the environment that is none, and call AWS itself. Where it is told to
-    /// ignore all of them, so does this.
-    fn check_address(&self) -> Result<(), Failure> {
+    /// Refuses an invalid address. The SDK would ignore one in the environment, and call AWS itself. Addresses that the
+    /// SDK is told to ignore are not checked.
+    fn check_address(&self) -> Result<(), CommandError> {
         let environment = Environment::of_process();
         let is_ignored = environment
             .get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
@@ -164,27 +164,36 @@ impl AwsArgs {
             .find(|(_, url)| !is_address(url));
         match wrong {
             None => Ok(()),
-            Some((from, url)) => Err(Failure::new(
+            Some((from, url)) => Err(CommandError::new(
                 &format!("AWS cannot be called at {url:?} ({from})"),
-                "Say a whole address, such as http://127.0.0.1:5000.",
+                "Give a complete address, such as http://127.0.0.1:5000.",
             )),
         }
     }
 }
 
-/// A Region, and one that the SDK can make host names of.
-fn check_region(config: &SdkConfig) -> Result<(), Failure> {
+/// Checks that there is a Region, and that it can be a part of host names.
+fn check_region(config: &SdkConfig) -> Result<(), CommandError> {
     let what = match config.region() {
-        None => "there is no AWS Region to call".to_owned(),
+        None => "no AWS Region given".to_owned(),
         Some(region) if !is_region(region.as_ref()) => {
-            format!("{:?} is no AWS Region (such as eu-west-1)", region.as_ref())
+            format!(
+                "{:?} is not an AWS Region (such as eu-west-1)",
+                region.as_ref()
+            )
         }
         Some(_) => return Ok(()),
     };
-    Err(Failure::new(
+    Err(CommandError::new(
         &what,
-        "Say which with --region, AWS_REGION, or `aws configure set region`.",
+        "Set it with --region, AWS_REGION, or `aws configure set region`.",
     ))
+}
+
+/// The configuration for commands that make many calls: the client slows down when AWS throttles it.
+pub fn adaptive(config: &SdkConfig) -> SdkConfig {
+    let retry = RetryConfig::adaptive().with_max_attempts(5);
+    config.clone().into_builder().retry_config(retry).build()
 }
 
 /// The name of the Region that `config` calls.
@@ -193,23 +202,23 @@ pub fn region(config: &SdkConfig) -> &str {
 }
 
 /// What to do about a call on the policy table that failed.
-pub fn table_failure(error: &AwsError, table: &str, region: &str) -> Failure {
-    Failure::new(
+pub fn table_failure(error: &AwsError, table: &str, region: &str) -> CommandError {
+    CommandError::new(
         &format!(
             "the policy table {table:?} in {region}: {}",
-            trouble::told(error)
+            trouble::describe(error)
         ),
         trouble::what_next(error, trouble::POLICY_TABLE),
     )
 }
 
-/// Whether it can be a Region's name: it becomes a part of host names.
+/// Whether this can be a Region's name, which becomes a part of host names.
 fn is_region(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !name.is_empty() && name.len() < 64 && name.bytes().all(is_inner)
 }
 
-/// Whether it is an address with everything that a call needs to know.
+/// Whether this is an address with a scheme and a host.
 fn is_address(url: &str) -> bool {
     let rest = url
         .strip_prefix("http://")

@@ -1,31 +1,31 @@
-//! Calls that failed, and what to do about them.
+//! Why a call failed, and what to do about it.
 
 use tagwarden_aws::AwsError;
 
-/// What a command calls.
+/// What a command calls, for advice.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// How to name another table than the one that was called.
+pub struct CallTarget {
+    /// How to call another table.
     pub table: &'static str,
     /// The guide that lists the permissions.
     pub guide: &'static str,
 }
 
 /// The policy table, for the commands about it.
-pub const POLICY_TABLE: Place = Place {
+pub const POLICY_TABLE: CallTarget = CallTarget {
     table: "Name another with --table, another Region with --region or another account with --profile; tagwarden's \
             stack creates the table (docs/deploy.md).",
     guide: "docs/policy-file.md",
 };
 
 /// The ledger, for the commands about it.
-pub const LEDGER: Place = Place {
+pub const LEDGER: CallTarget = CallTarget {
     table: "Name another with --ledger-table (the output LedgerTable of tagwarden's stack), another Region with \
             --region or another account with --profile.",
     guide: "docs/ledger.md",
 };
 
-/// How the SDK's errors begin where they are written out for programmers, after what is said to everybody.
+/// Where the part of an SDK error begins that is for programmers only.
 const INNARDS: [&str; 5] = [
     " (ConstructionFailure(",
     " (TimeoutError(",
@@ -34,20 +34,20 @@ const INNARDS: [&str; 5] = [
     " (ServiceError(",
 ];
 
-/// How the SDK's errors begin where there was no answer.
+/// How an SDK error begins when there was no answer.
 const UNANSWERED: [&str; 3] = [
     "failed to construct request",
     "request has timed out",
     "dispatch failure",
 ];
 
-/// The error without what is said to programmers alone.
-pub fn told(error: &AwsError) -> String {
-    for_people(error.to_string())
+/// The error without the part for programmers.
+pub fn describe(error: &AwsError) -> String {
+    without_internals(error.to_string())
 }
 
-/// The same, of a text that may have such an error in it.
-pub fn for_people(mut text: String) -> String {
+/// A text without the part for programmers of an SDK error in it.
+pub fn without_internals(mut text: String) -> String {
     if let Some(end) = INNARDS.iter().filter_map(|begin| text.find(begin)).min() {
         text.truncate(end);
     }
@@ -55,15 +55,15 @@ pub fn for_people(mut text: String) -> String {
 }
 
 /// What to do about the error.
-pub fn what_next(error: &AwsError, place: Place) -> String {
-    let Place { table, guide } = place;
+pub fn what_next(error: &AwsError, target: CallTarget) -> String {
+    let CallTarget { table, guide } = target;
     match error.code() {
         Some("ResourceNotFoundException") => format!("There is no such table here. {table}"),
         Some("ValidationException") if error.call().starts_with("dynamodb:") => format!(
-            "AWS's message says what is wrong. Where it is the key, this is another table than was meant. {table}"
+            "AWS's message says what is wrong. If it is the key, this is the wrong table. {table}"
         ),
         Some("AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation") => format!(
-            "These credentials may not do that: {guide} lists the permissions each command needs."
+            "These credentials do not allow that: {guide} lists the permissions each command needs."
         ),
         Some(
             "UnrecognizedClientException" | "InvalidClientTokenId" | "ExpiredTokenException"
@@ -76,11 +76,11 @@ pub fn what_next(error: &AwsError, place: Place) -> String {
             | "SignatureDoesNotMatch"
             | "RequestExpired"
             | "RequestTimeTooSkewed",
-        ) => "AWS does not accept these credentials, or the time of this machine: look at its clock (`date -u`), renew \
+        ) => "AWS does not accept these credentials, or the time of this machine: check its clock (`date -u`), renew \
               them (`aws sso login`), or use others with --profile."
             .to_owned(),
         Some("OptInRequired" | "SubscriptionRequiredException") => {
-            "The account is not signed up for this here: use another Region with --region, or another account with \
+            "The account is not signed up for this service in this Region: use another Region with --region, or another account with \
              --profile."
                 .to_owned()
         }
@@ -90,13 +90,13 @@ pub fn what_next(error: &AwsError, place: Place) -> String {
             | "ThrottlingException"
             | "ProvisionedThroughputExceededException"
             | "RequestLimitExceededException",
-        ) => "AWS asks for fewer requests than this account makes just now: wait a minute, then run the command again."
+        ) => "AWS throttles this account's requests: wait a minute, then run the command again."
             .to_owned(),
         Some(_) => "Run the command again; if it fails again, AWS's message says what to change.".to_owned(),
         None if is_unanswered(error) => {
-            "AWS could not be reached: look at the network, --endpoint-url and --region.".to_owned()
+            "AWS could not be reached: check the network, --endpoint-url and --region.".to_owned()
         }
-        None => format!("tagwarden does not understand this answer: look at --endpoint-url, and whether the table is \
+        None => format!("tagwarden does not understand this answer: check --endpoint-url, and whether the table is \
                          the right one. {table}"),
     }
 }

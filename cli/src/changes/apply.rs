@@ -1,4 +1,4 @@
-//! Writes changes to the policy table: all or none of them, and only over what was read.
+//! Writes changes to the policy table: all or none of them, and only over the rows that were read.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::Item;
 use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_own_attribute};
 
-use super::Change;
+use super::RuleChange;
 
 /// The most writes of one transaction, see
 /// [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
@@ -22,26 +22,27 @@ const CALL: &str = "dynamodb:TransactWriteItems";
 /// Why not all changes were written.
 #[derive(Debug)]
 pub struct Unapplied {
-    /// How many rows were written before.
+    /// The number of rows that were written before.
     pub written: usize,
     /// What stopped it.
-    pub why: Why,
+    pub why: StopReason,
 }
 
-/// What stops a transaction.
+/// Why a transaction fails.
 #[derive(Debug)]
-pub enum Why {
-    /// These rules are no longer as they were read.
+pub enum StopReason {
+    /// Somebody else has changed these rules since they were read.
     RaceLost(Vec<String>),
     /// The call failed.
     Aws(AwsError),
 }
 
-/// Writes the changes, [`MOST_AT_ONCE`] in a transaction. Each row is written only if it still is as it was read.
+/// Writes the changes, [`MOST_AT_ONCE`] in a transaction. A row is written only if nobody has changed it since it was
+/// read.
 ///
 /// # Errors
-/// What stopped it, and how much was written before.
-pub async fn apply(client: &Client, table: &str, changes: &[Change]) -> Result<(), Unapplied> {
+/// A transaction fails. The error says why, and how much was written before.
+pub async fn apply(client: &Client, table: &str, changes: &[RuleChange]) -> Result<(), Unapplied> {
     let mut written = 0;
     for batch in changes.chunks(MOST_AT_ONCE) {
         transact(client, table, batch)
@@ -52,11 +53,11 @@ pub async fn apply(client: &Client, table: &str, changes: &[Change]) -> Result<(
     Ok(())
 }
 
-async fn transact(client: &Client, table: &str, batch: &[Change]) -> Result<(), Why> {
+async fn transact(client: &Client, table: &str, batch: &[RuleChange]) -> Result<(), StopReason> {
     let writes = batch.iter().map(|change| write(table, change));
     let writes = writes
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Why::Aws(AwsError::unexpected(CALL, error.to_string())))?;
+        .map_err(|error| StopReason::Aws(AwsError::unexpected(CALL, error.to_string())))?;
     let sent = client
         .transact_write_items()
         .set_transact_items(Some(writes))
@@ -87,52 +88,54 @@ async fn transact(client: &Client, table: &str, batch: &[Change]) -> Result<(), 
         .map(|(_, change)| change.rule_id())
         .collect();
     if lost.is_empty() {
-        Err(Why::Aws(AwsError::new(CALL, &error)))
+        Err(StopReason::Aws(AwsError::new(CALL, &error)))
     } else {
-        Err(Why::RaceLost(lost))
+        Err(StopReason::RaceLost(lost))
     }
 }
 
-fn write(table: &str, change: &Change) -> Result<TransactWriteItem, BuildError> {
-    let mut words = Words::default();
+fn write(table: &str, change: &RuleChange) -> Result<TransactWriteItem, BuildError> {
+    let mut expression = ExpressionBuilder::default();
     let write = TransactWriteItem::builder();
     Ok(match change {
-        Change::Add(item) => {
-            let condition = format!("attribute_not_exists({})", words.name("RuleId"));
+        RuleChange::Add(item) => {
+            let condition = format!("attribute_not_exists({})", expression.name("RuleId"));
             let put = Put::builder()
                 .table_name(table)
                 .set_item(Some(item.clone()))
                 .condition_expression(condition)
-                .set_expression_attribute_names(Some(words.names()));
+                .set_expression_attribute_names(Some(expression.names()));
             write.put(put.build()?)
         }
-        Change::Delete(before) => {
-            let condition = words.as_read(before);
+        RuleChange::Delete(before) => {
+            let condition = expression.as_read(before);
             let delete = Delete::builder()
                 .table_name(table)
                 .set_key(Some(key(before)))
                 .condition_expression(condition)
-                .set_expression_attribute_names(Some(words.names()))
-                .set_expression_attribute_values(words.values());
+                .set_expression_attribute_names(Some(expression.names()))
+                .set_expression_attribute_values(expression.values());
             write.delete(delete.build()?)
         }
-        Change::Alter {
+        RuleChange::Alter {
             before,
             set,
             remove,
         } => {
-            let mut condition = words.as_read(before);
+            let mut condition = expression.as_read(before);
             for name in set.keys().filter(|name| !before.contains_key(*name)) {
                 if !is_own_attribute(name) {
-                    let name = words.name(name);
+                    let name = expression.name(name);
                     let _ = write!(condition, " AND attribute_not_exists({name})");
                 }
             }
             let sets: Vec<String> = set
                 .iter()
-                .map(|(name, value)| format!("{} = {}", words.name(name), words.value(value)))
+                .map(|(name, value)| {
+                    format!("{} = {}", expression.name(name), expression.value(value))
+                })
                 .collect();
-            let removes: Vec<String> = remove.iter().map(|name| words.name(name)).collect();
+            let removes: Vec<String> = remove.iter().map(|name| expression.name(name)).collect();
             let clause = |verb: &str, what: Vec<String>| {
                 if what.is_empty() {
                     String::new()
@@ -140,14 +143,14 @@ fn write(table: &str, change: &Change) -> Result<TransactWriteItem, BuildError> 
                     format!("{verb} {} ", what.join(", "))
                 }
             };
-            let expression = clause("SET", sets) + &clause("REMOVE", removes);
+            let update_expression = clause("SET", sets) + &clause("REMOVE", removes);
             let update = Update::builder()
                 .table_name(table)
                 .set_key(Some(key(before)))
-                .update_expression(expression.trim_end())
+                .update_expression(update_expression.trim_end())
                 .condition_expression(condition)
-                .set_expression_attribute_names(Some(words.names()))
-                .set_expression_attribute_values(words.values());
+                .set_expression_attribute_names(Some(expression.names()))
+                .set_expression_attribute_values(expression.values());
             write.update(update.build()?)
         }
     }
@@ -159,14 +162,15 @@ fn key(item: &Item) -> Item {
     id.into_iter().map(|id| ("RuleId".to_owned(), id)).collect()
 }
 
-/// The names and values of an expression: many attributes of a rule are reserved words there.
+/// Collects the names and values of an expression. Names need placeholders, because many attributes of a rule are
+/// reserved expression.
 #[derive(Default)]
-struct Words {
+struct ExpressionBuilder {
     names: Vec<String>,
     values: Vec<AttributeValue>,
 }
 
-impl Words {
+impl ExpressionBuilder {
     fn name(&mut self, name: &str) -> String {
         let known = self.names.iter().position(|known| known == name);
         let at = known.unwrap_or_else(|| {
@@ -181,8 +185,8 @@ impl Words {
         format!(":v{}", self.values.len() - 1)
     }
 
-    /// The condition that the row is as it was read: no attribute is another, and none of those that mean something
-    /// to tagwarden has come to it.
+    /// The condition that the row is as it was read: no attribute has changed, and none that means something to tagwarden
+    /// has been added.
     fn as_read(&mut self, item: &Item) -> String {
         let mut names: Vec<&String> = item.keys().filter(|name| *name != "RuleId").collect();
         names.sort();
@@ -206,7 +210,7 @@ impl Words {
             .collect()
     }
 
-    /// None at all where there are none: DynamoDB refuses an empty map.
+    /// The values; `None` if there are none, because DynamoDB refuses an empty map.
     fn values(&self) -> Option<HashMap<String, AttributeValue>> {
         let values = self.values.iter().enumerate();
         let values: HashMap<_, _> = values

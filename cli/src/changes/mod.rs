@@ -1,4 +1,4 @@
-//! What makes the table like the file.
+//! The changes that make the table like the file.
 
 pub mod apply;
 pub mod show;
@@ -12,20 +12,20 @@ use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
 use crate::policy_file::value::same;
 use crate::policy_file::write::{id, order};
 
-/// The difference between a table and a file.
+/// The differences between a table and a file.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// What there is to do, by rising rule id.
-    pub steps: Vec<Change>,
+    /// The changes, by ascending rule id.
+    pub steps: Vec<RuleChange>,
     /// The table's rows that the file lacks and that stay.
     pub kept: Vec<Item>,
-    /// The table's rows that are as the file says.
+    /// The table's rows that the file has too.
     pub unchanged: Vec<Item>,
 }
 
 /// One row's change.
 #[derive(Debug)]
-pub enum Change {
+pub enum RuleChange {
     /// The table lacks it.
     Add(Item),
     /// It differs.
@@ -41,15 +41,15 @@ pub enum Change {
     Delete(Item),
 }
 
-impl Change {
-    /// The row as messages name it.
+impl RuleChange {
+    /// The row's id, for messages.
     pub fn rule_id(&self) -> String {
         match self {
             Self::Add(item) | Self::Delete(item) | Self::Alter { before: item, .. } => id(item),
         }
     }
 
-    /// The row as it will be; `None` where it will not be.
+    /// The row afterwards; `None` if it is deleted.
     pub fn after(&self) -> Option<Item> {
         match self {
             Self::Add(item) => Some(item.clone()),
@@ -69,10 +69,10 @@ impl Change {
 }
 
 impl Changes {
-    /// What turns `table` into `file`, whose rows are sound.
+    /// Finds what turns `table` into `file`, whose rows are valid.
     ///
-    /// The file decides about the attributes that make a rule, and about the report's template: one that it lacks is taken away. Of any other
-    /// attribute it only says what to set: what it does not name stays. Rows that it lacks go only with `prune`.
+    /// The file decides about the attributes of a rule and about the report's template: those that it lacks are removed.
+    /// Other attributes are only set: those that it lacks stay. Rows that it lacks are deleted only with `prune`.
     pub fn between(table: Vec<Item>, file: &[Item], prune: bool) -> Self {
         let mut rows: BTreeMap<_, Item> = BTreeMap::new();
         for item in table {
@@ -83,7 +83,7 @@ impl Changes {
         file.sort_by_key(|item| order(item));
         for item in file {
             match rows.remove(&order(item)) {
-                None => all.steps.push(Change::Add(item.clone())),
+                None => all.steps.push(RuleChange::Add(item.clone())),
                 Some(before) => match alteration(before, item) {
                     Ok(change) => all.steps.push(change),
                     Err(before) => all.unchanged.push(before),
@@ -92,14 +92,14 @@ impl Changes {
         }
         let left = rows.into_values();
         if prune {
-            all.steps.extend(left.map(Change::Delete));
+            all.steps.extend(left.map(RuleChange::Delete));
         } else {
             all.kept.extend(left);
         }
         all.steps.sort_by_key(|change| match change {
-            Change::Add(item) | Change::Delete(item) | Change::Alter { before: item, .. } => {
-                order(item)
-            }
+            RuleChange::Add(item)
+            | RuleChange::Delete(item)
+            | RuleChange::Alter { before: item, .. } => order(item),
         });
         all
     }
@@ -109,16 +109,16 @@ impl Changes {
         self.steps.is_empty()
     }
 
-    /// The table's rows afterwards.
+    /// All rows of the table afterwards.
     pub fn after(&self) -> Vec<Item> {
-        let changed = self.steps.iter().filter_map(Change::after);
+        let changed = self.steps.iter().filter_map(RuleChange::after);
         let stay = self.kept.iter().chain(&self.unchanged).cloned();
         changed.chain(stay).collect()
     }
 }
 
-/// What turns the row `before` into `item`; the row itself if there is nothing to do.
-fn alteration(before: Item, item: &Item) -> Result<Change, Item> {
+/// The change that turns the row `before` into `item`, or the row itself if there is nothing to do.
+fn alteration(before: Item, item: &Item) -> Result<RuleChange, Item> {
     let differs = |name: &String, value: &AttributeValue| {
         before.get(name).is_none_or(|before| !same(before, value))
     };
@@ -136,7 +136,7 @@ fn alteration(before: Item, item: &Item) -> Result<Change, Item> {
     if set.is_empty() && remove.is_empty() {
         return Err(before);
     }
-    Ok(Change::Alter {
+    Ok(RuleChange::Alter {
         before,
         set,
         remove,

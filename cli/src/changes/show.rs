@@ -1,4 +1,5 @@
-//! Changes, told to a person and to a program. Styled here; whatever writes the text strips what is not wanted.
+//! Changes, shown to people and to programs. The text is styled; the output stream strips the styles where they are not
+//! wanted.
 
 use std::fmt::{Display, Write as _};
 
@@ -8,11 +9,13 @@ use serde_json::{Map, Value, json};
 use tagwarden_aws::policy_table::Item;
 use tagwarden_core::policy::TEMPLATE_ATTRIBUTE;
 
-use super::{Change, Changes};
+use super::{Changes, RuleChange};
+use crate::policy_file::rows::{describe_rows, is_template};
+use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
-use crate::policy_file::{count, is_template, rows, value};
+use crate::words::count;
 
-/// The changes, rule by rule, and what would be left alone.
+/// The changes, rule by rule, and the rows that stay.
 pub fn text(changes: &Changes) -> String {
     let mut text = String::new();
     for change in &changes.steps {
@@ -37,7 +40,7 @@ pub fn text(changes: &Changes) -> String {
     }
     if !changes.kept.is_empty() {
         let names = names(&changes.kept);
-        let _ = writeln!(text, "Only in the table, and left there: {names}.\n");
+        let _ = writeln!(text, "Only in the table, and kept: {names}.\n");
     }
     text
 }
@@ -48,40 +51,45 @@ pub fn names(items: &[Item]) -> String {
     names.join(", ")
 }
 
-/// `1 rule to add, 1 to change, none to delete`.
+/// `1 rule to add, 1 to change, 0 to delete`.
 pub fn tally(changes: &Changes) -> String {
     let (templates, rules): (Vec<_>, Vec<_>) = changes
         .steps
         .iter()
         .partition(|change| is_template(row_of(change)));
-    let number = |wanted: fn(&Change) -> bool| {
+    let number = |wanted: fn(&RuleChange) -> bool| {
         let rules = rules.iter();
         rules.filter(|change| wanted(change)).count()
     };
     let and = match templates.as_slice() {
         [] => "",
-        [Change::Add(_)] => "; the report's template to add",
-        [Change::Alter { .. }] => "; the report's template to change",
-        [Change::Delete(_)] => "; the report's template to delete",
+        [RuleChange::Add(_)] => "; the report's template to add",
+        [RuleChange::Alter { .. }] => "; the report's template to change",
+        [RuleChange::Delete(_)] => "; the report's template to delete",
         _ => "; and the report's template",
     };
     format!(
         "{} to add, {} to change, {} to delete{and}",
-        count(number(|change| matches!(change, Change::Add(_))), "rule"),
-        number(|change| matches!(change, Change::Alter { .. })),
-        number(|change| matches!(change, Change::Delete(_))),
+        count(
+            number(|change| matches!(change, RuleChange::Add(_))),
+            "rule"
+        ),
+        number(|change| matches!(change, RuleChange::Alter { .. })),
+        number(|change| matches!(change, RuleChange::Delete(_))),
     )
 }
 
-/// What all the changes are to: `2 rules`, `2 rules and the report's template`.
+/// The number of rows that change: `2 rules`, `2 rules and the report's template`.
 pub fn rows_of(changes: &Changes) -> String {
-    rows(changes.steps.iter().map(row_of))
+    describe_rows(changes.steps.iter().map(row_of))
 }
 
-/// The row as it is, or as it will be where it is not yet.
-fn row_of(change: &Change) -> &Item {
+/// The row before the change, or after it if it is added.
+fn row_of(change: &RuleChange) -> &Item {
     match change {
-        Change::Add(item) | Change::Delete(item) | Change::Alter { before: item, .. } => item,
+        RuleChange::Add(item)
+        | RuleChange::Delete(item)
+        | RuleChange::Alter { before: item, .. } => item,
     }
 }
 
@@ -95,17 +103,17 @@ pub fn json(changes: &Changes) -> Map<String, Value> {
     map
 }
 
-fn change_json(change: &Change) -> Value {
+fn change_json(change: &RuleChange) -> Value {
     let item = row_of(change);
     let kind = match change {
-        Change::Add(_) => "add",
-        Change::Alter { .. } => "change",
-        Change::Delete(_) => "delete",
+        RuleChange::Add(_) => "add",
+        RuleChange::Alter { .. } => "change",
+        RuleChange::Delete(_) => "delete",
     };
     let attributes: Map<String, Value> = lines(change)
         .into_iter()
         .map(|line| {
-            // What is not there has no member: `null` would be DynamoDB's.
+            // An absent value has no member, because `null` would be DynamoDB's.
             let mut values = Map::new();
             for (name, value) in [("before", line.before), ("after", line.after)] {
                 if let Some(value) = value {
@@ -122,11 +130,11 @@ fn id_json(item: &Item) -> Value {
     item.get("RuleId").map_or(Value::Null, written)
 }
 
-fn headline(change: &Change) -> String {
+fn headline(change: &RuleChange) -> String {
     let mark = match change {
-        Change::Add(_) => "+".green().to_string(),
-        Change::Alter { .. } => "~".yellow().to_string(),
-        Change::Delete(_) => "-".red().to_string(),
+        RuleChange::Add(_) => "+".green().to_string(),
+        RuleChange::Alter { .. } => "~".yellow().to_string(),
+        RuleChange::Delete(_) => "-".red().to_string(),
     };
     format!("  {mark} {}", title(row_of(change)).bold())
 }
@@ -158,7 +166,7 @@ impl Line {
         }
     }
 
-    /// The lines of a template that come and go, between those at its beginning and its end that stay.
+    /// The lines of a template that change, without the equal lines at its beginning and its end.
     fn template(&self) -> Option<String> {
         let lines = |value: &Option<Value>| match value {
             None => Some(Vec::new()),
@@ -205,13 +213,14 @@ impl Line {
     }
 }
 
-/// The attributes that change, in the order in which people write them; of a row that comes or goes, all but its id.
-fn lines(change: &Change) -> Vec<Line> {
+/// The attributes that change, in the order in which people write them. Of a row that is added or deleted, all but its
+/// id.
+fn lines(change: &RuleChange) -> Vec<Line> {
     let none = Item::new();
     let after = change.after().unwrap_or_default();
     let before = match change {
-        Change::Add(_) => &none,
-        Change::Alter { before, .. } | Change::Delete(before) => before,
+        RuleChange::Add(_) => &none,
+        RuleChange::Alter { before, .. } | RuleChange::Delete(before) => before,
     };
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort_by_key(|name| (rank(name), *name));
@@ -227,12 +236,12 @@ fn lines(change: &Change) -> Vec<Line> {
         .collect()
 }
 
-/// The value as the file has it; one of a type that no file holds is named so.
+/// The value as the file holds it, or the error if a file cannot hold it.
 fn written(value: &AttributeValue) -> Value {
     value::to_json(value).unwrap_or_else(|error| json!(format!("({error})")))
 }
 
-/// A line of a template, in which nothing speaks to the terminal.
+/// A line of a template without control characters.
 fn inline_text(line: &str) -> String {
     let shown = |character: char| {
         if character.is_control() {

@@ -14,9 +14,9 @@ fn items(rows: Value) -> Vec<Item> {
 fn steps(changes: &Changes) -> Vec<String> {
     let steps = changes.steps.iter().map(|change| {
         let mark = match change {
-            Change::Add(_) => '+',
-            Change::Alter { .. } => '~',
-            Change::Delete(_) => '-',
+            RuleChange::Add(_) => '+',
+            RuleChange::Alter { .. } => '~',
+            RuleChange::Delete(_) => '-',
         };
         format!("{mark}{}", change.rule_id())
     });
@@ -24,7 +24,7 @@ fn steps(changes: &Changes) -> Vec<String> {
 }
 
 #[test]
-fn each_row_is_added_altered_deleted_kept_or_left_alone() {
+fn finds_rows_to_add_change_delete_and_keep() {
     let table = || {
         items(json!([
             {"RuleId": 10, "TagKey": "Same", "Default": "x"},
@@ -52,14 +52,14 @@ fn each_row_is_added_altered_deleted_kept_or_left_alone() {
 }
 
 #[test]
-fn the_file_decides_about_a_rule_and_leaves_other_attributes() {
+fn removes_only_attributes_of_a_rule() {
     let table = items(json!([{
         "RuleId": 1, "TagKey": "K", "Default": "gone", "Comment": "stays", "Owner": "before", "Same": [1, 2],
     }]));
     let file =
         items(json!([{"RuleId": 1, "TagKey": "K", "Owner": "after", "Same": [1, 2], "New": true}]));
     let changes = Changes::between(table, &file, true);
-    let [Change::Alter { set, remove, .. }] = &changes.steps[..] else {
+    let [RuleChange::Alter { set, remove, .. }] = &changes.steps[..] else {
         panic!("not one alteration: {changes:?}");
     };
     let set: Vec<&str> = set.keys().map(String::as_str).collect();
@@ -75,7 +75,7 @@ fn the_file_decides_about_a_rule_and_leaves_other_attributes() {
 }
 
 #[test]
-fn what_dynamodb_takes_for_the_same_is_the_same() {
+fn values_that_dynamodb_takes_for_equal_are_equal() {
     let attributes = |number: &str, set: &[&str]| {
         let set = set.iter().map(ToString::to_string).collect();
         Item::from([

@@ -1,27 +1,26 @@
-//! What is wrong with the rules of a file.
+//! Finds the problems of the rules of a file.
 //!
-//! Whether they are a policy is for the engine to say, which is asked with the rows as the table would have them:
-//! what passes here passes there. This module finds the place of each of its problems, and warns of what is sound
-//! and yet hardly meant.
+//! The engine decides whether the rules are a policy. It gets the rows as the table would hold them, so a file that passes
+//! here passes there. This module finds the place of each problem, and warns about what is valid but hardly meant.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tagwarden_aws::policy_table::row;
 use tagwarden_core::policy::{
-    ATTRIBUTES, FunctionError, Problem as PolicyProblem, ProblemKind, TEMPLATE_ATTRIBUTE,
-    is_own_attribute,
+    ATTRIBUTES, FunctionError, Problem, ProblemKind, TEMPLATE_ATTRIBUTE, is_own_attribute,
 };
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
 
-use super::node::{Entry, Kind, Node};
-use super::problem::Problem;
-use super::suggestion::{nearest, nearest_attribute, nearest_function, yes_or_no};
-use super::{Rule, Rules, count, is_template};
+use super::rows::{FileRule, FileRules, SHAPE, is_template};
+use crate::text::node::{Node, NodeEntry, NodeKind};
+use crate::text::problem::TextProblem;
+use crate::text::suggestion::{nearest, nearest_attribute, nearest_function, yes_or_no};
+use crate::words::count;
 
-/// Adds everything that is wrong with the rules; `text` is the file's.
-pub fn lint(rules: &Rules<'_>, root: &Node, text: &str, problems: &mut Vec<Problem>) {
+/// Adds all problems of the rules. `text` is that of the file.
+pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<TextProblem>) {
     let mut blamed = Vec::new();
     let rows = rules.rows.iter().map(|rule| row(rule.item.clone()));
     if let Err(invalid) = Policy::from_rows(rows) {
@@ -35,14 +34,14 @@ pub fn lint(rules: &Rules<'_>, root: &Node, text: &str, problems: &mut Vec<Probl
     broken_template(rules, text, problems);
 }
 
-/// The engine's problem, at its place; `None` for one that only follows from another that was named. Attributes
-/// that it is put down to, as misspelt, are added to `blamed`.
+/// The engine's problem, at its place; `None` if it only follows from another problem. A misspelt attribute that causes
+/// it is added to `blamed`.
 fn place(
-    problem: &PolicyProblem,
-    rules: &Rules<'_>,
+    problem: &Problem,
+    rules: &FileRules<'_>,
     root: &Node,
     blamed: &mut Vec<Range<usize>>,
-) -> Option<Problem> {
+) -> Option<TextProblem> {
     let Some(rule) = problem.row.and_then(|at| rules.rows.get(at)) else {
         if !rules.is_complete {
             return None;
@@ -56,11 +55,11 @@ fn place(
             ProblemKind::EmptyTable => "the file has no rules".to_owned(),
             _ => problem.to_string(),
         };
-        return Some(Problem::error(span, message).help(super::SHAPE));
+        return Some(TextProblem::error(span, message).help(SHAPE));
     };
     let attribute = problem.attribute.unwrap_or_default();
     let Some(entry) = rule.entry(attribute) else {
-        // Perhaps it is there, under a name that is nearly right.
+        // The attribute may be there under a misspelt name.
         let misspelt = rule.entries.iter().find(|entry| {
             !ATTRIBUTES.contains(&entry.name.as_str())
                 && nearest_attribute(&entry.name) == Some(attribute)
@@ -69,10 +68,10 @@ fn place(
         return Some(match misspelt {
             Some(entry) => {
                 blamed.push(entry.name_span.clone());
-                Problem::error(entry.name_span.clone(), message)
+                TextProblem::error(entry.name_span.clone(), message)
                     .help(format!("did you mean {attribute}?"))
             }
-            None => Problem::error(heading(rule), message),
+            None => TextProblem::error(heading(rule), message),
         });
     };
     if entry.value.is_unreadable() {
@@ -83,19 +82,19 @@ fn place(
     } else {
         entry.value.span.clone()
     };
-    let mut placed = Problem::error(span, problem.to_string());
+    let mut placed = TextProblem::error(span, problem.to_string());
     placed.help = help(problem, entry);
     placed.context = first_of_two(problem, rules);
     Some(placed)
 }
 
-/// The line that tells which rule it is.
-fn heading(rule: &Rule<'_>) -> Range<usize> {
+/// The line that says which rule it is.
+fn heading(rule: &FileRule<'_>) -> Range<usize> {
     let entry = rule.entry("RuleId").or_else(|| rule.entries.first());
-    entry.map_or_else(|| rule.node.span.clone(), Entry::span)
+    entry.map_or_else(|| rule.node.span.clone(), NodeEntry::span)
 }
 
-fn help(problem: &PolicyProblem, entry: &Entry) -> Option<String> {
+fn help(problem: &Problem, entry: &NodeEntry) -> Option<String> {
     let did_you_mean = |meant: &str| format!("did you mean {meant}?");
     match &problem.kind {
         ProblemKind::UnknownAction(action) => nearest(action, &Action::NAMES).map(did_you_mean),
@@ -104,14 +103,14 @@ fn help(problem: &PolicyProblem, entry: &Entry) -> Option<String> {
             nearest_function(text).map(did_you_mean)
         }
         ProblemKind::WrongType { .. } => match (&entry.value.kind, entry.name.as_str()) {
-            (Kind::Number(text), "Required") => yes_or_no(text).map(did_you_mean),
-            (Kind::Text(text), "RuleId") if text.parse::<i64>().is_ok() => {
+            (NodeKind::Number(text), "Required") => yes_or_no(text).map(did_you_mean),
+            (NodeKind::Text(text), "RuleId") if text.parse::<i64>().is_ok() => {
                 Some(format!("write it without quotes: {text}"))
             }
-            (Kind::Number(text), name) if name != "RuleId" => {
+            (NodeKind::Number(text), name) if name != "RuleId" => {
                 Some(format!("put it in quotes: \"{text}\""))
             }
-            (Kind::Bool(value), name) if name != "RuleId" => {
+            (NodeKind::Bool(value), name) if name != "RuleId" => {
                 Some(format!("put it in quotes: \"{value}\""))
             }
             _ => None,
@@ -120,8 +119,8 @@ fn help(problem: &PolicyProblem, entry: &Entry) -> Option<String> {
     }
 }
 
-/// The rule that had it first, where there is one too many.
-fn first_of_two(problem: &PolicyProblem, rules: &Rules<'_>) -> Option<(Range<usize>, String)> {
+/// The place of the first of two rules that have the same id or key.
+fn first_of_two(problem: &Problem, rules: &FileRules<'_>) -> Option<(Range<usize>, String)> {
     let own = problem.row?;
     let others = || {
         let rows = rules.rows.iter().enumerate();
@@ -146,8 +145,12 @@ fn first_of_two(problem: &PolicyProblem, rules: &Rules<'_>) -> Option<(Range<usi
     Some((entry.value.span.clone(), label))
 }
 
-/// Attributes that tagwarden does not know are kept, and may be misspelt.
-fn foreign_attributes(rules: &Rules<'_>, blamed: &[Range<usize>], problems: &mut Vec<Problem>) {
+/// Warns about attributes that tagwarden does not know: they are kept, but may be misspelt.
+fn foreign_attributes(
+    rules: &FileRules<'_>,
+    blamed: &[Range<usize>],
+    problems: &mut Vec<TextProblem>,
+) {
     let mut foreign: BTreeMap<&str, (Range<usize>, usize)> = BTreeMap::new();
     let entries = rules.rows.iter().flat_map(|rule| rule.entries);
     for entry in entries {
@@ -157,7 +160,7 @@ fn foreign_attributes(rules: &Rules<'_>, blamed: &[Range<usize>], problems: &mut
         }
         if let Some(meant) = nearest(&entry.name, &ATTRIBUTES) {
             let message = format!("tagwarden does not use the attribute {:?}", entry.name);
-            let problem = Problem::warning(span.clone(), message);
+            let problem = TextProblem::warning(span.clone(), message);
             problems.push(problem.help(format!("did you mean {meant}?")));
             continue;
         }
@@ -167,13 +170,13 @@ fn foreign_attributes(rules: &Rules<'_>, blamed: &[Range<usize>], problems: &mut
     for (name, (span, times)) in foreign {
         let rules = count(times, "rule");
         let message = format!("tagwarden does not use the attribute {name:?} (in {rules})");
-        let problem = Problem::warning(span, message);
+        let problem = TextProblem::warning(span, message);
         problems.push(problem.help("it is kept as it is, in the file and in the table"));
     }
 }
 
-/// Two rules for what is one tag to most people, and two to AWS.
-fn keys_in_two_cases(rules: &Rules<'_>, problems: &mut Vec<Problem>) {
+/// Warns about two rules whose keys differ in case only: most people see one tag, AWS sees two.
+fn keys_in_two_cases(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
     let mut seen: BTreeMap<String, (&str, Range<usize>)> = BTreeMap::new();
     for rule in &rules.rows {
         let (Some(key), Some(entry)) = (rule.text("TagKey"), rule.entry("TagKey")) else {
@@ -183,8 +186,9 @@ fn keys_in_two_cases(rules: &Rules<'_>, problems: &mut Vec<Problem>) {
         match seen.get(&key.to_lowercase()) {
             Some((first, place)) if *first != key => {
                 let message = format!("{key:?} and {first:?} differ in case only");
-                let problem = Problem::warning(span, message).context(place.clone(), "the other");
-                problems.push(problem.help("AWS takes them for two tags: an instance needs both"));
+                let problem =
+                    TextProblem::warning(span, message).context(place.clone(), "the other key");
+                problems.push(problem.help("to AWS they are two tags: an instance needs both"));
             }
             Some(_) => {}
             None => {
@@ -194,8 +198,8 @@ fn keys_in_two_cases(rules: &Rules<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// A value that no action writes.
-fn unused_defaults(rules: &Rules<'_>, problems: &mut Vec<Problem>) {
+/// Warns about values that no action writes.
+fn unused_defaults(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
     for rule in &rules.rows {
         let Some(action @ ("UserLookup" | "Notify" | "Stop" | "Terminate")) = rule.text("Action")
         else {
@@ -204,22 +208,22 @@ fn unused_defaults(rules: &Rules<'_>, problems: &mut Vec<Problem>) {
         let Some(entry) = rule.entry("Default") else {
             continue;
         };
-        let is_something = match &entry.value.kind {
-            Kind::Null | Kind::Unreadable => false,
-            Kind::Text(text) => !text.trim().is_empty(),
+        let has_value = match &entry.value.kind {
+            NodeKind::Null | NodeKind::Unreadable => false,
+            NodeKind::Text(text) => !text.trim().is_empty(),
             _ => true,
         };
-        if is_something {
+        if has_value {
             let message =
                 format!("Default is not used: Action {action} writes no value of its own");
-            let problem = Problem::warning(entry.value.span.clone(), message);
+            let problem = TextProblem::warning(entry.value.span.clone(), message);
             problems.push(problem.help("leave it out, or use Action Update"));
         }
     }
 }
 
-/// A template that makes no text: the report would be in the built-in one.
-fn broken_template(rules: &Rules<'_>, text: &str, problems: &mut Vec<Problem>) {
+/// Reports a template that cannot be rendered: the functions would use the built-in one.
+fn broken_template(rules: &FileRules<'_>, text: &str, problems: &mut Vec<TextProblem>) {
     let mut templates = rules.rows.iter().filter(|rule| is_template(&rule.item));
     let Some(rule) = templates.next() else {
         return;
@@ -238,12 +242,12 @@ fn broken_template(rules: &Rules<'_>, text: &str, problems: &mut Vec<Problem>) {
         Some(span) => (span, error.what),
         None => (entry.name_span.clone(), error.to_string()),
     };
-    let problem = Problem::error(span, format!("the report's template: {message}"));
-    problems.push(problem.help("docs/report.md has everything that a template can say"));
+    let problem = TextProblem::error(span, format!("the report's template: {message}"));
+    problems.push(problem.help("docs/report.md lists everything that a template can use"));
 }
 
-/// The place in the file of a line, from 1, of a text that is written as a block (`|`).
-fn line_of_block(text: &str, entry: &Entry, line: usize) -> Option<Range<usize>> {
+/// The place of a line, counted from 1, of a text that is written as a block (`|`).
+fn line_of_block(text: &str, entry: &NodeEntry, line: usize) -> Option<Range<usize>> {
     let after = text.get(entry.name_span.end..)?;
     let value = after.trim_start_matches([':', ' ']);
     let header = value.strip_prefix('|')?;

@@ -1,14 +1,14 @@
-//! DynamoDB's numbers, as texts.
+//! DynamoDB's numbers as texts.
 
-/// The digits that DynamoDB keeps, see
+/// The most digits of a number, see
 /// [Data types](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html).
 const MOST_DIGITS: usize = 38;
 
-/// The powers of ten that the first digit may stand for (same document).
+/// The powers of ten that the first digit can stand for (same document).
 const MAGNITUDES: std::ops::RangeInclusive<i64> = -130..=125;
 
-/// The one decimal form of a number, so that equal numbers are equal texts: no sign `+`, no exponent, no zeros that
-/// say nothing. `None` for what DynamoDB cannot store.
+/// The canonical decimal form of a number, so that equal numbers are equal texts: no sign `+`, no exponent, no leading or
+/// trailing zeros. `None` if DynamoDB cannot store it.
 pub fn canonical(text: &str) -> Option<String> {
     let (sign, unsigned) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -28,7 +28,7 @@ pub fn canonical(text: &str) -> Option<String> {
     if digits.is_empty() {
         return Some("0".to_owned());
     }
-    // Where the point stands, counted in digits from the first that is not zero.
+    // The position of the point, counted in digits from the first one that is not zero.
     let leading = i64::try_from(all.len() - significant.len()).ok()?;
     let point = i64::try_from(whole.len())
         .ok()?
@@ -71,7 +71,7 @@ mod tests {
     #[case(&"9".repeat(38), &"9".repeat(38))]
     #[case("1E125", &format!("1{}", "0".repeat(125)))]
     #[case("1E-130", &format!("0.{}1", "0".repeat(129)))]
-    fn one_form_of_each(#[case] written: &str, #[case] form: &str) {
+    fn equal_numbers_have_one_form(#[case] written: &str, #[case] form: &str) {
         assert_eq!(canonical(written).as_deref(), Some(form));
         assert_eq!(canonical(form).as_deref(), Some(form));
     }
@@ -89,7 +89,7 @@ mod tests {
     #[case("1E126")]
     #[case("1E-131")]
     #[case(&"9".repeat(39))]
-    fn what_dynamodb_cannot_store(#[case] written: &str) {
+    fn rejects_what_dynamodb_cannot_store(#[case] written: &str) {
         assert_eq!(canonical(written), None);
     }
 }

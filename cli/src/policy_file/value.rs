@@ -1,11 +1,11 @@
-//! Values of the file and values of DynamoDB, either way without a loss.
+//! Converts values between the file and DynamoDB, in both directions and without a loss.
 //!
 //! | DynamoDB | in the file |
 //! |---|---|
 //! | S, BOOL, NULL, L, M | a text, `true` or `false`, `null`, a list, a mapping |
-//! | N | a number; one with more digits than JSON's programs keep is `{$dynamodb: {N: "…"}}` |
+//! | N | a number; one with more digits than most JSON programs keep is `{$dynamodb: {N: "…"}}` |
 //! | B, SS, NS, BS | `{$dynamodb: {SS: [a, b]}}`: DynamoDB's own JSON, binary in base64 |
-//! | M with the one member `$dynamodb` | `{$dynamodb: {M: {$dynamodb: …}}}`, so that nothing is mistaken for it |
+//! | M with the one member `$dynamodb` | `{$dynamodb: {M: {$dynamodb: …}}}`, so that it is not taken for the above |
 
 use std::collections::HashMap;
 
@@ -13,26 +13,26 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::{Blob, base64};
 use serde_json::{Map, Number, Value, json};
 
-use super::node::{Entry, Kind, Node};
 use super::number;
-use super::problem::Problem;
+use crate::text::node::{Node, NodeEntry, NodeKind};
+use crate::text::problem::TextProblem;
 
-/// The name under which DynamoDB's own JSON stands.
+/// The name that marks DynamoDB's own JSON.
 const TYPED: &str = "$dynamodb";
 
-/// The node as DynamoDB has it; what has no such form is a problem, and NULL.
-pub fn from_node(node: &Node, problems: &mut Vec<Problem>) -> AttributeValue {
+/// The node as DynamoDB's value. A node without such a form becomes NULL, and a problem.
+pub fn from_node(node: &Node, problems: &mut Vec<TextProblem>) -> AttributeValue {
     match &node.kind {
-        Kind::Null | Kind::Unreadable => AttributeValue::Null(true),
-        Kind::Bool(value) => AttributeValue::Bool(*value),
-        Kind::Text(text) => AttributeValue::S(text.clone()),
-        Kind::Number(text) => AttributeValue::N(number(text, node, problems)),
-        Kind::List(nodes) => {
+        NodeKind::Null | NodeKind::Unreadable => AttributeValue::Null(true),
+        NodeKind::Bool(value) => AttributeValue::Bool(*value),
+        NodeKind::Text(text) => AttributeValue::S(text.clone()),
+        NodeKind::Number(text) => AttributeValue::N(number(text, node, problems)),
+        NodeKind::List(nodes) => {
             AttributeValue::L(nodes.iter().map(|node| from_node(node, problems)).collect())
         }
-        Kind::Map(entries) => match entries.as_slice() {
+        NodeKind::Map(entries) => match entries.as_slice() {
             [entry] if entry.name == TYPED => typed(&entry.value, problems).unwrap_or_else(|| {
-                let problem = Problem::error(
+                let problem = TextProblem::error(
                     entry.span(),
                     format!("{TYPED} needs one of DynamoDB's types and its value"),
                 );
@@ -46,27 +46,30 @@ pub fn from_node(node: &Node, problems: &mut Vec<Problem>) -> AttributeValue {
     }
 }
 
-fn members(entries: &[Entry], problems: &mut Vec<Problem>) -> HashMap<String, AttributeValue> {
+fn members(
+    entries: &[NodeEntry],
+    problems: &mut Vec<TextProblem>,
+) -> HashMap<String, AttributeValue> {
     entries
         .iter()
         .map(|entry| (entry.name.clone(), from_node(&entry.value, problems)))
         .collect()
 }
 
-fn number(text: &str, node: &Node, problems: &mut Vec<Problem>) -> String {
+fn number(text: &str, node: &Node, problems: &mut Vec<TextProblem>) -> String {
     number::canonical(text).unwrap_or_else(|| {
         let message = format!("{text} is not a number that DynamoDB can store");
         problems.push(
-            Problem::error(node.span.clone(), message)
+            TextProblem::error(node.span.clone(), message)
                 .help("38 digits, from 1E-130 to 9.9E+125; put it in quotes if it is a text"),
         );
         "0".to_owned()
     })
 }
 
-/// DynamoDB's own JSON; `None` for what is none.
-fn typed(node: &Node, problems: &mut Vec<Problem>) -> Option<AttributeValue> {
-    let Kind::Map(entries) = &node.kind else {
+/// The value of DynamoDB's own JSON; `None` if the node is something else.
+fn typed(node: &Node, problems: &mut Vec<TextProblem>) -> Option<AttributeValue> {
+    let NodeKind::Map(entries) = &node.kind else {
         return None;
     };
     let [entry] = entries.as_slice() else {
@@ -76,15 +79,15 @@ fn typed(node: &Node, problems: &mut Vec<Problem>) -> Option<AttributeValue> {
     match (entry.name.as_str(), &value.kind) {
         ("N", _) => Some(AttributeValue::N(typed_number(value)?)),
         ("B", _) => Some(AttributeValue::B(binary(value)?)),
-        ("SS", Kind::List(nodes)) => set(nodes, text).map(AttributeValue::Ss),
-        ("NS", Kind::List(nodes)) => set(nodes, typed_number).map(AttributeValue::Ns),
-        ("BS", Kind::List(nodes)) => set(nodes, binary).map(AttributeValue::Bs),
-        ("M", Kind::Map(entries)) => Some(AttributeValue::M(members(entries, problems))),
+        ("SS", NodeKind::List(nodes)) => set(nodes, text).map(AttributeValue::Ss),
+        ("NS", NodeKind::List(nodes)) => set(nodes, typed_number).map(AttributeValue::Ns),
+        ("BS", NodeKind::List(nodes)) => set(nodes, binary).map(AttributeValue::Bs),
+        ("M", NodeKind::Map(entries)) => Some(AttributeValue::M(members(entries, problems))),
         _ => None,
     }
 }
 
-/// A set's members: at least one, none twice.
+/// The members of a set: at least one, and each only once.
 fn set<T: PartialEq>(nodes: &[Node], member: impl Fn(&Node) -> Option<T>) -> Option<Vec<T>> {
     let mut set = Vec::new();
     for node in nodes {
@@ -99,14 +102,14 @@ fn set<T: PartialEq>(nodes: &[Node], member: impl Fn(&Node) -> Option<T>) -> Opt
 
 fn text(node: &Node) -> Option<String> {
     match &node.kind {
-        Kind::Text(text) => Some(text.clone()),
+        NodeKind::Text(text) => Some(text.clone()),
         _ => None,
     }
 }
 
 fn typed_number(node: &Node) -> Option<String> {
     match &node.kind {
-        Kind::Text(text) | Kind::Number(text) => number::canonical(text),
+        NodeKind::Text(text) | NodeKind::Number(text) => number::canonical(text),
         _ => None,
     }
 }
@@ -115,10 +118,10 @@ fn binary(node: &Node) -> Option<Blob> {
     base64::decode(text(node)?).ok().map(Blob::new)
 }
 
-/// The value as the file has it.
+/// The value as the file holds it.
 ///
 /// # Errors
-/// A type that DynamoDB did not have when this was written.
+/// The value has a type that DynamoDB did not have when this was written.
 pub fn to_json(value: &AttributeValue) -> Result<Value, UnknownType> {
     let blobs = |blobs: &[Blob]| -> Value { blobs.iter().map(base64::encode).collect() };
     Ok(match value {
@@ -148,7 +151,7 @@ pub fn to_json(value: &AttributeValue) -> Result<Value, UnknownType> {
     })
 }
 
-/// A number that comes out of JSON's usual programs as it went in, or its typed form.
+/// The number, if the usual JSON programs keep it as it is; otherwise its typed form.
 fn number_to_json(text: &str) -> Value {
     let number = serde_json::from_str::<Number>(text).ok();
     match number.filter(|number| number.to_string() == text) {
@@ -162,7 +165,7 @@ fn number_to_json(text: &str) -> Value {
 #[error("has a type that tagwarden does not know")]
 pub struct UnknownType;
 
-/// Whether DynamoDB would take the two for one: numbers by value, sets in any order.
+/// Whether the two are equal to DynamoDB: numbers by value, sets in any order.
 pub fn same(one: &AttributeValue, other: &AttributeValue) -> bool {
     normal(one) == normal(other)
 }

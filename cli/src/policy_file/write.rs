@@ -1,4 +1,4 @@
-//! From the table's items to a file.
+//! Writes the table's items as a file.
 
 use std::fmt::Write as _;
 
@@ -10,9 +10,9 @@ use serde_json::Value;
 use tagwarden_aws::policy_table::Item;
 use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
 
-use super::is_template;
-use super::node::{Kind, plain};
+use super::rows::is_template;
 use super::value::{self, UnknownType};
+use crate::text::node::{NodeKind, plain};
 
 /// The two formats of a policy file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -20,12 +20,12 @@ use super::value::{self, UnknownType};
     missing_docs,
     reason = "doc comments of values would become help texts, and the option's says it all"
 )]
-pub enum Format {
+pub enum FileFormat {
     Yaml,
     Json,
 }
 
-/// An item that no file can hold.
+/// An item that a file cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the attribute {attribute:?} of rule {rule} {source}")]
 pub struct Unwritable {
@@ -34,14 +34,14 @@ pub struct Unwritable {
     source: UnknownType,
 }
 
-/// The items by rising `RuleId` as the text of a file, which reads back as the same items.
+/// The items by ascending `RuleId` as the text of a file, which reads back as the same items.
 ///
 /// # Errors
 /// An attribute has a type that DynamoDB did not have when this was written.
-pub fn write(items: &[Item], format: Format) -> Result<String, Unwritable> {
+pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
     let mut items: Vec<&Item> = items.iter().collect();
     items.sort_by_key(|item| order(item));
-    // A second one makes the table no policy, and stands where `check` finds it.
+    // A second template makes the table invalid, and stays among the rules, where `check` finds it.
     let template = items.iter().position(|item| is_template(item));
     let template = template.map(|position| rule(items.remove(position)));
     let file = File {
@@ -49,20 +49,20 @@ pub fn write(items: &[Item], format: Format) -> Result<String, Unwritable> {
         report: template.transpose()?,
     };
     Ok(match format {
-        Format::Yaml => yaml(&file),
-        // Nothing in it can fail to be JSON.
-        Format::Json => serde_json::to_string_pretty(&file).unwrap_or_default() + "\n",
+        FileFormat::Yaml => yaml(&file),
+        // Everything in it can be written as JSON.
+        FileFormat::Json => serde_json::to_string_pretty(&file).unwrap_or_default() + "\n",
     })
 }
 
-/// Rules by their ids; what has none comes last.
+/// The order of rules: by id, those without an id last.
 pub fn order(item: &Item) -> (bool, i64, String) {
     let id = id(item);
     let number = id.parse::<i64>();
     (number.is_err(), number.unwrap_or_default(), id)
 }
 
-/// The rule's id as messages say it.
+/// The rule's id, for messages.
 pub fn id(item: &Item) -> String {
     match item.get("RuleId") {
         Some(AttributeValue::N(id) | AttributeValue::S(id)) => id.clone(),
@@ -70,7 +70,7 @@ pub fn id(item: &Item) -> String {
     }
 }
 
-/// One rule, its attributes in the order in which people write them.
+/// One rule, with its attributes in the order in which people write them.
 struct Rule(Vec<(String, Value)>);
 
 #[derive(Serialize)]
@@ -108,14 +108,14 @@ fn rule(item: &Item) -> Result<Rule, Unwritable> {
     attributes.collect::<Result<_, _>>().map(Rule)
 }
 
-/// Where an attribute comes among the others: tagwarden's own first.
+/// The position of an attribute among the others: tagwarden's own come first.
 pub fn rank(name: &str) -> usize {
     let mut known = ATTRIBUTES.iter().chain([&TEMPLATE_ATTRIBUTE]);
     let position = known.position(|known| *known == name);
     position.unwrap_or(ATTRIBUTES.len() + 1)
 }
 
-/// One attribute a line; lists and mappings as JSON, which YAML includes.
+/// The file as YAML: one attribute a line, lists and mappings as JSON, which YAML includes.
 fn yaml(file: &File) -> String {
     let mut text = "rules:".to_owned();
     text.push_str(if file.rules.is_empty() { " []\n" } else { "\n" });
@@ -138,8 +138,8 @@ fn yaml(file: &File) -> String {
     text
 }
 
-/// A text of several lines as a block (`|`) inside a mapping that is indented by two; `None` where YAML would not give
-/// it back as it is.
+/// A text of several lines as a block (`|`) inside a mapping that is indented by two; `None` if YAML would not return it
+/// unchanged.
 ///
 /// See [Literal style](https://yaml.org/spec/1.2.2/#812-literal-style) and
 /// [its chomping](https://yaml.org/spec/1.2.2/#8112-block-chomping-indicator).
@@ -175,7 +175,7 @@ pub fn inline(value: &Value) -> String {
     }
 }
 
-/// A text, in quotes where it needs them.
+/// A text, in quotes if it needs them.
 fn scalar(text: &str) -> String {
     if is_plain(text) {
         text.to_owned()
@@ -184,11 +184,11 @@ fn scalar(text: &str) -> String {
     }
 }
 
-/// Words that programs which read YAML 1.1 take for booleans, in any case.
+/// Words that YAML 1.1 takes for booleans, in any case.
 const BOOLEANS: [&str; 6] = ["yes", "no", "on", "off", "true", "false"];
 
-/// Whether a text needs no quotes, in any version of YAML. Y and N go without: no program of note takes them for
-/// more than texts.
+/// Whether a text needs no quotes in any version of YAML. Y and N need none, because the usual programs take them for
+/// texts.
 fn is_plain(text: &str) -> bool {
     let is_word =
         |character: char| character.is_ascii_alphanumeric() || " _-./@()+".contains(character);
@@ -196,10 +196,10 @@ fn is_plain(text: &str) -> bool {
         && !text.ends_with(' ')
         && text.chars().all(is_word)
         && !BOOLEANS.contains(&text.to_lowercase().as_str())
-        && matches!(plain(text), Kind::Text(_))
+        && matches!(plain(text), NodeKind::Text(_))
 }
 
-/// JSON with what YAML does not let stand as it is, escaped.
+/// JSON with the characters escaped that YAML does not allow.
 fn printable(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -212,7 +212,7 @@ fn printable(json: &str) -> String {
     text
 }
 
-/// Whether YAML lets the character stand as it is, on one line.
+/// Whether YAML allows the character on one line, unescaped.
 fn is_printable(character: char) -> bool {
     !matches!(
         character,

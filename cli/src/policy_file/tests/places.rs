@@ -118,7 +118,7 @@ fn what_dynamodb_would_refuse_is_refused(#[case] members: &str) {
         .filter(|problem| problem.contains("DynamoDB's types"))
         .collect();
     assert_eq!(errors.len(), 1, "{:?}", file.problems);
-    assert!(!file.is_sound());
+    assert!(!file.is_valid());
 }
 
 #[test]

@@ -1,0 +1,255 @@
+//! `tagwarden apply`: one sweep from here, as the function would make it.
+
+mod interrupt;
+mod progress;
+mod result;
+
+use std::io::{self, Write};
+
+use tagwarden_remediation::on_demand::SweepResult;
+use tagwarden_remediation::plan::Outcome;
+use tagwarden_remediation::progress::Monitor;
+use tagwarden_remediation::settings::Mode;
+use tagwarden_remediation::{Remediation, RemediationError};
+use tokio::runtime::Runtime;
+
+use crate::aws::{self, AwsArgs, TableArgs};
+use crate::commands::plan::show::{self, PlanForm, PlanView, Sort};
+use crate::consent::consent;
+use crate::exit::{CommandError, Exit};
+use crate::forecast::inputs::Inputs;
+use crate::forecast::settings::{SettingArgs, topic_arn};
+use crate::forecast::{Forecast, ForecastCounts, trouble};
+use crate::output::{self, OutputArgs, OutputForm};
+use crate::warnings::Warnings;
+use crate::words::count;
+use interrupt::Interrupt;
+use result::ApplyResult;
+
+const LONG_ABOUT: &str = "\
+Does what the policy table asks for, once: a sweep from here
+
+Shows the plan, asks, and then does what the function's scheduled sweep does,
+with its safeguards: policy and instances are read again right before anything
+is done, what is young, owned, exempt or protected is left alone, and every act
+is in the ledger before it is done, and counts for the hour's limit. Without a
+ledger nothing is stopped or terminated.
+
+Ctrl-C ends it cleanly: nothing more is begun, what was begun is completed, and
+the report says what was done. A second Ctrl-C ends it at once; the next run, of
+this command or of the function, then looks how far it got.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden apply --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
+  tagwarden apply --untagged notify --yes --profile prod --region eu-west-1
+  tagwarden apply --max-destructive-per-hour 0      (tags only)
+  tagwarden apply --yes --output json | jq -r '.steps[] | .instanceId'
+
+The JSON document, unless it fails before anything is done:
+  version, at, from, policy, notes
+               as in the document of `plan`
+  planned      counts of instances before, as there
+  runId        the run, for `history` and `undo`; null: there was nothing to do
+  counts       of instances: tagged, stopped, terminated, notified, deferred,
+               refused, failed and others
+  steps        what was done and what was left, as in the function's report
+  interrupted  whether it was ended before its time
+  unpublished  why the topic was not told, or null
+  warnings     what else did not go as it should have
+
+Exit status:
+  0    done, or nothing to do
+  1    something failed, or the answer was no; the message says what was done
+  2    the command line is wrong
+  130  it was interrupted; the report says what was done before";
+
+/// Does what the policy table asks for, once
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Name every instance, also where many are alike
+    #[arg(long)]
+    all: bool,
+
+    /// Publish the report to this SNS topic as well
+    #[arg(long, value_name = "ARN", value_parser = topic_arn)]
+    topic_arn: Option<String>,
+
+    #[command(flatten)]
+    form: OutputArgs,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// Reads, shows the plan, asks, and carries it out.
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let runtime = aws::runtime()?;
+    let topic = args.topic_arn.as_deref();
+    let settings = args.settings.settings(&args.table, Mode::Enforce, topic)?;
+    let config = aws::adaptive(&runtime.block_on(args.aws.load())?);
+    let remediation = Remediation::new(&config, settings.clone());
+
+    // The plan comes first, because consent is given to it.
+    let inputs = runtime.block_on(Inputs::of_account(&config, &settings, &remediation))?;
+    let view = PlanView::new(&inputs, Sort::default(), args.all);
+    let planned = args.announce(&view, &inputs)?;
+    let warnings = Warnings::default();
+    let show = |swept: Option<&SweepResult>, is_interrupted: bool| {
+        let result = ApplyResult {
+            inputs: &inputs,
+            planned,
+            swept,
+            is_interrupted,
+            warnings: warnings.messages(),
+        };
+        args.show(&view, &result)
+            .map_err(|error| CommandError::unwritten(&error))
+    };
+    if !planned.has_changes() {
+        show(None, false)?;
+        return Ok(Exit::Done);
+    }
+    if !args.yes {
+        consent(&question(&planned), "Nothing was done.")?;
+    }
+
+    // Signals are caught only now: until here, Ctrl-C has nothing to leave half done.
+    let monitor = Monitor::default();
+    let remediation = remediation.monitored(&monitor);
+    let interrupt = Interrupt::catch(&monitor)?;
+    let collecting = warnings.collect();
+    let swept = sweep(&runtime, &remediation, &monitor, &interrupt);
+    drop(collecting);
+    warnings.show();
+    let is_interrupted = interrupt.is_caught();
+    match swept {
+        Ok(swept) => {
+            show(Some(&swept), is_interrupted)?;
+            end(&swept, is_interrupted)
+        }
+        Err(RemediationError::Interrupted) => {
+            CommandError::new(&"interrupted", "Nothing was done.").show();
+            Ok(Exit::Interrupted)
+        }
+        Err(error) => Err(trouble::remediation(&error, aws::region(&config))),
+    }
+}
+
+impl Args {
+    /// Shows the plan. Where standard output is for a program, the plan goes to standard error, and only if consent is
+    /// asked for.
+    fn announce(&self, view: &PlanView, inputs: &Inputs) -> Result<ForecastCounts, CommandError> {
+        let forecast = Forecast::new(inputs, &inputs.policy);
+        let counts = forecast.counts();
+        let show = |out: &mut dyn Write| {
+            show::write_plan(out, view, counts, &forecast, PlanForm::Text)?;
+            out.flush()
+        };
+        match self.form.output {
+            OutputForm::Text => show(&mut anstream::stdout().lock()),
+            OutputForm::Json if self.yes || !counts.has_changes() => Ok(()),
+            OutputForm::Json => show(&mut anstream::stderr().lock()),
+        }
+        .map_err(|error| CommandError::unwritten(&error))?;
+        Ok(counts)
+    }
+
+    /// Shows what was done; as JSON, with the plan that led to it.
+    fn show(&self, view: &PlanView, result: &ApplyResult<'_>) -> io::Result<()> {
+        match (self.form.output, result.swept) {
+            (OutputForm::Text, None) => Ok(()),
+            (OutputForm::Text, Some(swept)) => output::print(&result::report(swept)),
+            (OutputForm::Json, _) => output::print_json(result.to_json(view)),
+        }
+    }
+}
+
+/// `Tag 3 instances and terminate 1?`
+fn question(counts: &ForecastCounts) -> String {
+    let parts: Vec<String> = [
+        ("tag", counts.would_tag),
+        ("stop", counts.would_stop),
+        ("terminate", counts.would_terminate),
+    ]
+    .into_iter()
+    .filter(|(_, number)| *number > 0)
+    .map(|(what, number)| format!("{what} {}", count(number, "instance")))
+    .collect();
+    let mut question = parts.join(", ");
+    if let Some(first) = question.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("{question}?")
+}
+
+fn sweep(
+    runtime: &Runtime,
+    remediation: &Remediation,
+    monitor: &Monitor,
+    interrupt: &Interrupt,
+) -> Result<SweepResult, RemediationError> {
+    // Distinguishes this run from others of the same second.
+    let name = format!("apply-{}", std::process::id());
+    runtime.block_on(async {
+        let sweep = std::pin::pin!(remediation.sweep(&name));
+        progress::show_while(sweep, monitor, interrupt).await
+    })
+}
+
+fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, CommandError> {
+    if is_interrupted {
+        CommandError::new(
+            &"interrupted",
+            "What is above was done, and nothing else. Run the command again for the rest.",
+        )
+        .show();
+        return Ok(Exit::Interrupted);
+    }
+    if let Some(error) = &swept.unreported {
+        return Err(CommandError::new(
+            error,
+            "What is above was done. Check the topic and who may publish to it. The report is above as well.",
+        ));
+    }
+    let failed = swept.report.entries.iter();
+    let failed = failed.filter(|entry| matches!(entry.outcome, Outcome::Failed(_)));
+    match failed.count() {
+        0 => Ok(Exit::Done),
+        number => Err(CommandError::new(
+            &format!("{} failed", count(number, "step")),
+            "The report above says why. What was done is done; run the command again for the rest.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_names_every_step_that_changes_something() {
+        let counts = ForecastCounts {
+            would_tag: 3,
+            would_terminate: 1,
+            ..ForecastCounts::default()
+        };
+        assert_eq!(question(&counts), "Tag 3 instances, terminate 1 instance?");
+        let counts = ForecastCounts {
+            would_stop: 1,
+            ..ForecastCounts::default()
+        };
+        assert_eq!(question(&counts), "Stop 1 instance?");
+    }
+}

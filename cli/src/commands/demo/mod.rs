@@ -1,0 +1,108 @@
+//! `tagwarden demo`: a policy at work, in an AWS account inside this process.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`fleet`] | the scenario, as data: the policy and the instances |
+//! | [`play`] | plays it: the functions' real handlers, through the real SDK |
+//! | [`story`] | what happened, as data; as JSON, it is `--output json` |
+//! | [`show`] | what happened, told to a person |
+
+mod fleet;
+mod play;
+mod show;
+mod story;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+
+use crate::exit::{CommandError, Exit};
+use story::Story;
+
+// clap is built without its own wrapping: help texts are broken here, at 80 columns.
+const LONG_ABOUT: &str = "\
+Shows a policy at work, in an AWS account inside this program
+
+The account has a policy of three rules, and thirteen instances that each have
+something else to them. The AWS Config rule judges them, the remediation mends
+them (after a dry run), the rule judges them again. These are the very functions
+that run in Lambda, and they call AWS through its real SDK: only the far end is
+imitated. It needs no credentials and no network, and touches nothing of yours.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden demo
+  tagwarden demo --output json | jq -r '.report.text'
+
+The JSON document:
+  account, region, vpcId  where it happens; only this VPC is in scope
+  policy                  the items of the policy table
+  before, after           what the Config rule finds: counts (its answer), and
+                          instances: instanceId, role, story, vpcId, state,
+                          tags, verdict, annotation (the last two are null where
+                          Config shows no result)
+  dryRunReport            what the remediation publishes: subject, text (for
+                          people), json (for programs); and its answer
+  report, sweepReport     the same, when it enforces, and when it sweeps
+  left                    what the sweep leaves: instanceId, role, outcome,
+                          reason
+  secondSweep             one more sweep: changedInstances (ids), calls
+  calls                   all calls to AWS: total, byOperation (calls, refused)
+  wallTimeMs              how long it took, in milliseconds
+
+Exit status:
+  0    done
+  1    something failed; the message says what to do next
+  2    the command line is wrong";
+
+/// Shows a policy at work, in an AWS account inside this program
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// What to write: table, to read, or json
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    output: DemoForm,
+}
+
+/// The form of the demo's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+enum DemoForm {
+    #[default]
+    Table,
+    Json,
+}
+
+/// Plays the demo and writes it to standard output.
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let story = play::play().map_err(|error| {
+        CommandError::new(
+            &error,
+            "The demo needs nothing from outside this program, so this is a defect in tagwarden: please report it \
+             with this message and what `tagwarden --version` says.",
+        )
+    })?;
+    write(&story, args.output).map_err(|error| CommandError::unwritten(&error))?;
+    Ok(Exit::Done)
+}
+
+fn write(story: &Story, output: DemoForm) -> io::Result<()> {
+    let mut out = anstream::stdout().lock();
+    match output {
+        DemoForm::Table => out.write_all(show::page(story, show::width()).as_bytes())?,
+        DemoForm::Json => {
+            serde_json::to_writer_pretty(&mut out, story)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    out.flush()
+}

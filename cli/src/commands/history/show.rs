@@ -1,0 +1,165 @@
+//! Acts, told to a person and to programs.
+
+use std::fmt::Write as _;
+use std::io;
+
+use chrono::{DateTime, Utc};
+use comfy_table::{Cell, Color};
+use serde_json::{Map, Value, json};
+use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
+
+use super::acts::History;
+use crate::ledger::OpenLedger;
+use crate::table::{self, Column, table};
+use crate::when::rfc3339;
+use crate::words::count;
+use crate::words::on_one_line;
+
+const COLUMNS: [Column; 6] = [
+    // The run's id tells when it started.
+    Column::spare("When (UTC)"),
+    Column::whole("Run"),
+    Column::whole("Instance"),
+    Column::new("What"),
+    Column::whole("Rule"),
+    Column::new("Outcome"),
+];
+
+/// A table of the acts, and how many there are.
+pub fn text(ledger: &OpenLedger, history: &History) -> String {
+    let (name, region) = (&ledger.table, &ledger.region);
+    let mut text = format!("The ledger {name} in {region}, {}:\n\n", asked_for(history));
+    let rows: Vec<_> = history.acts().map(|(batch, act)| row(batch, act)).collect();
+    if rows.is_empty() {
+        text.push_str("No acts.\n");
+        return text;
+    }
+    let acts = count(rows.len(), "act");
+    text.push_str(&table(&COLUMNS, rows, table::width()));
+    let mut runs: Vec<_> = history.batches.iter().map(|batch| &batch.run_id).collect();
+    runs.dedup();
+    let runs = count(runs.len(), "run");
+    let _ = writeln!(text, "\n{acts} of {runs}.");
+    text
+}
+
+/// `run …`, or which time.
+fn asked_for(history: &History) -> String {
+    match (&history.run_id, history.until) {
+        (Some(run_id), _) => format!("run {run_id}"),
+        (None, None) => format!("since {} UTC", moment(history.since)),
+        (None, Some(until)) => format!("from {} to {} UTC", moment(history.since), moment(until)),
+    }
+}
+
+fn row(batch: &Batch, act: &Act) -> Vec<Cell> {
+    let rule = act.rule_id().map_or(String::from("-"), |id| id.to_string());
+    vec![
+        Cell::new(moment(batch.begun_at)),
+        Cell::new(batch.run_id.as_str()),
+        Cell::new(act.instance_id()),
+        Cell::new(what(act)),
+        Cell::new(rule),
+        outcome(batch, act),
+    ]
+}
+
+/// What was done, or was to be.
+fn what(act: &Act) -> String {
+    let key = act.tag_key().unwrap_or_default();
+    let value = act.tag_value();
+    match act.remedy {
+        RemedyName::Tag => format!("tag {} = {:?}", on_one_line(key), value.unwrap_or_default()),
+        RemedyName::Untag => {
+            let was = act.tags_before.get(key).map(String::as_str);
+            let how = if value.is_some() {
+                "emptied"
+            } else {
+                "taken away"
+            };
+            format!(
+                "tag {} {how}, was {:?}",
+                on_one_line(key),
+                was.unwrap_or_default()
+            )
+        }
+        RemedyName::Stop => "stop".to_owned(),
+        RemedyName::Terminate => "terminate".to_owned(),
+    }
+}
+
+/// How far it got, and why not further; of what was done, what started it.
+fn outcome(batch: &Batch, act: &Act) -> Cell {
+    let color = match act.state {
+        ActState::Done => Color::DarkGreen,
+        ActState::Failed | ActState::Abandoned => Color::DarkRed,
+        _ => Color::DarkYellow,
+    };
+    let state = act.state.as_str();
+    let text = match (&act.why, &act.undoes) {
+        (Some(why), _) => format!("{state}: {}", on_one_line(why)),
+        (None, Some(undone)) => format!("{state}, undoing run {undone}"),
+        (None, None) => format!("{state}, {}", batch.trigger),
+    };
+    Cell::new(text).fg(color)
+}
+
+/// The acts as JSON, with the time that was asked for.
+pub fn json(history: &History) -> Map<String, Value> {
+    let acts = history.acts().map(|(batch, act)| {
+        json!({
+            "at": rfc3339(batch.begun_at),
+            "runId": batch.run_id,
+            "trigger": batch.trigger,
+            "instanceId": act.instance_id(),
+            "remedy": act.remedy,
+            "ruleId": act.rule_id(),
+            "tagKey": act.tag_key(),
+            "tagValue": act.tag_value(),
+            "tagsBefore": act.tags_before,
+            "state": act.state.as_str(),
+            "why": act.why,
+            "undoes": act.undoes,
+        })
+    });
+    let mut map = Map::new();
+    map.insert("since".to_owned(), rfc3339(history.since).into());
+    map.insert("until".to_owned(), json!(history.until.map(rfc3339)));
+    map.insert("acts".to_owned(), acts.collect());
+    map
+}
+
+/// The acts as CSV, as RFC 4180 has it but for the line ends, with a header; `before` is the tags before, as JSON.
+pub fn csv(history: &History) -> io::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "at", "run", "trigger", "instance", "remedy", "rule", "tag", "value", "before", "state",
+        "why", "undoes",
+    ])?;
+    for (batch, act) in history.acts() {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        writer.write_record([
+            rfc3339(batch.begun_at),
+            batch.run_id.to_string(),
+            batch.trigger.clone(),
+            act.instance_id().to_owned(),
+            act.remedy.as_str().to_owned(),
+            act.rule_id().map(|id| id.to_string()).unwrap_or_default(),
+            act.tag_key().unwrap_or_default().to_owned(),
+            act.tag_value().unwrap_or_default().to_owned(),
+            json!(act.tags_before).to_string(),
+            act.state.as_str().to_owned(),
+            text(&act.why),
+            act.undoes
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ])?;
+    }
+    writer.into_inner().map_err(csv::IntoInnerError::into_error)
+}
+
+/// As people read it, to the second.
+fn moment(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%d %H:%M:%S").to_string()
+}

@@ -1,0 +1,189 @@
+//! `tagwarden plan`: what the rule would say and the remediation would do.
+
+pub mod show;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use crate::aws::{AwsArgs, TableArgs};
+use crate::exit::{CommandError, Exit};
+use crate::forecast::compare::{Comparison, InstanceChange};
+use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
+use crate::forecast::settings::SettingArgs;
+use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
+use show::{PlanForm, PlanView, Sort};
+
+const LONG_ABOUT: &str = "\
+Shows what the rule would say and the remediation would do, and does nothing
+
+Looks at the instances of the account, which takes reading alone, or at
+recordings of them: then it needs no AWS account at all, with --policy. The
+functions' own code decides, and as in their dry run, EC2 is asked which
+instances are protected.
+
+With --against, shows which instances would be judged or treated otherwise if
+the policy took the place of the other one.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden plan
+  tagwarden plan --policy new.yaml --against table --fail-on destructive
+  tagwarden plan --only terminate,stop,refused --sort launched --all
+
+  aws ec2 describe-instances --output json > fleet.json
+  aws cloudtrail lookup-events --output json --lookup-attributes \\
+    AttributeKey=EventName,AttributeValue=RunInstances > launches.json
+  tagwarden plan --instances fleet.json --events launches.json \\
+    --policy new.yaml --output markdown
+
+The JSON document:
+  version, at      of this form; the moment that the plan is of
+  from, policy, against, notes
+                   what it is made of, and what could not be known
+  counts           of instances; with --against before and after
+  instances        for each: instanceId, name, vpcId, state, launchedAt,
+                   verdict, annotation, and steps as in the function's report
+  changes          with --against, instead: the same, verdict, annotation and
+                   steps in before and after
+
+Exit status:
+  0    nothing would be changed; with --against, nothing changes
+  1    something failed; the message says what to do next
+  2    something would; see --fail-on. Or the command line is wrong";
+
+/// Shows what the rule would say and the remediation would do
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    #[command(flatten)]
+    sources: SourceArgs,
+
+    // A doc comment would make a sentence of it. The help shows it beside --policy.
+    #[arg(
+        long,
+        value_name = "POLICY",
+        display_order = 1,
+        help = "Show what changes against this policy: a policy file,\nor table for the policy table"
+    )]
+    against: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        hide_possible_values = true,
+        help = "Show only these, with commas: noncompliant, compliant,\nnot-applicable, tag, stop, terminate, notify, later,\nrefused, failed"
+    )]
+    only: Vec<PlanFilter>,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "BY",
+        default_value_t,
+        hide_possible_values = true,
+        help = "By id, name, launched, vpc or verdict"
+    )]
+    sort: Sort,
+
+    /// Name every instance, also where many are alike
+    #[arg(long)]
+    all: bool,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value_t,
+        hide_possible_values = true,
+        help = "Exit with 2 if there are changes, destructive ones or\nnoncompliant instances"
+    )]
+    fail_on: FailOn,
+
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        hide_possible_values = true,
+        help = "Write text, json, csv or markdown"
+    )]
+    output: PlanForm,
+
+    #[command(flatten)]
+    settings: SettingArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// What the exit status 2 means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+enum FailOn {
+    #[default]
+    Changes,
+    Destructive,
+    Noncompliant,
+}
+
+/// Reads, plans, and writes the plan to standard output.
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let inputs = Inputs::read(InputArgs {
+        sources: &args.sources,
+        against: args.against.as_deref(),
+        settings: &args.settings,
+        table: &args.table,
+        aws: &args.aws,
+    })?;
+    let view = PlanView::new(&inputs, args.sort, args.all);
+    let after = Forecast::new(&inputs, &inputs.policy);
+    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let (written, is_found) = match &inputs.against {
+        None => {
+            let counts = after.counts();
+            let shown = after.only(&args.only);
+            let written = show::write_plan(&mut out, &view, counts, &shown, args.output);
+            (written, args.fail_on.is_in(&counts))
+        }
+        Some(against) => {
+            let comparison = Comparison::new(Forecast::new(&inputs, against), after);
+            let is_found = args.fail_on.is_new_in(&comparison);
+            let shown = comparison.only(&args.only);
+            let written = show::write_comparison(&mut out, &view, &shown, args.output);
+            (written, is_found)
+        }
+    };
+    written
+        .and_then(|()| out.flush())
+        .map_err(|error| CommandError::unwritten(&error))?;
+    Ok(if is_found { Exit::Differs } else { Exit::Done })
+}
+
+impl FailOn {
+    fn is_in(self, counts: &ForecastCounts) -> bool {
+        match self {
+            Self::Changes => counts.has_changes(),
+            Self::Destructive => counts.has_shutdowns(),
+            Self::Noncompliant => counts.non_compliant > 0,
+        }
+    }
+
+    fn is_new_in(self, comparison: &Comparison<'_>) -> bool {
+        let mut changes = comparison.changes();
+        match self {
+            Self::Changes => changes.next().is_some(),
+            Self::Destructive => changes.any(InstanceChange::is_new_shutdown),
+            Self::Noncompliant => changes.any(|change| change.becomes(VerdictName::NonCompliant)),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A plan as JSON and CSV.
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+use tagwarden_remediation::plan::Remedy;
+use tagwarden_remediation::report::Entry;
+
+use super::view::PlanView;
+use crate::forecast::compare::Comparison;
+use crate::forecast::{Forecast, ForecastCounts, InstanceForecast};
+use crate::output::VERSION;
+
+pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) -> Value {
+    let instances = view.sorted(forecast).into_iter().map(|forecast| {
+        let mut instance = about(forecast);
+        instance.insert("verdict".to_owned(), json!(forecast.verdict()));
+        instance.insert("annotation".to_owned(), json!(forecast.annotation()));
+        instance.insert("steps".to_owned(), json!(forecast.entries));
+        Value::from(instance)
+    });
+    let mut document = head(view);
+    document.insert("counts".to_owned(), json!(counts));
+    document.insert("instances".to_owned(), instances.collect());
+    document.into()
+}
+
+pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> Value {
+    let changes = view.sorted_changes(comparison).into_iter().map(|change| {
+        let mut instance = about(change.after);
+        for (name, forecast) in [("before", change.before), ("after", change.after)] {
+            let side = json!({
+                "verdict": forecast.verdict(),
+                "annotation": forecast.annotation(),
+                "steps": forecast.entries,
+            });
+            instance.insert(name.to_owned(), side);
+        }
+        Value::from(instance)
+    });
+    let mut document = head(view);
+    let counts = json!({
+        "before": comparison.before.counts(),
+        "after": comparison.after.counts(),
+    });
+    document.insert("counts".to_owned(), counts);
+    document.insert("changes".to_owned(), changes.collect());
+    document.into()
+}
+
+/// Writes one row for each step, and one for an instance without steps.
+pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record([
+        "instance",
+        "name",
+        "vpc",
+        "state",
+        "verdict",
+        "annotation",
+        "rule",
+        "finding",
+        "remedy",
+        "tag",
+        "value",
+        "outcome",
+        "reason",
+    ])?;
+    for forecast in view.sorted(forecast) {
+        let (instance, annotation) = (forecast.instance, forecast.annotation());
+        let head = [
+            instance.id.as_str(),
+            forecast.name().unwrap_or_default(),
+            instance.vpc_id.as_deref().unwrap_or_default(),
+            instance.state.as_str(),
+            forecast.verdict().as_str(),
+            annotation.as_deref().unwrap_or_default(),
+        ];
+        if forecast.entries.is_empty() {
+            writer.write_record(head.into_iter().chain([""; 7]))?;
+        }
+        for entry in &forecast.entries {
+            let step = step(entry);
+            writer.write_record(head.into_iter().chain(step.iter().map(String::as_str)))?;
+        }
+    }
+    writer.flush()
+}
+
+/// Writes one row for each step that comes (+) or goes (-), and one for an instance that only changes its verdict.
+pub fn comparison_csv(
+    out: &mut dyn Write,
+    view: &PlanView,
+    comparison: &Comparison<'_>,
+) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record([
+        "instance", "name", "vpc", "before", "after", "change", "rule", "finding", "remedy", "tag",
+        "value", "outcome", "reason",
+    ])?;
+    for change in view.sorted_changes(comparison) {
+        let instance = change.after.instance;
+        let head = [
+            instance.id.as_str(),
+            change.after.name().unwrap_or_default(),
+            instance.vpc_id.as_deref().unwrap_or_default(),
+            change.before.verdict().as_str(),
+            change.after.verdict().as_str(),
+        ];
+        let gained = change.gained().map(|entry| ("+", entry));
+        let lost = change.lost().map(|entry| ("-", entry));
+        let moves: Vec<_> = gained.chain(lost).collect();
+        if moves.is_empty() {
+            writer.write_record(head.into_iter().chain([""; 8]))?;
+        }
+        for (sign, entry) in moves {
+            let step = step(entry);
+            let step = step.iter().map(String::as_str);
+            writer.write_record(head.into_iter().chain([sign]).chain(step))?;
+        }
+    }
+    writer.flush()
+}
+
+/// The members that say what a plan is made of.
+pub fn head(view: &PlanView) -> Map<String, Value> {
+    let members = [
+        ("version", json!(VERSION)),
+        ("at", json!(view.time())),
+        ("from", json!(view.from)),
+        ("policy", json!(view.policy)),
+        ("against", json!(view.against)),
+        ("notes", json!(view.notes)),
+    ];
+    let members = members.into_iter();
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn about(forecast: &InstanceForecast<'_>) -> Map<String, Value> {
+    let instance = forecast.instance;
+    let members = [
+        ("instanceId", json!(instance.id)),
+        ("name", json!(forecast.name())),
+        ("vpcId", json!(instance.vpc_id)),
+        ("state", json!(instance.state.as_str())),
+        ("launchedAt", json!(instance.launched_at)),
+    ];
+    let members = members.into_iter();
+    members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// `rule`, `finding`, `remedy`, `tag`, `value`, `outcome`, `reason`.
+fn step(entry: &Entry) -> [String; 7] {
+    let cause = &entry.step.cause;
+    let (value, unknown) = match &entry.step.remedy {
+        Remedy::Tag { value, unknown } => (value.clone(), *unknown),
+        _ => (String::new(), None),
+    };
+    let reason = entry.outcome.reason();
+    [
+        cause.rule_id().map(|id| id.to_string()).unwrap_or_default(),
+        cause.name().to_owned(),
+        entry.step.remedy.name().to_owned(),
+        cause.tag_key().unwrap_or_default().to_owned(),
+        value,
+        entry.outcome.name().to_owned(),
+        reason
+            .or_else(|| unknown.map(|why| why.to_string()))
+            .unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,67 @@
+//! Plans, shown to people and to programs.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`view`] | what every form shows: headline, order, sums |
+//! | [`text`], [`markdown`], [`machine`] | the forms |
+
+mod machine;
+mod markdown;
+mod text;
+mod view;
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+
+use crate::forecast::compare::Comparison;
+use crate::forecast::{Forecast, ForecastCounts};
+use crate::output;
+
+pub use machine::head;
+pub use view::{PlanView, Sort};
+
+/// The form of a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+pub enum PlanForm {
+    #[default]
+    Text,
+    Json,
+    Csv,
+    Markdown,
+}
+
+/// Writes a plan. `counts` are those of the whole plan, and `forecast` may be a part of it.
+pub fn write_plan(
+    out: &mut dyn Write,
+    view: &PlanView,
+    counts: ForecastCounts,
+    forecast: &Forecast<'_>,
+    form: PlanForm,
+) -> io::Result<()> {
+    match form {
+        PlanForm::Text => out.write_all(text::plan(view, counts, forecast).as_bytes()),
+        PlanForm::Markdown => out.write_all(markdown::plan(view, counts, forecast).as_bytes()),
+        PlanForm::Json => output::write_json(out, &machine::plan(view, counts, forecast)),
+        PlanForm::Csv => machine::plan_csv(out, view, forecast),
+    }
+}
+
+/// Writes what changes from one plan to another.
+pub fn write_comparison(
+    out: &mut dyn Write,
+    view: &PlanView,
+    comparison: &Comparison<'_>,
+    form: PlanForm,
+) -> io::Result<()> {
+    match form {
+        PlanForm::Text => out.write_all(text::comparison(view, comparison).as_bytes()),
+        PlanForm::Markdown => out.write_all(markdown::comparison(view, comparison).as_bytes()),
+        PlanForm::Json => output::write_json(out, &machine::comparison(view, comparison)),
+        PlanForm::Csv => machine::comparison_csv(out, view, comparison),
+    }
+}

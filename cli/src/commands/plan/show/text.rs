@@ -1,0 +1,95 @@
+//! A plan for a terminal. The text is styled; the output stream strips the styles where they are not wanted.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, Color};
+use owo_colors::OwoColorize;
+
+use super::view::{PlanView, moves, tally, tally_of_changes, verdict, verdicts};
+use crate::forecast::compare::Comparison;
+use crate::forecast::rows::{ForecastRow, Mark};
+use crate::forecast::{Forecast, ForecastCounts, StepGroup, rows};
+use crate::table::{self, Column, table};
+
+const STEPS: [Column; 3] = [
+    Column::new("What"),
+    Column::whole("Instance"),
+    Column::new("Why"),
+];
+
+const CHANGES: [Column; 3] = [
+    Column::whole("Instance"),
+    Column::new("Verdict"),
+    Column::new("What is done about it"),
+];
+
+pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) -> String {
+    let mut text = format!(
+        "{}:\n{}.\n\n",
+        view.headline(counts.instances),
+        verdicts(&counts)
+    );
+    let instances = view.sorted(forecast);
+    for group in StepGroup::ALL {
+        let rows = rows::rows(&instances, group, view.all);
+        if rows.is_empty() {
+            continue;
+        }
+        let _ = writeln!(text, "{}\n", group.title().bold());
+        let rows = rows.into_iter().map(cells).collect();
+        text.push_str(&table(&STEPS, rows, table::width()));
+        text.push('\n');
+    }
+    notes(&mut text, view);
+    let _ = writeln!(text, "{}", tally(&counts).bold());
+    text
+}
+
+pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
+    let instances = comparison.after.instances.len();
+    let mut text = format!("{}:\n\n", view.headline(instances));
+    let changes = view.sorted_changes(comparison);
+    let keyed = changes
+        .iter()
+        .map(|change| ((verdict(*change), moves(*change)), change.after));
+    let rows: Vec<Vec<Cell>> = rows::merge_alike(keyed, view.all)
+        .into_iter()
+        .map(|((verdict, moves), instances)| {
+            let moves = moves.iter().map(|(sign, what)| format!("{sign} {what}"));
+            let moves: Vec<String> = moves.collect();
+            vec![
+                Cell::new(instances),
+                Cell::new(verdict),
+                Cell::new(moves.join("\n")),
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push_str(&table(&CHANGES, rows, table::width()));
+        text.push('\n');
+    }
+    notes(&mut text, view);
+    let tally = tally_of_changes(instances, &changes);
+    let _ = writeln!(text, "{}", tally.bold());
+    text
+}
+
+fn notes(text: &mut String, view: &PlanView) {
+    for note in &view.notes {
+        let _ = writeln!(text, "{note}");
+    }
+    if !view.notes.is_empty() {
+        text.push('\n');
+    }
+}
+
+fn cells(row: ForecastRow) -> Vec<Cell> {
+    let what = format!("{} {}", row.mark.as_str(), row.what);
+    let what = match row.mark {
+        Mark::Add => Cell::new(what).fg(Color::DarkGreen),
+        Mark::Change => Cell::new(what).fg(Color::DarkYellow),
+        Mark::End => Cell::new(what).fg(Color::DarkRed),
+        Mark::Nothing => Cell::new(row.what),
+    };
+    vec![what, Cell::new(row.instances), Cell::new(row.why)]
+}

@@ -1,0 +1,191 @@
+//! What every form of a plan shows: its headline, its order, its sums.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+use tagwarden_remediation::report::Entry;
+
+use crate::forecast::compare::{Comparison, InstanceChange};
+use crate::forecast::inputs::Inputs;
+use crate::forecast::{
+    Forecast, ForecastCounts, InstanceForecast, StepGroup, VerdictName, group, rows,
+};
+use crate::when::rfc3339;
+use crate::words::count;
+
+/// The order of instances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+pub enum Sort {
+    #[default]
+    Id,
+    Name,
+    Launched,
+    Vpc,
+    Verdict,
+}
+
+/// What a plan is made of, and how it is shown.
+#[derive(Debug)]
+pub struct PlanView {
+    /// Where the instances come from, such as `fleet.json`.
+    pub from: String,
+    /// Where the policy comes from.
+    pub policy: String,
+    /// Where the policy to compare with comes from.
+    pub against: Option<String>,
+    pub at: DateTime<Utc>,
+    /// What cannot be known, each a whole sentence.
+    pub notes: Vec<String>,
+    pub sort: Sort,
+    /// Whether each instance has a row, also where many are alike.
+    pub all: bool,
+}
+
+impl PlanView {
+    pub fn new(inputs: &Inputs, sort: Sort, all: bool) -> Self {
+        Self {
+            from: inputs.from.clone(),
+            policy: inputs.policy.name.clone(),
+            against: inputs.against.as_ref().map(|against| against.name.clone()),
+            at: inputs.at,
+            notes: inputs.notes.clone(),
+            sort,
+            all,
+        }
+    }
+
+    pub fn sorted<'f, 'a>(&self, forecast: &'f Forecast<'a>) -> Vec<&'f InstanceForecast<'a>> {
+        let mut instances: Vec<_> = forecast.instances.values().collect();
+        instances.sort_by(|left, right| self.order(left, right));
+        instances
+    }
+
+    pub fn sorted_changes<'c, 'a>(
+        &self,
+        comparison: &'c Comparison<'a>,
+    ) -> Vec<InstanceChange<'c, 'a>> {
+        let mut changes: Vec<_> = comparison.changes().collect();
+        changes.sort_by(|left, right| self.order(left.after, right.after));
+        changes
+    }
+
+    /// Instances come by id, and a stable sort keeps that order for equal ones.
+    fn order(&self, left: &InstanceForecast<'_>, right: &InstanceForecast<'_>) -> Ordering {
+        let (one, other) = (left.instance, right.instance);
+        match self.sort {
+            Sort::Id => one.id.cmp(&other.id),
+            Sort::Name => {
+                (left.name().is_none(), left.name()).cmp(&(right.name().is_none(), right.name()))
+            }
+            Sort::Launched => one.launched_at.cmp(&other.launched_at),
+            Sort::Vpc => one.vpc_id.cmp(&other.vpc_id),
+            Sort::Verdict => left.verdict().cmp(&right.verdict()),
+        }
+    }
+
+    /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`.
+    pub fn headline(&self, instances: usize) -> String {
+        let instances = count(instances, "instance");
+        let (from, policy) = (&self.from, &self.policy);
+        let at = self.at.format("%Y-%m-%d %H:%M");
+        match &self.against {
+            None => format!("{instances} of {from} under {policy}, as of {at} UTC"),
+            Some(against) => {
+                format!("{instances} of {from}: {policy} against {against}, as of {at} UTC")
+            }
+        }
+    }
+
+    pub fn time(&self) -> String {
+        rfc3339(self.at)
+    }
+}
+
+/// `2 compliant, 10 non-compliant, 1 not applicable`.
+pub fn verdicts(counts: &ForecastCounts) -> String {
+    format!(
+        "{} compliant, {} non-compliant, {} not applicable",
+        counts.compliant, counts.non_compliant, counts.not_applicable
+    )
+}
+
+/// `Plan: 3 instances to tag, 0 to stop, 1 to terminate. Also: 1 refused.`
+pub fn tally(counts: &ForecastCounts) -> String {
+    let rest: Vec<String> = [
+        (counts.notified, "reported only"),
+        (counts.deferred, "left for later"),
+        (counts.refused, "refused"),
+        (counts.failed, "failed"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, what)| format!("{number} {what}"))
+    .collect();
+    let rest = match rest.as_slice() {
+        [] => String::new(),
+        rest => format!(" Also: {}.", rest.join(", ")),
+    };
+    if counts.has_changes() {
+        format!(
+            "Plan: {} to tag, {} to stop, {} to terminate.{rest}",
+            count(counts.would_tag, "instance"),
+            counts.would_stop,
+            counts.would_terminate
+        )
+    } else {
+        format!("Nothing to do: no instance would be changed.{rest}")
+    }
+}
+
+/// `3 of 13 instances change. Newly non-compliant 2, compliant 0, …`.
+pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) -> String {
+    if changes.is_empty() {
+        return "No instance changes its verdict or what is done about it.".to_owned();
+    }
+    let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
+    format!(
+        "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
+         longer {}.",
+        changes.len(),
+        count(instances, "instance"),
+        becomes(VerdictName::NonCompliant),
+        becomes(VerdictName::Compliant),
+        becomes(VerdictName::NotApplicable),
+        changes.iter().filter(|it| it.is_new_shutdown()).count(),
+        changes.iter().filter(|it| it.is_lost_shutdown()).count(),
+    )
+}
+
+/// The verdict, or both verdicts where it changes.
+pub fn verdict(change: InstanceChange<'_, '_>) -> String {
+    let (before, after) = (change.before.verdict(), change.after.verdict());
+    if before == after {
+        after.as_str().to_owned()
+    } else {
+        format!("{} -> {}", before.as_str(), after.as_str())
+    }
+}
+
+/// The steps that come and go, a line each: `+ tag Owner = "ann"`, `- terminate (refused)`.
+pub fn moves(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
+    let line = |sign: char| {
+        move |entry: &Entry| {
+            let what = rows::what(entry);
+            let line = match group(entry) {
+                StepGroup::Tag | StepGroup::Stop | StepGroup::Terminate => what,
+                StepGroup::Notify => "reported".to_owned(),
+                StepGroup::Later => format!("{what} (left for later)"),
+                StepGroup::Refused => format!("{what} (refused)"),
+                StepGroup::Failed => format!("{what} (failed)"),
+            };
+            (sign, line)
+        }
+    };
+    let gained = change.gained().map(line('+'));
+    gained.chain(change.lost().map(line('-'))).collect()
+}

@@ -1,0 +1,110 @@
+//! `tagwarden pull`: writes the policy table to a file.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::aws::{self, AwsArgs, TableArgs};
+use crate::exit::{CommandError, Exit};
+use crate::output;
+use crate::policy_file::rows::describe_rows;
+use crate::policy_file::write::{FileFormat, write};
+use crate::policy_table::{PolicyTable, problems};
+use crate::save::{print, save};
+
+const LONG_ABOUT: &str = "\
+Writes the policy table as a file
+
+The file has every row and every attribute, also those that tagwarden does not
+know, and also those of an invalid table: fix the file, and push it. Pushed
+unchanged, the file changes nothing.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden pull policy.yaml
+  tagwarden pull --output json | jq '.rules[].TagKey'
+
+Exit status:
+  0    done; if the table is invalid, standard error says why
+  1    something failed; the message says what to do next
+  2    the command line is wrong";
+
+/// Writes the policy table as a file
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+pub struct Args {
+    /// The file to write, as JSON if its name ends in .json [default: standard
+    /// output]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// What to write: yaml or json [default: by FILE, or yaml]
+    #[arg(long, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    output: Option<FileFormat>,
+
+    /// Replace an existing file
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    aws: AwsArgs,
+}
+
+/// Reads the table, and writes the file.
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    let items = aws::runtime()?.block_on(async {
+        let table = PolicyTable::open(&args.aws, &args.table).await?;
+        table.items().await
+    })?;
+    let text = write(&items, args.format()).map_err(|error| {
+        let what_next =
+            "Nothing was written. This tagwarden is older than DynamoDB's type: use a newer one.";
+        CommandError::new(&error, what_next)
+    })?;
+    match &args.file {
+        Some(path) => {
+            save(path, &text, args.force).map_err(|error| unwritable(path, &error))?;
+        }
+        None => {
+            print(&mut io::stdout().lock(), &text)
+                .map_err(|error| CommandError::unwritten(&error))?;
+        }
+    }
+    if let Some(path) = &args.file {
+        let count = describe_rows(&items);
+        output::note(format_args!("{count} written to {}", path.display()));
+    }
+    if let Some(invalid) = problems(items) {
+        output::note(format_args!("warning: as it is, {invalid}"));
+    }
+    Ok(Exit::Done)
+}
+
+impl Args {
+    fn format(&self) -> FileFormat {
+        let is_json = |path: &PathBuf| {
+            let extension = path.extension();
+            extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+        };
+        match self.output {
+            Some(format) => format,
+            None if self.file.as_ref().is_some_and(is_json) => FileFormat::Json,
+            None => FileFormat::Yaml,
+        }
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> CommandError {
+    let what = format!(
+        "{:?} cannot be written: {error}",
+        path.display().to_string()
+    );
+    let what_next = if error.kind() == ErrorKind::AlreadyExists {
+        "Name another file, or replace this one with --force, which loses its comments."
+    } else {
+        "Check the directory and its permissions, then run the command again."
+    };
+    CommandError::new(&what, what_next)
+}

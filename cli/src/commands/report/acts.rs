@@ -1,0 +1,215 @@
+//! What was done, by day or week, from the ledger.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
+
+use super::columns::{self, Block, HEIGHT, PITCH, Span, Spans};
+
+/// In more days than this, a column is a week.
+const MOST_DAYS: i64 = 62;
+
+/// The acts of some time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Acts {
+    /// Where they are from, such as `the ledger tagwarden-ledger in us-east-1`.
+    pub from: String,
+    /// The first and the last day.
+    pub since: String,
+    pub until: String,
+    /// What a column stands for: `day` or `week`.
+    pub span: &'static str,
+    /// How wide a chart is.
+    pub width: usize,
+    /// One for each kind of act.
+    pub series: Vec<Series>,
+    /// The days or weeks with any acts, and how many of each kind, in the order of the series.
+    pub rows: Vec<ActsRow>,
+    /// How many acts there are.
+    pub total: usize,
+}
+
+/// The acts of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Series {
+    pub kind: ActKind,
+    /// How they are called, as many as there are: after the number, and above a column of numbers.
+    pub name: &'static str,
+    pub heading: &'static str,
+    pub total: usize,
+    /// The most of one day or week.
+    pub most: usize,
+    pub columns: Vec<ActsColumn>,
+}
+
+/// A day or week in which there are acts of this kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActsColumn {
+    pub day: String,
+    pub number: usize,
+    pub block: Block,
+}
+
+/// A day or week in which there are acts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActsRow {
+    pub day: String,
+    pub numbers: Vec<usize>,
+}
+
+/// What an act came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActKind {
+    Tagged,
+    Stopped,
+    Terminated,
+    Untagged,
+    /// Refused, failed, or no longer asked for in the last moment.
+    NotDone,
+    /// Begun, and not completed yet.
+    Open,
+}
+
+impl ActKind {
+    const ALL: [Self; 6] = [
+        Self::Tagged,
+        Self::Stopped,
+        Self::Terminated,
+        Self::Untagged,
+        Self::NotDone,
+        Self::Open,
+    ];
+
+    fn of(act: &Act) -> Self {
+        match (act.state, act.remedy) {
+            (ActState::Begun, _) => Self::Open,
+            (ActState::Spared | ActState::Refused | ActState::Failed | ActState::Abandoned, _) => {
+                Self::NotDone
+            }
+            (ActState::Done, RemedyName::Tag) => Self::Tagged,
+            (ActState::Done, RemedyName::Untag) => Self::Untagged,
+            (ActState::Done, RemedyName::Stop) => Self::Stopped,
+            (ActState::Done, RemedyName::Terminate) => Self::Terminated,
+        }
+    }
+
+    fn name(self, number: usize) -> &'static str {
+        match (self, number) {
+            (Self::Tagged, 1) => "tag written",
+            (Self::Tagged, _) => "tags written",
+            (Self::Stopped, 1) => "instance stopped",
+            (Self::Stopped, _) => "instances stopped",
+            (Self::Terminated, 1) => "instance terminated",
+            (Self::Terminated, _) => "instances terminated",
+            (Self::Untagged, 1) => "tag taken back",
+            (Self::Untagged, _) => "tags taken back",
+            (Self::NotDone, _) => "not done: refused, failed or spared",
+            (Self::Open, _) => "begun, and not completed yet",
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Tagged => "Tags written",
+            Self::Stopped => "Instances stopped",
+            Self::Terminated => "Instances terminated",
+            Self::Untagged => "Tags taken back",
+            Self::NotDone => "Not done",
+            Self::Open => "Under way",
+        }
+    }
+
+    /// Whether it is told even if there is none: that nothing was terminated is worth knowing.
+    fn is_always_told(self) -> bool {
+        self != Self::Open
+    }
+}
+
+impl Acts {
+    /// The acts of `batches` that were begun from `since` to `until`.
+    pub fn new(
+        from: String,
+        batches: &[Batch],
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Self {
+        let (first, last) = (since.date_naive(), until.date_naive());
+        let span = if (last - first).num_days() > MOST_DAYS {
+            Span::Week
+        } else {
+            Span::Day
+        };
+        let spans = Spans::new(span, first, last);
+        let mut numbers: BTreeMap<ActKind, Vec<usize>> = BTreeMap::new();
+        let in_time = |batch: &&Batch| since <= batch.begun_at && batch.begun_at <= until;
+        for batch in batches.iter().filter(in_time) {
+            let Some(index) = spans.index(batch.begun_at.date_naive()) else {
+                continue;
+            };
+            for act in &batch.acts {
+                let kind = numbers.entry(ActKind::of(act));
+                let kind = kind.or_insert_with(|| vec![0; spans.count()]);
+                if let Some(number) = kind.get_mut(index) {
+                    *number += 1;
+                }
+            }
+        }
+        let days: Vec<String> = spans.days().into_iter().map(columns::day).collect();
+        let told = ActKind::ALL
+            .into_iter()
+            .filter(|kind| kind.is_always_told() || numbers.contains_key(kind));
+        let told: Vec<(ActKind, Vec<usize>)> = told
+            .map(|kind| (kind, numbers.get(&kind).cloned().unwrap_or_default()))
+            .collect();
+        let row = |(index, day): (usize, &String)| ActsRow {
+            day: day.clone(),
+            numbers: told
+                .iter()
+                .map(|(_, numbers)| numbers.get(index).copied().unwrap_or(0))
+                .collect(),
+        };
+        let rows = days.iter().enumerate().map(row);
+        let rows = rows.filter(|row| row.numbers.iter().any(|number| *number > 0));
+        let rows: Vec<ActsRow> = rows.collect();
+        let series = told
+            .iter()
+            .map(|(kind, numbers)| Series::new(*kind, numbers, &days));
+        Self {
+            from,
+            since: columns::day(first),
+            until: columns::day(last),
+            span: match span {
+                Span::Day => "day",
+                Span::Week => "week",
+            },
+            width: spans.count() * PITCH,
+            series: series.collect(),
+            rows,
+            total: told.iter().flat_map(|(_, numbers)| numbers).sum(),
+        }
+    }
+}
+
+impl Series {
+    fn new(kind: ActKind, numbers: &[usize], days: &[String]) -> Self {
+        let most = numbers.iter().copied().max().unwrap_or(0);
+        let column = |(index, (number, day)): (usize, (&usize, &String))| ActsColumn {
+            day: day.clone(),
+            number: *number,
+            block: columns::rising(index, *number, most, HEIGHT, HEIGHT),
+        };
+        let columns = numbers.iter().zip(days).enumerate().map(column);
+        let total = numbers.iter().sum();
+        Self {
+            kind,
+            name: kind.name(total),
+            heading: kind.heading(),
+            total,
+            most,
+            columns: columns.filter(|column| column.number > 0).collect(),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `tagwarden undo`: takes back the tags that were written, where nobody has changed them since.
+
+mod show;
+
+use std::io::{self, Write};
+
+use tagwarden_remediation::ledger::Selection;
+use tagwarden_remediation::undo::{Undo, UndoError, UndoOutcome, UndoPreview, UndoResult};
+
+use crate::aws::{self, TableArgs};
+use crate::consent::consent;
+use crate::exit::{CommandError, Exit};
+use crate::ledger::{ActArgs, LedgerArgs, OpenLedger};
+use crate::output::{self, OutputArgs, OutputForm};
+use crate::warnings::Warnings;
+use crate::words::count;
+
+const LONG_ABOUT: &str = "\
+Takes back tags that tagwarden wrote, where nobody changed them since
+
+Shows which, asks, then does it: a tag that was missing is taken away, one that
+was empty is emptied. A tag stays where somebody has changed it, where a later
+run wrote it again, where it is the instance's last, and where the policy would
+stop or terminate the instance without it. Stops and terminations cannot be
+taken back; they are named.
+
+EC2 itself compares the value as it takes a tag away. What was undone is in the
+ledger too, as a run of its own.";
+
+const AFTER_LONG_HELP: &str = "\
+Examples:
+  tagwarden undo --run 20261123T120000Z-1a2b3c4d --dry-run
+  tagwarden undo --instance i-0a1b2c3d4e5f60718 --tag CreatedBy
+  tagwarden undo --since 2h --yes --profile prod --region eu-west-1
+
+The JSON document:
+  version              of this form
+  ledgerTable, region  where the ledger is
+  runId                the undo's own run; null where nothing was begun
+  tags                 what is taken back: instanceId, tagKey, value (that was
+                       written), before (null: no such tag), ruleId, runId, at,
+                       askedBy (the rule that asks for it still, or null),
+                       outcome (planned, done, spared or failed), why
+  left                 what stays: instanceId, tagKey, value, ruleId, runId, at,
+                       reason, why
+  ends                 what nobody can take back: instanceId, remedy, runId, at,
+                       state (now; null: gone)
+  policyProblem        why the policy cannot be read, or null
+
+Exit status:
+  0    done, or nothing to do
+  1    something failed, or the answer was no; the message says what was done
+  2    the command line is wrong";
+
+/// Takes back tags that tagwarden wrote and nobody changed since
+#[derive(Debug, clap::Args)]
+#[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "since"]))]
+pub struct Args {
+    #[command(flatten)]
+    acts: ActArgs,
+
+    /// Only tags of this key (repeatable)
+    #[arg(long, value_name = "KEY")]
+    tag: Vec<String>,
+
+    /// Do it without asking
+    #[arg(long, short)]
+    yes: bool,
+
+    /// Only show what would be done
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+
+    #[command(flatten)]
+    form: OutputArgs,
+
+    #[command(flatten)]
+    table: TableArgs,
+
+    #[command(flatten)]
+    ledger: LedgerArgs,
+}
+
+/// Looks, shows, asks, undoes.
+pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    aws::runtime()?.block_on(async {
+        let ledger = args.ledger.open().await?;
+        let undo = Undo::new(&ledger.config, ledger.inner.clone(), args.table.name());
+        let selection = args.selection(&ledger);
+        let look = undo.preview(&selection).await;
+        let look = look.map_err(|error| failure(&ledger, &error))?;
+        args.announce(&ledger, &look)
+            .map_err(|error| CommandError::unwritten(&error))?;
+        let undone = if look.plan.steps.is_empty() || args.dry_run {
+            None
+        } else {
+            let tags = count(look.plan.steps.len(), "tag");
+            let instances = count(look.plan.instances(), "instance");
+            if !args.yes {
+                let question = format!("Undo {tags} on {instances}?");
+                consent(&question, "Nothing was undone.")?;
+            }
+            let warnings = Warnings::default();
+            let collecting = warnings.collect();
+            let undone = undo.execute(&selection, &look.plan).await;
+            drop(collecting);
+            warnings.show();
+            let undone =
+                undone.map_err(|error| failure(&ledger, &error).after("Nothing was undone."))?;
+            Some(undone)
+        };
+        args.show(&ledger, &look, undone.as_ref())
+            .map_err(|error| CommandError::unwritten(&error))?;
+        undone.map_or(Ok(Exit::Done), |undone| end(&undone))
+    })
+}
+
+impl Args {
+    fn selection(&self, ledger: &OpenLedger) -> Selection {
+        Selection {
+            tag_keys: self.tag.iter().cloned().collect(),
+            ..self.acts.selection(ledger.clock.now())
+        }
+    }
+
+    /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
+    fn announce(&self, ledger: &OpenLedger, look: &UndoPreview) -> io::Result<()> {
+        let text = show::plan(ledger, look);
+        match self.form.output {
+            OutputForm::Text => output::print(&text),
+            OutputForm::Json if self.yes || self.dry_run || look.plan.steps.is_empty() => Ok(()),
+            OutputForm::Json => anstream::stderr().write_all(text.as_bytes()),
+        }
+    }
+
+    /// Tells what was done; as JSON, with all that led to it.
+    fn show(
+        &self,
+        ledger: &OpenLedger,
+        look: &UndoPreview,
+        undone: Option<&UndoResult>,
+    ) -> io::Result<()> {
+        match (self.form.output, undone) {
+            (OutputForm::Text, None) => Ok(()),
+            (OutputForm::Text, Some(undone)) => output::print(&show::outcome(undone)),
+            (OutputForm::Json, _) => {
+                let mut members = ledger.to_json();
+                members.append(&mut show::json(look, undone));
+                output::print_json(members)
+            }
+        }
+    }
+}
+
+/// How it ends: with an error if a tag that was to be undone could not be.
+fn end(undone: &UndoResult) -> Result<Exit, CommandError> {
+    let failures = undone
+        .outcomes
+        .iter()
+        .filter_map(|(_, outcome)| match outcome {
+            UndoOutcome::Failed(why) => Some(why),
+            _ => None,
+        });
+    let failures: Vec<&String> = failures.collect();
+    let Some(why) = failures.first() else {
+        return Ok(Exit::Done);
+    };
+    let all = count(undone.outcomes.len(), "tag");
+    Err(CommandError::new(
+        &format!("{} of {all} could not be undone: {why}", failures.len()),
+        "Mend that (docs/ledger.md lists the permissions that an undo needs), then run the command again: it undoes \
+         what is left.",
+    ))
+}
+
+fn failure(ledger: &OpenLedger, error: &UndoError) -> CommandError {
+    match error {
+        UndoError::UnknownRun(run_id) => ledger.unknown_run(run_id),
+        UndoError::Aws(error) => ledger.failure(error),
+    }
+}

@@ -1,0 +1,278 @@
+//! What is to be undone and what was, told to a person and to a program.
+
+use std::fmt::Write as _;
+
+use comfy_table::{Cell, Color};
+use owo_colors::OwoColorize;
+use serde_json::{Map, Value, json};
+use tagwarden_core::exemption::EXEMPTION_KEY;
+use tagwarden_remediation::ledger::RemedyName;
+use tagwarden_remediation::undo::{
+    Before, KeptTag, PastShutdown, UndoOutcome, UndoPlan, UndoPreview, UndoResult, UndoStep,
+    WrittenTag,
+};
+
+use crate::ledger::OpenLedger;
+use crate::table::{self, Column, table};
+use crate::when::rfc3339;
+use crate::words::count;
+use crate::words::on_one_line;
+
+/// The plan, and what there is to know before saying yes to it.
+pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
+    let plan = &look.plan;
+    let mut text = format!("The ledger {} in {}:\n\n", ledger.table, ledger.region);
+    let mut part = |part: String| {
+        text.push_str(&part);
+        text.push('\n');
+    };
+    if !plan.steps.is_empty() {
+        let steps = steps(&plan.steps, look.unread_policy.is_none());
+        part(format!("To undo:\n\n{steps}"));
+    }
+    if !plan.left.is_empty() {
+        part(format!("KeptTag as they are:\n\n{}", left(&plan.left)));
+    }
+    if !plan.shutdowns.is_empty() {
+        part(ends(&plan.shutdowns, &ledger.region));
+    }
+    if let Some(warning) = warning(look, &ledger.region) {
+        part(warning);
+    }
+    text.push_str(&sum(plan));
+    text
+}
+
+fn sum(plan: &UndoPlan) -> String {
+    if plan.steps.is_empty() {
+        return "Nothing to undo.\n".to_owned();
+    }
+    let tags = count(plan.steps.len(), "tag");
+    let instances = count(plan.instances(), "instance");
+    let left = plan.left.len();
+    format!("{tags} on {instances} to undo, {left} left as they are.\n")
+}
+
+fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
+    let rows = steps.iter().map(|step| {
+        let written = &step.written;
+        let after = match step.before {
+            Before::Missing => Cell::new("no such tag").fg(Color::DarkRed),
+            Before::Empty => Cell::new("\"\"").fg(Color::DarkYellow),
+        };
+        let next = match step.asked_by {
+            Some(rule_id) => format!("rule {rule_id} writes it again"),
+            None if is_policy_known => "-".to_owned(),
+            None => "not known".to_owned(),
+        };
+        vec![
+            Cell::new(&written.instance_id),
+            Cell::new(on_one_line(&written.tag_key)),
+            Cell::new(format!("{:?}", written.value)),
+            after,
+            Cell::new(written.run_id.as_str()),
+            Cell::new(next),
+        ]
+    });
+    let columns = [
+        Column::whole("Instance"),
+        Column::new("Tag"),
+        Column::new("Value"),
+        Column::new("Afterwards"),
+        Column::spare("WrittenTag by run"),
+        Column::new("Next sweep"),
+    ];
+    table(&columns, rows.collect(), table::width())
+}
+
+fn left(left: &[KeptTag]) -> String {
+    let rows = left.iter().map(|left| {
+        let written = &left.written;
+        vec![
+            Cell::new(&written.instance_id),
+            Cell::new(on_one_line(&written.tag_key)),
+            Cell::new(format!("{:?}", written.value)),
+            Cell::new(left.reason.to_string()),
+        ]
+    });
+    let columns = [
+        Column::whole("Instance"),
+        Column::new("Tag"),
+        Column::new("WrittenTag"),
+        Column::new("Why it stays"),
+    ];
+    table(&columns, rows.collect(), table::width())
+}
+
+/// Stops and terminations, and how to start what was stopped.
+fn ends(ends: &[PastShutdown], region: &str) -> String {
+    let mut text = "No undo brings these back:\n\n".to_owned();
+    for end in ends {
+        let (id, run_id) = (&end.instance_id, &end.run_id);
+        let now = end
+            .state
+            .map_or("does not exist any more".to_owned(), |state| {
+                format!("is {state} now")
+            });
+        let what = match end.remedy {
+            RemedyName::Stop => "stopped",
+            _ => "terminated",
+        };
+        let _ = writeln!(text, "  {id} was {what} by run {run_id}; it {now}.");
+    }
+    let stopped: Vec<&str> = ends
+        .iter()
+        .filter(|end| end.can_be_started())
+        .map(|end| end.instance_id.as_str())
+        .collect();
+    if !stopped.is_empty() {
+        let _ = writeln!(
+            text,
+            "\nTo start what is stopped (tag it first: what it was stopped for has not gone):\n  aws ec2 start-instances \
+             --region {region} --instance-ids {}",
+            stopped.join(" ")
+        );
+    }
+    text
+}
+
+/// What the policy will do about it, where that is known.
+fn warning(look: &UndoPreview, region: &str) -> Option<String> {
+    if look.plan.steps.is_empty() {
+        return None;
+    }
+    let warning = "Warning:".yellow();
+    let warning = warning.bold();
+    if let Some(problem) = &look.unread_policy {
+        return Some(format!(
+            "{warning} whether the policy still asks for these tags is not known, nor whether it would end an instance\n\
+             without them: {problem}\n"
+        ));
+    }
+    let steps = &look.plan.steps;
+    let mut asked = steps.iter().filter(|step| step.asked_by.is_some());
+    let first = asked.next()?;
+    let number = 1 + asked.count();
+    let tags = count(steps.len(), "tag");
+    Some(format!(
+        "{warning} the policy asks for {number} of the {tags}: the next run that enforces writes what it lacks.\n\
+         To prevent it, change the rule (tagwarden pull, then push), or exempt the instance for a while:\n\n  \
+         aws ec2 create-tags --region {region} --resources {} \\\n    \
+         --tags 'Key={EXEMPTION_KEY},Value=YYYY-MM-DD the reason'\n",
+        first.written.instance_id,
+    ))
+}
+
+/// What became of the steps.
+pub fn outcome(undone: &UndoResult) -> String {
+    let outcomes = &undone.outcomes;
+    let number = |wanted: fn(&UndoOutcome) -> bool| {
+        outcomes
+            .iter()
+            .filter(|(_, outcome)| wanted(outcome))
+            .count()
+    };
+    let done = count(number(|it| *it == UndoOutcome::Done), "tag");
+    let spared = number(|it| matches!(it, UndoOutcome::Spared(_)));
+    let failed = number(|it| matches!(it, UndoOutcome::Failed(_)));
+    let mut text = String::new();
+    for (step, outcome) in outcomes {
+        let WrittenTag {
+            instance_id,
+            tag_key,
+            ..
+        } = &step.written;
+        let key = on_one_line(tag_key);
+        let _ = match outcome {
+            UndoOutcome::Done => Ok(()),
+            UndoOutcome::Spared(reason) => writeln!(text, "Left: {instance_id}, {key}: {reason}."),
+            UndoOutcome::Failed(why) => {
+                writeln!(text, "Failed: {instance_id}, {key}: {}", on_one_line(why))
+            }
+        };
+    }
+    let _ = write!(text, "Done: {done} undone");
+    for (number, what) in [(spared, "left"), (failed, "failed")] {
+        if number > 0 {
+            let _ = write!(text, ", {number} {what}");
+        }
+    }
+    let _ = match &undone.run_id {
+        Some(run_id) => writeln!(text, ", by run {run_id}."),
+        None => writeln!(text, "."),
+    };
+    text
+}
+
+/// Everything as JSON.
+pub fn json(look: &UndoPreview, undone: Option<&UndoResult>) -> Map<String, Value> {
+    let plan = &look.plan;
+    let tags: Vec<Value> = match undone {
+        None => plan
+            .steps
+            .iter()
+            .map(|step| step_json(step, "planned", None))
+            .collect(),
+        Some(undone) => undone
+            .outcomes
+            .iter()
+            .map(|(step, outcome)| match outcome {
+                UndoOutcome::Done => step_json(step, "done", None),
+                UndoOutcome::Spared(reason) => step_json(step, "spared", Some(&reason.to_string())),
+                UndoOutcome::Failed(why) => step_json(step, "failed", Some(why)),
+            })
+            .collect(),
+    };
+    let left = plan.left.iter().map(|left| {
+        let mut map = written_json(&left.written);
+        map.insert("reason".to_owned(), left.reason.name().into());
+        map.insert("why".to_owned(), left.reason.to_string().into());
+        Value::from(map)
+    });
+    let ends = plan.shutdowns.iter().map(|end| {
+        json!({
+            "instanceId": end.instance_id,
+            "remedy": end.remedy,
+            "runId": end.run_id,
+            "at": rfc3339(end.at),
+            "state": end.state.map(tagwarden_core::State::as_str),
+        })
+    });
+    let problem = look.unread_policy.as_ref().map(ToString::to_string);
+    let run_id = undone.and_then(|undone| undone.run_id.as_ref());
+    let mut map = Map::new();
+    map.insert("runId".to_owned(), json!(run_id));
+    map.insert("tags".to_owned(), tags.into());
+    map.insert("left".to_owned(), left.collect());
+    map.insert("ends".to_owned(), ends.collect());
+    map.insert("policyProblem".to_owned(), json!(problem));
+    map
+}
+
+fn step_json(step: &UndoStep, outcome: &str, why: Option<&str>) -> Value {
+    let mut map = written_json(&step.written);
+    let before = match step.before {
+        Before::Missing => None,
+        Before::Empty => Some(""),
+    };
+    map.insert("before".to_owned(), json!(before));
+    map.insert("askedBy".to_owned(), json!(step.asked_by));
+    map.insert("outcome".to_owned(), outcome.into());
+    map.insert("why".to_owned(), json!(why));
+    map.into()
+}
+
+fn written_json(written: &WrittenTag) -> Map<String, Value> {
+    let members = [
+        ("instanceId", json!(written.instance_id)),
+        ("tagKey", json!(written.tag_key)),
+        ("value", json!(written.value)),
+        ("ruleId", json!(written.rule_id)),
+        ("runId", json!(written.run_id)),
+        ("at", json!(rfc3339(written.at))),
+    ];
+    members
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}

@@ -1,0 +1,291 @@
+//! A forecast: what the rule would say of each instance, and what the remediation would do about it.
+//!
+//! ```text
+//! AWS or files ──▶ inputs ──▶ Forecast ──▶ compare, rows
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`inputs`] | reads everything: instances, launches, policies |
+//! | [`settings`] | the remediation's settings, as options |
+//! | [`recording`] | instances and launches that were recorded with the AWS CLI |
+//! | [`compare`] | what changes when one policy replaces another |
+//! | [`rows`] | steps in words, like ones in one row |
+//! | [`trouble`] | what to do when a call or a run fails |
+//!
+//! [`Forecast::new`] plans, and reads nothing.
+
+pub mod compare;
+pub mod inputs;
+mod recording;
+pub mod rows;
+pub mod settings;
+pub mod trouble;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use serde::Serialize;
+use tagwarden_core::annotation::annotation;
+use tagwarden_core::{Assessment, Instance, Verdict, assess};
+use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::report::Entry;
+
+use inputs::{Inputs, PolicyPlan};
+
+/// What a policy means to a fleet.
+#[derive(Debug)]
+pub struct Forecast<'a> {
+    /// Every instance, by id.
+    pub instances: BTreeMap<&'a str, InstanceForecast<'a>>,
+}
+
+/// What a policy means to one instance.
+#[derive(Debug)]
+pub struct InstanceForecast<'a> {
+    pub instance: &'a Instance,
+    pub assessment: Assessment<'a>,
+    /// What would be done about it, and what not, and why.
+    pub entries: Vec<Entry>,
+}
+
+/// The name of a [`Verdict`], in the order in which people want to see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum VerdictName {
+    NonCompliant,
+    Compliant,
+    NotApplicable,
+}
+
+/// A group of steps that have the same effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StepGroup {
+    Tag,
+    Stop,
+    Terminate,
+    Notify,
+    Later,
+    Refused,
+    Failed,
+}
+
+/// What a person can ask to see alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(
+    missing_docs,
+    reason = "doc comments of values would become help texts, and the option's says it all"
+)]
+pub enum PlanFilter {
+    Noncompliant,
+    Compliant,
+    NotApplicable,
+    Tag,
+    Stop,
+    Terminate,
+    Notify,
+    Later,
+    Refused,
+    Failed,
+}
+
+/// Numbers of instances. One instance can count in several groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ForecastCounts {
+    pub instances: usize,
+    pub compliant: usize,
+    pub non_compliant: usize,
+    pub not_applicable: usize,
+    pub would_tag: usize,
+    pub would_stop: usize,
+    pub would_terminate: usize,
+    pub notified: usize,
+    pub deferred: usize,
+    pub refused: usize,
+    pub failed: usize,
+}
+
+impl<'a> Forecast<'a> {
+    /// Assesses each instance by a policy, and adds what the remediation would do about it.
+    pub fn new(inputs: &'a Inputs, plan: &'a PolicyPlan) -> Self {
+        let mut entries_of: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
+        for entry in &plan.report.entries {
+            let entries = entries_of.entry(&entry.step.instance_id).or_default();
+            entries.push(entry.clone());
+        }
+        let forecasts = inputs.instances.iter().map(|instance| {
+            let id = instance.id.as_str();
+            let forecast = InstanceForecast {
+                instance,
+                assessment: assess(&plan.policy, &inputs.scope, instance, inputs.at),
+                entries: entries_of.remove(id).unwrap_or_default(),
+            };
+            (id, forecast)
+        });
+        Self {
+            instances: forecasts.collect(),
+        }
+    }
+
+    pub fn counts(&self) -> ForecastCounts {
+        let mut counts = ForecastCounts::default();
+        for forecast in self.instances.values() {
+            counts.instances += 1;
+            *match forecast.verdict() {
+                VerdictName::Compliant => &mut counts.compliant,
+                VerdictName::NonCompliant => &mut counts.non_compliant,
+                VerdictName::NotApplicable => &mut counts.not_applicable,
+            } += 1;
+            let groups: BTreeSet<StepGroup> = forecast.entries.iter().map(group).collect();
+            for group in groups {
+                *match group {
+                    StepGroup::Tag => &mut counts.would_tag,
+                    StepGroup::Stop => &mut counts.would_stop,
+                    StepGroup::Terminate => &mut counts.would_terminate,
+                    StepGroup::Notify => &mut counts.notified,
+                    StepGroup::Later => &mut counts.deferred,
+                    StepGroup::Refused => &mut counts.refused,
+                    StepGroup::Failed => &mut counts.failed,
+                } += 1;
+            }
+        }
+        counts
+    }
+
+    /// Keeps what `filters` ask for: instances with one of the verdicts, and steps of one of the groups.
+    pub fn only(mut self, filters: &[PlanFilter]) -> Self {
+        let verdicts: Vec<VerdictName> = filters.iter().filter_map(|it| it.verdict()).collect();
+        let groups: Vec<StepGroup> = filters.iter().filter_map(|it| it.group()).collect();
+        self.instances.retain(|_, forecast| {
+            if !groups.is_empty() {
+                forecast
+                    .entries
+                    .retain(|entry| groups.contains(&group(entry)));
+            }
+            (verdicts.is_empty() || verdicts.contains(&forecast.verdict()))
+                && (groups.is_empty() || !forecast.entries.is_empty())
+        });
+        self
+    }
+}
+
+impl ForecastCounts {
+    /// Whether any instance would be changed.
+    pub fn has_changes(&self) -> bool {
+        self.would_tag > 0 || self.has_shutdowns()
+    }
+
+    /// Whether any instance would be stopped or terminated.
+    pub fn has_shutdowns(&self) -> bool {
+        self.would_stop + self.would_terminate > 0
+    }
+}
+
+impl InstanceForecast<'_> {
+    /// The instance's tag `Name`, by which people know it.
+    pub fn name(&self) -> Option<&str> {
+        let name = self.instance.tags.get("Name")?;
+        Some(name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    pub fn verdict(&self) -> VerdictName {
+        self.assessment.verdict.into()
+    }
+
+    /// What AWS Config would show beside the verdict.
+    pub fn annotation(&self) -> Option<String> {
+        annotation(&self.assessment)
+    }
+
+    /// The entries of one group.
+    pub fn entries_in(&self, wanted: StepGroup) -> impl Iterator<Item = &Entry> {
+        self.entries
+            .iter()
+            .filter(move |entry| group(entry) == wanted)
+    }
+}
+
+/// The group of a step, by its outcome and its remedy.
+pub fn group(entry: &Entry) -> StepGroup {
+    match (&entry.outcome, &entry.step.remedy) {
+        (Outcome::Deferred(_), _) => StepGroup::Later,
+        (Outcome::Refused(_), _) => StepGroup::Refused,
+        (Outcome::Failed(_), _) => StepGroup::Failed,
+        (_, Remedy::Notify) => StepGroup::Notify,
+        (_, Remedy::Tag { .. } | Remedy::TagLauncher) => StepGroup::Tag,
+        (_, Remedy::Stop { .. }) => StepGroup::Stop,
+        (_, Remedy::Terminate) => StepGroup::Terminate,
+    }
+}
+
+impl StepGroup {
+    /// All groups, in the order in which people want to see them.
+    pub const ALL: [Self; 7] = [
+        Self::Terminate,
+        Self::Stop,
+        Self::Tag,
+        Self::Notify,
+        Self::Later,
+        Self::Refused,
+        Self::Failed,
+    ];
+
+    /// The heading above its steps.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Tag => "Will tag",
+            Self::Stop => "Will stop",
+            Self::Terminate => "Will terminate",
+            Self::Notify => "Reported only",
+            Self::Later => "Left for later",
+            Self::Refused => "Refused",
+            Self::Failed => "Failed",
+        }
+    }
+}
+
+impl VerdictName {
+    /// AWS Config's name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Compliant => "COMPLIANT",
+            Self::NonCompliant => "NON_COMPLIANT",
+            Self::NotApplicable => "NOT_APPLICABLE",
+        }
+    }
+}
+
+impl From<Verdict<'_>> for VerdictName {
+    fn from(verdict: Verdict<'_>) -> Self {
+        match verdict {
+            Verdict::Compliant => Self::Compliant,
+            Verdict::NonCompliant => Self::NonCompliant,
+            Verdict::NotApplicable(_) => Self::NotApplicable,
+        }
+    }
+}
+
+impl PlanFilter {
+    fn verdict(self) -> Option<VerdictName> {
+        match self {
+            Self::Noncompliant => Some(VerdictName::NonCompliant),
+            Self::Compliant => Some(VerdictName::Compliant),
+            Self::NotApplicable => Some(VerdictName::NotApplicable),
+            _ => None,
+        }
+    }
+
+    fn group(self) -> Option<StepGroup> {
+        match self {
+            Self::Noncompliant | Self::Compliant | Self::NotApplicable => None,
+            Self::Tag => Some(StepGroup::Tag),
+            Self::Stop => Some(StepGroup::Stop),
+            Self::Terminate => Some(StepGroup::Terminate),
+            Self::Notify => Some(StepGroup::Notify),
+            Self::Later => Some(StepGroup::Later),
+            Self::Refused => Some(StepGroup::Refused),
+            Self::Failed => Some(StepGroup::Failed),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What somebody recorded with the AWS CLI, or AWS Config delivered: instances and launches, read from a file.
+//!
+//! A recording is looked through instance by instance: only what the policy needs is kept of it.
+
+pub mod events;
+pub mod instances;
+mod walk;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use serde::Deserializer;
+use serde::de::Error as _;
+
+use crate::exit::CommandError;
+
+/// So much of a recording is read before it is looked through, which takes much less time than to look through it as it
+/// comes: a larger one is. In bytes: some 30,000 instances.
+const AT_ONCE: u64 = 256 << 20;
+
+/// What the rest is read in.
+const BUFFER: usize = 1 << 20;
+
+/// How a gzip file begins.
+///
+/// See [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), section 2.3.1.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// What is found in a recording.
+trait Recorded {
+    /// Adds what is in one JSON document.
+    fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error>;
+}
+
+/// How messages name a recording.
+pub fn name(path: &Path) -> String {
+    if is_standard_input(path) {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    }
+}
+
+fn is_standard_input(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Adds every JSON document of the input, one after the other.
+fn read_documents<'de, R: serde_json::de::Read<'de>>(
+    mut input: serde_json::Deserializer<R>,
+    recorded: &mut impl Recorded,
+) -> serde_json::Result<()> {
+    let mut documents = 0;
+    loop {
+        // Only the deserializer itself knows whether nothing follows but blanks.
+        match input.end() {
+            Ok(()) if documents > 0 => return Ok(()),
+            Ok(()) => return Err(serde_json::Error::custom("it is empty")),
+            Err(error) if error.is_io() => return Err(error),
+            Err(_) => {}
+        }
+        recorded.add(&mut input)?;
+        documents += 1;
+    }
+}
+
+/// A recording, and what it is a recording of.
+#[derive(Clone, Copy, Debug)]
+struct Source<'a> {
+    path: &'a Path,
+    /// The command that writes such a file.
+    command: &'static str,
+}
+
+impl Source<'_> {
+    fn name(self) -> String {
+        name(self.path)
+    }
+
+    /// Adds what is in it to `recorded`.
+    fn read(self, recorded: &mut impl Recorded) -> Result<(), CommandError> {
+        if is_standard_input(self.path) {
+            return self.read_from(io::stdin(), 0, AT_ONCE, recorded);
+        }
+        let file = File::open(self.path).map_err(|error| self.unreadable(&error))?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        self.read_from(file, size, AT_ONCE, recorded)
+    }
+
+    /// Adds what is in `input`, which is probably of `size`, and of which so much is read `at_once`; both in bytes.
+    fn read_from(
+        self,
+        input: impl Read,
+        size: u64,
+        at_once: u64,
+        recorded: &mut impl Recorded,
+    ) -> Result<(), CommandError> {
+        let room = usize::try_from(size.min(at_once)).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(room);
+        let mut beginning = input.take(at_once);
+        beginning
+            .read_to_end(&mut bytes)
+            .map_err(|error| self.unreadable(&error))?;
+        if bytes.starts_with(&GZIP) {
+            return Err(CommandError::new(
+                &format!("{} is compressed", self.name()),
+                "Unpack it on the way: gunzip -c FILE | tagwarden plan --instances - …",
+            ));
+        }
+        let documents = if beginning.limit() > 0 {
+            read_documents(serde_json::Deserializer::from_slice(&bytes), recorded)
+        } else {
+            let input = bytes.as_slice().chain(beginning.into_inner());
+            let input = BufReader::with_capacity(BUFFER, input);
+            read_documents(serde_json::Deserializer::from_reader(input), recorded)
+        };
+        documents.map_err(|error| self.broken(&error))
+    }
+
+    fn unreadable(self, error: &io::Error) -> CommandError {
+        CommandError::new(
+            &format!("{} cannot be read: {error}", self.name()),
+            format!("Look at the path. `{}` writes such a file.", self.command),
+        )
+    }
+
+    /// Names the file and the place in it.
+    fn broken(self, error: &serde_json::Error) -> CommandError {
+        let what = error.to_string();
+        let place = match (error.line(), error.column()) {
+            (0, _) => String::new(),
+            (line, column) => format!(":{line}:{column}"),
+        };
+        let end = format!(" at line {} column {}", error.line(), error.column());
+        let what = what.strip_suffix(&end).unwrap_or(&what);
+        CommandError::new(
+            &format!("{}{place}: {what}", self.name()),
+            format!("`{}` writes such a file.", self.command),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    impl Recorded for Vec<Value> {
+        fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error> {
+            self.push(Value::deserialize(document)?);
+            Ok(())
+        }
+    }
+
+    /// What is found in `text` if so much of it is read at once.
+    fn found(text: &str, at_once: usize) -> Result<Vec<Value>, String> {
+        let source = Source {
+            path: Path::new("it"),
+            command: "it",
+        };
+        let mut values = Vec::new();
+        let size = text.len() as u64;
+        let read = source.read_from(text.as_bytes(), size, at_once as u64, &mut values);
+        read.map(|()| values)
+            .map_err(|failure| format!("{failure:?}"))
+    }
+
+    #[test]
+    fn it_does_not_matter_how_much_is_read_at_once() {
+        for (text, documents) in [
+            ("{\"a\": [1,\n \"\u{e9}\"]}\n[2]\n", 2),
+            ("{\"a\": [1,\n \"\u{e9}\"]}\n[2", 0),
+            ("[1,\n  x]", 0),
+            ("", 0),
+        ] {
+            let whole = found(text, 1_000);
+            assert_eq!(whole.as_ref().map_or(0, Vec::len), documents, "{whole:?}");
+            // Fewer than two bytes do not tell whether it is compressed.
+            for at_once in 2..=text.len() {
+                assert_eq!(found(text, at_once), whole, "{at_once}");
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The rows of a policy file, found in its text.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use tagwarden_aws::policy_table::{Item, row};
+use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_template_row};
+
+use super::value;
+use crate::text::node::{Node, NodeEntry, NodeKind};
+use crate::text::problem::TextProblem;
+use crate::text::suggestion;
+use crate::words::count;
+
+/// The number of rows: `3 rules`, `3 rules and the report's template`.
+pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
+    let (templates, rules): (Vec<_>, Vec<_>) =
+        items.into_iter().partition(|item| is_template(item));
+    match (rules.len(), templates.is_empty()) {
+        (number, true) => count(number, "rule"),
+        (0, false) => "the report's template".to_owned(),
+        (number, false) => format!("{} and the report's template", count(number, "rule")),
+    }
+}
+
+/// Whether the row holds the report's template, and is not a rule.
+pub fn is_template(item: &Item) -> bool {
+    item.contains_key(TEMPLATE_ATTRIBUTE) && is_template_row(&row(item.clone()))
+}
+
+/// The rows of a file.
+pub struct FileRules<'a> {
+    /// The list, where a problem of an empty list is shown.
+    pub node: &'a Node,
+    pub rows: Vec<FileRule<'a>>,
+    /// Whether every member of the list is a row.
+    pub is_complete: bool,
+}
+
+/// One row, and its place.
+pub struct FileRule<'a> {
+    pub entries: &'a [NodeEntry],
+    pub node: &'a Node,
+    pub item: Item,
+}
+
+impl<'a> FileRule<'a> {
+    pub fn entry(&self, name: &str) -> Option<&'a NodeEntry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// The attribute's value, if it is a text.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        match &self.entry(name)?.value.kind {
+            NodeKind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// The names allowed at the top of a file: the rules, the report's template, and the schema for editors.
+const TOP: [&str; 3] = ["rules", "report", "$schema"];
+
+pub const SHAPE: &str = "a policy file looks like this:\n  rules:\n    - RuleId: 1\n      TagKey: ProjectCode\n      \
+                     Action: Update\n      Required: Y\n      Default: Proj007";
+
+/// Finds the rows. Returns `None`, and adds a problem, where the file does not have the shape of a policy.
+pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileRules<'a>> {
+    let NodeKind::Map(entries) = &root.kind else {
+        if !root.is_unreadable() {
+            let message = format!("a policy file is a mapping, this is {}", root.describe());
+            problems.push(TextProblem::error(root.span.clone(), message).help(SHAPE));
+        }
+        return None;
+    };
+    let has_rules = entries.iter().any(|entry| entry.name == "rules");
+    let mut has_seen_shape = false;
+    for entry in entries {
+        if !TOP.contains(&entry.name.as_str()) {
+            let message = format!(
+                "{:?} does not belong at the top of a policy file",
+                entry.name
+            );
+            let problem = TextProblem::error(entry.name_span.clone(), message);
+            problems.push(
+                match suggestion::nearest(&entry.name, &["rules", "report"]) {
+                    Some(meant) if !has_rules || meant != "rules" => {
+                        problem.help(format!("did you mean {meant}?"))
+                    }
+                    _ if has_seen_shape => problem,
+                    _ => {
+                        has_seen_shape = true;
+                        problem.help(SHAPE)
+                    }
+                },
+            );
+        }
+    }
+    let Some(rules) = entries.iter().find(|entry| entry.name == "rules") else {
+        if entries.is_empty() {
+            let problem = TextProblem::error(root.span.clone(), "the file has no rules".to_owned());
+            problems.push(problem.help(SHAPE));
+        }
+        return None;
+    };
+    let nodes: &[Node] = match &rules.value.kind {
+        NodeKind::List(nodes) => nodes,
+        // `rules:` with nothing after it.
+        NodeKind::Null => &[],
+        NodeKind::Unreadable => return None,
+        _ => {
+            let message = format!("rules must be a list, this is {}", rules.value.describe());
+            problems.push(TextProblem::error(rules.name_span.clone(), message).help(SHAPE));
+            return None;
+        }
+    };
+    let mut rows = Vec::new();
+    for node in nodes {
+        match &node.kind {
+            NodeKind::Map(entries) => rows.push(FileRule {
+                entries,
+                node,
+                item: item(entries, problems),
+            }),
+            NodeKind::Unreadable => {}
+            _ => {
+                let message = format!("a rule is a mapping, this is {}", node.describe());
+                problems.push(TextProblem::error(node.span.clone(), message).help(SHAPE));
+            }
+        }
+    }
+    let is_complete = rows.len() == nodes.len();
+    let report = entries.iter().find(|entry| entry.name == "report");
+    rows.extend(report.and_then(|report| template(report, problems)));
+    Some(FileRules {
+        node: &rules.value,
+        is_complete,
+        rows,
+    })
+}
+
+const REPORT_SHAPE: &str = "the report's template looks like this:\n  report:\n    RuleId: 1000\n    \
+                            ReportTemplate: |\n      {{ heading }}";
+
+/// The row of the report's template. Returns `None`, and adds a problem, where it is not a template.
+fn template<'a>(report: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Option<FileRule<'a>> {
+    let node = &report.value;
+    let NodeKind::Map(entries) = &node.kind else {
+        if !node.is_unreadable() {
+            let message = format!("report must be a mapping, this is {}", node.describe());
+            problems.push(TextProblem::error(report.name_span.clone(), message).help(REPORT_SHAPE));
+        }
+        return None;
+    };
+    let rule = FileRule {
+        entries,
+        node,
+        item: item(entries, problems),
+    };
+    if is_template(&rule.item) {
+        return Some(rule);
+    }
+    let has_value = |entry: &&NodeEntry| match &entry.value.kind {
+        NodeKind::Null => false,
+        NodeKind::Text(text) => !text.trim().is_empty(),
+        _ => true,
+    };
+    let of_rule = |entry: &&NodeEntry| {
+        entry.name != "RuleId" && ATTRIBUTES.contains(&entry.name.as_str()) && has_value(entry)
+    };
+    if let Some(entry) = entries.iter().find(of_rule) {
+        let message = format!("{} belongs to a rule, and this is not a rule", entry.name);
+        problems.push(TextProblem::error(entry.name_span.clone(), message).help(REPORT_SHAPE));
+    } else {
+        let misspelt = entries.iter().find(|entry| {
+            !ATTRIBUTES.contains(&entry.name.as_str())
+                && suggestion::nearest(&entry.name, &[TEMPLATE_ATTRIBUTE]).is_some()
+        });
+        let span = misspelt.map_or(&report.name_span, |entry| &entry.name_span);
+        let message = format!("{TEMPLATE_ATTRIBUTE} is missing");
+        problems.push(TextProblem::error(span.clone(), message).help(REPORT_SHAPE));
+    }
+    None
+}
+
+/// The row as the table holds it.
+fn item(entries: &[NodeEntry], problems: &mut Vec<TextProblem>) -> Item {
+    entries
+        .iter()
+        .map(|entry| {
+            // Programs that read YAML 1.1 take Y and N for booleans, and write them as such.
+            let value = match (entry.name.as_str(), &entry.value.kind) {
+                ("Required", NodeKind::Bool(true)) => AttributeValue::S("Y".to_owned()),
+                ("Required", NodeKind::Bool(false)) => AttributeValue::S("N".to_owned()),
+                _ => value::from_node(&entry.value, problems),
+            };
+            (entry.name.clone(), value)
+        })
+        .collect()
+}
