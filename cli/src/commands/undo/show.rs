@@ -31,7 +31,7 @@ pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
         part(format!("To undo:\n\n{steps}"));
     }
     if !plan.left.is_empty() {
-        part(format!("KeptTag as they are:\n\n{}", left(&plan.left)));
+        part(format!("Left as they are:\n\n{}", left(&plan.left)));
     }
     if !plan.shutdowns.is_empty() {
         part(ends(&plan.shutdowns, &ledger.region));
@@ -79,7 +79,7 @@ fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
         Column::new("Tag"),
         Column::new("Value"),
         Column::new("Afterwards"),
-        Column::spare("WrittenTag by run"),
+        Column::spare("Written by run"),
         Column::new("Next sweep"),
     ];
     table(&columns, rows.collect(), table::width())
@@ -98,7 +98,7 @@ fn left(left: &[KeptTag]) -> String {
     let columns = [
         Column::whole("Instance"),
         Column::new("Tag"),
-        Column::new("WrittenTag"),
+        Column::new("Written"),
         Column::new("Why it stays"),
     ];
     table(&columns, rows.collect(), table::width())
