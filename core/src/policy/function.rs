@@ -40,7 +40,7 @@ impl Function {
 
 /// Why a text is not a [`Function`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FunctionError {
+pub enum InvalidFunction {
     /// The text does not begin with the name of a function.
     #[error("{0:?} is not a known function: use today() or now(), with an offset like today()+30d")]
     Unknown(String),
@@ -52,7 +52,7 @@ pub enum FunctionError {
 }
 
 impl FromStr for Function {
-    type Err = FunctionError;
+    type Err = InvalidFunction;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
@@ -61,10 +61,10 @@ impl FromStr for Function {
         } else if let Some(rest) = trimmed.strip_prefix("now()") {
             (Base::Now, rest)
         } else {
-            return Err(FunctionError::Unknown(text.to_owned()));
+            return Err(InvalidFunction::Unknown(text.to_owned()));
         };
         let offset_days =
-            offset_days(rest.trim()).ok_or_else(|| FunctionError::Offset(text.to_owned()))?;
+            offset_days(rest.trim()).ok_or_else(|| InvalidFunction::Offset(text.to_owned()))?;
         Ok(Self { base, offset_days })
     }
 }

@@ -12,7 +12,7 @@ mod rule;
 mod table;
 mod validate;
 
-pub use function::{Function, FunctionError};
+pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 pub use problem::{InvalidPolicy, Problem, ProblemKind};
 pub use remedy::{Defect, DefectName, RuleRemedy, Shutdown};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::function::FunctionError;
+use super::function::InvalidFunction;
 
 /// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub enum ProblemKind {
     NoDefault,
     /// `Action` is Function and `Default` is not a function.
     #[error(transparent)]
-    Function(#[from] FunctionError),
+    Function(#[from] InvalidFunction),
 }
 
 impl fmt::Display for Problem {
