@@ -1,7 +1,7 @@
 //! Claims: an event that comes twice, or two functions that see the same instance, make one act.
 //!
-//! A claim says until when what its run does may not show yet to those who look. Whoever looked before that does not
-//! know, and leaves the act to the run that claimed it; whoever looks later sees what was done.
+//! A claim says until when what its run does may not show yet. A run that read the instance before that cannot know, and
+//! leaves the act to the run that claimed it. A run that reads it later sees what was done.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use super::items::{Item, key};
 use crate::plan::{Act, ActState, RemedyName};
 use crate::run_id::RunId;
 
-/// Right after a tag was written EC2 may still describe the instance as it was before. To write it twice does no harm.
+/// How long EC2 may still describe an instance as it was before a tag was written. To write it twice does no harm.
 pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::seconds(20);
 
 /// The same after a stop.
@@ -23,7 +23,7 @@ const AFTER_STOP: TimeDelta = TimeDelta::minutes(5);
 /// A terminated instance stays visible for about an hour.
 const AFTER_TERMINATION: TimeDelta = TimeDelta::hours(1);
 
-/// A claim that is over still tells who was the last to hold it.
+/// How long a claim that is over is kept, because it still shows which run was the last to hold it.
 const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// One instance, claimed for one kind of act.

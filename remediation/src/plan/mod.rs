@@ -49,7 +49,7 @@ pub struct Plan {
     pub countdowns: BTreeMap<String, Countdown>,
 }
 
-/// What is known of the instances besides what they are.
+/// What is known of the instances beside what they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanContext {
     /// Who launched those that lack a UserLookup tag. An instance that is not here was not looked up.

@@ -11,7 +11,7 @@ use crate::plan::{Cause, Failure, Outcome, Reason, Remedy, Step, UNDEFINED};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
-/// So many entries fill about one message.
+/// How many entries fill about one message.
 const MANY: usize = 300;
 
 /// Calls `each` with reports in which every group, outcome and optional member comes up.
@@ -26,14 +26,14 @@ pub(super) fn with_samples<E>(mut each: impl FnMut(&View<'_>) -> Result<(), E>) 
     };
     let nowhere = ReportContext::default();
     let many = (0..MANY).map(|number| (missing(number), tag("Proj007"), Outcome::Done));
-    for (report, telling, parts) in [
+    for (report, context, parts) in [
         (report(Mode::Enforce, enforced()), everywhere, 1),
         (report(Mode::DryRun, dry_run()), nowhere, 1),
         (report(Mode::Enforce, many), everywhere, 2),
     ] {
         let mut news: Vec<&Entry> = report.news();
         sort(&mut news);
-        let frame = Frame::new(&report, telling, &news);
+        let frame = Frame::new(&report, context, &news);
         each(&frame.view(1, parts, &news))?;
     }
     Ok(())

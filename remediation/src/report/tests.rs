@@ -31,8 +31,8 @@ fn somewhere_with(template: &ReportTemplate) -> ReportContext<'_> {
 }
 
 /// The texts of a report's messages.
-fn texts(report: &Report, telling: ReportContext<'_>) -> Vec<String> {
-    let told = messages(report, telling);
+fn texts(report: &Report, context: ReportContext<'_>) -> Vec<String> {
+    let told = messages(report, context);
     told.messages.into_iter().map(|it| it.text).collect()
 }
 
@@ -104,11 +104,11 @@ fn the_guide_shows_what_its_template_makes() {
     let text = lines.collect::<Vec<_>>().join("\n") + "\n";
     assert_eq!(check_template(&text), Ok(()));
     let template = ReportTemplate { row_id: 1000, text };
-    let telling = ReportContext {
+    let context = ReportContext {
         template: Some(&template),
         ..somewhere()
     };
-    guide_shows(&texts(&guides_report(), telling).concat());
+    guide_shows(&texts(&guides_report(), context).concat());
 }
 
 #[test]
@@ -196,9 +196,9 @@ fn two_parts() {
 fn a_broken_template_is_said_in_the_built_in_text() {
     let report = report(Mode::Enforce, enforced().into_iter().take(2));
     let template = own("{{ heading }}\n{% for entry in entries %}\n");
-    let telling = somewhere_with(&template);
-    insta::assert_snapshot!(texts(&report, telling).concat());
-    let problem = messages(&report, telling).problem.unwrap();
+    let context = somewhere_with(&template);
+    insta::assert_snapshot!(texts(&report, context).concat());
+    let problem = messages(&report, context).problem.unwrap();
     assert!(
         problem.contains("row 1000") && problem.contains("Line 2: "),
         "{problem}"
@@ -272,8 +272,8 @@ fn a_template_that_would_take_too_many_messages_is_not_used() {
 fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
     let report = report(Mode::Enforce, enforced());
     let template = own(source);
-    let telling = somewhere_with(&template);
-    let told = messages(&report, telling);
+    let context = somewhere_with(&template);
+    let told = messages(&report, context);
     let said = told.problem.unwrap();
     assert!(said.contains(problem), "{said}");
     let text = &told.messages[0].text;
@@ -301,8 +301,8 @@ fn no_template_is_too_deep(#[case] source: &str) {
     let _ = check_template(source);
     let report = report(Mode::Enforce, enforced());
     let template = own(source);
-    let telling = somewhere_with(&template);
-    assert!(!messages(&report, telling).messages.is_empty());
+    let context = somewhere_with(&template);
+    assert!(!messages(&report, context).messages.is_empty());
 }
 
 #[rstest]
@@ -356,9 +356,9 @@ fn a_function_prints_nothing_for_an_unknown_variable() {
         row_id: 1000,
         text: "Tags <{{ newer }}{% for one in newer %}x{% endfor %}>".to_owned(),
     };
-    let telling = ReportContext {
+    let context = ReportContext {
         template: Some(&template),
         ..somewhere()
     };
-    assert_eq!(texts(&report, telling), ["Tags <>"]);
+    assert_eq!(texts(&report, context), ["Tags <>"]);
 }

@@ -19,8 +19,8 @@ use crate::tag_batches::{Tags, group_by_tags};
 /// What the ledger calls an undo's trigger.
 const TRIGGER: &str = "undo";
 
-/// How long an undo takes at the most, from the answer to the question. One that is ended in between leaves its mark
-/// in the ledger, and is looked after by the next run of the remediation from then on.
+/// The longest that an undo takes, from the answer to the question. An undo that is killed in between leaves its mark in
+/// the ledger, and the next run of the remediation recovers it.
 const LONGEST: TimeDelta = TimeDelta::minutes(15);
 
 /// Undoes, in one account and Region.
