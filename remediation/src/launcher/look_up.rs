@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
-use super::planner::{About, Launch, Page, Planner, Question, earlier};
+use super::planner::{About, Launch, LookUpPage, Planner, Question, earlier};
 use super::record;
 use super::{Launcher, Unattributed};
 use crate::progress::{Monitor, Phase};
@@ -158,7 +158,7 @@ impl LookUp {
         Ok(())
     }
 
-    async fn ask(&self, question: Question) -> Result<Page, AwsError> {
+    async fn ask(&self, question: Question) -> Result<LookUpPage, AwsError> {
         let (key, value) = match question.about {
             About::Launches => (LookupAttributeKey::EventName, "RunInstances".to_owned()),
             About::Instance(id) => (LookupAttributeKey::ResourceName, id),
@@ -183,7 +183,7 @@ impl LookUp {
         let oldest = times
             .filter_map(|time| DateTime::from_timestamp(time.secs(), 0))
             .min();
-        Ok(Page {
+        Ok(LookUpPage {
             launches: answer.events().iter().filter_map(launch).collect(),
             oldest,
             next_token: answer.next_token,

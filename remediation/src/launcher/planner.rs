@@ -83,7 +83,7 @@ pub(crate) struct Span {
 
 /// What CloudTrail answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
+pub(crate) struct LookUpPage {
     /// The launches among the events that succeeded, in any order.
     pub(crate) launches: Vec<Launch>,
     /// The time of the oldest event, launch or not.
@@ -181,7 +181,7 @@ impl Planner {
     }
 
     /// Takes the answer to the question that [`next`](Self::next) gave.
-    pub(crate) fn feed(&mut self, page: Page) {
+    pub(crate) fn feed(&mut self, page: LookUpPage) {
         let Some(question) = self.question.take() else {
             return;
         };

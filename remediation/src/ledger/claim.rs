@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 
 use super::Ledger;
-use super::items::{Item, key};
+use super::items::{LedgerItem, key};
 use crate::plan::{Act, ActState, RemedyName};
 use crate::run_id::RunId;
 
@@ -95,7 +95,7 @@ impl ClaimName {
     }
 
     /// The key of the claim's item.
-    pub(crate) fn key(&self) -> Item {
+    pub(crate) fn key(&self) -> LedgerItem {
         key(&self.instance_id, self.sort_key())
     }
 
@@ -121,7 +121,7 @@ impl Ledger {
             let name = ClaimName::of(act);
             names.insert((name.instance_id.clone(), name.sort_key()), name);
         }
-        let keys: Vec<Item> = names.values().map(ClaimName::key).collect();
+        let keys: Vec<LedgerItem> = names.values().map(ClaimName::key).collect();
         let held = self.batch_get::<Held>(&keys).await?.into_iter();
         let held = held.filter_map(|held| Some((names.remove(&(held.pk, held.sk))?, held.run_id)));
         Ok(held.collect())

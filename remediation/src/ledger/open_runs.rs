@@ -9,7 +9,7 @@ use tagwarden_aws::AwsError;
 
 use super::Ledger;
 use super::act::Batch;
-use super::items::{self, Item, key, number, text};
+use super::items::{self, LedgerItem, key, number, text};
 use crate::run_id::RunId;
 
 /// The partition of the marks.
@@ -43,7 +43,7 @@ impl OpenMark {
         }
     }
 
-    pub(super) fn item(&self) -> Result<Item, AwsError> {
+    pub(super) fn item(&self) -> Result<LedgerItem, AwsError> {
         items::item(key(OPEN, self.run_id.as_str()), self)
     }
 }

@@ -10,11 +10,11 @@ use super::Ledger;
 use super::act::Batch;
 use super::budget::Budget;
 use super::claim::{Claim, ClaimName};
-use super::items::{self, Item, PUT, day_key, expires, key, number, text};
+use super::items::{self, LedgerItem, PUT, day_key, expires, key, number, text};
 use super::notes;
 use super::open_runs::OpenMark;
 use super::transaction::{MOST_WRITES, Transaction, TransactionResult};
-use crate::plan::{Act, ActState, Countdown, Failure, RemedyName};
+use crate::plan::{Act, ActState, Countdown, RemedyName, StepFailure};
 use crate::run_id::RunId;
 
 /// The most tags of one batch: beginning it writes a claim for each, the mark and the batch.
@@ -86,7 +86,7 @@ pub(crate) struct BeginResult {
     /// There is no budget for them.
     pub(crate) over_budget: Vec<Act>,
     /// They could not be written down, so they must not be done.
-    pub(crate) failed: Vec<(Act, Failure)>,
+    pub(crate) failed: Vec<(Act, StepFailure)>,
 }
 
 impl<'a> Writer<'a> {
@@ -152,7 +152,7 @@ impl<'a> Writer<'a> {
             // It may have been written down all the same: the number is used up, and the next run is to look.
             self.batches += 1;
             self.is_incomplete = true;
-            let failure = Failure::from(&error);
+            let failure = StepFailure::from(&error);
             begun
                 .failed
                 .extend(acts.into_iter().map(|act| (act, failure.clone())));
@@ -359,7 +359,7 @@ impl Ledger {
     }
 
     /// What to put once a batch has ended: itself, the claims that end with it, and which instances it stopped.
-    fn completion(&self, batch: &Batch, claims: Claims) -> Result<Vec<Item>, AwsError> {
+    fn completion(&self, batch: &Batch, claims: Claims) -> Result<Vec<LedgerItem>, AwsError> {
         let now = self.clock.now();
         let mut items = vec![stored(batch, now)?];
         for act in &batch.acts {
@@ -410,18 +410,18 @@ impl Ledger {
     }
 }
 
-fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<Item, AwsError> {
+fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<LedgerItem, AwsError> {
     let sort_key = format!("{}#{:04}", batch.run_id, batch.number);
     let mut item = items::item(key(day_key(batch.run_id.day()), sort_key), batch)?;
     item.extend([expires(now)]);
     Ok(item)
 }
 
-fn budget_key() -> Item {
+fn budget_key() -> LedgerItem {
     key("budget", "hour")
 }
 
-fn claim_item(claim: &Claim) -> Result<Item, AwsError> {
+fn claim_item(claim: &Claim) -> Result<LedgerItem, AwsError> {
     items::item(claim.name.key(), claim)
 }
 

@@ -27,7 +27,7 @@ use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
 pub use countdown::Countdown;
-pub use outcome::{Failure, Outcome};
+pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
 pub use step::{Cause, Remedy, Step};

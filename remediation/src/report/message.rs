@@ -9,7 +9,7 @@ use super::section::{Section, advice, sort};
 use super::template::Template;
 use super::template_error::TemplateError;
 use super::text::{self, line};
-use super::view::{Frame, View};
+use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext, ReportCounts};
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -101,7 +101,7 @@ pub fn messages(report: &Report, context: ReportContext<'_>) -> Messages {
 fn split(report: &Report, context: ReportContext<'_>, limit: usize) -> Messages {
     let mut news = report.news();
     sort(&mut news);
-    let mut frame = Frame::new(report, context, &news);
+    let mut frame = ReportFrame::new(report, context, &news);
     let built_in = Template::built_in();
     let mut chunks = frame.chunks(&news, limit, &built_in);
     if let Some(template) = context.template.filter(|_| !news.is_empty()) {
@@ -131,7 +131,7 @@ fn split(report: &Report, context: ReportContext<'_>, limit: usize) -> Messages 
     }
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ReportFrame<'a> {
     /// The entries of each message: as many as fit with the built-in text.
     fn chunks<'n>(
         &self,
@@ -260,7 +260,7 @@ fn json_of<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Cause, Failure, Outcome, Reason, Remedy, Step};
+    use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure};
     use crate::report::sample::{enforced, report};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
@@ -297,7 +297,7 @@ mod tests {
         ];
         let outcome = prop_oneof![
             outcome,
-            text().prop_map(|text| Outcome::Failed(Failure::without_code(text)))
+            text().prop_map(|text| Outcome::Failed(StepFailure::without_code(text)))
         ];
         ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
             |(id, tag_key, remedy, outcome)| {

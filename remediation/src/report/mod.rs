@@ -163,7 +163,7 @@ impl Report {
         self.instances_where(|entry| matches!(entry.outcome, Outcome::Failed(_)))
     }
 
-    /// ReportCounts instances.
+    /// Counts instances.
     #[must_use]
     pub fn counts(&self) -> ReportCounts {
         let with = |outcome: &Outcome, is: fn(&Remedy) -> bool| {

@@ -4,10 +4,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use tagwarden_core::DefectName;
 
 use super::section::sort;
-use super::view::{Frame, View};
+use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext};
 use crate::launcher::Unknown;
-use crate::plan::{Cause, Failure, Outcome, Reason, Remedy, Step, UNDEFINED};
+use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
@@ -33,7 +33,7 @@ pub(super) fn with_samples<E>(mut each: impl FnMut(&View<'_>) -> Result<(), E>) 
     ] {
         let mut news: Vec<&Entry> = report.news();
         sort(&mut news);
-        let frame = Frame::new(&report, context, &news);
+        let frame = ReportFrame::new(&report, context, &news);
         each(&frame.view(1, parts, &news))?;
     }
     Ok(())
@@ -67,7 +67,7 @@ pub(super) fn enforced() -> Vec<Sample> {
         (
             missing(1),
             tag("Proj007"),
-            Outcome::Failed(Failure {
+            Outcome::Failed(StepFailure {
                 code: Some("UnauthorizedOperation".to_owned()),
                 text: denied.to_owned(),
             }),

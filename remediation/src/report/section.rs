@@ -3,7 +3,7 @@
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use super::Entry;
-use crate::plan::{Failure, Outcome, Reason, Remedy};
+use crate::plan::{Outcome, Reason, Remedy, StepFailure};
 use crate::settings::Mode;
 
 /// A section of the report, by what an entry asks of its reader.
@@ -177,7 +177,7 @@ impl Concern {
     }
 
     /// By the codes of [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html) and CloudTrail.
-    fn of_failure(failure: &Failure) -> Self {
+    fn of_failure(failure: &StepFailure) -> Self {
         match failure.code.as_deref() {
             Some("UnauthorizedOperation") => Self::Denied,
             Some(code) if code.starts_with("AccessDenied") => Self::Denied,

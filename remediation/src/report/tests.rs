@@ -5,7 +5,7 @@ use tagwarden_core::policy::ReportTemplate;
 
 use super::sample::{Sample, dry_run, enforced, missing, report, tag};
 use super::*;
-use crate::plan::Failure;
+use crate::plan::StepFailure;
 
 fn somewhere() -> ReportContext<'static> {
     ReportContext {
@@ -41,7 +41,7 @@ fn many(number: usize) -> Vec<Sample> {
         0 => (missing(1), tag("Proj007"), Outcome::Done),
         1 => (missing(3), tag("ann"), Outcome::Done),
         _ => {
-            let failure = Failure::without_code(
+            let failure = StepFailure::without_code(
                 "ec2:CreateTags: InternalError: An internal error has occurred",
             );
             (missing(1), tag("Proj007"), Outcome::Failed(failure))

@@ -68,7 +68,7 @@ struct EntryView<'a> {
 
 /// What all parts of a report have in common.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
+pub(super) struct ReportFrame<'a> {
     pub(super) report: &'a Report,
     pub(super) context: ReportContext<'a>,
     pub(super) counts: ReportCounts,
@@ -82,7 +82,7 @@ pub(super) struct Frame<'a> {
     instances: BTreeMap<Section, usize>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ReportFrame<'a> {
     /// The frame of a report with these `news`.
     pub(super) fn new(report: &'a Report, context: ReportContext<'a>, news: &[&Entry]) -> Self {
         let counts = report.counts();

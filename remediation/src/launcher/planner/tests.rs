@@ -352,7 +352,7 @@ fn the_young_are_asked_last() {
     let mut planner = Planner::new(young.chain(old), now());
     let first = planner.next().unwrap().span.unwrap();
     assert!(first.to < seconds_ago(900), "{first:?}");
-    planner.feed(Page::default());
+    planner.feed(LookUpPage::default());
     assert_eq!(planner.settled().len(), 10);
     let second = planner.next().unwrap().span.unwrap();
     assert!(second.from > first.to);
@@ -362,17 +362,17 @@ fn the_young_are_asked_last() {
 #[test]
 fn an_empty_page_is_not_the_end() {
     let mut planner = Planner::new((0..10).map(|number| wanted(number, 7_200)), now());
-    planner.feed(Page::default());
+    planner.feed(LookUpPage::default());
     assert_eq!(planner.settled().len(), 0);
     planner.next().unwrap();
     let token = Some("token".to_owned());
-    planner.feed(Page {
+    planner.feed(LookUpPage {
         next_token: token.clone(),
-        ..Page::default()
+        ..LookUpPage::default()
     });
     assert_eq!(planner.settled().len(), 0);
     assert_eq!(planner.next().unwrap().next_token, token);
-    planner.feed(Page::default());
+    planner.feed(LookUpPage::default());
     assert_eq!(planner.settled().len(), 10);
     assert_eq!(planner.next(), None);
 }
@@ -382,7 +382,7 @@ fn an_empty_page_is_not_the_end() {
 fn an_instances_events_are_read_to_the_launch() {
     let mut planner = Planner::new([wanted(0, 7_200)], now());
     let about = planner.next().unwrap().about.clone();
-    planner.feed(Page {
+    planner.feed(LookUpPage {
         next_token: Some("token".to_owned()),
         oldest: Some(seconds_ago(7_000)),
         launches: Vec::new(),
@@ -392,9 +392,9 @@ fn an_instances_events_are_read_to_the_launch() {
         (&question.about, question.next_token.as_deref()),
         (&about, Some("token"))
     );
-    planner.feed(Page {
+    planner.feed(LookUpPage {
         launches: vec![launch(0, 7_200).launch],
-        ..Page::default()
+        ..LookUpPage::default()
     });
     assert_eq!(
         planner.settled()[&id(0)],
@@ -412,7 +412,7 @@ fn the_ends_of_time_do_not_panic() {
             });
             let mut planner = Planner::new(fleet, now);
             while planner.next().is_some() {
-                planner.feed(Page::default());
+                planner.feed(LookUpPage::default());
             }
             assert_eq!(planner.settled().len(), 5);
         }

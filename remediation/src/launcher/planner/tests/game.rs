@@ -126,7 +126,7 @@ fn worst(mut planner: Planner, at: Standing, instances: usize, page: usize) -> i
         let better = instances.min(at.page_by_page(page));
         return (at.read + at.asked).cast_signed() - (2 * better).cast_signed();
     };
-    let answer = |ids: &[String]| Page {
+    let answer = |ids: &[String]| LookUpPage {
         launches: ids.iter().map(|id| launched(id)).collect(),
         oldest: Some(seconds_ago(7_200)),
         next_token: Some("more".to_owned()),

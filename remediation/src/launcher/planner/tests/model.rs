@@ -70,7 +70,7 @@ impl Trail {
     }
 
     /// The token is the position; it is bound to the parameters, as CloudTrail's.
-    pub(super) fn answer(&self, question: &Question) -> Page {
+    pub(super) fn answer(&self, question: &Question) -> LookUpPage {
         let bound_to = format!("{:?} {:?}", question.about, question.span);
         let start = question.next_token.as_deref().map_or(0, |token| {
             let (position, parameters) = token.split_once(' ').unwrap();
@@ -96,7 +96,7 @@ impl Trail {
         let shown = &found[..found.len().min(self.page)];
         let launches = shown.iter().filter_map(|own| own.launch);
         let launches = launches.map(|place| &self.launches[place]);
-        Page {
+        LookUpPage {
             launches: launches
                 .filter(|event| !event.failed)
                 .map(|event| event.launch.clone())
