@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
-use super::planner::{About, Launch, LookUpPage, Planner, Question, earlier};
+use super::planner::{About, FoundLaunch, LookUpPage, Planner, Question, earlier};
 use super::record;
 use super::{Launcher, Unattributed};
 use crate::progress::{Monitor, Phase};
@@ -229,7 +229,7 @@ fn names(settled: &BTreeMap<String, Launcher>) -> i32 {
 }
 
 /// What an event launched, if it is a launch that succeeded.
-fn launch(event: &Event) -> Option<Launch> {
+fn launch(event: &Event) -> Option<FoundLaunch> {
     let resources = event.resources().iter();
     record::launch(
         event.event_name(),

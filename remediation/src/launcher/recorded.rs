@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 
-use super::planner::{Launch, earlier};
+use super::planner::{FoundLaunch, earlier};
 use super::record;
 use super::{HISTORY, Launcher, Unattributed};
 
@@ -57,7 +57,7 @@ impl RecordedLaunches {
             event.username.as_deref(),
             resources.filter_map(|resource| resource.resource_name.as_deref()),
         );
-        if let Some(Launch { instance_ids, by }) = launch {
+        if let Some(FoundLaunch { instance_ids, by }) = launch {
             let launched = instance_ids.into_iter().map(|id| (id, by.clone()));
             self.by.extend(launched);
         }

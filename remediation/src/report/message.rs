@@ -335,7 +335,7 @@ mod tests {
 
     /// The bound that the parts are made by holds wherever a part ends, in the text that has most besides its lines.
     #[test]
-    fn parts_fit_whatever_the_limit() {
+    fn fits_parts_into_any_limit() {
         let samples = std::iter::repeat_n(enforced(), 3).flatten();
         let mut report = report(Mode::Enforce, samples);
         report.instances = 9_999_999;
@@ -355,7 +355,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_fit_and_hold_every_entry_once(
+        fn fits_parts_and_keeps_every_entry_once(
             entries in prop::collection::vec(entry(), 0..40),
             number in prop::option::of(0..TEMPLATES.len()),
             is_somewhere: bool,
