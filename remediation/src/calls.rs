@@ -9,12 +9,12 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName, Tag};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tagwarden_aws::{AwsError, Ec2};
 
-use crate::plan::{Act, Failure, Outcome, Reason, RemedyName};
+use crate::plan::{Act, Outcome, Reason, RemedyName, StepFailure};
 
 /// The most instances that CreateTags, DeleteTags, StopInstances and TerminateInstances take in one call.
 const CALL_LIMIT: usize = 1_000;
 
-/// The most DescribeInstanceAttribute calls in flight at a time.
+/// The most `DescribeInstanceAttribute` calls in flight at a time.
 const AT_ONCE: usize = 8;
 
 /// Writes `tags` to every one of `ids`. A tag that is there already is overwritten: be sure it is empty.
@@ -167,7 +167,7 @@ fn outcome(error: &AwsError) -> Outcome {
         Some("OperationNotPermitted") => Outcome::Refused(Reason::Protected),
         Some("InvalidInstanceID.NotFound") => Outcome::Refused(Reason::Vanished),
         _ if is_unclear(error) => Outcome::Unclear(error.into()),
-        _ => Outcome::Failed(Failure::from(error)),
+        _ => Outcome::Failed(StepFailure::from(error)),
     }
 }
 

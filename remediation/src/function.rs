@@ -14,7 +14,7 @@ use crate::launcher::Launcher;
 use crate::metrics;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::{Report, ReportCounts};
-use crate::request::{Request, RunRequest, Target, Trigger};
+use crate::request::{EventRequest, RunRequest, Target, Trigger};
 use crate::run::Run;
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -90,7 +90,7 @@ impl Remediation {
             })?;
         let own_account = account_of(&context.invoked_function_arn);
         let mut response = SqsBatchResponse::default();
-        let mut served: Vec<(String, Request)> = Vec::new();
+        let mut served: Vec<(String, EventRequest)> = Vec::new();
         for message in batch.records {
             let id = message.message_id.clone().unwrap_or_default();
             match read_message(&message, own_account) {
@@ -101,14 +101,14 @@ impl Remediation {
                 }
             }
         }
-        let (message_ids, requests): (Vec<String>, Vec<Request>) = served.into_iter().unzip();
+        let (message_ids, requests): (Vec<String>, Vec<EventRequest>) = served.into_iter().unzip();
         let (report, _) = self.serve(&requests, context).await?;
         let failed = report.failed_instances();
         for (id, request) in message_ids.into_iter().zip(&requests) {
             let has_failed = match request {
-                Request::Nothing(_) => false,
-                Request::Sweep => !failed.is_empty(),
-                Request::Instances(_, named) => named
+                EventRequest::Nothing(_) => false,
+                EventRequest::Sweep => !failed.is_empty(),
+                EventRequest::Instances(_, named) => named
                     .iter()
                     .any(|instance| failed.contains(instance.id.as_str())),
             };
@@ -121,7 +121,7 @@ impl Remediation {
 
     async fn serve(
         &self,
-        requests: &[Request],
+        requests: &[EventRequest],
         context: &Context,
     ) -> Result<(Report, ReportCounts), RemediationError> {
         let Some(request) = run_request(requests, context) else {
@@ -144,26 +144,29 @@ fn is_batch(payload: &Value) -> bool {
     first_source.and_then(Value::as_str) == Some("aws:sqs")
 }
 
-fn read_message(message: &SqsMessage, own_account: Option<&str>) -> Result<Request, TriggerError> {
+fn read_message(
+    message: &SqsMessage,
+    own_account: Option<&str>,
+) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "body of the SQS message";
     let body = message.body.as_deref().unwrap_or_default();
     trigger::read(&trigger::parse_text(WHAT, body)?, own_account)
 }
 
 /// All that `requests` ask for, as one run's; `None` if that is nothing.
-fn run_request(requests: &[Request], context: &Context) -> Option<RunRequest> {
+fn run_request(requests: &[EventRequest], context: &Context) -> Option<RunRequest> {
     let mut sweep = false;
     let mut ids = BTreeSet::new();
     let mut launchers = BTreeMap::new();
     let mut triggers = BTreeSet::new();
     for request in requests {
         match request {
-            Request::Sweep => {
+            EventRequest::Sweep => {
                 sweep = true;
                 triggers.insert(Trigger::Schedule);
             }
-            Request::Nothing(why) => tracing::info!("nothing to do: {why}"),
-            Request::Instances(trigger, named) => {
+            EventRequest::Nothing(why) => tracing::info!("nothing to do: {why}"),
+            EventRequest::Instances(trigger, named) => {
                 triggers.insert(*trigger);
                 for instance in named {
                     ids.insert(instance.id.clone());

@@ -6,7 +6,7 @@ use tagwarden_aws::{AwsError, Clock, Ec2};
 use crate::launcher::LookUp;
 use crate::ledger::Ledger;
 use crate::metrics::CountLookUps;
-use crate::plan::Failure;
+use crate::plan::StepFailure;
 use crate::progress::Monitor;
 use crate::settings::Settings;
 use crate::trigger::TriggerError;
@@ -92,14 +92,14 @@ impl Remediation {
 impl RemediationError {
     /// The failure of a step that could not be confirmed. Without the words "nothing was done", because tags may have
     /// been written by then.
-    pub(crate) fn to_failure(&self) -> Failure {
+    pub(crate) fn to_failure(&self) -> StepFailure {
         match self {
             Self::Aws(error) => error.into(),
-            Self::PolicyTable(PolicyTableError::Unreadable { source, .. }) => Failure {
+            Self::PolicyTable(PolicyTableError::Unreadable { source, .. }) => StepFailure {
                 text: self.to_string(),
-                ..Failure::from(source)
+                ..StepFailure::from(source)
             },
-            error => Failure::without_code(error.to_string()),
+            error => StepFailure::without_code(error.to_string()),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::launcher::Launcher;
 
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum EventRequest {
     /// Look at every instance in scope.
     Sweep,
     /// Look at these.

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_tells_when_and_by_which_request() {
+    fn says_when_and_for_which_request_a_run_started() {
         let now = "2026-11-23T12:00:01.5Z".parse().unwrap();
         let id = RunId::new(now, "8476A536-e9f4-11e8-9739-2dfe598c3fcd");
         assert_eq!(id.as_str(), "20261123T120001Z-8476a536");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_request_chance_tells_them_apart() {
+    fn distinguishes_runs_without_a_request_by_chance() {
         let now = "2026-11-23T12:00:01Z".parse().unwrap();
         let ids: std::collections::BTreeSet<_> = (0..20).map(|_| RunId::new(now, "")).collect();
         assert_eq!(ids.len(), 20);
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_no_ids() {
+    fn rejects_other_texts() {
         for text in [
             "",
             "-",

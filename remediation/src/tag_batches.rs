@@ -1,11 +1,11 @@
-//! Instances with the same tags to write or to take away: one call does for all of them.
+//! Groups instances that get or lose the same tags into one call.
 
 use std::collections::BTreeMap;
 
 /// Tags: key to value.
 pub type Tags = BTreeMap<String, String>;
 
-/// The ids of the instances that have the same tags to get or to lose, by these tags; both in their order.
+/// The ids of the instances that get or lose the same tags, by these tags; both in their order.
 ///
 /// Takes an instance's id, a key and a value for each tag, in any order. Of two values for one key of one instance the
 /// last one counts.
@@ -29,8 +29,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instances_with_the_same_tags_come_together() {
-        let alike = group_by_tags([
+    fn groups_instances_with_the_same_tags() {
+        let groups = group_by_tags([
             ("i-2", "Owner", "ann"),
             ("i-1", "Project", "Shop"),
             ("i-1", "Owner", "ann"),
@@ -49,6 +49,6 @@ mod tests {
                 vec!["i-1".to_owned(), "i-2".to_owned()],
             ),
         ];
-        assert_eq!(alike, expected.into());
+        assert_eq!(groups, expected.into());
     }
 }

@@ -1,4 +1,4 @@
-//! Reads an event into a [`Request`].
+//! Reads an event into an [`EventRequest`].
 //!
 //! An event is trusted to say which instances to look at and who launched them, never what is wrong with them.
 
@@ -10,7 +10,7 @@ use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 use tagwarden_core::resource::is_instance_id;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
-use crate::request::{NamedInstance, Request, Trigger};
+use crate::request::{EventRequest, NamedInstance, Trigger};
 
 /// Why an event cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ const MAX_ENVELOPES: usize = 3;
 ///
 /// # Errors
 /// The event is of no known shape, malformed, or of another account.
-pub fn read(event: &Value, own_account: Option<&str>) -> Result<Request, TriggerError> {
+pub fn read(event: &Value, own_account: Option<&str>) -> Result<EventRequest, TriggerError> {
     Reader { own_account }.read(event, 0)
 }
 
@@ -55,7 +55,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self, event: &Value, depth: usize) -> Result<Request, TriggerError> {
+    fn read(&self, event: &Value, depth: usize) -> Result<EventRequest, TriggerError> {
         let Some(members) = event.as_object() else {
             return Err(TriggerError::Unknown("it is not a JSON object".to_owned()));
         };
@@ -78,7 +78,7 @@ impl Reader<'_> {
         }
     }
 
-    fn sns_event(&self, event: &Value, depth: usize) -> Result<Request, TriggerError> {
+    fn sns_event(&self, event: &Value, depth: usize) -> Result<EventRequest, TriggerError> {
         let event: SnsEvent = parse("SNS event", event)?;
         // SNS invokes with one record each.
         match event.records.as_slice() {
@@ -90,16 +90,16 @@ impl Reader<'_> {
         }
     }
 
-    fn sns_message(&self, message: &str, depth: usize) -> Result<Request, TriggerError> {
+    fn sns_message(&self, message: &str, depth: usize) -> Result<EventRequest, TriggerError> {
         let message: Value = parse_text("message that came through SNS", message)?;
         self.read(&message, depth + 1)
     }
 
-    fn event_bridge(&self, event: &Value) -> Result<Request, TriggerError> {
+    fn event_bridge(&self, event: &Value) -> Result<EventRequest, TriggerError> {
         let event: EventBridgeEvent = parse("EventBridge event", event)?;
         check_account(self.own_account, event.account.as_deref())?;
         match event.detail_type.as_str() {
-            "Scheduled Event" => Ok(Request::Sweep),
+            "Scheduled Event" => Ok(EventRequest::Sweep),
             "Config Rules Compliance Change" => self.compliance_change(&event.detail),
             "AWS API Call via CloudTrail" => self.launch(&event.detail),
             other => Err(TriggerError::Unknown(format!(
@@ -108,7 +108,7 @@ impl Reader<'_> {
         }
     }
 
-    fn config_notification(&self, event: &Value) -> Result<Request, TriggerError> {
+    fn config_notification(&self, event: &Value) -> Result<EventRequest, TriggerError> {
         let notification: ConfigNotification = parse("Config notification", event)?;
         match notification.message_type.as_str() {
             "ComplianceChangeNotification" => self.compliance_change(event),
@@ -130,7 +130,7 @@ impl Reader<'_> {
             | "ConfigurationHistoryDeliveryCompleted"
             | "ConfigurationSnapshotDeliveryStarted"
             | "ConfigurationSnapshotDeliveryCompleted"
-            | "ConfigurationSnapshotDeliveryFailed" => Ok(Request::Nothing(
+            | "ConfigurationSnapshotDeliveryFailed" => Ok(EventRequest::Nothing(
                 "the Config notification is about no resource",
             )),
             other => Err(TriggerError::Unknown(format!(
@@ -139,7 +139,7 @@ impl Reader<'_> {
         }
     }
 
-    fn compliance_change(&self, detail: &Value) -> Result<Request, TriggerError> {
+    fn compliance_change(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
         let change: ComplianceChange = parse("compliance change", detail)?;
         check_account(self.own_account, change.aws_account_id.as_deref())?;
         let non_compliant = change
@@ -149,11 +149,11 @@ impl Reader<'_> {
             let trigger = Trigger::ComplianceChange;
             instance(trigger, &change.resource_type, change.resource_id)
         } else {
-            Ok(Request::Nothing("the resource is not NON_COMPLIANT"))
+            Ok(EventRequest::Nothing("the resource is not NON_COMPLIANT"))
         }
     }
 
-    fn launch(&self, detail: &Value) -> Result<Request, TriggerError> {
+    fn launch(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
         const WHAT: &str = "RunInstances event";
         let call: ApiCall = parse(WHAT, detail)?;
         if call.event_name != "RunInstances" {
@@ -162,7 +162,7 @@ impl Reader<'_> {
         }
         check_account(self.own_account, call.recipient_account_id.as_deref())?;
         if call.error_code.is_some() {
-            return Ok(Request::Nothing("the launch failed, or was a dry run"));
+            return Ok(EventRequest::Nothing("the launch failed, or was a dry run"));
         }
         let response = call
             .response_elements
@@ -181,15 +181,15 @@ impl Reader<'_> {
             .collect::<Result<_, TriggerError>>()?;
         // CloudTrail leaves out what is too large for its record, as of a launch of very many.
         if launched.is_empty() {
-            return Ok(Request::Nothing(
+            return Ok(EventRequest::Nothing(
                 "the launch event does not say what was launched: the sweep will find it",
             ));
         }
-        Ok(Request::Instances(Trigger::Launch, launched))
+        Ok(EventRequest::Instances(Trigger::Launch, launched))
     }
 }
 
-fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
+fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "list of instanceIds";
     let event: InstanceIds = parse(WHAT, event)?;
     if event.instance_ids.is_empty() {
@@ -212,18 +212,22 @@ fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
             })
         })
         .collect::<Result<_, _>>()
-        .map(|named| Request::Instances(trigger, named))
+        .map(|named| EventRequest::Instances(trigger, named))
 }
 
-fn instance(trigger: Trigger, resource_type: &str, id: String) -> Result<Request, TriggerError> {
+fn instance(
+    trigger: Trigger,
+    resource_type: &str,
+    id: String,
+) -> Result<EventRequest, TriggerError> {
     if resource_type != INSTANCE_RESOURCE_TYPE {
-        return Ok(Request::Nothing("the resource is not an EC2 instance"));
+        return Ok(EventRequest::Nothing("the resource is not an EC2 instance"));
     }
     let named = NamedInstance {
         id: checked_id("Config event", id)?,
         launched_by: None,
     };
-    Ok(Request::Instances(trigger, vec![named]))
+    Ok(EventRequest::Instances(trigger, vec![named]))
 }
 
 fn checked_id(what: &'static str, id: String) -> Result<String, TriggerError> {

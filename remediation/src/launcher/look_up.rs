@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
-use super::planner::{About, Launch, Page, Planner, Question, earlier};
+use super::planner::{About, FoundLaunch, LookUpPage, Planner, Question, earlier};
 use super::record;
 use super::{Launcher, Unattributed};
 use crate::progress::{Monitor, Phase};
@@ -24,19 +24,19 @@ const PAGE_SIZE: i32 = 50;
 /// CloudTrail answers 2 requests a second for an account and Region (same document).
 const BETWEEN_CALLS: Duration = Duration::from_millis(500);
 
-/// No call is begun with less time left than this, so that what was found can still be acted on and reported: what a
-/// call may take, retries included, and what tags, stops and the report take.
+/// The least time left in which a call is begun: what a call may take, retries included, and what tags, stops and the
+/// report take.
 const RESERVE: TimeDelta = TimeDelta::seconds(15);
 
-/// What has been found takes time to write: EC2 takes 10 CreateTags a second, one for each launcher.
+/// The time that writing one launcher takes: EC2 takes 10 CreateTags a second, and each launcher needs one.
 ///
 /// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 const TO_WRITE_ONE: TimeDelta = TimeDelta::milliseconds(100);
 
-/// So many refusals in a row, the SDK's own retries not counted, and the rest is left for the next run.
+/// The most throttled calls in a row, the SDK's own retries not counted, before the rest is left for the next run.
 const MOST_REFUSALS: u32 = 5;
 
-/// So many launchers are remembered, about 1 MB of them.
+/// The most launchers that are remembered, about 1 MB.
 const MOST_REMEMBERED: usize = 10_000;
 
 /// Looks launchers up, never faster than CloudTrail allows, however many runs share it.
@@ -66,8 +66,8 @@ impl LookUp {
 
     /// Finds who launched each of `instances`, in as few calls as the launches allow.
     ///
-    /// Stops in time before `deadline`, when CloudTrail goes on refusing for its rate, and at any other error; gives
-    /// what it found. An instance that is not in the answer was not settled, and the next run will ask; after an
+    /// Stops in time before `deadline`, when CloudTrail goes on throttling, and at any other error; gives what it
+    /// found. An instance that is not in the answer was not settled, and the next run will ask; after an
     /// error, those are [`Launcher::Failed`].
     pub async fn find(
         &self,
@@ -112,7 +112,7 @@ impl LookUp {
     /// Asks and answers, until everything is settled or the time is up.
     ///
     /// # Errors
-    /// CloudTrail gave an error other than a refusal for its rate.
+    /// CloudTrail gave an error other than throttling.
     async fn work_through(
         &self,
         planner: &mut Planner,
@@ -158,7 +158,7 @@ impl LookUp {
         Ok(())
     }
 
-    async fn ask(&self, question: Question) -> Result<Page, AwsError> {
+    async fn ask(&self, question: Question) -> Result<LookUpPage, AwsError> {
         let (key, value) = match question.about {
             About::Launches => (LookupAttributeKey::EventName, "RunInstances".to_owned()),
             About::Instance(id) => (LookupAttributeKey::ResourceName, id),
@@ -183,14 +183,14 @@ impl LookUp {
         let oldest = times
             .filter_map(|time| DateTime::from_timestamp(time.secs(), 0))
             .min();
-        Ok(Page {
+        Ok(LookUpPage {
             launches: answer.events().iter().filter_map(launch).collect(),
             oldest,
             next_token: answer.next_token,
         })
     }
 
-    /// Waits until the next call may be made. Whoever waits longest is next.
+    /// Waits until the next call may be made. The run that has waited longest is next.
     async fn take_turn(&self) {
         // Held while waiting, so that several runs in one process queue up.
         let mut last_call = self.last_call.lock().await;
@@ -229,7 +229,7 @@ fn names(settled: &BTreeMap<String, Launcher>) -> i32 {
 }
 
 /// What an event launched, if it is a launch that succeeded.
-fn launch(event: &Event) -> Option<Launch> {
+fn launch(event: &Event) -> Option<FoundLaunch> {
     let resources = event.resources().iter();
     record::launch(
         event.event_name(),

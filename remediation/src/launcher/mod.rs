@@ -56,7 +56,7 @@ impl From<&Instance> for Unattributed {
 pub enum Launcher {
     /// Launched by this name.
     Known(String),
-    /// CloudTrail shows no launch of it, or one that names nobody. It shows a launch minutes after it happened, so of
+    /// CloudTrail shows no launch of it, or one without a name. It shows a launch minutes after it happened, so of
     /// a young instance this says nothing yet.
     Nobody,
     /// Launched before CloudTrail's event history begins, so it was not looked for.
@@ -65,11 +65,11 @@ pub enum Launcher {
     Failed(AwsError),
 }
 
-/// Why nobody can be named.
+/// Why the launcher cannot be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unknown {
-    /// CloudTrail shows no launch of the instance, or one that names nobody, though it should by now.
+    /// CloudTrail shows no launch of the instance, or one without a name, though it should by now.
     NotRecorded,
     /// The launch is older than CloudTrail's event history.
     TooOld,

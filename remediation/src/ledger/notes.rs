@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tagwarden_aws::AwsError;
 
 use super::Ledger;
-use super::items::{self, Item, day_key, expires, key};
+use super::items::{self, LedgerItem, day_key, expires, key};
 use super::transaction::{MOST_WRITES, Transaction};
 use crate::plan::Countdown;
 use crate::settings::Mode;
@@ -72,7 +72,7 @@ impl Ledger {
         &self,
         ids: &[String],
     ) -> Result<BTreeMap<String, Countdown>, AwsError> {
-        let keys: Vec<Item> = ids.iter().map(|id| key(id, STOPPED)).collect();
+        let keys: Vec<LedgerItem> = ids.iter().map(|id| key(id, STOPPED)).collect();
         let noted = self.batch_get::<StoppedNote>(&keys).await?.into_iter();
         Ok(noted.map(|noted| (noted.pk, noted.countdown)).collect())
     }
@@ -124,7 +124,7 @@ impl Ledger {
     /// The items with these keys that are there, in no particular order.
     pub(super) async fn batch_get<T: serde::de::DeserializeOwned>(
         &self,
-        keys: &[Item],
+        keys: &[LedgerItem],
     ) -> Result<Vec<T>, AwsError> {
         let mut found = Vec::new();
         for keys in keys.chunks(BATCH_GET_LIMIT) {
@@ -135,7 +135,7 @@ impl Ledger {
 
     async fn batch_get_into<T: serde::de::DeserializeOwned>(
         &self,
-        keys: Vec<Item>,
+        keys: Vec<LedgerItem>,
         found: &mut Vec<T>,
     ) -> Result<(), AwsError> {
         let mut waiting = keys;
@@ -177,7 +177,7 @@ pub(super) fn countdown_item(
     id: &str,
     countdown: &Countdown,
     now: DateTime<Utc>,
-) -> Result<Item, AwsError> {
+) -> Result<LedgerItem, AwsError> {
     let mut item = items::item(key(id, STOPPED), countdown)?;
     item.extend([expires(now)]);
     Ok(item)

@@ -1,5 +1,5 @@
-//! Open runs: those that began acts and have not told of all of them. One that is still open after its function's time
-//! was ended, or could not tell.
+//! Open runs: those that began acts and have not reported all of them. A run that is still open after its function's time
+//! was killed, or could not report.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use tagwarden_aws::AwsError;
 
 use super::Ledger;
 use super::act::Batch;
-use super::items::{self, Item, key, number, text};
+use super::items::{self, LedgerItem, key, number, text};
 use crate::run_id::RunId;
 
 /// The partition of the marks.
@@ -21,9 +21,9 @@ const OPEN: &str = "open";
 pub(super) struct OpenMark {
     /// The run that began the acts.
     run_id: RunId,
-    /// The run that is to tell of them: the same, unless another has taken it over.
+    /// The run that must report them: the same, unless another has taken it over.
     held_by: RunId,
-    /// When that one's function is ended at the latest, in milliseconds of the epoch.
+    /// When that run's function has ended at the latest, in milliseconds of the epoch.
     held_until: i64,
 }
 
@@ -43,7 +43,7 @@ impl OpenMark {
         }
     }
 
-    pub(super) fn item(&self) -> Result<Item, AwsError> {
+    pub(super) fn item(&self) -> Result<LedgerItem, AwsError> {
         items::item(key(OPEN, self.run_id.as_str()), self)
     }
 }
@@ -95,7 +95,7 @@ impl Ledger {
         Ok(at_work.map(|mark| mark.run_id).collect())
     }
 
-    /// `by` has nothing more to do with the open run `run_id`: it is ended if it `is_over`, all of it done and told;
+    /// `by` has nothing more to do with the open run `run_id`: it is ended if it `is_over`, all of it done and reported;
     /// otherwise the next run may take it over at once.
     ///
     /// What goes wrong is logged: the run stays open, and is taken over once its time is up.
@@ -110,7 +110,7 @@ impl Ledger {
         }
     }
 
-    /// Gives the mark of `run_id` back before its time: `by` could not tell of it, the next run may at once.
+    /// Gives the mark of `run_id` back before its time: `by` could not report it, and the next run may at once.
     async fn give_back(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
         let mark = OpenMark {
             run_id: run_id.clone(),
@@ -132,7 +132,7 @@ impl Ledger {
         }
     }
 
-    /// Takes the mark of `run_id` away: `by` has told of all its acts.
+    /// Takes the mark of `run_id` away: `by` has reported all its acts.
     async fn close(&self, run_id: &RunId, by: &RunId) -> Result<(), AwsError> {
         let result = self
             .client

@@ -1,4 +1,4 @@
-//! Which acts somebody asks for.
+//! Which acts a person asks for.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl Selection {
     #[must_use]
     pub fn takes(&self, batch: &Batch, act: &Act) -> bool {
         let of_run = self.run_id.as_ref().is_none_or(|id| *id == batch.run_id);
-        // Whoever asks for what failed means what was abandoned, too.
+        // A person who asks for what failed means what was abandoned, too.
         let state = match act.state {
             ActState::Abandoned => ActState::Failed,
             state => state,

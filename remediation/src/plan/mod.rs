@@ -27,7 +27,7 @@ use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
 pub use countdown::Countdown;
-pub use outcome::{Failure, Outcome};
+pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
 pub use step::{Cause, Remedy, Step};
@@ -49,7 +49,7 @@ pub struct Plan {
     pub countdowns: BTreeMap<String, Countdown>,
 }
 
-/// What is known of the instances besides what they are.
+/// What is known of the instances beside what they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanContext {
     /// Who launched those that lack a UserLookup tag. An instance that is not here was not looked up.

@@ -18,14 +18,14 @@ pub enum Outcome {
     /// Not done, and not to be done as things stand.
     Refused(Reason),
     /// Tried, or to be worked out, and failed.
-    Failed(Failure),
+    Failed(StepFailure),
     /// The call may have been carried out: its answer does not say, or never came. A report calls this failed.
-    Unclear(Failure),
+    Unclear(StepFailure),
 }
 
 /// What went wrong with a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub struct StepFailure {
     /// AWS's error code, where AWS gave one.
     pub code: Option<String>,
     /// What went wrong, for a person to read.
@@ -56,7 +56,7 @@ impl Outcome {
     }
 }
 
-impl Failure {
+impl StepFailure {
     /// A failure that AWS gave no code for.
     #[must_use]
     pub fn without_code(text: impl Into<String>) -> Self {
@@ -67,7 +67,7 @@ impl Failure {
     }
 }
 
-impl From<&AwsError> for Failure {
+impl From<&AwsError> for StepFailure {
     fn from(error: &AwsError) -> Self {
         Self {
             code: error.code().map(ToOwned::to_owned),
@@ -76,7 +76,7 @@ impl From<&AwsError> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for StepFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }

@@ -9,7 +9,7 @@ use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Settings, Untagged};
 
-/// The value of a UserLookup tag when nobody can be found.
+/// The value of a UserLookup tag if the launcher cannot be found.
 pub const UNDEFINED: &str = "Undefined";
 
 /// Plans what `policy` wants done about `instances`.

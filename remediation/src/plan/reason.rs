@@ -14,9 +14,9 @@ pub enum Reason {
         /// How old it must be.
         grace: TimeDelta,
     },
-    /// CloudTrail could not be asked in the time there was. Deferred.
+    /// There was no time to ask CloudTrail. Deferred.
     LookUpUnfinished,
-    /// The function's time was up. Deferred.
+    /// The function had no time left. Deferred.
     NoTime,
     /// CloudTrail does not show the launch, which it may show minutes late. Deferred.
     LaunchNotShown {
@@ -27,9 +27,9 @@ pub enum Reason {
     },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
-    /// The run was told to end before it came to this. Deferred.
+    /// The run was cancelled before it came to this. Deferred.
     Interrupted,
-    /// The instance has an owner, who would replace it, for ever, or alone may end it. Refused.
+    /// The instance has a manager, which would replace it forever, or alone may end it. Refused.
     Owned {
         /// Such as `the Auto Scaling group web`.
         owner: String,
@@ -40,7 +40,7 @@ pub enum Reason {
     },
     /// There is no ledger to write the act down in. Refused.
     NoLedger,
-    /// As many instances as allowed in an hour have been stopped or terminated. Refused.
+    /// The hour's budget of stops and terminations is used up. Refused.
     Budget {
         /// How many are allowed.
         limit: usize,
@@ -50,7 +50,7 @@ pub enum Reason {
         /// When it will have been.
         terminate_on: NaiveDate,
     },
-    /// EC2 refused so many of the run's instances that the others were not tried. Deferred.
+    /// EC2 refused many of the run's instances, so the others were not tried. Deferred.
     ManyProtected,
     /// The instance is protected against this. Refused.
     Protected,

@@ -56,7 +56,7 @@ fn rule(action: &str, default: &str) -> Policy {
 #[derive(Debug, Default, PartialEq)]
 struct Steps {
     /// Those that write tags, then those that only report.
-    steps: Vec<Step>,
+    in_order: Vec<Step>,
     shutdowns: Vec<Step>,
     settled: Vec<(Step, Outcome)>,
 }
@@ -66,7 +66,7 @@ impl From<Plan> for Steps {
         let tags = plan.tags.into_iter().map(|act| act.step);
         let shutdowns = plan.shutdowns.into_values().map(|act| act.step);
         Self {
-            steps: tags.chain(plan.reported).collect(),
+            in_order: tags.chain(plan.reported).collect(),
             shutdowns: shutdowns.collect(),
             settled: plan.settled,
         }
@@ -143,7 +143,7 @@ fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remed
         &instance(0, &[("Name", "web")]),
     );
     let expected = Steps {
-        steps: vec![missing_owner(remedy)],
+        in_order: vec![missing_owner(remedy)],
         ..Steps::default()
     };
     assert_eq!(plan, expected);
@@ -172,7 +172,7 @@ fn only_reports_an_untagged_instance_if_configured() {
     settings.untagged = Untagged::Notify;
     let plan = plan_one(&rule("Update", "nobody"), &settings, &instance(0, &[]));
     let expected = Steps {
-        steps: vec![untagged(Remedy::Notify)],
+        in_order: vec![untagged(Remedy::Notify)],
         ..Steps::default()
     };
     assert_eq!(plan, expected);
@@ -237,7 +237,7 @@ fn tags_an_owned_instance_and_never_shuts_it_down(#[case] mode: Mode) {
         {"RuleId": 2, "TagKey": "Team", "Action": "Terminate", "Required": "Y"},
     ]));
     let plan = plan_one(&policy, &settings, &owned);
-    assert_eq!(plan.steps, [missing_owner(tag("nobody"))]);
+    assert_eq!(plan.in_order, [missing_owner(tag("nobody"))]);
     let [(step, Outcome::Refused(reason))] = &plan.settled[..] else {
         panic!("one step is refused: {plan:?}")
     };
@@ -308,14 +308,14 @@ fn prefers_termination_to_a_stop() {
 }
 
 #[rstest]
-#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { steps: vec![missing_owner(tag("ann"))], ..Steps::default() })]
-#[case::nobody(Some(Launcher::Nobody), 15, Steps { steps: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Steps::default() })]
-#[case::too_old(Some(Launcher::TooOld), 0, Steps { steps: vec![missing_owner(undefined(Unknown::TooOld))], ..Steps::default() })]
+#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { in_order: vec![missing_owner(tag("ann"))], ..Steps::default() })]
+#[case::nobody(Some(Launcher::Nobody), 15, Steps { in_order: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Steps::default() })]
+#[case::too_old(Some(Launcher::TooOld), 0, Steps { in_order: vec![missing_owner(undefined(Unknown::TooOld))], ..Steps::default() })]
 #[case::nobody_yet(Some(Launcher::Nobody), 14, Steps {
     settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Deferred(Reason::LaunchNotShown { age: Some(TimeDelta::minutes(14)), grace: TimeDelta::minutes(15) }))],
     ..Steps::default()
 })]
-#[case::failed(Some(Launcher::Failed(denied())), 60, Steps { settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Failed(Failure::from(&denied())))], ..Steps::default() })]
+#[case::failed(Some(Launcher::Failed(denied())), 60, Steps { settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Failed(StepFailure::from(&denied())))], ..Steps::default() })]
 #[case::not_asked(None, 60, Steps { settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Deferred(Reason::LookUpUnfinished))], ..Steps::default() })]
 fn writes_undefined_only_if_nobody_can_be_found(
     #[case] launcher: Option<Launcher>,

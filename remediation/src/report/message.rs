@@ -9,17 +9,17 @@ use super::section::{Section, advice, sort};
 use super::template::Template;
 use super::template_error::TemplateError;
 use super::text::{self, line};
-use super::view::{Frame, View};
+use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext, ReportCounts};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
-/// SNS takes 256 KiB with the attributes; what is left over is for those.
+/// The most bytes of a message. SNS takes 256 KiB, the attributes included.
 ///
 /// See [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 const LIMIT: usize = 255 * 1024;
 
-/// The subscribers that get the report as JSON: programs. All others get the text.
+/// The protocols whose subscribers are programs and get the report as JSON. All others get the text.
 const PROGRAMS: [&str; 4] = ["sqs", "lambda", "http", "https"];
 
 /// Room for the line of those over the budget, which is longer than the one line it stands for.
@@ -28,14 +28,14 @@ const LINE_OVER_BUDGET: usize = 512;
 /// Room for the titles of all groups.
 const TITLES: usize = 512;
 
-/// What the longest of an entry's lines has besides its text: an advice is set off by an empty line.
+/// What the longest of an entry's lines has beside its text: an empty line sets advice off.
 const BESIDES: &str = r"   What to do: \n\n";
 
 /// A part's number is not longer than this one.
 const MOST_PARTS: usize = 9_999_999;
 
-/// A template that needs so many times as many messages as the built-in text is not used: a topic's subscribers are
-/// not to be flooded.
+/// How many times as many messages as the built-in text a template may need, so that it does not flood the topic's
+/// subscribers.
 const MOST_TIMES: usize = 4;
 
 /// The version of the JSON's form.
@@ -73,7 +73,7 @@ struct Document<'a> {
     parts: usize,
     /// Of the whole report.
     summary: ReportCounts,
-    /// How many entries are left out of all parts, because they were told earlier on the same day.
+    /// How many entries are left out of all parts, because they were reported earlier on the same day.
     repeated: usize,
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
@@ -94,17 +94,17 @@ pub struct Messages {
 ///
 /// Whatever is wrong with the template, nothing of the report is lost: all of it is then in the built-in text.
 #[must_use]
-pub fn messages(report: &Report, telling: ReportContext<'_>) -> Messages {
-    split(report, telling, LIMIT)
+pub fn messages(report: &Report, context: ReportContext<'_>) -> Messages {
+    split(report, context, LIMIT)
 }
 
-fn split(report: &Report, telling: ReportContext<'_>, limit: usize) -> Messages {
+fn split(report: &Report, context: ReportContext<'_>, limit: usize) -> Messages {
     let mut news = report.news();
     sort(&mut news);
-    let mut frame = Frame::new(report, telling, &news);
+    let mut frame = ReportFrame::new(report, context, &news);
     let built_in = Template::built_in();
     let mut chunks = frame.chunks(&news, limit, &built_in);
-    if let Some(template) = telling.template.filter(|_| !news.is_empty()) {
+    if let Some(template) = context.template.filter(|_| !news.is_empty()) {
         match frame.customised(&template.text, &chunks, limit) {
             Ok(messages) => {
                 return Messages {
@@ -114,7 +114,7 @@ fn split(report: &Report, telling: ReportContext<'_>, limit: usize) -> Messages 
             }
             Err(error) => {
                 frame.problem = Some(text::broken_template(template.row_id, &error));
-                // Once more: the line that tells of it takes room.
+                // Once more, because the line that says so takes room.
                 chunks = frame.chunks(&news, limit, &built_in);
             }
         }
@@ -131,7 +131,7 @@ fn split(report: &Report, telling: ReportContext<'_>, limit: usize) -> Messages 
     }
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ReportFrame<'a> {
     /// The entries of each message: as many as fit with the built-in text.
     fn chunks<'n>(
         &self,
@@ -260,7 +260,7 @@ fn json_of<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Cause, Failure, Outcome, Reason, Remedy, Step};
+    use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure};
     use crate::report::sample::{enforced, report};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
@@ -297,7 +297,7 @@ mod tests {
         ];
         let outcome = prop_oneof![
             outcome,
-            text().prop_map(|text| Outcome::Failed(Failure::without_code(text)))
+            text().prop_map(|text| Outcome::Failed(StepFailure::without_code(text)))
         ];
         ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
             |(id, tag_key, remedy, outcome)| {
@@ -335,17 +335,17 @@ mod tests {
 
     /// The bound that the parts are made by holds wherever a part ends, in the text that has most besides its lines.
     #[test]
-    fn parts_fit_whatever_the_limit() {
+    fn fits_parts_into_any_limit() {
         let samples = std::iter::repeat_n(enforced(), 3).flatten();
         let mut report = report(Mode::Enforce, samples);
         report.instances = 9_999_999;
-        let telling = ReportContext {
+        let context = ReportContext {
             region: Some("us-gov-west-1"),
             ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
             template: None,
         };
         for limit in (8_000..60_000).step_by(499) {
-            let parts = split(&report, telling, limit).messages;
+            let parts = split(&report, context, limit).messages;
             for part in &parts {
                 assert!(part.body().len() <= limit, "{limit}: {}", part.body().len());
             }
@@ -355,7 +355,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_fit_and_hold_every_entry_once(
+        fn fits_parts_and_keeps_every_entry_once(
             entries in prop::collection::vec(entry(), 0..40),
             number in prop::option::of(0..TEMPLATES.len()),
             is_somewhere: bool,
@@ -367,12 +367,12 @@ mod tests {
                 row_id: 1000,
                 text: TEMPLATES[number].to_owned(),
             });
-            let telling = ReportContext {
+            let context = ReportContext {
                 region: is_somewhere.then_some("ap-southeast-1"),
                 ledger_table: is_somewhere.then_some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
                 template: template.as_ref(),
             };
-            let told = split(&report, telling, LIMIT);
+            let told = split(&report, context, LIMIT);
             match number {
                 None | Some(0..=2) => prop_assert_eq!(&told.problem, &None),
                 Some(3) => {}

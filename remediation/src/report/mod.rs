@@ -1,4 +1,4 @@
-//! What a run did, and what it left: told to people and to programs.
+//! What a run did and what it left, for people and for programs.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -49,7 +49,7 @@ pub struct Report {
     pub already_reported: BTreeSet<String>,
 }
 
-/// What a report's text needs to know besides what is in the report.
+/// What a report's text needs beside the report.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ReportContext<'a> {
     /// Where the instances are, for links into the console; none: no links.
@@ -67,7 +67,7 @@ pub struct Entry {
     pub step: Step,
     /// What became of it.
     pub outcome: Outcome,
-    /// The run that did it, where that was another one, which could not tell of it.
+    /// The run that did it, where that was another one, which could not report it.
     pub done_by: Option<RunId>,
 }
 
@@ -138,7 +138,7 @@ impl Report {
         }
     }
 
-    /// What is to be told: all that was done, and what else was not told before.
+    /// What is to be published: all that was done, and what else was not reported before.
     #[must_use]
     pub fn news(&self) -> Vec<&Entry> {
         let is_new = |entry: &&Entry| {
@@ -163,7 +163,7 @@ impl Report {
         self.instances_where(|entry| matches!(entry.outcome, Outcome::Failed(_)))
     }
 
-    /// ReportCounts instances.
+    /// Counts instances.
     #[must_use]
     pub fn counts(&self) -> ReportCounts {
         let with = |outcome: &Outcome, is: fn(&Remedy) -> bool| {
@@ -218,7 +218,7 @@ impl Entry {
         })
     }
 
-    /// What the ledger remembers it by once it was told; `None` for what changed an instance, which is always news.
+    /// The name by which the ledger remembers that it was reported; `None` for what changed an instance, which is always news.
     ///
     /// The budget is one piece of news, whatever the number of instances that were kept from their end by it.
     #[must_use]

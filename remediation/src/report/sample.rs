@@ -4,14 +4,14 @@ use chrono::{DateTime, NaiveDate, TimeDelta};
 use tagwarden_core::DefectName;
 
 use super::section::sort;
-use super::view::{Frame, View};
+use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext};
 use crate::launcher::Unknown;
-use crate::plan::{Cause, Failure, Outcome, Reason, Remedy, Step, UNDEFINED};
+use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
-/// So many entries fill about one message.
+/// How many entries fill about one message.
 const MANY: usize = 300;
 
 /// Calls `each` with reports in which every group, outcome and optional member comes up.
@@ -26,14 +26,14 @@ pub(super) fn with_samples<E>(mut each: impl FnMut(&View<'_>) -> Result<(), E>) 
     };
     let nowhere = ReportContext::default();
     let many = (0..MANY).map(|number| (missing(number), tag("Proj007"), Outcome::Done));
-    for (report, telling, parts) in [
+    for (report, context, parts) in [
         (report(Mode::Enforce, enforced()), everywhere, 1),
         (report(Mode::DryRun, dry_run()), nowhere, 1),
         (report(Mode::Enforce, many), everywhere, 2),
     ] {
         let mut news: Vec<&Entry> = report.news();
         sort(&mut news);
-        let frame = Frame::new(&report, telling, &news);
+        let frame = ReportFrame::new(&report, context, &news);
         each(&frame.view(1, parts, &news))?;
     }
     Ok(())
@@ -67,7 +67,7 @@ pub(super) fn enforced() -> Vec<Sample> {
         (
             missing(1),
             tag("Proj007"),
-            Outcome::Failed(Failure {
+            Outcome::Failed(StepFailure {
                 code: Some("UnauthorizedOperation".to_owned()),
                 text: denied.to_owned(),
             }),

@@ -3,13 +3,13 @@
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use super::Entry;
-use crate::plan::{Failure, Outcome, Reason, Remedy};
+use crate::plan::{Outcome, Reason, Remedy, StepFailure};
 use crate::settings::Mode;
 
 /// A section of the report, by what an entry asks of its reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Section {
-    /// No later run settles it, or somebody had better look before it does.
+    /// No later run settles it, or a person should look before one does.
     Person,
     /// Stopped or terminated, or it would have been.
     ShutDown,
@@ -17,7 +17,7 @@ pub enum Section {
     Tagged,
     /// A later run goes on with it by itself.
     Later,
-    /// The instance went meanwhile: there is nothing left to do.
+    /// The instance is gone: there is nothing left to do.
     Gone,
 }
 
@@ -32,19 +32,19 @@ enum Concern {
     TagLimit,
     /// It failed in another way.
     Failure,
-    /// So many ends that the budget holds them up.
+    /// The budget holds it up.
     Budget,
-    /// Nothing is ended without a ledger.
+    /// Nothing is shut down without a ledger.
     NoLedger,
-    /// The instance is protected against its end.
+    /// The instance is protected against its shutdown.
     Protected,
-    /// The instance has an owner.
+    /// The instance has a manager.
     Owned,
-    /// Nobody knows how old it is, so its grace period never ends.
+    /// Its age is not known, so its grace period never ends.
     UnknownAge,
     /// The policy wants it reported.
     Reported,
-    /// Nobody can be found who launched it.
+    /// It cannot be found out who launched it.
     UnknownLauncher,
 }
 
@@ -177,7 +177,7 @@ impl Concern {
     }
 
     /// By the codes of [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html) and CloudTrail.
-    fn of_failure(failure: &Failure) -> Self {
+    fn of_failure(failure: &StepFailure) -> Self {
         match failure.code.as_deref() {
             Some("UnauthorizedOperation") => Self::Denied,
             Some(code) if code.starts_with("AccessDenied") => Self::Denied,

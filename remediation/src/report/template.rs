@@ -12,8 +12,8 @@ use super::view::View;
 /// The text that people get unless the policy table has a template.
 const BUILT_IN: &str = include_str!("report.j2");
 
-/// What one text may cost: so many instructions, or 64 times as many bytes. The built-in text of a full message takes
-/// less than a tenth of it. What needs more is taken for endless.
+/// The most that one text may cost, in instructions, or in 64 times as many bytes. The built-in text of a full message takes
+/// less than a tenth of it. What needs more counts as endless.
 ///
 /// See [`Environment::set_fuel`].
 const FUEL: u64 = 200_000;

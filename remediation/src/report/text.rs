@@ -13,7 +13,7 @@ use crate::settings::Mode;
 /// The report's first line.
 pub const HEADING: &str = "The following tagging policy violations occurred:";
 
-/// So many instances that are over the budget are named; the next runs name the others.
+/// The most instances over the budget that are named. The next runs name the others.
 const MOST_NAMED: usize = 10;
 
 /// One entry's line.
@@ -26,8 +26,8 @@ pub fn line(entry: &Entry) -> String {
     })
 }
 
-/// `text` with a space for each control character: whoever may tag an instance writes into the report, and is not to add
-/// lines to it, or to speak to somebody's terminal.
+/// `text` with a space for each control character. A tag's writer writes into the report, and must not add lines to it or
+/// send commands to a terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
@@ -126,7 +126,7 @@ pub fn over_budget(ids: &[&str], reason: &Reason) -> String {
 
 /// The lines below the entries: what was looked at, what became of it, and whether it was a dry run.
 ///
-/// `repeated` entries are not above, because they were told before.
+/// `repeated` entries are not above, because they were reported before.
 #[must_use]
 pub fn closing(mode: Mode, counts: &ReportCounts, repeated: usize) -> String {
     let parts: Vec<String> = [

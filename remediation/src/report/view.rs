@@ -68,11 +68,11 @@ struct EntryView<'a> {
 
 /// What all parts of a report have in common.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
+pub(super) struct ReportFrame<'a> {
     pub(super) report: &'a Report,
-    pub(super) telling: ReportContext<'a>,
+    pub(super) context: ReportContext<'a>,
     pub(super) counts: ReportCounts,
-    /// How many entries are in no part, because they were told before.
+    /// How many entries are in no part, because they were reported before.
     pub(super) repeated: usize,
     /// What is wrong with the template that is not used.
     pub(super) problem: Option<String>,
@@ -82,21 +82,21 @@ pub(super) struct Frame<'a> {
     instances: BTreeMap<Section, usize>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ReportFrame<'a> {
     /// The frame of a report with these `news`.
-    pub(super) fn new(report: &'a Report, telling: ReportContext<'a>, news: &[&Entry]) -> Self {
+    pub(super) fn new(report: &'a Report, context: ReportContext<'a>, news: &[&Entry]) -> Self {
         let counts = report.counts();
         let repeated = report.entries.len() - news.len();
         let instances = by_group(news).into_iter();
         let instances = instances.map(|(group, entries)| (group, count_instances(&entries)));
         Self {
             report,
-            telling,
+            context,
             counts,
             repeated,
             problem: None,
             closing: text::closing(report.mode, &counts, repeated),
-            history: history(report, &telling),
+            history: history(report, &context),
             instances: instances.collect(),
         }
     }
@@ -110,7 +110,7 @@ impl<'a> Frame<'a> {
             mode: self.report.mode,
             dry_run: self.report.mode == Mode::DryRun,
             run_id: self.report.run_id.as_str(),
-            region: self.telling.region,
+            region: self.context.region,
             part,
             parts,
             groups: groups.collect(),
@@ -198,13 +198,13 @@ impl<'a> Frame<'a> {
 
     /// The instance's page in the console.
     pub(super) fn link(&self, entry: &Entry) -> Option<String> {
-        console::instance(self.telling.region?, &entry.step.instance_id)
+        console::instance(self.context.region?, &entry.step.instance_id)
     }
 }
 
 /// How to see what this run wrote down; `None` where it wrote nothing down.
-fn history(report: &Report, telling: &ReportContext<'_>) -> Option<String> {
-    let table = telling.ledger_table?;
+fn history(report: &Report, context: &ReportContext<'_>) -> Option<String> {
+    let table = context.ledger_table?;
     let is_act = |entry: &Entry| {
         entry.outcome == Outcome::Done
             && entry.done_by.is_none()
@@ -213,7 +213,7 @@ fn history(report: &Report, telling: &ReportContext<'_>) -> Option<String> {
     if !report.entries.iter().any(is_act) {
         return None;
     }
-    let region = telling.region.map(|region| format!(" --region {region}"));
+    let region = context.region.map(|region| format!(" --region {region}"));
     Some(format!(
         "tagwarden history --run {} --ledger-table {table}{}",
         report.run_id,

@@ -1,4 +1,4 @@
-//! Gathers what is known of the instances besides what they are: who launched them, and what the ledger notes.
+//! Gathers what is known of the instances beside what they are: who launched them, and what the ledger notes.
 
 use tagwarden_core::{Action, Policy};
 

@@ -9,7 +9,7 @@ use tagwarden_core::Policy;
 
 use super::survey::read_again_by_id;
 use crate::calls;
-use crate::ledger::{Batch, Begun, Writer};
+use crate::ledger::{Batch, BeginResult, Writer};
 use crate::plan::{Act, ActState, Outcome, Plan, PlanContext, Reason, RemedyName, plan};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
@@ -245,7 +245,7 @@ impl Execution<'_, '_> {
     }
 
     /// Reports what was not begun; gives what was.
-    fn report_unbegun(&mut self, begun: Begun) -> Vec<Batch> {
+    fn report_unbegun(&mut self, begun: BeginResult) -> Vec<Batch> {
         for act in begun.contended {
             let id = act.step.instance_id;
             tracing::info!(instance = id, "left to another run, which does the same");

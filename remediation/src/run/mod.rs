@@ -84,7 +84,7 @@ impl<'a> Run<'a> {
         let policy = match survey::current_policy(home).await {
             Ok(policy) => policy,
             Err(error) => {
-                // Nobody would notice that the sweeps do nothing any more.
+                // Otherwise no one would notice that the sweeps do nothing any more.
                 if request.target == Target::Fleet {
                     notify::publish_broken_policy(home, &error).await;
                 }

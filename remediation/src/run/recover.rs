@@ -8,7 +8,7 @@ use tagwarden_aws::{AwsError, instances};
 use tagwarden_core::Instance;
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger};
-use crate::plan::{Act, ActState, Failure, Outcome, RemedyName};
+use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
 use crate::remediation::Remediation;
 use crate::report::{Entry, Report};
 use crate::run_id::RunId;
@@ -110,7 +110,7 @@ fn entry(act: Act, run_id: &RunId) -> Option<Entry> {
     }
     let outcome = match act.state {
         ActState::Done => Outcome::Done,
-        ActState::Failed => Outcome::Failed(Failure {
+        ActState::Failed => Outcome::Failed(StepFailure {
             code: act.code,
             text: act.why.unwrap_or_default(),
         }),

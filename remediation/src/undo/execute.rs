@@ -1,4 +1,4 @@
-//! Reads what a plan is made of, and carries it out.
+//! Reads what an undo is planned from, and carries the plan out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,11 @@ use crate::tag_batches::{Tags, group_by_tags};
 /// What the ledger calls an undo's trigger.
 const TRIGGER: &str = "undo";
 
-/// How long an undo takes at the most, from the answer to the question. One that is ended in between leaves its mark
-/// in the ledger, and is looked after by the next run of the remediation from then on.
+/// The longest that an undo takes, from the answer to the question. An undo that is killed in between leaves its mark in
+/// the ledger, and the next run of the remediation recovers it.
 const LONGEST: TimeDelta = TimeDelta::minutes(15);
 
-/// Undoes, in one account and Region.
+/// Takes tags back in one account and Region.
 #[derive(Debug)]
 pub struct Undo {
     clock: Clock,
@@ -33,19 +33,19 @@ pub struct Undo {
     policy_table: String,
 }
 
-/// A plan, and what it is made of.
+/// A plan to take tags back, before it is carried out.
 #[derive(Clone, Debug)]
 pub struct UndoPreview {
     /// The plan.
     pub plan: UndoPlan,
-    /// Why the policy cannot be read, where it cannot: nothing is known then of what it asks for.
+    /// Why the policy cannot be read. What it asks for is not known then.
     pub unread_policy: Option<PolicyTableError>,
 }
 
 /// What was undone.
 #[derive(Clone, Debug)]
 pub struct UndoResult {
-    /// The undo's own run, by which `tagwarden history` finds it; `None` where nothing was begun.
+    /// The undo's own run, by which `tagwarden history` finds it; `None` if it began nothing.
     pub run_id: Option<RunId>,
     /// What became of each step, by instance and key.
     pub outcomes: Vec<(UndoStep, UndoOutcome)>,

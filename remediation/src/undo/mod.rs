@@ -1,5 +1,5 @@
-//! Takes back what was written: the tags that nobody has changed since. For the `tagwarden` command; no function undoes
-//! anything, nor may it.
+//! Takes back tags that tagwarden wrote and that were not changed since. Only the `tagwarden` command does this; the
+//! functions neither do it nor are allowed to.
 //!
 //! ```text
 //! ledger ─┐
@@ -13,11 +13,11 @@
 //! | [`Undo`]: reads what a plan is made of, and carries it out | `execute` |
 //!
 //! What is taken back goes by three rules. *The last word counts*: only the latest act on a tag of an instance can be
-//! taken back, and only while the tag has the value which that act wrote. *Nobody is overwritten*: EC2 itself compares
-//! the value as it takes a tag away. *Nothing is ended by it*: a tag stays where the instance would have none at all
+//! taken back, and only while the tag has the value which that act wrote. *No value of somebody else is overwritten*: EC2 itself compares
+//! the value as it takes a tag away. *Nothing is shut down by it*: a tag stays where the instance would have none at all
 //! without it, or where the policy now stops or terminates an instance that lacks it.
 //!
-//! A value that somebody set to exactly what tagwarden had written cannot be told from tagwarden's own.
+//! A value that somebody set to exactly what tagwarden had written cannot be distinguished from tagwarden's own.
 
 mod execute;
 mod plan;
@@ -34,7 +34,7 @@ use crate::run_id::RunId;
 pub use execute::{Undo, UndoError, UndoOutcome, UndoPreview, UndoResult};
 pub use plan::{UndoFacts, plan};
 
-/// What to take back, what to leave, and what nobody can take back.
+/// What to take back, what to leave, and what cannot be taken back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UndoPlan {
     /// Tags to take away or to empty, by instance and key.

@@ -77,7 +77,7 @@ impl<'a> TagAct<'a> {
         std::ptr::eq(self.act, other.act)
     }
 
-    /// Whether it was done, or was begun by a run that could not tell.
+    /// Whether it was done, or was begun by a run that could not report it.
     fn may_be_done(self) -> bool {
         matches!(self.act.state, ActState::Done | ActState::Begun)
     }
@@ -148,7 +148,7 @@ impl UndoFacts<'_> {
         let by = undone.unwrap_or(latest);
         let run_id = by.batch.run_id.clone();
         let reason = if asked.act.state != ActState::Done && !is_there {
-            // It was never done, as far as anybody can tell.
+            // Nothing shows that it was ever done.
             return None;
         } else if self.may_be_doing(by) {
             KeepReason::AtWork { run_id }

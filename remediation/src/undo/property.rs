@@ -165,7 +165,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn undo_gives_back_what_was_found_and_touches_nothing_else(
+    fn restores_what_was_found_and_touches_nothing_else(
         has_name in prop::bool::weighted(0.7),
         events in prop::collection::vec(event(), 0..30),
         since in 0..30_usize,
@@ -188,7 +188,7 @@ proptest! {
 
     /// Every tag that is asked for is either taken back or told of, once.
     #[test]
-    fn nothing_is_left_out_of_the_plan(
+    fn plans_for_every_selected_tag(
         events in prop::collection::vec(event(), 0..30),
         since in 0..30_usize,
     ) {

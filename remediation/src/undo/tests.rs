@@ -240,14 +240,14 @@ fn what_the_acts_and_the_tag_say(
 }
 
 #[test]
-fn an_empty_tag_is_emptied_again() {
+fn empties_a_tag_that_was_empty() {
     let act = tag(ID, "K", "v", Before::Empty, Done);
     let world = World::new(vec![batch(1, vec![act])], &[("K", "v")]);
     assert_eq!(world.told(), ["empty K=v"]);
 }
 
 #[test]
-fn the_last_write_knows_what_was_there() {
+fn goes_by_the_last_write() {
     let history = vec![
         batch(1, vec![tag(ID, "K", "v", Before::Empty, Done)]),
         batch(2, vec![tag(ID, "K", "w", Before::Missing, Done)]),
@@ -259,7 +259,7 @@ fn the_last_write_knows_what_was_there() {
 }
 
 #[test]
-fn a_later_write_that_is_not_asked_for_decides_all_the_same() {
+fn goes_by_a_later_write_that_is_not_selected() {
     let world = World::new(vec![wrote(1, Done), wrote(2, Done)], &[("K", "v")]);
     let plan = world.plan(&on_selection(1));
     assert_eq!(told(&plan), ["leave K: written-again"]);
@@ -272,7 +272,7 @@ fn a_later_write_that_is_not_asked_for_decides_all_the_same() {
 #[case::writing(vec![wrote(1, Begun)], 1)]
 #[case::writing_again(vec![wrote(1, Done), wrote(2, Begun)], 2)]
 #[case::undoing(vec![wrote(1, Done), undid(2, 1, Begun)], 2)]
-fn what_a_run_is_at_work_on_is_left(#[case] history: Vec<Batch>, #[case] at_work: usize) {
+fn leaves_tags_that_a_run_works_on(#[case] history: Vec<Batch>, #[case] at_work: usize) {
     let mut world = World::new(history, &[("K", "v")]);
     world.at_work.insert(run(at_work));
     let plan = world.plan(&on_selection(1));
@@ -282,7 +282,7 @@ fn what_a_run_is_at_work_on_is_left(#[case] history: Vec<Batch>, #[case] at_work
 }
 
 #[test]
-fn only_the_keys_asked_for() {
+fn undoes_only_selected_keys() {
     let act = |key| tag(ID, key, "v", Before::Missing, Done);
     let world = World::new(
         vec![batch(1, vec![act("K"), act("L")])],
@@ -297,7 +297,7 @@ fn only_the_keys_asked_for() {
 }
 
 #[test]
-fn an_instance_that_is_gone_is_left() {
+fn leaves_instances_that_are_gone() {
     let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
     world.live[0].state = State::ShuttingDown;
     assert_eq!(world.told(), ["leave K: instance-gone"]);
@@ -306,7 +306,7 @@ fn an_instance_that_is_gone_is_left() {
 }
 
 #[test]
-fn an_instance_keeps_its_last_tags() {
+fn leaves_the_last_tags_of_an_instance() {
     let act = |key, before| tag(ID, key, "v", before, Done);
     let both = vec![act("K", Before::Missing), act("L", Before::Missing)];
     let mut world = World::new(vec![batch(1, both)], &[("K", "v"), ("L", "v")]);
@@ -353,7 +353,7 @@ fn what_the_policy_would_do_next(
 }
 
 #[test]
-fn a_rule_that_ends_an_instance_without_its_last_tag_is_told_first() {
+fn names_the_rule_that_would_shut_an_instance_down() {
     let rule = json!({"RuleId": 7, "TagKey": "K", "Action": "Terminate", "Required": "Y"});
     let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
     world.live[0].tags.remove("Name");

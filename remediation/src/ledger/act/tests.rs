@@ -2,7 +2,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::{Failure, Outcome};
+use crate::plan::{Outcome, StepFailure};
 
 fn stored(act: &Act) -> Value {
     let item: serde_dynamo::Item = serde_dynamo::to_item(act).unwrap();
@@ -154,7 +154,7 @@ fn stores_an_abandoned_act_as_older_functions_do() {
 fn keeps_the_code_of_a_failure() {
     let text = "ec2:CreateTags: UnauthorizedOperation: You are not authorized: really.";
     let mut act = read(&old_items()[0]);
-    act.settle(&Outcome::Failed(Failure {
+    act.settle(&Outcome::Failed(StepFailure {
         code: Some("UnauthorizedOperation".to_owned()),
         text: text.to_owned(),
     }));
