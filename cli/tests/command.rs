@@ -157,7 +157,7 @@ fn a_full_disk_is_an_error_that_says_what_to_do() {
         assert_eq!(
             stderr(&output),
             "error: the output could not be written: No space left on device (os error 28)\n\n\
-             Look at where the output goes, then run the command again.\n",
+             Check where the output goes, then run the command again.\n",
             "{format}"
         );
     }

@@ -242,8 +242,8 @@ fn time_must_pass_from_since_to_until() {
 fn a_wrong_command_line_is_a_usage_error() {
     for (arguments, culprit) in [
         (&["--run", "yesterday"][..], "is not the id of a run"),
-        (&["--instance", "web"], "not an instance's id"),
-        (&["--since", "yesterday"], "say how long ago"),
+        (&["--instance", "web"], "not the id of an instance"),
+        (&["--since", "yesterday"], "must be how long ago"),
         (&["--state", "over"], "'over'"),
         (&["--trigger", "cron"], "'cron'"),
         (&["--output", "xml"], "'xml'"),

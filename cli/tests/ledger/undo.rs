@@ -475,7 +475,7 @@ fn a_wrong_command_line_is_a_usage_error() {
             "<--run <ID>|--instance <ID>|--since <WHEN>>",
         ),
         (&["--run", "last"], "is not the id of a run"),
-        (&["--instance", "i-1"], "not an instance's id"),
+        (&["--instance", "i-1"], "not the id of an instance"),
         (
             &["--since", "1h", "--yes", "--dry-run"],
             "cannot be used with",

@@ -178,7 +178,7 @@ fn trouble_is_told_with_what_to_do() {
             "Scan",
             "AccessDeniedException",
             "the policy table",
-            "may not do that",
+            "do not allow that",
         ),
     ] {
         let world = world(&format!("trouble-{test}"));

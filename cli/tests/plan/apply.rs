@@ -91,8 +91,8 @@ fn without_a_terminal_and_without_yes_nothing_is_done() {
     assert!(stdout(&output).contains("Will terminate"), "{output:?}");
     assert_eq!(
         stderr(&output),
-        "error: nobody can be asked: standard input is no terminal\n\n\
-         Nothing was done. To go on without being asked, add --yes.\n"
+        "error: cannot ask for consent: standard input is not a terminal\n\n\
+         Nothing was done. To continue without a question, add --yes.\n"
     );
     assert_eq!(writes(&world.account), 0);
 }
@@ -316,7 +316,7 @@ fn as_json_and_without_a_terminal_and_without_yes_nothing_is_done() {
     let message = stderr(&output);
     assert!(message.contains("Will terminate"), "{message}");
     assert!(
-        message.ends_with("Nothing was done. To go on without being asked, add --yes.\n"),
+        message.ends_with("Nothing was done. To continue without a question, add --yes.\n"),
         "{message}"
     );
     assert_eq!(writes(&world.account), 0);

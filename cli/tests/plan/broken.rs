@@ -140,7 +140,7 @@ fn a_file_that_is_not_there_is_named() {
     assert_eq!(
         stderr(&output),
         "error: /nowhere/fleet.json cannot be read: No such file or directory (os error 2)\n\n\
-         Look at the path. `aws ec2 describe-instances --output json > FILE` writes such a file.\n"
+         Check the path. `aws ec2 describe-instances --output json > FILE` writes such a file.\n"
     );
 }
 

@@ -303,9 +303,9 @@ fn without_events_launchers_are_not_known() {
     assert!(text.contains("+ CreatedBy = its launcher"), "{text}");
     // The archive's launch is older than anything that CloudTrail remembers.
     assert!(text.contains("+ CreatedBy = \"Undefined\""), "{text}");
-    assert!(
-        text.contains("Who launched 3 instances is in no recording: CloudTrail will be asked.\n")
-    );
+    assert!(text.contains(
+        "No recording tells who launched 3 instances: the remediation will ask CloudTrail.\n"
+    ));
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn a_file_that_cannot_be_read_is_an_error_that_says_what_to_do() {
     assert_eq!(
         stderr(&output),
         "error: \"absent.yaml\" cannot be read: No such file or directory (os error 2)\n\n\
-         Look at the path. `tagwarden pull FILE` writes a file from the policy table.\n"
+         Check the path. `tagwarden pull FILE` writes a file from the policy table.\n"
     );
 }
 

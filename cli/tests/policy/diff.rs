@@ -14,7 +14,7 @@ fn the_same_is_no_difference() {
     assert_eq!(
         stdout(&output),
         "The policy table acme_cloud_policy_tagging_def in us-east-1, against policy.yaml:\n\n\
-         No changes: the table is as the file says.\n"
+         No changes: the table is like the file.\n"
     );
     assert_eq!(world.writes(), 0);
 }
@@ -61,7 +61,7 @@ fn rows_only_in_the_table_are_a_difference_with_prune_alone() {
     world.write("policy.yaml", SAMPLE);
     let output = world.run(&["diff", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(stdout(&output).contains("Only in the table, and left there: rule 9 (Old).\n"));
+    assert!(stdout(&output).contains("Only in the table, and kept: rule 9 (Old).\n"));
     let output = world.run(&["diff", "policy.yaml", "--prune"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(stdout(&output).ends_with("0 rules to add, 0 to change, 1 to delete.\n"));

@@ -27,7 +27,7 @@ fn nothing_to_do_writes_nothing() {
     // It has nothing to ask either.
     let output = world.run(&["push", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert!(stdout(&output).ends_with("Nothing to do: the table is as the file says.\n"));
+    assert!(stdout(&output).ends_with("Nothing to do: the table is like the file.\n"));
     assert_eq!(world.writes(), 0);
 }
 
@@ -63,7 +63,7 @@ fn what_differs_is_written_at_once_and_what_is_foreign_survives() {
         ]
     );
     assert_eq!(world.writes(), 1);
-    // Rule 3 is as the file says: it is not written.
+    // Rule 3 is like the file: it is not written.
     let calls = world.account.calls();
     let transaction = calls
         .iter()
@@ -115,8 +115,8 @@ fn without_a_terminal_and_without_yes_nothing_is_written() {
     assert!(stdout(&output).ends_with("0 rules to add, 1 to change, 0 to delete.\n"));
     assert_eq!(
         stderr(&output),
-        "error: nobody can be asked: standard input is no terminal\n\n\
-         Nothing was written. To go on without being asked, add --yes.\n"
+        "error: cannot ask for consent: standard input is not a terminal\n\n\
+         Nothing was written. To continue without a question, add --yes.\n"
     );
     assert_eq!(world.writes(), 0);
 }
@@ -242,9 +242,9 @@ fn what_others_wrote_meanwhile_is_looked_at_afterwards() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(
         stderr(&output),
-        "error: the changes were written (1 rule), but somebody else wrote too, and together it is no policy: the policy \
+        "error: the changes were written (1 rule), but somebody else wrote too, and the table is now invalid: the policy \
          has 1 problem: rule 8: TagKey \"Owner\" already has a rule: rule 4\n\n\
-         The functions do nothing until it is one. `tagwarden pull` shows the table as it is.\n"
+         The functions do nothing until it is valid. `tagwarden pull` shows the table as it is.\n"
     );
 }
 
@@ -390,7 +390,7 @@ fn as_json_and_without_a_terminal_and_without_yes_nothing_is_written() {
     let message = stderr(&output);
     assert!(message.contains("Proj007 -> Proj042"), "{message}");
     assert!(
-        message.ends_with("Nothing was written. To go on without being asked, add --yes.\n"),
+        message.ends_with("Nothing was written. To continue without a question, add --yes.\n"),
         "{message}"
     );
     assert_eq!(world.writes(), 0);

@@ -73,7 +73,7 @@ fn its_changes_are_shown_line_by_line() {
     world.write("policy.yaml", SAMPLE);
     let output = world.run(&["diff", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let left = "Only in the table, and left there: row 1000 (the report's template).";
+    let left = "Only in the table, and kept: row 1000 (the report's template).";
     assert!(stdout(&output).contains(left), "{output:?}");
     let output = world.run(&["push", "--prune", "--yes", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

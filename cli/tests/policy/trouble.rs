@@ -52,11 +52,7 @@ fn no_region() {
         command.env_remove("AWS_REGION");
         command
     };
-    fails(
-        &world,
-        prepare,
-        &["there is no AWS Region to call", "--region"],
-    );
+    fails(&world, prepare, &["no AWS Region given", "--region"]);
 }
 
 #[rstest]
@@ -162,7 +158,7 @@ fn a_region_that_is_none() {
     fails(
         &world,
         prepare,
-        &["\"us east 1\" is no AWS Region", "--region"],
+        &["\"us east 1\" is not an AWS Region", "--region"],
     );
 }
 

@@ -172,13 +172,13 @@ fn recordings_ask_for_a_ledger_only_if_told_to() {
     let output = run(&["--since", "7d"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("nobody says which table is the ledger"),
+        stderr(&output).contains("no ledger table given"),
         "{output:?}"
     );
     let output = run(&["--ledger-table", LEDGER]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        stderr(&output).contains("there is no AWS Region"),
+        stderr(&output).contains("no AWS Region given"),
         "{output:?}"
     );
 }

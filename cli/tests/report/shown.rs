@@ -91,7 +91,7 @@ fn the_charts_are_those_of_the_fleet() {
         assert!(
             view["gaps"]
                 .to_string()
-                .contains("Who launched 3 instances is in no recording")
+                .contains("No recording tells who launched 3 instances")
         );
     }
 }

@@ -121,7 +121,7 @@ impl Source<'_> {
     fn unreadable(self, error: &io::Error) -> CommandError {
         CommandError::new(
             &format!("{} cannot be read: {error}", self.name()),
-            format!("Look at the path. `{}` writes such a file.", self.command),
+            format!("Check the path. `{}` writes such a file.", self.command),
         )
     }
 
