@@ -1,12 +1,13 @@
-//! From an event to results in AWS Config.
+//! Evaluates what an event asks for, and sends the results to AWS Config.
 
+use aws_config::SdkConfig;
 use aws_sdk_config::types::ComplianceType;
 use chrono::{DateTime, Utc};
-
-use tagwarden_aws::evaluations::{self, Compliance, Shown};
+use tagwarden_aws::evaluations::{self, CurrentResult, RuleResult};
 use tagwarden_aws::history;
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::read_policy;
+use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::resource::configuration_item::{
     ConfigurationItem, INSTANCE_RESOURCE_TYPE, ItemStatus, ItemSummary,
@@ -14,21 +15,88 @@ use tagwarden_core::resource::configuration_item::{
 use tagwarden_core::settings::PolicySettings;
 use tagwarden_core::{Instance, Policy, Scope, Verdict, assess};
 
+use crate::counts::EvaluationCounts;
+use crate::error::RuleError;
 use crate::event::{Event, InvokingEvent};
-use crate::{EvaluationCounts, Rule, RuleError};
 
-/// The policy, the scope and the present, and what there is to tell Config of an instance by them.
-struct Judge {
-    policy: Policy,
-    scope: Scope,
-    /// Not the event's time, which can be hours old: an exemption that ended meanwhile has no effect.
-    now: DateTime<Utc>,
+/// The AWS clients of the rule, and their clock.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    clock: Clock,
+    config: aws_sdk_config::Client,
+    dynamodb: aws_sdk_dynamodb::Client,
+    ec2: Ec2,
 }
 
-impl Judge {
-    fn result(&self, instance: &Instance) -> Compliance {
-        let assessment = assess(&self.policy, &self.scope, instance, self.now);
-        Compliance {
+impl Clients {
+    /// Makes the clients with `config`.
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self {
+            clock: Clock::of(config),
+            config: aws_sdk_config::Client::new(config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            ec2: Ec2::new(config),
+        }
+    }
+}
+
+/// Evaluates what `event` asks for, and sends the results to Config.
+///
+/// # Errors
+/// There is no valid policy, or a call failed.
+pub(crate) async fn evaluate(
+    clients: &Clients,
+    event: Event,
+    settings: &PolicySettings,
+) -> Result<EvaluationCounts, RuleError> {
+    let evaluation = Evaluation {
+        clients,
+        // The policy is read first. Without a valid policy nothing is evaluated, not even an instance that is gone.
+        policy: read_policy(&clients.dynamodb, &settings.policy_table).await?,
+        scope: &settings.scope,
+        now: clients.clock.now(),
+        result_token: &event.result_token,
+        as_of: event.cause.as_of(),
+    };
+    match event.cause {
+        InvokingEvent::Change { configuration_item } => {
+            let result = evaluation.of_item(*configuration_item, event.left_scope);
+            evaluation.send_one(result).await
+        }
+        InvokingEvent::OversizedChange {
+            configuration_item_summary: summary,
+        } => {
+            let result = evaluation.of_summary(summary, event.left_scope).await?;
+            evaluation.send_one(result).await
+        }
+        InvokingEvent::Schedule { .. } => {
+            // A test has no rule in Config whose results could be read.
+            let rule_name = event
+                .config_rule_name
+                .as_deref()
+                .filter(|_| !evaluations::is_test(&event.result_token));
+            evaluation.of_all_instances(rule_name).await
+        }
+    }
+}
+
+/// The evaluation of one event.
+struct Evaluation<'a> {
+    clients: &'a Clients,
+    policy: Policy,
+    scope: &'a Scope,
+    /// The current time. The event can be hours old, and an exemption that ended since then has no effect.
+    now: DateTime<Utc>,
+    result_token: &'a str,
+    /// The time for which the results hold.
+    as_of: DateTime<Utc>,
+}
+
+impl Evaluation<'_> {
+    /// The result for `instance`.
+    fn of_instance(&self, instance: &Instance) -> RuleResult {
+        let assessment = assess(&self.policy, self.scope, instance, self.now);
+        RuleResult {
             resource_type: INSTANCE_RESOURCE_TYPE.to_owned(),
             resource_id: instance.id.clone(),
             compliance_type: match assessment.verdict {
@@ -39,165 +107,128 @@ impl Judge {
             annotation: annotation(&assessment),
         }
     }
-}
 
-impl Rule {
-    pub(crate) async fn evaluate(
-        &self,
-        event: Event,
-        settings: &PolicySettings,
-    ) -> Result<EvaluationCounts, RuleError> {
-        let judge = Judge {
-            // Read first: without a valid policy nothing is evaluated, not even what is gone.
-            policy: read_policy(&self.dynamodb, &settings.policy_table).await?,
-            scope: settings.scope.clone(),
-            now: self.clock.now(),
+    /// The result for the resource of `item`, which may be gone or no instance.
+    fn of_item(&self, item: ConfigurationItem, left_scope: bool) -> RuleResult {
+        let why = if left_scope {
+            "The resource has left the scope of this rule."
+        } else if !item.configuration_item_status.is_present() {
+            match item.configuration_item_status {
+                ItemStatus::ResourceNotRecorded => "AWS Config does not record the resource.",
+                _ => "The resource has been deleted.",
+            }
+        } else if item.resource_type != INSTANCE_RESOURCE_TYPE {
+            "The policy is about EC2 instances only."
+        } else {
+            return self.of_instance(&item.into_instance());
         };
-        let results_of = |as_of| Results {
-            rule: self,
-            result_token: &event.result_token,
-            as_of,
-        };
-        match event.cause {
-            InvokingEvent::Change { configuration_item } => {
-                let results = results_of(configuration_item.configuration_item_capture_time);
-                let result = changed(&judge, configuration_item, event.left_scope);
-                results.put_one(result).await
-            }
-            InvokingEvent::OversizedChange {
-                configuration_item_summary: summary,
-            } => {
-                let results = results_of(summary.configuration_item_capture_time);
-                let result = self.oversized(&judge, summary, event.left_scope).await?;
-                results.put_one(result).await
-            }
-            InvokingEvent::Schedule {
-                notification_creation_time,
-            } => {
-                // A test's token belongs to no rule that could have results already.
-                let rule_name = event
-                    .config_rule_name
-                    .as_deref()
-                    .filter(|_| !evaluations::is_test(&event.result_token));
-                let results = results_of(notification_creation_time);
-                self.everything(&judge, rule_name, &results).await
-            }
-        }
+        not_applicable(item.resource_type, item.resource_id, why)
     }
 
-    async fn oversized(
+    /// The result for the resource of `summary`, whose item is read from Config's history.
+    async fn of_summary(
         &self,
-        judge: &Judge,
         summary: ItemSummary,
         left_scope: bool,
-    ) -> Result<Compliance, RuleError> {
-        let is_evaluable = !left_scope
+    ) -> Result<RuleResult, RuleError> {
+        let needs_item = !left_scope
             && summary.configuration_item_status.is_present()
             && summary.resource_type == INSTANCE_RESOURCE_TYPE;
-        if !is_evaluable {
-            // Nothing in the full item would change the answer.
-            return Ok(changed(judge, summary.into(), left_scope));
+        if !needs_item {
+            return Ok(self.of_item(summary.into(), left_scope));
         }
-        let Some(item) = history::full_item(&self.config, &summary).await? else {
+        let Some(item) = history::full_item(&self.clients.config, &summary).await? else {
             return Err(RuleError::NoHistory {
                 resource_id: summary.resource_id,
                 captured_at: summary.configuration_item_capture_time,
             });
         };
-        Ok(changed(judge, item, left_scope))
+        Ok(self.of_item(item, left_scope))
     }
 
-    /// A result for every instance in scope, and `NOT_APPLICABLE` for those that Config still shows a result for
-    /// although they are gone or no longer in scope. What [is no news](is_news) to Config is counted, and not
-    /// sent.
+    /// Sends a result for every instance in scope, and `NOT_APPLICABLE` for each instance that Config shows a result for
+    /// although it is gone or no longer in scope. Results that [need not be sent](must_be_sent) are only counted.
     ///
-    /// A page's results are sent while the next page is read, so that memory grows with what Config shows
-    /// alone.
-    async fn everything(
+    /// The results of a page are sent while the next page is read. Memory therefore grows only with the results that
+    /// Config shows.
+    async fn of_all_instances(
         &self,
-        judge: &Judge,
         rule_name: Option<&str>,
-        results: &Results<'_>,
     ) -> Result<EvaluationCounts, RuleError> {
-        // Before the instances: one that is launched in between then cannot pass for one that is gone.
-        let mut shown = match rule_name {
-            Some(name) => Some(evaluations::shown(&self.config, name).await?),
+        // Config's results are read before the instances. An instance that is launched in between then has no result
+        // here, and cannot be mistaken for one that is gone.
+        let mut current = match rule_name {
+            Some(name) => Some(evaluations::current_results(&self.clients.config, name).await?),
             None => None,
         };
         let mut counts = EvaluationCounts::default();
-        let mut news: Vec<Compliance> = Vec::new();
+        let mut unsent: Vec<RuleResult> = Vec::new();
         let mut has_sent = false;
-        let mut pages = InstancePages::in_scope(&self.ec2, &judge.scope);
+        let mut pages = InstancePages::in_scope(&self.clients.ec2, self.scope);
         loop {
+            // Send while the next page is read. Before the last page only full calls are made, to make fewer calls. At
+            // the end one call is made even without results, because Config then records the evaluation.
             let is_last = !pages.has_next();
-            // Until the last page only full calls are made; what is left goes with the next page's.
             let rest = if is_last {
                 Vec::new()
             } else {
-                news.split_off(news.len() - news.len() % evaluations::BATCH)
+                unsent.split_off(unsent.len() - unsent.len() % evaluations::BATCH)
             };
-            let batch = std::mem::replace(&mut news, rest);
-            let is_to_send = !batch.is_empty() || (is_last && !has_sent);
-            has_sent |= is_to_send;
-            let put = async move {
-                if is_to_send {
-                    results.put(batch).await
+            let batch = std::mem::replace(&mut unsent, rest);
+            let must_send = !batch.is_empty() || (is_last && !has_sent);
+            has_sent |= must_send;
+            let sending = async move {
+                if must_send {
+                    self.send(batch).await
                 } else {
                     Ok(())
                 }
             };
-            let (page, put) = futures_util::join!(pages.next(), put);
-            put?;
+            let (page, sent) = futures_util::join!(pages.next(), sending);
+            sent?;
             let Some(page) = page else { break };
-            let mut judged: Vec<Compliance> = page?.iter().map(|it| judge.result(it)).collect();
-            counts += count(&judged);
-            if let Some(shown) = &mut shown {
-                judged.retain(|result| is_news(result, shown.remove(&result.resource_id).as_ref()));
-            }
-            news.extend(judged);
-            if !pages.has_next() {
-                let gone = shown.take().unwrap_or_default().into_keys().map(|id| {
-                    let why = "The instance is gone, or not in a VPC of this policy.";
-                    not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why)
+
+            // Count every result of the page, and keep those that Config must be sent.
+            let mut results: Vec<_> = page?.iter().map(|it| self.of_instance(it)).collect();
+            counts += EvaluationCounts::of(&results);
+            if let Some(current) = &mut current {
+                results.retain(|result| {
+                    must_be_sent(result, current.remove(&result.resource_id).as_ref())
                 });
-                let gone: Vec<Compliance> = gone.collect();
-                counts += count(&gone);
-                news.extend(gone);
+            }
+            unsent.extend(results);
+
+            // Only after the last page is it known that what is left of Config's results is of no instance in scope.
+            if !pages.has_next() {
+                let gone = results_of_gone(current.take().unwrap_or_default().into_keys());
+                counts += EvaluationCounts::of(&gone);
+                unsent.extend(gone);
             }
         }
         Ok(counts)
     }
-}
 
-/// Where the results of one event go.
-struct Results<'a> {
-    rule: &'a Rule,
-    result_token: &'a str,
-    as_of: DateTime<Utc>,
-}
-
-impl Results<'_> {
-    async fn put_one(&self, result: Compliance) -> Result<EvaluationCounts, RuleError> {
-        let result = vec![result];
-        let counts = count(&result);
-        self.put(result).await?;
+    async fn send_one(&self, result: RuleResult) -> Result<EvaluationCounts, RuleError> {
+        let results = vec![result];
+        let counts = EvaluationCounts::of(&results);
+        self.send(results).await?;
         Ok(counts)
     }
 
-    async fn put(&self, results: Vec<Compliance>) -> Result<(), RuleError> {
-        let Rule { clock, config, .. } = self.rule;
+    async fn send(&self, results: Vec<RuleResult>) -> Result<(), RuleError> {
+        let Clients { clock, config, .. } = self.clients;
         evaluations::put(config, clock, self.result_token, self.as_of, results).await?;
         Ok(())
     }
 }
 
-/// Whether `result` tells Config anything that it does not show of the instance already.
+/// Whether Config must be sent `result`, given the `current` result that it shows for the instance.
 ///
-/// Config charges for each result it is told. One that is not compliant counts as news all the same: that is what starts
-/// Config's automatic remediation once more where it has failed.
-fn is_news(result: &Compliance, shown: Option<&Shown>) -> bool {
-    match (&result.compliance_type, shown) {
-        (ComplianceType::Compliant, Some(Shown::Compliant(annotation))) => {
+/// Config charges for each result, so a result that it already shows is left out. One that is not compliant is always
+/// sent, because that makes Config retry an automatic remediation that failed.
+fn must_be_sent(result: &RuleResult, current: Option<&CurrentResult>) -> bool {
+    match (&result.compliance_type, current) {
+        (ComplianceType::Compliant, Some(CurrentResult::Compliant(annotation))) => {
             result.annotation.as_deref() != annotation.as_deref()
         }
         (ComplianceType::NotApplicable, None) => false,
@@ -205,42 +236,18 @@ fn is_news(result: &Compliance, shown: Option<&Shown>) -> bool {
     }
 }
 
-fn changed(judge: &Judge, item: ConfigurationItem, left_scope: bool) -> Compliance {
-    let why = if left_scope {
-        "The resource has left the scope of this rule."
-    } else if !item.configuration_item_status.is_present() {
-        match item.configuration_item_status {
-            ItemStatus::ResourceNotRecorded => "AWS Config does not record the resource.",
-            _ => "The resource has been deleted.",
-        }
-    } else if item.resource_type != INSTANCE_RESOURCE_TYPE {
-        "The policy is about EC2 instances only."
-    } else {
-        return judge.result(&item.into_instance());
-    };
-    not_applicable(item.resource_type, item.resource_id, why)
+/// The results for instances that Config shows a result for and that are not in scope.
+fn results_of_gone(ids: impl Iterator<Item = String>) -> Vec<RuleResult> {
+    let why = "The instance is gone, or not in a VPC of this policy.";
+    ids.map(|id| not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why))
+        .collect()
 }
 
-fn not_applicable(resource_type: String, resource_id: String, why: &str) -> Compliance {
-    Compliance {
+fn not_applicable(resource_type: String, resource_id: String, why: &str) -> RuleResult {
+    RuleResult {
         resource_type,
         resource_id,
         compliance_type: ComplianceType::NotApplicable,
         annotation: Some(why.to_owned()),
-    }
-}
-
-fn count(results: &[Compliance]) -> EvaluationCounts {
-    let of = |wanted: &ComplianceType| {
-        results
-            .iter()
-            .filter(|result| result.compliance_type == *wanted)
-            .count()
-    };
-    EvaluationCounts {
-        evaluated: results.len(),
-        compliant: of(&ComplianceType::Compliant),
-        non_compliant: of(&ComplianceType::NonCompliant),
-        not_applicable: of(&ComplianceType::NotApplicable),
     }
 }

@@ -1,4 +1,4 @@
-//! The event that AWS Config hands a custom Lambda rule.
+//! The event that AWS Config sends to a custom Lambda rule.
 //!
 //! See [Example events for AWS Config rules](https://docs.aws.amazon.com/config/latest/developerguide/evaluate-config_develop-rules_example-events.html).
 
@@ -6,24 +6,23 @@ use aws_lambda_events::event::config::ConfigEvent;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
-
 use tagwarden_core::resource::configuration_item::{ConfigurationItem, ItemSummary};
 
-/// An event that is not one of a Config rule, and why.
+/// Why an event is not an event of a Config rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// The envelope is broken.
-    #[error("the event is not one that AWS Config hands a rule: {0}")]
+    /// The envelope cannot be read.
+    #[error("the event is not an AWS Config rule event: {0}")]
     Envelope(String),
-    /// A member that every event has is absent or blank.
-    #[error("the event is not one that AWS Config hands a rule: it has no {0}")]
+    /// A member that every event must have is absent or blank.
+    #[error("the event is not an AWS Config rule event: it has no {0}")]
     Missing(&'static str),
-    /// `invokingEvent` is broken, or of a type this rule does not take.
+    /// `invokingEvent` cannot be read, or has a `messageType` that this rule does not support.
     #[error("the event's invokingEvent cannot be read: {0}")]
     InvokingEvent(String),
 }
 
-/// One event, read: [`Rule::handle`](crate::Rule::handle) does what it asks for.
+/// An event of a Config rule.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub(crate) account_id: Option<String>,
@@ -34,7 +33,7 @@ pub struct Event {
     pub(crate) cause: InvokingEvent,
 }
 
-/// What made Config call, by its `messageType`.
+/// What made Config invoke the rule, by `messageType`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "messageType")]
 pub(crate) enum InvokingEvent {
@@ -44,9 +43,10 @@ pub(crate) enum InvokingEvent {
         rename_all = "camelCase"
     )]
     Change {
-        configuration_item: ConfigurationItem,
+        // Boxed, because it is many times as large as the other variants.
+        configuration_item: Box<ConfigurationItem>,
     },
-    /// A resource changed, and its item is too large for the event.
+    /// A resource changed, and its configuration item is too large for the event.
     #[serde(
         rename = "OversizedConfigurationItemChangeNotification",
         rename_all = "camelCase"
@@ -54,20 +54,37 @@ pub(crate) enum InvokingEvent {
     OversizedChange {
         configuration_item_summary: ItemSummary,
     },
-    /// It is time to evaluate everything.
+    /// All instances are due for evaluation.
     #[serde(rename = "ScheduledNotification", rename_all = "camelCase")]
     Schedule {
         notification_creation_time: DateTime<Utc>,
     },
 }
 
+impl InvokingEvent {
+    /// The time for which the results of this event hold.
+    pub(crate) fn as_of(&self) -> DateTime<Utc> {
+        match self {
+            Self::Change { configuration_item } => {
+                configuration_item.configuration_item_capture_time
+            }
+            Self::OversizedChange {
+                configuration_item_summary,
+            } => configuration_item_summary.configuration_item_capture_time,
+            Self::Schedule {
+                notification_creation_time,
+            } => *notification_creation_time,
+        }
+    }
+}
+
 impl Event {
-    /// Reads what Config hands the rule's function.
+    /// Reads the event `payload` that Config sends to the rule's function.
     ///
     /// # Errors
-    /// It is no such event; see [`EventError`].
+    /// [`EventError`] if `payload` is not an event of a Config rule.
     pub fn read(mut payload: Value) -> Result<Self, EventError> {
-        // Config leaves `eventLeftScope` out of some events; the envelope's type insists on it.
+        // Config leaves `eventLeftScope` out of some events, but the type of the envelope requires it.
         if let Some(members) = payload.as_object_mut() {
             members
                 .entry("eventLeftScope")
@@ -88,6 +105,7 @@ impl Event {
     }
 }
 
+/// The value of a member that must be there and not blank.
 fn present(value: Option<String>, member: &'static str) -> Result<String, EventError> {
     value
         .filter(|value| !value.trim().is_empty())

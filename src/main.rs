@@ -1,4 +1,4 @@
-//! The AWS Config rule's Lambda function; see [`tagwarden_rule`].
+//! Starts the Lambda function of the AWS Config rule; see [`tagwarden_rule`].
 
 use std::process::ExitCode;
 

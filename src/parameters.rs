@@ -1,13 +1,12 @@
 //! The rule's parameters (Config's `InputParameters`): they override the environment.
 
 use serde::Deserialize;
-
 use tagwarden_core::Scope;
 use tagwarden_core::settings::PolicySettings;
 
 /// Rule parameters that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rule parameters cannot be read: {0}; known are policyTable and vpcIds")]
+#[error("the rule parameters cannot be read: {0}; use policyTable and vpcIds")]
 pub struct ParameterError(String);
 
 #[derive(Default, Deserialize)]
@@ -17,9 +16,12 @@ struct Parameters {
     vpc_ids: Option<String>,
 }
 
-/// Gives `settings` with what the event's `ruleParameters`, a JSON object in a string, override. A blank
-/// `policyTable` overrides nothing; a blank `vpcIds` means every VPC.
-pub(super) fn apply(
+/// Gives `settings` with the overrides of the event's `ruleParameters`, a JSON object in a string. A blank `policyTable`
+/// overrides nothing; a blank `vpcIds` means every VPC.
+///
+/// # Errors
+/// The text is not a JSON object, or has an unknown parameter or one that cannot be read.
+pub(crate) fn apply(
     rule_parameters: Option<&str>,
     settings: &PolicySettings,
 ) -> Result<PolicySettings, ParameterError> {
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn rejects_unknown_and_unreadable_parameters() {
         for (text, culprit) in [
             (r#"{"policytable":"x"}"#, "policytable"),
             (r#"{"policyTable":7}"#, "7"),

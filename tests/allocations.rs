@@ -1,4 +1,4 @@
-//! What deciding costs in memory.
+//! The memory that an assessment allocates.
 
 #![allow(
     clippy::unwrap_used,
@@ -47,7 +47,7 @@ fn allocations(instance: &Instance) -> u64 {
 }
 
 #[test]
-fn a_compliant_instance_is_assessed_without_an_allocation() {
+fn assesses_a_compliant_instance_without_allocating() {
     let mut exempt = instance(9);
     let until = "2026-12-31 moves to the new account".to_owned();
     exempt
@@ -61,7 +61,7 @@ fn a_compliant_instance_is_assessed_without_an_allocation() {
 }
 
 #[test]
-fn the_findings_of_another_are_one_allocation() {
+fn allocates_once_for_the_findings_of_an_instance() {
     for tags in [0, 9] {
         assert_eq!(allocations(&instance(tags)), 1);
     }

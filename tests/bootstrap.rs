@@ -1,4 +1,4 @@
-//! `tagwarden-rule` as Lambda runs it: a process behind the Lambda Runtime API, with its environment only.
+//! `tagwarden-rule` as Lambda runs it: a process that talks to the Runtime API and has only its own environment.
 
 use serde_json::json;
 use tagwarden_sandbox::lambda::Bootstrap;
@@ -27,7 +27,7 @@ fn function(loopback: &Loopback) -> Bootstrap {
 }
 
 #[tokio::test]
-async fn it_answers_events_and_errors_one_after_the_other() {
+async fn answers_events_and_errors_in_order() {
     let account = account();
     let loopback = Loopback::serve(&account).unwrap();
     let owned = account.launch(Launch::new().tag("Owner", "ann"));
@@ -51,7 +51,7 @@ async fn it_answers_events_and_errors_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_setting_that_cannot_be_read_ends_the_start() {
+async fn fails_to_start_on_an_unreadable_setting() {
     let account = account();
     let loopback = Loopback::serve(&account).unwrap();
     let function = function(&loopback).env("TAGWARDEN_VPC_IDS", "my-vpc");

@@ -1,5 +1,5 @@
-//! The whole circle against moto's server, an AWS that others wrote: launch, evaluation, compliance change, queue,
-//! remediation, report. `tests/moto/server.py` says what was added to moto, and by which AWS document.
+//! The whole loop on moto, an AWS emulator that others wrote: launch, evaluation, compliance change, queue,
+//! remediation, report. `tests/moto/server.py` lists what was added to moto and by which AWS document.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -39,13 +39,13 @@ use moto::Moto;
 use moto_account::{ACCOUNT, Account, RULE, eventually, eventually_mailed, launch, tags, verdicts};
 use serde_json::{Value, json};
 
-/// One server for all tests here; each keeps to a Region of its own.
+/// One server for all tests of this file. Each test uses a Region of its own.
 static MOTO: LazyLock<Moto> = LazyLock::new(Moto::start);
 
 const ENFORCE: &[(&str, &str)] = &[("TAGWARDEN_MODE", "enforce")];
 
 #[tokio::test]
-async fn what_the_rule_finds_is_put_right_and_reported() {
+async fn fixes_and_reports_what_the_rule_finds() {
     let account = Account::in_region(&MOTO, "us-east-1");
     account.create_tables().await;
     let (vpc, other_vpc) = (account.create_vpc().await, account.create_vpc().await);
@@ -61,20 +61,21 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
     let bens = launch(&ben, &vpc.subnet, &[("ProjectCode", "Apollo")]).await;
     let undated = [("ProjectCode", "Apollo"), ("CreatedBy", "carla")];
     let undated = launch(&ana, &vpc.subnet, &undated).await;
-    // The protected one first: moto terminates those that it meets before it, where AWS spares the whole zone.
+    // Launch the protected instance first: moto terminates the instances before it in the call, whereas AWS spares the
+    // whole zone.
     let protected = launch(&ana, &vpc.subnet, &[]).await;
     account.protect(&protected).await;
     let untagged = launch(&ana, &vpc.subnet, &[]).await;
     let elsewhere = launch(&ana, &other_vpc.subnet, &[]).await;
 
     let reports = account
-        .deploy_remediation(&vpc.id, &non_compliances(), ENFORCE)
+        .deploy_remediation(&vpc.id, &compliance_changes_pattern(), ENFORCE)
         .await;
     account.deploy_rule(&vpc.id).await;
     let today = chrono::Utc::now().date_naive();
     account.start_evaluation().await;
 
-    // The instance that is gone has left the dashboard; the protected one is still untagged.
+    // The terminated instance has left the dashboard. The protected one is still untagged.
     let expected = verdicts(&[
         (&bare, "COMPLIANT"),
         (&half, "COMPLIANT"),
@@ -121,10 +122,10 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
     let report: Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["mode"], "enforce", "{report}");
 
-    // Once more: the verdicts stand, and nothing is done or told again.
+    // A second evaluation must change no verdict, do nothing and report nothing again.
     let before = account.invocation_times().await;
     account.start_evaluation().await;
-    // What is not compliant is told again, and only that.
+    // The rule sends only the result that is not compliant again.
     let is_newer = |now: &BTreeMap<_, _>| now.get(&protected) > before.get(&protected);
     let mut now = eventually(async || account.invocation_times().await, is_newer).await;
     now.insert(protected.clone(), before[&protected]);
@@ -137,7 +138,7 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
         Vec::<String>::new()
     );
 
-    // What no verdict asks for, the sweep does.
+    // The sweep fills an optional tag, which no NON_COMPLIANT verdict triggers.
     let answer = account.invoke_remediation(&sweep()).await;
     assert_eq!(
         (&answer["tagged"], &answer["refused"]),
@@ -154,7 +155,7 @@ async fn what_the_rule_finds_is_put_right_and_reported() {
 }
 
 #[tokio::test]
-async fn a_dry_run_tells_and_does_nothing() {
+async fn dry_run_only_reports() {
     let account = Account::in_region(&MOTO, "us-west-2");
     account.create_tables().await;
     let vpc = account.create_vpc().await;
@@ -162,7 +163,7 @@ async fn a_dry_run_tells_and_does_nothing() {
     let untagged = launch(&account.ec2_of_ana(), &vpc.subnet, &[]).await;
 
     let reports = account
-        .deploy_remediation(&vpc.id, &non_compliances(), &[])
+        .deploy_remediation(&vpc.id, &compliance_changes_pattern(), &[])
         .await;
     account.deploy_rule(&vpc.id).await;
     account.start_evaluation().await;
@@ -180,7 +181,7 @@ async fn a_dry_run_tells_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_launch_is_tagged_from_its_own_event() {
+async fn tags_a_launch_from_its_own_event() {
     let account = Account::in_region(&MOTO, "eu-west-1");
     account.create_tables().await;
     let vpc = account.create_vpc().await;
@@ -194,7 +195,7 @@ async fn a_launch_is_tagged_from_its_own_event() {
         .await;
     account.deploy_rule(&vpc.id).await;
 
-    // Nobody starts an evaluation: Config sees the instance come, and its tags change.
+    // The test starts no evaluation: Config notices the launch and the change of tags.
     let ben = account.ec2_of_session("ben@acme.example").await;
     let instance = launch(&ben, &vpc.subnet, &[("Name", "web")]).await;
     let expected = verdicts(&[(&instance, "COMPLIANT")]);
@@ -206,7 +207,7 @@ async fn a_launch_is_tagged_from_its_own_event() {
 }
 
 #[tokio::test]
-async fn evaluations_that_config_would_refuse_are_refused() {
+async fn moto_refuses_evaluations_that_config_refuses() {
     let account = Account::in_region(&MOTO, "eu-north-1");
     let evaluation = |annotation: &str| {
         Evaluation::builder()
@@ -249,7 +250,7 @@ async fn evaluations_that_config_would_refuse_are_refused() {
 }
 
 #[tokio::test]
-async fn a_launch_can_be_looked_up_with_its_launcher() {
+async fn moto_shows_the_launcher_of_a_launch() {
     let account = Account::in_region(&MOTO, "eu-south-1");
     let vpc = account.create_vpc().await;
     let by_ana = launch(&account.ec2_of_ana(), &vpc.subnet, &[]).await;
@@ -296,8 +297,8 @@ async fn a_launch_can_be_looked_up_with_its_launcher() {
     );
 }
 
-/// The compliance changes that concern the remediation.
-fn non_compliances() -> Value {
+/// The event pattern of the compliance changes that the remediation receives.
+fn compliance_changes_pattern() -> Value {
     json!({
         "source": ["aws.config"],
         "detail-type": ["Config Rules Compliance Change"],
@@ -308,7 +309,7 @@ fn non_compliances() -> Value {
     })
 }
 
-/// The scheduled event of the stack's sweep.
+/// The stack's scheduled event for a sweep.
 fn sweep() -> Value {
     json!({ "source": "aws.events", "detail-type": "Scheduled Event", "account": ACCOUNT, "detail": {} })
 }

@@ -1,4 +1,4 @@
-//! The time that a function lives in: the SDK's own, so that whoever hands in the SDK's configuration owns it.
+//! The clock of a function. It is the clock of the SDK's configuration, so that a test replaces both in one place.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
 use chrono::{DateTime, Utc};
 
-/// Tells the time and waits.
+/// Gives the time and waits.
 #[derive(Clone, Debug)]
 pub struct Clock {
     time: SharedTimeSource,
@@ -15,7 +15,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The clock that the clients of `config` use.
+    /// The clock of the clients that are made with `config`; the system clock if `config` has none.
     #[must_use]
     pub fn of(config: &SdkConfig) -> Self {
         Self {
@@ -26,13 +26,13 @@ impl Clock {
         }
     }
 
-    /// The present.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         TimeSource::now(&self.time).into()
     }
 
-    /// Waits.
+    /// Waits for `duration`.
     pub async fn sleep(&self, duration: Duration) {
         self.sleep.sleep(duration).await;
     }

@@ -1,7 +1,8 @@
-//! A function's configuration of the SDK: what Lambda's environment says, and no more.
+//! The SDK's configuration of a Lambda function, from its environment variables only.
 //!
-//! The SDK's default chain also reads profiles, asks the instance's metadata and container endpoints, and assumes roles
-//! through STS. A function on `provided.al2023` has nothing of that, and it is a tenth of its executable.
+//! The SDK's default chain also reads profiles, asks the metadata endpoints of instances and containers, and assumes
+//! roles through STS. A function on `provided.al2023` has none of these, and the code for them is a tenth of the
+//! executable.
 
 use std::time::Duration;
 
@@ -20,30 +21,29 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::origin::Origin;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
-
 use tagwarden_core::settings::{Environment, SettingError};
 
-/// How the SDK's clients name this program to AWS: `app/tagwarden` in the `User-Agent`, and so in CloudTrail.
+/// The name of this program in the `User-Agent` header, and so in CloudTrail: `app/tagwarden`.
 pub const APP_NAME: &str = "tagwarden";
 
-/// A request that AWS answers with "later" is sent so often at the most.
+/// The most attempts of a request that is throttled or fails in transit.
 const ATTEMPTS: u32 = 5;
 
-/// The SDK's own default.
+/// How long to wait for a connection: the SDK's default.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3_100);
 
 /// The configuration that Lambda's environment describes: the Region, the role's credentials, and the SDK's variables
 /// for endpoints (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_EC2` and so on, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
 /// `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`).
 ///
-/// All clients made of it share their connections' settings, so that the certificates of the authorities are read once.
-/// Retry is adaptive: where AWS asks for less, the client slows down.
+/// All clients made with it share one HTTP client, so that the root certificates are loaded once. Retry is adaptive:
+/// a client that AWS throttles slows down.
 ///
 /// See [Settings reference](https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html) and
 /// [Defined runtime environment variables](https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime).
 ///
 /// # Errors
-/// A variable cannot be read; the error names it.
+/// [`SettingError`] names a variable whose value cannot be read.
 pub fn function_config(environment: &Environment<'_>) -> Result<SdkConfig, SettingError> {
     let region = environment
         .get("AWS_REGION")
@@ -73,7 +73,7 @@ pub fn function_config(environment: &Environment<'_>) -> Result<SdkConfig, Setti
     Ok(config.service_config(endpoints).build())
 }
 
-/// What the SDK makes for each client by itself: HTTPS by rustls and AWS-LC, and a proxy where the environment names one.
+/// The HTTP client that the SDK makes by default: TLS by rustls and AWS-LC, and the proxy that the environment names.
 fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector =
@@ -85,13 +85,13 @@ fn http_client() -> SharedHttpClient {
     })
 }
 
-/// Where to find the services, unless the SDK's rules say it.
+/// The endpoints that the environment sets in place of the SDK's own.
 ///
 /// See [Service-specific endpoints](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
 #[derive(Debug)]
 struct Endpoints {
     of_all: Option<String>,
-    /// By the service's name as it stands in the variable's: `SERVICE` of `AWS_ENDPOINT_URL_SERVICE`.
+    /// URLs by the service's name in the variable: `SERVICE` of `AWS_ENDPOINT_URL_SERVICE`.
     of_one: Vec<(String, String)>,
 }
 
@@ -114,7 +114,7 @@ impl Endpoints {
     }
 }
 
-/// The services that the functions call.
+/// The services that the functions call, as they are named in `AWS_ENDPOINT_URL_SERVICE`.
 const SERVICES: [&str; 6] = [
     "CLOUDTRAIL",
     "CONFIG_SERVICE",
@@ -135,6 +135,7 @@ impl LoadServiceConfig for Endpoints {
     }
 }
 
+/// Reads the boolean variable `name`, which is false if it is unset.
 fn flag(environment: &Environment<'_>, name: &'static str) -> Result<bool, SettingError> {
     environment.read(name, false, |value| match value {
         _ if value.eq_ignore_ascii_case("true") => Ok(true),
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_region_is_lambdas() {
+    fn prefers_the_region_that_lambda_sets() {
         let region = |variables: &[(&str, &str)]| {
             config(variables).unwrap().region().map(ToString::to_string)
         };
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_can_have_an_endpoint_of_its_own() {
+    fn an_endpoint_of_one_service_overrides_the_endpoint_of_all() {
         let mut variables = vec![
             ("AWS_ENDPOINT_URL", "http://all"),
             ("AWS_ENDPOINT_URL_CONFIG_SERVICE", "http://config"),
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_that_is_none_is_named() {
+    fn rejects_a_flag_that_is_not_a_boolean() {
         let use_fips = |value| config(&[("AWS_USE_FIPS_ENDPOINT", value)]);
         assert_eq!(use_fips("TRUE").unwrap().use_fips(), Some(true));
         assert_eq!(

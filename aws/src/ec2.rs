@@ -1,4 +1,4 @@
-//! EC2 at the pace it allows.
+//! An EC2 client that keeps EC2's request quotas.
 
 use std::num::NonZeroU32;
 
@@ -9,9 +9,9 @@ use governor::nanos::Nanos;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use super::Clock;
+use crate::Clock;
 
-/// The most requests at once and how many more each second, by EC2's published quotas. Each is kept for itself.
+/// The size of each action's request bucket and its refill a second, by EC2's published quotas.
 ///
 /// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 const DESCRIBE: (u32, u32) = (100, 20);
@@ -21,10 +21,10 @@ const DELETE_TAGS: (u32, u32) = (100, 10);
 const STOP: (u32, u32) = (100, 5);
 const TERMINATE: (u32, u32) = (100, 5);
 
-/// A client of EC2, and for each action that is used the turns that are left of its quota.
+/// A client of EC2 that paces each action by its quota.
 ///
-/// Waiting for a turn here costs less than being refused: EC2 takes a refused request's token too, and the SDK's
-/// retries then slow down every action of the client.
+/// A wait for a turn costs less than a throttled request, because EC2 takes a token for a throttled request too, and
+/// the SDK's adaptive retry then slows down every action of the client.
 #[derive(Debug)]
 pub struct Ec2 {
     client: Client,
@@ -37,7 +37,7 @@ pub struct Ec2 {
 }
 
 impl Ec2 {
-    /// A client with `config`, in its time.
+    /// Makes a client with `config`, paced by the clock of `config`.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         let clock = Clock::of(config);
@@ -53,44 +53,44 @@ impl Ec2 {
         }
     }
 
-    /// The client, once DescribeInstances may be asked.
+    /// Waits for a turn of DescribeInstances, and gives the client for one request.
     pub async fn to_describe(&self) -> &Client {
         self.describe.turn().await;
         &self.client
     }
 
-    /// The client, once `DescribeInstanceAttribute` may be asked.
+    /// Waits for a turn of `DescribeInstanceAttribute`, and gives the client for one request.
     pub async fn to_describe_attribute(&self) -> &Client {
         self.describe_attribute.turn().await;
         &self.client
     }
 
-    /// The client, once CreateTags may be asked.
+    /// Waits for a turn of CreateTags, and gives the client for one request.
     pub async fn to_create_tags(&self) -> &Client {
         self.create_tags.turn().await;
         &self.client
     }
 
-    /// The client, once DeleteTags may be asked.
+    /// Waits for a turn of DeleteTags, and gives the client for one request.
     pub async fn to_delete_tags(&self) -> &Client {
         self.delete_tags.turn().await;
         &self.client
     }
 
-    /// The client, once StopInstances may be asked.
+    /// Waits for a turn of StopInstances, and gives the client for one request.
     pub async fn to_stop(&self) -> &Client {
         self.stop.turn().await;
         &self.client
     }
 
-    /// The client, once TerminateInstances may be asked.
+    /// Waits for a turn of TerminateInstances, and gives the client for one request.
     pub async fn to_terminate(&self) -> &Client {
         self.terminate.turn().await;
         &self.client
     }
 }
 
-/// The turns of one action.
+/// Paces the requests of one action.
 #[derive(Debug)]
 struct Pace {
     limiter: RateLimiter<NotKeyed, InMemoryState, Clock, NoOpMiddleware<Nanos>>,
@@ -99,8 +99,8 @@ struct Pace {
 
 impl Pace {
     fn new(clock: &Clock, (burst, refill): (u32, u32)) -> Self {
-        // Requests that were sent one after the other arrive together where the first is held up: a second of it does
-        // no harm.
+        // Requests that are sent one after the other can arrive together. One second's refill less in the burst leaves
+        // room for that.
         let burst = burst.saturating_sub(refill);
         let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(refill)).allow_burst(at_least_one(burst));

@@ -1,4 +1,4 @@
-//! One shape for what any AWS call can fail with.
+//! The error of every AWS call.
 
 use std::error::Error;
 use std::fmt;
@@ -16,7 +16,7 @@ pub struct AwsError {
 }
 
 impl AwsError {
-    /// Takes what the SDK gave for `call`, named as IAM names it: `ec2:DescribeInstances`.
+    /// Makes the error of `call`, such as `ec2:DescribeInstances`, from the SDK's error.
     pub fn new<E, R>(call: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
@@ -28,13 +28,13 @@ impl AwsError {
                 code: service.code().map(ToOwned::to_owned),
                 message: service.message().unwrap_or("no message").to_owned(),
             },
-            // An answer that says nothing known: whatever is in it may help.
+            // The response has no error code, so the message shows all that the SDK knows about it.
             Some(_) => Self::unexpected(call, DisplayErrorContext(error).to_string()),
             None => Self::unexpected(call, causes(error)),
         }
     }
 
-    /// An answer that AWS should not give, or a failure to reach it.
+    /// Makes an error without a code: a response that AWS should not give, or a failure to reach AWS.
     #[must_use]
     pub fn unexpected(call: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -50,20 +50,20 @@ impl AwsError {
         self.call
     }
 
-    /// AWS's error code, where AWS answered with one.
+    /// AWS's error code; `None` if AWS gave none or was not reached.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
-    /// AWS's message.
+    /// AWS's message, or why AWS was not reached.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// The error and what caused it: `dispatch failure: io error: …`.
+/// The error and its causes: `dispatch failure: io error: …`.
 fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -1,4 +1,4 @@
-//! Tells AWS Config what the rule found, and asks what it has been told before.
+//! Sends the Config rule's results to AWS Config, and reads the results that Config shows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,62 +7,62 @@ use aws_sdk_config::Client;
 use aws_sdk_config::types::{ComplianceType, Evaluation};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 
 use crate::{AwsError, Clock};
-use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 
 /// The most evaluations that PutEvaluations takes in one call.
 ///
 /// See [PutEvaluations](https://docs.aws.amazon.com/config/latest/APIReference/API_PutEvaluations.html).
 pub const BATCH: usize = 100;
 
-/// How often an evaluation is sent that Config says it did not store.
+/// The most attempts for an evaluation that Config did not store.
 const ATTEMPTS: u32 = 4;
 
-/// The pause before it is sent again the first time.
+/// The pause before the second attempt. The pause before each later attempt is longer by the same time.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// So many calls are under way at once: Config publishes no quota.
+/// The most PutEvaluations calls in flight at a time. Config publishes no quota.
 const AT_ONCE: usize = 4;
 
-/// The result token by which the rule development kit asks that nothing is stored.
+/// The result token of a test by the rule development kit, in which Config stores nothing.
 const TEST_TOKEN: &str = "TESTMODE";
 
 const PUT: &str = "config:PutEvaluations";
 const GET: &str = "config:GetComplianceDetailsByConfigRule";
 
-/// What Config is told of one resource.
+/// The rule's result for one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compliance {
+pub struct RuleResult {
     /// Such as `AWS::EC2::Instance`.
     pub resource_type: String,
     /// Such as `i-…`.
     pub resource_id: String,
-    /// `COMPLIANT`, `NON_COMPLIANT` or `NOT_APPLICABLE`, which removes what Config was told before.
+    /// `COMPLIANT`, `NON_COMPLIANT`, or `NOT_APPLICABLE`, which removes the resource's earlier result.
     pub compliance_type: ComplianceType,
-    /// 1 to 256 characters, or none.
+    /// 1 to 256 characters; `None` for no annotation.
     pub annotation: Option<String>,
 }
 
-/// Whether `result_token` asks for a test: everything is worked out, nothing is stored.
+/// Whether `result_token` is that of a test: the rule evaluates, and Config stores nothing.
 #[must_use]
 pub fn is_test(result_token: &str) -> bool {
     result_token == TEST_TOKEN
 }
 
-/// Sends every result, a hundred a call, and again those that Config says it did not store. No results are sent too, in
-/// one call: it tells Config that the rule was evaluated.
+/// Sends `results` to Config, at most [`BATCH`] a call, and retries those that Config did not store.
 ///
-/// `as_of` is the moment the results speak of: an older result never replaces a newer one.
+/// Makes one call even without results, because Config then records that the rule was evaluated. `as_of` is the time
+/// for which the results hold: Config never replaces a result by an older one.
 ///
 /// # Errors
-/// A call failed, or Config refused some results time after time; their ids are named.
+/// A call failed, or Config did not store some results in any attempt; the error names their ids.
 pub async fn put(
     client: &Client,
     clock: &Clock,
     result_token: &str,
     as_of: DateTime<Utc>,
-    results: Vec<Compliance>,
+    results: Vec<RuleResult>,
 ) -> Result<(), AwsError> {
     let timestamp = aws_smithy_types::DateTime::from_millis(as_of.timestamp_millis());
     let mut unsent = results
@@ -73,6 +73,7 @@ pub async fn put(
         if attempt > 0 {
             clock.sleep(PAUSE * attempt).await;
         }
+        // Only the evaluations that Config did not store are sent again.
         let mut batches: Vec<Vec<Evaluation>> = unsent.chunks(BATCH).map(<[_]>::to_vec).collect();
         if batches.is_empty() {
             batches.push(Vec::new());
@@ -108,7 +109,7 @@ pub async fn put(
 }
 
 fn evaluation(
-    result: Compliance,
+    result: RuleResult,
     timestamp: aws_smithy_types::DateTime,
 ) -> Result<Evaluation, AwsError> {
     Evaluation::builder()
@@ -121,24 +122,24 @@ fn evaluation(
         .map_err(|error| AwsError::unexpected(PUT, error.to_string()))
 }
 
-/// What Config shows of one instance.
+/// The result that Config shows for an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// That it is compliant, with this annotation.
+pub enum CurrentResult {
+    /// `COMPLIANT`, with this annotation.
     Compliant(Option<Box<str>>),
-    /// That it is not.
+    /// `NON_COMPLIANT`.
     NonCompliant,
 }
 
-/// What Config shows of instances under `config_rule_name`, by instance id.
+/// Reads the results that Config shows for instances under the rule `config_rule_name`, by instance id.
 ///
 /// # Errors
-/// Config did not answer, or knows no such rule.
-pub async fn shown(
+/// The call failed, for example because Config has no such rule.
+pub async fn current_results(
     client: &Client,
     config_rule_name: &str,
-) -> Result<BTreeMap<String, Shown>, AwsError> {
-    let mut results = client
+) -> Result<BTreeMap<String, CurrentResult>, AwsError> {
+    let mut pages = client
         .get_compliance_details_by_config_rule()
         .config_rule_name(config_rule_name)
         .compliance_types(ComplianceType::Compliant)
@@ -146,24 +147,24 @@ pub async fn shown(
         .limit(100)
         .into_paginator()
         .send();
-    let mut shown = BTreeMap::new();
-    while let Some(page) = results.next().await {
+    let mut current = BTreeMap::new();
+    while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsError::new(GET, &error))?;
-        shown.extend(page.evaluation_results().iter().filter_map(|result| {
+        current.extend(page.evaluation_results().iter().filter_map(|result| {
             let qualifier = result
                 .evaluation_result_identifier()?
                 .evaluation_result_qualifier()?;
             if qualifier.resource_type() != Some(INSTANCE_RESOURCE_TYPE) {
                 return None;
             }
-            let shown = match result.compliance_type() {
+            let current = match result.compliance_type() {
                 Some(ComplianceType::Compliant) => {
-                    Shown::Compliant(result.annotation().map(Into::into))
+                    CurrentResult::Compliant(result.annotation().map(Into::into))
                 }
-                _ => Shown::NonCompliant,
+                _ => CurrentResult::NonCompliant,
             };
-            Some((qualifier.resource_id()?.to_owned(), shown))
+            Some((qualifier.resource_id()?.to_owned(), current))
         }));
     }
-    Ok(shown)
+    Ok(current)
 }

@@ -1,11 +1,11 @@
-//! From DescribeInstances' answer to instances.
+//! Reads instances from the response of DescribeInstances.
 
 use aws_sdk_ec2::types;
 use chrono::{DateTime, Utc};
 use tagwarden_core::Instance;
 use tagwarden_core::resource::InstanceFacts;
 
-/// The instance that DescribeInstances describes; `None` for one without an id, which EC2 always gives.
+/// The instance that `described` describes; `None` if it has no id, although EC2 always gives one.
 #[must_use]
 pub fn instance_from_ec2(described: &types::Instance) -> Option<Instance> {
     let primary_interface = described
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_every_member_that_counts() {
+    fn reads_every_member_that_tagwarden_needs() {
         let time = aws_smithy_types::DateTime::from_secs;
         let attachment = |index, attached_at| {
             let attachment = types::InstanceNetworkInterfaceAttachment::builder()
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn names_a_spot_instance_without_a_request() {
+    fn reads_a_spot_instance_without_a_request_id() {
         let described = types::Instance::builder()
             .instance_id("i-0a1b2c3d4e5f60718")
             .instance_lifecycle(InstanceLifecycleType::Spot)

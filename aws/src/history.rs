@@ -10,15 +10,15 @@ use crate::AwsError;
 
 const HISTORY: &str = "config:GetResourceConfigHistory";
 
-/// The configuration item that `summary` stands for: the newest one up to the summary's capture time. An event can wait
-/// for hours, and must not be answered with a newer item than it announced.
+/// Reads the configuration item that `summary` stands for: the newest one up to the summary's capture time. An event
+/// can be hours old, and must not be evaluated with a newer item than it announced.
 ///
-/// Gives `None` where the history has no such item.
+/// Gives `None` if the history has no such item.
 ///
 /// See [GetResourceConfigHistory](https://docs.aws.amazon.com/config/latest/APIReference/API_GetResourceConfigHistory.html).
 ///
 /// # Errors
-/// Config did not answer, or the item's configuration is not an instance's.
+/// The call failed, or the configuration of the item does not describe an instance.
 pub async fn full_item(
     client: &Client,
     summary: &ItemSummary,
@@ -34,7 +34,7 @@ pub async fn full_item(
         .chronological_order(ChronologicalOrder::Reverse)
         .into_paginator()
         .send();
-    // One call covers seven days of history, so a page can be empty without being the last.
+    // A call covers seven days of history, so an empty page need not be the last.
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| AwsError::new(HISTORY, &error))?;
         if let Some(item) = page.configuration_items.unwrap_or_default().pop() {

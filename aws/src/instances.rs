@@ -3,14 +3,14 @@
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::Filter;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tagwarden_core::{Instance, Scope};
 
 use crate::from_ec2::instance_from_ec2;
 use crate::{AwsError, Ec2};
-use tagwarden_core::{Instance, Scope};
 
 const CALL: &str = "ec2:DescribeInstances";
 
-/// The most instances that EC2 gives in one answer.
+/// The most instances that EC2 gives in one response.
 const PAGE: i32 = 1_000;
 
 /// The most values that EC2 takes in one filter.
@@ -18,13 +18,13 @@ const PAGE: i32 = 1_000;
 /// See [Filter](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html).
 const FILTER_VALUES: usize = 200;
 
-/// Every state but those of an instance that is gone; terminated ones stay visible for an hour.
+/// The states of instances that are not gone. EC2 shows terminated instances for about an hour.
 const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
 
-/// So many requests for instances by their ids are under way at once.
+/// The most requests for instances by id in flight at a time.
 const AT_ONCE: usize = 8;
 
-/// The instances of a scope, a page at a time, so that memory does not grow with the fleet.
+/// Reads instances page by page, so that memory does not grow with the fleet.
 #[derive(Debug)]
 pub struct InstancePages<'a> {
     ec2: &'a Ec2,
@@ -40,11 +40,12 @@ enum Next {
 }
 
 impl<'a> InstancePages<'a> {
-    /// Every living instance in `scope`, at most 1,000 a page.
+    /// The instances in `scope` that are not gone, at most 1,000 a page. With more VPCs than a filter takes, also
+    /// instances outside `scope`.
     #[must_use]
     pub fn in_scope(ec2: &'a Ec2, scope: &Scope) -> Self {
         let mut filters = vec![filter("instance-state-name", LIVING)];
-        // More VPCs than a filter takes are sorted out by the assessment.
+        // With more VPCs than a filter takes, the assessment leaves out the instances that are out of scope.
         if (1..=FILTER_VALUES).contains(&scope.vpc_ids().len()) {
             filters.push(filter("vpc-id", scope.vpc_ids()));
         }
@@ -65,10 +66,10 @@ impl<'a> InstancePages<'a> {
         !matches!(self.next, Next::Nothing)
     }
 
-    /// The next page; `None` after the last, and after an error. A page can be empty.
+    /// Reads the next page. Gives `None` after the last page or an error. A page can be empty.
     ///
     /// # Errors
-    /// EC2 did not give the page.
+    /// The call failed.
     pub async fn next(&mut self) -> Option<Result<Vec<Instance>, AwsError>> {
         let token = match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::First => None,
@@ -96,18 +97,18 @@ impl<'a> InstancePages<'a> {
     }
 }
 
-/// How many requests [`describe`] makes at the least for so many ids.
+/// The fewest requests that [`describe`] makes for this number of ids.
 #[must_use]
 pub fn requests_for(ids: usize) -> usize {
     ids.div_ceil(FILTER_VALUES)
 }
 
-/// Those of `ids` that exist, in any state and in no particular order.
+/// Reads those of `ids` that exist, in any state and in no particular order.
 ///
-/// Asks by filter: named as ids, one that is unknown would fail the whole call.
+/// The ids are a filter, because one unknown id in the parameter `InstanceIds` fails the whole call.
 ///
 /// # Errors
-/// EC2 did not answer.
+/// A call failed.
 pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Instance>, AwsError> {
     let chunks: Vec<Filter> = ids
         .chunks(FILTER_VALUES)

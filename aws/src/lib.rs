@@ -1,17 +1,18 @@
 //! What tagwarden reads from AWS and writes to it.
 //!
-//! The readers and writers page, batch, retry and report errors. They decide nothing: that is `tagwarden-core`'s.
+//! The readers and writers page, batch, retry and report errors. They decide nothing; `tagwarden-core` decides.
 //!
-//! | module | what it holds |
-//! |---|---|
-//! | [`policy_table`] | the policy, from its DynamoDB table |
-//! | [`instances`] | instances, from DescribeInstances |
-//! | [`history`] | configuration items, from AWS Config's history |
-//! | [`evaluations`] | the Config rule's results: what Config shows, and what it is sent |
-//! | [`lambda`] | what both Lambda functions share: start-up, errors, log, metrics |
-//!
-//! [`Ec2`] is the EC2 client that keeps EC2's request quotas. [`function_config`] is the SDK's configuration of a Lambda
-//! function. [`Clock`] is the time of the SDK's clients. [`AwsError`] is what any call fails with.
+//! | module or type | what it holds | why it exists |
+//! |---|---|---|
+//! | [`policy_table`] | the policy, from its DynamoDB table | Every reader must see the whole table, strongly consistent, or none of it. |
+//! | [`instances`] | instances, from DescribeInstances | A large fleet must be read by pages, so that memory does not grow with it. |
+//! | [`history`] | configuration items, from AWS Config's history | Config leaves an item that is too large out of its event. |
+//! | [`evaluations`] | the Config rule's results | Config takes 100 results a call and charges for each, so it is also asked what it shows. |
+//! | [`lambda`] | start-up, errors, log and metrics of a Lambda function | Both functions must start, fail and log the same way. |
+//! | [`Ec2`] | a client that keeps EC2's request quotas | A throttled request costs more time than a wait for its turn. |
+//! | [`function_config`] | the SDK's configuration of a Lambda function | The SDK's default chain is a tenth of the executable, and a function needs none of it. |
+//! | [`Clock`] | the time of the SDK's clients | Tests replace the time of the clients and of tagwarden in one place. |
+//! | [`AwsError`] | the error of every call | Messages name the call as IAM does, so that a reader knows which permission is missing. |
 
 mod clock;
 mod config;

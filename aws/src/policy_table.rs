@@ -5,39 +5,39 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
-
-use crate::AwsError;
 use tagwarden_core::Policy;
 use tagwarden_core::policy::{InvalidPolicy, Row};
 
-/// Why there is no policy to act on.
+use crate::AwsError;
+
+/// Why the policy table gives no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyTableError {
-    /// DynamoDB did not give the table.
+    /// The table cannot be read.
     #[error("the policy table {table:?} cannot be read: {source}")]
     Unreadable {
         /// The table's name.
         table: String,
-        /// What DynamoDB said.
+        /// Why.
         source: AwsError,
     },
-    /// The table was read, and is not a policy.
+    /// The table was read and is not a valid policy.
     #[error("the policy table {table:?} is not valid, so nothing was done: {source}")]
     Invalid {
         /// The table's name.
         table: String,
-        /// Every problem.
+        /// Every problem of the table.
         source: InvalidPolicy,
     },
 }
 
-/// One item of the table as DynamoDB holds it.
+/// One item of the table, as DynamoDB stores it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Reads the whole table, page by page and strongly consistent, and validates it.
+/// Reads the whole table with strong consistency and validates it.
 ///
 /// # Errors
-/// The table cannot be read, or has a problem; see [`Policy::from_rows`].
+/// The table cannot be read, or has a problem: see [`Policy::from_rows`].
 pub async fn read_policy(client: &Client, table: &str) -> Result<Policy, PolicyTableError> {
     let items = read_items(client, table).await;
     let items = items.map_err(|source| PolicyTableError::Unreadable {
@@ -50,10 +50,10 @@ pub async fn read_policy(client: &Client, table: &str) -> Result<Policy, PolicyT
     })
 }
 
-/// Reads the whole table as it is, sound or not, page by page and strongly consistent; in no order.
+/// Reads the whole table with strong consistency, without validation. The items are in no particular order.
 ///
 /// # Errors
-/// DynamoDB does not give the table.
+/// A call failed.
 pub async fn read_items(client: &Client, table: &str) -> Result<Vec<Item>, AwsError> {
     let mut items = client
         .scan()
@@ -69,13 +69,13 @@ pub async fn read_items(client: &Client, table: &str) -> Result<Vec<Item>, AwsEr
     Ok(all)
 }
 
-/// An item as [`Policy::from_rows`] takes it.
+/// Converts an item to the row that [`Policy::from_rows`] takes.
 #[must_use]
 pub fn row(item: Item) -> Row {
     item.into_iter()
         .map(|(attribute, value)| {
-            // Binary has no JSON of its own. As an object it is named as the wrong type if a rule needs the
-            // attribute, and ignored with the other foreign attributes if not.
+            // JSON cannot hold binary values. As an object, the value is a problem of the wrong type in an attribute
+            // of a rule, and ignored in any other attribute.
             let value = serde_dynamo::from_attribute_value::<_, Value>(value)
                 .unwrap_or_else(|error| json!({ "unreadable": error.to_string() }));
             (attribute, value)

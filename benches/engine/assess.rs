@@ -1,4 +1,4 @@
-//! Assessing: the one decision that both functions and the command make of every instance.
+//! Assessing: the decision that both functions and the command make about every instance.
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -6,7 +6,7 @@ use tagwarden_core::{Instance, Scope, assess};
 
 use super::fleet::{instances, now, policy};
 
-/// Different instances, more than the processor's nearest caches hold.
+/// The number of different instances, more than the processor's nearest caches hold.
 const INSTANCES: usize = 1_000;
 
 const RULES: [usize; 3] = [1, 10, 50];
@@ -23,7 +23,7 @@ fn one_tag_missing(bencher: Bencher<'_, '_>, rules: usize) {
 
 #[divan::bench(args = RULES)]
 fn all_tags_missing(bencher: Bencher<'_, '_>, rules: usize) {
-    // They have a name only.
+    // These instances have only a Name.
     assess_all(bencher, rules, &instances(INSTANCES, 1, |_| true));
 }
 

@@ -1,4 +1,4 @@
-//! Reading events, from the bytes that Lambda hands in to what they ask for.
+//! Reading events: from Lambda's bytes to a typed request.
 
 use tagwarden_sandbox::{Account, Launch};
 

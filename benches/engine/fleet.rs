@@ -7,17 +7,17 @@ use serde_json::{Map, Value, json};
 use tagwarden_core::policy::Row;
 use tagwarden_core::{Instance, Policy, State};
 
-/// The present.
+/// The time at which everything is assessed.
 pub fn now() -> DateTime<Utc> {
     "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
-/// The key of the tag of rule `number`, as long as such keys are.
+/// The tag key of rule `number`, as long as usual keys.
 fn key(number: usize) -> String {
     format!("acme:tag-{number:02}")
 }
 
-/// So many required rules, each with a default.
+/// A policy of `rules` required rules, each with a default.
 pub fn policy(rules: usize) -> Policy {
     let row = |number: usize| -> Row {
         let row = json!({
@@ -31,8 +31,8 @@ pub fn policy(rules: usize) -> Policy {
     Policy::from_rows((1..=rules).map(row)).unwrap()
 }
 
-/// So many running instances with a tag for each of so many rules; those for whose number `lacks` holds have the last
-/// of these tags not at all.
+/// `count` running instances with a tag for each of `rules` rules. An instance for whose number `lacks` holds lacks the
+/// last of these tags.
 pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> Vec<Instance> {
     let instance = |number: usize| {
         let last = if lacks(number) { rules - 1 } else { rules };

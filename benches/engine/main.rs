@@ -1,11 +1,8 @@
-//! The pure parts: how many instances a second are assessed and planned, events read, report entries written.
+//! The pure parts: instances assessed and planned, events read, and report entries rendered per second.
 //!
-//! `cargo bench --bench engine`, or some of it: `cargo bench --bench engine -- assess`. One thread, no AWS.
+//! Run `cargo bench --bench engine`, or a part of it: `cargo bench --bench engine -- assess`. One thread, no AWS.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what is not as it should be ends a benchmark"
-)]
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod assess;
 mod events;

@@ -1,10 +1,10 @@
-//! Planning: from the instances to what is to be done.
+//! Planning: from the instances to the steps.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use tagwarden_core::settings::Environment;
 use tagwarden_remediation::Settings;
-use tagwarden_remediation::plan::{Known, plan};
+use tagwarden_remediation::plan::{PlanContext, plan};
 
 use super::fleet::{instances, now, policy};
 
@@ -24,8 +24,8 @@ fn a_hundred_thousand_instances(bencher: Bencher<'_, '_>, rules: usize) {
         variable.map(|(_, value)| value.to_owned())
     }));
     let settings = settings.unwrap();
-    let known = Known::default();
+    let context = PlanContext::default();
     bencher
         .counter(ItemsCount::new(INSTANCES))
-        .bench_local(|| plan(&policy, &settings, &instances, &known, now()));
+        .bench_local(|| plan(&policy, &settings, &instances, &context, now()));
 }

@@ -2,9 +2,10 @@
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use tagwarden_core::DefectName;
 use tagwarden_remediation::ledger::RunId;
-use tagwarden_remediation::plan::{Cause, Remedy, Step};
-use tagwarden_remediation::report::{Message, Outcome, Report, Telling, messages};
+use tagwarden_remediation::plan::{Cause, Outcome, Remedy, Step};
+use tagwarden_remediation::report::{Message, Report, ReportContext, messages};
 use tagwarden_remediation::settings::Mode;
 
 use super::fleet::now;
@@ -17,9 +18,10 @@ fn ten_thousand_entries(bencher: Bencher<'_, '_>) {
     for number in 0..ENTRIES {
         let step = Step {
             instance_id: format!("i-0{number:016x}"),
-            cause: Cause::Missing {
+            cause: Cause::Tag {
                 rule_id: 1,
                 tag_key: "ProjectCode".to_owned(),
+                defect: DefectName::Missing,
             },
             remedy: Remedy::Tag {
                 value: "Proj007".to_owned(),
@@ -28,13 +30,17 @@ fn ten_thousand_entries(bencher: Bencher<'_, '_>) {
         };
         report.add(step, Outcome::Done);
     }
-    let telling = Telling {
+    let context = ReportContext {
         region: Some("eu-west-1"),
         ledger_table: Some("ledger"),
         template: None,
     };
     bencher.counter(ItemsCount::new(ENTRIES)).bench_local(|| {
-        let told = messages(&report, telling);
-        told.messages.iter().map(Message::body).collect::<Vec<_>>()
+        let rendered = messages(&report, context);
+        rendered
+            .messages
+            .iter()
+            .map(Message::body)
+            .collect::<Vec<_>>()
     });
 }

@@ -1,19 +1,19 @@
-//! How long a function takes from the start of its process to its first event, and to the first answer: what a cold
-//! start costs beside what Lambda itself takes.
+//! The time from the start of a function's process to its first event and its first answer: a cold start without
+//! Lambda's own part.
 //!
 //! ```text
 //! cargo bench --bench start                    # the rule, as the benchmark's profile builds it
 //! cargo bench --bench start -- target/release  # every bootstrap in a directory
 //! ```
 //!
-//! A plain HTTP server stands in for the Runtime API, the sandbox for AWS, both over loopback: each start hands the
-//! rule one changed instance, and the remediation, in its dry run, one instance's id. AWS-LC's first use is measured in
+//! A plain HTTP server stands in for the Runtime API and the sandbox for AWS, both over loopback. Each start gives the
+//! rule one changed instance, or the remediation, in a dry run, one instance id. The first use of AWS-LC is measured in
 //! a process of its own.
 
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "what is not as it should be ends a benchmark, and it tells what it measured"
+    reason = "a benchmark fails by panicking, and prints what it measured"
 )]
 
 mod runtime_api;
@@ -28,12 +28,12 @@ use tagwarden_sandbox::{Account, Launch, Loopback};
 
 use runtime_api::RuntimeApi;
 
-/// So many starts give the median.
+/// The number of starts whose median is printed.
 const STARTS: usize = 31;
 
 const RULE: &str = "tagwarden";
 
-/// A function's times, each since its process was started.
+/// A function's times, measured from the start of its process.
 struct Times {
     asked: Duration,
     answered: Duration,
@@ -43,7 +43,7 @@ fn main() {
     if tls::is_asked_for() {
         return tls::measure_in_this_process();
     }
-    // `cargo test` only wants to see that it works; `cargo bench` says so with this argument.
+    // `cargo bench` passes this argument. `cargo test` does not, and only checks that the benchmark works.
     let is_bench = env::args().any(|argument| argument == "--bench");
     let starts = if is_bench { STARTS } else { 3 };
     let account = account();
@@ -133,7 +133,7 @@ fn start(bootstrap: &Path, endpoint_url: &str, event: &Value) -> Times {
     }
 }
 
-/// In milliseconds.
+/// The median, in milliseconds.
 fn median(times: impl Iterator<Item = Duration>) -> f64 {
     let mut times: Vec<Duration> = times.collect();
     times.sort();

@@ -1,4 +1,4 @@
-//! The Lambda Runtime API as far as one event needs it, which notes when it was asked.
+//! The part of the Lambda Runtime API that one event needs, with the times of the requests.
 //!
 //! See [Using the Lambda runtime API](https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
 
@@ -7,25 +7,25 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Hands out one event.
+/// Serves one event.
 pub struct RuntimeApi {
     address: SocketAddr,
     answers: mpsc::Receiver<Answered>,
 }
 
-/// What became of the event.
+/// The times and the result of the event.
 pub struct Answered {
     /// When the function asked for it.
     pub asked_at: Instant,
-    /// When its answer was there.
+    /// When its answer arrived.
     pub at: Instant,
-    /// Whether that is an answer, not an error.
+    /// Whether the function answered without an error.
     pub is_answer: bool,
     pub body: String,
 }
 
 impl RuntimeApi {
-    /// Serves a function that is to be started.
+    /// Starts serving `event` to a function that is not started yet.
     pub fn serve(event: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -99,7 +99,7 @@ fn converse(
                 is_answer: line.contains("/response "),
                 body: String::from_utf8_lossy(&body).into_owned(),
             };
-            // Nobody waits any more where the benchmark has given up.
+            // The receiver is gone if the benchmark has given up.
             let _ = answers.send(answered);
             return None;
         }

@@ -1,4 +1,4 @@
-//! What the first use of TLS costs: the authorities' certificates are read, AWS-LC is made ready, keys are made.
+//! The cost of the first use of TLS: reading the root certificates, initialising AWS-LC, and generating keys.
 
 use std::env;
 use std::io::Read as _;
@@ -11,14 +11,14 @@ use aws_config::retry::RetryConfig;
 use tagwarden_aws::function_config;
 use tagwarden_core::settings::Environment;
 
-/// Tells the process that it is to measure.
+/// The environment variable that makes a process measure.
 const VARIABLE: &str = "TAGWARDEN_BENCH_TLS";
 
 pub fn is_asked_for() -> bool {
     env::var_os(VARIABLE).is_some()
 }
 
-/// The first and the second request of a fresh process, each until its `ClientHello` is there.
+/// Times the first and the second request of a new process, each until its `ClientHello` arrives.
 pub fn in_another_process() -> (Duration, Duration) {
     let process = Command::new(env::current_exe().unwrap())
         .env(VARIABLE, "1")
@@ -26,8 +26,8 @@ pub fn in_another_process() -> (Duration, Duration) {
         .env("AWS_SECRET_ACCESS_KEY", "sandbox")
         .output()
         .unwrap();
-    let told = String::from_utf8(process.stdout).unwrap();
-    let mut times = told
+    let printed = String::from_utf8(process.stdout).unwrap();
+    let mut times = printed
         .split_whitespace()
         .map(|micros| Duration::from_micros(micros.parse().unwrap()));
     (times.next().unwrap(), times.next().unwrap())
@@ -59,10 +59,10 @@ pub fn measure_in_this_process() {
         .into_builder()
         .retry_config(RetryConfig::disabled())
         .build();
-    // Two services, one client of HTTPS: as in a function.
+    // Two services share one HTTPS client, as in a function.
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sns = aws_sdk_sns::Client::new(&config);
-    // The connection is closed on it: the error is no news.
+    // The server closes the connection, so an error is expected.
     let first = Instant::now();
     let _ = runtime.block_on(dynamodb.scan().table_name("t").send());
     let first = hellos.recv().unwrap() - first;

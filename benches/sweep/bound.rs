@@ -1,8 +1,8 @@
-//! How few calls would do: what any program needs that keeps tagwarden's promises, by operation.
+//! The fewest calls, by operation, of any program that keeps tagwarden's promises.
 //!
-//! Counted from the fleet as it was launched, not from what the functions do. The promises: the policy and the
-//! instances are read again before anything is changed, and once more before anything is ended; every act is in the
-//! ledger before it is done and completed after; at most ten stops and terminations an hour; everything is told once.
+//! They are counted from the fleet as launched, not from what the functions do. The promises: the policy and the
+//! instances are read again before any change, and once more before any shutdown; every act is in the ledger before it
+//! is done and completed after; at most ten shutdowns an hour; everything is reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +21,16 @@ const EVENTS: usize = 50;
 const EVALUATIONS: usize = 100;
 /// The most writes of a DynamoDB transaction.
 const WRITES: usize = 100;
-/// The most instances whose tag writes one transaction begins: a claim of each, the acts, the mark of the run.
+/// The most instances whose tags one transaction begins: it writes a claim for each, the acts, and the run's mark.
 const BEGUN: usize = WRITES - 2;
 /// The largest SNS message.
 const MESSAGE: usize = 256 * 1024;
 
-/// The fewest calls of the rule's schedule where Config shows `results` of it already: none, or all as they are.
+/// The fewest calls of the rule's scheduled evaluation if Config already has `results` results: none, or all of them
+/// and unchanged.
 ///
-/// The policy; the results shown; every instance; an evaluation of each, or of each that is not compliant.
+/// It reads the policy, Config's results and every instance, and sends a result for each instance, or for each that is
+/// not compliant.
 pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
     let size = fleet.count(|_| true);
     let news = fleet.count(|matter| results == 0 || !matter.is_compliant());
@@ -43,17 +45,18 @@ pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
     ])
 }
 
-/// The fewest calls of an enforcing sweep whose report is so many bytes of SNS messages.
+/// The fewest calls of an enforcing sweep whose report is `report` bytes of SNS messages.
 ///
 /// - `Scan`: the policy, three times.
-/// - `DescribeInstances`: every page; those with a finding again, by page or by 200 ids; those to be ended once more.
-/// - `LookupEvents`: the launches of those without a creator that CloudTrail shows, if nobody else launched anything.
+/// - `DescribeInstances`: every page; again the instances with a finding, by page or by 200 ids; once more those to
+///   shut down.
+/// - `LookupEvents`: the launches of the instances without a creator, by 50, as if there were no other launches.
 /// - `CreateTags`: each distinct set of tags, by 1,000 instances.
-/// - `TerminateInstances`: 1, as if nothing were protected.
-/// - `TransactWriteItems`: 98 instances to begin with their tags, 100 such batches to complete; the same for the ends.
-/// - `GetItem`: what is protected, the budget before and after, what was told. `Query`: runs that were cut off.
-///   `UpdateItem`: what was told. `DeleteItem`: the run has ended.
-/// - `Publish`: 256 KiB.
+/// - `TerminateInstances`: one call, as if no instance were protected.
+/// - `TransactWriteItems`: one begins the tags of 98 instances, one completes 100 such batches; the same for shutdowns.
+/// - `GetItem`: the protected instances, the budget before and after, what was reported. `Query`: abandoned runs.
+///   `UpdateItem`: what was reported. `DeleteItem`: the run's mark.
+/// - `Publish`: one call for 256 KiB.
 pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
     let pages = fleet.count(|_| true).div_ceil(PAGE);
     let faulty = fleet.count(|matter| matter != Matter::Nothing);
@@ -80,7 +83,7 @@ pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
     ])
 }
 
-/// The calls that write tags: those who need a creator's name by name.
+/// The calls that write tags. Creators' names need one call for each name.
 fn create_tags(fleet: &Fleet) -> usize {
     let one_set = |is: &dyn Fn(Matter) -> bool| fleet.count(is).div_ceil(PAGE);
     let project = one_set(&|it| matches!(it, Matter::NoProject | Matter::EmptyProject));
@@ -98,7 +101,7 @@ fn create_tags(fleet: &Fleet) -> usize {
     project + expiry + named(Matter::NoCreator) + named(Matter::NeitherProjectNorCreator)
 }
 
-/// All calls together.
+/// The sum of all calls.
 pub fn total(calls: &Calls) -> usize {
     calls.values().sum()
 }

@@ -1,5 +1,5 @@
-//! A function in a process of its own, as Lambda runs it, so that its memory and processor time are its own: the
-//! account is in the process that started it, at `AWS_ENDPOINT_URL`.
+//! A function in a process of its own, as on Lambda, so that its memory and processor time can be measured. The account
+//! is in the parent process, at `AWS_ENDPOINT_URL`.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ use tagwarden_sandbox::Loopback;
 
 use super::fleet::Fleet;
 
-/// Tells the process which function it is.
+/// The environment variable that names the function to a child process.
 const VARIABLE: &str = "TAGWARDEN_BENCH_FUNCTION";
 
 /// One of the two functions.
@@ -27,17 +27,17 @@ pub enum Function {
     Sweep,
 }
 
-/// What the process measured of itself.
+/// What the child process measured of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measured {
     pub answer: Value,
-    /// From the event to its answer, in seconds, waiting included.
+    /// The time from the event to its answer, in seconds, waiting included.
     pub seconds: f64,
-    /// The processor time of that, in seconds.
+    /// The processor time from the event to its answer, in seconds.
     pub processor: f64,
-    /// The most memory that was resident before the event, in KiB.
+    /// The peak of resident memory before the event, in KiB.
     pub peak_before: u64,
-    /// The same after its answer.
+    /// The peak of resident memory after the answer, in KiB.
     pub peak: u64,
 }
 
@@ -50,7 +50,7 @@ impl Function {
         }
     }
 
-    /// The function that this process is to be, if it was started by [`run`].
+    /// The function that this process must run, if [`run`] started it.
     pub fn of_process() -> Option<Self> {
         let name = std::env::var(VARIABLE).ok()?;
         [Self::Rule, Self::Sweep]
@@ -59,7 +59,7 @@ impl Function {
     }
 }
 
-/// Starts `function` against the account of `fleet`, hands it `event`, and gives what it measured.
+/// Starts `function` on the account of `fleet` and passes it `event`. Returns what it measured.
 pub fn run(function: Function, fleet: &Fleet, event: &Value) -> Measured {
     let loopback = Loopback::serve(&fleet.account).unwrap();
     let mut process = Command::new(std::env::current_exe().unwrap())
@@ -72,7 +72,7 @@ pub fn run(function: Function, fleet: &Fleet, event: &Value) -> Measured {
         .env("AWS_SECRET_ACCESS_KEY", "sandbox")
         .envs(fleet.variables.iter().cloned())
         .stdin(Stdio::piped())
-        // Its log, written as in Lambda and read by nobody.
+        // The log is written as on Lambda, and discarded.
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -81,13 +81,13 @@ pub fn run(function: Function, fleet: &Fleet, event: &Value) -> Measured {
     input.write_all(event.to_string().as_bytes()).unwrap();
     drop(input);
     let output = process.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
-    serde_json::from_str(told.lines().last().unwrap_or_default()).unwrap()
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    serde_json::from_str(errors.lines().last().unwrap_or_default()).unwrap()
 }
 
-/// What this process does where it is a function: as `src/main.rs` of both functions, but for the Runtime API.
-pub fn be(function: Function) {
+/// Runs a function in this process, as `src/main.rs` of both functions does, but without the Runtime API.
+pub fn run_as_child(function: Function) {
     logging::install(&Environment::of_process()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,17 +111,17 @@ async fn measure(function: Function) -> Measured {
         Function::Rule => {
             let settings = PolicySettings::from_environment(&environment).unwrap();
             let rule = Rule::new(&config, settings);
-            around(async || rule.handle(event).await.unwrap()).await
+            measure_handling(async || rule.handle(event).await.unwrap()).await
         }
         Function::Sweep => {
             let settings = Settings::from_environment(&environment).unwrap();
             let remediation = Remediation::new(&config, settings);
-            around(async || remediation.handle(event).await.unwrap()).await
+            measure_handling(async || remediation.handle(event).await.unwrap()).await
         }
     }
 }
 
-async fn around(handle: impl AsyncFnOnce() -> Value) -> Measured {
+async fn measure_handling(handle: impl AsyncFnOnce() -> Value) -> Measured {
     let peak_before = peak();
     let processor = processor();
     let start = Instant::now();
@@ -136,7 +136,7 @@ async fn around(handle: impl AsyncFnOnce() -> Value) -> Measured {
     }
 }
 
-/// The most memory of this process that was resident at once, in KiB, by Linux's account (`VmHWM`).
+/// The peak of this process's resident memory, in KiB, from Linux's `VmHWM`.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -144,7 +144,7 @@ fn peak() -> u64 {
     number.unwrap().parse().unwrap()
 }
 
-/// The processor time of this process, in seconds, by Linux's account, which counts in hundredths.
+/// The processor time of this process, in seconds. Linux counts in hundredths.
 fn processor() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     // The name before the last parenthesis may hold anything. After it, the 12th and 13th are user and system time.

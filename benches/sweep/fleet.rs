@@ -1,7 +1,7 @@
-//! The fleet that is measured: of every 1,000 instances, 482 need something.
+//! The measured fleet: of every 1,000 instances, 482 have a defect.
 //!
-//! Launched over the last 60 days by several IAM users, 1 to 30 instances a call, and each launch has what it has for
-//! all of its instances. The same size gives the same fleet.
+//! Several IAM users launched it over the last 60 days, 1 to 30 instances a call. All instances of a launch have the
+//! same defect. The same size always gives the same fleet.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ pub const LEDGER: &str = "ledger";
 /// The Config rule.
 pub const RULE: &str = "tagwarden";
 
-/// So long does every call take.
+/// The latency of every call.
 pub const LATENCY: Duration = Duration::from_millis(15);
 
-/// How many instances the calls launch, in turn.
+/// The numbers of instances in a launch, in turn.
 const LAUNCHED_TOGETHER: [usize; 5] = [1, 2, 5, 12, 30];
 
-/// The launches are spread over so many minutes.
+/// The minutes over which the launches are spread.
 const AGES: i64 = 60 * 24 * 60;
 
-/// What is the matter with an instance.
+/// The defect of an instance, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matter {
     Nothing,
@@ -35,13 +35,13 @@ pub enum Matter {
     EmptyProject,
     NoExpiry,
     EmptyExpiry,
-    /// Launched 3 minutes ago: CloudTrail does not show it yet.
+    /// Launched 3 minutes ago, so CloudTrail does not show the launch yet.
     YoungWithoutCreator,
     Untagged,
     UntaggedAndProtected,
 }
 
-/// Of 1,000 instances, so many have this.
+/// The number of instances with each defect, out of 1,000.
 pub const MATTERS: [(Matter, usize); 10] = [
     (Matter::NoProject, 170),
     (Matter::NoCreator, 130),
@@ -74,8 +74,8 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Launches `size` instances, a multiple of 1,000, in `account`, which then keeps AWS's quotas and takes
-    /// [`LATENCY`] to answer.
+    /// Launches `size` instances, a multiple of 1,000, in `account`. From then on the account enforces AWS's quotas and
+    /// takes [`LATENCY`] to answer.
     pub fn launch(account: Account, size: usize) -> Self {
         let launches = launches(size);
         let step = AGES / i64::try_from(launches.len()).unwrap();
@@ -107,7 +107,7 @@ impl Fleet {
         }
     }
 
-    /// How many instances have a matter for which `is` holds.
+    /// The number of instances for whose defect `is` holds.
     pub fn count(&self, is: impl Fn(Matter) -> bool) -> usize {
         let launches = self.launches.iter().filter(|launched| is(launched.matter));
         launches.map(|launched| launched.count).sum()
@@ -123,12 +123,12 @@ impl Matter {
         )
     }
 
-    /// Whether it has no tags at all.
+    /// Whether the instance has no tags.
     pub fn is_untagged(self) -> bool {
         matches!(self, Self::Untagged | Self::UntaggedAndProtected)
     }
 
-    /// Whether the rule has it compliant: an expiry date is only recommended.
+    /// Whether the rule finds it compliant: the expiry date has Required=N.
     pub fn is_compliant(self) -> bool {
         matches!(self, Self::Nothing | Self::NoExpiry | Self::EmptyExpiry)
     }
@@ -179,7 +179,7 @@ pub fn policy() -> [Value; 3] {
     ]
 }
 
-/// So many IAM users launch in a fleet of `size`: 4, 16 and 64 for 1,000, 10,000 and 100,000.
+/// The number of IAM users that launch a fleet of `size`: 4, 16 and 64 for 1,000, 10,000 and 100,000.
 fn users(size: usize) -> usize {
     4_usize.pow((size / 1_000).max(1).ilog10() + 1)
 }
@@ -203,9 +203,9 @@ fn launches(size: usize) -> Vec<Launched> {
     launches
 }
 
-/// The numbers below `count`, each once, in an order without order.
+/// The numbers below `count`, each once, scattered.
 fn scattered(count: usize) -> Vec<usize> {
-    // A stride without a common divisor passes every place once.
+    // A stride coprime to `count` visits every place once.
     let is_coprime = |stride: &usize| greatest_common_divisor(*stride, count) == 1;
     let stride = (count * 618 / 1_000..count).find(is_coprime).unwrap_or(1);
     (0..count).map(|number| number * stride % count).collect()

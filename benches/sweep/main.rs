@@ -1,21 +1,19 @@
-//! End to end: what the rule's schedule and the remediation's sweep cost with 1,000, 10,000 and 100,000 instances.
+//! End to end: the cost of the rule's scheduled evaluation and the remediation's sweep for 1,000, 10,000 and 100,000
+//! instances.
 //!
-//! `cargo bench --bench sweep`, or one function and other sizes: `cargo bench --bench sweep -- rule 5000`. Each case runs
-//! twice, on two fleets that are the same: in this process, on a paused clock, for calls and simulated seconds; and as a
-//! process of its own over loopback, in real time, for memory and processor time. The rule is measured where Config
-//! has its results already.
+//! Run `cargo bench --bench sweep`, or one function with other sizes: `cargo bench --bench sweep -- rule 5000`. Each
+//! case runs twice, on two equal fleets: in this process on a paused clock, for calls and simulated seconds; and in a
+//! process of its own over loopback, in real time, for memory and processor time. The rule is measured when Config
+//! already has its results.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`fleet`] | the instances, and what is the matter with them |
-//! | [`bound`] | how few calls would do |
+//! | [`fleet`] | the instances and their defects |
+//! | [`bound`] | the fewest calls |
 //! | [`simulate`] | a function in this process |
 //! | [`child`] | a function in a process of its own |
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what is not as it should be ends a benchmark"
-)]
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod bound;
 mod child;
@@ -35,7 +33,7 @@ const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 
 fn main() -> io::Result<()> {
     if let Some(function) = Function::of_process() {
-        child::be(function);
+        child::run_as_child(function);
         return Ok(());
     }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -69,7 +67,7 @@ struct Case {
     size: usize,
     fewest: Calls,
     simulated: Cost,
-    /// The calls of the process.
+    /// The number of calls that the process made.
     calls: Calls,
     process: Measured,
 }
@@ -80,7 +78,7 @@ impl Case {
         let fleet = Fleet::launch(Account::new(), size);
         let event = match function {
             Function::Rule => {
-                // On a paused clock, for the results to be there in no time.
+                // A paused clock, so that storing the results takes no real time.
                 paused_runtime().unwrap().block_on(simulate::rule(&fleet));
                 simulate::schedule_of_rule(&fleet)
             }
@@ -99,7 +97,7 @@ impl Case {
         }
     }
 
-    /// What was measured, call by call.
+    /// The measurements, with a line for each operation.
     fn page(&self) -> String {
         let Cost {
             calls,
@@ -124,7 +122,7 @@ impl Case {
         page
     }
 
-    /// The same as a row of a table.
+    /// The measurements as a row of a table.
     #[allow(clippy::cast_precision_loss, reason = "they are small numbers")]
     fn row(&self) -> String {
         let [made, fewest] = [&self.simulated.calls, &self.fewest].map(bound::total);
@@ -148,7 +146,7 @@ impl Case {
     }
 }
 
-/// What it costs in this process, and how few calls would do.
+/// The cost in this process, and the fewest calls.
 fn simulated(function: Function, size: usize) -> (Cost, Calls) {
     let account = Account::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
     let fleet = Fleet::launch(account, size);

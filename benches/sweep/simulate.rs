@@ -1,5 +1,5 @@
-//! Both functions in this process, on a clock that jumps over every wait: exact in calls and in simulated seconds,
-//! which are those of latency, quotas and pauses alone. Processor time is none there.
+//! Both functions in this process, on a clock that skips every wait. Calls and simulated seconds are exact. The seconds
+//! are those of latency, quotas and pauses only, without processor time.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +16,14 @@ use tagwarden_sandbox::Account;
 use super::bound::Calls;
 use super::fleet::{Fleet, RULE};
 
-/// What one event cost.
+/// The cost of one event.
 #[derive(Clone, Debug)]
 pub struct Cost {
-    /// Every call, those refused and sent again too.
+    /// Every call, including refused calls and retries.
     pub calls: Calls,
     /// The refusals, by error code.
     pub refused: BTreeMap<String, usize>,
-    /// From the event to its answer.
+    /// The simulated time from the event to its answer.
     pub time: TimeDelta,
     /// The bytes of all SNS messages.
     pub report: usize,
@@ -31,7 +31,7 @@ pub struct Cost {
     pub answer: Value,
 }
 
-/// The codes by which EC2, CloudTrail and the others refuse a request for its rate.
+/// The error codes of throttling in EC2, CloudTrail and the other services.
 const THROTTLED: [&str; 3] = [
     "RequestLimitExceeded",
     "ThrottlingException",
@@ -39,14 +39,14 @@ const THROTTLED: [&str; 3] = [
 ];
 
 impl Cost {
-    /// How many calls were refused for their rate.
+    /// The number of throttled calls.
     pub fn throttled(&self) -> usize {
         let codes = THROTTLED.iter();
         codes.filter_map(|code| self.refused.get(*code)).sum()
     }
 }
 
-/// The rule's schedule.
+/// The cost of the rule's scheduled evaluation.
 pub async fn rule(fleet: &Fleet) -> Cost {
     let settings = environment(fleet, |it| PolicySettings::from_environment(it).unwrap());
     let rule = Rule::new(&sdk_config(&fleet.account), settings);
@@ -56,7 +56,7 @@ pub async fn rule(fleet: &Fleet) -> Cost {
     start.cost(answer)
 }
 
-/// The remediation's sweep.
+/// The cost of the remediation's sweep.
 pub async fn sweep(fleet: &Fleet) -> Cost {
     let settings = environment(fleet, |it| Settings::from_environment(it).unwrap());
     let remediation = Remediation::new(&sdk_config(&fleet.account), settings);
@@ -66,12 +66,12 @@ pub async fn sweep(fleet: &Fleet) -> Cost {
     start.cost(answer)
 }
 
-/// What AWS Config sends the rule.
+/// The scheduled event that AWS Config sends to the rule.
 pub fn schedule_of_rule(fleet: &Fleet) -> Value {
     fleet.account.scheduled_event(RULE)
 }
 
-/// What EventBridge sends the remediation.
+/// The scheduled event that EventBridge sends to the remediation.
 pub fn schedule_of_sweep() -> Value {
     json!({
         "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
@@ -80,7 +80,7 @@ pub fn schedule_of_sweep() -> Value {
     })
 }
 
-/// The cost of what `account` has been asked since its log was emptied, begun at `since`.
+/// The cost of the calls that `account` received since its log was cleared.
 pub fn cost(account: &Account, time: TimeDelta, answer: Value) -> Cost {
     let mut calls = Calls::new();
     let mut refused = BTreeMap::new();
@@ -131,7 +131,7 @@ fn environment<T>(fleet: &Fleet, read: impl FnOnce(&Environment<'_>) -> T) -> T 
     }))
 }
 
-/// As the functions configure the SDK.
+/// The SDK's configuration, as in the functions.
 fn sdk_config(account: &Account) -> SdkConfig {
     let config = account.sdk_config().into_builder();
     let retry = RetryConfig::adaptive().with_max_attempts(5);

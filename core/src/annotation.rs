@@ -1,21 +1,22 @@
-//! What the Config dashboard says of an instance, in the 256 characters it has for it.
+//! The annotation of an instance on the Config dashboard, in at most 256 characters.
 
-use crate::exemption::EXEMPTION_KEY;
+use crate::assessment::{Assessment, Finding, NotApplicable, Verdict};
+use crate::exemption::{EXEMPTION_KEY, Exemption};
+use crate::policy::Defect;
 use crate::wording::{UNTAGGED_SENTENCE, rule_defect, tag_defect};
-use crate::{Assessment, Defect, Exemption, Finding, NotApplicable, Verdict};
 
-/// The longest annotation that PutEvaluations takes, in characters; one more and the whole call is refused.
+/// The most characters of an annotation. PutEvaluations refuses the whole call for one that is longer.
 ///
 /// See [Evaluation](https://docs.aws.amazon.com/config/latest/APIReference/API_Evaluation.html).
 pub const MAX_ANNOTATION_CHARS: usize = 256;
 
-/// Explains an assessment: names each rule and tag at fault, required ones first.
+/// Explains an assessment in at most [`MAX_ANNOTATION_CHARS`] characters: names each finding, required rules first.
 ///
-/// `None` where there is nothing to say (PutEvaluations refuses an empty annotation). What does not fit is left
-/// out from the end, finding by finding, with the count of what was left out.
+/// Gives `None` if there is nothing to explain, because PutEvaluations refuses an empty annotation. Findings that do
+/// not fit are left out from the end and counted.
 ///
-/// An exemption that has ended is told after the findings that it no longer covers, and not where there are none. One
-/// that cannot be read is told in any case: somebody believes in it.
+/// An exemption that has ended is named after the findings that it no longer covers. One that cannot be read is always
+/// named, because its author expects it to hold.
 #[must_use]
 pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     if let Verdict::NotApplicable(why) = assessment.verdict {
@@ -28,6 +29,7 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
         });
     }
     let parts = parts(assessment);
+    // The note on the exemption comes last, so it is worked out before the findings are cut to the rest of the room.
     let note = match assessment.exemption {
         Some(Exemption::Ended { until }) if !parts.is_empty() => {
             Some(format!("its exemption ended on {until}"))
@@ -47,7 +49,7 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     }
 }
 
-/// What is wrong, part by part: required tags first.
+/// One part for each finding, required rules first; or one part for an untagged instance.
 fn parts(assessment: &Assessment<'_>) -> Vec<String> {
     if assessment.is_untagged {
         return vec![UNTAGGED_SENTENCE.to_owned()];
@@ -63,9 +65,9 @@ fn parts(assessment: &Assessment<'_>) -> Vec<String> {
     required.chain(optional).collect()
 }
 
-/// One sentence of `beginning` and `reason`, shortened if need be.
+/// One sentence of `beginning` and `reason`; a long `reason` is cut at a word.
 fn exempt(beginning: &str, reason: &str) -> String {
-    // Most reasons are written without a full stop, and some with one.
+    // Most people write a reason without a full stop, some with one.
     let reason = reason.trim_end_matches('.');
     let room = MAX_ANNOTATION_CHARS.saturating_sub(beginning.chars().count() + 1);
     let kept = cut_at_word(reason, room);
@@ -92,7 +94,7 @@ fn describe(finding: &Finding<'_>) -> String {
     }
 }
 
-/// Joins `parts` in at most `limit` characters.
+/// Joins `parts` in at most `limit` characters; parts that do not fit are counted.
 fn fit(parts: &[String], limit: usize) -> String {
     let whole = parts.join("; ");
     if whole.chars().count() <= limit {
@@ -108,7 +110,7 @@ fn fit(parts: &[String], limit: usize) -> String {
             return shortened;
         }
     }
-    // Not even the first finding fits: its tag's key is about as long as EC2 allows.
+    // Not even the first finding fits, because its tag key is nearly as long as EC2 allows.
     let more = match parts.len() - 1 {
         0 => "…".to_owned(),
         more => format!("… and {more} more"),
@@ -118,8 +120,8 @@ fn fit(parts: &[String], limit: usize) -> String {
     format!("{}{more}", cut_at_word(first, room))
 }
 
-/// The longest beginning of `text` that ends with a whole word and has at most `limit` characters; a single word
-/// that is longer is cut where it must be.
+/// The longest beginning of `text` that ends with a whole word and has at most `limit` characters. A single word that
+/// is longer is cut at `limit`.
 fn cut_at_word(text: &str, limit: usize) -> &str {
     let Some((end, next)) = text.char_indices().nth(limit) else {
         return text;

@@ -1,72 +1,74 @@
-//! The decision that everything else follows from: what the policy says about an instance.
+//! Assesses an instance: its findings under a policy, and the verdict that follows from them.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::policy::Defect;
-use crate::{Exemption, Instance, Policy, Scope, State, TagRule};
+use crate::exemption::Exemption;
+use crate::policy::{Defect, Policy, TagRule};
+use crate::resource::{Instance, State};
+use crate::scope::Scope;
 
-/// What AWS Config is told of an instance.
+/// The result that the Config rule reports for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// Nothing required is missing.
+    /// No required rule has a finding.
     Compliant,
     /// The instance is untagged, or a required rule has a finding.
     NonCompliant,
-    /// The policy does not reach the instance, or leaves it alone, or the instance is gone.
+    /// The instance is out of scope, exempt or gone.
     NotApplicable(NotApplicable<'a>),
 }
 
-/// Why the policy has nothing to say of an instance.
+/// Why the policy does not apply to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotApplicable<'a> {
-    /// It is in a VPC that is not in scope.
+    /// It is not in a VPC that the policy covers.
     OutOfScope,
     /// It is shutting down or terminated.
     Gone(State),
-    /// Its tag exempts it for now, see [`Exemption`].
+    /// Its tag exempts it for now: see [`Exemption`].
     Exempt {
-        /// The last day of it, to its end in UTC.
+        /// The last day of the exemption, which holds to the end of that day in UTC.
         until: NaiveDate,
-        /// Why.
+        /// The reason; never blank.
         reason: &'a str,
     },
 }
 
-/// What is wrong with one rule's tag on one instance.
+/// A defect under a rule, on one instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding<'a> {
     /// The rule.
     pub rule: &'a TagRule,
-    /// What is wrong with its tag.
+    /// The defect of its tag.
     pub defect: Defect<'a>,
 }
 
 /// The findings of one instance and the verdict they lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assessment<'a> {
-    /// What Config is told.
+    /// The result for Config.
     pub verdict: Verdict<'a>,
-    /// Whether the instance has no tags at all. Tags that AWS put there count as tags. One remedy for the whole instance
-    /// then replaces those of the findings. False where the policy does not apply.
+    /// Whether the instance has no tags, not even tags that AWS wrote. One remedy for the whole instance then replaces
+    /// those of the findings. `false` if the policy does not apply.
     pub is_untagged: bool,
-    /// What is wrong, rule by rule in their order; those of rules that are not required are here too.
-    /// Empty where the policy does not apply.
+    /// The findings in the order of the rules, including those of rules that are not required. Empty if the policy does
+    /// not apply.
     pub findings: Vec<Finding<'a>>,
-    /// What its exemption tag says, if it has one; `None` too where it is gone or out of scope.
+    /// The exemption of the instance; `None` if it has no exemption tag, is gone or is out of scope.
     pub exemption: Option<Exemption<'a>>,
 }
 
 impl Assessment<'_> {
-    /// Whether anything is wrong with the instance, whatever that does to its verdict.
+    /// Whether the instance is untagged or has a finding. It can still be compliant.
     #[must_use]
     pub fn has_findings(&self) -> bool {
         self.is_untagged || !self.findings.is_empty()
     }
 }
 
-/// Judges `instance` by `policy` at `now`. Pure: the same values always give the same answer.
+/// Assesses `instance` by `policy` at `now`. The same values always give the same assessment.
 ///
-/// A compliant instance costs no allocation.
+/// An instance without findings costs no allocation.
 #[must_use]
 pub fn assess<'a>(
     policy: &'a Policy,
@@ -74,6 +76,7 @@ pub fn assess<'a>(
     instance: &'a Instance,
     now: DateTime<Utc>,
 ) -> Assessment<'a> {
+    // Gone and out of scope come before the exemption, because they do not end.
     if instance.state.is_gone() {
         return not_applicable(NotApplicable::Gone(instance.state), None);
     }
@@ -109,16 +112,22 @@ fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) 
 }
 
 fn findings<'a>(policy: &'a Policy, instance: &'a Instance) -> Vec<Finding<'a>> {
-    policy
-        .rules()
-        .iter()
-        .filter_map(|rule| {
-            let defect = rule.defect(instance)?;
-            // A defect that the rule does not mind is no finding.
-            rule.remedy(defect.name())?;
-            Some(Finding { rule, defect })
-        })
-        .collect()
+    let mut findings = Vec::new();
+    for rule in policy.rules() {
+        let Some(defect) = rule.defect(instance) else {
+            continue;
+        };
+        // A defect without a remedy is not a finding.
+        if rule.remedy(defect.name()).is_none() {
+            continue;
+        }
+        if findings.is_empty() {
+            // Most instances have no finding and allocate nothing. The others allocate once.
+            findings.reserve_exact(policy.rules().len());
+        }
+        findings.push(Finding { rule, defect });
+    }
+    findings
 }
 
 #[cfg(test)]

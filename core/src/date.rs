@@ -2,8 +2,9 @@
 
 use chrono::NaiveDate;
 
-/// Reads a date exactly as ISO 8601 writes it: `2026-12-31`. chrono alone takes more: one digit for a month, a sign
-/// before the year.
+/// Reads an ISO 8601 date such as `2026-12-31`; `None` for any other text.
+///
+/// chrono alone accepts more, such as a month of one digit or a sign before the year.
 #[must_use]
 pub fn iso_date(text: &str) -> Option<NaiveDate> {
     let is_iso = text.len() == 10
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_iso_dates_only() {
+    fn rejects_dates_that_are_not_iso_8601() {
         let last_day = NaiveDate::from_ymd_opt(2026, 12, 31);
         assert_eq!(iso_date("2026-12-31"), last_day);
         for text in [

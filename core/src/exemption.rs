@@ -1,45 +1,46 @@
-//! Instances that the policy leaves alone for a while.
+//! The tag that exempts an instance until a date.
 //!
-//! The tag `tagwarden:exempt-until` exempts its instance: a date, a blank and the reason in words, such as
-//! `2026-12-31 moves to the new account`. It holds to the end of that day in UTC, and then ends by itself.
+//! The value of the tag `tagwarden:exempt-until` is a date, a blank and a reason, such as
+//! `2026-12-31 moves to the new account`. The exemption holds to the end of that day in UTC.
 //!
-//! It is a tag, because a tag is seen where the instance is seen, comes with the instance in every AWS document
-//! without another call, and can be governed: a policy of IAM or of the organisation says who may write it, with the
-//! condition key [`aws:TagKeys`](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html).
-//! A rule of the policy table can never write it, see [`is_own_key`](crate::policy::is_own_key).
+//! The exemption is a tag for three reasons. People see it where they see the instance. Every AWS document that
+//! describes the instance has it, so that it costs no call. And an IAM or organization policy can restrict who writes
+//! it, with the condition key
+//! [`aws:TagKeys`](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/supported-iam-actions-tagging.html).
+//! No rule of the policy table can write it: see [`is_own_key`](crate::policy::is_own_key).
 //!
-//! Its end is no change of the instance: AWS Config hears of it at the rule's next scheduled evaluation, and the
-//! remediation at its next sweep.
+//! The end of an exemption does not change the instance, so no event announces it. AWS Config learns of it at the
+//! rule's next scheduled evaluation, and the remediation at its next sweep.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::Instance;
 use crate::date::iso_date;
+use crate::resource::Instance;
 
-/// The key of the tag that exempts its instance; compared exactly.
+/// The key of the exemption tag. Keys are compared exactly.
 pub const EXEMPTION_KEY: &str = "tagwarden:exempt-until";
 
-/// What the exemption tag of an instance says at one moment.
+/// What an exemption tag means at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exemption<'a> {
-    /// The policy leaves the instance alone.
+    /// The policy does not apply to the instance.
     Holds {
-        /// The last day of it, to its end in UTC.
+        /// Its last day; it holds to the end of that day in UTC.
         until: NaiveDate,
-        /// Why; never blank.
+        /// The reason; never blank.
         reason: &'a str,
     },
-    /// It is over, and has no effect any more.
+    /// The exemption has ended and has no effect.
     Ended {
-        /// The last day of it.
+        /// Its last day.
         until: NaiveDate,
     },
-    /// The tag is not a date and a reason, and has no effect.
+    /// The value is not a date and a reason, so the tag has no effect.
     Unreadable,
 }
 
 impl<'a> Exemption<'a> {
-    /// What the tag of `instance` says at `now`; `None` without such a tag.
+    /// The exemption of `instance` at `now`; `None` if the instance has no exemption tag.
     #[must_use]
     pub fn of(instance: &'a Instance, now: DateTime<Utc>) -> Option<Self> {
         let value = instance.tags.get(EXEMPTION_KEY)?;
@@ -51,12 +52,12 @@ impl<'a> Exemption<'a> {
     }
 }
 
-/// The date and the reason in a tag's value.
+/// The date and the reason in the value of an exemption tag; `None` if either is missing or unreadable.
 fn read(value: &str) -> Option<(NaiveDate, &str)> {
     let (date, reason) = value.trim().split_once(char::is_whitespace)?;
     let reason = reason.trim_start();
-    let says_something = reason.contains(char::is_alphanumeric);
-    Some((iso_date(date)?, reason)).filter(|_| says_something)
+    let has_words = reason.contains(char::is_alphanumeric);
+    Some((iso_date(date)?, reason)).filter(|_| has_words)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! What decides: values in, values out. No AWS SDK, no async runtime, no clock.
+//! The decisions of tagwarden, as pure functions: no AWS SDK, no async runtime, no clock.
 //!
-//! The Config rule reports, the remediation acts, and the `tagwarden` command does both by hand. All three ask the same
-//! pure function, so that they cannot disagree:
+//! The Config rule reports, the remediation acts, and the `tagwarden` command does both on demand. All three call
+//! [`assess`], so that they cannot disagree:
 //!
 //! ```text
 //! policy table ──▶ Policy ──┐
@@ -9,17 +9,17 @@
 //! EC2 · Config ──▶ Instance ┘
 //! ```
 //!
-//! | module | what it holds |
-//! |---|---|
-//! | [`policy`] | the rows of the policy table, validated as a whole into a [`Policy`]; what a rule does about a defect |
-//! | [`resource`] | an EC2 instance as a value, whichever AWS document it comes from, and its owner |
-//! | [`scope`] | which VPCs the policy reaches |
-//! | [`exemption`] | which instances the policy leaves alone, and until when |
-//! | [`assessment`] | policy × instance × time → findings and verdict |
-//! | [`annotation`] | an assessment in the 256 characters that AWS Config shows |
-//! | [`wording`] | all words for what is wrong |
-//! | [`date`] | dates as people write them in tags |
-//! | [`settings`] | the functions' environment variables |
+//! | module | what it holds | why it exists |
+//! |---|---|---|
+//! | [`policy`] | the rows of the policy table, validated into a [`Policy`]; the remedy of each defect | A table with a mistake must never be half applied, and the table of actions and defects must be code in one place only. |
+//! | [`resource`] | an EC2 instance as a value, and its manager | AWS describes one instance in several documents, and its assessment must not depend on the document. |
+//! | [`scope`] | the VPCs that the policy covers | The rule and the remediation must agree on which instances they leave out. |
+//! | [`exemption`] | the tag that exempts an instance until a date | An exemption must end by itself, so it is judged against the time of each assessment. |
+//! | [`assessment`] | policy × instance × time → findings and verdict | Reports and acts follow from the same answer. |
+//! | [`annotation`] | an assessment in the 256 characters that AWS Config shows | Config refuses the whole call for one annotation that is too long. |
+//! | [`wording`] | the words for each defect | The dashboard, the report and the command describe a defect in the same words. |
+//! | [`date`] | dates as people write them in tags | chrono's parser accepts more than ISO 8601, and a misread date can shut an instance down. |
+//! | [`settings`] | the environment variables of both functions | A setting that cannot be read must end the start-up with a message that names it. |
 
 pub mod annotation;
 pub mod assessment;
@@ -34,5 +34,5 @@ pub mod wording;
 pub use assessment::{Assessment, Finding, NotApplicable, Verdict, assess};
 pub use exemption::Exemption;
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
-pub use resource::{Instance, Owner, State};
+pub use resource::{Instance, Manager, State};
 pub use scope::Scope;

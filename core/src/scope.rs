@@ -1,22 +1,25 @@
-//! Which instances the policy reaches.
+//! The instances that the policy covers.
 
 use std::collections::BTreeSet;
 
-use crate::Instance;
+use crate::resource::Instance;
 
-/// The VPCs whose instances the policy reaches; by default, every one.
+/// The VPCs whose instances the policy covers. The default is every VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
     vpc_ids: BTreeSet<String>,
 }
 
-/// A list of VPC ids that holds something else.
+/// An entry in a list of VPC ids that is not a VPC id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a VPC id (such as vpc-0a1b2c3d4e5f60718)")]
 pub struct NotAVpcId(String);
 
 impl Scope {
-    /// Reads a comma-separated list of VPC ids; an empty list means every VPC.
+    /// Reads a comma-separated list of VPC ids, with or without blanks around them. An empty list means every VPC.
+    ///
+    /// # Errors
+    /// [`NotAVpcId`] names the first entry that is not `vpc-` and letters or digits.
     pub fn from_list(list: &str) -> Result<Self, NotAVpcId> {
         let vpc_ids = list
             .split(',')
@@ -24,9 +27,9 @@ impl Scope {
             .filter(|id| !id.is_empty())
             .map(|id| {
                 let suffix = id.strip_prefix("vpc-").unwrap_or_default();
-                let sound =
+                let is_vpc_id =
                     !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());
-                sound
+                is_vpc_id
                     .then(|| id.to_owned())
                     .ok_or_else(|| NotAVpcId(id.to_owned()))
             })
@@ -34,7 +37,7 @@ impl Scope {
         Ok(Self { vpc_ids })
     }
 
-    /// Whether the policy reaches `instance`. One outside any VPC is reached only by a scope of every VPC.
+    /// Whether the policy covers `instance`. An instance without a VPC is covered only by the scope of every VPC.
     #[must_use]
     pub fn covers(&self, instance: &Instance) -> bool {
         self.vpc_ids.is_empty()
@@ -44,7 +47,7 @@ impl Scope {
                 .is_some_and(|vpc_id| self.vpc_ids.contains(vpc_id))
     }
 
-    /// The VPC ids, in order; empty means every VPC.
+    /// The VPC ids, sorted. No ids mean every VPC.
     pub fn vpc_ids(&self) -> impl ExactSizeIterator<Item = &str> {
         self.vpc_ids.iter().map(String::as_str)
     }
@@ -55,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_lists_as_people_write_them() {
+    fn ignores_blanks_and_empty_entries() {
         let scope = Scope::from_list(" vpc-0a1b, vpc-2c3d ,").unwrap();
         assert_eq!(
             scope.vpc_ids().collect::<Vec<_>>(),
@@ -65,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn names_what_is_not_a_vpc_id() {
+    fn rejects_an_entry_that_is_not_a_vpc_id() {
         for (list, culprit) in [
             ("vpc-0a1b subnet-1", "vpc-0a1b subnet-1"),
             ("vpc-", "vpc-"),

@@ -1,16 +1,16 @@
-//! The functions' environment variables.
+//! Settings from the functions' environment variables.
 
 use crate::scope::{NotAVpcId, Scope};
 
-/// The policy table's name unless the environment or the rule's parameters say otherwise.
+/// The name of the policy table unless the environment or the rule's parameters set another.
 pub const DEFAULT_POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
 
-/// Where the policy is and what it reaches: what both functions are told.
+/// Where the policy is and which instances it covers: the settings that both functions have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicySettings {
     /// `TAGWARDEN_POLICY_TABLE`: the name of the DynamoDB table.
     pub policy_table: String,
-    /// `TAGWARDEN_VPC_IDS`: comma-separated; empty: every VPC.
+    /// `TAGWARDEN_VPC_IDS`: comma-separated VPC ids. Empty means every VPC.
     pub scope: Scope,
 }
 
@@ -20,14 +20,15 @@ pub struct PolicySettings {
 pub struct SettingError {
     /// The variable.
     pub name: &'static str,
-    /// What it is set to.
+    /// Its value.
     pub value: String,
-    /// What it may be.
+    /// What is wrong with the value, such as `must be true or false`.
     pub expected: String,
 }
 
-/// Gives the values of environment variables by name. One that is set to nothing counts as not set: a template
-/// cannot easily leave a variable out.
+/// Gives the values of environment variables by name.
+///
+/// An empty variable counts as unset, because a CloudFormation template cannot easily omit one.
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
     variable: &'a dyn Fn(&str) -> Option<String>,
@@ -48,13 +49,13 @@ impl Environment<'static> {
 }
 
 impl<'a> Environment<'a> {
-    /// An environment that asks `variable` for each name.
+    /// An environment that takes the value of each name from `variable`.
     #[must_use]
     pub fn new(variable: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { variable }
     }
 
-    /// The variable's value, trimmed; `None` where it is not set, or blank.
+    /// The trimmed value of the variable `name`; `None` if it is unset or blank.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<String> {
         let value = (self.variable)(name)?;
@@ -62,10 +63,10 @@ impl<'a> Environment<'a> {
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// Reads a variable with `read`, or gives `default` where it is not set.
+    /// Reads the variable `name` with `read`, or gives `default` if it is unset.
     ///
     /// # Errors
-    /// `read` says what the value should have been; the error names the variable and its value.
+    /// `read` failed with what the value must be; [`SettingError`] adds the variable and its value.
     pub fn read<T>(
         &self,
         name: &'static str,
@@ -84,10 +85,10 @@ impl<'a> Environment<'a> {
 }
 
 impl PolicySettings {
-    /// Reads the settings, with their defaults.
+    /// Reads the settings from `environment`. A variable that is unset has its default.
     ///
     /// # Errors
-    /// A value cannot be read; the error names the variable.
+    /// [`SettingError`] names the first variable whose value cannot be read.
     pub fn from_environment(environment: &Environment<'_>) -> Result<Self, SettingError> {
         Ok(Self {
             policy_table: environment
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_means_the_defaults() {
+    fn unset_and_blank_variables_have_their_defaults() {
         let expected = PolicySettings {
             policy_table: "acme_cloud_policy_tagging_def".to_owned(),
             scope: Scope::default(),
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_cannot_be_read_is_named() {
+    fn rejects_a_list_that_is_not_vpc_ids() {
         let error = settings(&[("TAGWARDEN_VPC_IDS", "vpc-1,eni-2")]).unwrap_err();
         assert_eq!(
             error.to_string(),

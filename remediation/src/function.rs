@@ -9,58 +9,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tagwarden_aws::lambda::{FunctionError, Handler, account_of};
 use tagwarden_aws::policy_table::PolicyTableError;
-use tagwarden_aws::{AwsError, Clock, Ec2};
 
-use crate::launcher::{Launcher, LookUp};
-use crate::ledger::{Ledger, RunId};
-use crate::look::Which;
-use crate::metrics::{self, CountLookUps};
-use crate::report::{Counts, Report};
-use crate::run::Wanted;
-use crate::settings::{Mode, Settings};
-use crate::trigger::{self, Request, Trigger, TriggerError};
-use crate::watch::Watch;
-
-/// The remediation's function. Build it once; it handles any number of events.
-#[derive(Debug)]
-pub struct Remediation {
-    pub(crate) clock: Clock,
-    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
-    pub(crate) ec2: Ec2,
-    pub(crate) ledger: Option<Ledger>,
-    pub(crate) look_up: LookUp,
-    /// Where the instances are.
-    pub(crate) region: Option<String>,
-    pub(crate) settings: Settings,
-    pub(crate) sns: aws_sdk_sns::Client,
-    pub(crate) sqs: aws_sdk_sqs::Client,
-    pub(crate) watch: Watch,
-}
-
-/// Why a run did nothing, or what it could not tell.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RemediationError {
-    /// The event is no trigger.
-    #[error(transparent)]
-    Trigger(#[from] TriggerError),
-    /// There is no valid policy.
-    #[error(transparent)]
-    PolicyTable(#[from] PolicyTableError),
-    /// The policy changed between the look and the act.
-    #[error(
-        "the policy changed during the run, so nothing was done: the next run goes by the new one"
-    )]
-    PolicyChanged,
-    /// The run was told to end before it came to anything.
-    #[error("the run was ended before anything was done")]
-    Interrupted,
-    /// The instances could not be read.
-    #[error("nothing was done: {0}")]
-    Aws(#[from] AwsError),
-    /// Everything was done, and the report could not be published; it is in the function's log.
-    #[error("the report could not be published, it is in this function's log: {0}")]
-    Unreported(AwsError),
-}
+use crate::launcher::Launcher;
+use crate::metrics;
+use crate::remediation::{Remediation, RemediationError};
+use crate::report::{Report, ReportCounts};
+use crate::request::{EventRequest, RunRequest, Target, Trigger};
+use crate::run::Run;
+use crate::run_id::RunId;
+use crate::settings::Mode;
+use crate::trigger::{self, TriggerError};
 
 impl Handler for Remediation {
     type Error = RemediationError;
@@ -93,40 +51,13 @@ impl FunctionError for RemediationError {
 struct Answer {
     mode: Mode,
     #[serde(flatten)]
-    counts: Counts,
+    counts: ReportCounts,
 }
 
 impl Remediation {
-    /// Makes the remediation with clients of `config`, in its time.
-    #[must_use]
-    pub fn new(config: &aws_config::SdkConfig, settings: Settings) -> Self {
-        let clock = Clock::of(config);
-        let cloudtrail = aws_sdk_cloudtrail::config::Builder::from(config)
-            .interceptor(CountLookUps)
-            .build();
-        let cloudtrail = aws_sdk_cloudtrail::Client::from_conf(cloudtrail);
-        let dynamodb = aws_sdk_dynamodb::Client::new(config);
-        let ledger = settings
-            .ledger_table
-            .clone()
-            .map(|table| Ledger::new(dynamodb.clone(), clock.clone(), table));
-        Self {
-            clock: clock.clone(),
-            dynamodb,
-            ec2: Ec2::new(config),
-            ledger,
-            look_up: LookUp::new(cloudtrail, clock),
-            region: config.region().map(ToString::to_string),
-            settings,
-            sns: aws_sdk_sns::Client::new(config),
-            sqs: aws_sdk_sqs::Client::new(config),
-            watch: Watch::default(),
-        }
-    }
-
     /// Does what the policy asks for about the instances that one event names, and reports it.
     ///
-    /// Answers an SQS batch with the messages that failed, any other event with the [`Counts`] as JSON.
+    /// Answers an SQS batch with the messages that failed, any other event with the [`ReportCounts`] as JSON.
     ///
     /// # Errors
     /// See [`RemediationError`]; for a batch, only where no message of it could be served.
@@ -159,7 +90,7 @@ impl Remediation {
             })?;
         let own_account = account_of(&context.invoked_function_arn);
         let mut response = SqsBatchResponse::default();
-        let mut served: Vec<(String, Request)> = Vec::new();
+        let mut served: Vec<(String, EventRequest)> = Vec::new();
         for message in batch.records {
             let id = message.message_id.clone().unwrap_or_default();
             match read_message(&message, own_account) {
@@ -170,14 +101,14 @@ impl Remediation {
                 }
             }
         }
-        let (message_ids, requests): (Vec<String>, Vec<Request>) = served.into_iter().unzip();
+        let (message_ids, requests): (Vec<String>, Vec<EventRequest>) = served.into_iter().unzip();
         let (report, _) = self.serve(&requests, context).await?;
         let failed = report.failed_instances();
         for (id, request) in message_ids.into_iter().zip(&requests) {
             let has_failed = match request {
-                Request::Nothing(_) => false,
-                Request::Sweep => !failed.is_empty(),
-                Request::Instances(_, named) => named
+                EventRequest::Nothing(_) => false,
+                EventRequest::Sweep => !failed.is_empty(),
+                EventRequest::Instances(_, named) => named
                     .iter()
                     .any(|instance| failed.contains(instance.id.as_str())),
             };
@@ -190,15 +121,17 @@ impl Remediation {
 
     async fn serve(
         &self,
-        requests: &[Request],
+        requests: &[EventRequest],
         context: &Context,
-    ) -> Result<(Report, Counts), RemediationError> {
-        let Some(wanted) = wanted(requests, context) else {
+    ) -> Result<(Report, ReportCounts), RemediationError> {
+        let Some(request) = run_request(requests, context) else {
             let run_id = RunId::new(self.clock.now(), &context.request_id);
             let report = Report::new(self.settings.mode, 0, run_id);
-            return Ok((report, Counts::default()));
+            return Ok((report, ReportCounts::default()));
         };
-        let report = self.run(wanted).await?;
+        let result = Run::start(self, request).await?.finish().await?;
+        result.published?;
+        let report = result.report;
         let counts = report.counts();
         metrics::add_run(&report, &counts);
         tracing::info!(?counts, mode = ?self.settings.mode, "run ended");
@@ -211,26 +144,29 @@ fn is_batch(payload: &Value) -> bool {
     first_source.and_then(Value::as_str) == Some("aws:sqs")
 }
 
-fn read_message(message: &SqsMessage, own_account: Option<&str>) -> Result<Request, TriggerError> {
+fn read_message(
+    message: &SqsMessage,
+    own_account: Option<&str>,
+) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "body of the SQS message";
     let body = message.body.as_deref().unwrap_or_default();
     trigger::read(&trigger::parse_text(WHAT, body)?, own_account)
 }
 
-/// All that `requests` ask for, in one; `None` if that is nothing.
-fn wanted(requests: &[Request], context: &Context) -> Option<Wanted> {
+/// All that `requests` ask for, as one run's; `None` if that is nothing.
+fn run_request(requests: &[EventRequest], context: &Context) -> Option<RunRequest> {
     let mut sweep = false;
     let mut ids = BTreeSet::new();
     let mut launchers = BTreeMap::new();
     let mut triggers = BTreeSet::new();
     for request in requests {
         match request {
-            Request::Sweep => {
+            EventRequest::Sweep => {
                 sweep = true;
                 triggers.insert(Trigger::Schedule);
             }
-            Request::Nothing(why) => tracing::info!("nothing to do: {why}"),
-            Request::Instances(trigger, named) => {
+            EventRequest::Nothing(why) => tracing::info!("nothing to do: {why}"),
+            EventRequest::Instances(trigger, named) => {
                 triggers.insert(*trigger);
                 for instance in named {
                     ids.insert(instance.id.clone());
@@ -241,15 +177,15 @@ fn wanted(requests: &[Request], context: &Context) -> Option<Wanted> {
             }
         }
     }
-    let which = if sweep {
-        Which::Everything
+    let target = if sweep {
+        Target::Fleet
     } else if ids.is_empty() {
         return None;
     } else {
-        Which::These(ids)
+        Target::Instances(ids)
     };
-    Some(Wanted {
-        which,
+    Some(RunRequest {
+        target,
         launchers,
         deadline: deadline(context),
         triggers,

@@ -3,49 +3,61 @@
 //! An event says only *which* instances to look at. Everything else is read here and now:
 //!
 //! ```text
-//! event ──▶ trigger ──▶ look: policy, instances ──▶ launcher (CloudTrail) ──▶ look again ──▶ plan ──▶ act ──▶ report
+//! event ──▶ trigger ──▶ run: survey ▸ attribute ▸ read again ▸ plan ▸ recover ▸ execute ▸ requeue ▸ report
 //! ```
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`settings`] | the environment variables, and how careful they make it |
-//! | [`trigger`] | which instances an event asks to look at |
+//! | [`request`] | what is asked for: by an event, and of a run |
+//! | [`trigger`] | reads an event into a request |
 //! | [`identity`] | the name to write for a CloudTrail `userIdentity` |
 //! | [`launcher`] | who launched an instance, from CloudTrail |
 //! | [`plan`] | findings → what to do, what to leave for later, what to refuse |
-//! | [`act`] | the calls that change something, for as many instances as a call takes |
-//! | [`report`] | what was done, told to people and to programs |
 //! | [`ledger`] | every act, written down before it is done |
-//! | [`undo`] | takes back what was written, for the `tagwarden` command |
-//! | [`by_hand`] | a run that a person asks for, and what it would do |
-//! | [`watch`] | how far a run is, and that it is to end |
-//! | [`metrics`] | what is measured, for CloudWatch |
+//! | [`calls`] | the EC2 calls that change something, for as many instances as a call takes |
+//! | [`report`] | what was done, for people and for programs |
+//! | `run` | one run, in order: start reading here |
+//! | `notify` | publishes the report |
 //! | [`function`] | the Lambda function: from event to answer |
+//! | [`on_demand`] | the same for the `tagwarden` command, and what a sweep would do |
+//! | [`undo`] | takes back what was written, for the `tagwarden` command |
+//! | [`progress`] | progress and cancellation of a run |
+//! | [`metrics`] | what is measured, for CloudWatch |
 //!
-//! `identity`, `plan`, `report` and the plan of `undo` are pure, and so is `launcher` but for its look-up; that and `act` are the AWS edges.
+//! `identity`, `plan`, `report` and the plan of `undo` are pure, and so is `launcher` but for its look-up. That,
+//! `calls`, `ledger` and `notify` are the AWS edges. Arrows between modules point down only:
+//!
+//! ```text
+//! function · on_demand
+//!      run
+//!     notify                     undo
+//!  remediation · report     calls · tag_batches
+//!            ledger · metrics
+//!               plan
+//! request · launcher · settings · run_id · progress · safeguard
+//! ```
 
-pub mod act;
-pub mod by_hand;
-mod carry_out;
-mod dry_run;
-mod finish;
+pub mod calls;
 pub mod function;
-mod hand_on;
 pub mod identity;
 pub mod launcher;
 pub mod ledger;
-mod look;
 pub mod metrics;
+mod notify;
+pub mod on_demand;
 pub mod plan;
+pub mod progress;
+mod remediation;
 pub mod report;
+pub mod request;
 mod run;
+mod run_id;
 pub mod safeguard;
 pub mod settings;
-mod tag_sets;
+mod tag_batches;
 pub mod trigger;
 pub mod undo;
-pub mod watch;
-mod work;
 
-pub use function::{Remediation, RemediationError};
+pub use remediation::{Remediation, RemediationError};
 pub use settings::Settings;

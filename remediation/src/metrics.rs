@@ -5,11 +5,11 @@ use aws_sdk_cloudtrail::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_cloudtrail::error::BoxError;
 use tagwarden_aws::lambda::metrics::add;
 
-use crate::plan::Reason;
-use crate::report::{Counts, Outcome, Report};
+use crate::plan::{Outcome, Reason};
+use crate::report::{Report, ReportCounts};
 
 /// Adds what a run did and left, in numbers of instances: the report's `counts`.
-pub fn add_run(report: &Report, counts: &Counts) {
+pub fn add_run(report: &Report, counts: &ReportCounts) {
     let over_budget = report
         .entries
         .iter()

@@ -1,7 +1,7 @@
-//! The safeguards by name: what stands between a finding and a machine that is stopped or terminated.
+//! The safeguards by name: what stands between a finding and an instance that is stopped or terminated.
 //!
-//! All of them hold, always: nothing that a function or the command reads can take one out. Only the tests do, to show
-//! that the simulated storms notice.
+//! All of them always hold. No setting of a function or of the command takes one out. Only the tests do, to show that the
+//! simulated storms notice it.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 pub enum Safeguard {
     /// An instance younger than the grace period is left for later.
     Grace,
-    /// An instance that somebody would replace, or lets nobody else end, is refused.
+    /// An instance that its manager would replace, or that only its manager may end, is refused.
     Owner,
     /// An exempt instance is left alone.
     Exemption,
-    /// At most so many an hour, all functions together.
+    /// The most shutdowns an hour, by all functions together.
     Budget,
     /// The instance and the policy are read again right before the act.
     LiveTruth,

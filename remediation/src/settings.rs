@@ -6,7 +6,7 @@ use tagwarden_core::settings::{Environment, PolicySettings, SettingError};
 
 use crate::safeguard::Safeguards;
 
-/// Everything the remediation is told by its environment.
+/// The settings of the remediation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Where the policy is and what it reaches.
@@ -21,16 +21,16 @@ pub struct Settings {
     pub report_subject: String,
     /// `TAGWARDEN_GRACE_MINUTES`: an instance younger than this is never stopped or terminated.
     pub grace: TimeDelta,
-    /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`: the most stops and terminations.
+    /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`: the most stops and terminations an hour.
     pub max_destructive: usize,
-    /// `TAGWARDEN_QUEUE_URL`: the function's own SQS queue, to which it hands on what it has no time for; none: the next
+    /// `TAGWARDEN_QUEUE_URL`: the function's own SQS queue, on which it puts what it has no time for; none: the next
     /// sweep goes on with it.
     pub queue_url: Option<String>,
-    /// `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance that has been stopped for so long is terminated; none: never.
+    /// `TAGWARDEN_TERMINATE_AFTER_DAYS`: how long after its stop an untagged instance is terminated; none: never.
     pub terminate_after: Option<TimeDelta>,
     /// `TAGWARDEN_LEDGER_TABLE`: none: nothing is ever stopped or terminated.
     pub ledger_table: Option<String>,
-    /// Those that hold: all of them, whatever the environment says.
+    /// The safeguards that hold: all of them, whatever the environment says.
     pub safeguards: Safeguards,
 }
 
@@ -65,31 +65,31 @@ const DEFAULT_SUBJECT: &str = "ACME Cloud Tagging Policy Report";
 /// See [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 const SUBJECT_LIMIT: usize = 100;
 
-/// An act in the ledger is remembered for longer than this.
+/// The most days between a stop and a termination: the ledger keeps acts for longer.
 const MOST_DAYS: i64 = 365;
 
-/// The budget is one item of the ledger, which has to have room for each act of an hour.
+/// The largest budget, because one item of the ledger holds an entry for each act of an hour.
 const MOST_DESTRUCTIVE: usize = 1_000;
 
 impl Settings {
     /// Reads the settings, with their defaults.
     ///
     /// # Errors
-    /// A value cannot be read; the error names the variable and what it may be.
+    /// A value cannot be read; the error names the variable and what it must be.
     pub fn from_environment(environment: &Environment<'_>) -> Result<Self, SettingError> {
         Ok(Self {
             policy: PolicySettings::from_environment(environment)?,
             mode: environment.read("TAGWARDEN_MODE", Mode::default(), |value| match value {
                 "dry-run" => Ok(Mode::DryRun),
                 "enforce" => Ok(Mode::Enforce),
-                _ => Err("it may be dry-run or enforce".to_owned()),
+                _ => Err("it must be dry-run or enforce".to_owned()),
             })?,
             untagged: environment.read("TAGWARDEN_UNTAGGED", Untagged::default(), |value| {
                 match value {
                     "terminate" => Ok(Untagged::Terminate),
                     "stop" => Ok(Untagged::Stop),
                     "notify" => Ok(Untagged::Notify),
-                    _ => Err("it may be terminate, stop or notify".to_owned()),
+                    _ => Err("it must be terminate, stop or notify".to_owned()),
                 }
             })?,
             topic_arn: environment.read("TAGWARDEN_TOPIC_ARN", None, |value| {
@@ -98,7 +98,7 @@ impl Settings {
                     && parts.nth(1) == Some("sns")
                     && parts.count() == 3;
                 is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
-                    "it may be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
+                    "it must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
                 })
             })?,
             report_subject: environment.read(
@@ -108,7 +108,7 @@ impl Settings {
                     let sound =
                         value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
                     sound.then(|| value.to_owned()).ok_or_else(|| {
-                        "it may have up to 99 characters, and no line breaks or control characters"
+                        "it must have at most 99 characters, and no line breaks or control characters"
                             .to_owned()
                     })
                 },
@@ -124,14 +124,14 @@ impl Settings {
                 |value| match value.parse() {
                     Ok(number @ 0..=MOST_DESTRUCTIVE) => Ok(number),
                     _ => Err(format!(
-                        "it may be a whole number from 0 to {MOST_DESTRUCTIVE}"
+                        "it must be a whole number from 0 to {MOST_DESTRUCTIVE}"
                     )),
                 },
             )?,
             queue_url: environment.read("TAGWARDEN_QUEUE_URL", None, |value| {
                 let is_url = value.starts_with("https://") || value.starts_with("http://");
                 is_url.then(|| Some(value.to_owned())).ok_or_else(|| {
-                    "it may be the URL of an SQS queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+                    "it must be the URL of an SQS queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
                         .to_owned()
                 })
             })?,
@@ -140,7 +140,7 @@ impl Settings {
                     Ok(0) => Ok(None),
                     Ok(days @ 1..=MOST_DAYS) => Ok(Some(TimeDelta::days(days))),
                     _ => Err(format!(
-                        "it may be a whole number from 1 to {MOST_DAYS}, or 0 for never"
+                        "it must be a whole number from 1 to {MOST_DAYS}, or 0 for never"
                     )),
                 }
             })?,
@@ -153,7 +153,7 @@ impl Settings {
 fn whole_number(value: &str) -> Result<u32, String> {
     value
         .parse::<u32>()
-        .map_err(|_| format!("it may be a whole number from 0 to {}", u32::MAX))
+        .map_err(|_| format!("it must be a whole number from 0 to {}", u32::MAX))
 }
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_set_is_careful() {
+    fn defaults_to_the_careful_settings() {
         let settings = settings(&[]).unwrap();
         assert_eq!(settings.mode, Mode::DryRun);
         assert_eq!(settings.untagged, Untagged::Terminate);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_can_be_set() {
+    fn reads_every_setting() {
         let settings = settings(&[
             ("TAGWARDEN_MODE", "enforce"),
             ("TAGWARDEN_UNTAGGED", "stop"),
@@ -241,7 +241,7 @@ mod tests {
     #[case("TAGWARDEN_TERMINATE_AFTER_DAYS", "366", "from 1 to 365")]
     #[case("TAGWARDEN_TERMINATE_AFTER_DAYS", "-1", "or 0 for never")]
     #[case("TAGWARDEN_VPC_IDS", "vpc_1", "VPC id")]
-    fn a_value_that_cannot_be_read_is_named(
+    fn names_a_value_that_cannot_be_read(
         #[case] name: &str,
         #[case] value: &str,
         #[case] expected: &str,

@@ -1,7 +1,6 @@
-//! Which instances an event asks to look at.
+//! Reads an event into an [`EventRequest`].
 //!
-//! Every trigger comes down to one [`Request`]. An event is believed on *which* instances, and who launched them;
-//! never on what is wrong with them.
+//! An event is trusted to say which instances to look at and who launched them, never what is wrong with them.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,55 +10,14 @@ use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 use tagwarden_core::resource::is_instance_id;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
+use crate::request::{EventRequest, NamedInstance, Trigger};
 
-/// What an event asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// Look at every instance in scope.
-    Sweep,
-    /// Look at these.
-    Instances(Trigger, Vec<Named>),
-    /// Nothing: the event tells of something that needs no remedy; the text says what.
-    Nothing(&'static str),
-}
-
-/// What an event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Trigger {
-    /// An instance became `NON_COMPLIANT`.
-    ComplianceChange,
-    /// AWS Config recorded a change of an instance.
-    ConfigurationChange,
-    /// Instances were launched.
-    Launch,
-    /// A person has everything looked at, with `tagwarden apply`.
-    Person,
-    /// Somebody, or Config's remediation, asks for instances by their ids.
-    Request,
-    /// A run that had no time left hands the rest on.
-    Rest {
-        /// How often it was handed on.
-        hops: u32,
-    },
-    /// It is time to look at everything.
-    Schedule,
-}
-
-/// An instance that an event names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// `i-…`.
-    pub id: String,
-    /// Who launched it, where the event is the launch.
-    pub launched_by: Option<String>,
-}
-
-/// An event that is none of the triggers, and why.
+/// Why an event cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TriggerError {
     /// Not an event of a known shape.
     #[error(
-        "the event is none that the remediation takes: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}}"
+        "the remediation does not take this event: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}}"
     )]
     Unknown(String),
     /// A known shape with something wrong inside.
@@ -75,22 +33,6 @@ pub enum TriggerError {
     ForeignAccount(#[from] ForeignAccount),
 }
 
-impl Trigger {
-    /// The trigger's name, as the ledger has it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ComplianceChange => "compliance-change",
-            Self::ConfigurationChange => "configuration-change",
-            Self::Launch => "launch",
-            Self::Person => "apply",
-            Self::Request => "request",
-            Self::Rest { .. } => "rest",
-            Self::Schedule => "schedule",
-        }
-    }
-}
-
 /// SNS inside SQS inside Lambda is as deep as envelopes go.
 const MAX_ENVELOPES: usize = 3;
 
@@ -98,13 +40,13 @@ const MAX_ENVELOPES: usize = 3;
 ///
 /// # Errors
 /// The event is of no known shape, malformed, or of another account.
-pub fn read(event: &Value, own_account: Option<&str>) -> Result<Request, TriggerError> {
+pub fn read(event: &Value, own_account: Option<&str>) -> Result<EventRequest, TriggerError> {
     Reader { own_account }.read(event, 0)
 }
 
-/// The event that asks for the rest of what another run was to look at, handed on for the `hops`-th time.
+/// The event that asks for what another run had no time for, passed on for the `hops`-th time.
 #[must_use]
-pub fn rest(instance_ids: &[&str], hops: u32) -> Value {
+pub fn requeued(instance_ids: &[&str], hops: u32) -> Value {
     json!({ "instanceIds": instance_ids, "hops": hops })
 }
 
@@ -113,7 +55,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&self, event: &Value, depth: usize) -> Result<Request, TriggerError> {
+    fn read(&self, event: &Value, depth: usize) -> Result<EventRequest, TriggerError> {
         let Some(members) = event.as_object() else {
             return Err(TriggerError::Unknown("it is not a JSON object".to_owned()));
         };
@@ -136,7 +78,7 @@ impl Reader<'_> {
         }
     }
 
-    fn sns_event(&self, event: &Value, depth: usize) -> Result<Request, TriggerError> {
+    fn sns_event(&self, event: &Value, depth: usize) -> Result<EventRequest, TriggerError> {
         let event: SnsEvent = parse("SNS event", event)?;
         // SNS invokes with one record each.
         match event.records.as_slice() {
@@ -148,16 +90,16 @@ impl Reader<'_> {
         }
     }
 
-    fn sns_message(&self, message: &str, depth: usize) -> Result<Request, TriggerError> {
+    fn sns_message(&self, message: &str, depth: usize) -> Result<EventRequest, TriggerError> {
         let message: Value = parse_text("message that came through SNS", message)?;
         self.read(&message, depth + 1)
     }
 
-    fn event_bridge(&self, event: &Value) -> Result<Request, TriggerError> {
+    fn event_bridge(&self, event: &Value) -> Result<EventRequest, TriggerError> {
         let event: EventBridgeEvent = parse("EventBridge event", event)?;
         check_account(self.own_account, event.account.as_deref())?;
         match event.detail_type.as_str() {
-            "Scheduled Event" => Ok(Request::Sweep),
+            "Scheduled Event" => Ok(EventRequest::Sweep),
             "Config Rules Compliance Change" => self.compliance_change(&event.detail),
             "AWS API Call via CloudTrail" => self.launch(&event.detail),
             other => Err(TriggerError::Unknown(format!(
@@ -166,7 +108,7 @@ impl Reader<'_> {
         }
     }
 
-    fn config_notification(&self, event: &Value) -> Result<Request, TriggerError> {
+    fn config_notification(&self, event: &Value) -> Result<EventRequest, TriggerError> {
         let notification: ConfigNotification = parse("Config notification", event)?;
         match notification.message_type.as_str() {
             "ComplianceChangeNotification" => self.compliance_change(event),
@@ -188,7 +130,7 @@ impl Reader<'_> {
             | "ConfigurationHistoryDeliveryCompleted"
             | "ConfigurationSnapshotDeliveryStarted"
             | "ConfigurationSnapshotDeliveryCompleted"
-            | "ConfigurationSnapshotDeliveryFailed" => Ok(Request::Nothing(
+            | "ConfigurationSnapshotDeliveryFailed" => Ok(EventRequest::Nothing(
                 "the Config notification is about no resource",
             )),
             other => Err(TriggerError::Unknown(format!(
@@ -197,7 +139,7 @@ impl Reader<'_> {
         }
     }
 
-    fn compliance_change(&self, detail: &Value) -> Result<Request, TriggerError> {
+    fn compliance_change(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
         let change: ComplianceChange = parse("compliance change", detail)?;
         check_account(self.own_account, change.aws_account_id.as_deref())?;
         let non_compliant = change
@@ -207,11 +149,11 @@ impl Reader<'_> {
             let trigger = Trigger::ComplianceChange;
             instance(trigger, &change.resource_type, change.resource_id)
         } else {
-            Ok(Request::Nothing("the resource is not NON_COMPLIANT"))
+            Ok(EventRequest::Nothing("the resource is not NON_COMPLIANT"))
         }
     }
 
-    fn launch(&self, detail: &Value) -> Result<Request, TriggerError> {
+    fn launch(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
         const WHAT: &str = "RunInstances event";
         let call: ApiCall = parse(WHAT, detail)?;
         if call.event_name != "RunInstances" {
@@ -220,7 +162,7 @@ impl Reader<'_> {
         }
         check_account(self.own_account, call.recipient_account_id.as_deref())?;
         if call.error_code.is_some() {
-            return Ok(Request::Nothing("the launch failed, or was a dry run"));
+            return Ok(EventRequest::Nothing("the launch failed, or was a dry run"));
         }
         let response = call
             .response_elements
@@ -229,9 +171,9 @@ impl Reader<'_> {
                 why: "it has no responseElements".to_owned(),
             })?;
         let launched_by = call.user_identity.name();
-        let launched: Vec<Named> = ResponseElements::instance_ids(response)
+        let launched: Vec<NamedInstance> = ResponseElements::instance_ids(response)
             .map(|id| {
-                Ok(Named {
+                Ok(NamedInstance {
                     id: checked_id(WHAT, id)?,
                     launched_by: launched_by.clone(),
                 })
@@ -239,15 +181,15 @@ impl Reader<'_> {
             .collect::<Result<_, TriggerError>>()?;
         // CloudTrail leaves out what is too large for its record, as of a launch of very many.
         if launched.is_empty() {
-            return Ok(Request::Nothing(
+            return Ok(EventRequest::Nothing(
                 "the launch event does not say what was launched: the sweep will find it",
             ));
         }
-        Ok(Request::Instances(Trigger::Launch, launched))
+        Ok(EventRequest::Instances(Trigger::Launch, launched))
     }
 }
 
-fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
+fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "list of instanceIds";
     let event: InstanceIds = parse(WHAT, event)?;
     if event.instance_ids.is_empty() {
@@ -258,30 +200,34 @@ fn instance_ids(event: &Value) -> Result<Request, TriggerError> {
     }
     let trigger = match event.hops {
         0 => Trigger::Request,
-        hops => Trigger::Rest { hops },
+        hops => Trigger::Requeued { hops },
     };
     event
         .instance_ids
         .into_iter()
         .map(|id| {
-            Ok(Named {
+            Ok(NamedInstance {
                 id: checked_id(WHAT, id)?,
                 launched_by: None,
             })
         })
         .collect::<Result<_, _>>()
-        .map(|named| Request::Instances(trigger, named))
+        .map(|named| EventRequest::Instances(trigger, named))
 }
 
-fn instance(trigger: Trigger, resource_type: &str, id: String) -> Result<Request, TriggerError> {
+fn instance(
+    trigger: Trigger,
+    resource_type: &str,
+    id: String,
+) -> Result<EventRequest, TriggerError> {
     if resource_type != INSTANCE_RESOURCE_TYPE {
-        return Ok(Request::Nothing("the resource is not an EC2 instance"));
+        return Ok(EventRequest::Nothing("the resource is not an EC2 instance"));
     }
-    let named = Named {
+    let named = NamedInstance {
         id: checked_id("Config event", id)?,
         launched_by: None,
     };
-    Ok(Request::Instances(trigger, vec![named]))
+    Ok(EventRequest::Instances(trigger, vec![named]))
 }
 
 fn checked_id(what: &'static str, id: String) -> Result<String, TriggerError> {
@@ -391,7 +337,7 @@ struct NotifiedItem {
 #[serde(rename_all = "camelCase")]
 struct InstanceIds {
     instance_ids: Vec<String>,
-    /// See [`rest`].
+    /// See [`requeued`].
     #[serde(default)]
     hops: u32,
 }

@@ -1,4 +1,4 @@
-//! `tagwarden-remediation` as Lambda runs it: a process behind the Lambda Runtime API, with its environment only.
+//! `tagwarden-remediation` as Lambda runs it: a process that talks to the Runtime API and has only its own environment.
 
 use serde_json::json;
 use tagwarden_sandbox::lambda::Bootstrap;
@@ -33,7 +33,7 @@ fn launch(account: &Account, tags: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn it_answers_events_and_errors_one_after_the_other() {
+async fn answers_events_and_errors_in_order() {
     let account = account();
     let loopback = Loopback::serve(&account).unwrap();
     let topic = account.create_topic("reports");
@@ -68,7 +68,7 @@ async fn it_answers_events_and_errors_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn dry_run_is_what_it_does_unless_told_otherwise() {
+async fn defaults_to_dry_run() {
     let account = account();
     let loopback = Loopback::serve(&account).unwrap();
     let id = launch(&account, &[("Name", "web")]);
@@ -83,7 +83,7 @@ async fn dry_run_is_what_it_does_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_setting_that_cannot_be_read_ends_the_start() {
+async fn fails_to_start_on_an_unreadable_setting() {
     let account = account();
     let loopback = Loopback::serve(&account).unwrap();
     let function = function(&loopback).env("TAGWARDEN_GRACE_MINUTES", "soon");

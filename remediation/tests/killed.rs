@@ -1,5 +1,5 @@
-//! `tagwarden-remediation` as a process that is killed (SIGKILL) while it works: the next run finishes what it began,
-//! does nothing twice, and tells of all of it.
+//! `tagwarden-remediation` as a process that is killed (SIGKILL) while it works: the next run completes what it began,
+//! does nothing twice, and reports all of it.
 
 #![allow(
     clippy::indexing_slicing,
@@ -27,7 +27,7 @@ use tokio::task::JoinSet;
 const POLICY: &str = "acme_cloud_policy_tagging_def";
 const LEDGER: &str = "ledger";
 
-/// So many processes work at the same time, in worlds of their own.
+/// The number of processes that work at the same time, each in a world of its own.
 const AT_ONCE: usize = 6;
 
 const OWNER: (&str, &str) = ("Owner", "ops");
@@ -37,7 +37,7 @@ const EXPIRY: (&str, &str) = ("Expires", "2031-01-01");
 
 type Tags = &'static [(&'static str, &'static str)];
 
-/// Instances: who launched each an hour ago, its tags, and what is to be done to it.
+/// The fleet: who launched each instance an hour ago, its tags, and the deeds expected.
 #[rustfmt::skip]
 const FLEET: &[(&str, Tags, &[&str])] = &[
     ("ann", &[OWNER], &["ProjectCode", "CreatedBy", "Expires"]),
@@ -56,7 +56,7 @@ struct World {
     account: Account,
     loopback: Loopback,
     topic: String,
-    /// What is to be done to the fleet.
+    /// The deeds expected for the fleet.
     work: BTreeSet<Deed>,
 }
 
@@ -101,7 +101,7 @@ impl World {
             .env("TAGWARDEN_TOPIC_ARN", &self.topic)
     }
 
-    /// The scheduled event comes, and nothing happens to the function. Gives its answer.
+    /// Runs a sweep undisturbed. Returns its answer.
     async fn sweep(&self) -> Value {
         let answer = self.function().invoke(&self.scheduled_event()).await;
         answer.unwrap().unwrap()
@@ -111,8 +111,7 @@ impl World {
         json!({"detail-type": "Scheduled Event", "account": self.account.id(), "detail": {}})
     }
 
-    /// The scheduled event comes, and the function is killed when its call number `nth` arrives. Gives whether it made
-    /// that call.
+    /// Runs a sweep and kills the function when its call number `nth` arrives. Returns whether it was killed.
     async fn sweep_killed(&mut self, nth: usize, moment: Moment) -> bool {
         let (arrived, arrival) = oneshot::channel();
         let (is_dead, death) = mpsc::channel::<()>();
@@ -128,11 +127,11 @@ impl World {
                     return;
                 };
                 if moment == Moment::Before {
-                    account.fail(Fault::new(operation, "Dropped", "nobody waits for it"));
+                    account.fail(Fault::new(operation, "Dropped", "its caller is dead"));
                 }
                 let _ = arrived.send(());
                 if !matches!(moment, Moment::Soon(_)) {
-                    // The account waits with the call until the function is dead.
+                    // The account holds the call back until the function is dead.
                     let _ = death.recv();
                 }
             });
@@ -150,18 +149,18 @@ impl World {
                 answer.unwrap().unwrap();
                 false
             }
-            // The process is killed when its invocation is dropped, which select does first.
+            // Dropping the invocation kills the process, and `select!` drops it on return.
             () = killed => true,
         };
         drop(is_dead);
-        // What the dead one has asked for is carried out by now, or never.
+        // A new server: a request of the dead process was executed before this, or never will be.
         self.loopback = Loopback::serve(&self.account).unwrap();
         is_killed
     }
 
-    /// The time of every run so far is over, and nobody had to wait for it: nobody else touches what a run began before
-    /// its time is over, and the functions' clock is the real one.
-    fn let_the_time_pass(&self) {
+    /// Expires the holds and claims of every run so far. Other runs respect them until they expire, and the functions
+    /// use the real clock, so the test would have to wait.
+    fn expire_claims(&self) {
         for mut item in self.account.items(LEDGER) {
             let until = ["HeldUntil", "ClaimedUntil"].into_iter();
             let held = until.filter(|name| item.get(name).is_some());
@@ -173,19 +172,19 @@ impl World {
     }
 }
 
-/// When a function is killed, from where one of its calls arrives.
+/// The moment of the kill, relative to the arrival of a call.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Moment {
-    /// Before the call is carried out.
+    /// Before the call is executed.
     Before,
-    /// After it was carried out, and before the function has the answer.
+    /// After the call was executed, before the function receives the answer.
     After,
-    /// So much later, whatever it is doing then.
+    /// This long after the call arrived, whatever the function does then.
     Soon(Duration),
 }
 
 #[tokio::test]
-async fn killed_at_any_call_it_is_finished_by_the_next_run() {
+async fn next_run_completes_a_run_killed_at_any_call() {
     let world = World::new();
     let answer = world.sweep().await;
     let done = ["tagged", "stopped", "terminated"].map(|count| &answer[count]);
@@ -215,13 +214,13 @@ async fn killed_at_call(nth: usize, moment: Moment, how: String, turn: Arc<Semap
     let mut world = World::new();
     let _turn = turn.acquire().await.unwrap();
     assert!(world.sweep_killed(nth, moment).await, "never {how}");
-    world.let_the_time_pass();
+    world.expire_claims();
     world.sweep().await;
     assert_done_once(&world.account, LEDGER, &world.work, &how);
 }
 
 #[tokio::test]
-async fn killed_at_random_again_and_again_it_is_finished_at_last() {
+async fn completes_all_work_despite_repeated_random_kills() {
     const KILLS: usize = 4;
     let mut cases = JoinSet::new();
     for _ in 0..AT_ONCE {
@@ -233,7 +232,7 @@ async fn killed_at_random_again_and_again_it_is_finished_at_last() {
                 let nth = usize::try_from(random(25)).unwrap();
                 let is_killed = world.sweep_killed(nth, moment).await;
                 kills.push((nth, moment, is_killed));
-                world.let_the_time_pass();
+                world.expire_claims();
             }
             world.sweep().await;
             let how = format!("killed at {kills:?}");
@@ -245,7 +244,7 @@ async fn killed_at_random_again_and_again_it_is_finished_at_last() {
     }
 }
 
-/// Below `bound`, another one each time.
+/// A random number below `bound`.
 fn random(bound: u64) -> u64 {
     RandomState::new().hash_one(bound) % bound
 }

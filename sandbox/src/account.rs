@@ -20,15 +20,10 @@ use crate::ec2::Ec2;
 use crate::faults::Troubles;
 use crate::http::AccountHttp;
 use crate::ids::Ids;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::quotas::Quotas;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
-
-/// The account's number.
-pub const ACCOUNT_ID: &str = "111111111111";
-
-/// The account's only Region.
-pub const REGION: &str = "us-east-1";
 
 /// An AWS account that lives in this process: number [`ACCOUNT_ID`], Region [`REGION`].
 ///

@@ -86,16 +86,15 @@ impl Contents {
             (Service::Ec2, "TerminateInstances") => self.terminate_instances(request, context),
             (Service::Ec2, "StopInstances") => self.stop_instances(request, context),
             (Service::DynamoDb, "BatchGetItem") => self.dynamodb.batch_get_item(request),
-            (Service::DynamoDb, "BatchWriteItem") => self.dynamodb.batch_write_item(request),
-            (Service::DynamoDb, "DeleteItem") => self.dynamodb.delete_item(request),
+            (Service::DynamoDb, "DeleteItem" | "PutItem" | "UpdateItem") => {
+                self.dynamodb.write_item(request)
+            }
             (Service::DynamoDb, "GetItem") => self.dynamodb.get_item(request),
-            (Service::DynamoDb, "PutItem") => self.dynamodb.put_item(request),
             (Service::DynamoDb, "Query") => self.dynamodb.query(request),
             (Service::DynamoDb, "Scan") => self.dynamodb.scan(request),
             (Service::DynamoDb, "TransactWriteItems") => {
                 self.dynamodb.transact_write_items(request, context.now)
             }
-            (Service::DynamoDb, "UpdateItem") => self.dynamodb.update_item(request),
             (Service::Config, "PutEvaluations") => self.put_evaluations(request, context),
             (Service::Config, "GetComplianceDetailsByConfigRule") => {
                 self.config.compliance_details(request)

@@ -6,8 +6,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::account::ACCOUNT_ID;
 use crate::ids::fingerprint;
+use crate::place::ACCOUNT_ID;
 use crate::wire::iso_seconds;
 
 /// The caller of an AWS API.

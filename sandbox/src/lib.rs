@@ -26,6 +26,7 @@
 //! - `clock`: the account's time, which flows from tokio's, so that a paused runtime waits for free
 //! - `http`: the SDK's HTTP client seam; [`Loopback`] is the same account for other processes
 //! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1)
+//! - `place`, `error`: the account's number and Region; the refusals of all services
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
 //! - [`calls`], [`faults`], `quotas`: the log of calls, trouble on demand, AWS's request quotas
 //! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`], [`sqs`]: the services, each with its fixtures
@@ -54,12 +55,14 @@ pub mod config;
 mod dispatch;
 mod dynamodb;
 pub mod ec2;
+mod error;
 pub mod faults;
 mod http;
 pub mod identity;
 mod ids;
 pub mod lambda;
 pub mod loopback;
+pub mod place;
 mod quotas;
 pub mod sns;
 pub mod sqs;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::Account;
-use crate::account::{ACCOUNT_ID, Contents, REGION};
+use crate::account::Contents;
 use crate::calls::Request;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
 /// "Messages must be UTF-8 encoded strings and at most 256 KB in size (262,144 bytes)": attributes count.

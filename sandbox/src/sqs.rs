@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::Account;
-use crate::account::{ACCOUNT_ID, Contents, REGION};
+use crate::account::Contents;
 use crate::calls::Request;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{Answer, ApiError};
 
 /// "a single message batch request can include a maximum of 10 messages"

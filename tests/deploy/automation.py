@@ -1,8 +1,8 @@
-"""Runs a Systems Manager document as Automation does, where its only step is a script.
+"""Runs a Systems Manager document whose only step is a script, as Automation does.
 
     python automation.py DOCUMENT INSTANCE ROLE
 
-Prints the script's answer as JSON, or fails with its error. moto keeps documents, and runs none.
+Prints the script's answer as JSON, or fails with its error. moto stores documents but does not run them.
 https://docs.aws.amazon.com/systems-manager/latest/userguide/automation-action-executeScript.html
 """
 

@@ -1,21 +1,21 @@
-//! The AWS calls that the functions' code names, found in its text.
+//! Finds the AWS calls that the functions' sources name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each call, as IAM names it, and the files that make it.
+/// The calls by their IAM action, with the files that make them.
 pub type Calls = BTreeMap<String, BTreeSet<String>>;
 
-/// The calls of the Config rule's function: its own, and those of the shared modules that it uses.
+/// The calls of the Config rule's function, including the shared modules that it uses.
 pub fn of_the_rule() -> Calls {
     calls(&with_shared_modules(sources("src")))
 }
 
-/// The calls of the remediation's function: its own, and those of the shared modules that it uses.
+/// The calls of the remediation's function, including the shared modules that it uses.
 pub fn of_the_remediation() -> Calls {
     let mut files = sources("remediation/src");
-    // Undo is the command's and works with its user's permissions. The function may not delete tags.
+    // Undo belongs to the command and has its user's permissions. The function must not delete tags.
     let undo = Path::new(env!("CARGO_MANIFEST_DIR")).join("remediation/src/undo");
     files.retain(|file| !file.starts_with(&undo));
     calls(&with_shared_modules(files))
@@ -47,7 +47,7 @@ fn calls(files: &[PathBuf]) -> Calls {
     calls
 }
 
-/// Such as `ec2:DescribeInstances`.
+/// Whether the text is an IAM action such as `ec2:DescribeInstances`.
 fn is_action(text: &str) -> bool {
     text.split_once(':').is_some_and(|(service, operation)| {
         !service.is_empty()
@@ -59,15 +59,15 @@ fn is_action(text: &str) -> bool {
     })
 }
 
-/// The file without its tests, which come last.
+/// The file's text without its tests, which come last.
 fn shipped(file: &Path) -> String {
     let text = fs::read_to_string(file).unwrap();
     let end = text.find("#[cfg(test)]").unwrap_or(text.len());
-    // A quote in a character's literal would count as one of a string's.
+    // A quote in a character literal would be taken for the start of a string.
     text[..end].replace("'\"'", "")
 }
 
-/// Every Rust file under the folder but the tests'.
+/// Every Rust file under the folder, without tests.
 fn sources(folder: &str) -> Vec<PathBuf> {
     let mut waiting = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     let mut found = Vec::new();

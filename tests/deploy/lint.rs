@@ -1,4 +1,4 @@
-//! Linters find nothing in the templates.
+//! Linters find nothing in the templates, and every suppression has a reason.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::venv;
 
 const CHECKOV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/requirements.txt");
 
-fn finds_nothing(linter: &mut Command) {
+fn assert_finds_nothing(linter: &mut Command) {
     let output = linter.output().unwrap();
     let found = String::from_utf8_lossy(&output.stdout);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -16,7 +16,7 @@ fn finds_nothing(linter: &mut Command) {
 }
 
 #[test]
-fn cfn_lint_is_silent_about_warnings_too() {
+fn cfn_lint_finds_no_errors_or_warnings() {
     let programs = venv::installed("moto", REQUIREMENTS);
     let mut linter = Command::new(programs.join("cfn-lint"));
     let output = linter.args([STACK, PACK]).output().unwrap();
@@ -25,19 +25,19 @@ fn cfn_lint_is_silent_about_warnings_too() {
 }
 
 #[test]
-fn checkov_passes() {
+fn checkov_finds_nothing() {
     let mut linter = Command::new(venv::installed("checkov", CHECKOV).join("checkov"));
     linter
         .args(["--framework", "cloudformation", "--compact", "--quiet"])
-        // Nothing but these files, and no word to its makers.
+        // Check only these files, and send nothing to checkov's makers.
         .arg("--skip-download")
         .env_remove("BC_API_KEY")
         .args(["--file", STACK, "--file", PACK]);
-    finds_nothing(&mut linter);
+    assert_finds_nothing(&mut linter);
 }
 
 #[test]
-fn every_suppression_says_why() {
+fn suppressions_have_reasons() {
     for suppressed in Template::read(STACK).suppressed {
         let Suppressed {
             resource,
@@ -46,7 +46,7 @@ fn every_suppression_says_why() {
         } = suppressed;
         assert!(
             comment.len() > 20,
-            "{resource} passes {check} over without saying why"
+            "{resource} suppresses {check} without a reason"
         );
     }
 }
@@ -54,7 +54,7 @@ fn every_suppression_says_why() {
 /// See [PutConformancePack](https://docs.aws.amazon.com/config/latest/APIReference/API_PutConformancePack.html) and
 /// [`CreateStack`](https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html).
 #[test]
-fn the_templates_are_small_enough() {
+fn templates_fit_the_size_limits() {
     for template in [STACK, PACK] {
         let size = std::fs::metadata(template).unwrap().len();
         assert!(size <= 51_200, "{template}: {size} bytes");

@@ -1,5 +1,5 @@
-//! The templates: that linters find nothing, that the roles grant what the code calls and nothing more, and that
-//! what `scripts/deploy` makes of them on moto's CloudFormation works.
+//! The templates: linters find nothing, the roles grant exactly what the code calls, and the stack that
+//! `scripts/deploy` creates on moto works.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
@@ -8,13 +8,13 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
-mod circle;
 mod code;
 mod lint;
 mod pack;
 mod permissions;
 mod stack;
 mod template;
+mod whole_loop;
 mod zips;
 
 #[path = "../support/deployment.rs"]
@@ -33,5 +33,5 @@ mod venv;
 
 use std::sync::LazyLock;
 
-/// One server for all tests here, on which roles may only do what they grant; each test keeps to a Region of its own.
+/// One server for all tests here, which enforces the roles' policies. Each test uses a Region of its own.
 static MOTO: LazyLock<moto::Moto> = LazyLock::new(moto::Moto::start_with_permissions);

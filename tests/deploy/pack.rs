@@ -1,5 +1,5 @@
-//! The conformance pack is as Config wants it. moto and ministack have no packs: moto's stack of the same template
-//! (`circle.rs`) shows that its resources work, and these are the rules that Config has for packs besides.
+//! The conformance pack meets Config's requirements. moto and ministack have no packs: a stack of the same template on
+//! moto (`whole_loop.rs`) shows that its resources work, and this file checks Config's further rules for packs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::template::{PACK, STACK, Template};
 
-/// A YAML file with parameters and resources, and of these only rules and remediations: see
+/// A pack is a YAML file with parameters and resources. The resources are rules and remediations only: see
 /// <https://docs.aws.amazon.com/config/latest/developerguide/custom-conformance-pack.html> and `TemplateBody` of
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_PutConformancePack.html>.
 #[test]
-fn it_holds_only_what_a_pack_may() {
+fn contains_only_what_a_pack_may() {
     let pack = Template::read(PACK);
     assert_eq!(pack.sections, ["Parameters", "Resources"]);
     let types: BTreeSet<&str> = pack.resources.iter().map(|it| it.kind.as_str()).collect();
@@ -23,10 +23,10 @@ fn it_holds_only_what_a_pack_may() {
     assert!(pack.resources.iter().all(|it| it.condition.is_none()));
 }
 
-/// `ConformancePackInputParameters`: up to 60, and text. See
+/// A pack has up to 60 input parameters, all strings. See
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConformancePackInputParameter.html>.
 #[test]
-fn its_parameters_are_texts_and_those_without_a_default_the_stacks_outputs() {
+fn required_parameters_are_outputs_of_the_stack() {
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/deploy.md");
     let guide = std::fs::read_to_string(guide).unwrap();
     let outputs = Template::read(STACK).outputs;
@@ -47,11 +47,11 @@ fn its_parameters_are_texts_and_those_without_a_default_the_stacks_outputs() {
     }
 }
 
-/// Config appends `-conformance-pack-` and an id of some ten characters to the rule's name, which may then be 128
-/// long: <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack matches the
-/// beginning, so it may not be another's.
+/// Config appends `-conformance-pack-` and an id of some ten characters to the rule's name, which may then be 128 long:
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack's event rule matches the
+/// beginning, which must therefore not be another rule's name.
 #[test]
-fn its_rules_name_leaves_room_for_what_config_appends() {
+fn rule_name_leaves_room_for_the_suffix_of_config() {
     let (stack, pack) = (Template::read(STACK), Template::read(PACK));
     let name = &pack.parameters["RuleName"];
     assert_eq!(name["AllowedPattern"], "^[A-Za-z0-9_-]{1,64}$");
@@ -70,10 +70,10 @@ fn its_rules_name_leaves_room_for_what_config_appends() {
     assert_eq!(of_pack["SourceDetails"], of_stack["SourceDetails"]);
 }
 
-/// The remediation gives the stack's document just the parameters that it has, and keeps within
+/// The remediation gives the stack's document exactly its parameters, and keeps the limits of
 /// <https://docs.aws.amazon.com/config/latest/APIReference/API_RemediationConfiguration.html>.
 #[test]
-fn its_remediation_fits_the_stacks_document() {
+fn remediation_fits_the_document_of_the_stack() {
     let (stack, pack) = (Template::read(STACK), Template::read(PACK));
     let remediation = by_id(&pack).remove("Remediation").unwrap();
     let document = by_id(&stack).remove("RemediationDocument").unwrap();

@@ -1,4 +1,4 @@
-//! The roles grant what the code calls, and nothing more; `docs/permissions.md` is the table of both.
+//! The roles grant exactly what the code calls. `docs/permissions.md` is the table of grants and calls.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -8,17 +8,17 @@ use crate::template::{STACK, Statement, Template};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
 
-/// Grants that no line of the functions asks for by name: for whom they are.
+/// Grants that no source line names, each with what needs it.
 const BY_OTHERS: [(&str, &str, &str); 8] = [
     (
         "",
         "logs:CreateLogStream",
-        "Lambda, to keep the function's log",
+        "Lambda, to write the function's log",
     ),
     (
         "",
         "logs:PutLogEvents",
-        "Lambda, to keep the function's log",
+        "Lambda, to write the function's log",
     ),
     (
         "RemediationRole",
@@ -38,12 +38,12 @@ const BY_OTHERS: [(&str, &str, &str); 8] = [
     (
         "RemediationRole",
         "kms:Decrypt",
-        "SNS, to take a message for an encrypted topic",
+        "SNS, to accept a message for an encrypted topic",
     ),
     (
         "RemediationRole",
         "kms:GenerateDataKey",
-        "SNS, to take a message for an encrypted topic",
+        "SNS, to accept a message for an encrypted topic",
     ),
     (
         "AutomationRole",
@@ -52,7 +52,7 @@ const BY_OTHERS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// Who needs an action that a role grants; `None` if nobody does.
+/// What needs an action that a role grants; `None` if nothing does.
 fn needed_by(role: &str, action: &str) -> Option<String> {
     let others = BY_OTHERS
         .iter()
@@ -63,7 +63,7 @@ fn needed_by(role: &str, action: &str) -> Option<String> {
     let calls = match role {
         "RuleRole" => code::of_the_rule(),
         "RemediationRole" => code::of_the_remediation(),
-        // Its function stands in the template: three lines.
+        // Its function is three lines in the template itself.
         "SeedRole" => Calls::from([(
             "dynamodb:PutItem".to_owned(),
             ["cloudformation/tagwarden.yaml".to_owned()].into(),
@@ -83,7 +83,7 @@ fn granted(statements: &[Statement], role: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_call_in_the_code_is_granted() {
+fn grants_every_call_in_the_code() {
     let statements = Template::read(STACK).statements;
     for (role, calls) in [
         ("RuleRole", code::of_the_rule()),
@@ -100,7 +100,7 @@ fn every_call_in_the_code_is_granted() {
 }
 
 #[test]
-fn every_grant_is_needed() {
+fn grants_nothing_unneeded() {
     for statement in Template::read(STACK).statements {
         for action in &statement.actions {
             let (role, sid) = (&statement.role, &statement.sid);
@@ -113,8 +113,8 @@ fn every_grant_is_needed() {
 }
 
 #[test]
-fn no_grant_is_wider_than_it_must_be() {
-    // The actions here that AWS's Service Authorization Reference lists without any resource.
+fn grants_nothing_wider_than_needed() {
+    // The actions for which AWS's Service Authorization Reference lists no resource.
     const WITHOUT_RESOURCES: [&str; 4] = [
         "cloudtrail:LookupEvents",
         "config:GetResourceConfigHistory",
@@ -140,16 +140,16 @@ fn no_grant_is_wider_than_it_must_be() {
         if pair[1] == r#"Resource: "*""# {
             assert!(
                 pair[0].starts_with(r#"# "*": "#),
-                "a wildcard without a word on it, after {:?}",
+                "a wildcard resource without a comment, after {:?}",
                 pair[0]
             );
         }
     }
 }
 
-/// In a dry run the remediation's role can change nothing but its own ledger.
+/// In a dry run the remediation's role must be able to change nothing but its own ledger.
 #[test]
-fn what_changes_an_instance_is_granted_only_when_enforcing() {
+fn grants_instance_changes_only_when_enforcing() {
     for statement in Template::read(STACK).statements {
         for action in &statement.actions {
             let condition = match action.as_str() {
@@ -157,7 +157,9 @@ fn what_changes_an_instance_is_granted_only_when_enforcing() {
                 "ec2:StopInstances" => Some("MayStop"),
                 "ec2:TerminateInstances" => Some("MayTerminate"),
                 _ if action.starts_with("ec2:Describe") => None,
-                _ if action.starts_with("ec2:") => panic!("{action}: when may it be granted?"),
+                _ if action.starts_with("ec2:") => {
+                    panic!("{action}: this test does not know under which condition to grant it")
+                }
                 _ => continue,
             };
             assert_eq!(statement.condition.as_deref(), condition, "{statement:?}");
@@ -165,9 +167,9 @@ fn what_changes_an_instance_is_granted_only_when_enforcing() {
     }
 }
 
-/// Writes the table when `UPDATE_DOCS` is set.
+/// Compares docs/permissions.md with the template and the sources. Rewrites it if `UPDATE_DOCS` is set.
 #[test]
-fn the_table_in_the_documentation_is_current() {
+fn documented_table_is_current() {
     let table = table(&Template::read(STACK).statements);
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(TABLE, &table).unwrap();
@@ -184,7 +186,7 @@ fn table(statements: &[Statement]) -> String {
 # What each role may do, and what needs it
 
 Made from `cloudformation/tagwarden.yaml` and the functions' sources by `tests/deploy/permissions.rs`, which fails
-when a call is not granted, a grant is not needed, or this table is not current. To write it anew:
+when a call is not granted, a grant is not needed, or this table is out of date. To rewrite it:
 `UPDATE_DOCS=1 cargo test --test deploy`.
 
 | Role | Granted | Statement | Action | Resource | Only where | Needed by |

@@ -1,4 +1,4 @@
-//! The stack on moto, made by `scripts/deploy`.
+//! The stack on moto, created by `scripts/deploy`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,20 +7,20 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
 
 use crate::MOTO;
-use crate::deployment::{Deployment, succeeds};
+use crate::deployment::{Deployment, run_to_success};
 use crate::moto_account::{Account, Queue};
 use crate::template::PACK;
 
 const AUTOMATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/automation.py");
 
-/// What the script and the Region made of the template.
+/// A deployed stack and its Region.
 #[derive(Debug)]
 pub struct Stack {
-    /// The Region, with the clients.
+    /// The clients of the stack's Region.
     pub account: Account<'static>,
-    /// Logical ids and what they stand for.
+    /// The resources: logical ids and physical ids.
     pub resources: BTreeMap<String, String>,
-    /// Where reports and alarms are mailed.
+    /// The queue that receives the mail of reports and alarms.
     pub mailbox: Queue,
     deployment: Deployment,
 }
@@ -32,12 +32,12 @@ impl Stack {
         let mailbox = account.create_queue("mailbox").await;
         let deployment = deployment(region);
         deployment.prepare();
-        // moto's instances are as old as the test, and the test does not want to wait.
+        // Instances on moto are as young as the test, which must not wait for the grace period.
         let mut given = vec!["GraceMinutes=0", "BatchingWindowSeconds=1"];
         given.push("Email=mailbox@acme.example");
         given.extend(parameters);
-        let told = deployment.run_the_script(&given);
-        assert!(told.contains(":function:tagwarden-rule"), "{told}");
+        let printed = deployment.run_script(&given);
+        assert!(printed.contains(":function:tagwarden-rule"), "{printed}");
 
         let resources = deployment.resources("tagwarden");
         account
@@ -57,11 +57,11 @@ impl Stack {
 
     /// Deploys the stack once more, with other parameters.
     pub fn update(&mut self, parameters: &[&str]) {
-        self.deployment.run_the_script(parameters);
+        self.deployment.run_script(parameters);
         self.resources = self.deployment.resources("tagwarden");
     }
 
-    /// Deploys the conformance pack's resources as Config does: with the name that it gives the rule.
+    /// Deploys the resources of the conformance pack as Config does, with the name that Config gives the rule.
     pub fn deploy_pack(&mut self, rule: &str) {
         let function = format!(
             "RuleFunctionArn=arn:aws:lambda:{}:123456789012:function:{}",
@@ -81,22 +81,22 @@ impl Stack {
             &automation,
             &format!("RuleName={rule}"),
         ]);
-        succeeds(&mut deploy);
+        run_to_success(&mut deploy);
         rule.clone_into(&mut self.account.rule);
         let made = self.deployment.resources("pack");
         assert_eq!(made.keys().collect::<Vec<_>>(), ["Remediation", "Rule"]);
     }
 
-    /// Deletes the stack. Gives the Region as it is then, and the names of the stack's tables.
+    /// Deletes the stack. Returns the Region's clients and the names of the stack's tables.
     pub fn delete(self) -> (Account<'static>, BTreeSet<String>) {
         let mut delete = self.deployment.aws();
         delete.args(["cloudformation", "delete-stack", "--stack-name"]);
-        succeeds(delete.arg("tagwarden"));
+        run_to_success(delete.arg("tagwarden"));
         let tables = ["PolicyTable", "LedgerTable"].map(|table| self.resources[table].clone());
         (self.account, tables.into())
     }
 
-    /// Runs the stack's Systems Manager document for one instance. Gives the answer, or what it failed with.
+    /// Runs the stack's Systems Manager document for one instance. Returns its answer, or its error.
     pub fn automate(&self, instance: &str) -> Result<Value, String> {
         let python = MOTO.programs().join("python");
         let output = self
@@ -114,7 +114,7 @@ impl Stack {
         }
     }
 
-    /// Puts the event into the stack's queue, as EventBridge does.
+    /// Sends the event to the stack's queue, as EventBridge does.
     pub async fn send(&self, event: &Value) {
         let url = self.queue_url("Queue").await;
         let send = self.account.sqs.send_message().queue_url(url);
@@ -136,7 +136,7 @@ impl Stack {
             .collect()
     }
 
-    /// The calls that a role of the stack was used for, in the sessions that `is_session` picks.
+    /// The calls made with a role of the stack, in the sessions for which `is_session` holds.
     pub fn calls(&self, role: &str, is_session: impl Fn(&str) -> bool) -> Vec<Value> {
         let mut calls = MOTO.calls();
         let role = &self.resources[role];
@@ -156,7 +156,7 @@ impl Stack {
     }
 }
 
-/// Where the stack of a Region is made.
+/// The deployment of the stack in a Region.
 pub fn deployment(region: &'static str) -> Deployment {
     Deployment {
         programs: MOTO.programs().to_owned(),

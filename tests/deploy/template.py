@@ -1,10 +1,10 @@
-"""What a CloudFormation template says, as JSON: `python template.py TEMPLATE`.
+"""Prints a CloudFormation template as JSON: `python template.py TEMPLATE`.
 
-`sections`: the names of its top level. `parameters`: by their names, as they stand. `outputs`: their names.
+`sections`: the top-level names. `parameters`: by name, as in the template. `outputs`: their names.
 `resources`: each with its `id`, `kind`, `condition` and `properties`. `statements`: each that grants something to a
 role, with the `role`, the `condition` it exists under, `sid`, `actions`, `resources` and `conditions`; what
-CloudFormation fills in stands as in the template (`${AWS::Region}`). `suppressed`: each check of the security linter
-that is passed over, with the `resource`, the `check` and the `comment`.
+CloudFormation substitutes stays as in the template (`${AWS::Region}`). `suppressed`: each suppressed check of the
+security linter, with the `resource`, the `check` and the `comment`.
 """
 
 import json

@@ -1,4 +1,4 @@
-//! A template as a value; `template.py` reads it.
+//! A CloudFormation template as a value, read by `template.py`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -18,14 +18,14 @@ pub const PACK: &str = concat!(
     "/cloudformation/conformance-pack.yaml"
 );
 
-/// What a template says.
+/// The parts of a template that the tests check.
 #[derive(Debug, Deserialize)]
 pub struct Template {
-    /// The names of its top level, sorted.
+    /// The names of the top-level sections, sorted.
     pub sections: Vec<String>,
-    /// Each as it stands there.
+    /// The parameters, as they stand in the template.
     pub parameters: BTreeMap<String, Value>,
-    /// Their names.
+    /// The names of the outputs.
     pub outputs: BTreeSet<String>,
     pub resources: Vec<Resource>,
     pub statements: Vec<Statement>,
@@ -38,9 +38,9 @@ pub struct Resource {
     pub id: String,
     /// `AWS::…`.
     pub kind: String,
-    /// As they stand in the template.
+    /// The properties, as they stand in the template.
     pub properties: Value,
-    /// Under which condition it is made.
+    /// The condition under which it is created.
     pub condition: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub struct Statement {
     pub conditions: BTreeMap<String, String>,
 }
 
-/// A check of the security linter that is passed over, and why.
+/// A suppressed check of the security linter, with the reason.
 #[derive(Debug, Deserialize)]
 pub struct Suppressed {
     pub resource: String,

@@ -1,5 +1,5 @@
-//! `scripts/build --check` tells zips that would run on Lambda from others. Building them takes a quarter of an hour:
-//! the script checks what it built by itself.
+//! `scripts/build --check` accepts zips that would run on Lambda and refuses others. Building takes a quarter of an
+//! hour, so these tests make zips of their own.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/build");
 
-/// Writes a zip of a file as `bootstrap`, executable: the zip, the file.
+/// Writes a zip with one executable file named `bootstrap`. Arguments: the zip, the file.
 const ZIP: &str = "\
 import pathlib, sys, zipfile
 entry = zipfile.ZipInfo('bootstrap')
@@ -16,22 +16,25 @@ with zipfile.ZipFile(sys.argv[1], 'w') as package:
     package.writestr(entry, pathlib.Path(sys.argv[2]).read_bytes())";
 
 #[test]
-fn functions_that_start_and_answer_pass() {
+fn accepts_functions_that_start_and_answer() {
     let target = zips_of("answering", |rule, function| rule.with_file_name(function));
     let output = check(&target);
     let errors = String::from_utf8_lossy(&output.stderr);
-    // A system newer than Lambda's makes Cargo ask for a newer C library; the check has started nothing then.
+    // On a system newer than Lambda's the binaries need a newer C library. The check then refuses them before starting
+    // them.
     let too_new = errors.contains("and Lambda has 2.34");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let answers = said.matches("starts, and answers the Runtime API").count();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let answers = printed
+        .matches("starts, and answers the Runtime API")
+        .count();
     assert!(
         output.status.success() && answers == 2 || too_new,
-        "{said}{errors}"
+        "{printed}{errors}"
     );
 }
 
 #[test]
-fn what_lambda_could_not_load_is_refused() {
+fn refuses_a_program_that_lambda_cannot_load() {
     let target = zips_of("a-script", |_, _| BUILD.into());
     let output = check(&target);
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -40,15 +43,31 @@ fn what_lambda_could_not_load_is_refused() {
 }
 
 #[test]
-fn nothing_built_is_said_so() {
+fn builds_packages_of_the_workspace() {
+    let script = fs::read_to_string(BUILD).unwrap();
+    let functions = script.lines().find(|line| line.starts_with("FUNCTIONS = "));
+    let names: Vec<&str> = functions.unwrap().split('"').skip(1).step_by(2).collect();
+    assert_eq!(names.len(), 2);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in names {
+        let is_named = |folder: &str| {
+            let manifest = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap();
+            manifest.contains(&format!("[package]\nname = \"{name}\""))
+        };
+        assert!(is_named("") || is_named("remediation"), "no package {name}");
+    }
+}
+
+#[test]
+fn reports_missing_zips() {
     let output = check(&target("nothing"));
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(errors.contains("run scripts/build first"), "{errors}");
 }
 
-/// A target directory with both zips, for this machine's architecture, made of the programs that are chosen by the
-/// rule's binary, beside which the other is, and the function's name.
+/// Makes a target directory with both zips for this machine's architecture. `program` chooses each zip's program, given
+/// the path of the rule's binary and the function's name. The remediation's binary is beside the rule's.
 fn zips_of(name: &str, program: impl Fn(&Path, &str) -> PathBuf) -> PathBuf {
     let target = target(name);
     let directory = target.join("lambda");

@@ -1,23 +1,26 @@
-//! An event of another account than the function's own is refused.
+//! Both functions refuse events of another account.
 
 use serde_json::{Value, json};
 
 use crate::support::{RULE, World, compliance_change, scheduled_event};
 
-fn foreign(event: &Value) -> Value {
+fn from_another_account(event: &Value) -> Value {
     let text = event.to_string().replace("111111111111", "222222222222");
     serde_json::from_str(&text).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rule_refuses_another_accounts_events() {
+async fn rule_refuses_events_of_another_account() {
     let world = World::new();
     let id = world.instance(&[]);
     for event in [
         world.account.scheduled_event(RULE),
         world.account.change_event(RULE, &id),
     ] {
-        let (kind, message) = world.evaluate(foreign(&event)).await.unwrap_err();
+        let (kind, message) = world
+            .evaluate(from_another_account(&event))
+            .await
+            .unwrap_err();
         assert_eq!(kind, "ForeignAccount");
         assert!(
             message.contains("222222222222") && message.contains("111111111111"),
@@ -28,16 +31,16 @@ async fn the_rule_refuses_another_accounts_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_remediation_refuses_another_accounts_events() {
+async fn remediation_refuses_events_of_another_account() {
     let world = World::new().enforcing();
     let id = world.instance(&[]);
     let launch = world.account.run_instances_event(&id).unwrap();
     let mut only_in_detail = compliance_change(&id);
     only_in_detail["detail"]["awsAccountId"] = json!("222222222222");
     for event in [
-        foreign(&scheduled_event()),
-        foreign(&compliance_change(&id)),
-        foreign(&launch),
+        from_another_account(&scheduled_event()),
+        from_another_account(&compliance_change(&id)),
+        from_another_account(&launch),
         only_in_detail,
     ] {
         let (kind, message) = world.remediate(event).await.unwrap_err();
@@ -47,9 +50,9 @@ async fn the_remediation_refuses_another_accounts_events() {
     assert_eq!(world.account.calls(), []);
 }
 
-/// Emulators of Lambda do not always give a function a real ARN.
+/// Lambda emulators do not always give a function a real ARN, so it cannot tell which account it runs in.
 #[tokio::test(start_paused = true)]
-async fn a_function_that_does_not_know_its_account_works() {
+async fn accepts_events_when_its_own_account_is_unknown() {
     let world = World::new().enforcing();
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
     let mut event = world.lambda_event(compliance_change(&id));

@@ -1,4 +1,4 @@
-//! Who launched it: what is written, in how few calls, and what is left for later.
+//! Who launched an instance: the value written, the number of CloudTrail calls, and what is deferred.
 
 use chrono::TimeDelta;
 use serde::Deserialize;
@@ -7,21 +7,21 @@ use tagwarden_sandbox::{Fault, Identity, Launch};
 
 use crate::support::{World, old, scheduled_event};
 
-/// Everything but the launcher.
+/// All tags but the launcher's.
 const REST: [(&str, &str); 2] = [("ProjectCode", "P"), ("Expires", "x")];
 
 fn look_ups(world: &World) -> usize {
     world.account.count("LookupEvents")
 }
 
-fn none_was_refused(world: &World) -> bool {
+fn no_look_up_was_throttled(world: &World) -> bool {
     let calls = world.account.calls();
     let mut look_ups = calls.iter().filter(|call| call.operation == "LookupEvents");
     look_ups.all(|call| call.outcome.is_ok())
 }
 
-/// `count` launches of one instance each, by as many users, a minute between them.
-fn launch_each(world: &World, count: i64) {
+/// Launches `count` instances, each in a call of its own by a different user, one minute apart.
+fn launch_as_different_users(world: &World, count: i64) {
     for number in 0..count {
         let launch = old(&REST)
             .ago(TimeDelta::minutes(60 + number))
@@ -30,7 +30,7 @@ fn launch_each(world: &World, count: i64) {
     }
 }
 
-/// One real-shaped `userIdentity` and the name for it: the table in docs/attribution.md.
+/// A `userIdentity` as CloudTrail records it, and the name tagwarden writes: a row of the table in docs/attribution.md.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Case {
@@ -50,7 +50,7 @@ fn launched_by(world: &World, case: &Case) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_identity_is_named_from_the_history() {
+async fn names_every_kind_of_identity_from_the_event_history() {
     let world = World::new().enforcing();
     let launched: Vec<(Case, String)> = cases()
         .into_iter()
@@ -68,7 +68,7 @@ async fn every_identity_is_named_from_the_history() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_identity_is_named_at_launch() {
+async fn names_every_kind_of_identity_from_the_launch_event() {
     for case in cases() {
         let world = World::new().enforcing();
         let id = launched_by(&world, &case);
@@ -80,9 +80,9 @@ async fn every_identity_is_named_at_launch() {
     }
 }
 
-/// One launch of many is one event, and one call writes them all; CloudTrail does not show it yet.
+/// The event names every instance of the launch, so one call tags them all before CloudTrail shows it.
 #[tokio::test(start_paused = true)]
-async fn a_launch_of_many_is_tagged_at_once() {
+async fn tags_all_instances_of_a_launch_in_one_call() {
     let world = World::new().enforcing();
     let ids = world
         .account
@@ -95,9 +95,9 @@ async fn a_launch_of_many_is_tagged_at_once() {
     );
 }
 
-/// A record too large for CloudTrail comes without the instances; the history lists them all the same.
+/// CloudTrail omits the instances from a record that is too large, but the event history still lists them.
 #[tokio::test(start_paused = true)]
-async fn a_launch_event_without_its_instances_is_left_to_the_sweep() {
+async fn sweep_tags_a_launch_whose_event_omits_its_instances() {
     let world = World::new().enforcing();
     let id = world.instance(&REST);
     let mut event = world.account.run_instances_event(&id).unwrap();
@@ -111,29 +111,29 @@ async fn a_launch_event_without_its_instances_is_left_to_the_sweep() {
 
 /// 1,000 instances, 200 of them without a launcher, by 200 launches.
 #[tokio::test(start_paused = true)]
-async fn two_hundred_launches_are_five_calls() {
+async fn looks_up_two_hundred_launches_in_five_calls() {
     let world = World::new().enforcing();
     let whole = [("ProjectCode", "P"), ("Expires", "x"), ("CreatedBy", "bob")];
     let _ = world
         .account
         .launch_many(old(&whole).ago(TimeDelta::minutes(160)), 800);
-    launch_each(&world, 200);
+    launch_as_different_users(&world, 200);
     world.account.keep_quotas();
     let answer = world.sweep().await;
     assert_eq!(
         (&answer["instances"], &answer["tagged"]),
         (&json!(1_000), &json!(200))
     );
-    // 201 launches: the last of them is asked by name.
+    // Four pages hold 200 of the 201 launches. The last one is looked up by its instance id.
     assert_eq!(look_ups(&world), 5);
-    assert!(none_was_refused(&world));
+    assert!(no_look_up_was_throttled(&world));
     for instance in world.account.instances() {
         assert_ne!(instance.tags["CreatedBy"], "Undefined");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn three_among_a_hundred_thousand_launches_are_three_calls() {
+async fn looks_up_three_of_a_hundred_thousand_launches_in_three_calls() {
     let world = World::new().enforcing();
     for number in 0..100_000 {
         let record = json!({"eventName": "RunInstances", "userIdentity": {"type": "Root"}});
@@ -146,13 +146,13 @@ async fn three_among_a_hundred_thousand_launches_are_three_calls() {
     let ids: Vec<&String> = ids.iter().collect();
     assert_eq!(world.remediate_ids(&ids).await["tagged"], 3);
     assert_eq!(look_ups(&world), 3);
-    assert!(none_was_refused(&world));
+    assert!(no_look_up_was_throttled(&world));
     assert_eq!(world.tag(ids[0], "CreatedBy").unwrap(), "ann");
 }
 
-/// Dense and far apart by turns, so that it takes many calls: two a second, and none is refused.
+/// Launches are dense and sparse in turn, so the look-ups need many calls.
 #[tokio::test(start_paused = true)]
-async fn cloudtrail_is_asked_twice_a_second_and_never_refuses() {
+async fn limits_look_ups_to_two_a_second() {
     let world = World::new().enforcing();
     for number in 0..20 {
         let launcher = Identity::iam_user(format!("user{number}"));
@@ -170,18 +170,18 @@ async fn cloudtrail_is_asked_twice_a_second_and_never_refuses() {
     assert_eq!(answer["failed"], 0);
     let calls = i32::try_from(look_ups(&world)).unwrap();
     assert_eq!(calls, 20);
-    assert!(none_was_refused(&world));
+    assert!(no_look_up_was_throttled(&world));
     assert!(took >= TimeDelta::milliseconds(500) * (calls - 1), "{took}");
     assert!(took < TimeDelta::seconds(15), "{took}");
 }
 
-/// Lambda ends a function at its deadline, report or not: the look-ups stop before, and the next run goes on, also
-/// where nothing may be written.
+/// Lambda stops a function at its deadline, whether or not it has published its report. Look-ups therefore stop earlier
+/// and the next run resumes them, in a dry run too.
 #[tokio::test(start_paused = true)]
-async fn look_ups_end_in_time_and_the_next_run_goes_on() {
+async fn stops_look_ups_before_the_deadline_and_resumes_in_the_next_run() {
     for (mode, count) in [("enforce", "tagged"), ("dry-run", "wouldTag")] {
         let world = World::new().enforcing().set("TAGWARDEN_MODE", mode);
-        // No page settles more than one.
+        // Each page finds at most one launch.
         for number in 0..40 {
             let launch = old(&REST).ago(TimeDelta::days(2 * number + 1));
             let _ = world.account.launch(launch);
@@ -196,7 +196,7 @@ async fn look_ups_end_in_time_and_the_next_run_goes_on() {
         let all = 40;
         while done < all {
             runs += 1;
-            assert!(runs < 10, "no run gets further");
+            assert!(runs < 10, "the runs make no progress");
             let ids: Vec<String> = world
                 .account
                 .instances()
@@ -217,14 +217,14 @@ async fn look_ups_end_in_time_and_the_next_run_goes_on() {
             };
             assert_eq!(answer["deferred"].as_u64(), Some(all - done));
         }
-        assert!(runs > 1, "one run had time for everything");
-        assert_eq!(look_ups(&world), 40, "{mode}: nothing is asked twice");
+        assert!(runs > 1, "one run had time for all look-ups");
+        assert_eq!(look_ups(&world), 40, "{mode}: a look-up was repeated");
     }
 }
 
-/// A function that may run for a few seconds only still gets somewhere.
+/// A function with a timeout of a few seconds must still make progress.
 #[tokio::test(start_paused = true)]
-async fn a_little_time_is_used() {
+async fn looks_up_a_launcher_with_three_seconds_left() {
     let world = World::new().enforcing();
     let id = world.instance(&REST);
     let mut event = world.lambda_event(scheduled_event());
@@ -234,9 +234,9 @@ async fn a_little_time_is_used() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
 }
 
-/// Others may use up the account's two requests a second.
+/// Other callers may use up the account's two requests a second.
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_waited_out() {
+async fn retries_throttled_look_ups() {
     let world = World::new().enforcing();
     let id = world.instance(&REST);
     let throttled = || Fault::new("LookupEvents", "ThrottlingException", "Rate exceeded");
@@ -246,7 +246,7 @@ async fn a_refusal_is_waited_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refusals_without_end_leave_it_for_later() {
+async fn defers_the_tag_when_look_ups_stay_throttled() {
     let world = World::new().enforcing();
     let id = world.instance(&[("Expires", "x")]);
     let throttled = Fault::new("LookupEvents", "ThrottlingException", "Rate exceeded");
@@ -265,7 +265,7 @@ async fn refusals_without_end_leave_it_for_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_shown_yet_is_left_for_later() {
+async fn defers_the_tag_until_cloudtrail_shows_the_launch() {
     let world = World::new().enforcing();
     world.account.trail_lag(TimeDelta::minutes(12));
     let id = world.account.launch(old(&REST).ago(TimeDelta::minutes(3)));
@@ -281,9 +281,9 @@ async fn what_is_not_shown_yet_is_left_for_later() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
 }
 
-/// Nothing older than CloudTrail's history is asked for, and the report says why nobody is named.
+/// A launch older than CloudTrail's event history is never looked up.
 #[tokio::test(start_paused = true)]
-async fn the_report_says_why_nobody_is_named() {
+async fn reports_why_a_launcher_is_undefined() {
     let world = World::new().enforcing();
     let ancient = world.account.launch(old(&REST).ago(TimeDelta::days(91)));
     world.sweep().await;
@@ -294,22 +294,22 @@ async fn the_report_says_why_nobody_is_named() {
             "-- Instance {ancient} missing tag CreatedBy. New tag created. Undefined: it was launched more than 90 days ago, further back than CloudTrail's event history."
         )]
     );
-    let untold = world.account.launch(old(&REST).without_trail());
+    let unnamed = world.account.launch(old(&REST).without_trail());
     world.sweep().await;
     assert_eq!(
         world.lines(),
         [format!(
-            "-- Instance {untold} missing tag CreatedBy. New tag created. Undefined: CloudTrail does not tell who launched it."
+            "-- Instance {unnamed} missing tag CreatedBy. New tag created. Undefined: CloudTrail does not tell who launched it."
         )]
     );
-    for id in [ancient, untold] {
+    for id in [ancient, unnamed] {
         assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
     }
 }
 
-/// A launch that failed, or was a dry run, launched nothing, whatever its record names.
+/// A failed launch or a dry run launched nothing, whatever instances its record names.
 #[tokio::test(start_paused = true)]
-async fn failed_launches_name_nobody() {
+async fn ignores_failed_launches_and_dry_runs() {
     for code in [
         "Client.DryRunOperation",
         "Server.InsufficientInstanceCapacity",

@@ -1,4 +1,4 @@
-//! SQS batches: one run for all messages, and an answer that names exactly those that failed.
+//! SQS batches: one run handles all messages, and the answer names exactly the failed ones.
 
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
@@ -13,7 +13,7 @@ fn failures(ids: &[&str]) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_run_and_one_report_serve_a_whole_batch() {
+async fn handles_a_batch_in_one_run_with_one_report() {
     let world = World::new().enforcing();
     let ids = [0; 5].map(|_| world.instance(&MOSTLY));
     let messages: Vec<(&str, String)> = ["a", "b", "c", "d", "e"]
@@ -33,7 +33,7 @@ async fn one_run_and_one_report_serve_a_whole_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn exactly_the_failed_messages_return() {
+async fn returns_only_failed_messages_to_the_queue() {
     let world = World::new().enforcing();
     let (fine, denied) = (world.instance(&MOSTLY), world.instance(&MOSTLY[..1]));
     let unlucky = denied.clone();
@@ -74,7 +74,7 @@ async fn exactly_the_failed_messages_return() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_in_a_batch_looks_at_everything_once() {
+async fn reads_each_instance_once_when_a_batch_contains_a_sweep() {
     let world = World::new().enforcing();
     let ids = [0; 3].map(|_| world.instance(&MOSTLY));
     let batch = sqs_batch(&[
@@ -89,7 +89,7 @@ async fn a_sweep_in_a_batch_looks_at_everything_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_table_fails_the_batch_as_a_whole() {
+async fn fails_the_whole_batch_on_an_invalid_policy_table() {
     let world = World::new().enforcing();
     let id = world.instance(&MOSTLY);
     world.account.clear_table(TABLE);
@@ -101,7 +101,7 @@ async fn a_broken_table_fails_the_batch_as_a_whole() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_of_nothing_asks_aws_nothing() {
+async fn makes_no_calls_for_a_batch_without_work() {
     let world = World::new().enforcing();
     let id = world.instance(&[]);
     let compliant = compliance_change(&id)

@@ -1,4 +1,4 @@
-//! The customer's table, scheduled event and words.
+//! The customer's policy table, scheduled event and report lines.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use tagwarden_sandbox::Identity;
 use crate::support::{World, compliance_change, old};
 
 #[tokio::test(start_paused = true)]
-async fn enforced_it_fills_what_is_missing_and_terminates_what_has_no_tags() {
+async fn fills_missing_tags_and_terminates_untagged_instances() {
     let world = World::new().enforcing();
     let no_project = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
     let no_creator = world.instance(&[("ProjectCode", "P1"), ("Expires", "2027-01-01")]);
@@ -57,7 +57,7 @@ This run in the ledger, with the tags before:
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_dry_run_it_only_reports() {
+async fn dry_run_only_reports() {
     let world = World::new();
     let no_project = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
     let untagged = world.instance(&[]);
@@ -88,7 +88,7 @@ async fn in_dry_run_it_only_reports() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn programs_get_the_same_report_as_json() {
+async fn publishes_the_same_report_as_json() {
     let world = World::new().enforcing();
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "")]);
     world.sweep().await;
@@ -113,15 +113,15 @@ async fn programs_get_the_same_report_as_json() {
     assert!(world.lines()[1].ends_with("empty tag Expires. Value set."));
 }
 
-/// The first report, as a program gets it.
+/// The first report in the form that programs receive.
 fn report_as_json(world: &World) -> Value {
     let body: Value = serde_json::from_str(&world.account.published()[0].message).unwrap();
     serde_json::from_str(body["lambda"].as_str().unwrap()).unwrap()
 }
 
-/// One policy's report can trigger the next.
+/// The report of one policy can trigger the next.
 #[tokio::test(start_paused = true)]
-async fn a_report_is_a_trigger() {
+async fn accepts_a_report_as_a_trigger() {
     let world = World::new();
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
     world.sweep().await;
@@ -133,7 +133,7 @@ async fn a_report_is_a_trigger() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_expires_missing_is_compliant_and_the_sweep_still_fills_it() {
+async fn sweep_fills_an_optional_tag_of_a_compliant_instance() {
     let world = World::new().enforcing();
     let id = world.instance(&[("ProjectCode", "P1"), ("CreatedBy", "bob")]);
     world.evaluate_all().await;
@@ -148,7 +148,7 @@ async fn only_expires_missing_is_compliant_and_the_sweep_still_fills_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_repeated_at_once_changes_nothing_and_reports_nothing() {
+async fn repeated_run_changes_and_reports_nothing() {
     let world = World::new().enforcing();
     let ids = [
         world.instance(&[("Name", "web")]),
@@ -172,7 +172,7 @@ async fn a_run_repeated_at_once_changes_nothing_and_reports_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_that_somebody_set_is_never_overwritten() {
+async fn never_overwrites_a_value_that_somebody_set() {
     let world = World::new().enforcing();
     let set = [
         ("ProjectCode", "mine"),
@@ -188,9 +188,9 @@ async fn a_value_that_somebody_set_is_never_overwritten() {
     }
 }
 
-/// Looking a launcher up takes time, in which somebody can set a tag.
+/// A look-up takes time, and a person can set the tag meanwhile.
 #[tokio::test(start_paused = true)]
-async fn a_value_that_is_set_during_the_run_is_not_overwritten() {
+async fn does_not_overwrite_a_value_set_during_the_run() {
     let world = World::new().enforcing();
     let id = world.instance(&[("Expires", "2027-01-01")]);
     let tagged = id.clone();
@@ -205,7 +205,7 @@ async fn a_value_that_is_set_during_the_run_is_not_overwritten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_launcher_is_named_as_people_know_them() {
+async fn names_launchers_as_people_know_them() {
     let world = World::new().enforcing();
     let tags = [("ProjectCode", "P1"), ("Expires", "2027-01-01")];
     let by = |identity| world.account.launch(old(&tags).launched_by(identity));
@@ -233,7 +233,7 @@ async fn the_launcher_is_named_as_people_know_them() {
             world.account.launch(old(&tags).ago(TimeDelta::days(91))),
             "Undefined",
         ),
-        // Started again since: LaunchTime is young, the launch is not.
+        // The instance was started again, so its LaunchTime is later than its launch.
         (
             world.account.launch(
                 old(&tags)
@@ -250,7 +250,7 @@ async fn the_launcher_is_named_as_people_know_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn near_misses_are_shown_on_the_dashboard() {
+async fn shows_near_misses_on_the_dashboard() {
     let world = World::new();
     let id = world.instance(&[("projectcode", "P1"), ("CreatedBy", ""), ("Expires", "x")]);
     world.evaluate_all().await;

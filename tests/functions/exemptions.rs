@@ -1,4 +1,4 @@
-//! The tag that exempts its instance: reported as such, wholly left alone, and over by itself.
+//! Exemptions: the tag that exempts an instance is reported, keeps it unchanged, and ends by itself.
 
 use chrono::TimeDelta;
 use rstest::rstest;
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::support::{RULE, TABLE, VPC, World, old};
 
 const KEY: &str = "tagwarden:exempt-until";
-/// The world begins at noon of this day.
+/// The world's clock starts at noon on this day.
 const TODAY: &str = "2026-11-23 moves house";
 const YESTERDAY: &str = "2026-11-22 moves house";
 
-/// The verdict and the annotation that the rule told Config of an instance last; the dashboard does not show
-/// `NOT_APPLICABLE`.
+/// The verdict and annotation that the rule last sent to Config for an instance. Read from the calls, because the
+/// dashboard does not show `NOT_APPLICABLE`.
 fn told(world: &World, id: &str) -> (String, Option<String>) {
     let calls = world.account.calls();
     let evaluation = calls
@@ -37,13 +37,13 @@ fn non_compliant(annotation: &str) -> (String, Option<String>) {
 const AT_FAULT: &str = "missing tag ProjectCode (rule 1); missing tag CreatedBy (rule 2); optional: missing tag Expires (rule 3)";
 
 #[tokio::test(start_paused = true)]
-async fn the_rule_tells_the_reason_until_it_ends() {
+async fn rule_shows_the_reason_until_the_exemption_ends() {
     let world = World::new();
     let id = world.instance(&[("Name", "web")]);
     world.evaluate_all().await;
     assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
 
-    // It leaves the dashboard at the next look.
+    // The next evaluation takes it off the dashboard.
     world.account.set_tag(&id, KEY, TODAY);
     world.evaluate_all().await;
     let exempt = not_applicable("Exempt until 2026-11-23: moves house.");
@@ -61,7 +61,7 @@ async fn the_rule_tells_the_reason_until_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_event_of_the_rule_knows_of_it() {
+async fn rule_respects_an_exemption_in_every_event() {
     let world = World::new();
     let id = world.instance(&[(KEY, TODAY)]);
     for event in [
@@ -75,9 +75,9 @@ async fn every_event_of_the_rule_knows_of_it() {
     }
 }
 
-/// An event can wait for hours: what counts is the day of the evaluation, not that of the event.
+/// An event can wait for hours. The exemption is judged on the day of the evaluation, not of the event.
 #[tokio::test(start_paused = true)]
-async fn an_exemption_that_ended_while_the_event_waited_has_no_effect() {
+async fn ignores_an_exemption_that_ended_while_the_event_waited() {
     let world = World::new();
     let id = world.instance(&[("Name", "web"), (KEY, TODAY)]);
     let event = world.account.change_event(RULE, &id);
@@ -91,7 +91,7 @@ async fn an_exemption_that_ended_while_the_event_waited_has_no_effect() {
 #[case::at_fault_without_reason(&[(KEY, "2026-12-31")], "NON_COMPLIANT", AT_FAULT)]
 #[case::compliant(&[(KEY, "soon"), ("ProjectCode", "P1"), ("CreatedBy", "ann"), ("Expires", "x")], "COMPLIANT", "")]
 #[tokio::test(start_paused = true)]
-async fn one_that_cannot_be_read_is_told_and_has_no_effect(
+async fn reports_and_ignores_an_unreadable_exemption(
     #[case] tags: &[(&str, &str)],
     #[case] verdict: &str,
     #[case] at_fault: &str,
@@ -107,7 +107,7 @@ async fn one_that_cannot_be_read_is_told_and_has_no_effect(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_exemption_that_ended_is_not_told_of_a_compliant_instance() {
+async fn omits_an_ended_exemption_of_a_compliant_instance() {
     let world = World::new();
     let tags = [
         ("ProjectCode", "P1"),
@@ -120,7 +120,7 @@ async fn an_exemption_that_ended_is_not_told_of_a_compliant_instance() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn out_of_scope_comes_first() {
+async fn reports_out_of_scope_before_exempt() {
     let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
     let elsewhere = old(&[(KEY, TODAY)]).vpc("vpc-0fedcba9876543210");
     let id = world.account.launch(elsewhere);
@@ -130,7 +130,7 @@ async fn out_of_scope_comes_first() {
     assert_eq!(told(&world, &id), expected);
 }
 
-/// A rule that ends what it finds, and one that tags.
+/// A rule that terminates and a rule that tags.
 fn strict_rules() -> [Value; 2] {
     [
         json!({"RuleId": 1, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody"}),
@@ -139,7 +139,7 @@ fn strict_rules() -> [Value; 2] {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_remediation_leaves_it_wholly_alone_until_it_ends() {
+async fn remediation_leaves_an_instance_alone_until_its_exemption_ends() {
     let world = World::with_table(&strict_rules()).enforcing();
     let id = world.instance(&[(KEY, TODAY)]);
     let before = world.tags(&id);
@@ -166,17 +166,20 @@ async fn the_remediation_leaves_it_wholly_alone_until_it_ends() {
 #[case(YESTERDAY, true)]
 #[case("soon", true)]
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_plans_nothing_for_it(#[case] value: &str, #[case] planned: bool) {
+async fn dry_run_plans_nothing_while_an_exemption_holds(
+    #[case] value: &str,
+    #[case] planned: bool,
+) {
     let world = World::with_table(&strict_rules());
     world.instance(&[(KEY, value)]);
     assert_eq!(world.sweep().await["wouldTerminate"], i32::from(planned));
     assert_eq!(world.reports().is_empty(), !planned);
 }
 
-/// Exempted at each DescribeInstances of the run in turn, after the first: the call that would tag, or end, does not
-/// come.
+/// The exemption appears at each DescribeInstances of the run in turn, after the first. The call that would tag or
+/// terminate the instance is then never made.
 #[tokio::test(start_paused = true)]
-async fn one_that_comes_between_look_and_act_spares_the_instance() {
+async fn spares_an_instance_exempted_during_the_run() {
     for nth in 1..=2 {
         let world = World::with_table(&strict_rules()).enforcing();
         let id = world.instance(&[("Name", "web")]);
@@ -192,14 +195,14 @@ async fn one_that_comes_between_look_and_act_spares_the_instance() {
         assert_eq!(answer["terminated"], 0);
         assert_eq!(world.state(&id), "running");
         assert_eq!(world.account.count("TerminateInstances"), 0);
-        // By the third look its tags are written.
+        // By the third DescribeInstances its tags have been written.
         assert_eq!(world.tag(&id, "Owner").is_some(), nth == 2);
     }
 }
 
-/// A policy could exempt by default, otherwise.
+/// Otherwise a policy could exempt every instance by default.
 #[tokio::test(start_paused = true)]
-async fn no_rule_may_write_the_tag() {
+async fn rejects_a_rule_for_the_exemption_tag() {
     let rows = [
         json!({"RuleId": 1, "TagKey": KEY, "Action": "Update", "Required": "Y", "Default": "2099-12-31 for ever"}),
     ];
@@ -207,7 +210,7 @@ async fn no_rule_may_write_the_tag() {
     let id = world.instance(&[("Name", "web")]);
     let event = world.account.scheduled_event(RULE);
     let sweep = crate::support::scheduled_event();
-    let problem = r#"rule 1: TagKey "tagwarden:exempt-until" begins with tagwarden:, which tagwarden keeps for itself"#;
+    let problem = r#"rule 1: TagKey "tagwarden:exempt-until" begins with tagwarden:, which is reserved for tagwarden"#;
     for answer in [world.evaluate(event).await, world.remediate(sweep).await] {
         let (kind, message) = answer.unwrap_err();
         assert_eq!(kind, "InvalidPolicyTable");

@@ -1,4 +1,4 @@
-//! Both functions, driven through their event interface against the AWS account in this process.
+//! Both functions, driven by events against the sandbox, an AWS account in this process.
 
 #![allow(
     clippy::indexing_slicing,
@@ -16,7 +16,7 @@ mod customers_sample;
 mod exemptions;
 mod ledger;
 mod malformed_events;
-mod owners;
+mod managers;
 mod policy_table;
 mod report;
 mod rule;

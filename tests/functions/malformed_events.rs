@@ -1,4 +1,4 @@
-//! Whatever comes in: an error that names the cause, and nothing done.
+//! A malformed event is answered with an error that names the cause, and changes nothing.
 
 use proptest::prelude::*;
 use rstest::rstest;
@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 use crate::support::{RULE, World, compliance_change, sqs_batch};
 
 #[rstest]
-#[case::not_an_object(json!([1, 2]), "InvalidEvent", "not one that AWS Config hands a rule")]
-#[case::null(Value::Null, "InvalidEvent", "not one that AWS Config hands a rule")]
+#[case::not_an_object(json!([1, 2]), "InvalidEvent", "not an AWS Config rule event")]
+#[case::null(Value::Null, "InvalidEvent", "not an AWS Config rule event")]
 #[case::empty(json!({}), "InvalidEvent", "it has no invokingEvent")]
 #[case::blank(json!({"invokingEvent": " ", "resultToken": "t"}), "InvalidEvent", "it has no invokingEvent")]
 #[case::wrong_type(json!({"invokingEvent": {"messageType": "ScheduledNotification"}}), "InvalidEvent", "expected a string")]
 #[tokio::test(start_paused = true)]
-async fn the_rules_envelope(#[case] event: Value, #[case] kind: &str, #[case] cause: &str) {
+async fn rule_rejects_a_malformed_envelope(
+    #[case] event: Value,
+    #[case] kind: &str,
+    #[case] cause: &str,
+) {
     let world = World::new();
     world.instance(&[]);
     let (found, message) = world.evaluate(event).await.unwrap_err();
@@ -38,7 +42,7 @@ async fn the_rules_envelope(#[case] event: Value, #[case] kind: &str, #[case] ca
 #[case("ruleParameters", json!(r#"{"vpcIDs": "vpc-1"}"#), "InvalidRuleParameters", "vpcIDs")]
 #[case("ruleParameters", json!(r#"{"vpcIds": "subnet-1"}"#), "InvalidRuleParameters", "subnet-1")]
 #[tokio::test(start_paused = true)]
-async fn the_members_of_the_rules_event(
+async fn rule_rejects_malformed_members(
     #[case] member: &str,
     #[case] value: Value,
     #[case] kind: &str,
@@ -73,7 +77,7 @@ async fn the_members_of_the_rules_event(
 #[case(json!({"Records": 5}), "SNS event")]
 #[case(json!({"Type": "Notification", "Message": "not json"}), "it is not JSON")]
 #[tokio::test(start_paused = true)]
-async fn the_remediations_events(#[case] event: Value, #[case] cause: &str) {
+async fn remediation_rejects_malformed_events(#[case] event: Value, #[case] cause: &str) {
     let world = World::new().enforcing();
     world.instance(&[]);
     let (kind, message) = world.remediate(event).await.unwrap_err();
@@ -83,7 +87,7 @@ async fn the_remediations_events(#[case] event: Value, #[case] cause: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn envelopes_within_envelopes_come_to_an_end() {
+async fn rejects_deeply_nested_envelopes() {
     let world = World::new().enforcing();
     let mut event = compliance_change("i-0a1b2c3d");
     for _ in 0..6 {
@@ -115,9 +119,9 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
-    /// Nothing that can be sent makes a function panic.
+    /// Arbitrary JSON yields an answer or an error, never a panic.
     #[test]
-    fn no_event_panics(event in any_json()) {
+    fn never_panics_on_arbitrary_json(event in any_json()) {
         let runtime = tagwarden_sandbox::paused_runtime().unwrap();
         runtime.block_on(async {
             let world = World::new();

@@ -1,11 +1,11 @@
-//! The policy table as DynamoDB gives it.
+//! Reading the policy table from DynamoDB: invalid, empty, missing, denied, in pages.
 
 use serde_json::json;
 use tagwarden_sandbox::Fault;
 
 use crate::support::{RULE, TABLE, World, compliance_change, customers_rules, scheduled_event};
 
-fn broken() -> World {
+fn invalid_table() -> World {
     World::with_table(&[
         json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y"}),
         json!({"RuleId": 2, "TagKey": "CreatedBy", "Action": "Lookup", "Required": "Y"}),
@@ -22,8 +22,8 @@ const PROBLEMS: [&str; 3] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn three_broken_rows_are_all_named_and_nothing_is_done() {
-    let world = broken();
+async fn names_every_invalid_row_and_does_nothing() {
+    let world = invalid_table();
     let untagged = world.instance(&[]);
     let bare = world.instance(&[("Name", "web")]);
     let deleted = world.account.deleted_event(RULE, &bare);
@@ -56,8 +56,8 @@ async fn three_broken_rows_are_all_named_and_nothing_is_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_tells_the_topic_of_a_broken_table() {
-    let world = broken();
+async fn sweep_reports_an_invalid_table_to_the_topic() {
+    let world = invalid_table();
     world.remediate(scheduled_event()).await.unwrap_err();
     let reports = world.reports();
     assert_eq!(reports.len(), 1);
@@ -69,14 +69,14 @@ async fn a_sweep_tells_the_topic_of_a_broken_table() {
             reports[0]
         );
     }
-    // One instance's event is not the place: it would be told a thousand times.
+    // An event for one instance must not report the table, because a thousand events would report it a thousand times.
     let id = world.instance(&[]);
     world.remediate(compliance_change(&id)).await.unwrap_err();
     assert_eq!(world.reports().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_table_is_broken() {
+async fn rejects_an_empty_table() {
     let world = World::with_table(&[]).enforcing();
     world.instance(&[]);
     let (kind, message) = world.remediate(scheduled_event()).await.unwrap_err();
@@ -91,7 +91,7 @@ async fn an_empty_table_is_broken() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_is_not_there_is_named() {
+async fn names_a_missing_table() {
     let world = World::new()
         .enforcing()
         .set("TAGWARDEN_POLICY_TABLE", "nowhere");
@@ -104,7 +104,7 @@ async fn a_table_that_is_not_there_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_is_refused_says_so() {
+async fn reports_access_denied_to_the_table() {
     let world = World::new();
     world.account.fail(
         Fault::new(
@@ -124,7 +124,7 @@ async fn a_table_that_is_refused_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_page_of_the_table_is_read() {
+async fn reads_every_page_of_the_table() {
     let mut rows = customers_rules();
     rows.push(json!({"RuleId": 4, "TagKey": "Owner", "Action": "Notify", "Required": "Y"}));
     let world = World::with_table(&rows);
@@ -144,7 +144,7 @@ async fn every_page_of_the_table_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn attributes_of_any_type_that_no_rule_needs_are_ignored() {
+async fn ignores_foreign_attributes_of_any_type() {
     let world = World::with_table(&[]);
     world.account.put_raw_item(
         TABLE,

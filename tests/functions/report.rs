@@ -1,4 +1,4 @@
-//! The report's template, from the policy table to the topic; and the form of the JSON.
+//! The report: its template from the policy table, and the schema of its JSON.
 
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
@@ -8,7 +8,7 @@ use crate::support::{TABLE, World, customers_rules, old};
 #[path = "../support/json_schema.rs"]
 mod json_schema;
 
-/// A world with this template in the customer's table.
+/// The customer's table with this template.
 fn with_template(template: &str) -> World {
     let mut rows = customers_rules();
     rows.push(json!({"RuleId": 1000, "ReportTemplate": template}));
@@ -16,7 +16,7 @@ fn with_template(template: &str) -> World {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_tables_template_makes_the_text() {
+async fn renders_the_template_from_the_policy_table() {
     let world = with_template(
         "{{ summary.wouldTag }} instance in {{ region }}{{ ' (dry run)' if dryRun }}:\n\
          {% for group in groups %}\n{{ group.title | upper }}\n{% for entry in group.entries %}\n\
@@ -30,14 +30,14 @@ async fn the_tables_template_makes_the_text() {
             "1 instance in us-east-1 (dry run):\nWOULD BE TAGGED\n* {id}: ProjectCode = Proj007\n"
         )]
     );
-    // Programs get what they always get.
+    // The template leaves the JSON for programs unchanged.
     let body: Value = serde_json::from_str(&world.account.published()[0].message).unwrap();
     let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
     assert_eq!(report["entries"][0]["tagValue"], "Proj007");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_template_costs_no_report() {
+async fn falls_back_to_the_built_in_template() {
     let world = with_template("{{ heading }}\n{{ groups | shout }}\n").enforcing();
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
     let answer = world.sweep().await;
@@ -54,9 +54,9 @@ async fn a_broken_template_costs_no_report() {
     );
 }
 
-/// The rule judges by the rules, and takes no notice of the template, whatever it says.
+/// The template is the remediation's business. The rule must evaluate even when the template is invalid.
 #[tokio::test(start_paused = true)]
-async fn the_rule_ignores_the_template() {
+async fn rule_ignores_the_template() {
     let world = with_template("{{ broken");
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
     let answer = world.evaluate_all().await;
@@ -71,7 +71,7 @@ async fn the_rule_ignores_the_template() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_malformed_row_is_a_problem_of_the_table() {
+async fn rejects_a_second_template_row() {
     let world = with_template("{{ heading }}");
     world.account.put_item(
         TABLE,
@@ -81,13 +81,13 @@ async fn a_malformed_row_is_a_problem_of_the_table() {
     let event = world.account.scheduled_event(crate::support::RULE);
     let (kind, message) = world.evaluate(event).await.unwrap_err();
     assert_eq!(kind, "InvalidPolicyTable");
-    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 has it too";
+    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 also has it";
     assert!(message.contains(problem), "{message}");
 }
 
-/// A template is no policy: one that is written between two looks stops nobody.
+/// A run aborts when the policy changes. A template is not part of the policy.
 #[tokio::test(start_paused = true)]
-async fn a_template_that_changes_meanwhile_ends_no_run() {
+async fn completes_a_run_although_the_template_changes() {
     let world = with_template("Old: {{ closing }}").enforcing();
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
     world.account.on_next_call("DescribeInstances", |account| {
@@ -102,12 +102,12 @@ async fn a_template_that_changes_meanwhile_ends_no_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_programs_get_is_as_the_schema_says() {
+async fn publishes_json_that_conforms_to_the_schema() {
     let dry = World::new();
     let _ = dry.instance(&[]);
     let _ = dry.instance(&[("CreatedBy", "")]);
     dry.sweep().await;
-    assert_eq!(conforming(&dry), 1);
+    assert_eq!(count_conforming_messages(&dry), 1);
 
     let mut rows = customers_rules();
     rows.push(json!({"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y"}));
@@ -130,13 +130,13 @@ async fn what_programs_get_is_as_the_schema_says() {
     let denied = Fault::new("CreateTags", "UnauthorizedOperation", "no").status(403);
     world.account.fail(denied);
     world.sweep().await;
-    // What could not be published is told by the next run, as another one's.
+    // The next run reports what could not be published, under the id of the run that did it.
     let denied = Fault::new("Publish", "AuthorizationError", "no").status(403);
     world.account.fail(denied);
     let event = crate::support::scheduled_event();
     let _ = world.remediate(event).await.unwrap_err();
     world.sweep().await;
-    assert_eq!(conforming(&world), 2);
+    assert_eq!(count_conforming_messages(&world), 2);
     let entries: Vec<Value> = world
         .account
         .published()
@@ -154,14 +154,14 @@ async fn what_programs_get_is_as_the_schema_says() {
     ] {
         for value in values {
             let is_there = entries.iter().any(|entry| entry[member] == *value);
-            assert!(is_there, "no {member} is {value}: {entries:#?}");
+            assert!(is_there, "no entry has {member} = {value}: {entries:#?}");
         }
     }
     assert!(entries.iter().any(|entry| entry["runId"].is_string()));
 }
 
-/// How many messages `world` published. Each conforms to the schema, and has no member that the schema does not name.
-fn conforming(world: &World) -> usize {
+/// Counts the published messages. Asserts that each conforms to the schema and has no member that the schema lacks.
+fn count_conforming_messages(world: &World) -> usize {
     let schema: Value =
         serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
     let published = world.account.published();
@@ -169,24 +169,24 @@ fn conforming(world: &World) -> usize {
         let body: Value = serde_json::from_str(&publication.message).unwrap();
         let report: Value = serde_json::from_str(body["https"].as_str().unwrap()).unwrap();
         assert!(json_schema::conforms(&schema, &report), "{report}");
-        named(&schema, &report);
-        named(&schema["properties"]["summary"], &report["summary"]);
+        assert_members_are_in_schema(&schema, &report);
+        assert_members_are_in_schema(&schema["properties"]["summary"], &report["summary"]);
         for entry in report["entries"].as_array().unwrap() {
-            named(&schema["$defs"]["entry"], entry);
+            assert_members_are_in_schema(&schema["$defs"]["entry"], entry);
         }
     }
     published.len()
 }
 
-fn named(schema: &Value, object: &Value) {
+fn assert_members_are_in_schema(schema: &Value, object: &Value) {
     for name in object.as_object().unwrap().keys() {
         assert!(schema["properties"].get(name).is_some(), "{name}");
     }
 }
 
-/// The schema tells what is none of a report's.
+/// Without this test a schema that accepts anything would pass the one above.
 #[test]
-fn what_is_no_report_does_not_conform() {
+fn schema_rejects_malformed_reports() {
     let schema: Value =
         serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
     let sound = json!({

@@ -1,4 +1,4 @@
-//! The Config rule: each kind of event, and what Config is told.
+//! The Config rule: each kind of event, and the results it sends to Config.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn counts(compliant: usize, non_compliant: usize, not_applicable: usize) -> Valu
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_is_evaluated_from_the_item_in_the_event() {
+async fn evaluates_the_item_in_the_event() {
     let world = World::new();
     let good = world.instance(&GOOD);
     let bad = world.instance(&[("Name", "web")]);
@@ -37,11 +37,11 @@ async fn a_change_is_evaluated_from_the_item_in_the_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_oversized_item_is_fetched_as_it_was_then() {
+async fn fetches_an_oversized_item_as_of_the_change() {
     let world = World::new();
     let id = world.instance(&[("Name", "web")]);
     let event = world.account.oversized_event(RULE, &id);
-    // While the event waited, the instance got its tags: the event is about the time before.
+    // The instance was tagged while the event waited, but the event describes the time before.
     world.account.advance(chrono::TimeDelta::hours(2));
     world.account.set_tag(&id, "ProjectCode", "P1");
     world.account.set_tag(&id, "CreatedBy", "ann");
@@ -53,7 +53,7 @@ async fn an_oversized_item_is_fetched_as_it_was_then() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_instance_leaves_the_dashboard() {
+async fn removes_a_deleted_instance_from_the_dashboard() {
     let world = World::new();
     let id = world.instance(&[("Name", "web")]);
     world.evaluate_all().await;
@@ -73,7 +73,7 @@ async fn a_deleted_instance_leaves_the_dashboard() {
 #[case("ResourceNotRecorded", json!(false), counts(0, 0, 1))]
 #[case("OK", json!(true), counts(0, 0, 1))]
 #[tokio::test(start_paused = true)]
-async fn each_status_of_an_item(
+async fn evaluates_by_the_status_of_the_item(
     #[case] status: &str,
     #[case] event_left_scope: Value,
     #[case] expected: Value,
@@ -105,7 +105,7 @@ async fn each_status_of_an_item(
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_resource_types_are_not_applicable() {
+async fn answers_not_applicable_for_other_resource_types() {
     let world = World::new();
     let id = world.instance(&[]);
     let mut event = world.account.change_event(RULE, &id);
@@ -115,7 +115,7 @@ async fn other_resource_types_are_not_applicable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_evaluates_everything_in_scope() {
+async fn scheduled_event_evaluates_every_instance_in_scope() {
     let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
     let good = world.instance(&GOOD);
     let untagged = world.instance(&[]);
@@ -135,7 +135,7 @@ async fn a_schedule_evaluates_everything_in_scope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_takes_ghosts_off_the_dashboard() {
+async fn scheduled_event_removes_vanished_instances_from_the_dashboard() {
     let world = World::new();
     let stays = world.instance(&GOOD);
     let terminated = world.instance(&[]);
@@ -151,9 +151,10 @@ async fn a_schedule_takes_ghosts_off_the_dashboard() {
     assert_eq!(world.evaluate_all().await, counts(1, 0, 0));
 }
 
-/// An instance that is launched and evaluated while a scheduled evaluation runs is no ghost.
+/// The instance is launched between the call that reads Config's results and the call that lists the instances. It must
+/// be evaluated like the others.
 #[tokio::test(start_paused = true)]
-async fn an_instance_launched_meanwhile_is_no_ghost() {
+async fn keeps_an_instance_launched_during_the_evaluation() {
     let world = World::new();
     world.instance(&GOOD);
     let late = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
@@ -168,10 +169,10 @@ async fn an_instance_launched_meanwhile_is_no_ghost() {
     assert_eq!(world.verdict(&late).as_deref(), Some("NON_COMPLIANT"));
 }
 
-/// Config charges for each result it is told: what it shows already is not told again, unless it is what starts its
-/// automatic remediation.
+/// Config charges for each result, so an unchanged result is not sent again. `NON_COMPLIANT` is the exception, because
+/// it starts Config's automatic remediation.
 #[tokio::test(start_paused = true)]
-async fn what_config_shows_already_is_counted_and_not_sent_again() {
+async fn does_not_resend_unchanged_results() {
     let world = World::new();
     let good = world.instance(&GOOD);
     let spoilt = world.instance(&GOOD);
@@ -196,9 +197,9 @@ async fn what_config_shows_already_is_counted_and_not_sent_again() {
     );
 }
 
-/// What is only recommended stands in the annotation.
+/// A missing tag of a rule with Required=N shows only in the annotation.
 #[tokio::test(start_paused = true)]
-async fn another_annotation_is_another_result() {
+async fn resends_a_result_whose_annotation_changed() {
     let world = World::new();
     let id = world.instance(&GOOD);
     world.evaluate_all().await;
@@ -208,9 +209,9 @@ async fn another_annotation_is_another_result() {
     assert_eq!(world.annotation(&id), None);
 }
 
-/// `NOT_APPLICABLE` removes a result: where there is none, it is no news.
+/// `NOT_APPLICABLE` removes a result, so sending it again would change nothing.
 #[tokio::test(start_paused = true)]
-async fn what_is_not_applicable_is_told_once() {
+async fn sends_not_applicable_once() {
     let world = World::new();
     let id = world.instance(&GOOD);
     world.evaluate_all().await;
@@ -223,9 +224,9 @@ async fn what_is_not_applicable_is_told_once() {
     assert_eq!(sent, [1, 1, 0]);
 }
 
-/// Config takes an empty answer for the news that the rule was evaluated.
+/// Config needs a PutEvaluations, even an empty one, to know that the rule was evaluated.
 #[tokio::test(start_paused = true)]
-async fn an_evaluation_with_nothing_to_tell_says_that_it_was_made() {
+async fn puts_an_empty_list_when_nothing_changed() {
     let world = World::new();
     assert_eq!(world.evaluate_all().await, counts(0, 0, 0));
     world.instance(&GOOD);
@@ -243,7 +244,7 @@ fn sent(world: &World) -> Vec<Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_in_another_vpc_is_not_applicable() {
+async fn answers_not_applicable_outside_the_given_vpcs() {
     let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
     let elsewhere = world.account.launch(old(&[]).vpc("vpc-0fedcba9876543210"));
     let event = world.account.change_event(RULE, &elsewhere);
@@ -252,7 +253,7 @@ async fn a_change_in_another_vpc_is_not_applicable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_test_stores_nothing() {
+async fn stores_nothing_in_test_mode() {
     let world = World::new();
     let id = world.instance(&[]);
     for mut event in [
@@ -272,7 +273,7 @@ async fn a_test_stores_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn parameters_override_the_environment() {
+async fn rule_parameters_override_the_environment() {
     let world = World::new().set("TAGWARDEN_VPC_IDS", VPC);
     world.account.create_table("other");
     world.account.put_item(
@@ -293,7 +294,7 @@ async fn parameters_override_the_environment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_that_config_did_not_store_are_sent_again() {
+async fn resends_results_that_config_did_not_store() {
     let world = World::new();
     let ids: Vec<String> = (0..3).map(|_| world.instance(&[])).collect();
     world.account.fail_evaluations_once([ids[1].clone()]);
@@ -304,7 +305,7 @@ async fn results_that_config_did_not_store_are_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_that_config_never_stores_are_an_error_that_names_them() {
+async fn names_results_that_config_never_stores() {
     let world = World::new();
     let id = world.instance(&[]);
     for _ in 0..10 {
@@ -323,7 +324,7 @@ async fn results_that_config_never_stores_are_an_error_that_names_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_result_token_is_an_error() {
+async fn fails_on_an_unknown_result_token() {
     let world = World::new();
     let id = world.instance(&[]);
     let mut event = world.account.change_event(RULE, &id);
@@ -333,9 +334,9 @@ async fn an_unknown_result_token_is_an_error() {
     assert!(message.contains("InvalidResultToken"), "{message}");
 }
 
-/// A rule answers with what is in the table now, not with what was there at its start.
+/// A warm function must read the table again for each event.
 #[tokio::test(start_paused = true)]
-async fn a_change_of_the_table_counts_at_once() {
+async fn applies_a_table_change_at_once() {
     let world = World::new();
     let id = world.instance(&GOOD);
     let rule = world.rule();

@@ -1,4 +1,4 @@
-//! What is never done, whatever the policy says.
+//! Safeguards: what tagwarden never does, whatever the policy says.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -9,7 +9,7 @@ use crate::support::{TABLE, World, customers_rules, old, scheduled_event};
 const UNTAGGED: &str = "Reason: No tags found.";
 
 #[tokio::test(start_paused = true)]
-async fn a_young_instance_is_left_for_later_and_then_terminated() {
+async fn defers_termination_until_the_grace_period_is_over() {
     let world = World::new().enforcing();
     let id = world.account.launch(old(&[]).ago(TimeDelta::minutes(5)));
     let answer = world.sweep().await;
@@ -31,7 +31,7 @@ async fn a_young_instance_is_left_for_later_and_then_terminated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn undefined_waits_for_the_grace_period() {
+async fn defers_undefined_until_the_grace_period_is_over() {
     let world = World::new().enforcing();
     let tags = [("ProjectCode", "P1"), ("Expires", "2027-01-01")];
     let young = old(&tags).ago(TimeDelta::minutes(3));
@@ -48,7 +48,7 @@ async fn undefined_waits_for_the_grace_period() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restarted_instance_is_as_old_as_its_first_launch() {
+async fn counts_age_from_the_first_launch() {
     let world = World::new().enforcing();
     let id = world.account.launch(
         old(&[])
@@ -60,7 +60,7 @@ async fn a_restarted_instance_is_as_old_as_its_first_launch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_protected_instance_is_refused_and_spoils_nothing() {
+async fn protected_instance_does_not_spoil_the_call_for_others() {
     let world = World::new().enforcing();
     let protected = world
         .account
@@ -83,7 +83,7 @@ async fn a_protected_instance_is_refused_and_spoils_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_says_what_protection_would_stand_against() {
+async fn dry_run_reports_what_protection_would_refuse() {
     for untagged in ["terminate", "stop"] {
         let world = World::new()
             .set("TAGWARDEN_UNTAGGED", untagged)
@@ -107,7 +107,7 @@ async fn a_dry_run_says_what_protection_would_stand_against() {
         };
         assert_eq!((&answer[count], &answer["refused"]), (&json!(1), &json!(2)));
         let lines = world.lines();
-        // Before it comes the line of the one over the budget.
+        // The line before it is for the instance over the budget.
         assert!(
             lines[1].contains(&protected)
                 && lines[1].ends_with("the instance is protected against it."),
@@ -118,7 +118,7 @@ async fn a_dry_run_says_what_protection_would_stand_against() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_that_may_not_ask_for_protections_still_reports() {
+async fn dry_run_reports_without_permission_to_read_protection() {
     let world = World::new();
     let _ = world.instance(&[]);
     let denied = Fault::new("DescribeInstanceAttribute", "UnauthorizedOperation", "no");
@@ -127,7 +127,7 @@ async fn a_dry_run_that_may_not_ask_for_protections_still_reports() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn protected_instances_do_not_use_up_the_budget() {
+async fn protected_instances_use_no_budget() {
     let world = World::new()
         .enforcing()
         .set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "2");
@@ -147,7 +147,7 @@ async fn protected_instances_do_not_use_up_the_budget() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_vanishes_spoils_nothing() {
+async fn vanished_instance_does_not_spoil_the_call_for_others() {
     let world = World::new().enforcing();
     let ids = [0; 3].map(|_| world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]));
     let vanishing = ids[1].clone();
@@ -166,7 +166,7 @@ async fn an_instance_that_vanishes_spoils_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_termination_that_loses_an_instance_still_ends_the_others() {
+async fn terminates_the_others_when_one_instance_vanishes() {
     let world = World::new().enforcing();
     let ids = [0; 3].map(|_| world.instance(&[]));
     let vanishing = ids[0].clone();
@@ -182,9 +182,9 @@ async fn a_termination_that_loses_an_instance_still_ends_the_others() {
     );
 }
 
-/// EC2 does not always say which instance it is about: then halving finds it.
+/// EC2 does not always name the instance that made a call fail. Halving the call finds it.
 #[tokio::test(start_paused = true)]
-async fn an_error_that_names_nobody_is_found_by_halving() {
+async fn bisects_a_call_whose_error_names_no_instance() {
     let world = World::new().enforcing();
     let ids: Vec<String> = (0..32)
         .map(|_| world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]))
@@ -214,7 +214,7 @@ async fn an_error_that_names_nobody_is_found_by_halving() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_concerns_no_instance_is_not_tried_piece_by_piece() {
+async fn does_not_bisect_an_error_about_the_whole_call() {
     let world = World::new().enforcing();
     for _ in 0..8 {
         world.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
@@ -238,7 +238,7 @@ async fn what_concerns_no_instance_is_not_tried_piece_by_piece() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn auto_scaling_instances_are_reported_with_their_group() {
+async fn reports_auto_scaling_instances_with_their_group() {
     let rows = [json!({"RuleId": 1, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"})];
     let world = World::with_table(&rows).enforcing();
     let id = world.account.launch(old(&[]).auto_scaling_group("web-asg"));
@@ -254,7 +254,7 @@ async fn auto_scaling_instances_are_reported_with_their_group() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_budget_holds_within_a_run() {
+async fn keeps_the_budget_within_a_run() {
     for enforced in [true, false] {
         let mut world = World::new().set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "3");
         if enforced {
@@ -273,7 +273,7 @@ async fn the_budget_holds_within_a_run() {
         assert_eq!(answer["wouldTerminate"], would_terminate);
         assert_eq!(answer["refused"], 5);
         for (age, id) in ids.iter().enumerate() {
-            // The longest running go first.
+            // The instances that ran longest go first.
             let ended = enforced && age >= 5;
             assert_eq!(world.state(id) != "running", ended);
         }
@@ -281,7 +281,7 @@ async fn the_budget_holds_within_a_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_ledger_nothing_is_terminated() {
+async fn terminates_nothing_without_a_ledger() {
     let world = World::new().set("TAGWARDEN_MODE", "enforce");
     let untagged = world.instance(&[]);
     let answer = world.sweep().await;
@@ -291,8 +291,8 @@ async fn without_a_ledger_nothing_is_terminated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_tagged_meanwhile_is_spared() {
-    // Tagged at any moment before the call that would end it: at each DescribeInstances of the run in turn.
+async fn spares_an_instance_tagged_during_the_run() {
+    // The tag appears at each DescribeInstances of the run in turn, always before the call that would terminate.
     for nth in 1..=2 {
         let world = World::new().enforcing();
         let id = world.instance(&[]);
@@ -312,7 +312,7 @@ async fn an_instance_that_is_tagged_meanwhile_is_spared() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_changes_meanwhile_ends_the_run() {
+async fn aborts_the_run_when_the_policy_changes() {
     let world = World::new().enforcing();
     let untagged = world.instance(&[]);
     let no_project = world.instance(&[("CreatedBy", "bob")]);
@@ -332,7 +332,7 @@ async fn a_policy_that_changes_meanwhile_ends_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_breaks_right_before_a_termination_stops_it() {
+async fn terminates_nothing_when_the_policy_becomes_invalid() {
     let world = World::new().enforcing();
     let untagged = world.instance(&[]);
     let mut scans = 0;
@@ -351,7 +351,7 @@ async fn a_policy_that_breaks_right_before_a_termination_stops_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn untagged_instances_can_be_stopped_instead() {
+async fn stops_untagged_instances_when_configured() {
     let world = World::new().enforcing().set("TAGWARDEN_UNTAGGED", "stop");
     let running = world.instance(&[]);
     let stopped = world.account.launch(old(&[]).stopped());
@@ -372,7 +372,7 @@ async fn untagged_instances_can_be_stopped_instead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn untagged_instances_can_be_only_reported() {
+async fn only_reports_untagged_instances_when_configured() {
     let world = World::new().enforcing().set("TAGWARDEN_UNTAGGED", "notify");
     let id = world.instance(&[]);
     let answer = world.sweep().await;
@@ -384,7 +384,7 @@ async fn untagged_instances_can_be_only_reported() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_gone_and_what_is_elsewhere_is_not_touched() {
+async fn leaves_gone_and_out_of_scope_instances_alone() {
     let world = World::new()
         .enforcing()
         .set("TAGWARDEN_VPC_IDS", "vpc-0fedcba9876543210");
@@ -401,7 +401,7 @@ async fn what_is_gone_and_what_is_elsewhere_is_not_touched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_look_up_fails_one_tag_and_writes_the_others() {
+async fn denied_look_up_fails_one_tag_and_writes_the_others() {
     let world = World::new().enforcing();
     let ids = [0; 2].map(|_| world.instance(&[("Name", "web")]));
     world.account.fail(

@@ -1,4 +1,4 @@
-//! How many calls a fleet costs. `cargo bench --bench sweep` measures the same fleets, and more of them.
+//! The number of calls for a fleet. `cargo bench --bench sweep` measures the same fleets and larger ones.
 
 #[path = "../../benches/sweep/bound.rs"]
 mod bound;
@@ -26,7 +26,7 @@ fn calls(world: &World) -> BTreeMap<String, usize> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_instances_are_one_describe_and_ten_puts() {
+async fn evaluates_a_thousand_instances_with_one_describe_and_ten_puts() {
     let world = World::new();
     let _ = world.account.launch_many(old(&[("Name", "web")]), 1_000);
     assert_eq!(world.evaluate_all().await["nonCompliant"], 1_000);
@@ -37,7 +37,7 @@ async fn a_thousand_instances_are_one_describe_and_ten_puts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sweep_makes_one_call_for_each_distinct_tag_set() {
+async fn sweep_writes_each_distinct_tag_set_in_one_call() {
     let world = World::new().enforcing();
     let lacking = |tags: &[(&str, &str)], count| world.account.launch_many(old(tags), count);
     lacking(
@@ -56,7 +56,7 @@ async fn a_sweep_makes_one_call_for_each_distinct_tag_set() {
     );
     let calls = calls(&world);
     assert_eq!(calls["CreateTags"], 3);
-    // The second look at 600 of them is cheaper as one more page of all.
+    // Reading 600 instances again costs fewer calls as one page of all instances.
     assert_eq!(calls["DescribeInstances"], 2);
     assert_eq!(calls.get("LookupEvents"), None);
     assert!(
@@ -75,7 +75,7 @@ async fn a_sweep_makes_one_call_for_each_distinct_tag_set() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_a_call_takes_is_several_calls() {
+async fn splits_tag_writes_above_the_limit_of_a_call() {
     let world = World::new().enforcing();
     let _ = world
         .account
@@ -84,9 +84,9 @@ async fn more_than_a_call_takes_is_several_calls() {
     assert_eq!(calls(&world)["CreateTags"], 3);
 }
 
-/// 600 lines are more than one SNS message holds: they come in parts, none lost.
+/// One SNS message cannot hold 600 lines. The parts together must hold every line.
 #[tokio::test(start_paused = true)]
-async fn a_long_report_comes_in_parts() {
+async fn splits_a_long_report_into_messages() {
     let world = World::new().enforcing();
     let ids = world
         .account
@@ -104,10 +104,10 @@ async fn a_long_report_comes_in_parts() {
     }
 }
 
-/// Each of many launchers is a call of its own, 10 a second once the first hundred are done: more than one function
-/// has time for. It hands the rest on, in as many messages as that takes, and the next functions finish it.
+/// Each launcher needs a CreateTags call of its own, and EC2 allows 10 a second after the first hundred. One function
+/// has no time for that. It requeues the rest, and later functions complete it.
 #[tokio::test(start_paused = true)]
-async fn what_there_is_no_time_for_is_handed_on() {
+async fn requeues_what_there_is_no_time_for() {
     let world = World::new().enforcing();
     let queue = world.account.create_queue("tagwarden");
     let world = world.set("TAGWARDEN_QUEUE_URL", &queue);
@@ -121,7 +121,7 @@ async fn what_there_is_no_time_for_is_handed_on() {
         .collect();
     world.account.keep_quotas();
 
-    // It stays warm between its events, as at Lambda, and knows what it has used up of EC2's quotas.
+    // One warm function handles all events, as on Lambda, and remembers how much of EC2's quotas it has used.
     let warm = world.remediation();
     let mut payload = scheduled_event();
     let mut functions = 0;
@@ -154,7 +154,7 @@ fn fleet(size: usize) -> Fleet {
 }
 
 #[test]
-fn of_a_thousand_instances_482_need_something() {
+fn fleet_has_482_instances_with_a_defect_in_a_thousand() {
     let all: usize = MATTERS.iter().map(|(_, count)| count).sum();
     assert_eq!(all, 1_000);
     for size in [1_000, 10_000] {
@@ -166,7 +166,7 @@ fn of_a_thousand_instances_482_need_something() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_instances_take_at_most_forty_calls_and_six_seconds() {
+async fn sweeps_a_thousand_instances_in_forty_calls_and_six_seconds() {
     let fleet = fleet(1_000);
     let cost = simulate::sweep(&fleet).await;
     assert!(bound::total(&cost.calls) <= 40, "{:?}", cost.calls);
@@ -182,7 +182,7 @@ async fn a_thousand_instances_take_at_most_forty_calls_and_six_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_instances_take_at_most_a_fifth_more_calls_than_they_must() {
+async fn sweeps_ten_thousand_instances_within_a_fifth_of_the_fewest_calls() {
     let fleet = fleet(10_000);
     let cost = simulate::sweep(&fleet).await;
     let fewest = bound::of_sweep(&fleet, cost.report);
@@ -194,7 +194,7 @@ async fn ten_thousand_instances_take_at_most_a_fifth_more_calls_than_they_must()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rule_makes_no_call_more_than_it_must() {
+async fn rule_makes_the_fewest_calls_for_a_thousand_instances() {
     let fleet = fleet(1_000);
     for results in [0, 1_000] {
         let cost = simulate::rule(&fleet).await;
@@ -205,7 +205,7 @@ async fn the_rule_makes_no_call_more_than_it_must() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_rule_does_not_need_more_with_ten_thousand_instances() {
+async fn rule_makes_the_fewest_calls_for_ten_thousand_instances() {
     let fleet = fleet(10_000);
     for results in [0, 10_000] {
         let cost = simulate::rule(&fleet).await;
@@ -215,10 +215,9 @@ async fn the_rule_does_not_need_more_with_ten_thousand_instances() {
     }
 }
 
-/// An item of the ledger has up to 400 KB. A termination is written down with all tags of its instance: what is larger
-/// is begun in parts.
+/// A DynamoDB item holds up to 400 KB, and an act records all tags of its instance. A larger batch is begun in parts.
 #[tokio::test(start_paused = true)]
-async fn many_long_tags_do_not_burst_the_ledger() {
+async fn splits_a_batch_above_the_item_limit_of_the_ledger() {
     let rows = [json!({"RuleId": 1, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"})];
     let world = World::with_table(&rows)
         .enforcing()
@@ -239,9 +238,10 @@ async fn many_long_tags_do_not_burst_the_ledger() {
     assert_eq!(batches.iter().sum::<usize>(), 40);
 }
 
-/// EC2's quota of CreateTags is 100 at once and 10 a second. Requests may bunch on their way, so 90 are sent at once.
+/// EC2 allows 100 CreateTags calls at once and 10 a second. Requests can arrive together, so tagwarden sends 90 at
+/// once.
 #[tokio::test(start_paused = true)]
-async fn a_second_of_the_quota_is_left_for_requests_that_arrive_together() {
+async fn keeps_a_second_of_the_create_tags_quota_in_reserve() {
     let account = Account::new();
     let ec2 = Ec2::new(&account.sdk_config());
     let start = account.now();

@@ -1,4 +1,4 @@
-//! A small world for the tests: an account, the customer's policy table, and the two functions.
+//! The world of the tests: an account, the customer's policy table, and the two functions.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub const LEDGER: &str = "ledger";
 pub const RULE: &str = "tagwarden";
 pub const VPC: &str = "vpc-0123456789abcdef0";
 
-/// EC2 calls that change something.
+/// The EC2 calls that change an instance.
 const WRITES: [&str; 4] = [
     "CreateTags",
     "DeleteTags",
@@ -36,7 +36,7 @@ impl World {
         Self::with_table(&customers_rules())
     }
 
-    /// The same, with these rows in the table.
+    /// An account with these rows in the policy table.
     pub fn with_table(rows: &[Value]) -> Self {
         let account = Account::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
         account.create_config_rule(RULE);
@@ -53,13 +53,13 @@ impl World {
         }
     }
 
-    /// With this environment variable.
+    /// Sets an environment variable of both functions.
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// Enforcing, with a ledger.
+    /// Switches the remediation to enforcing and creates its ledger.
     pub fn enforcing(self) -> Self {
         self.account.create_table_with_keys(LEDGER, "Pk", "Sk");
         self.account.set_time_to_live(LEDGER, "ExpiresAt");
@@ -67,7 +67,7 @@ impl World {
             .set("TAGWARDEN_LEDGER_TABLE", LEDGER)
     }
 
-    /// An instance launched an hour ago by IAM user ann, with these tags.
+    /// Launches an instance with these tags, an hour ago by IAM user ann. Returns its id.
     pub fn instance(&self, tags: &[(&str, &str)]) -> String {
         self.account.launch(old(tags))
     }
@@ -89,12 +89,12 @@ impl World {
         read(&Environment::new(&|name| self.variables.get(name).cloned())).unwrap()
     }
 
-    /// The rule's answer to an event, or its kind of error and message.
+    /// The rule's answer to an event, or the kind and message of its error.
     pub async fn evaluate(&self, event: Value) -> Result<Value, (String, String)> {
         answer(self.rule().handle(self.lambda_event(event)).await)
     }
 
-    /// The remediation's answer to an event, or its kind of error and message.
+    /// The remediation's answer to an event, or the kind and message of its error.
     pub async fn remediate(&self, event: Value) -> Result<Value, (String, String)> {
         answer(self.remediation().handle(self.lambda_event(event)).await)
     }
@@ -170,7 +170,7 @@ impl World {
         self.account.compliance(RULE).remove(id)?.annotation
     }
 
-    /// How many calls tried to change an instance.
+    /// The number of calls that tried to change an instance.
     pub fn writes(&self) -> usize {
         WRITES.map(|call| self.account.count(call)).iter().sum()
     }
@@ -180,7 +180,7 @@ fn answer<E: FunctionError>(answer: Result<Value, E>) -> Result<Value, (String, 
     answer.map_err(|error| (error.kind().to_owned(), error.to_string()))
 }
 
-/// The customer's sample.
+/// The rows of the customer's sample table.
 pub fn customers_rules() -> Vec<Value> {
     vec![
         json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"}),
@@ -189,7 +189,7 @@ pub fn customers_rules() -> Vec<Value> {
     ]
 }
 
-/// Launched an hour ago by IAM user ann.
+/// A launch with these tags, an hour ago by IAM user ann.
 pub fn old(tags: &[(&str, &str)]) -> Launch {
     let launch = Launch::new()
         .vpc(VPC)
@@ -199,7 +199,7 @@ pub fn old(tags: &[(&str, &str)]) -> Launch {
         .fold(launch, |launch, (key, value)| launch.tag(*key, *value))
 }
 
-/// The customer's scheduled event: what EventBridge sends.
+/// The customer's scheduled event, as EventBridge sends it.
 pub fn scheduled_event() -> Value {
     json!({
         "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
@@ -208,7 +208,7 @@ pub fn scheduled_event() -> Value {
     })
 }
 
-/// What Config sends to EventBridge when an instance becomes `NON_COMPLIANT`.
+/// The event that Config sends to EventBridge when an instance becomes `NON_COMPLIANT`.
 pub fn compliance_change(id: &str) -> Value {
     json!({
         "version": "0", "id": "1", "detail-type": "Config Rules Compliance Change", "source": "aws.config",
@@ -222,7 +222,7 @@ pub fn compliance_change(id: &str) -> Value {
     })
 }
 
-/// What Lambda makes of the messages of a queue: (message id, body).
+/// The event that Lambda makes of a queue's messages, each given as (message id, body).
 pub fn sqs_batch(messages: &[(&str, String)]) -> Value {
     let records: Vec<Value> = messages
         .iter()

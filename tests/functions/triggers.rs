@@ -1,11 +1,11 @@
-//! Every shape of event that the remediation takes.
+//! Every shape of event that the remediation accepts.
 
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::{World, compliance_change, scheduled_event, sqs_batch};
 
-const MOSTLY: [(&str, &str); 2] = [("CreatedBy", "bob"), ("Expires", "x")];
+const WITHOUT_PROJECT: [(&str, &str); 2] = [("CreatedBy", "bob"), ("Expires", "x")];
 
 fn through_sns(message: &Value) -> Value {
     json!({"Records": [{
@@ -43,7 +43,7 @@ fn event(kind: &str, id: &str) -> Value {
 
 #[rstest]
 #[tokio::test(start_paused = true)]
-async fn each_trigger_leads_to_the_same_act(
+async fn acts_the_same_on_each_trigger(
     #[values(
         "compliance change",
         "scheduled",
@@ -58,15 +58,15 @@ async fn each_trigger_leads_to_the_same_act(
     kind: &str,
 ) {
     let world = World::new().enforcing();
-    let id = world.instance(&MOSTLY);
+    let id = world.instance(&WITHOUT_PROJECT);
     world.remediate(event(kind, &id)).await.unwrap();
     assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "Proj007");
     assert_eq!(world.account.count("CreateTags"), 1);
 }
 
-/// The launch itself names the launcher: CloudTrail's history need not be asked, and does not show it yet.
+/// The launch event names the launcher, and CloudTrail's event history does not show the launch yet.
 #[tokio::test(start_paused = true)]
-async fn a_launch_is_tagged_from_its_own_event() {
+async fn tags_a_launch_from_its_own_event() {
     let world = World::new().enforcing();
     let id = world.instance(&[("ProjectCode", "P1"), ("Expires", "x")]);
     let event = world.account.run_instances_event(&id).unwrap();
@@ -80,7 +80,7 @@ async fn a_launch_is_tagged_from_its_own_event() {
 #[case::failed_launch(json!({"errorCode": "Client.InsufficientInstanceCapacity", "responseElements": null}))]
 #[case::dry_run(json!({"errorCode": "Client.DryRunOperation", "responseElements": null}))]
 #[tokio::test(start_paused = true)]
-async fn a_launch_that_launched_nothing_is_nothing(#[case] members: Value) {
+async fn ignores_failed_and_dry_run_launches(#[case] members: Value) {
     let world = World::new().enforcing();
     let id = world.instance(&[]);
     let mut event = world.account.run_instances_event(&id).unwrap();
@@ -96,7 +96,7 @@ async fn a_launch_that_launched_nothing_is_nothing(#[case] members: Value) {
 #[case::gone(|event: &mut Value| event["detail"]["newEvaluationResult"] = Value::Null)]
 #[case::other_resource(|event: &mut Value| event["detail"]["resourceType"] = json!("AWS::EC2::Volume"))]
 #[tokio::test(start_paused = true)]
-async fn a_change_that_needs_no_remedy_is_nothing(#[case] change: fn(&mut Value)) {
+async fn ignores_changes_that_need_no_remedy(#[case] change: fn(&mut Value)) {
     let world = World::new().enforcing();
     let id = world.instance(&[]);
     let mut event = compliance_change(&id);
@@ -105,9 +105,9 @@ async fn a_change_that_needs_no_remedy_is_nothing(#[case] change: fn(&mut Value)
     assert_eq!(world.account.calls(), []);
 }
 
-/// An event says which instance to look at, never what to do to it.
+/// An event says which instance to read, never what to do to it.
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_is_fine_by_now_is_left_alone() {
+async fn leaves_an_instance_alone_that_was_fixed_since_the_event() {
     let world = World::new().enforcing();
     let tags = [
         ("ProjectCode", "P1"),
@@ -124,9 +124,9 @@ async fn an_instance_that_is_fine_by_now_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unknown_instances_are_no_error() {
+async fn skips_unknown_instances() {
     let world = World::new().enforcing();
-    let id = world.instance(&MOSTLY);
+    let id = world.instance(&WITHOUT_PROJECT);
     let unknown = "i-0ffffffffffffffff".to_owned();
     let answer = world.remediate_ids(&[&unknown, &id]).await;
     assert_eq!(

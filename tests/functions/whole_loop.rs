@@ -1,11 +1,11 @@
-//! The whole circle: the rule finds, Config tells, the remediation acts, the rule finds again.
+//! The whole loop: the rule evaluates, Config sends changes, the remediation acts, the rule evaluates again.
 
 use serde_json::{Value, json};
 
 use crate::support::{RULE, World, old, sqs_batch};
 
 #[tokio::test(start_paused = true)]
-async fn what_the_rule_finds_the_remediation_mends() {
+async fn remediation_fixes_what_the_rule_finds() {
     let world = World::new().enforcing();
     let good = world.instance(&[
         ("ProjectCode", "P1"),
@@ -46,7 +46,7 @@ async fn what_the_rule_finds_the_remediation_mends() {
     assert_eq!(world.verdict(&untagged), None);
     assert_eq!(world.verdict(&protected).as_deref(), Some("NON_COMPLIANT"));
 
-    // What is mended tells Config so, and nothing follows from that.
+    // The fixed instances cause compliance changes too, and these must lead to no further call.
     let changes: Vec<Value> = world.account.take_compliance_changes();
     world.account.forget_calls();
     let messages: Vec<(&str, String)> = changes

@@ -1,4 +1,4 @@
-//! From the queue to the function, in batches; and back what fails.
+//! Delivery from the queue to the function in batches, and the return of failed messages.
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
@@ -10,14 +10,14 @@ use crate::stack::{ACCOUNT, REGION, Stack};
 const DELIVERIES: usize = 5;
 
 #[tokio::test]
-async fn a_batch_is_one_run_and_what_fails_ends_as_a_dead_letter() {
+async fn handles_a_batch_in_one_run_and_dead_letters_failures() {
     let stack = Stack::deploy("delivery", &[("Mode", "enforce")]).await;
     let (queue, dead) = (&stack.resources["Queue"], &stack.resources["DeadLetters"]);
-    // As the template has it, five deliveries take three hours.
-    let hurry = stack.sqs.set_queue_attributes().queue_url(queue);
-    let hurry = hurry.attributes(QueueAttributeName::VisibilityTimeout, "3");
-    hurry.send().await.unwrap();
-    // Started, it is faster than that.
+    // With the template's visibility timeout five deliveries take three hours.
+    let shorter = stack.sqs.set_queue_attributes().queue_url(queue);
+    let shorter = shorter.attributes(QueueAttributeName::VisibilityTimeout, "3");
+    shorter.send().await.unwrap();
+    // A warm function answers within this shorter timeout.
     let sweep = json!({ "detail-type": "Scheduled Event" });
     assert_eq!(stack.invoke_remediation(&sweep).await["instances"], 0);
 
@@ -35,7 +35,7 @@ async fn a_batch_is_one_run_and_what_fails_ends_as_a_dead_letter() {
     eventually(async || stack.messages(queue).await, |it| *it == (4, 0)).await;
     stack.set_mapping(true).await;
 
-    // One run for the batch, so one report; and of four messages one came back.
+    // The batch was one run with one report, and one of its four messages returned to the queue.
     let report = eventually(async || stack.reports().await, |it| !it.is_empty()).await;
     assert_eq!(report[0]["instanceIds"], json!(instances));
     assert_eq!(report[0]["summary"]["tagged"], 3);
@@ -50,13 +50,13 @@ async fn a_batch_is_one_run_and_what_fails_ends_as_a_dead_letter() {
     };
     eventually(async || processed(3), |count| *count == 1).await;
 
-    // It alone, until it has been delivered as often as the template allows.
+    // Only this message is redelivered, as often as the template allows.
     eventually(async || stack.messages(dead).await, |it| *it == (1, 0)).await;
     assert_eq!(stack.peek(dead).await, [unreadable]);
     assert_eq!(stack.messages(queue).await, (0, 0));
     assert_eq!(processed(0), DELIVERIES - 1);
     assert_eq!(stack.reports().await.len(), 1);
-    stack.nothing_was_denied();
+    stack.assert_nothing_was_denied();
 }
 
 async fn send(stack: &Stack, queue: &str, body: &str) {
@@ -64,7 +64,7 @@ async fn send(stack: &Stack, queue: &str, body: &str) {
     send.message_body(body).send().await.unwrap();
 }
 
-/// What EventBridge sends when Config found the instance so.
+/// The event that EventBridge sends when an instance becomes `NON_COMPLIANT`.
 fn non_compliant(instance: &str) -> Value {
     json!({
         "version": "0",

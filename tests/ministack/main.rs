@@ -1,11 +1,12 @@
-//! The stack on ministack, an emulator that others wrote: a second opinion on what moto does not do by itself, which
-//! is the event source mapping from the queue to the function, the schedule, and IAM.
+//! The stack on ministack, an emulator that others wrote. It is a second opinion on what moto does not do by itself:
+//! the event source mapping from the queue to the function, the schedule, and IAM.
 //!
-//! Real here are the template, the packages that `scripts/deploy` uploads, and the functions: Cargo's binaries, run by
-//! ministack's own Lambda runtime with the environment and the role that the template gives them, every call of
-//! theirs checked against that role. `server.py` says what was added to ministack. What it lacks, moto's tests have:
-//! Config's evaluations and its rule (the stack is deployed without), documents of Systems Manager, a filter by VPC.
-//! It takes no more than ten messages into a batch, keeps no batching window, and lets EventBridge send to any queue.
+//! The template, the packages that `scripts/deploy` uploads, and the functions are the real ones. The functions are
+//! Cargo's binaries, run by ministack's Lambda with the environment and role of the template, and ministack checks
+//! every call against that role. `server.py` lists what was added to ministack. The tests on moto cover what ministack
+//! lacks: Config's rule and evaluations (the stack is deployed without the rule), Systems Manager documents, and the
+//! filter by VPC. ministack takes at most ten messages into a batch, ignores the batching window, and lets EventBridge
+//! send to any queue.
 #![cfg(unix)]
 #![allow(
     clippy::unwrap_used,

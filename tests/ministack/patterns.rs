@@ -1,12 +1,12 @@
-//! What the stack's rules pick from the event bus. Nobody but AWS may put events of `aws.config` and `aws.ec2` there,
-//! so EventBridge is asked what it would do.
+//! The events that the stack's event rules match. Only AWS may send events of `aws.config` and `aws.ec2`, so the test
+//! asks EventBridge whether each pattern would match.
 
 use serde_json::{Value, json};
 
 use crate::stack::{ACCOUNT, REGION, Stack};
 
 #[tokio::test]
-async fn rules_pick_what_concerns_the_remediation() {
+async fn event_rules_match_only_what_concerns_the_remediation() {
     let stack = Stack::deploy("patterns", &[]).await;
     let change = |rule: &str, resource_type: &str, verdict: &str| {
         let detail = json!({

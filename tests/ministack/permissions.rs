@@ -1,5 +1,5 @@
-//! What the roles grant passes, and what they do not is denied: by ministack's reading of the policies, which is
-//! another than moto's.
+//! The roles allow what they grant and deny the rest, by ministack's evaluation of the policies, which is independent
+//! of moto's.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{InstanceType, Tag};
 
 use crate::stack::Stack;
 
-/// Calls, and whether each is allowed.
+/// The calls tried, and whether each was allowed.
 type Verdicts = BTreeMap<&'static str, bool>;
 
 const READING: [&str; 4] = [
@@ -31,7 +31,7 @@ const STOP: &str = "ec2:StopInstances";
 const TERMINATE: &str = "ec2:TerminateInstances";
 
 #[tokio::test]
-async fn roles_may_do_what_they_grant_and_nothing_else() {
+async fn roles_allow_exactly_what_they_grant() {
     let mut stack = Stack::deploy("permissions", &[]).await;
     let remediation = [&READING[..], &LEDGER].concat();
     assert_granted(&stack, "RemediationRole", &remediation).await;
@@ -53,7 +53,7 @@ async fn roles_may_do_what_they_grant_and_nothing_else() {
     assert_granted(&stack, "RemediationRole", &remediation).await;
 }
 
-/// Of all that is tried, the role may do just this.
+/// Asserts that the role allows exactly the `granted` ones of all calls tried.
 async fn assert_granted(stack: &Stack, role: &str, granted: &[&str]) {
     let tried = try_everything(stack, &stack.as_role(role).await).await;
     let allowed = tried.iter().filter(|(_, allowed)| **allowed);

@@ -1,4 +1,4 @@
-//! The sweep comes by itself.
+//! The schedule starts a sweep.
 
 use aws_sdk_eventbridge::types::Target;
 use chrono::DateTime;
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 use crate::patience::eventually;
 use crate::stack::{ACCOUNT, REGION, Stack, create_queue};
 
-/// The template's `rate(6 hours)`, with nothing changed but EventBridge's clock: see `server.py`.
+/// Tests the template's `rate(6 hours)`. Only EventBridge's clock is changed: see `server.py`.
 #[tokio::test]
-async fn every_six_hours_everything_is_swept() {
+async fn sweeps_every_six_hours() {
     let stack = Stack::deploy("schedule", &[("Mode", "enforce")]).await;
     let queue = &stack.resources["Queue"];
     let bare = stack.launch(&[("Name", "web")]).await;
     let untagged = stack.launch(&[]).await;
     stack.set_mapping(false).await;
 
-    // A schedule that comes after the stack's in EventBridge's list, and is due earlier: when it has fired, the
-    // stack's was not due.
+    // The witness is due earlier than the stack's schedule and comes after it in EventBridge's list. Once the witness
+    // has fired, EventBridge has found the stack's schedule not due.
     let witness = schedule(&stack, "rate(5 hours)").await;
     stack.let_hours_pass(5);
     eventually(async || stack.messages(&witness).await, |it| it.0 == 1).await;
@@ -25,7 +25,7 @@ async fn every_six_hours_everything_is_swept() {
 
     stack.let_hours_pass(1);
     eventually(async || stack.messages(queue).await, |it| it.0 == 1).await;
-    is_the_scheduled_event(&stack, &stack.peek(queue).await[0]);
+    assert_is_scheduled_event(&stack, &stack.peek(queue).await[0]);
 
     stack.set_mapping(true).await;
     let gone = async || stack.instance(&untagged).await.0;
@@ -39,12 +39,12 @@ async fn every_six_hours_everything_is_swept() {
         (&json!(1), &json!(1))
     );
     eventually(async || stack.messages(queue).await, |it| *it == (0, 0)).await;
-    stack.nothing_was_denied();
+    stack.assert_nothing_was_denied();
 }
 
-/// The rule's target has no input of its own, so it gets the whole event. See
+/// Asserts that the queue got the whole event, because the rule's target has no input of its own. See
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-run-lambda-schedule.html>.
-fn is_the_scheduled_event(stack: &Stack, message: &str) {
+fn assert_is_scheduled_event(stack: &Stack, message: &str) {
     let mut event: Value = serde_json::from_str(message).unwrap();
     let made_up = ["id", "time"].map(|member| event[member].take());
     assert!(made_up[0].is_string(), "{message}");
@@ -64,7 +64,7 @@ fn is_the_scheduled_event(stack: &Stack, message: &str) {
     assert_eq!(event, expected);
 }
 
-/// A schedule whose target is a queue; gives the queue's URL.
+/// Creates a schedule whose target is a queue. Returns the queue's URL.
 async fn schedule(stack: &Stack, expression: &str) -> String {
     let (url, arn) = create_queue(&stack.sqs, "witness", "events.amazonaws.com").await;
     let events = aws_sdk_eventbridge::Client::new(&stack.config);

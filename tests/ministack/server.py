@@ -1,10 +1,10 @@
-"""ministack's server, an AWS in one process that others wrote, for as long as the caller wants it.
+"""Runs the server of ministack, an AWS emulator that others wrote, until the caller closes standard input.
 
     python server.py
 
 It listens on a free port of 127.0.0.1, enforces IAM, prints one line of JSON when it is ready (its `endpoint`), and
-logs to standard error. It ends, with every process it started, when its standard input is closed: it cannot outlive
-the test, however that ends. A line with a number on standard input moves EventBridge's clock on by so many seconds.
+logs to standard error. It stops, with every process it started, when its standard input is closed, so it cannot
+outlive the test. A line with a number on standard input advances EventBridge's clock by that many seconds.
 """
 
 import json
@@ -49,14 +49,14 @@ from ministack.core import iam_actions  # noqa: E402
 from ministack.services import eventbridge  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
-# ministack knows no documents of Systems Manager, and refuses a template that has one. Here it is a name, no more.
+# ministack refuses a template that has a Systems Manager document. Here a document is accepted and is only a name.
 provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
     "create": lambda logical_id, properties, stack: (properties["Name"], {}),
     "update": lambda physical_id, old, new, stack: (new["Name"], {}),
     "delete": lambda physical_id, properties: None,
 }
 
-# ministack looks for instances in every parameter but the one in which CreateTags has them, and then says "*".
+# ministack looks for instances in every parameter but the one that CreateTags uses, and then authorizes "*".
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateTags
 resource_arn = iam_actions.extract_resource_arn
 
@@ -70,13 +70,13 @@ def arn_of_what_is_tagged(service, method, path, headers, body, parameters, regi
 
 iam_actions.extract_resource_arn = arn_of_what_is_tagged
 
-# Nobody waits six hours for a schedule. ministack looks for due schedules every ten seconds; here it does often.
+# A test cannot wait six hours for a schedule. ministack checks schedules every ten seconds; here it checks often.
 AHEAD = [0.0]
 eventbridge._now_ts = lambda: time.time() + AHEAD[0]
 eventbridge._SCHEDULER_TICK_INTERVAL = 0.2
 
 
-def obey_the_caller():
+def obey_caller():
     for line in sys.stdin:
         AHEAD[0] += float(line)
     shutil.rmtree(FILES, ignore_errors=True)
@@ -96,7 +96,7 @@ def tell_when_ready(stdout):
 def main():
     stdout = os.dup(1)
     os.dup2(sys.stderr.fileno(), 1)
-    threading.Thread(target=obey_the_caller, daemon=True).start()
+    threading.Thread(target=obey_caller, daemon=True).start()
     threading.Thread(target=tell_when_ready, args=(stdout,), daemon=True).start()
     app.main()
 

@@ -1,4 +1,4 @@
-//! The stack on a ministack of its own.
+//! A stack on a ministack of its own.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
-use crate::deployment::{Deployment, succeeds};
+use crate::deployment::{Deployment, run_to_success};
 use crate::patience::eventually;
 use crate::server::{Server, credentials, sdk_config};
 use crate::venv;
 
 /// ministack's only account.
 pub const ACCOUNT: &str = "000000000000";
-/// Where the stack is.
+/// The stack's Region.
 pub const REGION: &str = "eu-west-1";
 
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ministack/server.py");
@@ -28,7 +28,7 @@ const REQUIREMENTS: &str = concat!(
 /// The AWS CLI is installed with moto.
 const CLI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/requirements.txt");
 
-/// What every stack here is given: its rule would come with a conformance pack, and nobody waits.
+/// The parameters of every stack here: without a Config rule, as with a conformance pack, and without waiting.
 const PARAMETERS: [(&str, &str); 4] = [
     ("Architecture", "x86_64"),
     ("BatchingWindowSeconds", "1"),
@@ -36,14 +36,14 @@ const PARAMETERS: [(&str, &str); 4] = [
     ("GraceMinutes", "0"),
 ];
 
-/// The stack, and the account with nothing else in it but a queue for the reports.
+/// A deployed stack in an account that otherwise has only a queue for the reports.
 #[derive(Debug)]
 pub struct Stack {
     /// The real SDK's configuration, as the account's root user.
     pub config: SdkConfig,
-    /// Logical ids and what they stand for.
+    /// The resources: logical ids and physical ids.
     pub resources: BTreeMap<String, String>,
-    /// Where the reports arrive as JSON: a queue's URL.
+    /// The URL of the queue that receives the reports as JSON.
     pub mailbox: String,
     /// SQS, as the root user.
     pub sqs: aws_sdk_sqs::Client,
@@ -56,19 +56,20 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Starts a ministack, and deploys the real template to it, with the given parameters and the functions that
-    /// Cargo built. `name` keeps its files apart from those of the other tests.
+    /// Starts a ministack and deploys the real template with the given parameters and the functions that Cargo built.
+    /// `name` separates its files from those of other tests.
     ///
     /// Installs ministack if need be (half a minute, once for each `requirements.txt`).
     pub async fn deploy(name: &str, parameters: &[(&str, &str)]) -> Self {
         let programs = venv::installed("ministack", REQUIREMENTS);
         let log = venv::target_directory().join(format!("ministack-{name}.log"));
         let mut python = Command::new(programs.join("python"));
-        // ministack's environment is also the functions': nothing of the tester's own AWS may be in it.
+        // The functions inherit ministack's environment, which must therefore contain nothing of the tester's own AWS
+        // settings.
         python.arg(SERVER).env_clear();
         python.env("PATH", std::env::var("PATH").unwrap());
-        let (server, told) = Server::start(&mut python, log);
-        let endpoint = told["endpoint"].as_str().unwrap().to_owned();
+        let (server, ready) = Server::start(&mut python, log);
+        let endpoint = ready["endpoint"].as_str().unwrap().to_owned();
 
         let deployment = Deployment {
             programs: venv::installed("moto", CLI),
@@ -78,7 +79,7 @@ impl Stack {
             directory: Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ministack-{name}")),
         };
         deployment.prepare();
-        deployment.run_the_script(&["--package-only"]);
+        deployment.run_script(&["--package-only"]);
         apply(&deployment, "create", parameters).await;
 
         let config = sdk_config(&endpoint, credentials("test", "test"));
@@ -101,7 +102,7 @@ impl Stack {
         }
     }
 
-    /// Gives the stack other parameters.
+    /// Updates the stack with other parameters.
     pub async fn update(&mut self, parameters: &[(&str, &str)]) {
         apply(&self.deployment, "update", parameters).await;
         self.resources = self.deployment.resources("tagwarden");
@@ -112,12 +113,12 @@ impl Stack {
         self.server.log()
     }
 
-    /// Moves EventBridge's clock on.
+    /// Advances EventBridge's clock.
     pub fn let_hours_pass(&self, hours: u32) {
         self.server.tell(&(hours * 3600).to_string());
     }
 
-    /// The SDK's configuration as somebody has it who assumed the role of that logical id.
+    /// The SDK's configuration with a session of the role that has this logical id.
     pub async fn as_role(&self, role: &str) -> SdkConfig {
         let arn = format!("arn:aws:iam::{ACCOUNT}:role/{}", self.resources[role]);
         let role = aws_config::sts::AssumeRoleProvider::builder(arn)
@@ -131,7 +132,7 @@ impl Stack {
             .build()
     }
 
-    /// Launches an instance with the tags, and gives its id.
+    /// Launches an instance with the tags. Returns its id.
     pub async fn launch(&self, tags: &[(&str, &str)]) -> String {
         let mut launch = self.ec2.run_instances().image_id("ami-12345678");
         launch = launch
@@ -165,7 +166,7 @@ impl Stack {
         )
     }
 
-    /// Invokes the remediation by hand, and gives its answer.
+    /// Invokes the remediation directly. Returns its answer.
     pub async fn invoke_remediation(&self, event: &Value) -> Value {
         let invoke = self.lambda.invoke();
         let invoke = invoke.function_name(&self.resources["RemediationFunction"]);
@@ -175,14 +176,14 @@ impl Stack {
         serde_json::from_slice(answer.payload.unwrap().as_ref()).unwrap()
     }
 
-    /// Switches the mapping from the queue to the function off or on.
+    /// Enables or disables the event source mapping from the queue to the function.
     pub async fn set_mapping(&self, enabled: bool) {
         let update = self.lambda.update_event_source_mapping();
         let update = update.uuid(&self.resources["QueueToRemediation"]);
         update.enabled(enabled).send().await.unwrap();
     }
 
-    /// How many messages of a queue wait, and how many are being handled.
+    /// The number of messages that wait in a queue, and of those in flight.
     pub async fn messages(&self, url: &str) -> (u32, u32) {
         let ask = self.sqs.get_queue_attributes().queue_url(url);
         let ask = ask.attribute_names(QueueAttributeName::All);
@@ -194,7 +195,7 @@ impl Stack {
         )
     }
 
-    /// The bodies of the messages that wait in a queue, which stay there.
+    /// The bodies of the messages that wait in a queue. The messages stay there.
     pub async fn peek(&self, url: &str) -> Vec<String> {
         let receive = self.sqs.receive_message().queue_url(url);
         let receive = receive.max_number_of_messages(10).visibility_timeout(0);
@@ -202,7 +203,7 @@ impl Stack {
         messages.into_iter().map(|it| it.body.unwrap()).collect()
     }
 
-    /// The reports that came so far.
+    /// The reports received so far.
     pub async fn reports(&self) -> Vec<Value> {
         let notifications = self.peek(&self.mailbox).await.into_iter();
         notifications
@@ -213,15 +214,15 @@ impl Stack {
             .collect()
     }
 
-    /// The remediation, as ministack ran it, was never refused a call.
-    pub fn nothing_was_denied(&self) {
+    /// Asserts that no call of the remediation was denied.
+    pub fn assert_nothing_was_denied(&self) {
         let log = self.log();
         let denied = log.lines().find(|line| line.contains("not authorized"));
         assert_eq!(denied, None);
     }
 }
 
-/// A queue that may be written to, with its ARN.
+/// Creates a queue to which the service `writer` may send. Returns its URL and ARN.
 pub async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str, writer: &str) -> (String, String) {
     let arn = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}");
     let policy = json!({
@@ -246,8 +247,8 @@ async fn subscribe_mailbox(config: &SdkConfig, sqs: &aws_sdk_sqs::Client, topic:
     url
 }
 
-/// Creates or updates the stack from the packaged template, and waits for it: `aws cloudformation deploy`, as
-/// `scripts/deploy` calls it, would look only every half minute.
+/// Creates or updates the stack from the packaged template and waits for completion. `aws cloudformation deploy`, which
+/// `scripts/deploy` uses, would check only every half minute.
 async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)]) {
     let template: PathBuf = deployment.directory.join("lambda/tagwarden.packaged.yaml");
     let mut command = deployment.aws();
@@ -260,12 +261,12 @@ async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)])
     for (name, value) in PARAMETERS.iter().chain(parameters) {
         command.arg(format!("ParameterKey={name},ParameterValue={value}"));
     }
-    succeeds(&mut command);
+    run_to_success(&mut command);
     let status = async || {
         let mut describe = deployment.aws();
         describe.args(["cloudformation", "describe-stacks"]);
         describe.args(["--stack-name", "tagwarden", "--output", "text"]);
-        succeeds(describe.args(["--query", "Stacks[0].StackStatus"]))
+        run_to_success(describe.args(["--query", "Stacks[0].StackStatus"]))
     };
     let ended = eventually(status, |status| !status.contains("IN_PROGRESS")).await;
     assert_eq!(ended.trim(), format!("{}_COMPLETE", what.to_uppercase()));

@@ -1,7 +1,7 @@
-"""What tagwarden's templates need of CloudFormation and moto's leaves out.
+"""The parts of CloudFormation that tagwarden's templates need and moto lacks.
 
-moto passes over a type that it does not know, and calls the stack complete. Importing this module teaches it those
-of the templates; any other unknown type fails the stack. It also makes a stack's update obey its conditions.
+moto skips a type that it does not know and reports the stack complete. Importing this module adds the templates'
+types; any other unknown type fails the stack. It also makes a stack's update obey its conditions.
 """
 
 import functools
@@ -20,12 +20,12 @@ from moto.sqs.models import sqs_backends
 from moto.ssm.models import Document, ssm_backends
 
 MODELS = {}
-# Account, Region and rule to the RemediationConfiguration: moto's Config has no such thing.
+# The RemediationConfiguration by account, Region and rule, because moto's Config does not store any.
 REMEDIATIONS = {}
 
 
 def resource(type_name, name_property=None):
-    """Makes a function that creates one resource, and gives its physical id, a CloudFormation type of moto's."""
+    """Registers a function as a CloudFormation type of moto's. It creates one resource and returns its physical id."""
 
     def register(create):
         def created(cls, name, json_, account_id, region_name, **_):
@@ -34,7 +34,7 @@ def resource(type_name, name_property=None):
             return model
 
         def updated(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
-            # Each is put where it is already.
+            # Creating a resource again replaces it.
             return created(cls, new_resource_name, cloudformation_json, account_id, region_name)
 
         MODELS[type_name] = type(
@@ -143,7 +143,7 @@ moto_create_document = Document.create_from_cloudformation_json.__func__
 
 @functools.wraps(moto_create_document)
 def create_document(cls, name, json_, *rest, **more):
-    """A document's Content may be an object, where moto wants its text."""
+    """Accepts a document whose Content is an object, where moto expects text."""
     content = json_["Properties"]["Content"]
     if not isinstance(content, str):
         json_["Properties"]["Content"] = yaml.safe_dump(content)
@@ -155,7 +155,7 @@ Document.create_from_cloudformation_json = classmethod(create_document)
 for name in ("create_from_cloudformation_json", "update_from_cloudformation_json"):
 
     def with_text(cls, *arguments, moto_method=getattr(LambdaFunction, name).__func__, **more):
-        """A number of the template is text in the function's environment."""
+        """Converts the template's numbers to text in the function's environment."""
         [template] = [argument for argument in arguments if isinstance(argument, dict)] or [more["cloudformation_json"]]
         variables = template["Properties"].get("Environment", {}).get("Variables", {})
         variables.update({name: str(value) for name, value in variables.items()})
@@ -167,13 +167,13 @@ moto_apply = ChangeSet.apply
 
 
 def apply(self):
-    """A change set's parameters decide anew which resources there are, and what the outputs say."""
+    """Makes a change set's parameters decide again which resources exist and what the outputs are."""
     moto_apply(self)
     resources = self.stack.resource_map
     for name, template in self.template_dict["Resources"].items():
         condition = template.get("Condition")
         if not condition or resources.lazy_condition_map[condition]:
-            resources[name]  # which makes it, if there is none
+            resources[name]  # creates it if it does not exist
         elif made := resources._parsed_resources.pop(name, None):
             resources._delete_resource(made, template)
     self.stack.template, self.stack.template_dict = self.template, self.template_dict
@@ -182,5 +182,5 @@ def apply(self):
 
 ChangeSet.apply = apply
 
-# Where a custom resource's function answers: it runs on this machine, not in a container.
+# The address at which a custom resource's function answers: it runs on this machine, not in a container.
 custom_model.settings.moto_server_host = lambda: "http://127.0.0.1"

@@ -17,14 +17,14 @@ from moto.events.models import events_backends
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-# Account and Region to its events, oldest first, in the shape LookupEvents gives them.
+# The events by account and Region, oldest first, in the shape that LookupEvents returns.
 EVENTS = {}
 
 
 def user_identity(account, access_key):
     """The `userIdentity` of the caller, and the name that LookupEvents lists it under.
 
-    An access key that moto knows is a user's or an assumed role's; any other is taken for the root user's.
+    An access key that moto knows belongs to a user or an assumed role. Any other is taken for the root user's.
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html
     """
     caller = {"accountId": account, "accessKeyId": access_key}
@@ -59,7 +59,7 @@ def iso(seconds):
 
 
 def record_launch(account, region, access_key, reservation):
-    """Keeps the call for LookupEvents and sends it to EventBridge.
+    """Records the call for LookupEvents and sends it to EventBridge.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html
     """
@@ -123,7 +123,7 @@ InstanceResponse.run_instances = run_instances
 
 
 def lookup_events(self):
-    """Newest first, by one attribute at most, 50 a page; a token is good for the same question only.
+    """Newest first, by at most one attribute, 50 a page. A token is valid only for the same query.
 
     https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
     """

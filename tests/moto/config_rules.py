@@ -1,8 +1,8 @@
-"""What AWS Config does with a custom Lambda rule.
+"""AWS Config's handling of a custom Lambda rule.
 
-moto stores rules and no more. Importing this module makes it invoke a rule's function when it is asked to
-and when an instance changes, keep the evaluations it gets back, answer questions about them, and tell the
-default event bus of each change of compliance. Not here: schedules, the configuration recorder (every
+moto only stores rules. Importing this module makes it invoke a rule's function on request and when an instance
+changes, store the evaluations it receives, answer queries about them, and send each change of compliance to
+the default event bus. Not covered: schedules, the configuration recorder (every
 instance counts as recorded) and the first evaluation of a new rule.
 """
 
@@ -83,7 +83,7 @@ def listens_to(rule, message_type):
 def start_config_rules_evaluation(self):
     """https://docs.aws.amazon.com/config/latest/APIReference/API_StartConfigRulesEvaluation.html
 
-    A rule with a schedule gets the schedule's message; one without, a message for each instance.
+    A rule with a schedule gets the schedule's message. A rule without one gets a message for each instance.
     """
     rules = [rule_named(self, name) for name in self._get_param("ConfigRuleNames")]
     for rule in rules:
@@ -102,11 +102,11 @@ def rule_named(call, name):
     return call.config_backend.config_rules[name]
 
 
-# ------------------------------------------------------------------ a changed instance is a message to the rules
+# ------------------------------------------------------------------ a changed instance notifies the rules
 
 
 def change_notification(instance):
-    """The message about an instance as it is now; one that is gone is reported as deleted.
+    """The message about an instance's current state. A terminated instance is reported as deleted.
 
     https://docs.aws.amazon.com/config/latest/developerguide/config-item-table.html
     """
@@ -140,7 +140,7 @@ def change_notification(instance):
 
 
 def notify_of_changes(responses, action, changed):
-    """Makes an EC2 action tell the rules of the instances it changed, which `changed` finds in call and answer."""
+    """Makes an EC2 action notify the rules of the instances it changed, which `changed` finds in call and answer."""
     moto_action = getattr(responses, action)
 
     def then_notify(self):
@@ -175,7 +175,7 @@ RESULTS_LOCK = threading.Lock()
 def put_evaluations(self):
     """https://docs.aws.amazon.com/config/latest/APIReference/API_PutEvaluations.html and API_Evaluation.html
 
-    moto takes the call in test mode only.
+    moto accepts the call in test mode only.
     """
     evaluations, token = self._get_param("Evaluations") or [], self._get_param("ResultToken")
     if len(evaluations) > 100:
@@ -202,9 +202,9 @@ def too_long(member, limit):
 
 
 def store(invocation, evaluation):
-    """Keeps a result in the place of the resource's earlier one, and tells the event bus if the verdict differs.
+    """Replaces the resource's earlier result, and sends an event to the bus if the verdict differs.
 
-    Functions can answer out of order: the newest OrderingTimestamp stands.
+    Functions can answer out of order, so the newest OrderingTimestamp wins.
     """
     rule = invocation.rule
     resource = (evaluation["ComplianceResourceType"], evaluation["ComplianceResourceId"])
@@ -256,7 +256,7 @@ def compliance_changed(rule, new, old):
 
 
 def as_in_events(value):
-    """An EvaluationResult as events spell it: members begin in lower case and times are ISO 8601."""
+    """An EvaluationResult as it stands in events: member names begin in lower case and times are ISO 8601."""
     if isinstance(value, dict):
         return {name[0].lower() + name[1:]: as_in_events(member) for name, member in value.items()}
     return iso(value) if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-//! The remediation's process, killed (SIGKILL) while it works against moto: later runs finish what it began.
+//! The remediation's process is killed (SIGKILL) while it works on moto. Later runs must complete what it began.
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -11,12 +11,12 @@ use tagwarden_remediation::ledger::{Batch, Ledger};
 use tagwarden_sandbox::Bootstrap;
 
 use crate::MOTO;
-use crate::aftermath::{Told, done_once, told_in};
+use crate::aftermath::{Reported, done_once, reported_in};
 use crate::moto_account::{Account, eventually, launch};
 use crate::moto_stack::{LEDGER, remediation_binary};
 
 #[tokio::test]
-async fn killed_again_and_again_it_is_finished_at_last() {
+async fn completes_all_work_despite_repeated_kills() {
     let account = Account::in_region(&MOTO, "ap-south-1");
     account.create_tables().await;
     let vpc = account.create_vpc().await;
@@ -50,10 +50,10 @@ async fn killed_again_and_again_it_is_finished_at_last() {
         .env("TAGWARDEN_TOPIC_ARN", topic)
         .env("TAGWARDEN_LEDGER_TABLE", LEDGER)
         .env("TAGWARDEN_GRACE_MINUTES", "0");
-    // Its runtime knows the sandbox's account, so the event names none.
+    // The event names no account, because the function takes the account from its ARN, which is the sandbox's.
     let sweep = serde_json::json!({"detail-type": "Scheduled Event", "detail": {}});
 
-    // Once while acts of its are begun, and then wherever it happens to be.
+    // The first kill waits until acts are begun. The later kills come at random.
     let mut kills = Vec::new();
     for nth in 0..4 {
         let time = Duration::from_millis(random(if nth == 0 { 60 } else { 1_500 }));
@@ -68,9 +68,9 @@ async fn killed_again_and_again_it_is_finished_at_last() {
             () = kill => true,
         };
         kills.push((time, is_killed));
-        // What the dead one has asked for may still be on its way.
+        // A request of the killed process may still be in flight.
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let_the_time_pass(&account).await;
+        expire_claims(&account).await;
     }
     let how = format!("killed after {kills:?}");
     assert!(kills.iter().any(|(_, is_killed)| *is_killed), "{how}");
@@ -78,12 +78,12 @@ async fn killed_again_and_again_it_is_finished_at_last() {
     assert!(answer.is_ok(), "{how}: {answer:?}");
 
     let done = done_once(batches(&account).await, &work, &how);
-    let mut told = Told::new();
+    let mut reported = Reported::new();
     for report in account.receive(&reports.queue).await {
         let report: Value = serde_json::from_str(&report).unwrap();
-        told.extend(told_in(&report));
+        reported.extend(reported_in(&report));
     }
-    assert_eq!(told, done, "{how}: was told");
+    assert_eq!(reported, done, "{how}: what was reported");
     assert_eq!(open_runs(&account).await, 0, "{how}");
     for (id, what) in &work {
         match what.as_str() {
@@ -93,9 +93,9 @@ async fn killed_again_and_again_it_is_finished_at_last() {
     }
 }
 
-/// The time of every run so far is over, and nobody had to wait for it: nobody else touches what a run began before its
-/// time is over, and the functions' clock is the real one.
-async fn let_the_time_pass(account: &Account<'_>) {
+/// Expires the holds and claims of every run so far. Other runs respect them until they expire, and the functions use
+/// the real clock, so the test would have to wait.
+async fn expire_claims(account: &Account<'_>) {
     let dynamodb = aws_sdk_dynamodb::Client::new(account.sdk_config());
     let items = dynamodb.scan().table_name(LEDGER).consistent_read(true);
     for mut item in items.send().await.unwrap().items.unwrap() {
@@ -109,7 +109,7 @@ async fn let_the_time_pass(account: &Account<'_>) {
     }
 }
 
-/// All that the ledger has, of yesterday and today.
+/// Every batch in the ledger, of yesterday and today.
 async fn batches(account: &Account<'_>) -> Vec<Batch> {
     let client = aws_sdk_dynamodb::Client::new(account.sdk_config());
     let clock = Clock::of(account.sdk_config());
@@ -131,7 +131,7 @@ async fn open_runs(account: &Account<'_>) -> i32 {
     open.send().await.unwrap().count
 }
 
-/// Below `bound`, another one each time.
+/// A random number below `bound`.
 fn random(bound: u64) -> u64 {
     RandomState::new().hash_one(bound) % bound
 }

@@ -29,7 +29,7 @@ from moto.sts.models import sts_backends
 CODE = pathlib.Path(tempfile.mkdtemp(prefix="moto-functions-"))
 
 
-# What Lambda runs a Python function with, in little.
+# A minimal version of Lambda's bootstrap for Python functions.
 PYTHON_BOOTSTRAP = f"""#!{sys.executable}
 import importlib, json, os, sys, types, urllib.request
 sys.path.insert(0, os.getcwd())
@@ -73,7 +73,7 @@ class RuntimeApi(http.server.BaseHTTPRequestHandler):
 
 
 class ExecutionEnvironment:
-    """One process of one function. It stays warm, and handles one event at a time.
+    """One process of one function. It stays warm and handles one event at a time.
 
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
     """
@@ -92,14 +92,14 @@ class ExecutionEnvironment:
         if function.run_time.startswith("python"):
             bootstrap.write_text(PYTHON_BOOTSTRAP)
         bootstrap.chmod(0o755)  # zipfile forgets the mode
-        # The process belongs to this server's process group and ends with it; what it logs goes to the server's log.
+        # The process is in this server's process group and ends with it. Its log goes to the server's log.
         variables = environment_variables(function, f"127.0.0.1:{self.api.server_port}")
         self.process = subprocess.Popen(
             [bootstrap], cwd=code, env=variables, stdin=subprocess.DEVNULL, stdout=sys.stderr, stderr=sys.stderr
         )
 
     def invoke(self, event):
-        """Gives the process an event and waits for the answer, no longer than the function's timeout.
+        """Passes the process an event and waits for the answer, at most for the function's timeout.
 
         Returns the answer's JSON text and whether it is an error.
         """
@@ -133,14 +133,14 @@ def failure(kind, message):
 
 
 def version_of(function):
-    """What a process was started with: a change of either means a new process."""
+    """What a process was started with. If either changes, a new process is needed."""
     return function.code_sha_256, dict(function.environment_vars)
 
 
 def environment_variables(function, runtime_api):
-    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, and the way back to this server.
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html, and the address of this server.
 
-    The credentials are a session of the function's role, named after the function, as Lambda's are.
+    The credentials are a session of the function's role, named after the function, as on Lambda.
     """
     session = sts_backends[function.account_id]["aws"].assume_role(
         region_name=function.region,
@@ -174,7 +174,7 @@ ENVIRONMENTS_LOCK = threading.Lock()
 
 
 def environment_of(function):
-    """The function's warm process; a new one if there is none, it has ended, or the function was changed."""
+    """The function's warm process. A new one if there is none, it has ended, or the function was changed."""
     with ENVIRONMENTS_LOCK:
         current = ENVIRONMENTS.get(function.function_arn)
         if current and current.version == version_of(function) and current.process.poll() is None:
@@ -186,7 +186,7 @@ def environment_of(function):
 
 
 def invoke_in_process(self, event=None):
-    """In place of moto's container. Returns the answer, whether it is an error, and no logs: the server's has them."""
+    """Replaces moto's container. Returns the answer, whether it is an error, and no logs: the server's log has them."""
     answer, failed = environment_of(self).invoke(event if isinstance(event, str) else json.dumps(event))
     return answer, failed, ""
 
@@ -195,7 +195,7 @@ LambdaFunction._invoke_lambda = invoke_in_process
 
 
 def forget_code():
-    """Removes what was unpacked. The server is about to end."""
+    """Removes the unpacked code before the server ends."""
     shutil.rmtree(CODE, ignore_errors=True)
 
 
@@ -203,10 +203,10 @@ def forget_code():
 
 
 def poll(lambdas, mapping, source):
-    """Hands the queue's messages to the function in batches until the mapping is deleted.
+    """Passes the queue's messages to the function in batches until the mapping is deleted.
 
-    A batch is full, or the batching window is over; what the function did not fail on is deleted, the rest
-    comes back after the visibility timeout, and goes to the dead-letter queue as the queue's redrive policy says.
+    A batch ends when it is full or the batching window is over. Messages that succeeded are deleted. The others
+    return after the visibility timeout, and go to the dead-letter queue by the queue's redrive policy.
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
     """
     sqs = sqs_backends[mapping.account_id][mapping.region]
@@ -227,7 +227,7 @@ def poll(lambdas, mapping, source):
         kept = ids if failed else failed_items(answer, mapping) & ids
         for message in batch:
             if message.id not in kept:
-                # moto's delete rebuilds the queue's list: a message sent meanwhile would be lost.
+                # moto's delete rebuilds the queue's list, so without the lock a message sent meanwhile is lost.
                 with source._messages_lock:
                     source.delete_message(message.receipt_handle)
 
@@ -253,7 +253,7 @@ def sqs_record(message, mapping):
 
 
 def failed_items(answer, mapping):
-    """The message ids that the function reports as failed, where the mapping asks for such reports.
+    """The message ids that the function reports as failed, if the mapping asks for such reports.
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
@@ -270,7 +270,7 @@ def create_mapping(self, spec):
     _, _, service, region, account, name = mapping.event_source_arn.split(":", 5)
     if service == "sqs":
         source = sqs_backends[account][region].get_queue(name)
-        source.lambda_event_source_mappings.clear()  # where SendMessage looks for functions to invoke
+        source.lambda_event_source_mappings.clear()  # SendMessage invokes the functions listed here
         threading.Thread(target=poll, args=(self, mapping, source), daemon=True).start()
     return mapping
 

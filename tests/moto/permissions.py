@@ -1,8 +1,8 @@
-"""What a role's session may do.
+"""Enforces the policies of roles.
 
-moto compares no resources and few conditions. Importing this module makes every call that is signed with a role's
-credentials pass the role's own policies, and be written down; the calls of users and of the account's root pass.
-Only with the argument `--iam FILE`: without, the role `function` of server.py could do nothing.
+moto ignores resources and most conditions. This module checks every call signed with a role's credentials against
+the role's own policies, and records it. The calls of users and of the account's root user are allowed. It works only
+with the argument `--iam FILE`, because the role `function` of server.py has no policies.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -16,15 +16,15 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
-# Where an API's name for the operation is not IAM's for the action.
+# The operations whose IAM action has another name.
 ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction", "sqs:SendMessageBatch": "sqs:SendMessage"}
 
-# The error codes of those services that do not say AccessDeniedException.
+# The error codes of the services that do not use AccessDeniedException.
 DENIALS = {"ec2": "UnauthorizedOperation", "iam": "AccessDenied", "sns": "AuthorizationError", "sqs": "AccessDenied"}
 
 
 def resources(call, action):
-    """The ARNs that the call is about; "*" where AWS knows no resources for it."""
+    """The ARNs that the call names; "*" if AWS has no resource level for the action."""
     service = action.split(":")[0]
     prefix = f"arn:aws:{service}:{call.region}:{call.current_account}"
     if action == "dynamodb:BatchGetItem":
@@ -50,7 +50,7 @@ def resources(call, action):
 
 
 def actions(call, action):
-    """Each action that the call takes, and what it is about: a transaction is granted by what it is made of.
+    """Each action that the call needs, with its resources. A transaction needs the actions of its parts.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
     """
@@ -114,15 +114,15 @@ def as_list(value):
 
 
 class Denied(ServiceException):
-    """Each service writes it in its own way, which moto knows."""
+    """A denial. moto serializes it in the format of each service."""
 
 
 def check(call, log):
-    """Refuses the call if it is a role's, and the role does not grant it."""
+    """Refuses the call if a role signed it and does not grant it."""
     session = sts_backends[call.current_account]["aws"].get_assumed_role_from_access_key(call.access_key)
     if not session:
         return
-    # What the call is signed for: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request.
+    # The signature names the service: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request.
     service = call.headers["Authorization"].split("Credential=")[1].split("/")[3]
     role = session.role_arn.split("/")[-1]
     for action, about in actions(call, f"{service}:{call._get_action()}").items():
@@ -135,7 +135,7 @@ def check(call, log):
 
 
 def enforce(path):
-    """Checks from now on, and writes each checked call to the file, a line of JSON."""
+    """Starts checking, and writes each checked call to the file as a line of JSON."""
     lock, moto_call_action = threading.Lock(), BaseResponse.call_action
 
     def log(entry):

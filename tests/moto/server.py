@@ -1,11 +1,11 @@
-"""moto's server, and what AWS does for a Config rule that moto 5.2.5 does not.
+"""moto's server, with the parts of AWS that a Config rule needs and moto 5.2.5 lacks.
 
     python server.py [--iam FILE]
 
 It listens on a free port of 127.0.0.1, prints one line of JSON when it is ready (its `endpoint`, and an IAM `user`
-with an access key; there are the roles `Engineer` and `function` besides), and logs to standard error. It ends, with
-every process it started, when its standard input is closed: it cannot outlive the test, however that ends. With
---iam, roles may only do what their policies grant, and FILE gets their calls.
+with an access key; it also creates the roles `Engineer` and `function`), and logs to standard error. It stops, with
+every process it started, when its standard input is closed, so it cannot outlive the test. With --iam, roles may only
+do what their policies grant, and their calls are written to FILE.
 """
 
 import json
@@ -19,7 +19,7 @@ from moto.iam.models import iam_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-# Each fills one gap of moto's, by being imported.
+# Importing each of these fills one gap of moto's.
 import cloudformation_types  # noqa: F401
 import cloudtrail_events  # noqa: F401
 import config_rules  # noqa: F401
@@ -35,14 +35,14 @@ def end_with_the_caller():
 
 
 def user(iam, name):
-    """A person of the account: CloudTrail tells who launched an instance by the access key."""
+    """A person of the account. CloudTrail identifies the launcher by the access key."""
     iam.create_user("us-east-1", name)
     key = iam.create_access_key(name)
     return {"name": name, "accessKeyId": key.access_key_id, "secretAccessKey": key.secret_access_key}
 
 
 def role(iam, name, principal):
-    """A role that the principal may assume: moto wants a function's to exist."""
+    """A role that the principal may assume. moto requires that a function's role exists."""
     trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
     iam.create_role(
         role_name=name,

@@ -1,6 +1,6 @@
-"""SNS's mail, which moto sends to nobody.
+"""SNS's mail, which moto does not deliver.
 
-Importing this module delivers it where a test can read it: the mail to `NAME@...` goes to the queue NAME.
+Importing this module delivers it where a test can read it: mail to `NAME@...` goes to the queue NAME.
 """
 
 import json
@@ -12,7 +12,7 @@ moto_publish = Subscription.publish
 
 
 def publish(self, message, message_id, subject=None, message_structure=None, **rest):
-    """A subscriber gets the message that is meant for its protocol, or else the default.
+    """A subscriber gets the message for its protocol, or else the default.
 
     https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     """

@@ -1,4 +1,4 @@
-//! What must hold once a storm is over.
+//! The checks after a storm: the budget, the ledger, the effects and the reports agree.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +10,12 @@ use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_of, run_of};
 use crate::scenario::Deed;
 use crate::world::{World, open_marks};
 
-/// Checks a storm that has been played.
+/// Checks a storm that was played.
 ///
 /// # Errors
-/// What must not have happened, a line each.
+/// The violations found, one line each.
 pub fn check(world: &World) -> Result<Tally, Vec<String>> {
-    // Harm was seen while it was done: the storm ended there, before its end.
+    // The model saw harm during the storm and stopped it early, so the checks below would only add noise.
     let harm = world.model(|model| std::mem::take(&mut model.violations));
     if !harm.is_empty() {
         return Err(harm);
@@ -24,19 +24,19 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
     let storm = world.storm();
     let account = world.account();
     world.model(|model| {
-        budget(model, storm.setup.budget);
-        ledger_is_complete(model, account, &batches);
-        every_effect_is_in_the_ledger(model, &batches);
-        every_act_that_is_done_was_seen(model, &batches);
-        every_act_that_is_done_was_told(model, &batches);
+        check_budget(model, storm.setup.budget);
+        check_ledger_is_complete(model, account, &batches);
+        check_effects_are_in_the_ledger(model, &batches);
+        check_done_acts_were_seen(model, &batches);
+        check_done_acts_were_reported(model, &batches);
         let now = account.now();
         for instance in account.instances() {
-            // What EC2 refused once is not tried again on the same day.
+            // tagwarden does not retry on the same day what EC2 refused for protection.
             let was_protected = model
                 .deeds_after(&instance.id, 0)
                 .any(|deed| matches!(deed, Deed::Protect(_)));
-            if !was_protected && model.is_left_undone(&instance, now) {
-                model.violate(format!("nothing was done about {instance:?}"));
+            if !was_protected && model.is_overdue(&instance, now) {
+                model.violate(format!("a due shutdown was not done: {instance:?}"));
             }
         }
         let states = batches.iter().flat_map(|batch| &batch.acts);
@@ -46,7 +46,7 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
             match act.state {
                 ActState::Spared => tally.spared += 1,
                 ActState::Refused => tally.refused += 1,
-                ActState::Failed => tally.failed += 1,
+                ActState::Failed | ActState::Abandoned => tally.failed += 1,
                 ActState::Begun | ActState::Done => {}
             }
         }
@@ -59,7 +59,7 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
     })
 }
 
-/// The ledger, as its readers read it.
+/// Reads the ledger as `tagwarden history` does.
 fn read_ledger(world: &World) -> Vec<Batch> {
     let config = world.account().sdk_config();
     let client = aws_sdk_dynamodb::Client::new(&config);
@@ -76,11 +76,11 @@ fn read_ledger(world: &World) -> Vec<Batch> {
     })
 }
 
-/// No hour has seen more stops and terminations than the budget.
-fn budget(model: &mut Model, limit: usize) {
-    let ends = model.effects.iter();
-    let ends = ends.filter(|effect| effect.change.remedy.is_destructive());
-    let times: Vec<DateTime<Utc>> = ends.map(|effect| effect.at).collect();
+/// No hour had more shutdowns than the budget.
+fn check_budget(model: &mut Model, limit: usize) {
+    let shutdowns = model.effects.iter();
+    let shutdowns = shutdowns.filter(|effect| effect.change.remedy.is_destructive());
+    let times: Vec<DateTime<Utc>> = shutdowns.map(|effect| effect.at).collect();
     let worst = (0..times.len())
         .map(|first| {
             let end = times[first] + TimeDelta::hours(1);
@@ -97,32 +97,36 @@ fn budget(model: &mut Model, limit: usize) {
         && count > limit
     {
         model.violate(format!(
-            "in the hour from {from} on {count} instances were ended, {limit} are allowed"
+            "in the hour from {from} on {count} instances were shut down, {limit} are allowed"
         ));
     }
 }
 
-/// Nothing is open, nothing is only begun, and the ledger reads as it was written.
-fn ledger_is_complete(model: &mut Model, account: &tagwarden_sandbox::Account, batches: &[Batch]) {
+/// No run is open, no act is left begun, and the ledger holds what was written.
+fn check_ledger_is_complete(
+    model: &mut Model,
+    account: &tagwarden_sandbox::Account,
+    batches: &[Batch],
+) {
     let open = open_marks(account);
     if open > 0 {
         model.violate(format!("{open} runs are still open"));
     }
     let written: Vec<&Batch> = model.ledger.values().collect();
     if written != batches.iter().collect::<Vec<_>>() {
-        model.violate("the ledger does not read as it was written".to_owned());
+        model.violate("the ledger does not hold what was written".to_owned());
     }
     for batch in batches {
         for act in &batch.acts {
             if act.state == ActState::Begun {
-                model.violate(format!("{} is still begun: {act:?}", batch.run_id));
+                model.violate(format!("run {} left an act begun: {act:?}", batch.run_id));
             }
         }
     }
 }
 
-/// Whatever changed an instance is done in the ledger, once, with the tags before as they were shown to its function.
-fn every_effect_is_in_the_ledger(model: &mut Model, batches: &[Batch]) {
+/// Each change of an instance is in the ledger as done, exactly once, with the tags that its function had read before.
+fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
     for effect in model.effects.clone() {
         let acts: Vec<&Act> = acts_of(batches, effect.run)
             .filter(|act| effect.change.is(act))
@@ -133,12 +137,12 @@ fn every_effect_is_in_the_ledger(model: &mut Model, batches: &[Batch]) {
             [act] => {
                 if !effect.shown.iter().any(|tags| is_before(act, tags)) {
                     model.violate(format!(
-                        "run {} wrote down {:?} as the tags before, and was shown {:?}",
+                        "run {} recorded {:?} as the tags before, but had read {:?}",
                         effect.run, act.tags_before, effect.shown
                     ));
                 }
             }
-            // Whoever finished it could not see it any more.
+            // The run that recovered it could not see the effect, because people had undone it.
             [] if model.is_troubled(effect.run)
                 && is_undone(model, &effect.change, effect.sequence) => {}
             _ => model.violate(format!(
@@ -153,7 +157,7 @@ fn every_effect_is_in_the_ledger(model: &mut Model, batches: &[Batch]) {
 }
 
 fn is_before(act: &Act, shown: &BTreeMap<String, String>) -> bool {
-    match (&act.remedy, &act.tag_key) {
+    match (&act.remedy, act.tag_key()) {
         (RemedyName::Tag, Some(key)) => act.tags_before.get(key) == shown.get(key),
         _ => act.tags_before == *shown,
     }
@@ -169,8 +173,9 @@ fn is_undone(model: &Model, change: &Change, sequence: u64) -> bool {
     }
 }
 
-/// What the ledger calls done EC2 had agreed to; or people did the same, and whoever finished it could not tell.
-fn every_act_that_is_done_was_seen(model: &mut Model, batches: &[Batch]) {
+/// Each act that the ledger has as done was accepted by EC2. The exception: people did the same, and the run that
+/// recovered the act could not tell the difference.
+fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = run_of(batch.run_id.as_str());
         for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
@@ -180,11 +185,11 @@ fn every_act_that_is_done_was_seen(model: &mut Model, batches: &[Batch]) {
                 .any(|(by, change)| *by == run && change.is(act));
             let by_people = act.remedy.is_destructive()
                 && model
-                    .deeds_after(&act.instance_id, 0)
+                    .deeds_after(act.instance_id(), 0)
                     .any(|deed| deed == Deed::Terminate);
             if !(is_seen || by_people && model.is_troubled(run)) {
                 model.violate(format!(
-                    "{} never did what the ledger calls done: {act:?}",
+                    "run {} never did an act that the ledger has as done: {act:?}",
                     batch.run_id
                 ));
             }
@@ -192,28 +197,31 @@ fn every_act_that_is_done_was_seen(model: &mut Model, batches: &[Batch]) {
     }
 }
 
-/// Each act that is done was told; and told once, unless the run that told it met with trouble.
-fn every_act_that_is_done_was_told(model: &mut Model, batches: &[Batch]) {
+/// Each act that was done was reported, and only once unless the reporting run was disturbed.
+fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = run_of(batch.run_id.as_str());
         for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
-            let told = model.told.iter().filter(|told| {
-                told.done_by == run
-                    && told.instance_id == act.instance_id
-                    && told.rule_id == act.rule_id
-                    && told.remedy == act.remedy.as_str()
+            let reported = model.reported.iter().filter(|reported| {
+                reported.done_by == run
+                    && reported.instance_id == act.instance_id()
+                    && reported.rule_id == act.rule_id()
+                    && reported.remedy == act.remedy.as_str()
             });
-            let told: Vec<Run> = told.map(|told| told.by).collect();
-            let (first, again) = match told.as_slice() {
+            let reported: Vec<Run> = reported.map(|reported| reported.by).collect();
+            let (first, again) = match reported.as_slice() {
                 [] => {
-                    model.violate(format!("nobody was told of {} {act:?}", batch.run_id));
+                    model.violate(format!(
+                        "no report has an act of run {}: {act:?}",
+                        batch.run_id
+                    ));
                     continue;
                 }
                 [again @ .., first] => (first, again),
             };
             if !again.iter().all(|by| model.is_troubled(*by)) {
                 model.violate(format!(
-                    "{} was told by runs {again:?} and {first}: {act:?}",
+                    "an act of run {} was reported by runs {again:?} and {first}: {act:?}",
                     batch.run_id
                 ));
             }

@@ -1,17 +1,16 @@
-//! Simulated storms: whatever happens to the functions, nobody's machine is harmed, and the ledger knows of every act.
+//! Simulated storms: whatever happens to the functions, no instance is harmed and the ledger has every act.
 //!
-//! A storm is many functions of the remediation at once, on an account in this process and on a clock that costs no
-//! time. Their events come twice, late, out of turn and in batches; their calls are slow, refused, carried out and not
-//! answered; they are killed between any two of their calls; meanwhile people tag, untag, exempt, protect, start and
-//! terminate instances and change the policy.
+//! A storm is many remediation functions at once, on the sandbox and a simulated clock. Events are duplicated, delayed,
+//! reordered and batched. Calls are slow, refused, or executed without an answer. Functions are killed between any two
+//! calls. Meanwhile people tag, untag, exempt, protect, start and terminate instances and change the policy.
 //!
-//! - [`scenario`]: what a storm is made of; [proptest] makes them up
+//! - [`scenario`]: the parts of a storm, and how [proptest] generates one
 //! - [`world`]: plays a storm: the queue, the functions, the people
-//! - [`network`]: between the functions and the account: delay, refusal, loss, death
-//! - [`model`]: at the account's side: sees every call as it is carried out, and judges it
-//! - [`checks`]: what must hold once the storm is over, and the sweeps after it have found nothing left to do
+//! - [`network`]: disturbs the calls between the functions and the account: delay, refusal, loss, kill
+//! - [`model`]: observes every call at the account and judges it
+//! - [`checks`]: what must hold after the storm, once a sweep finds nothing left to do
 //!
-//! A storm follows from its seed alone, and can be played again:
+//! A storm is determined by its seed and can be replayed:
 //!
 //! ```text
 //! TAGWARDEN_STORM_SEED=… cargo test --test storm storms_do_no_harm -- --nocapture
@@ -20,7 +19,7 @@
 //!
 //! # Not simulated
 //!
-//! What was written is seen at once by everybody: EC2 may take a while. All functions have the same clock.
+//! Every write is visible to every reader at once, whereas EC2 is eventually consistent. All functions share one clock.
 
 #![allow(
     clippy::expect_used,
@@ -47,13 +46,13 @@ use model::Tally;
 use network::{Kill, Stage};
 use scenario::{Event, Machine, Rule, Setup, Size, Storm, Timed, Trouble, storm_of};
 
-/// So many storms where `TAGWARDEN_STORMS` says nothing else.
+/// The number of storms unless `TAGWARDEN_STORMS` is set.
 const STORMS: u64 = 10;
 
-/// So often a storm that does harm is played again to make it smaller.
-const MOST_SIMPLER: usize = 40;
+/// The most attempts to simplify a storm that does harm.
+const SIMPLIFICATIONS: usize = 40;
 
-/// Plays a storm and gives what there was of everything, or what must not have happened.
+/// Plays and checks a storm. Returns its tally, or the violations.
 fn play(storm: &Storm, safeguards: &Safeguards) -> Result<Tally, Vec<String>> {
     checks::check(&world::play(storm, safeguards.clone(), None))
 }
@@ -63,7 +62,7 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a whole number"))
 }
 
-/// The seed of the first storm: another each time, unless it is given.
+/// The seed of the first storm: `TAGWARDEN_STORM_SEED`, or else taken from the clock.
 fn first_seed() -> u64 {
     number("TAGWARDEN_STORM_SEED").unwrap_or_else(|| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -71,17 +70,17 @@ fn first_seed() -> u64 {
     })
 }
 
-/// Makes a storm that does harm as simple as may be, and fails with it.
+/// Simplifies a storm that does harm, and fails with the result.
 fn fail(seed: u64, mut tree: Box<dyn ValueTree<Value = Storm>>, mut harm: Vec<String>) -> ! {
     eprintln!("the storm of seed {seed} does harm:\n{}", harm.join("\n"));
     let mut storm = tree.current();
-    let mut goes_on = tree.simplify();
-    for _ in 0..MOST_SIMPLER {
-        if !goes_on {
+    let mut can_simplify = tree.simplify();
+    for _ in 0..SIMPLIFICATIONS {
+        if !can_simplify {
             break;
         }
         let simpler = tree.current();
-        goes_on = match play(&simpler, &Safeguards::default()) {
+        can_simplify = match play(&simpler, &Safeguards::default()) {
             Ok(_) => tree.complicate(),
             Err(still) => {
                 (storm, harm) = (simpler, still);
@@ -113,7 +112,7 @@ fn storms_do_no_harm() {
         }
     }
     eprintln!("seeds {first} to {}: {all:?}", first + storms - 1);
-    // Storms in which nothing happens show nothing.
+    // A storm in which nothing happens proves nothing.
     if storms >= STORMS {
         assert!(all.functions > 5 * all.storms, "{all:?}");
         assert!(all.tags > all.storms && all.deeds > all.storms, "{all:?}");
@@ -121,12 +120,12 @@ fn storms_do_no_harm() {
     }
 }
 
-/// The seed of the big storm, unless another is given.
+/// The seed of the big storm unless `TAGWARDEN_STORM_SEED` is set.
 const BIG: u64 = 2_031;
 
-/// 50 functions at once, and all the trouble there is.
+/// Runs 50 functions at once with every kind of trouble.
 #[test]
-fn a_big_storm_does_no_harm() {
+fn big_storm_does_no_harm() {
     let seed = number("TAGWARDEN_STORM_SEED").unwrap_or(BIG);
     let mut storm = storm_of(seed, Size::big()).current();
     storm.trouble = Trouble::MUCH;
@@ -145,7 +144,7 @@ fn a_big_storm_does_no_harm() {
             assert!(all.killed > 10 && all.conflicts > 0, "{all:?}");
             assert!(all.lost_answers > 50 && all.refused_calls > 100, "{all:?}");
             assert!(all.terminations > 6 && all.tags > 100, "{all:?}");
-            assert!(all.spared > 0 && all.finished_by_others > 0, "{all:?}");
+            assert!(all.spared > 0 && all.recovered_by_others > 0, "{all:?}");
         }
     }
 }
@@ -155,15 +154,15 @@ fn machine(tags: &[(&'static str, &'static str)]) -> Machine {
         age_minutes: 600,
         tags: tags.to_vec(),
         exempt: None,
-        owner: None,
+        manager: None,
         protection: None,
         stopped: false,
         other_zone: false,
     }
 }
 
-/// A sweep that has a little of everything to do.
-fn a_little_of_everything() -> Storm {
+/// A storm of one sweep, with a few instances for each remedy.
+fn small_storm_of_everything() -> Storm {
     Storm {
         seed: 1,
         setup: Setup {
@@ -196,14 +195,13 @@ fn a_little_of_everything() -> Storm {
     }
 }
 
-/// Killed before its first call, before its second, and so on: what a function has not done the next ones do, what it
-/// has done they find, and all of it is told.
+/// Kills the function before its first call, before its second, and so on. The next functions must do what it left,
+/// find what it did, and report all of it.
 ///
-/// Between two calls a function does nothing that anybody could see, so these are all the points at which it can be
-/// killed that differ.
+/// Between two calls a function has no visible effect, so these are all the kill points that differ.
 #[test]
-fn a_function_may_be_killed_at_any_call() {
-    let storm = a_little_of_everything();
+fn survives_a_kill_at_any_call() {
+    let storm = small_storm_of_everything();
     let world = world::play(&storm, Safeguards::default(), None);
     let calls = world.calls_of(1);
     let expected = checks::check(&world).unwrap();
@@ -226,34 +224,34 @@ fn a_function_may_be_killed_at_any_call() {
             (expected.tags, expected.stops, expected.terminations),
             "{kill:?}"
         );
-        finished += usize::from(tally.finished_by_others > 0);
+        finished += usize::from(tally.recovered_by_others > 0);
     }
     assert!(finished > 3, "{finished}");
 }
 
-/// Each safeguard is there for something: without it a storm does the harm it is there to prevent.
+/// Without a safeguard some storm must do the harm that the safeguard prevents. Otherwise the storms would not test it.
 #[rstest]
 #[case(Safeguard::Grace, &["it is too young"])]
-#[case(Safeguard::Owner, &["it has an owner"])]
+#[case(Safeguard::Owner, &["it has a manager"])]
 #[case(Safeguard::Exemption, &["it is exempt"])]
-#[case(Safeguard::Budget, &["instances were ended"])]
-#[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has an owner"])]
+#[case(Safeguard::Budget, &["instances were shut down"])]
+#[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has a manager"])]
 #[case(Safeguard::Claim, &["had written it"])]
 #[case(Safeguard::WriteAhead, &["it was not written down before"])]
-fn without_a_safeguard_a_storm_does_harm(#[case] safeguard: Safeguard, #[case] harm: &[&str]) {
-    do_harm(safeguard, harm, |_| {});
+fn storm_does_harm_without_each_safeguard(#[case] safeguard: Safeguard, #[case] harm: &[&str]) {
+    assert_does_harm(safeguard, harm, |_| {});
 }
 
-/// Where no tags are written, it is the ends that are claimed.
+/// Without tag writes, only shutdowns need claims.
 #[test]
-fn without_claims_an_instance_is_ended_twice() {
-    do_harm(Safeguard::Claim, &["repeated"], |storm| {
+fn shuts_an_instance_down_twice_without_claims() {
+    assert_does_harm(Safeguard::Claim, &["repeated"], |storm| {
         for policy in &mut storm.policies {
             policy.retain(|rule| matches!(rule.action, "Stop" | "Terminate" | "Notify"));
             // The table must have a row.
             policy.push(rule(9, "Name", "Notify", ""));
         }
-        // All of them see the same.
+        // All functions must find the same instances.
         storm.setup.functions = 10;
         storm.setup.budget = 7;
         storm.trouble = Trouble {
@@ -266,8 +264,8 @@ fn without_claims_an_instance_is_ended_twice() {
     });
 }
 
-/// Takes a safeguard out, and looks for a storm that does this harm: its message has one of these `words`.
-fn do_harm(safeguard: Safeguard, words: &[&str], prepare: impl Fn(&mut Storm)) {
+/// Removes a safeguard and searches for a storm that does the expected harm: a violation that contains one of `words`.
+fn assert_does_harm(safeguard: Safeguard, words: &[&str], prepare: impl Fn(&mut Storm)) {
     const MOST: u64 = 60;
     let safeguards = Safeguards::without(safeguard);
     let found = (1..=MOST).find_map(|seed| {
@@ -280,7 +278,7 @@ fn do_harm(safeguard: Safeguard, words: &[&str], prepare: impl Fn(&mut Storm)) {
         Some((seed, harm.into_iter().find(is_it)?))
     });
     let (seed, harm) =
-        found.unwrap_or_else(|| panic!("{MOST} storms do no harm without {safeguard:?}"));
+        found.unwrap_or_else(|| panic!("{MOST} storms did no harm without {safeguard:?}"));
     eprintln!("without {safeguard:?}, the storm of seed {seed}: {harm}");
 }
 

@@ -1,15 +1,15 @@
-//! The model: stands at the account's side, sees every call at the moment it is carried out, and judges it.
+//! The model: observes every call at the account, at the moment it takes effect, and judges it.
 //!
-//! It knows nothing of how the remediation decides. What may be done to an instance it works out again, from the
-//! instance as the account has it, in the few lines of [`Model::judge_end`].
+//! It does not know how the remediation decides. It works out independently what may be done to an instance, from the
+//! account's state, in the few lines of [`Model::judge_shutdown`].
 //!
-//! # What no look can see
+//! # The window that no read can close
 //!
-//! Between a function's last look and the act itself a person may tag the instance, exempt it or change the policy,
-//! and nothing that reads before it writes can know. That window is allowed, exactly that: an act is judged by what its
-//! function was last shown, if since then it has written nothing, neither to the ledger nor to EC2, but stops and
-//! terminations. Had it written anything else in between, the look was not its last step before the act, and the act is
-//! judged by the instance as it is. Age and protection are judged by the instance as it is, always.
+//! Between a function's last read and its act, a person may tag or exempt the instance or change the policy. No program
+//! that reads before it writes can know that. The model allows exactly this window: an act is judged by what its
+//! function last read, provided the function has since written nothing but stops and terminations, neither to the
+//! ledger nor to EC2. After any other write the read was not the last step before the act, so the act is judged by the
+//! instance's current state. Age and protection are always judged by the current state.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -21,54 +21,54 @@ use tagwarden_sandbox::{Call, Instance};
 
 use crate::scenario::{Deed, Rule, Setup};
 
-/// The table of the policy.
+/// The policy table.
 pub const POLICY_TABLE: &str = "policy";
-/// The table of the ledger.
+/// The ledger's table.
 pub const LEDGER_TABLE: &str = "ledger";
-/// The tag that exempts.
+/// The key of the exemption tag.
 pub const EXEMPTION: &str = "tagwarden:exempt-until";
-/// The tag of an Auto Scaling group.
+/// The key of the tag that Auto Scaling sets.
 pub const GROUP: &str = "aws:autoscaling:groupName";
 
-/// The number of a function's run; its Lambda request id begins with it, and so its run id ends with it.
+/// The number of a function's run. Its Lambda request id begins with this number, so its run id ends with it.
 pub type Run = u32;
 
-/// Everything that the account saw.
+/// Everything that happened at the account.
 #[derive(Debug)]
 pub struct Model {
     setup: Setup,
     policies: Vec<Vec<Rule>>,
-    /// Which of the policies is in force.
+    /// The index of the policy in force.
     policy: usize,
-    /// Counts what happens.
+    /// The number of observations so far, which orders them.
     sequence: u64,
     runs: BTreeMap<Run, View>,
-    /// What changed an instance, in turn.
+    /// The changes of instances, in order.
     pub effects: Vec<Effect>,
-    /// What EC2 was asked for and agreed to, also where that changed nothing.
+    /// The requests that EC2 accepted, including those that changed nothing.
     pub agreed: Vec<(Run, Change)>,
-    /// What people did to instances, in turn.
-    pub deeds: Vec<Done>,
-    /// What was written ahead: the ledger's batches as they stand.
+    /// The deeds of people, in order.
+    pub deeds: Vec<PersonDeed>,
+    /// The ledger's batches as last written.
     pub ledger: BTreeMap<(String, u32), Batch>,
-    /// What the topic was told was done.
-    pub told: Vec<Told>,
-    /// What must not have happened.
+    /// The acts that reports have as done.
+    pub reported: Vec<ReportedAct>,
+    /// What must not happen and did.
     pub violations: Vec<String>,
-    /// How much of everything there was.
+    /// The counts of what happened.
     pub tally: Tally,
 }
 
-/// What one function has been shown, and what has befallen it.
+/// What one function has read, and whether it was disturbed.
 #[derive(Debug, Default)]
 struct View {
-    /// When it last read the policy, and which it was.
+    /// When it last read the policy, and the index of that policy.
     policy: Option<(u64, usize)>,
-    /// Every look at an instance.
-    looks: BTreeMap<String, Vec<(u64, Instance)>>,
-    /// When it last wrote anything but a stop or a termination.
+    /// Every read of an instance.
+    reads: BTreeMap<String, Vec<(u64, Instance)>>,
+    /// When it last wrote anything but a shutdown.
     wrote: u64,
-    /// Whether it was killed, or a call of it failed or lost its answer.
+    /// Whether it was killed, or one of its calls failed or lost its answer.
     is_troubled: bool,
 }
 
@@ -77,7 +77,7 @@ struct View {
 pub struct Change {
     pub instance_id: String,
     pub remedy: RemedyName,
-    /// The tag and its value, where one was written.
+    /// The tag's key and value, if the remedy is a tag.
     pub tag: Option<(String, String)>,
 }
 
@@ -88,31 +88,31 @@ pub struct Effect {
     pub sequence: u64,
     pub at: DateTime<Utc>,
     pub change: Change,
-    /// The instance's tags as its function was shown them, at every look, the last one last.
+    /// The instance's tags at each read by the function, oldest first.
     pub shown: Vec<BTreeMap<String, String>>,
 }
 
-/// Something that a person did to an instance.
+/// A deed of a person to an instance.
 #[derive(Clone, Debug)]
-pub struct Done {
+pub struct PersonDeed {
     pub sequence: u64,
     pub instance_id: String,
     pub deed: Deed,
 }
 
-/// An act that a report called done.
+/// An act that a report has as done.
 #[derive(Clone, Debug)]
-pub struct Told {
-    /// The run that told.
+pub struct ReportedAct {
+    /// The run that published the report.
     pub by: Run,
-    /// The run that did it.
+    /// The run that did the act.
     pub done_by: Run,
     pub instance_id: String,
     pub rule_id: Option<i64>,
     pub remedy: String,
 }
 
-/// How much of everything there was, so that it can be seen that a storm was one.
+/// The counts of what happened, to prove that a storm was not a calm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub storms: usize,
@@ -128,13 +128,13 @@ pub struct Tally {
     pub tags: usize,
     pub stops: usize,
     pub terminations: usize,
-    /// Acts that changed nothing any more, and acts in the window that no look can see.
+    /// Acts that were no longer needed, and acts in the window that no read can close.
     pub in_the_window: usize,
     pub begun: usize,
     pub spared: usize,
     pub refused: usize,
     pub failed: usize,
-    pub finished_by_others: usize,
+    pub recovered_by_others: usize,
 }
 
 impl AddAssign for Tally {
@@ -157,12 +157,12 @@ impl AddAssign for Tally {
         self.spared += other.spared;
         self.refused += other.refused;
         self.failed += other.failed;
-        self.finished_by_others += other.finished_by_others;
+        self.recovered_by_others += other.recovered_by_others;
     }
 }
 
-/// What stands at a moment: an instance before a call.
-pub type Before = BTreeMap<String, Instance>;
+/// Instances at one moment, by id.
+pub type Snapshot = BTreeMap<String, Instance>;
 
 impl Model {
     pub fn new(setup: Setup, policies: Vec<Vec<Rule>>) -> Self {
@@ -176,30 +176,30 @@ impl Model {
             agreed: Vec::new(),
             deeds: Vec::new(),
             ledger: BTreeMap::new(),
-            told: Vec::new(),
+            reported: Vec::new(),
             violations: Vec::new(),
             tally: Tally::default(),
         }
     }
 
-    /// Another policy is in force.
+    /// Records that another policy is in force.
     pub fn policy_changed(&mut self, policy: usize) {
         self.policy = policy;
     }
 
-    /// Somebody did something to an instance.
-    pub fn done(&mut self, instance_id: &str, deed: Deed) {
+    /// Records the deed of a person.
+    pub fn record_deed(&mut self, instance_id: &str, deed: Deed) {
         self.sequence += 1;
         self.tally.deeds += 1;
-        self.deeds.push(Done {
+        self.deeds.push(PersonDeed {
             sequence: self.sequence,
             instance_id: instance_id.to_owned(),
             deed,
         });
     }
 
-    /// A function was killed, or a call of it failed.
-    pub fn trouble(&mut self, run: Run) {
+    /// Records that a function was killed or that one of its calls failed.
+    pub fn record_trouble(&mut self, run: Run) {
         self.runs.entry(run).or_default().is_troubled = true;
     }
 
@@ -207,20 +207,20 @@ impl Model {
         self.runs.get(&run).is_some_and(|view| view.is_troubled)
     }
 
-    /// Whether a run changed anything.
+    /// Whether a run wrote anything.
     pub fn has_written(&self, run: Run) -> bool {
         self.agreed.iter().any(|(by, _)| *by == run)
     }
 
-    /// What a person did to an instance after `sequence`.
+    /// The deeds of people to an instance after `sequence`.
     pub fn deeds_after(&self, instance_id: &str, sequence: u64) -> impl Iterator<Item = Deed> {
-        let of_it = move |done: &&Done| done.instance_id == instance_id && done.sequence > sequence;
+        let of_it =
+            move |done: &&PersonDeed| done.instance_id == instance_id && done.sequence > sequence;
         self.deeds.iter().filter(of_it).map(|done| done.deed)
     }
 
-    /// A call was carried out, or refused, for `run`; `before` are the instances that it is about as they were, `after`
-    /// as they are.
-    pub fn observe(&mut self, run: Run, call: &Call, before: &Before, after: &Before) {
+    /// Observes a call of `run` that was executed or refused. `before` and `after` are the instances it names.
+    pub fn observe(&mut self, run: Run, call: &Call, before: &Snapshot, after: &Snapshot) {
         self.sequence += 1;
         self.tally.calls += 1;
         let sequence = self.sequence;
@@ -233,8 +233,8 @@ impl Model {
             }
             "DescribeInstances" if is_done => {
                 for (id, instance) in before {
-                    let looks = view.looks.entry(id.clone()).or_default();
-                    looks.push((sequence, instance.clone()));
+                    let reads = view.reads.entry(id.clone()).or_default();
+                    reads.push((sequence, instance.clone()));
                 }
             }
             "CreateTags" => {
@@ -243,18 +243,18 @@ impl Model {
                     self.tags_written(run, call, before);
                 }
             }
-            "StopInstances" => self.ended(run, RemedyName::Stop, call, before, after),
-            "TerminateInstances" => self.ended(run, RemedyName::Terminate, call, before, after),
+            "StopInstances" => self.shut_down(run, RemedyName::Stop, call, before, after),
+            "TerminateInstances" => self.shut_down(run, RemedyName::Terminate, call, before, after),
             "Publish" => {
                 view.wrote = sequence;
                 if is_done {
-                    self.published(run, call);
+                    self.record_report(run, call);
                 }
             }
             "TransactWriteItems" => {
                 view.wrote = sequence;
                 if is_done {
-                    self.written_down(call);
+                    self.record_batches(call);
                 }
             }
             "PutItem" | "UpdateItem" | "DeleteItem" => view.wrote = sequence,
@@ -262,7 +262,7 @@ impl Model {
         }
     }
 
-    fn tags_written(&mut self, run: Run, call: &Call, before: &Before) {
+    fn tags_written(&mut self, run: Run, call: &Call, before: &Snapshot) {
         let text = |name: String| call.parameters.get(&name).and_then(Value::as_str);
         for number in 1.. {
             let Some(key) = text(format!("Tag.{number}.Key")) else {
@@ -285,7 +285,7 @@ impl Model {
         }
     }
 
-    /// A tag that somebody set is never overwritten, and no tag is written twice.
+    /// Judges a tag write: a value that a person set must not be overwritten, and no tag may be written twice.
     fn judge_tag(&mut self, run: Run, change: &Change, instance: &Instance, now: DateTime<Utc>) {
         let Some((key, value)) = &change.tag else {
             return;
@@ -320,13 +320,13 @@ impl Model {
         }
     }
 
-    fn ended(
+    fn shut_down(
         &mut self,
         run: Run,
         remedy: RemedyName,
         call: &Call,
-        before: &Before,
-        after: &Before,
+        before: &Snapshot,
+        after: &Snapshot,
     ) {
         for (id, instance) in before {
             let was = instance.state;
@@ -344,7 +344,7 @@ impl Model {
                 self.judge_repetition(run, &change, call.at);
                 continue;
             }
-            self.judge_end(run, &change, instance, call.at);
+            self.judge_shutdown(run, &change, instance, call.at);
             match remedy {
                 RemedyName::Stop => self.tally.stops += 1,
                 _ => self.tally.terminations += 1,
@@ -353,7 +353,7 @@ impl Model {
         }
     }
 
-    /// Nobody asks for what another run has done already, unless it was undone.
+    /// Judges a repetition: no run may request what another run has done, unless it was undone.
     fn judge_repetition(&mut self, run: Run, change: &Change, now: DateTime<Utc>) {
         let same = |effect: &&Effect| effect.change == *change && effect.run != run;
         let Some(earlier) = self.effects.iter().rev().find(same) else {
@@ -372,12 +372,18 @@ impl Model {
         }
     }
 
-    /// Whether `instance` may be ended: by the policy, by its age, its owner, its exemption, its protection; and
-    /// whether that was written down.
-    fn judge_end(&mut self, run: Run, change: &Change, instance: &Instance, now: DateTime<Utc>) {
+    /// Judges a shutdown by the policy and by the instance's age, manager, exemption and protection. The act must also
+    /// be in the ledger already.
+    fn judge_shutdown(
+        &mut self,
+        run: Run,
+        change: &Change,
+        instance: &Instance,
+        now: DateTime<Utc>,
+    ) {
         let view = self.runs.entry(run).or_default();
-        let looks = view.looks.get(&change.instance_id);
-        let last = looks.and_then(|looks| looks.last());
+        let reads = view.reads.get(&change.instance_id);
+        let last = reads.and_then(|reads| reads.last());
         let shown = last.filter(|(sequence, _)| *sequence > view.wrote);
         let shown = shown.map_or(instance, |(_, shown)| shown).clone();
         let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
@@ -405,7 +411,7 @@ impl Model {
         }
     }
 
-    /// What speaks against ending an instance that looks like this.
+    /// The reasons against a shutdown of an instance in this state.
     fn objections(
         &self,
         remedy: RemedyName,
@@ -418,7 +424,7 @@ impl Model {
             || instance.spot_request_id.is_some()
             || instance.operator.is_some()
         {
-            objections.push("it has an owner");
+            objections.push("it has a manager");
         }
         if is_exempt(instance, now.date_naive()) {
             objections.push("it is exempt");
@@ -429,7 +435,7 @@ impl Model {
         objections
     }
 
-    /// Whether the policy asks for this.
+    /// Whether the policy asks for this shutdown.
     pub fn asks_for(&self, remedy: RemedyName, instance: &Instance, policy: usize) -> bool {
         let wanted = if remedy == RemedyName::Stop {
             "Stop"
@@ -445,9 +451,9 @@ impl Model {
         })
     }
 
-    /// Whether an instance that has come to rest should have been ended: nothing speaks against it.
-    pub fn is_left_undone(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
-        let stands = |remedy| match remedy {
+    /// Whether a shutdown of the instance is still missing although nothing speaks against it.
+    pub fn is_overdue(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
+        let is_done = |remedy| match remedy {
             RemedyName::Stop => instance.state.is_stopping() || instance.state.is_ending(),
             _ => instance.state.is_ending(),
         };
@@ -457,28 +463,28 @@ impl Model {
             && [RemedyName::Stop, RemedyName::Terminate]
                 .into_iter()
                 .any(|remedy| {
-                    !stands(remedy)
+                    !is_done(remedy)
                         && self
                             .objections(remedy, instance, self.policy, now)
                             .is_empty()
                 })
     }
 
-    /// The tags of an instance as a run was shown them, at every look.
+    /// The tags of an instance at each read by a run.
     fn shown(&self, run: Run, id: &str) -> Vec<BTreeMap<String, String>> {
-        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let looks = looks.into_iter().flatten();
-        looks.map(|(_, instance)| instance.tags.clone()).collect()
+        let reads = self.runs.get(&run).and_then(|view| view.reads.get(id));
+        let reads = reads.into_iter().flatten();
+        reads.map(|(_, instance)| instance.tags.clone()).collect()
     }
 
-    /// Whether the ledger has this act of this run, as begun.
+    /// Whether the ledger has this act of this run as begun.
     fn is_begun(&self, run: Run, change: &Change) -> bool {
         let batches = self.ledger.values().filter(|batch| is_of(batch, run));
         let mut acts = batches.flat_map(|batch| &batch.acts);
         acts.any(|act| act.state == ActState::Begun && change.is(act))
     }
 
-    /// Whether people have taken a tag away again, or overwritten it.
+    /// Whether people have removed or overwritten a tag since `sequence`.
     pub fn is_tag_undone(&self, id: &str, key: &str, sequence: u64) -> bool {
         self.deeds_after(id, sequence).any(|deed| match deed {
             Deed::Tag(changed, _) | Deed::Untag(changed) => changed == key,
@@ -502,8 +508,8 @@ impl Model {
         });
     }
 
-    /// Notes the batches of acts that a transaction put.
-    fn written_down(&mut self, call: &Call) {
+    /// Records the batches of acts that a transaction wrote.
+    fn record_batches(&mut self, call: &Call) {
         let actions = call
             .parameters
             .get("TransactItems")
@@ -523,12 +529,12 @@ impl Model {
                     let key = (batch.run_id.as_str().to_owned(), batch.number);
                     self.ledger.insert(key, batch);
                 }
-                Err(error) => self.violate(format!("a batch that cannot be read: {error}")),
+                Err(error) => self.violate(format!("an unreadable batch: {error}")),
             }
         }
     }
 
-    fn published(&mut self, run: Run, call: &Call) {
+    fn record_report(&mut self, run: Run, call: &Call) {
         let message = call.parameters.get("Message").and_then(Value::as_str);
         let body: Value = serde_json::from_str(message.unwrap_or_default()).unwrap_or_default();
         let report = body.get("sqs").and_then(Value::as_str).unwrap_or_default();
@@ -542,11 +548,11 @@ impl Model {
             let done_by = match text("runId") {
                 "" => run,
                 other => {
-                    self.tally.finished_by_others += 1;
+                    self.tally.recovered_by_others += 1;
                     run_of(other)
                 }
             };
-            self.told.push(Told {
+            self.reported.push(ReportedAct {
                 by: run,
                 done_by,
                 instance_id: text("instanceId").to_owned(),
@@ -562,18 +568,18 @@ impl Model {
 }
 
 impl Change {
-    /// Whether this is what `act` says.
+    /// Whether `act` is the ledger's record of this change.
     pub fn is(&self, act: &tagwarden_remediation::ledger::Act) -> bool {
         let tag = self.tag.as_ref();
-        act.instance_id == self.instance_id
+        act.instance_id() == self.instance_id
             && act.remedy == self.remedy
             && tag.is_none_or(|(key, value)| {
-                act.tag_key.as_ref() == Some(key) && act.tag_value.as_ref() == Some(value)
+                act.tag_key() == Some(key) && act.tag_value() == Some(value)
             })
     }
 }
 
-/// The number in a run's id.
+/// The run's number, from its id.
 pub fn run_of(run_id: &str) -> Run {
     let number = run_id.rsplit('-').next().unwrap_or_default();
     Run::from_str_radix(number, 16).unwrap_or_default()
@@ -587,7 +593,7 @@ fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
     tags.get(key).is_none_or(String::is_empty)
 }
 
-/// The tag's date has not passed, and a reason stands after it.
+/// Whether the exemption's date has not passed and a reason follows it.
 fn is_exempt(instance: &Instance, today: NaiveDate) -> bool {
     let tag = instance.tags.get(EXEMPTION).map(String::as_str);
     let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
@@ -596,7 +602,7 @@ fn is_exempt(instance: &Instance, today: NaiveDate) -> bool {
     !reason.is_empty() && date.parse::<NaiveDate>().is_ok_and(|date| date >= today)
 }
 
-/// A value as DynamoDB writes it, without its type.
+/// A DynamoDB value without its type.
 fn plain(value: &Value) -> Value {
     let Some((kind, value)) = value.as_object().and_then(|typed| typed.iter().next()) else {
         return Value::Null;

@@ -1,8 +1,8 @@
-//! The network between a function and the account: where calls are slow, refused, lost, and where functions die.
+//! The network between a function and the account: delays, refuses and loses calls, and kills functions.
 //!
-//! A call goes out, is carried out, and its answer comes back; each takes its time, so that many functions at once
-//! interleave between any two of their calls. A call that has gone out is carried out whether or not somebody still
-//! waits for the answer.
+//! A request travels, the account executes it, and the answer travels back. Both ways take time, so that concurrent
+//! functions interleave between any two calls. A request that was sent is executed even when its function was killed
+//! meanwhile.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +23,14 @@ use tokio::sync::Notify;
 use crate::model::Run;
 use crate::world::World;
 
-/// Where on a call's way the function is killed.
+/// The point of a call at which the function is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// The call never goes out.
+    /// Before the request is sent.
     Before,
-    /// The call is on its way, and is carried out.
+    /// After the request is sent. The account still executes it.
     Underway,
-    /// The call was carried out, and its answer has come: the function is killed before it does anything with it.
+    /// After the answer has arrived, before the function uses it.
     Answered,
 }
 
@@ -46,29 +46,29 @@ pub struct Kill {
 pub struct Function {
     pub run: Run,
     pub kill: Option<Kill>,
-    /// Told when the function is to die.
+    /// Notified when the function is killed.
     pub killed: Notify,
 }
 
-/// What chance has in store for a call.
+/// What becomes of a call, drawn at random.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum CallOutcome {
     Answered,
-    /// Refused for a passing reason.
+    /// Refused with an error that the SDK retries.
     Refused,
-    /// Carried out, and answered with an error.
+    /// Executed, and answered with an error.
     Lost,
-    /// Carried out, and never answered.
+    /// Executed, and never answered.
     Silent,
 }
 
-/// How a call goes.
+/// The delays and the outcome of a call, decided before it is sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Passage {
+pub struct CallPlan {
     pub number: u32,
-    pub there: Duration,
-    pub back: Duration,
-    pub fate: Fate,
+    pub request_delay: Duration,
+    pub response_delay: Duration,
+    pub outcome: CallOutcome,
 }
 
 /// The HTTP client of one function.
@@ -80,7 +80,7 @@ pub struct Network {
 }
 
 #[derive(Debug)]
-struct Line {
+struct FunctionConnector {
     world: World,
     function: Arc<Function>,
     account: SharedHttpConnector,
@@ -92,7 +92,7 @@ impl HttpClient for Network {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Line {
+        SharedHttpConnector::new(FunctionConnector {
             world: self.world.clone(),
             function: self.function.clone(),
             account: self.account.http_connector(settings, components),
@@ -100,84 +100,84 @@ impl HttpClient for Network {
     }
 }
 
-impl HttpConnector for Line {
+impl HttpConnector for FunctionConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (world, function) = (self.world.clone(), self.function.clone());
         let account = self.account.clone();
         HttpConnectorFuture::new(async move {
             let operation = operation(&request);
-            let passage = world.passage(&function, &operation);
-            let dies = |stage| {
-                let call = passage.number;
+            let plan = world.plan_call(&function, &operation);
+            let is_killed_at = |stage| {
+                let call = plan.number;
                 function.kill == Some(Kill { call, stage })
             };
-            if dies(Stage::Before) {
-                return die(&function).await;
+            if is_killed_at(Stage::Before) {
+                return hang(&function).await;
             }
-            // A task of its own: it goes on when the function does not.
-            let way = carry_out(world, function.run, account, request, operation, passage);
-            let underway = tokio::spawn(way);
-            if dies(Stage::Underway) {
-                return die(&function).await;
+            // A task of its own, because a request that was sent outlives its function.
+            let delivery = deliver(world, function.run, account, request, operation, plan);
+            let underway = tokio::spawn(delivery);
+            if is_killed_at(Stage::Underway) {
+                return hang(&function).await;
             }
             let answer = underway
                 .await
                 .map_err(|error| ConnectorError::other(error.into(), None))?;
-            tokio::time::sleep(passage.back).await;
-            if dies(Stage::Answered) {
-                return die(&function).await;
+            tokio::time::sleep(plan.response_delay).await;
+            if is_killed_at(Stage::Answered) {
+                return hang(&function).await;
             }
-            match passage.fate {
-                Fate::Answered | Fate::Refused => answer,
-                Fate::Lost => respond(500, &json!({})),
-                Fate::Silent => std::future::pending().await,
+            match plan.outcome {
+                CallOutcome::Answered | CallOutcome::Refused => answer,
+                CallOutcome::Lost => respond(500, &json!({})),
+                CallOutcome::Silent => std::future::pending().await,
             }
         })
     }
 }
 
-/// The end of a function: what it waits for never comes.
-async fn die(function: &Function) -> Result<HttpResponse, ConnectorError> {
+/// Kills the function: signals its death and never returns to it.
+async fn hang(function: &Function) -> Result<HttpResponse, ConnectorError> {
     function.killed.notify_one();
     std::future::pending().await
 }
 
-/// A call's way to the account, and what becomes of it there.
-async fn carry_out(
+/// Carries a request to the account and returns the answer.
+async fn deliver(
     world: World,
     run: Run,
     account: SharedHttpConnector,
     request: HttpRequest,
     operation: String,
-    passage: Passage,
+    plan: CallPlan,
 ) -> Result<HttpResponse, ConnectorError> {
     let items = if operation == "TransactWriteItems" {
         items(&request)
     } else {
         Vec::new()
     };
-    // DynamoDB refuses a transaction while another is at work on one of its items.
+    // DynamoDB refuses a transaction while another holds one of its items.
     let conflicts = world.lock(&items);
     if !conflicts.is_empty() {
-        tokio::time::sleep(passage.there).await;
+        tokio::time::sleep(plan.request_delay).await;
         return respond(400, &conflict(items.len(), &conflicts));
     }
-    tokio::time::sleep(passage.there).await;
+    tokio::time::sleep(plan.request_delay).await;
     world.unlock(&items);
     let ids = instance_ids(&request);
     world.meddle(&ids, &items);
-    if passage.fate == Fate::Refused {
+    if plan.outcome == CallOutcome::Refused {
         world.account().fail(refusal(&operation));
     }
     let before = world.instances(&operation, &ids);
-    // The account has no latency of its own: nothing else happens between here and the answer.
+    // The account has no latency, so nothing can happen between the two snapshots but this call.
     let answer = account.call(request).await;
     let after = world.instances(&operation, &ids);
     world.observe(run, &before, &after);
     answer
 }
 
-/// A refusal that the SDK tries again.
+/// A refusal that the SDK retries.
 fn refusal(operation: &str) -> Fault {
     match operation {
         "LookupEvents" => Fault::new(operation, "ThrottlingException", "Rate exceeded"),
@@ -198,7 +198,7 @@ fn respond(status: u16, body: &Value) -> Result<HttpResponse, ConnectorError> {
     Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
 }
 
-/// What DynamoDB answers to a transaction of so many actions, some of which met another's.
+/// DynamoDB's answer to a transaction of `actions` actions, of which `conflicts` met another transaction.
 fn conflict(actions: usize, conflicts: &[usize]) -> Value {
     let reason = |position| {
         if conflicts.contains(&position) {

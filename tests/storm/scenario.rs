@@ -1,8 +1,8 @@
-//! What a storm is made of, and how one is made up.
+//! The parts of a storm, and how a storm is generated.
 //!
-//! A [`Storm`] is plain data: the fleet, the policies that take turns, what happens when, and how much trouble there
-//! is. What chance decides while it is played (how long a call takes, which one fails, where a function is killed)
-//! follows from [`Storm::seed`]: the same storm is always played the same way.
+//! A [`Storm`] is plain data: the fleet, the policies that alternate, the events and deeds with their times, and the
+//! amount of trouble. Everything random during play (how long a call takes, which one fails, where a function is
+//! killed) follows from [`Storm::seed`], so a storm always plays the same way.
 
 use std::ops::Range;
 
@@ -12,22 +12,22 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-/// Everything that decides how a storm goes.
+/// Everything that determines a storm.
 #[derive(Clone, Debug)]
 pub struct Storm {
-    /// What chance decides while the storm is played follows from it.
+    /// Seeds the random numbers used during play.
     pub seed: u64,
     /// The remediation's settings.
     pub setup: Setup,
-    /// The policies that take turns; the first is in force at the start, and again at the end.
+    /// The policies that alternate. The first is in force at the start and at the end.
     pub policies: Vec<Vec<Rule>>,
-    /// The instances that are there at the start.
+    /// The instances at the start.
     pub fleet: Vec<Machine>,
-    /// What the remediation is told.
+    /// The events that the remediation receives.
     pub events: Vec<Timed<Event>>,
-    /// What people do meanwhile.
+    /// The deeds of people, each with the place of an instance in the fleet.
     pub deeds: Vec<Timed<(usize, Deed)>>,
-    /// How bad it is.
+    /// The amount of trouble.
     pub trouble: Trouble,
 }
 
@@ -40,11 +40,11 @@ pub struct Setup {
     pub grace_minutes: i64,
     /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`
     pub budget: usize,
-    /// How many functions run at once.
+    /// The most functions that run at once.
     pub functions: usize,
-    /// A function is given up to so many messages.
+    /// The most messages in a function's batch.
     pub batch: usize,
-    /// Lambda ends a function after so long.
+    /// The function's timeout.
     pub timeout_seconds: u64,
 }
 
@@ -81,7 +81,7 @@ const SAMPLE: [Rule; 3] = [
     rule(3, "Expires", "Function", false, "today()"),
 ];
 
-/// The rows that a policy may have besides.
+/// The rows that a policy may have in addition.
 const OTHERS: [Rule; 6] = [
     rule(4, "Owner", "Terminate", true, ""),
     rule(4, "Owner", "Stop", true, ""),
@@ -108,7 +108,7 @@ pub struct Machine {
     pub age_minutes: i64,
     pub tags: Vec<(&'static str, &'static str)>,
     pub exempt: Option<Exempt>,
-    pub owner: Option<Owned>,
+    pub manager: Option<ManagedBy>,
     pub protection: Option<Protection>,
     pub stopped: bool,
     pub other_zone: bool,
@@ -118,15 +118,15 @@ pub struct Machine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exempt {
     ForLong,
-    /// To the end of the day on which the storm begins.
+    /// Until the end of the day on which the storm begins.
     Today,
     Ended,
     Unreadable,
 }
 
-/// Who would replace the instance, or alone may end it.
+/// The manager of an instance, which would replace it or alone may end it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owned {
+pub enum ManagedBy {
     AutoScaling,
     Spot,
     Service,
@@ -141,71 +141,71 @@ pub enum Protection {
 /// Something that happens at a time.
 #[derive(Clone, Debug)]
 pub struct Timed<T> {
-    /// Milliseconds after the beginning.
+    /// Milliseconds since the storm began.
     pub at: u64,
     pub what: T,
 }
 
-/// What the remediation is told. Instances are named by their place in the fleet.
+/// An event that the remediation receives. Instances are named by their place in the fleet.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Instances became `NON_COMPLIANT`; each of the changes comes so often, so many seconds late.
+    /// Instances became `NON_COMPLIANT`. Each change is delivered once for each of the delays, in seconds.
     Changes(Vec<usize>, Vec<u64>),
-    /// An instance is launched; its event comes so often, so many seconds late.
+    /// An instance is launched. Its event is delivered once for each of the delays, in seconds.
     Launch(Machine, Vec<u64>),
-    /// It is time to look at everything.
+    /// The scheduled event.
     Sweep,
-    /// Somebody asks for instances by their ids.
+    /// A request that names instances by their ids.
     Ids(Vec<usize>),
 }
 
-/// What people do to an instance, or to the policy.
+/// A deed of a person to an instance or to the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// All the tags that any policy asks for.
+    /// Sets every tag that any policy asks for.
     TagFully,
     Tag(&'static str, &'static str),
     Untag(&'static str),
-    /// Not one tag is left, but for AWS's own.
+    /// Removes every tag but those that AWS set.
     UntagFully,
     Exempt(Exempt),
     EndExemption,
     Protect(bool),
-    /// The instance joins an Auto Scaling group.
+    /// Attaches the instance to an Auto Scaling group.
     Adopt,
     Start,
     Terminate,
-    /// Another policy is put in force.
+    /// Puts another policy in force.
     ChangePolicy(usize),
 }
 
-/// How bad it is. Chances are of 1,000.
+/// The amount of trouble. Chances are out of 1,000.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    /// A call takes up to so long on its way there, and as long on its way back.
+    /// The longest delay of a request, and of an answer.
     pub latency_millis: u64,
-    /// A call takes up to 20 seconds instead.
+    /// The delay is up to 20 seconds instead.
     pub slow: u32,
-    /// The service refuses the call for its rate, or for a while.
+    /// The service throttles the call, or refuses it for a while.
     pub throttled: u32,
-    /// The call is carried out, and its answer is an error.
+    /// The call is executed, and its answer is an error.
     pub lost: u32,
-    /// The call is carried out, and its answer never comes.
+    /// The call is executed, and its answer never arrives.
     pub silent: u32,
-    /// The function is killed at one of its first calls. Of 1,000 functions.
+    /// The function is killed at one of its first calls.
     pub killed: u32,
-    /// Somebody does something to the instances of a call while the call is on its way.
+    /// A person changes an instance that a call names while the call is in flight.
     pub meddling: u32,
 }
 
-/// How large a storm is to be.
+/// The size of a storm.
 #[derive(Clone, Debug)]
 pub struct Size {
     pub fleet: Range<usize>,
     pub events: Range<usize>,
     pub deeds: Range<usize>,
     pub functions: Range<usize>,
-    /// Changes named by one event.
+    /// The number of instances that one event names.
     pub changes: Range<usize>,
 }
 
@@ -221,7 +221,7 @@ impl Size {
         }
     }
 
-    /// Thousands of events for 50 functions at once.
+    /// A storm of thousands of events for 50 functions at once.
     pub fn big() -> Self {
         Self {
             fleet: 80..100,
@@ -234,7 +234,7 @@ impl Size {
 }
 
 impl Trouble {
-    /// All of it, and much.
+    /// Every kind of trouble, often.
     pub const MUCH: Self = Self {
         latency_millis: 400,
         slow: 5,
@@ -245,7 +245,7 @@ impl Trouble {
         meddling: 60,
     };
 
-    /// None: every call is answered at once.
+    /// No trouble: every call is answered at once.
     pub const NONE: Self = Self {
         latency_millis: 1,
         slow: 0,
@@ -257,7 +257,7 @@ impl Trouble {
     };
 }
 
-/// The storm of a seed: the same for the same seed and size.
+/// The storm of a seed. The same seed and size always give the same storm.
 pub fn storm_of(seed: u64, size: Size) -> Box<dyn ValueTree<Value = Storm>> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
@@ -274,7 +274,7 @@ fn storms(size: Size) -> impl Strategy<Value = Storm> {
         vec(policy(), 1..4),
         vec(machine(), size.fleet.clone()),
         trouble(),
-        // When much happens at once.
+        // Times close together, so that runs overlap.
         vec(0..7_200_000_u64, 2..6),
     );
     parts.prop_flat_map(move |(seed, setup, policies, fleet, trouble, bursts)| {
@@ -312,7 +312,7 @@ where
     S: Strategy<Value = Timed<()>>,
 {
     let who = || 0..1_000_usize;
-    // Most come once and soon; some twice, some an hour late and so out of turn.
+    // Most events are delivered once and soon, some twice, and some an hour late and so out of order.
     let late = prop_oneof![6 => 0..20_u64, 1 => 0..4_000_u64];
     let copies = || vec(late.clone(), 1..4);
     let event = prop_oneof![
@@ -363,7 +363,7 @@ fn machine() -> impl Strategy<Value = Machine> {
     let tags = prop_oneof![
         // Untagged.
         5 => Just(Vec::new()),
-        // Some of the tags, some of them empty.
+        // A part of the tags, some of them empty.
         4 => prop::sample::subsequence(COMPLETE.to_vec(), 0..COMPLETE.len())
             .prop_flat_map(|keys| {
                 let values = vec(prop_oneof![4 => Just("by hand"), 1 => Just("")], keys.len());
@@ -381,7 +381,11 @@ fn machine() -> impl Strategy<Value = Machine> {
         weighted(0.2, exempt()),
         weighted(
             0.2,
-            prop::sample::select(vec![Owned::AutoScaling, Owned::Spot, Owned::Service]),
+            prop::sample::select(vec![
+                ManagedBy::AutoScaling,
+                ManagedBy::Spot,
+                ManagedBy::Service,
+            ]),
         ),
         weighted(
             0.15,
@@ -391,11 +395,11 @@ fn machine() -> impl Strategy<Value = Machine> {
         any::<bool>(),
     )
         .prop_map(
-            |(age_minutes, tags, exempt, owner, protection, stopped, other_zone)| Machine {
+            |(age_minutes, tags, exempt, manager, protection, stopped, other_zone)| Machine {
                 age_minutes,
                 tags,
                 exempt,
-                owner,
+                manager,
                 protection,
                 stopped,
                 other_zone,
@@ -413,7 +417,7 @@ fn exempt() -> impl Strategy<Value = Exempt> {
     ])
 }
 
-/// Whatever people do.
+/// Any deed.
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         3 => prop::sample::select(MEDDLING.to_vec()),
@@ -421,7 +425,7 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// What people do to an instance while a function is about to do something to it.
+/// The deeds to an instance while a function is about to change it.
 pub const MEDDLING: [Deed; 16] = [
     Deed::TagFully,
     Deed::TagFully,

@@ -1,10 +1,10 @@
-//! Plays a storm: the account, and chance.
+//! Plays a storm: holds the account and the random numbers.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`queue`] | the queue that feeds the functions |
 //! | [`functions`] | the functions, and the sweeps after the storm |
-//! | [`people`] | people, and what they do to their instances |
+//! | [`people`] | people, and their deeds to instances |
 
 mod functions;
 mod people;
@@ -21,17 +21,17 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::model::{Before, LEDGER_TABLE, Model, POLICY_TABLE, Run};
-use crate::network::{Fate, Function, Kill, Passage};
+use crate::model::{LEDGER_TABLE, Model, POLICY_TABLE, Run, Snapshot};
+use crate::network::{CallOutcome, CallPlan, Function, Kill};
 use crate::scenario::Storm;
 use functions::{settings, settle};
-use people::live;
+use people::play_events;
 use queue::{Message, deliver};
 
-/// When every storm begins: two hours before midnight, so that exemptions and days end in it.
+/// The start of every storm: two hours before midnight, so that a day and exemptions end during it.
 const START: &str = "2026-11-23T22:00:00Z";
 
-/// The world of one storm. A clone is the same world.
+/// The world of one storm. Clones share one state.
 #[derive(Clone, Debug)]
 pub struct World(Arc<Inner>);
 
@@ -40,10 +40,10 @@ struct Inner {
     account: Account,
     storm: Storm,
     settings: Settings,
-    /// Kills this run at this call, and leaves the others to chance.
+    /// Kills this run at this call. Without it, kills are random.
     killing: Option<(Run, Kill)>,
     state: Mutex<State>,
-    /// Told when there is a message, or when there will be none any more.
+    /// Notified when a message arrives, and when no more will.
     sent: Notify,
 }
 
@@ -51,29 +51,29 @@ struct Inner {
 struct State {
     model: Model,
     chance: fastrand::Rng,
-    /// The fleet, in the order of the launches.
+    /// The fleet, in the order of launch.
     fleet: Vec<String>,
     queue: Vec<Message>,
-    /// The items of the ledger that a transaction is at work on.
+    /// The ledger items that a transaction in flight holds.
     locked: BTreeSet<(String, String)>,
     runs: Run,
     calls: BTreeMap<Run, u32>,
-    /// Trouble of a run that lasts for some calls of one operation.
-    lasting: BTreeMap<Run, (String, Fate, u32)>,
+    /// Trouble that a run has for several calls of one operation.
+    lasting: BTreeMap<Run, (String, CallOutcome, u32)>,
     begun_at: Instant,
-    /// The storm is over: no more trouble.
+    /// Whether the storm is over, so that there is no more trouble.
     is_calm: bool,
 }
 
-/// Plays `storm` to its end, and the sweeps after it until there is nothing left to do. Gives what the account saw.
+/// Plays `storm` and then sweeps until nothing is left to do. Returns the world for the checks.
 pub fn play(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>) -> World {
-    // The SDK's retries and the ledger's pauses.
+    // Makes the SDK's retries and the ledger's pauses follow from the seed.
     fastrand::seed(storm.seed);
     let runtime = tagwarden_sandbox::paused_runtime().unwrap();
     runtime.block_on(async {
         let world = World::new(storm, safeguards, killing);
         let storm = async {
-            let people = tokio::task::spawn_local(live(world.clone()));
+            let people = tokio::task::spawn_local(play_events(world.clone()));
             deliver(&world, &people).await;
             settle(&world).await;
         };
@@ -111,7 +111,7 @@ impl World {
             }),
             sent: Notify::new(),
         }));
-        world.put_in_force(0);
+        world.activate_policy(0);
         for machine in &storm.fleet {
             world.launch(machine);
         }
@@ -126,18 +126,18 @@ impl World {
         &self.0.storm
     }
 
-    /// How many calls a run made.
+    /// The number of calls that a run made.
     pub fn calls_of(&self, run: Run) -> u32 {
         self.state().calls.get(&run).copied().unwrap_or_default()
     }
 
-    /// What the account saw.
+    /// Lends the model, which has everything that happened at the account.
     pub fn model<T>(&self, ask: impl FnOnce(&mut Model) -> T) -> T {
         ask(&mut self.state().model)
     }
 
-    /// Whether harm was done already, so that there is nothing more to see.
-    fn is_over(&self) -> bool {
+    /// Whether harm was seen already, so that the storm can stop.
+    fn has_violation(&self) -> bool {
         !self.state().model.violations.is_empty()
     }
 
@@ -145,43 +145,43 @@ impl World {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How the next call of `function` goes.
-    pub fn passage(&self, function: &Function, operation: &str) -> Passage {
+    /// Draws the delays and the outcome of the function's next call.
+    pub fn plan_call(&self, function: &Function, operation: &str) -> CallPlan {
         let trouble = &self.storm().trouble;
         let mut state = self.state();
         let calls = state.calls.entry(function.run).or_default();
         let number = *calls;
         *calls += 1;
-        let mut passage = Passage {
+        let mut plan = CallPlan {
             number,
-            there: Duration::from_millis(1),
-            back: Duration::from_millis(1),
-            fate: Fate::Answered,
+            request_delay: Duration::from_millis(1),
+            response_delay: Duration::from_millis(1),
+            outcome: CallOutcome::Answered,
         };
         if state.is_calm {
-            return passage;
+            return plan;
         }
-        passage.there = state.delay(trouble.latency_millis, trouble.slow);
-        passage.back = state.delay(trouble.latency_millis, trouble.slow);
-        passage.fate = state.fate(
+        plan.request_delay = state.delay(trouble.latency_millis, trouble.slow);
+        plan.response_delay = state.delay(trouble.latency_millis, trouble.slow);
+        plan.outcome = state.draw_outcome(
             function.run,
             operation,
             [
-                (Fate::Refused, trouble.throttled),
-                (Fate::Lost, trouble.lost),
-                (Fate::Silent, trouble.silent),
+                (CallOutcome::Refused, trouble.throttled),
+                (CallOutcome::Lost, trouble.lost),
+                (CallOutcome::Silent, trouble.silent),
             ],
         );
-        match passage.fate {
-            Fate::Answered => return passage,
-            Fate::Refused => state.model.tally.refused_calls += 1,
-            Fate::Lost | Fate::Silent => state.model.tally.lost_answers += 1,
+        match plan.outcome {
+            CallOutcome::Answered => return plan,
+            CallOutcome::Refused => state.model.tally.refused_calls += 1,
+            CallOutcome::Lost | CallOutcome::Silent => state.model.tally.lost_answers += 1,
         }
-        state.model.trouble(function.run);
-        passage
+        state.model.record_trouble(function.run);
+        plan
     }
 
-    /// Locks items for a transaction; gives the places of those that are locked already, and then locks none.
+    /// Locks items for a transaction. If some are locked already, returns their places and locks none.
     pub fn lock(&self, items: &[(String, String)]) -> Vec<usize> {
         let mut state = self.state();
         let taken = items.iter().enumerate();
@@ -202,8 +202,8 @@ impl World {
         }
     }
 
-    /// The instances that a call is about, as they are.
-    pub fn instances(&self, operation: &str, ids: &[String]) -> Before {
+    /// The instances that a call names, in their current state.
+    pub fn instances(&self, operation: &str, ids: &[String]) -> Snapshot {
         let account = self.account();
         let instances = match operation {
             "DescribeInstances" if ids.is_empty() => account.instances(),
@@ -218,8 +218,8 @@ impl World {
             .collect()
     }
 
-    /// The call that has just been carried out.
-    pub fn observe(&self, run: Run, before: &Before, after: &Before) {
+    /// Shows the model the call that was just executed.
+    pub fn observe(&self, run: Run, before: &Snapshot, after: &Snapshot) {
         let calls = self.account().calls();
         self.account().forget_calls();
         for call in &calls {
@@ -229,41 +229,46 @@ impl World {
 }
 
 impl State {
-    /// Whether something happens that has this chance of 1,000.
-    fn strikes(&mut self, chance: u32) -> bool {
+    /// Whether an event of this chance out of 1,000 happens.
+    fn happens(&mut self, chance: u32) -> bool {
         self.chance.u32(..1_000) < chance
     }
 
     fn delay(&mut self, most: u64, slow: u32) -> Duration {
-        let most = if self.strikes(slow) { 20_000 } else { most };
+        let most = if self.happens(slow) { 20_000 } else { most };
         Duration::from_millis(self.chance.u64(1..=most))
     }
 
-    /// Trouble comes alone, or stays for some calls: long enough for the SDK to give up.
-    fn fate(&mut self, run: Run, operation: &str, chances: [(Fate, u32); 3]) -> Fate {
-        if let Some((lasting, fate, left)) = self.lasting.get_mut(&run)
+    /// Draws the outcome of a call. Trouble is single, or lasts for several calls, long enough for the SDK to give up.
+    fn draw_outcome(
+        &mut self,
+        run: Run,
+        operation: &str,
+        chances: [(CallOutcome, u32); 3],
+    ) -> CallOutcome {
+        if let Some((lasting, outcome, left)) = self.lasting.get_mut(&run)
             && lasting == operation
             && *left > 0
         {
             *left -= 1;
-            return *fate;
+            return *outcome;
         }
-        let struck = chances
+        let drawn = chances
             .into_iter()
-            .find(|(_, chance)| self.strikes(*chance));
-        let Some((fate, _)) = struck else {
-            return Fate::Answered;
+            .find(|(_, chance)| self.happens(*chance));
+        let Some((outcome, _)) = drawn else {
+            return CallOutcome::Answered;
         };
-        if self.strikes(300) {
+        if self.happens(300) {
             let lasts = self.chance.u32(1..6);
             self.lasting
-                .insert(run, (operation.to_owned(), fate, lasts));
+                .insert(run, (operation.to_owned(), outcome, lasts));
         }
-        fate
+        outcome
     }
 }
 
-/// How many runs are open.
+/// The number of open runs in the ledger.
 pub fn open_marks(account: &Account) -> usize {
     let items = account.items(LEDGER_TABLE);
     items.iter().filter(|item| item["Pk"] == "open").count()

@@ -1,4 +1,4 @@
-//! What must be true once everything is done, however often the function ended on the way.
+//! What must hold when all work is done, however often the function crashed on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 use tagwarden_remediation::ledger::{Act, ActState, Batch};
 use tagwarden_sandbox::{Account, Call};
 
-/// Every operation that the remediation calls.
+/// The operations that the remediation calls.
 pub const OPERATIONS: [&str; 14] = [
     "BatchGetItem",
     "CreateTags",
@@ -24,31 +24,31 @@ pub const OPERATIONS: [&str; 14] = [
     "UpdateItem",
 ];
 
-/// An instance and what is done to it: the key of a tag, `stop` or `terminate`.
+/// An instance and what is done to it: a tag's key, `stop` or `terminate`.
 pub type Deed = (String, String);
 
-/// What was done, and by which run.
-pub type Told = BTreeSet<(Deed, String)>;
+/// Deeds, each with the run that did it.
+pub type Reported = BTreeSet<(Deed, String)>;
 
-/// Panics unless all of `expected` and nothing else took effect, each once; the ledger has each as done once; the topic
-/// was told of each by the name of the run that did it; and no run is open.
+/// Panics unless exactly `expected` took effect, each once; the ledger has each as done, once; a report has each with
+/// the run that did it; and no run is open.
 ///
-/// `how` is what is to be said of the case that fails.
+/// `how` describes the case in the message of a failure.
 pub fn assert_done_once(account: &Account, ledger: &str, expected: &BTreeSet<Deed>, how: &str) {
     let once: BTreeMap<Deed, usize> = expected.iter().map(|deed| (deed.clone(), 1)).collect();
     assert_eq!(effects(account), once, "{how}: what took effect");
 
     let done = done_once(batches(account, ledger), expected, how);
-    assert_eq!(told(account), done, "{how}: was told");
+    assert_eq!(reported(account), done, "{how}: what was reported");
 
     let is_open = |item: &Value| item["Pk"] == "open";
     let open: Vec<Value> = account.items(ledger).into_iter().filter(is_open).collect();
     assert!(open.is_empty(), "{how}: still open: {open:?}");
 }
 
-/// By which run each of `expected` was done: panics unless `batches`, all that the ledger has, have each of them and
-/// nothing else as done, once, and of every other act that it was not.
-pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> Told {
+/// The run that did each of `expected`. Panics unless `batches`, the whole ledger, have exactly these as done, each
+/// once, and every other act as not done.
+pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> Reported {
     let mut done = BTreeMap::new();
     for batch in batches {
         for act in batch.acts {
@@ -57,7 +57,7 @@ pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> T
                     let again = done.insert(deed(&act), batch.run_id.to_string());
                     assert_eq!(again, None, "{how}: {act:?} is in the ledger twice");
                 }
-                ActState::Failed => {
+                ActState::Abandoned => {
                     let why = act.why.as_deref();
                     let expected = Some("its function ended before it was done");
                     assert_eq!(why, expected, "{how}: {act:?}");
@@ -70,7 +70,7 @@ pub fn done_once(batches: Vec<Batch>, expected: &BTreeSet<Deed>, how: &str) -> T
     done.into_iter().collect()
 }
 
-/// What was done to the account's instances, by the log of its calls, and how often.
+/// The deeds that took effect on the account's instances, counted from its log of calls.
 fn effects(account: &Account) -> BTreeMap<Deed, usize> {
     let mut effects = BTreeMap::new();
     for call in account.calls() {
@@ -110,18 +110,21 @@ pub fn batches(account: &Account, ledger: &str) -> Vec<Batch> {
 
 fn deed(act: &Act) -> Deed {
     let remedy = act.remedy.as_str().to_owned();
-    let what = act.tag_key.clone().filter(|_| remedy == "tag");
-    (act.instance_id.clone(), what.unwrap_or(remedy))
+    let what = act.tag_key().filter(|_| remedy == "tag");
+    (
+        act.instance_id().to_owned(),
+        what.map_or(remedy.clone(), ToOwned::to_owned),
+    )
 }
 
-/// What the topic was told was done, and by which run; people and programs alike.
-fn told(account: &Account) -> Told {
-    let mut told = Told::new();
+/// The deeds that the topic's reports have as done. Asserts that the text for people and the JSON for programs agree.
+fn reported(account: &Account) -> Reported {
+    let mut reported = Reported::new();
     for publication in account.published() {
         let body: Value = serde_json::from_str(&publication.message).unwrap();
         let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
         let text = body["default"].as_str().unwrap();
-        for (deed, run) in told_in(&report) {
+        for (deed, run) in reported_in(&report) {
             let end = if report["runId"] == run.as_str() {
                 ".".to_owned()
             } else {
@@ -129,14 +132,14 @@ fn told(account: &Account) -> Told {
             };
             let is_its_line = |line: &str| line.contains(&deed.0) && line.ends_with(&end);
             assert!(text.lines().any(is_its_line), "{deed:?} by {run}: {text}");
-            told.insert((deed, run));
+            reported.insert((deed, run));
         }
     }
-    told
+    reported
 }
 
-/// What a report for programs says was done, and by which run.
-pub fn told_in(report: &Value) -> Told {
+/// The deeds that a report's JSON has as done.
+pub fn reported_in(report: &Value) -> Reported {
     let entries = report["entries"].as_array().unwrap().iter();
     entries
         .filter(|entry| entry["outcome"] == "done")

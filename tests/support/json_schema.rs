@@ -1,10 +1,11 @@
-//! As much of [JSON Schema](https://json-schema.org/draft/2020-12/schema) as the schemas in `docs/` use.
+//! A validator for the part of [JSON Schema](https://json-schema.org/draft/2020-12/schema) that the schemas in `docs/`
+//! use.
 
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-/// Whether `value` conforms, by the keywords that the published schema uses; a keyword that is not known here fails
-/// the test.
+/// Whether `value` conforms to `schema`. Panics on a keyword that this validator does not know, so that no constraint
+/// is skipped.
 pub fn conforms(schema: &Value, value: &Value) -> bool {
     conforms_to_part(schema, schema, value)
 }

@@ -1,4 +1,4 @@
-//! moto's server: installed once, started on a free port, ended with the test.
+//! moto's server: installed once, started on a free port, stopped with the test.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::server::{Server, credentials, sdk_config};
 use super::venv;
 
-/// What is installed: moto, cfn-lint and the AWS CLI.
+/// The Python requirements: moto, cfn-lint and the AWS CLI.
 pub const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/requirements.txt");
 const SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/server.py");
 
@@ -30,15 +30,16 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Installs moto if need be (half a minute, once for each `requirements.txt`) and starts the server.
+    /// Installs moto if needed (half a minute, once for each `requirements.txt`) and starts the server.
     ///
-    /// Panics with what to do about it if Python is missing, the installation fails or the server does not start.
+    /// Panics with advice if Python is missing, the installation fails or the server does not start.
     #[allow(dead_code, reason = "one of the two, as the test likes")]
     pub fn start() -> Self {
         Self::start_with("moto-server", &[])
     }
 
-    /// The same, and what has a role's credentials may do only what the role grants; see [`Moto::calls`].
+    /// Starts a server that also enforces roles: their credentials may do only what the role grants. See
+    /// [`Moto::calls`].
     #[allow(dead_code, reason = "one of the two, as the test likes")]
     pub fn start_with_permissions() -> Self {
         Self::start_with("moto-server-with-permissions", &["--iam"])
@@ -65,20 +66,20 @@ impl Moto {
         }
     }
 
-    /// The directory of the programs that are installed with moto: `python`, `aws`, `cfn-lint`.
+    /// The directory of the programs installed with moto: `python`, `aws`, `cfn-lint`.
     #[allow(dead_code, reason = "for the tests of the stack")]
     pub fn programs(&self) -> &Path {
         &self.programs
     }
 
-    /// What the server and the functions logged so far.
+    /// The log of the server and the functions so far.
     #[allow(dead_code, reason = "for the tests of the stack")]
     pub fn log(&self) -> String {
         self.server.log()
     }
 
-    /// The calls that were made with a role's credentials so far: `role`, `session`, `action`, `resources` and
-    /// whether it was `allowed`.
+    /// The calls made with a role's credentials so far: `role`, `session`, `action`, `resources` and whether it was
+    /// `allowed`.
     #[allow(dead_code, reason = "for the tests of the stack")]
     pub fn calls(&self) -> Vec<Value> {
         let calls = fs::read_to_string(&self.calls).unwrap();
@@ -88,7 +89,7 @@ impl Moto {
             .collect()
     }
 
-    /// Where the server listens: `http://127.0.0.1:PORT`.
+    /// The server's address: `http://127.0.0.1:PORT`.
     #[allow(dead_code, reason = "for the tests of the stack")]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -96,11 +97,11 @@ impl Moto {
 
     /// The real SDK's configuration for this server: over HTTP, in us-east-1, as the account's root user.
     pub fn sdk_config(&self) -> SdkConfig {
-        // moto takes any key it does not know for the account's own.
+        // moto treats any unknown key as the account's root user.
         sdk_config(&self.endpoint, credentials("AKIAIOSFODNN7EXAMPLE", "any"))
     }
 
-    /// The same as the IAM user `ana`.
+    /// The real SDK's configuration for this server as the IAM user `ana`.
     pub fn sdk_config_as_ana(&self) -> SdkConfig {
         sdk_config(&self.endpoint, self.user.clone())
     }

@@ -1,4 +1,4 @@
-//! One Region of the account on moto: what people do in it, and what came of it.
+//! One Region of the account on moto: what people do in it, and the results.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -16,25 +16,25 @@ use serde_json::Value;
 use super::moto::Moto;
 pub use super::patience::eventually;
 
-/// The name of the Config rule, and of its function if nothing else is said.
+/// The default name of the Config rule and its function.
 pub const RULE: &str = "required-tags";
-/// The name of the remediation's function, queue and rule on the event bus, if nothing else is said.
+/// The default name of the remediation's function, queue and event rule.
 pub const REMEDIATION: &str = "remediation";
 /// moto's only account.
 pub const ACCOUNT: &str = "123456789012";
 
-/// A Region, which no other test uses: moto keeps Regions apart as AWS does.
+/// A Region that no other test uses. moto separates Regions as AWS does.
 #[derive(Debug)]
 pub struct Account<'a> {
-    /// Where it is.
+    /// The moto server.
     pub moto: &'a Moto,
-    /// Which Region it is.
+    /// The Region's name.
     pub region: Region,
     /// EC2, as the account's root user.
     pub ec2: aws_sdk_ec2::Client,
     /// AWS Config.
     pub config: aws_sdk_config::Client,
-    /// The record of who launched what.
+    /// CloudTrail, which records who launched each instance.
     pub cloudtrail: aws_sdk_cloudtrail::Client,
     /// Lambda.
     pub lambda: aws_sdk_lambda::Client,
@@ -50,7 +50,7 @@ pub struct Account<'a> {
 }
 
 impl<'a> Account<'a> {
-    /// The account in the given Region, with nothing of ours in it.
+    /// The account in the given Region, before anything is deployed.
     pub fn in_region(moto: &'a Moto, region: &'static str) -> Self {
         let region = Region::from_static(region);
         let config = in_region(&moto.sdk_config(), &region);
@@ -69,22 +69,22 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// The SDK's configuration for a further client.
+    /// The SDK's configuration for another client.
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk_config
     }
 
-    /// EC2 as the IAM user `ana` uses it.
+    /// An EC2 client of the IAM user `ana`.
     pub fn ec2_of_ana(&self) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::new(&in_region(&self.moto.sdk_config_as_ana(), &self.region))
     }
 
-    /// EC2 as somebody uses it who assumed the role `Engineer` under the given session name.
+    /// An EC2 client of a person who assumed the role `Engineer` under the given session name.
     pub async fn ec2_of_session(&self, session: &str) -> aws_sdk_ec2::Client {
         self.ec2_of_role(&role_arn("Engineer"), session).await
     }
 
-    /// EC2 as somebody uses it who assumed the role under the given session name.
+    /// An EC2 client with a session of the role under the given session name.
     pub async fn ec2_of_role(&self, role: &str, session: &str) -> aws_sdk_ec2::Client {
         let config = self.sdk_config();
         let role = aws_config::sts::AssumeRoleProvider::builder(role)
@@ -101,7 +101,7 @@ impl<'a> Account<'a> {
         aws_sdk_ec2::Client::new(&config)
     }
 
-    /// A new VPC with one subnet.
+    /// Creates a VPC with one subnet.
     pub async fn create_vpc(&self) -> Vpc {
         let vpc = self
             .ec2
@@ -123,7 +123,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// Switches the instance's termination protection on.
+    /// Enables termination protection on the instance.
     pub async fn protect(&self, instance: &str) {
         let on = AttributeBooleanValue::builder().value(true).build();
         let modify = self.ec2.modify_instance_attribute().instance_id(instance);
@@ -136,7 +136,7 @@ impl<'a> Account<'a> {
         start.config_rule_names(&self.rule).send().await.unwrap();
     }
 
-    /// Invokes the remediation by hand, and gives its answer.
+    /// Invokes the remediation directly. Returns its answer.
     pub async fn invoke_remediation(&self, event: &Value) -> Value {
         let answer = self
             .lambda
@@ -159,7 +159,7 @@ impl<'a> Account<'a> {
         configuration.environment.unwrap().variables.unwrap()
     }
 
-    /// The dashboard: each evaluated instance and its verdict.
+    /// The compliance dashboard: each evaluated instance and its verdict.
     pub async fn verdicts(&self) -> BTreeMap<String, String> {
         let results = self.results().await.into_iter();
         results
@@ -167,7 +167,7 @@ impl<'a> Account<'a> {
             .collect()
     }
 
-    /// When the rule was invoked for each of the dashboard's results.
+    /// The time at which the rule was invoked for each of the dashboard's results.
     pub async fn invocation_times(&self) -> BTreeMap<String, DateTime> {
         let results = self.results().await.into_iter();
         results
@@ -225,7 +225,7 @@ impl<'a> Account<'a> {
             .remove(0)
     }
 
-    /// A new queue.
+    /// Creates a queue.
     pub async fn create_queue(&self, name: &str) -> Queue {
         let created = self
             .sqs
@@ -240,7 +240,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    /// The messages that have arrived in the queue since the last look, unwrapped from SNS.
+    /// Receives and deletes the queue's messages, unwrapped from their SNS envelopes.
     pub async fn receive(&self, queue: &Queue) -> Vec<String> {
         let received = self
             .sqs
@@ -264,7 +264,7 @@ impl<'a> Account<'a> {
             .collect()
     }
 
-    /// How many messages the remediation has yet to finish.
+    /// The number of messages that the remediation has not completed.
     pub async fn backlog(&self) -> u32 {
         let queue = self
             .sqs
@@ -303,13 +303,13 @@ pub struct Vpc {
 /// A queue of SQS.
 #[derive(Debug)]
 pub struct Queue {
-    /// What SQS knows it by.
+    /// The queue's URL.
     pub url: String,
-    /// What other services know it by.
+    /// The queue's ARN.
     pub arn: String,
 }
 
-/// Launches an instance with the tags, as whoever the client is.
+/// Launches an instance with the tags, as the client's principal. Returns its id.
 pub async fn launch(ec2: &aws_sdk_ec2::Client, subnet: &str, tags: &[(&str, &str)]) -> String {
     let mut launch = ec2
         .run_instances()
@@ -345,7 +345,7 @@ pub fn role_arn(name: &str) -> String {
     format!("arn:aws:iam::{ACCOUNT}:role/{name}")
 }
 
-/// Waits until all the lines have come by mail to `mailbox`, in one message or several.
+/// Waits until all lines have arrived in `mailbox`, in one message or several.
 pub async fn eventually_mailed(account: &Account<'_>, mailbox: &Queue, lines: &[String]) {
     let mail = RefCell::new(String::new());
     let read = async || {

@@ -1,5 +1,5 @@
-//! What the stack makes, made by hand: the tables, both functions, the Config rule, the queue between them and
-//! the topic.
+//! Creates the stack's resources without CloudFormation: the tables, both functions, the Config rule, the queue and the
+//! topic.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +29,7 @@ const POLICY: [[&str; 5]; 3] = [
 ];
 
 impl Account<'_> {
-    /// The policy table with the customer's rules, and the ledger.
+    /// Creates the policy table with the customer's rules, and the ledger.
     pub async fn create_tables(&self) {
         let dynamodb = aws_sdk_dynamodb::Client::new(self.sdk_config());
         let policy = "acme_cloud_policy_tagging_def";
@@ -73,7 +73,7 @@ impl Account<'_> {
         table.send().await.unwrap();
     }
 
-    /// The rule's function, and the Config rule with its three triggers for instances.
+    /// Creates the rule's function, and the Config rule with its three triggers for instances.
     pub async fn deploy_rule(&self, vpc: &str) {
         let function = self
             .create_function(RULE, Path::new(env!("CARGO_BIN_EXE_tagwarden-rule")), &[])
@@ -107,8 +107,8 @@ impl Account<'_> {
             .unwrap();
     }
 
-    /// The remediation's function behind its queue, which gets what matches the pattern from the event bus. Gives
-    /// where its reports arrive.
+    /// Creates the remediation's function and its queue, which receives the events that match the pattern. Returns
+    /// where the reports arrive.
     pub async fn deploy_remediation(
         &self,
         vpc: &str,
@@ -120,7 +120,7 @@ impl Account<'_> {
             ("TAGWARDEN_VPC_IDS", vpc),
             ("TAGWARDEN_TOPIC_ARN", &topic),
             ("TAGWARDEN_LEDGER_TABLE", LEDGER),
-            // moto's instances are as old as the test.
+            // Instances on moto are as young as the test.
             ("TAGWARDEN_GRACE_MINUTES", "0"),
         ];
         let function = self
@@ -145,7 +145,8 @@ impl Account<'_> {
         reports
     }
 
-    /// The topic for the reports, and its two subscribers: a program's queue, and a mailbox, which is a queue here.
+    /// Creates the topic for the reports and its two subscribers: the queue of a program, and a queue that stands for a
+    /// mailbox.
     pub async fn create_topic(&self) -> (String, Reports) {
         let sns = aws_sdk_sns::Client::new(self.sdk_config());
         let topic = sns.create_topic().name("reports").send().await.unwrap();
@@ -206,7 +207,7 @@ impl Account<'_> {
     }
 }
 
-/// Where the reports arrive.
+/// The queues in which the reports arrive.
 #[derive(Debug)]
 pub struct Reports {
     /// As JSON.
@@ -215,7 +216,8 @@ pub struct Reports {
     pub mailbox: Queue,
 }
 
-/// Cargo gives a test the path of its own package's binaries only; the other package's is beside it.
+/// The remediation's binary. Cargo gives a test only the path of its own package's binaries, and the remediation's is
+/// beside them.
 pub fn remediation_binary() -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_tagwarden-rule")).with_file_name("tagwarden-remediation")
 }

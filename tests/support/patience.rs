@@ -1,11 +1,12 @@
-//! Waiting for what others do in their own time.
+//! Waits for what other processes do in their own time.
 
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes here, even on a busy machine.
+/// The longest wait: longer than anything takes here, even on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Asks again and again until the answer satisfies, and gives it; panics with the last answer when patience runs out.
+/// Calls `ask` repeatedly until the answer satisfies the condition, and returns it. Panics with the last answer after
+/// `PATIENCE`.
 pub async fn eventually<T: std::fmt::Debug>(
     ask: impl AsyncFn() -> T,
     satisfies: impl Fn(&T) -> bool,

@@ -15,15 +15,15 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use serde_json::Value;
 
-/// How long the server may take to be ready; on a warm machine it is two seconds.
+/// The longest time until the server is ready. On a warm machine it takes two seconds.
 const START: Duration = Duration::from_mins(2);
-/// How long it may take to end what it started.
+/// The longest time for the server to stop what it started.
 const END: Duration = Duration::from_secs(5);
 
 /// A running server.
 ///
-/// It ends when its standard input closes, which this value holds: on drop, and also when the test's process ends
-/// without dropping it, as it does for a `static`.
+/// The server stops when its standard input closes. This value holds that input, so the server stops on drop and also
+/// when the test's process ends without a drop, as with a `static`.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
@@ -32,10 +32,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the command, and waits for the one line of JSON that it prints when it is ready; gives that too. What
-    /// it writes to standard error goes to the file `log`.
+    /// Starts the command and waits for the line of JSON that it prints when it is ready. Returns the server and that
+    /// JSON. The server's standard error goes to the file `log`.
     ///
-    /// Panics with the log's place if the server does not start.
+    /// Panics with the log's path if the server does not start.
     pub fn start(command: &mut Command, log: PathBuf) -> (Self, Value) {
         let mut process = command
             .env("PYTHONDONTWRITEBYTECODE", "1") // nothing beside the sources
@@ -73,7 +73,7 @@ impl Server {
         writeln!(input, "{line}").unwrap();
     }
 
-    /// What the server and the functions logged so far.
+    /// The log of the server and the functions so far.
     #[allow(dead_code, reason = "for the tests of the stack")]
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
@@ -111,7 +111,7 @@ pub fn credentials(key: &str, secret: &str) -> Credentials {
     Credentials::new(key, secret, None, None, "test")
 }
 
-/// A Lambda deployment package whose `bootstrap` becomes the given program; Python makes it.
+/// A Lambda deployment package with the given program as its `bootstrap`, made by Python.
 ///
 /// Panics if the program was not built.
 pub fn zip_of(program: &Path) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! Python programs for the tests, installed once into Cargo's target directory.
+//! Installs Python programs for the tests, once, into Cargo's target directory.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,19 +6,19 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Cargo's target directory: a test is `target/debug/deps/moto-…`.
+/// Cargo's target directory, found from the test's own path `target/debug/deps/moto-…`.
 pub fn target_directory() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()
 }
 
-/// The directory of programs of a virtual environment that holds the `requirements` (a file's path), installed if it
-/// is not there yet.
+/// The program directory of a virtual environment with the `requirements` (a file's path), which is installed if
+/// missing.
 ///
-/// The environment is named after the requirements and Python's version. A lock keeps two test runs from installing
-/// at once; a marker, written last, tells a finished installation from an interrupted one, which is done again.
+/// The environment is named after the requirements and Python's version. A lock keeps two test runs from installing at
+/// once. A marker, written last, tells a complete installation from an interrupted one, which is repeated.
 ///
-/// Panics with what to do about it if Python is missing or the installation fails.
+/// Panics with advice if Python is missing or the installation fails.
 pub fn installed(name: &str, requirements: &str) -> PathBuf {
     let version = Command::new("python3").arg("--version").output();
     let version = version.unwrap_or_else(|error| {
@@ -32,7 +32,7 @@ pub fn installed(name: &str, requirements: &str) -> PathBuf {
     let lock = File::create(venv.with_extension("lock")).unwrap();
     lock.lock().unwrap();
     if !finished.exists() {
-        // Not by `eprintln`, which a test keeps to itself.
+        // Written directly, because the test harness captures `eprintln`.
         let _ = writeln!(
             std::io::stderr(),
             "Installing {name} into {} ...",
@@ -50,7 +50,7 @@ pub fn installed(name: &str, requirements: &str) -> PathBuf {
     programs
 }
 
-/// Runs the command to its end; its errors are shown, and are this test's.
+/// Runs the command to completion, shows its errors, and panics if it fails.
 fn run(command: &mut Command) {
     let status = command.status().unwrap();
     assert!(status.success(), "{command:?} failed: {status}");

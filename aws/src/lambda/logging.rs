@@ -1,35 +1,34 @@
-//! What a function logs, as Lambda's logging controls ask.
+//! The log of a function, in the format and level of Lambda's logging controls.
 
 use lambda_runtime::tracing::subscriber::filter::Targets;
 use lambda_runtime::tracing::subscriber::fmt;
 use lambda_runtime::tracing::subscriber::layer::SubscriberExt;
 use lambda_runtime::tracing::subscriber::util::SubscriberInitExt;
+use tagwarden_core::settings::{Environment, SettingError};
 use tracing::level_filters::LevelFilter;
 
-use tagwarden_core::settings::{Environment, SettingError};
-
-/// Starts logging to standard output, which Lambda hands to CloudWatch Logs: as JSON where `AWS_LAMBDA_LOG_FORMAT` says
-/// so, from the level on that `AWS_LAMBDA_LOG_LEVEL` names. Without that one, `RUST_LOG` says what is logged, as
-/// `debug` or `warn,tagwarden=trace`; without both, it is INFO.
+/// Starts the log on standard output, which Lambda sends to CloudWatch Logs.
 ///
-/// Does the same as the runtime's own subscriber, whose filter brings an engine for regular expressions with it. In
-/// optimised builds nothing below INFO is there to be logged: see `release_max_level_info` in the workspace's
-/// Cargo.toml.
+/// `AWS_LAMBDA_LOG_FORMAT=JSON` makes each line a JSON object. `AWS_LAMBDA_LOG_LEVEL` sets the level; if it is unset,
+/// `RUST_LOG` sets it, such as `debug` or `warn,tagwarden=trace`. The default is INFO.
+///
+/// The runtime's own subscriber would do the same, but its filter brings an engine for regular expressions. Release
+/// builds log nothing below INFO: see `release_max_level_info` in the workspace's Cargo.toml.
 ///
 /// See [Log and monitor functions](https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html).
 ///
 /// # Errors
-/// A variable cannot be read; the error names it. Then INFO is logged.
+/// [`SettingError`] names a variable whose value cannot be read. The log is started all the same, at INFO.
 pub fn install(environment: &Environment<'_>) -> Result<(), SettingError> {
     let (targets, problem) = match targets(environment) {
         Ok(targets) => (targets, Ok(())),
         Err(problem) => (Targets::new().with_default(LevelFilter::INFO), Err(problem)),
     };
-    // Lambda notes the time of each line.
+    // Lambda adds the time of each line.
     let lines = fmt::layer().with_target(false).without_time();
     let registry = lambda_runtime::tracing::subscriber::registry().with(targets);
     let format = environment.get("AWS_LAMBDA_LOG_FORMAT");
-    // A second subscriber cannot be; what is there goes on.
+    // This fails if a subscriber is already installed, which then stays.
     let _ = if format.is_some_and(|format| format.eq_ignore_ascii_case("json")) {
         registry.with(lines.json()).try_init()
     } else {
@@ -53,7 +52,7 @@ fn targets(environment: &Environment<'_>) -> Result<Targets, SettingError> {
     environment.read("RUST_LOG", info, |directives| {
         directives
             .parse()
-            .map_err(|_| "it must be a level, or a list as warn,tagwarden=debug".to_owned())
+            .map_err(|_| "it must be a level, or a list such as warn,tagwarden=debug".to_owned())
     })
 }
 
@@ -73,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn lambdas_level_goes_before_rusts() {
+    fn lambdas_level_overrides_rust_log() {
         let both = [("AWS_LAMBDA_LOG_LEVEL", "WARN"), ("RUST_LOG", "debug")];
         assert_eq!(logs(&both, "tagwarden", Level::WARN), Ok(true));
         assert_eq!(logs(&both, "tagwarden", Level::INFO), Ok(false));
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn rusts_variable_tells_modules_apart_and_info_is_the_default() {
+    fn rust_log_sets_levels_by_module_and_the_default_is_info() {
         let some = [("RUST_LOG", "warn,tagwarden=debug")];
         assert_eq!(logs(&some, "tagwarden_rule", Level::DEBUG), Ok(true));
         assert_eq!(logs(&some, "aws_config", Level::INFO), Ok(false));
@@ -92,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_level_is_named() {
+    fn rejects_an_unknown_level() {
         for name in ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
             let problem = logs(&[(name, "lots=of=it")], "tagwarden", Level::INFO).unwrap_err();
             assert_eq!(problem.name, name);

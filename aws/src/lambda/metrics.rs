@@ -1,8 +1,8 @@
-//! What the functions measure, for CloudWatch.
+//! The metrics of a function, in CloudWatch.
 //!
-//! Counting goes through the [`metrics`] facade: where nobody listens, as in the command and in the tests, it costs
-//! nothing. A function calls [`install`] once and [`flush`] after each event; that writes one line to standard
-//! output, from which CloudWatch Logs takes the metrics. No call to AWS is made, and no permission is needed.
+//! Counts go through the [`metrics`] facade, which costs nothing without a collector, as in the command and in tests. A
+//! function calls [`install`] once and [`flush`] after each event. [`flush`] writes one line to standard output, from
+//! which CloudWatch Logs extracts the metrics. So metrics need no call to AWS and no permission.
 //!
 //! See [embedded metric format](https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 
@@ -13,15 +13,15 @@ use metrics::{Unit, counter, describe_counter};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use tagwarden_core::settings::Environment;
 
-/// The metrics' namespace in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "tagwarden";
 
-/// The metrics' one dimension: the function's name, which keeps two stacks of an account apart.
+/// The only dimension of the metrics, the function's name. It separates the stacks of an account.
 pub const DIMENSION: &str = "function";
 
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
-/// Starts collecting, where `environment` is a Lambda function's. Elsewhere nobody would read the output.
+/// Starts collecting if `environment` is that of a Lambda function. Elsewhere nothing reads the output.
 pub fn install(environment: &Environment<'_>) {
     let Some(function) = environment.get("AWS_LAMBDA_FUNCTION_NAME") else {
         return;
@@ -29,13 +29,13 @@ pub fn install(environment: &Environment<'_>) {
     let collector = Builder::new()
         .cloudwatch_namespace(NAMESPACE)
         .with_dimension(DIMENSION, function)
-        // A graph with zeros tells a quiet day from a function that does not run.
+        // Zeros on a graph show that the function ran and had nothing to do.
         .emit_zeros(true)
         .init();
     match collector {
-        // Already set cannot be: `init` fails the second time.
+        // The collector cannot be set already, because `init` succeeds only once.
         Ok(collector) => _ = COLLECTOR.set(collector),
-        Err(error) => tracing::warn!("nothing is measured: {error}"),
+        Err(error) => tracing::warn!("the function writes no metrics: {error}"),
     }
 }
 
@@ -45,12 +45,12 @@ pub fn add(name: &'static str, count: usize) {
     counter!(name).increment(u64::try_from(count).unwrap_or(u64::MAX));
 }
 
-/// Writes what was counted since the last time. Call it before an event is answered: afterwards Lambda freezes the
-/// function.
+/// Writes the counts since the last call. Call it before the function answers an event, because Lambda freezes the
+/// function afterwards.
 pub fn flush() {
     if let Some(collector) = COLLECTOR.get()
         && let Err(error) = collector.flush(io::stdout().lock())
     {
-        tracing::warn!("the metrics were not written: {error}");
+        tracing::warn!("cannot write the metrics: {error}");
     }
 }

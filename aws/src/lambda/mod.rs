@@ -1,4 +1,4 @@
-//! What both Lambda functions do the same way.
+//! Start-up, errors, log and metrics of a Lambda function. Both functions use these, so that they behave alike.
 
 pub mod logging;
 pub mod metrics;
@@ -14,7 +14,7 @@ use tagwarden_core::settings::{Environment, SettingError};
 /// An event that belongs to another account than the function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the event is from account {event}, this function works for its own account {own} only: nothing was done"
+    "the event is from account {event}, but this function only works for its own account {own}: nothing was done"
 )]
 pub struct ForeignAccount {
     /// The event's account.
@@ -23,8 +23,8 @@ pub struct ForeignAccount {
     pub own: String,
 }
 
-/// The account in a Lambda function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`; `None` where the runtime
-/// was not given a real ARN, as emulators do.
+/// The account in a Lambda function's ARN, `arn:aws:lambda:REGION:ACCOUNT:function:NAME`. Gives `None` for a text that
+/// is not such an ARN, as some emulators set.
 #[must_use]
 pub fn account_of(function_arn: &str) -> Option<&str> {
     function_arn
@@ -33,11 +33,11 @@ pub fn account_of(function_arn: &str) -> Option<&str> {
         .filter(|account| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Refuses an event of another account. An event that does not say its account passes, and so does every event
-/// where the function does not know its own: what is acted on is read from the function's own account anyway.
+/// Refuses an event of another account. The event passes if either account is unknown, because the function reads from
+/// its own account everything that it acts on.
 ///
 /// # Errors
-/// Both accounts are known, and differ.
+/// [`ForeignAccount`]: both accounts are known and differ.
 pub fn check_account(own: Option<&str>, event: Option<&str>) -> Result<(), ForeignAccount> {
     match (own, event) {
         (Some(own), Some(event)) if own != event => Err(ForeignAccount {
@@ -48,26 +48,26 @@ pub fn check_account(own: Option<&str>, event: Option<&str>) -> Result<(), Forei
     }
 }
 
-/// An error that a function answers with; its kind becomes the `errorType`.
+/// An error of a function. Its kind is the `errorType` of the function's answer.
 pub trait FunctionError: std::error::Error {
-    /// A name for the kind of error, for alarms and filters, such as `InvalidPolicyTable`.
+    /// The kind of error, such as `InvalidPolicyTable`, for alarms and filters.
     fn kind(&self) -> &'static str;
 }
 
-/// What a Lambda function does with an event.
+/// Handles the events of a Lambda function.
 pub trait Handler {
     /// Why an event failed.
     type Error: FunctionError;
 
-    /// Handles one event; gives the function's answer.
+    /// Handles one event and gives the function's answer.
     fn handle(&self, event: LambdaEvent<Value>)
     -> impl Future<Output = Result<Value, Self::Error>>;
 }
 
 /// Runs a Lambda function: starts the log and the metrics, makes the handler with `new`, and handles events until the
-/// runtime ends. Gives the process's exit status.
+/// runtime ends. Gives the exit status of the process.
 ///
-/// An error at the start is logged, because Lambda shows only the exit status.
+/// Logs an error of the start-up, because Lambda shows only the exit status.
 pub async fn run<H: Handler>(
     new: impl FnOnce(&Environment<'_>) -> Result<H, SettingError>,
 ) -> ExitCode {
@@ -92,7 +92,7 @@ async fn start<H: Handler>(
 
 async fn serve<H: Handler>(handler: &H) -> Result<(), lambda_runtime::Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        // The future of a whole run is large, and deep enough to reach the compiler's limits.
+        // The future of a whole run is large and deeply nested. Boxed, it stays within the compiler's limits.
         let answer = Box::pin(handler.handle(event));
         async move {
             let answer = answer.await;
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_account_is_the_fifth_part_of_the_arn() {
+    fn reads_the_account_from_the_arn() {
         let arn = "arn:aws-cn:lambda:cn-north-1:123456789012:function:tagwarden-rule:live";
         assert_eq!(account_of(arn), Some("123456789012"));
         assert_eq!(account_of("function-arn"), None);
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn only_two_known_accounts_can_differ() {
+    fn refuses_an_event_only_if_both_accounts_are_known() {
         assert!(check_account(Some("1"), Some("1")).is_ok());
         assert!(check_account(None, Some("1")).is_ok());
         assert!(check_account(Some("1"), None).is_ok());

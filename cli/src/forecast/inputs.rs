@@ -9,10 +9,10 @@ use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::{Instance, Policy, Scope};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::Remedy;
-use tagwarden_remediation::report::{Outcome, Report};
+use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
-use tagwarden_remediation::{Remediation, RemediationError, Settings, by_hand};
+use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 
 use super::recording;
 use super::settings::SettingArgs;
@@ -273,18 +273,18 @@ impl<'a> Reader<'a> {
         let (settings, instances) = (self.settings, &self.instances);
         let report = match self.launches {
             LaunchSource::Recordings(launches) => {
-                by_hand::foresee(&policy, settings, instances, launches, self.at)
+                on_demand::preview(&policy, settings, instances, launches, self.at)
             }
             LaunchSource::Aws(remediation) => {
-                let foreseen = remediation.foresee(&policy, instances).await;
-                let foreseen = foreseen.map_err(|error| self.failure(&error))?;
-                if let Some(error) = foreseen.unasked {
+                let preview = remediation.preview(&policy, instances).await;
+                let preview = preview.map_err(|error| self.failure(&error))?;
+                if let Some(error) = preview.unasked {
                     let note = format!("Which instances are protected is not known: {error}.");
                     if !notes.contains(&note) {
                         notes.push(note);
                     }
                 }
-                foreseen.report
+                preview.report
             }
         };
         Ok(PolicyPlan {

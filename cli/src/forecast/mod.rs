@@ -28,8 +28,8 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::{Assessment, Instance, Verdict, assess};
-use tagwarden_remediation::plan::Remedy;
-use tagwarden_remediation::report::{Entry, Outcome};
+use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::report::Entry;
 
 use inputs::{Inputs, PolicyPlan};
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tagwarden_core::DefectName;
-use tagwarden_remediation::plan::Remedy;
-use tagwarden_remediation::report::{Entry, Outcome};
+use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::report::Entry;
 
 use super::{InstanceForecast, StepGroup};
 use crate::words::on_one_line;
@@ -149,7 +149,7 @@ pub fn why(entry: &Entry) -> String {
 /// Why the remedy is not done, or what else there is to know about it.
 pub fn obstacle(entry: &Entry) -> Option<String> {
     match (&entry.outcome, &entry.step.remedy) {
-        (Outcome::Failed(why), _) => Some(on_one_line(why)),
+        (Outcome::Failed(why), _) => Some(on_one_line(&why.text)),
         (Outcome::Deferred(reason) | Outcome::Refused(reason), _) => {
             Some(on_one_line(&reason.to_string()))
         }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use tagwarden_aws::policy_table::row;
 use tagwarden_core::policy::{
-    ATTRIBUTES, FunctionError, Problem, ProblemKind, TEMPLATE_ATTRIBUTE, is_own_attribute,
+    ATTRIBUTES, InvalidFunction, Problem, ProblemKind, TEMPLATE_ATTRIBUTE, is_own_attribute,
 };
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
@@ -99,7 +99,7 @@ fn help(problem: &Problem, entry: &NodeEntry) -> Option<String> {
     match &problem.kind {
         ProblemKind::UnknownAction(action) => nearest(action, &Action::NAMES).map(did_you_mean),
         ProblemKind::NotYesOrNo(text) => yes_or_no(text).map(did_you_mean),
-        ProblemKind::Function(FunctionError::Unknown(text)) => {
+        ProblemKind::Function(InvalidFunction::Unknown(text)) => {
             nearest_function(text).map(did_you_mean)
         }
         ProblemKind::WrongType { .. } => match (&entry.value.kind, entry.name.as_str()) {

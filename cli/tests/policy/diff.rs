@@ -37,7 +37,7 @@ fn differences_are_shown_attribute_by_attribute() {
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
     assert!(
-        message.contains(r#"rule 4: TagKey "Expires" has a rule already: rule 3"#),
+        message.contains(r#"rule 4: TagKey "Expires" already has a rule: rule 3"#),
         "{message}"
     );
     assert!(

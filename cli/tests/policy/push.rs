@@ -243,7 +243,7 @@ fn what_others_wrote_meanwhile_is_looked_at_afterwards() {
     assert_eq!(
         stderr(&output),
         "error: the changes were written (1 rule), but somebody else wrote too, and the table is now invalid: the policy \
-         has 1 problem: rule 8: TagKey \"Owner\" has a rule already: rule 4\n\n\
+         has 1 problem: rule 8: TagKey \"Owner\" already has a rule: rule 4\n\n\
          The functions do nothing until it is valid. `tagwarden pull` shows the table as it is.\n"
     );
 }

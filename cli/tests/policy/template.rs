@@ -119,6 +119,6 @@ fn two_of_them_are_pulled_as_they_are() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let output = world.run(&["check", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(1));
-    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 has it too";
+    let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 also has it";
     assert!(stdout(&output).contains(problem), "{output:?}");
 }

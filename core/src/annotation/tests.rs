@@ -42,7 +42,7 @@ fn annotate(rules: &[(&str, &str)], tags: &[(&str, &str)]) -> Option<String> {
 }
 
 #[test]
-fn each_rule_and_tag_at_fault_is_named() {
+fn names_the_rule_and_tag_of_each_finding() {
     let rules = [("Expires", "N"), ("ProjectCode", "Y"), ("CreatedBy", "Y")];
     let text = annotate(&rules, &[("projectcode", "P1"), ("CreatedBy", "")]).unwrap();
     assert_eq!(
@@ -53,7 +53,7 @@ fn each_rule_and_tag_at_fault_is_named() {
 }
 
 #[test]
-fn there_is_nothing_to_say_of_an_instance_without_findings() {
+fn has_no_annotation_without_findings() {
     assert_eq!(annotate(&[("Owner", "Y")], &[("Owner", "ann")]), None);
     let optional = annotate(&[("Owner", "N")], &[("Name", "web")]).unwrap();
     assert_eq!(optional, "optional: missing tag Owner (rule 1)");
@@ -62,7 +62,7 @@ fn there_is_nothing_to_say_of_an_instance_without_findings() {
 }
 
 #[test]
-fn what_does_not_fit_is_counted() {
+fn counts_findings_that_do_not_fit() {
     let keys: Vec<String> = (0..20)
         .map(|number| format!("Department{number:02}"))
         .collect();
@@ -79,7 +79,7 @@ fn what_does_not_fit_is_counted() {
 }
 
 #[test]
-fn one_finding_that_is_too_long_ends_with_a_whole_word() {
+fn cuts_a_finding_that_is_too_long_at_a_word() {
     let key = "K".repeat(128);
     let near_miss = "k".repeat(128);
     let rules = [(key.as_str(), "Y"), ("Owner", "Y")];
@@ -96,15 +96,15 @@ const EXEMPTION: &str = "tagwarden:exempt-until";
 #[case("moves house", "moves house.")]
 #[case("moves house.", "moves house.")]
 #[case("bis Umzug, größer", "bis Umzug, größer.")]
-fn an_exemption_is_told_with_its_reason(#[case] reason: &str, #[case] told: &str) {
+fn names_an_exemption_with_its_reason(#[case] reason: &str, #[case] shown: &str) {
     let value = format!("2026-12-31 {reason}");
     let text = annotate(&[("Owner", "Y")], &[(EXEMPTION, value.as_str())]).unwrap();
-    assert_eq!(text, format!("Exempt until 2026-12-31: {told}"));
+    assert_eq!(text, format!("Exempt until 2026-12-31: {shown}"));
 }
 
 #[test]
-fn a_long_reason_ends_with_a_whole_word() {
-    // The longest value that EC2 stores: 256 characters, not bytes.
+fn cuts_a_long_reason_at_a_word() {
+    // EC2 stores values of up to 256 characters, not bytes.
     let value = format!("2026-12-31 {}größte", "größer ".repeat(34));
     let value = value.chars().take(256).collect::<String>();
     let text = annotate(&[("Owner", "Y")], &[(EXEMPTION, value.as_str())]).unwrap();
@@ -135,7 +135,7 @@ const UNREADABLE: &str = "until the migration is over";
 #[case("Y", &[(EXEMPTION, ENDED), ("Owner", "ann")], None)]
 #[case("Y", &[(EXEMPTION, UNREADABLE)], Some("missing tag Owner (rule 1); tagwarden:exempt-until is not a date and a reason (2026-12-31 why)"))]
 #[case("Y", &[(EXEMPTION, UNREADABLE), ("Owner", "ann")], Some("tagwarden:exempt-until is not a date and a reason (2026-12-31 why)"))]
-fn an_exemption_without_effect_is_told_last(
+fn names_an_exemption_without_effect_last(
     #[case] required: &str,
     #[case] tags: &[(&str, &str)],
     #[case] expected: Option<&str>,
@@ -145,7 +145,7 @@ fn an_exemption_without_effect_is_told_last(
 }
 
 #[test]
-fn what_does_not_fit_is_left_out_before_the_exemption_is() {
+fn leaves_out_findings_rather_than_the_exemption() {
     let keys: Vec<String> = (0..20)
         .map(|number| format!("Department{number:02}"))
         .collect();
@@ -162,7 +162,7 @@ fn what_does_not_fit_is_left_out_before_the_exemption_is() {
 
 proptest! {
     #[test]
-    fn config_takes_every_annotation_of_an_exemption(
+    fn every_annotation_of_an_exemption_fits(
         value in prop_oneof!["\\PC{0,256}", "2026-1[12]-[0-3][0-9] \\PC{0,245}"],
         keys in prop::collection::btree_set("[A-Z]{1,120}", 1..9),
     ) {
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn config_takes_every_annotation(
+    fn every_annotation_fits(
         keys in prop::collection::btree_set("[^\\s]\\PC{0,126}[^\\s]", 1..12),
         required in any::<bool>(),
     ) {

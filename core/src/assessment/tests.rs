@@ -37,9 +37,9 @@ fn one_rule(action: &str, required: &str) -> Policy {
     }]))
 }
 
-/// What DESIGN's table says of each action: (required, tag) → finding.
+/// The table of actions and defects: (required, tag) → finding.
 #[rstest]
-fn the_table_of_semantics(
+fn findings_follow_the_table_of_actions_and_defects(
     #[values("Update", "UserLookup", "Function", "Notify", "Stop", "Terminate")] action: &str,
     #[values("Y", "N")] required: &str,
     #[values(None, Some(""), Some("ann"), Some(" "))] value: Option<&str>,
@@ -76,7 +76,7 @@ fn the_table_of_semantics(
 }
 
 #[test]
-fn an_untagged_instance_is_non_compliant_whatever_is_required() {
+fn an_untagged_instance_is_non_compliant_without_required_rules() {
     let policy = one_rule("UserLookup", "N");
     let untagged = instance(&[]);
     let assessment = assess(&policy, &Scope::default(), &untagged, now());
@@ -94,7 +94,7 @@ fn an_untagged_instance_is_non_compliant_whatever_is_required() {
 }
 
 #[test]
-fn tags_that_aws_put_there_count_as_tags() {
+fn tags_that_aws_wrote_count_as_tags() {
     let policy = one_rule("Update", "Y");
     let instance = instance(&[("aws:autoscaling:groupName", "web")]);
     let assessment = assess(&policy, &Scope::default(), &instance, now());
@@ -113,7 +113,7 @@ fn tags_that_aws_put_there_count_as_tags() {
 #[case(" Owner ", Some(" Owner "))]
 #[case("Owners", None)]
 #[case("Own er", None)]
-fn a_key_that_is_nearly_right_is_remembered(#[case] key: &str, #[case] expected: Option<&str>) {
+fn names_the_near_miss_of_a_missing_key(#[case] key: &str, #[case] expected: Option<&str>) {
     let policy = one_rule("Notify", "Y");
     let instance = instance(&[(key, "ann")]);
     let assessment = assess(&policy, &Scope::default(), &instance, now());
@@ -135,7 +135,7 @@ fn a_key_that_is_nearly_right_is_remembered(#[case] key: &str, #[case] expected:
 #[case(State::Unknown, true)]
 #[case(State::ShuttingDown, false)]
 #[case(State::Terminated, false)]
-fn what_is_gone_is_not_applicable(#[case] state: State, #[case] applies: bool) {
+fn an_instance_that_is_gone_is_not_applicable(#[case] state: State, #[case] applies: bool) {
     let policy = one_rule("Notify", "Y");
     let mut instance = instance(&[]);
     instance.state = state;
@@ -155,7 +155,7 @@ fn what_is_gone_is_not_applicable(#[case] state: State, #[case] applies: bool) {
 #[case("vpc-1,vpc-2", Some("vpc-1"), true)]
 #[case("vpc-2", Some("vpc-1"), false)]
 #[case("vpc-2", None, false)]
-fn other_vpcs_are_not_applicable(
+fn an_instance_out_of_scope_is_not_applicable(
     #[case] scope: &str,
     #[case] vpc_id: Option<&str>,
     #[case] applies: bool,
@@ -188,7 +188,7 @@ fn an_exemption_holds_until_it_ends(#[case] value: &str, #[case] expected: Verdi
     assert_eq!(assessment.exemption, Exemption::of(&instance, now()));
 }
 
-/// The tag itself is a tag: an instance with nothing else is not untagged once it ends.
+/// An instance with only an exemption tag is not untagged once the exemption ends.
 #[test]
 fn the_exemption_tag_counts_as_a_tag() {
     let policy = one_rule("Update", "Y");
@@ -199,7 +199,7 @@ fn the_exemption_tag_counts_as_a_tag() {
 }
 
 #[test]
-fn what_is_gone_or_out_of_scope_is_that_first() {
+fn gone_and_out_of_scope_come_before_exempt() {
     let policy = one_rule("Terminate", "Y");
     let mut instance = instance(&[(EXEMPTION, "2026-12-31 moves house")]);
     let elsewhere = Scope::from_list("vpc-2").unwrap();
@@ -230,9 +230,9 @@ fn any_tags() -> impl Strategy<Value = BTreeMap<String, String>> {
 }
 
 proptest! {
-    /// Compared with the design's words, said once more in another way.
+    /// Compares the verdict with a second, independent implementation of the design.
     #[test]
-    fn the_verdict_is_what_the_design_says(rules in any_rows(), tags in any_tags()) {
+    fn the_verdict_follows_the_design(rules in any_rows(), tags in any_tags()) {
         let rows: Vec<Value> = rules.iter().zip(KEYS).zip(1..).map(|(((action, required), key), id)| json!({
             "RuleId": id, "TagKey": key, "Action": action, "Required": required, "Default": "v",
         })).collect();
@@ -246,7 +246,7 @@ proptest! {
             .any(|((_, required), key)| *required == "Y" && !filled(key));
         let non_compliant = tags.is_empty() || required_and_not_filled;
         prop_assert_eq!(assessment.verdict == Verdict::NonCompliant, non_compliant);
-        // A value that somebody set is never a finding, so it is never overwritten.
+        // A value that is set is never a finding, so it is never overwritten.
         for finding in &assessment.findings {
             prop_assert!(!filled(&finding.rule.tag_key));
         }

@@ -34,7 +34,7 @@ fn day(text: &str) -> NaiveDate {
 #[case::its_last_moment("2026-12-31T23:59:59.999999999Z", true)]
 #[case::over("2027-01-01T00:00:00Z", false)]
 #[case::long_over("2036-01-01T00:00:00Z", false)]
-fn it_holds_to_the_end_of_its_last_day(#[case] now: &str, #[case] holds: bool) {
+fn holds_to_the_end_of_its_last_day(#[case] now: &str, #[case] holds: bool) {
     let instance = instance("2026-12-31 moves house");
     let until = day("2026-12-31");
     let expected = if holds {
@@ -53,7 +53,7 @@ fn it_holds_to_the_end_of_its_last_day(#[case] now: &str, #[case] holds: bool) {
 #[case("2028-02-29 a leap day", "2028-02-29", "a leap day")]
 #[case("9999-12-31 für immer", "9999-12-31", "für immer")]
 #[case("2026-12-31 7", "2026-12-31", "7")]
-fn a_date_and_a_reason(#[case] value: &str, #[case] until: &str, #[case] reason: &str) {
+fn reads_a_date_and_a_reason(#[case] value: &str, #[case] until: &str, #[case] reason: &str) {
     let instance = instance(value);
     let expected = Exemption::Holds {
         until: day(until),
@@ -83,7 +83,7 @@ fn a_date_and_a_reason(#[case] value: &str, #[case] until: &str, #[case] reason:
 #[case::signed_year("+026-12-31 because")]
 #[case::long_year("12026-12-31 because")]
 #[case::other_digits("２０２６-12-31 because")]
-fn anything_else_is_unreadable(#[case] value: &str) {
+fn rejects_anything_else(#[case] value: &str) {
     let instance = instance(value);
     for now in ["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"] {
         let exemption = Exemption::of(&instance, time(now));
@@ -92,7 +92,7 @@ fn anything_else_is_unreadable(#[case] value: &str) {
 }
 
 #[test]
-fn the_key_is_compared_exactly() {
+fn compares_the_key_exactly() {
     let mut instance = instance("");
     let now = time("2026-11-23T12:00:00Z");
     for key in [
@@ -107,14 +107,14 @@ fn the_key_is_compared_exactly() {
 
 proptest! {
     #[test]
-    fn no_value_panics(value in any::<String>(), seconds in any::<i32>()) {
+    fn no_value_causes_a_panic(value in any::<String>(), seconds in any::<i32>()) {
         let now = DateTime::from_timestamp(i64::from(seconds), 0).unwrap();
         prop_assert!(Exemption::of(&instance(&value), now).is_some());
     }
 
-    /// Whatever is nearly a date and a reason: it never holds beyond the date that it begins with.
+    /// Values that are nearly a date and a reason never hold beyond the date that they begin with.
     #[test]
-    fn it_never_holds_longer_than_it_says(
+    fn never_holds_beyond_its_date(
         value in "[ +0-9]{0,3}202[67]-[01][0-9]-[0-3][0-9][ \\PC]{0,9}",
         days in 0_u64..800,
     ) {

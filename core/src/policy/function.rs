@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// A value worked out at the moment a tag is written: `today()`, `now()`, each with an optional offset such as
-/// `today()+30d` or `now()-1w`.
+/// A value that is computed when a tag is written: `today()` or `now()`, with an optional offset such as `today()+30d`
+/// or `now()-1w`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Function {
     base: Base,
@@ -19,12 +19,13 @@ enum Base {
     Now,
 }
 
-/// A century either way: further off is a typing error, and it keeps every date within four digits' reach.
+/// The largest offset in either direction, about a century. A larger one is a typing error, and its date could need
+/// more than four digits for the year.
 const MAX_OFFSET_DAYS: i64 = 36_500;
 
 impl Function {
-    /// The value at `now`: an ISO 8601 date (`2026-11-23`) for `today()`, a date and time to the second
-    /// (`2026-11-23T09:30:00Z`) for `now()`; both in UTC.
+    /// The value at `now`, in UTC: for `today()` an ISO 8601 date (`2026-11-23`), for `now()` a date and time to the
+    /// second (`2026-11-23T09:30:00Z`).
     #[must_use]
     pub fn value(&self, now: DateTime<Utc>) -> String {
         let moment = TimeDelta::try_days(self.offset_days)
@@ -39,11 +40,11 @@ impl Function {
 
 /// Why a text is not a [`Function`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FunctionError {
-    /// No function of that name.
+pub enum InvalidFunction {
+    /// The text does not begin with the name of a function.
     #[error("{0:?} is not a known function: use today() or now(), with an offset like today()+30d")]
     Unknown(String),
-    /// The function is known, what follows it is not an offset.
+    /// The text after the name of the function is not an offset.
     #[error(
         "{0:?} has an offset that cannot be read: write +30d or -2w (days or weeks, a century at most)"
     )]
@@ -51,7 +52,7 @@ pub enum FunctionError {
 }
 
 impl FromStr for Function {
-    type Err = FunctionError;
+    type Err = InvalidFunction;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let trimmed = text.trim();
@@ -60,15 +61,15 @@ impl FromStr for Function {
         } else if let Some(rest) = trimmed.strip_prefix("now()") {
             (Base::Now, rest)
         } else {
-            return Err(FunctionError::Unknown(text.to_owned()));
+            return Err(InvalidFunction::Unknown(text.to_owned()));
         };
         let offset_days =
-            offset_days(rest.trim()).ok_or_else(|| FunctionError::Offset(text.to_owned()))?;
+            offset_days(rest.trim()).ok_or_else(|| InvalidFunction::Offset(text.to_owned()))?;
         Ok(Self { base, offset_days })
     }
 }
 
-/// Reads an offset such as `+30d` or `-2w`, or nothing; gives days.
+/// Reads an offset such as `+30d` or `-2w` as days. No text means no offset.
 fn offset_days(text: &str) -> Option<i64> {
     if text.is_empty() {
         return Some(0);
@@ -82,7 +83,7 @@ fn offset_days(text: &str) -> Option<i64> {
         None => (amount.strip_suffix('w')?, 7),
     };
     let digits = digits.trim();
-    // `parse` would take a second sign: `+-3d`.
+    // `parse` would accept a second sign: `+-3d`.
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -105,9 +106,10 @@ impl fmt::Display for Function {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
     use rstest::rstest;
+
+    use super::*;
 
     fn value(function: &str, now: &str) -> String {
         function
@@ -141,7 +143,7 @@ mod tests {
     #[case("today()30d", "offset")]
     #[case("today()+36501d", "offset")]
     #[case("today()+99999999999999999999w", "offset")]
-    fn refuses_what_it_cannot_work_out(#[case] text: &str, #[case] why: &str) {
+    fn rejects_unknown_functions_and_offsets(#[case] text: &str, #[case] why: &str) {
         let error = text.parse::<Function>().unwrap_err().to_string();
         assert!(error.contains(why), "{error}");
         assert!(error.contains(&format!("{text:?}")), "{error}");
@@ -149,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(text in r"(today|now)?\(?\)?[+-]?\PC{0,24}") {
+        fn no_text_causes_a_panic(text in r"(today|now)?\(?\)?[+-]?\PC{0,24}") {
             if let Ok(function) = text.parse::<Function>() {
                 prop_assert!(!function.value(DateTime::UNIX_EPOCH).is_empty());
                 let again = function.to_string().parse::<Function>();

@@ -1,4 +1,4 @@
-//! What a rule finds wrong with its tag, and what it wants done about it: the policy's central table, in one place.
+//! What a rule does about a defect of its tag. This is the only place that knows the following table.
 //!
 //! | `Action` | missing | empty |
 //! |---|---|---|
@@ -8,28 +8,27 @@
 //! | `Notify` | report | report |
 //! | `Stop`, `Terminate` | that shutdown | the same |
 //!
-//! [`TagRule::defect`] picks the column, [`TagRule::remedy`] the cell. A value that somebody set is never overwritten:
-//! no cell of the table writes over one.
+//! [`TagRule::defect`] finds the column and [`TagRule::remedy`] the cell. No cell overwrites a value that is set.
 
 use std::fmt;
 
-use crate::Instance;
+use super::function::Function;
+use super::rule::{Action, TagRule};
+use crate::resource::Instance;
 
-use super::{Action, Function, TagRule};
-
-/// What is wrong with a rule's tag. A tag has one defect at most.
+/// What is wrong with a rule's tag. A tag has at most one defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect<'a> {
-    /// The resource has no tag of that key.
+    /// The resource has no tag with the key of the rule.
     Missing {
-        /// A key of the resource that differs only in case or surrounding blanks: most often a typing error.
+        /// A key of the resource that differs only in case or surrounding blanks, most often by a typing error.
         near_miss: Option<&'a str>,
     },
-    /// The tag is there, and its value is empty.
+    /// The tag exists and its value is empty.
     Empty,
 }
 
-/// The name of a [`Defect`], which outlives the resource it was found on.
+/// The name of a [`Defect`], without the borrow of the resource that a [`Defect`] has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DefectName {
     /// [`Defect::Missing`]
@@ -38,7 +37,7 @@ pub enum DefectName {
     Empty,
 }
 
-/// What a rule wants done about a defect of its tag.
+/// What a rule does about a defect of its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleRemedy<'a> {
     /// Write this value.
@@ -47,7 +46,7 @@ pub enum RuleRemedy<'a> {
     WriteFunction(&'a Function),
     /// Write who launched the resource.
     WriteLauncher,
-    /// Report the defect, change nothing.
+    /// Report the defect and change nothing.
     Report,
     /// Stop or terminate the resource.
     ShutDown(Shutdown),
@@ -63,7 +62,7 @@ pub enum Shutdown {
 }
 
 impl TagRule {
-    /// What is wrong with this rule's tag on `instance`; `None` if nothing is.
+    /// The defect of this rule's tag on `instance`; `None` if the tag has none.
     #[must_use]
     pub fn defect<'a>(&self, instance: &'a Instance) -> Option<Defect<'a>> {
         match instance.tags.get(&self.tag_key) {
@@ -75,11 +74,11 @@ impl TagRule {
         }
     }
 
-    /// What this rule wants done about `defect`; `None` if the rule does not mind it.
+    /// What this rule does about `defect`; `None` if it accepts the defect.
     #[must_use]
     pub fn remedy(&self, defect: DefectName) -> Option<RuleRemedy<'_>> {
         Some(match &self.action {
-            // An optional tag need not be there: its default is only a default for an empty value.
+            // An optional tag may be missing. Its default replaces only an empty value.
             Action::Update { .. } if defect == DefectName::Missing && !self.required => {
                 return None;
             }
@@ -105,10 +104,10 @@ impl Defect<'_> {
 }
 
 impl DefectName {
-    /// Every defect, the one that is looked for first first.
+    /// Every defect, in the order in which [`TagRule::defect`] looks for them.
     pub const ALL: [Self; 2] = [Self::Missing, Self::Empty];
 
-    /// The name as programs read it and as the ledger stores it, such as `missing`.
+    /// The name in JSON and in the ledger, such as `missing`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -117,7 +116,7 @@ impl DefectName {
         }
     }
 
-    /// The defect that `name` names, as [`as_str`](Self::as_str) writes it.
+    /// The defect whose [`as_str`](Self::as_str) is `name`; `None` if there is none.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|defect| defect.as_str() == name)
@@ -130,6 +129,7 @@ impl fmt::Display for DefectName {
     }
 }
 
+/// The first key of `instance` that differs from `key` only in case or surrounding blanks.
 fn near_miss<'a>(key: &str, instance: &'a Instance) -> Option<&'a str> {
     let wanted = key.trim();
     instance
@@ -140,7 +140,7 @@ fn near_miss<'a>(key: &str, instance: &'a Instance) -> Option<&'a str> {
 }
 
 fn is_same_but_for_case(left: &str, right: &str) -> bool {
-    // Nearly every key is ASCII, and comparing those costs a tenth.
+    // Nearly every key is ASCII, for which this comparison takes a tenth of the time.
     if left.is_ascii() && right.is_ascii() {
         return left.eq_ignore_ascii_case(right);
     }

@@ -7,7 +7,7 @@ use super::*;
 fn row(value: Value) -> Row {
     match value {
         Value::Object(row) => row,
-        other => panic!("a row is an object: {other}"),
+        other => panic!("a row must be an object, found {other}"),
     }
 }
 
@@ -18,7 +18,7 @@ fn policy(rows: Value) -> Result<Policy, Vec<String>> {
 }
 
 #[test]
-fn the_customers_sample_is_a_policy() {
+fn accepts_the_customers_sample() {
     let policy = policy(json!([
         {"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"},
         {"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"},
@@ -61,10 +61,10 @@ fn the_customers_sample_is_a_policy() {
 #[case::nearly_our_key(json!({"Action": "Notify", "TagKey": "tagwarden"}))]
 #[case::longest_key(json!({"Action": "Notify", "TagKey": "é".repeat(128)}))]
 #[case::longest_value(json!({"Action": "Update", "Default": "é".repeat(256)}))]
-fn sound_rows(#[case] members: Value) {
-    let mut sound = row(json!({"RuleId": 1, "TagKey": "Owner", "Required": "Y"}));
-    sound.extend(row(members));
-    assert_eq!(Policy::from_rows([sound]).unwrap().rules().len(), 1);
+fn accepts_a_valid_row(#[case] members: Value) {
+    let mut valid = row(json!({"RuleId": 1, "TagKey": "Owner", "Required": "Y"}));
+    valid.extend(row(members));
+    assert_eq!(Policy::from_rows([valid]).unwrap().rules().len(), 1);
 }
 
 #[rstest]
@@ -74,25 +74,25 @@ fn sound_rows(#[case] members: Value) {
 #[case(json!({"TagKey": null}), "rule 7: TagKey is missing")]
 #[case(json!({"TagKey": " "}), "rule 7: TagKey is missing")]
 #[case(json!({"TagKey": 5}), "rule 7: TagKey must be a string (S), found 5")]
-#[case(json!({"TagKey": "k".repeat(129)}), "rule 7: TagKey has 129 characters, EC2 allows 128")]
-#[case(json!({"TagKey": "aWs:owner"}), r#"rule 7: TagKey "aWs:owner" begins with aws:, which AWS keeps for itself"#)]
-#[case(json!({"TagKey": "tagwarden:exempt-until"}), r#"rule 7: TagKey "tagwarden:exempt-until" begins with tagwarden:, which tagwarden keeps for itself"#)]
-#[case(json!({"TagKey": "Tagwarden:"}), r#"rule 7: TagKey "Tagwarden:" begins with tagwarden:, which tagwarden keeps for itself"#)]
+#[case(json!({"TagKey": "k".repeat(129)}), "rule 7: TagKey must have at most 128 characters, found 129")]
+#[case(json!({"TagKey": "aWs:owner"}), r#"rule 7: TagKey "aWs:owner" begins with aws:, which is reserved for AWS"#)]
+#[case(json!({"TagKey": "tagwarden:exempt-until"}), r#"rule 7: TagKey "tagwarden:exempt-until" begins with tagwarden:, which is reserved for tagwarden"#)]
+#[case(json!({"TagKey": "Tagwarden:"}), r#"rule 7: TagKey "Tagwarden:" begins with tagwarden:, which is reserved for tagwarden"#)]
 #[case(json!({"Action": null}), "rule 7: Action is missing")]
 #[case(json!({"Action": "update"}), r#"rule 7: Action "update" is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate"#)]
 #[case(json!({"Action": ["Update"]}), r#"rule 7: Action must be a string (S), found ["Update"]"#)]
 #[case(json!({"Required": null}), "rule 7: Required is missing")]
-#[case(json!({"Required": "yes"}), r#"rule 7: Required "yes" is neither Y nor N"#)]
+#[case(json!({"Required": "yes"}), r#"rule 7: Required must be Y or N, found "yes""#)]
 #[case(json!({"Required": true}), "rule 7: Required must be a string (S), found true")]
 #[case(json!({"Default": null}), "rule 7: Default is missing: Action Update needs the value to write")]
 #[case(json!({"Default": ""}), "rule 7: Default is missing: Action Update needs the value to write")]
 #[case(json!({"Default": 7}), "rule 7: Default must be a string (S), found 7")]
-#[case(json!({"Default": "v".repeat(257)}), "rule 7: Default has 257 characters, EC2 allows 256")]
-#[case(json!({"Action": "Notify", "Default": "v".repeat(257)}), "rule 7: Default has 257 characters, EC2 allows 256")]
+#[case(json!({"Default": "v".repeat(257)}), "rule 7: Default must have at most 256 characters, found 257")]
+#[case(json!({"Action": "Notify", "Default": "v".repeat(257)}), "rule 7: Default must have at most 256 characters, found 257")]
 #[case(json!({"Action": "Function", "Default": null}), r#"rule 7: Default "" is not a known function: use today() or now(), with an offset like today()+30d"#)]
 #[case(json!({"Action": "Function", "Default": "tody()"}), r#"rule 7: Default "tody()" is not a known function: use today() or now(), with an offset like today()+30d"#)]
 #[case(json!({"Action": "Function", "Default": 3}), "rule 7: Default must be a string (S), found 3")]
-fn one_problem_is_named_once(#[case] members: Value, #[case] problem: &str) {
+fn names_each_problem_once(#[case] members: Value, #[case] problem: &str) {
     let mut broken = row(json!({
         "RuleId": 7, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody",
     }));
@@ -107,7 +107,7 @@ fn one_problem_is_named_once(#[case] members: Value, #[case] problem: &str) {
 }
 
 #[test]
-fn every_problem_of_every_rule_is_named() {
+fn names_every_problem_of_every_rule() {
     let problems = policy(json!([
         {"RuleId": 4, "TagKey": "Owner", "Action": "Notify", "Required": "Y"},
         {"RuleId": 3, "TagKey": "Owner", "Action": "Delete", "Required": "maybe"},
@@ -120,15 +120,15 @@ fn every_problem_of_every_rule_is_named() {
         [
             "rule 2: TagKey is missing",
             "rule 2: Default is missing: Action Update needs the value to write",
-            r#"rule 3: Required "maybe" is neither Y nor N"#,
+            r#"rule 3: Required must be Y or N, found "maybe""#,
             r#"rule 3: Action "Delete" is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate"#,
-            r#"rule 4: TagKey "Owner" has a rule already: rule 3"#,
+            r#"rule 4: TagKey "Owner" already has a rule: rule 3"#,
         ]
     );
 }
 
 #[test]
-fn keys_that_differ_in_case_are_two_tags() {
+fn accepts_keys_that_differ_only_in_case() {
     let rows = json!([
         {"RuleId": 1, "TagKey": "owner", "Action": "Notify", "Required": "Y"},
         {"RuleId": 2, "TagKey": "Owner", "Action": "Notify", "Required": "Y"},
@@ -137,7 +137,7 @@ fn keys_that_differ_in_case_are_two_tags() {
 }
 
 #[test]
-fn an_empty_table_and_a_repeated_id_are_problems() {
+fn rejects_an_empty_table_and_a_repeated_id() {
     assert_eq!(policy(json!([])).unwrap_err(), ["the table has no rules"]);
     let rows = json!([
         {"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"},
@@ -145,7 +145,7 @@ fn an_empty_table_and_a_repeated_id_are_problems() {
     ]);
     assert_eq!(
         policy(rows).unwrap_err(),
-        ["rule 1: RuleId is used by another rule too"]
+        ["rule 1: RuleId is also used by another rule"]
     );
 }
 
@@ -174,9 +174,9 @@ fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// Whatever stands in a table: either all of it is a policy, or there is a list of problems.
+    /// Any table either is a policy with all its rows, or has at least one problem.
     #[test]
-    fn no_table_panics(rows in prop::collection::vec(
+    fn no_table_causes_a_panic(rows in prop::collection::vec(
         prop::collection::btree_map("RuleId|TagKey|Action|Required|Default|ReportTemplate|Else", any_value(), 0..6),
         0..4,
     )) {
@@ -193,7 +193,7 @@ proptest! {
 }
 
 #[test]
-fn each_problem_tells_which_row_it_is_in() {
+fn each_problem_has_the_position_of_its_row() {
     let rows: Vec<Row> = serde_json::from_value(json!([
         {"RuleId": 3, "TagKey": "A", "Action": "Notify", "Required": "?"},
         {"RuleId": 2, "TagKey": "B", "Action": "Notify", "Required": "Y"},
@@ -218,7 +218,7 @@ fn each_problem_tells_which_row_it_is_in() {
 }
 
 #[test]
-fn a_row_of_its_own_holds_the_reports_template() {
+fn reads_the_reports_template_from_a_row_of_its_own() {
     let rule = json!({"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y", "ReportTemplate": " "});
     let template = json!({
         "RuleId": 90, "ReportTemplate": "{{ heading }}\n", "TagKey": "", "Default": null, "Comment": "agreed",
@@ -237,14 +237,14 @@ fn a_row_of_its_own_holds_the_reports_template() {
 #[rstest]
 #[case::in_a_rule(
     json!([{"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y", "ReportTemplate": "x"}]),
-    "rule 1: ReportTemplate belongs in a row of its own: this one is a rule"
+    "rule 1: ReportTemplate must be in a row of its own: this row is a rule"
 )]
 #[case::twice(
     json!([
         {"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"},
         {"RuleId": 90, "ReportTemplate": "x"}, {"RuleId": 91, "ReportTemplate": "x"},
     ]),
-    "rule 91: ReportTemplate is in the table twice: row 90 has it too"
+    "rule 91: ReportTemplate is in the table twice: row 90 also has it"
 )]
 #[case::no_text(
     json!([{"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"}, {"RuleId": 90, "ReportTemplate": ["x"]}]),
@@ -255,6 +255,6 @@ fn a_row_of_its_own_holds_the_reports_template() {
     json!([{"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"}, {"ReportTemplate": "x"}]),
     "RuleId is missing"
 )]
-fn a_malformed_template_is_a_problem(#[case] rows: Value, #[case] problem: &str) {
+fn rejects_a_malformed_template(#[case] rows: Value, #[case] problem: &str) {
     assert_eq!(policy(rows).unwrap_err(), [problem]);
 }

@@ -1,17 +1,17 @@
-//! From AWS Config's configuration items.
+//! Reads instances from AWS Config's configuration items.
 //!
-//! One instance comes in two shapes: inside a rule's event (members such as `awsAccountId`, `configuration` an
-//! object) and from GetResourceConfigHistory (`configuration` a JSON string). Tags come twice, as the map `tags`
-//! and as the list `configuration.tags`, whose members are lower-case here and upper-case in CloudFormation's
-//! shape. All are read; taking one for the other made every resource of a peer's users non-compliant.
+//! In a rule's event, `configuration` is an object; from GetResourceConfigHistory, it is JSON in a string. Tags are in
+//! two places: the map `tags` and the list `configuration.tags`. The members of that list are lower-case in Config's
+//! format and upper-case in CloudFormation's. All of these are read, because a reader that misses one of them makes
+//! every instance `NON_COMPLIANT`.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::Instance;
 use super::facts::{InstanceFacts, null_as_default};
+use super::instance::Instance;
 
 /// The Config resource type of an EC2 instance.
 pub const INSTANCE_RESOURCE_TYPE: &str = "AWS::EC2::Instance";
@@ -24,7 +24,7 @@ pub const INSTANCE_RESOURCE_TYPE: &str = "AWS::EC2::Instance";
 pub struct ConfigurationItem {
     /// What happened to the resource.
     pub configuration_item_status: ItemStatus,
-    /// When Config saw it; what an evaluation is ordered by.
+    /// When Config captured the item. Config orders evaluations by this time.
     pub configuration_item_capture_time: DateTime<Utc>,
     /// Such as `AWS::EC2::Instance`.
     pub resource_type: String,
@@ -33,21 +33,21 @@ pub struct ConfigurationItem {
     /// The account the resource is in.
     #[serde(default)]
     pub aws_account_id: Option<String>,
-    /// The tags as a map; absent in summaries.
+    /// The tags as a map; empty for an item made from a summary.
     #[serde(default, deserialize_with = "null_as_default")]
     pub tags: BTreeMap<String, Option<String>>,
-    /// What EC2 says of the instance.
+    /// EC2's description of the instance.
     #[serde(default)]
     pub configuration: InstanceFacts,
 }
 
-/// What an oversized notification holds in place of a configuration item that is too large for an event.
+/// The summary that an oversized notification has in place of a configuration item that is too large for an event.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemSummary {
     /// What happened to the resource.
     pub configuration_item_status: ItemStatus,
-    /// When Config saw it.
+    /// When Config captured the item.
     pub configuration_item_capture_time: DateTime<Utc>,
     /// Such as `AWS::EC2::Instance`.
     pub resource_type: String,
@@ -55,7 +55,7 @@ pub struct ItemSummary {
     pub resource_id: String,
 }
 
-/// `configurationItemStatus`: one of five.
+/// `configurationItemStatus`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum ItemStatus {
     /// `OK`
@@ -72,7 +72,7 @@ pub enum ItemStatus {
 }
 
 impl ItemStatus {
-    /// Whether there is still a resource to evaluate.
+    /// Whether the resource exists and Config records it.
     #[must_use]
     pub fn is_present(self) -> bool {
         matches!(self, Self::Ok | Self::ResourceDiscovered)
@@ -80,7 +80,7 @@ impl ItemStatus {
 }
 
 impl From<ItemSummary> for ConfigurationItem {
-    /// The item without everything that the summary leaves out.
+    /// An item with only the members of the summary: it has no tags and no configuration.
     fn from(summary: ItemSummary) -> Self {
         Self {
             configuration_item_status: summary.configuration_item_status,
@@ -95,7 +95,7 @@ impl From<ItemSummary> for ConfigurationItem {
 }
 
 impl ConfigurationItem {
-    /// The instance this item describes.
+    /// The instance that this item describes.
     #[must_use]
     pub fn into_instance(self) -> Instance {
         let mut instance = self.configuration.into_instance(self.resource_id);
@@ -123,14 +123,14 @@ mod tests {
             "resourceId": "i-0a1b2c3d4e5f60718",
         });
         let Value::Object(members) = members else {
-            panic!("members of an item are an object")
+            panic!("the members of an item must be an object")
         };
         item.as_object_mut().unwrap().extend(members);
         serde_json::from_value(item).unwrap()
     }
 
     #[test]
-    fn every_shape_of_the_tags_is_the_same_instance() {
+    fn reads_tags_in_every_format() {
         let expected = BTreeMap::from([("Owner".to_owned(), "ann".to_owned())]);
         for members in [
             json!({"tags": {"Owner": "ann"}}),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_without_a_value_is_an_empty_tag() {
+    fn reads_a_tag_without_a_value_as_empty() {
         let instance =
             item(json!({"tags": {"A": null}, "configuration": {"tags": [{"key": "B"}]}}));
         let instance = instance.into_instance();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_launch_is_when_the_primary_interface_was_attached() {
+    fn takes_the_first_launch_from_the_primary_interface() {
         let instance = item(json!({"configuration": {
             "vpcId": "vpc-1",
             "state": {"code": 16, "name": "running"},
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_moves_the_start_and_not_the_launch() {
+    fn a_restart_changes_started_at_but_not_launched_at() {
         let instance = item(json!({"configuration": {
             "launchTime": "2026-11-20T00:00:00.000Z",
             "networkInterfaces": [
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spot_instance_has_a_request_even_where_it_is_not_named() {
+    fn a_spot_instance_has_a_request_even_if_aws_does_not_name_it() {
         for (configuration, expected) in [
             (json!({}), None),
             (
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn only_who_manages_it_is_the_operator() {
+    fn has_an_operator_only_if_it_is_managed() {
         for (operator, expected) in [
             (Value::Null, None),
             (json!({}), None),

@@ -1,15 +1,15 @@
-//! From what `aws ec2 describe-instances` writes: DescribeInstances' answer as the JSON of the AWS CLI.
+//! Reads instances from the output of `aws ec2 describe-instances`.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::Instance;
 use super::facts::{InstanceFacts, wire};
+use super::instance::Instance;
 
 /// An instance as the AWS CLI writes it.
 ///
-/// Its members are those of EC2's own answer, with upper-case names, and what EC2 leaves out is left out: an instance
-/// without tags has no `Tags`. Only the id is demanded.
+/// The AWS CLI keeps EC2's upper-case names and leaves out what EC2 leaves out: an instance without tags has no `Tags`.
+/// Only the id is required.
 ///
 /// See [describe-instances](https://docs.aws.amazon.com/cli/latest/reference/ec2/describe-instances.html).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +17,8 @@ pub struct DescribedInstance(pub Instance);
 
 impl<'de> Deserialize<'de> for DescribedInstance {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Config's items hold the same members, with lower-case names.
-        let mut members = wire::Instance::deserialize(deserializer)?;
+        // Configuration items have the same members with lower-case names.
+        let mut members = wire::Described::deserialize(deserializer)?;
         let id = members.take_id();
         let id = id.ok_or_else(|| Error::missing_field("InstanceId"))?;
         Ok(Self(InstanceFacts::from(members).into_instance(id)))
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn every_member_that_counts_is_read() {
+    fn reads_every_member_that_tagwarden_needs() {
         let instance = read(json!({
             "InstanceId": "i-0a1b2c3d4e5f60718",
             "InstanceType": "t3.micro",
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_id_is_demanded() {
+    fn requires_only_the_id() {
         let instance = read(json!({"InstanceId": "i-0a1b2c3d4e5f60718", "Tags": null}));
         assert_eq!(instance.state, State::Unknown);
         assert!(instance.tags.is_empty());

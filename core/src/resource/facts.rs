@@ -1,7 +1,7 @@
-//! What AWS says about an instance, before anything is derived from it.
+//! The facts that AWS gives about an instance, before anything is derived from them.
 //!
-//! Every reader of an instance fills in [`InstanceFacts`]; [`InstanceFacts::into_instance`] alone derives the rest, so
-//! that an instance is the same whichever AWS document describes it.
+//! Every reader of an instance fills in [`InstanceFacts`], and only [`InstanceFacts::into_instance`] derives the rest.
+//! So every AWS document that describes an instance gives the same [`Instance`].
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Instance, State};
+use super::instance::{Instance, State};
 
-/// The operator of a managed instance whose principal EC2 leaves out.
+/// The operator of a managed instance for which EC2 names no principal.
 const UNNAMED_OPERATOR: &str = "an AWS service";
 
 /// EC2's value of `InstanceLifecycle` for a Spot Instance.
 const SPOT: &str = "spot";
 
-/// The members of an instance's description that the policy needs, as AWS gives them.
+/// The members of an instance's description that tagwarden needs, as AWS gives them.
 ///
 /// See [Instance](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct InstanceFacts {
     pub launch_time: Option<DateTime<Utc>>,
     /// When the primary network interface, whose `DeviceIndex` is 0, was attached.
     pub attach_time: Option<DateTime<Utc>>,
-    /// `InstanceLifecycle`, which an on-demand instance does not have.
+    /// `InstanceLifecycle`; an on-demand instance has none.
     pub lifecycle: Option<String>,
     /// `SpotInstanceRequestId`.
     pub spot_request_id: Option<String>,
@@ -43,12 +43,12 @@ pub struct InstanceFacts {
 }
 
 impl InstanceFacts {
-    /// Reads an instance's `configuration` as GetResourceConfigHistory gives it: JSON in a string.
+    /// Reads the `configuration` of an instance as GetResourceConfigHistory gives it: a JSON object in a string.
     ///
     /// # Errors
-    /// The text is not JSON, or describes something other than an instance.
+    /// The text is not JSON, or does not describe an instance.
     pub fn from_json(text: &str) -> serde_json::Result<Self> {
-        Ok(serde_json::from_str::<wire::Instance>(text)?.into())
+        Ok(serde_json::from_str::<wire::Described>(text)?.into())
     }
 
     /// The instance with the id `id` that these facts describe.
@@ -86,12 +86,13 @@ impl<'de> Deserialize<'de> for InstanceFacts {
             // A deleted resource's item has no configuration.
             Value::Null => Ok(Self::default()),
             Value::String(text) => Self::from_json(&text),
-            value => serde_json::from_value::<wire::Instance>(value).map(Into::into),
+            value => serde_json::from_value::<wire::Described>(value).map(Into::into),
         }
         .map_err(serde::de::Error::custom)
     }
 }
 
+/// Deserialises a member that Config may set to `null`.
 pub(super) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -100,14 +101,14 @@ where
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// The JSON as it comes, with everything optional: Config leaves out or nulls what it does not know. The upper-case
-/// names are the AWS CLI's, for [`DescribedInstance`](super::described::DescribedInstance).
+/// The JSON as AWS writes it. Every member is optional, because Config leaves out, or sets to `null`, what it does not
+/// know. The upper-case names are those of the AWS CLI, for [`DescribedInstance`](super::described::DescribedInstance).
 pub(super) mod wire {
     use super::{DateTime, Deserialize, InstanceFacts, Utc, null_as_default};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
-    pub(in crate::resource) struct Instance {
+    pub(in crate::resource) struct Described {
         #[serde(default, alias = "InstanceId")]
         instance_id: Option<String>,
         #[serde(default, alias = "VpcId")]
@@ -169,15 +170,15 @@ pub(super) mod wire {
         attach_time: Option<DateTime<Utc>>,
     }
 
-    impl Instance {
-        /// The instance's id, where it stands among its other members.
+    impl Described {
+        /// Takes the instance's id. A configuration item names it elsewhere.
         pub(in crate::resource) fn take_id(&mut self) -> Option<String> {
             self.instance_id.take()
         }
     }
 
-    impl From<Instance> for InstanceFacts {
-        fn from(wire: Instance) -> Self {
+    impl From<Described> for InstanceFacts {
+        fn from(wire: Described) -> Self {
             let primary_interface = wire
                 .network_interfaces
                 .into_iter()

@@ -24,7 +24,7 @@ fn name(identity: Value) -> Option<String> {
 }
 
 #[test]
-fn every_case_has_its_name() {
+fn names_every_case() {
     for case in cases() {
         let written = name(case.user_identity);
         assert_eq!(written.as_deref(), Some(&*case.value), "{}", case.who);
@@ -33,7 +33,7 @@ fn every_case_has_its_name() {
 
 /// The table in the documentation is made from the same cases. `UPDATE_DOCS=1` writes it anew.
 #[test]
-fn the_documented_table_is_what_is_written() {
+fn documents_the_names_it_writes() {
     const BEGIN: &str = "<!-- identities: begin -->\n";
     const END: &str = "<!-- identities: end -->";
     let mut table = "| Who launched it | `type` | `CreatedBy` |\n|---|---|---|\n".to_owned();
@@ -55,7 +55,7 @@ fn the_documented_table_is_what_is_written() {
 
 /// Members may be missing: what is left still names as well as it can.
 #[test]
-fn less_than_everything_is_enough() {
+fn names_from_partial_identities() {
     let session = "arn:aws:sts::111111111111:assumed-role/Ci/GitHubActions";
     for (identity, expected) in [
         (
@@ -101,7 +101,7 @@ fn less_than_everything_is_enough() {
 }
 
 #[test]
-fn nobody_is_named_by_nothing() {
+fn names_no_one_without_an_identity() {
     for identity in [
         json!({}),
         json!({"type": "IAMUser", "userName": " "}),
@@ -113,7 +113,7 @@ fn nobody_is_named_by_nothing() {
 }
 
 #[test]
-fn a_name_fits_a_tag() {
+fn fits_names_into_tag_values() {
     for (given, fitting) in [
         ("é".repeat(300), "é".repeat(256)),
         (

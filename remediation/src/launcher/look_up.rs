@@ -9,10 +9,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
-use super::planner::{About, Launch, Page, Planner, Question, earlier};
+use super::planner::{About, FoundLaunch, LookUpPage, Planner, Question, earlier};
 use super::record;
 use super::{Launcher, Unattributed};
-use crate::watch::{Phase, Watch};
+use crate::progress::{Monitor, Phase};
 
 const CALL: &str = "cloudtrail:LookupEvents";
 
@@ -24,19 +24,19 @@ const PAGE_SIZE: i32 = 50;
 /// CloudTrail answers 2 requests a second for an account and Region (same document).
 const BETWEEN_CALLS: Duration = Duration::from_millis(500);
 
-/// No call is begun with less time left than this, so that what was found can still be acted on and reported: what a
-/// call may take, retries included, and what tags, stops and the report take.
+/// The least time left in which a call is begun: what a call may take, retries included, and what tags, stops and the
+/// report take.
 const RESERVE: TimeDelta = TimeDelta::seconds(15);
 
-/// What has been found takes time to write: EC2 takes 10 CreateTags a second, one for each launcher.
+/// The time that writing one launcher takes: EC2 takes 10 CreateTags a second, and each launcher needs one.
 ///
 /// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 const TO_WRITE_ONE: TimeDelta = TimeDelta::milliseconds(100);
 
-/// So many refusals in a row, the SDK's own retries not counted, and the rest is left for the next run.
+/// The most throttled calls in a row, the SDK's own retries not counted, before the rest is left for the next run.
 const MOST_REFUSALS: u32 = 5;
 
-/// So many launchers are remembered, about 1 MB of them.
+/// The most launchers that are remembered, about 1 MB.
 const MOST_REMEMBERED: usize = 10_000;
 
 /// Looks launchers up, never faster than CloudTrail allows, however many runs share it.
@@ -48,7 +48,7 @@ pub struct LookUp {
     /// Found by earlier runs. A launch never changes, and what could not be written, as in a dry run, need not be
     /// asked again: the next run goes on from there.
     known: Mutex<BTreeMap<String, String>>,
-    pub(crate) watch: Watch,
+    pub(crate) monitor: Monitor,
 }
 
 impl LookUp {
@@ -60,14 +60,14 @@ impl LookUp {
             clock,
             last_call: Mutex::new(None),
             known: Mutex::default(),
-            watch: Watch::default(),
+            monitor: Monitor::default(),
         }
     }
 
     /// Finds who launched each of `instances`, in as few calls as the launches allow.
     ///
-    /// Stops in time before `deadline`, when CloudTrail goes on refusing for its rate, and at any other error; gives
-    /// what it found. An instance that is not in the answer was not settled, and the next run will ask; after an
+    /// Stops in time before `deadline`, when CloudTrail goes on throttling, and at any other error; gives what it
+    /// found. An instance that is not in the answer was not settled, and the next run will ask; after an
     /// error, those are [`Launcher::Failed`].
     pub async fn find(
         &self,
@@ -89,8 +89,7 @@ impl LookUp {
         if wanted.is_empty() {
             return found;
         }
-        self.watch
-            .begin(Phase::AskingForLaunchers, Some(wanted.len()));
+        self.monitor.enter(Phase::LookUp, Some(wanted.len()));
         let mut planner = Planner::new(wanted, self.clock.now());
         let failure = self.work_through(&mut planner, deadline).await.err();
         let (settled, left) = planner.into_parts();
@@ -102,10 +101,9 @@ impl LookUp {
         self.remember(&settled).await;
         found.extend(settled);
         if let Some(error) = failure {
-            let why = error.to_string();
             found.extend(
                 left.into_iter()
-                    .map(|id| (id, Launcher::Failed(why.clone()))),
+                    .map(|id| (id, Launcher::Failed(error.clone()))),
             );
         }
         found
@@ -114,7 +112,7 @@ impl LookUp {
     /// Asks and answers, until everything is settled or the time is up.
     ///
     /// # Errors
-    /// CloudTrail gave an error other than a refusal for its rate.
+    /// CloudTrail gave an error other than throttling.
     async fn work_through(
         &self,
         planner: &mut Planner,
@@ -129,7 +127,7 @@ impl LookUp {
             let names = names(planner.settled());
             let last_start = last_start.map(|time| earlier(time, TO_WRITE_ONE * names));
             self.take_turn().await;
-            if self.watch.is_to_end() {
+            if self.monitor.is_cancelled() {
                 break;
             }
             if last_start.is_some_and(|last_start| self.clock.now() > last_start) {
@@ -140,7 +138,7 @@ impl LookUp {
                     refusals = 0;
                     let before = planner.settled().len();
                     planner.feed(page);
-                    self.watch.add(planner.settled().len() - before);
+                    self.monitor.add(planner.settled().len() - before);
                 }
                 // Others use the same two requests a second.
                 Err(error) if error.code() == Some("ThrottlingException") => {
@@ -160,7 +158,7 @@ impl LookUp {
         Ok(())
     }
 
-    async fn ask(&self, question: Question) -> Result<Page, AwsError> {
+    async fn ask(&self, question: Question) -> Result<LookUpPage, AwsError> {
         let (key, value) = match question.about {
             About::Launches => (LookupAttributeKey::EventName, "RunInstances".to_owned()),
             About::Instance(id) => (LookupAttributeKey::ResourceName, id),
@@ -185,14 +183,14 @@ impl LookUp {
         let oldest = times
             .filter_map(|time| DateTime::from_timestamp(time.secs(), 0))
             .min();
-        Ok(Page {
+        Ok(LookUpPage {
             launches: answer.events().iter().filter_map(launch).collect(),
             oldest,
             next_token: answer.next_token,
         })
     }
 
-    /// Waits until the next call may be made. Whoever waits longest is next.
+    /// Waits until the next call may be made. The run that has waited longest is next.
     async fn take_turn(&self) {
         // Held while waiting, so that several runs in one process queue up.
         let mut last_call = self.last_call.lock().await;
@@ -231,7 +229,7 @@ fn names(settled: &BTreeMap<String, Launcher>) -> i32 {
 }
 
 /// What an event launched, if it is a launch that succeeded.
-fn launch(event: &Event) -> Option<Launch> {
+fn launch(event: &Event) -> Option<FoundLaunch> {
     let resources = event.resources().iter();
     record::launch(
         event.event_name(),

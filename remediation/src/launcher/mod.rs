@@ -22,6 +22,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use tagwarden_aws::AwsError;
 use tagwarden_core::Instance;
 
 pub use look_up::LookUp;
@@ -55,20 +56,20 @@ impl From<&Instance> for Unattributed {
 pub enum Launcher {
     /// Launched by this name.
     Known(String),
-    /// CloudTrail shows no launch of it, or one that names nobody. It shows a launch minutes after it happened, so of
+    /// CloudTrail shows no launch of it, or one without a name. It shows a launch minutes after it happened, so of
     /// a young instance this says nothing yet.
     Nobody,
     /// Launched before CloudTrail's event history begins, so it was not looked for.
     TooOld,
     /// CloudTrail could not be asked.
-    Failed(String),
+    Failed(AwsError),
 }
 
-/// Why nobody can be named.
+/// Why the launcher cannot be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unknown {
-    /// CloudTrail shows no launch of the instance, or one that names nobody, though it should by now.
+    /// CloudTrail shows no launch of the instance, or one without a name, though it should by now.
     NotRecorded,
     /// The launch is older than CloudTrail's event history.
     TooOld,

@@ -8,7 +8,7 @@
 //! - More are read by page, newest first, from the end of the newest one's window. Each page runs as far back as its
 //!   50 events reach, over as many windows as that is. Where the next window begins further back than that, the
 //!   reading starts anew there, and what lies between costs nothing.
-//! - A page that settles nobody is one in which more was launched than is looked for. A little credit allows for some
+//! - A page that settles no instance is one in which more was launched than is looked for. A little credit allows for some
 //!   of those; pages that settle many add to it. When it is used up, each further one is followed by a call by name:
 //!   about the oldest instance that the next event could be the launch of, so that the pages meet it last.
 //!
@@ -20,16 +20,16 @@
 //! of them or anew at each stretch of windows):
 //!
 //! - In every history: at most twice the better one's calls, and 2 more.
-//! - At most one call more than the better one for each page that settled nobody, and FEW more. Where no window sees a
-//!   page of launches, every page settles somebody.
+//! - At most one call more than the better one for each page that settled no instance, and FEW more. Where no window
+//!   sees a page of launches, every page settles an instance.
 //!
 //! Because, against "page by page": as many pages here reach as far back or further. (The young may take one page
-//! more; then one call fewer is made by name.) Calls by name are FEW, and one for each page that settled nobody after
+//! more; then one call fewer is made by name.) Calls by name are FEW, and one for each page that settled none after
 //! CREDIT of them. Against "one by one": its call for an instance pays for the page that settled it. Pages that settled
-//! nobody are paid for by credit, or followed by a call by name.
+//! none are paid for by credit, or followed by a call by name.
 //!
 //! No order of asking can promise less than twice the better one's calls, less 1. Say that n instances were launched
-//! in one second with countless others, and nobody is on the pages that are read. It ends when each has been asked by
+//! in one second with countless others, and none is on the pages that are read. It ends when each has been asked by
 //! name: after y pages, that is n + y calls. All n may well be on the next page: then "page by page" takes y + 1 calls
 //! and "one by one" n, and n + y is no less than twice the smaller of these, less 1. `tests::game` solves the game for
 //! small numbers.
@@ -44,17 +44,17 @@ use super::{HISTORY, Launcher, Unattributed};
 /// need not agree, and CloudTrail notes when the call was completed.
 const AROUND: TimeDelta = TimeDelta::minutes(5);
 
-/// So many are asked by name without more ado: pages could hardly save a call.
+/// The most instances that are asked for by name at once, because pages could hardly save a call.
 const FEW: usize = 3;
 
-/// So many pages may settle nobody before instances are asked by name.
+/// How many pages may settle no instance before instances are asked for by name.
 const CREDIT: usize = 2;
 
-/// Credit does not grow beyond this: what paid an hour ago says little about now.
+/// The most credit, because what paid an hour ago says little about now.
 const MOST_CREDIT: usize = 4;
 
-/// CloudTrail may not show a younger launch yet: those are asked last, so that they do not take the place of others
-/// run after run.
+/// How long CloudTrail may not show a launch. Younger launches are asked for last, so that they do not take the place of
+/// others run after run.
 const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// One LookupEvents request.
@@ -62,7 +62,7 @@ const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(15);
 pub(crate) struct Question {
     pub(crate) about: About,
     /// The time the events are of, both ends included; none: all there are.
-    pub(crate) span: Option<Span>,
+    pub(crate) span: Option<LookUpSpan>,
     /// The token of the page before, if this is about what follows it.
     pub(crate) next_token: Option<String>,
 }
@@ -76,16 +76,16 @@ pub(crate) enum About {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
+pub(crate) struct LookUpSpan {
     pub(crate) from: DateTime<Utc>,
     pub(crate) to: DateTime<Utc>,
 }
 
 /// What CloudTrail answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
+pub(crate) struct LookUpPage {
     /// The launches among the events that succeeded, in any order.
-    pub(crate) launches: Vec<Launch>,
+    pub(crate) launches: Vec<FoundLaunch>,
     /// The time of the oldest event, launch or not.
     pub(crate) oldest: Option<DateTime<Utc>>,
     /// There if there is more.
@@ -94,7 +94,7 @@ pub(crate) struct Page {
 
 /// One launch, of any number of instances.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Launch {
+pub(crate) struct FoundLaunch {
     pub(crate) instance_ids: Vec<String>,
     /// None if the event names nobody.
     pub(crate) by: Option<String>,
@@ -128,7 +128,7 @@ pub(crate) struct Planner {
 /// How far the launches have been read.
 #[derive(Clone, Debug)]
 struct Reading {
-    span: Span,
+    span: LookUpSpan,
     /// Everything later than this has been read.
     down_to: DateTime<Utc>,
     next_token: Option<String>,
@@ -181,7 +181,7 @@ impl Planner {
     }
 
     /// Takes the answer to the question that [`next`](Self::next) gave.
-    pub(crate) fn feed(&mut self, page: Page) {
+    pub(crate) fn feed(&mut self, page: LookUpPage) {
         let Some(question) = self.question.take() else {
             return;
         };
@@ -285,13 +285,13 @@ impl Planner {
         let from = older.map(|window| window.from).min()?;
         Some(Question {
             about: About::Launches,
-            span: Some(Span { from, ..next }),
+            span: Some(LookUpSpan { from, ..next }),
             next_token: None,
         })
     }
 
-    fn settle(&mut self, launches: &[Launch]) {
-        let by_id: BTreeMap<&str, &Launch> = launches
+    fn settle(&mut self, launches: &[FoundLaunch]) {
+        let by_id: BTreeMap<&str, &FoundLaunch> = launches
             .iter()
             .flat_map(|launch| {
                 launch
@@ -318,7 +318,12 @@ impl Planner {
     }
 
     /// Notes how far a page of launches has come; whose window lies in what has been read was launched by nobody.
-    fn read_on(&mut self, span: Span, oldest: Option<DateTime<Utc>>, next_token: Option<String>) {
+    fn read_on(
+        &mut self,
+        span: LookUpSpan,
+        oldest: Option<DateTime<Utc>>,
+        next_token: Option<String>,
+    ) {
         let last = self.reading.take().filter(|reading| reading.span == span);
         let down_to = match (&next_token, oldest) {
             (None, _) => earlier(span.from, TimeDelta::seconds(1)),
@@ -388,9 +393,9 @@ fn together(launches: impl Iterator<Item = DateTime<Utc>>, shown: DateTime<Utc>)
 }
 
 /// The time in which an instance's launch must be, as far as CloudTrail remembers it.
-fn window(wanted: &Unattributed, horizon: DateTime<Utc>) -> Option<Span> {
+fn window(wanted: &Unattributed, horizon: DateTime<Utc>) -> Option<LookUpSpan> {
     let launched_at = wanted.launched_at?;
-    Some(Span {
+    Some(LookUpSpan {
         from: earlier(launched_at, AROUND).max(horizon),
         to: launched_at.checked_add_signed(AROUND)?,
     })

@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::planner::Launch;
+use super::planner::FoundLaunch;
 use crate::identity::{UserIdentity, tag_value};
 
 /// A record of a call.
@@ -54,7 +54,7 @@ pub(crate) fn launch<'a>(
     record: Option<&str>,
     username: Option<&str>,
     resources: impl Iterator<Item = &'a str>,
-) -> Option<Launch> {
+) -> Option<FoundLaunch> {
     if event_name != Some("RunInstances") {
         return None;
     }
@@ -71,7 +71,7 @@ pub(crate) fn launch<'a>(
     let launched = launched
         .into_iter()
         .flat_map(ResponseElements::instance_ids);
-    Some(Launch {
+    Some(FoundLaunch {
         instance_ids: resources.map(ToOwned::to_owned).chain(launched).collect(),
         by,
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 
-use super::planner::{Launch, earlier};
+use super::planner::{FoundLaunch, earlier};
 use super::record;
 use super::{HISTORY, Launcher, Unattributed};
 
@@ -43,7 +43,7 @@ fn null_as_default<'de, D: Deserializer<'de>>(
 /// The launches among recorded events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedLaunches {
-    /// By instance; `None` where the event names nobody.
+    /// By instance; `None` where the event has no name.
     by: BTreeMap<String, Option<String>>,
 }
 
@@ -57,7 +57,7 @@ impl RecordedLaunches {
             event.username.as_deref(),
             resources.filter_map(|resource| resource.resource_name.as_deref()),
         );
-        if let Some(Launch { instance_ids, by }) = launch {
+        if let Some(FoundLaunch { instance_ids, by }) = launch {
             let launched = instance_ids.into_iter().map(|id| (id, by.clone()));
             self.by.extend(launched);
         }
@@ -66,7 +66,7 @@ impl RecordedLaunches {
     /// Who launched those of `instances` that the recording can tell of at `now`.
     ///
     /// One that is not in the answer is not in the recording. That says nothing of what CloudTrail itself would show:
-    /// nobody knows what a recording leaves out.
+    /// a recording does not say what it leaves out.
     #[must_use]
     pub fn launchers(
         &self,
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_names_who_made_it() {
+    fn names_who_launched_an_instance() {
         let record = json!({
             "eventName": "RunInstances",
             "userIdentity": {"type": "IAMUser", "userName": "ann"},
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_launch_says_nothing() {
+    fn ignores_events_that_are_not_launches() {
         let resources = json!([{"ResourceName": "i-1"}]);
         let failed = json!({"eventName": "RunInstances", "errorCode": "Client.DryRunOperation"});
         for event in [
@@ -161,14 +161,14 @@ mod tests {
     }
 
     #[test]
-    fn a_launch_by_nobody_is_told_from_none_at_all() {
+    fn distinguishes_a_launch_without_a_name_from_no_launch() {
         let event = json!({"EventName": "RunInstances", "Resources": [{"ResourceName": "i-1"}]});
         assert_eq!(told(&[event]), Some(Launcher::Nobody));
         assert_eq!(told(&[]), None);
     }
 
     #[test]
-    fn what_cloudtrail_does_not_remember_is_too_old() {
+    fn calls_launches_before_the_event_history_too_old() {
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
         let old = instance("i-1", "2026-08-25T11:59:59Z");
         let young = instance("i-2", "2026-08-25T12:00:00Z");

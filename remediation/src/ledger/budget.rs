@@ -1,15 +1,15 @@
-//! The budget: at most so many stops and terminations in any hour, by all functions together. Pure.
+//! The budget: the most stops and terminations in any hour, by all functions together. Pure.
 //!
 //! Each batch of acts holds a part of it, from before the first of them until an hour after the last: so no hour ever
-//! sees more than the limit. A batch that did not tell how it ended (its function was ended) holds its whole part
-//! until an hour after the function's time was up.
+//! sees more than the limit. A batch whose end is not known, because its function was killed, holds its whole
+//! part until an hour after the function's time is up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::RunId;
+use crate::run_id::RunId;
 
-/// What the limit is for.
+/// The time that the limit is for.
 const HOUR: TimeDelta = TimeDelta::hours(1);
 
 /// What has been taken out of the budget; one item of the ledger, which every change gives a new revision.
@@ -17,13 +17,13 @@ const HOUR: TimeDelta = TimeDelta::hours(1);
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Budget {
     pub(crate) revision: u64,
-    pub(crate) holds: Vec<Hold>,
+    pub(crate) holds: Vec<BudgetHold>,
 }
 
 /// What one batch has taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Hold {
+pub(crate) struct BudgetHold {
     run_id: RunId,
     batch: u32,
     acts: usize,
@@ -49,7 +49,7 @@ impl Budget {
         now: DateTime<Utc>,
     ) -> Self {
         let mut holds = self.still_held(now);
-        holds.push(Hold {
+        holds.push(BudgetHold {
             run_id: run_id.clone(),
             batch,
             acts,
@@ -78,12 +78,12 @@ impl Budget {
         self.next(holds)
     }
 
-    fn still_held(&self, now: DateTime<Utc>) -> Vec<Hold> {
+    fn still_held(&self, now: DateTime<Utc>) -> Vec<BudgetHold> {
         let holds = self.holds.iter().filter(|hold| hold.holds(now));
         holds.cloned().collect()
     }
 
-    fn next(&self, holds: Vec<Hold>) -> Self {
+    fn next(&self, holds: Vec<BudgetHold>) -> Self {
         Self {
             revision: self.revision.saturating_add(1),
             holds,
@@ -91,7 +91,7 @@ impl Budget {
     }
 }
 
-impl Hold {
+impl BudgetHold {
     fn holds(&self, now: DateTime<Utc>) -> bool {
         now.timestamp_millis() <= self.until
     }
@@ -127,7 +127,7 @@ mod tests {
     proptest! {
         /// Batches that overlap, end early, or never tell: no hour sees more acts than the limit.
         #[test]
-        fn no_hour_sees_more_than_the_limit(batches in batches(), limit in 0..12_usize) {
+        fn never_allows_more_than_the_limit_in_an_hour(batches in batches(), limit in 0..12_usize) {
             const LEASE: i64 = 900;
             let run_id = RunId::new(at(0), "1a2b3c4d");
             let mut budget = Budget::default();
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_is_given_back_and_an_hour_later_all_of_it() {
+    fn gives_refused_acts_back_and_an_hour_later_all_of_them() {
         let run_id = RunId::new(at(0), "1a2b3c4d");
         let budget = Budget::default();
         assert_eq!(budget.left(10, at(0)), 10);

@@ -1,7 +1,7 @@
 //! Claims: an event that comes twice, or two functions that see the same instance, make one act.
 //!
-//! A claim says until when what its run does may not show yet to those who look. Whoever looked before that does not
-//! know, and leaves the act to the run that claimed it; whoever looks later sees what was done.
+//! A claim says until when what its run does may not show yet. A run that read the instance before that cannot know, and
+//! leaves the act to the run that claimed it. A run that reads it later sees what was done.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 
-use super::items::{Item, key};
-use super::record::{Act, ActState, RemedyName};
-use super::{Ledger, RunId};
+use super::Ledger;
+use super::items::{LedgerItem, key};
+use crate::plan::{Act, ActState, RemedyName};
+use crate::run_id::RunId;
 
-/// Right after a tag was written EC2 may still describe the instance as it was before. To write it twice does no harm.
+/// How long EC2 may still describe an instance as it was before a tag was written. To write it twice does no harm.
 pub(crate) const AFTER_TAG: TimeDelta = TimeDelta::seconds(20);
 
 /// The same after a stop.
@@ -22,7 +23,7 @@ const AFTER_STOP: TimeDelta = TimeDelta::minutes(5);
 /// A terminated instance stays visible for about an hour.
 const AFTER_TERMINATION: TimeDelta = TimeDelta::hours(1);
 
-/// A claim that is over still tells who was the last to hold it.
+/// How long a claim that is over is kept, because it still shows which run was the last to hold it.
 const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// One instance, claimed for one kind of act.
@@ -86,15 +87,15 @@ impl Claim {
 impl ClaimName {
     /// What `act` claims.
     pub(crate) fn of(act: &Act) -> Self {
-        let tag_key = act.tag_key.clone();
+        let tag_key = act.tag_key().filter(|_| !act.remedy.is_destructive());
         Self {
-            instance_id: act.instance_id.clone(),
-            tag_key: tag_key.filter(|_| !act.remedy.is_destructive()),
+            instance_id: act.instance_id().to_owned(),
+            tag_key: tag_key.map(ToOwned::to_owned),
         }
     }
 
     /// The key of the claim's item.
-    pub(crate) fn key(&self) -> Item {
+    pub(crate) fn key(&self) -> LedgerItem {
         key(&self.instance_id, self.sort_key())
     }
 
@@ -120,7 +121,7 @@ impl Ledger {
             let name = ClaimName::of(act);
             names.insert((name.instance_id.clone(), name.sort_key()), name);
         }
-        let keys: Vec<Item> = names.values().map(ClaimName::key).collect();
+        let keys: Vec<LedgerItem> = names.values().map(ClaimName::key).collect();
         let held = self.batch_get::<Held>(&keys).await?.into_iter();
         let held = held.filter_map(|held| Some((names.remove(&(held.pk, held.sk))?, held.run_id)));
         Ok(held.collect())

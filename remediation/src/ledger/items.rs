@@ -12,7 +12,7 @@ use tagwarden_aws::AwsError;
 
 use super::{KEPT, Ledger};
 
-pub(super) type Item = HashMap<String, AttributeValue>;
+pub(super) type LedgerItem = HashMap<String, AttributeValue>;
 
 pub(super) const PUT: &str = "dynamodb:PutItem";
 pub(super) const GET: &str = "dynamodb:GetItem";
@@ -31,21 +31,24 @@ pub(super) fn number<N: Display>(value: N) -> AttributeValue {
     AttributeValue::N(format!("{value}"))
 }
 
-pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> Item {
-    Item::from([("Pk".to_owned(), text(pk)), ("Sk".to_owned(), text(sk))])
+pub(super) fn key(pk: impl Into<String>, sk: impl Into<String>) -> LedgerItem {
+    LedgerItem::from([("Pk".to_owned(), text(pk)), ("Sk".to_owned(), text(sk))])
 }
 
 /// An item with this key, and the members of `value` as attributes.
-pub(super) fn item<T: Serialize>(key: Item, value: &T) -> Result<Item, AwsError> {
-    let mut item: Item = serde_dynamo::to_item(value)
+pub(super) fn item<T: Serialize>(key: LedgerItem, value: &T) -> Result<LedgerItem, AwsError> {
+    let mut item: LedgerItem = serde_dynamo::to_item(value)
         .map_err(|error| AwsError::unexpected(PUT, error.to_string()))?;
     item.extend(key);
     Ok(item)
 }
 
 /// What [`item`] was made of. Attributes that are not asked for are ignored.
-pub(super) fn value<T: DeserializeOwned>(call: &'static str, item: Item) -> Result<T, AwsError> {
-    let name = |item: &Item, key: &str| {
+pub(super) fn value<T: DeserializeOwned>(
+    call: &'static str,
+    item: LedgerItem,
+) -> Result<T, AwsError> {
+    let name = |item: &LedgerItem, key: &str| {
         let value = item.get(key).and_then(|value| value.as_s().ok());
         value.cloned().unwrap_or_default()
     };
@@ -66,11 +69,14 @@ pub(super) fn expires(now: DateTime<Utc>) -> (String, AttributeValue) {
 
 impl Ledger {
     /// A put for a transaction.
-    pub(super) fn put(&self, item: Item) -> PutBuilder {
+    pub(super) fn put(&self, item: LedgerItem) -> PutBuilder {
         Put::builder().table_name(&self.table).set_item(Some(item))
     }
 
-    pub(super) async fn get<T: DeserializeOwned>(&self, key: Item) -> Result<Option<T>, AwsError> {
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        key: LedgerItem,
+    ) -> Result<Option<T>, AwsError> {
         let answer = self
             .client
             .get_item()

@@ -1,32 +1,31 @@
-//! The ledger: every act written down before it is done and completed after; and what keeps several functions at once
-//! from doing harm together.
+//! The ledger: every act is written down before it is done and completed after it. Claims and the budget keep several
+//! functions at a time from doing harm together.
 //!
 //! One DynamoDB table, keys `Pk` and `Sk` (strings), items expire by `ExpiresAt`:
 //!
 //! | `Pk` | `Sk` | what |
 //! |---|---|---|
 //! | a day, `2026-11-23` | a run's id, `#`, a number | [`Batch`]: acts that were begun together |
-//! | `open` | a run's id | a run that began acts and has not told of them all yet |
-//! | an instance's id | `claim#tag#` and a key, `claim#end` | which run writes that tag, stops or terminates it, and until when nobody else does |
+//! | `open` | a run's id | a run that began acts and has not reported all of them yet |
+//! | an instance's id | `claim#tag#` and a key, `claim#end` | which run writes that tag, stops or terminates it, and until when no other run does |
 //! | an instance's id | `stopped` | since when it has been stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
-//! | `told`, `told#dry-run` | a day | what the topic has been told that day and is not told again |
+//! | `told`, `told#dry-run` | a day | what was reported to the topic that day and is not reported again |
 //! | `protected` | a day | instances that EC2 refused to stop or terminate that day |
 //!
 //! An act begins with one transaction: the claim of its instance, its part of the budget, the act itself and the mark
 //! that the run is open are written together or not at all. Nothing is done before. A function that ends in between
-//! leaves its mark: the next run finds it once the function's time is up, looks what was done, and tells it.
+//! leaves its mark: the next run finds it once the function's time is up, finds out what was done, and reports it.
 //!
 //! All reads are strongly consistent.
 
+mod act;
 mod budget;
 mod claim;
 mod items;
-mod memory;
-mod open;
+mod notes;
+mod open_runs;
 mod reader;
-mod record;
-mod run_id;
 mod selection;
 mod transaction;
 mod writer;
@@ -35,18 +34,19 @@ use aws_sdk_dynamodb::Client;
 use chrono::TimeDelta;
 use tagwarden_aws::Clock;
 
-pub use record::{Act, ActState, Batch, RemedyName};
-pub use run_id::{NotARunId, RunId};
+pub use crate::plan::{Act, ActState, RemedyName};
+pub use crate::run_id::{NotARunId, RunId};
+pub use act::Batch;
 pub use selection::Selection;
 
 pub(crate) use claim::{AFTER_TAG, ClaimName};
-pub(crate) use open::Unfinished;
-pub(crate) use writer::{Begun, Claims, Writer};
+pub(crate) use open_runs::AbandonedRun;
+pub(crate) use writer::{BeginResult, Claims, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.
 const KEPT: TimeDelta = TimeDelta::days(400);
 
-/// The table, and who reads and writes it.
+/// The ledger's table, with the client that reads and writes it.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     client: Client,

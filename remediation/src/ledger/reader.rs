@@ -4,11 +4,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use tagwarden_aws::AwsError;
 use tokio::task::JoinSet;
 
+use super::act::Batch;
 use super::items::{QUERY, day_key};
-use super::record::Batch;
-use super::{KEPT, Ledger, RunId};
+use super::{KEPT, Ledger};
+use crate::run_id::RunId;
 
-/// How many days are read at the same time: a year is read in seconds, and in calls that any table takes.
+/// The most days that are read at a time: a year is read in seconds, and any table takes so many calls.
 const DAYS_AT_ONCE: usize = 16;
 
 impl Ledger {

@@ -1,11 +1,12 @@
-//! Which acts somebody asks for.
+//! Which acts a person asks for.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 
-use super::RunId;
-use super::record::{Act, ActState, Batch};
+use super::act::Batch;
+use crate::plan::{Act, ActState};
+use crate::run_id::RunId;
 
 /// Some of the ledger's acts: those that meet everything it says. The default says nothing, and takes every act.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,26 +32,31 @@ impl Selection {
     #[must_use]
     pub fn takes(&self, batch: &Batch, act: &Act) -> bool {
         let of_run = self.run_id.as_ref().is_none_or(|id| *id == batch.run_id);
+        // A person who asks for what failed means what was abandoned, too.
+        let state = match act.state {
+            ActState::Abandoned => ActState::Failed,
+            state => state,
+        };
         let by_trigger = |wanted: &String| batch.trigger.split('+').any(|it| it == wanted);
         of_run
             && self.since.is_none_or(|since| since <= batch.begun_at)
             && self.until.is_none_or(|until| batch.begun_at < until)
             && self.trigger.as_ref().is_none_or(by_trigger)
-            && (self.instance_ids.is_empty() || self.instance_ids.contains(&act.instance_id))
-            && (self.states.is_empty() || self.states.contains(&act.state))
+            && (self.instance_ids.is_empty() || self.instance_ids.contains(act.instance_id()))
+            && (self.states.is_empty() || self.states.contains(&state))
             && (self.tag_keys.is_empty()
-                || act
-                    .tag_key
-                    .as_ref()
-                    .is_some_and(|key| self.tag_keys.contains(key)))
+                || act.tag_key().is_some_and(|key| self.tag_keys.contains(key)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::RemedyName;
     use std::collections::BTreeMap;
+
+    use tagwarden_core::DefectName;
+
+    use crate::plan::{Cause, Remedy, RemedyName, Step};
 
     fn batch() -> Batch {
         Batch {
@@ -59,23 +65,30 @@ mod tests {
             trigger: "compliance-change+launch".into(),
             begun_at: "2026-11-23T12:00:05Z".parse().unwrap(),
             acts: vec![Act {
-                instance_id: "i-00000001".into(),
+                step: Step {
+                    instance_id: "i-00000001".into(),
+                    cause: Cause::Tag {
+                        rule_id: 1,
+                        tag_key: "ProjectCode".into(),
+                        defect: DefectName::Missing,
+                    },
+                    remedy: Remedy::Tag {
+                        value: "Proj007".into(),
+                        unknown: None,
+                    },
+                },
                 remedy: RemedyName::Tag,
-                rule_id: Some(1),
-                tag_key: Some("ProjectCode".into()),
-                tag_value: Some("Proj007".into()),
-                unknown: None,
-                terminate_on: None,
                 tags_before: BTreeMap::new(),
                 state: ActState::Done,
                 why: None,
+                code: None,
                 undoes: None,
             }],
         }
     }
 
     #[test]
-    fn it_takes_what_meets_all_of_it() {
+    fn takes_what_meets_all_of_it() {
         type Say = fn(&mut Selection);
         let cases: [(Say, bool); 16] = [
             (|_| (), true),
@@ -126,9 +139,18 @@ mod tests {
     }
 
     #[test]
-    fn an_act_without_a_tag_is_on_no_key() {
+    fn takes_abandoned_acts_as_failed_ones() {
         let mut batch = batch();
-        batch.acts[0].tag_key = None;
+        batch.acts[0].state = ActState::Abandoned;
+        let mut selection = Selection::default();
+        selection.states.insert(ActState::Failed);
+        assert!(selection.takes(&batch, &batch.acts[0]));
+    }
+
+    #[test]
+    fn takes_an_act_without_a_tag_for_no_key() {
+        let mut batch = batch();
+        batch.acts[0].step.cause = Cause::Untagged;
         let mut selection = Selection::default();
         assert!(selection.takes(&batch, &batch.acts[0]));
         selection.tag_keys.insert(String::new());

@@ -23,12 +23,12 @@ pub(super) struct Transaction {
 
 /// What became of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Written {
+pub(super) enum TransactionResult {
     /// Carried out.
     Yes,
     /// Not carried out: the conditions at these positions did not hold.
     Refused(BTreeSet<usize>),
-    /// Not carried out: somebody else is writing the same items right now, or DynamoDB asks for less.
+    /// Not carried out: another function writes the same items right now, or DynamoDB throttles.
     Busy,
 }
 
@@ -56,8 +56,11 @@ impl Ledger {
     /// Carries out a transaction.
     ///
     /// # Errors
-    /// DynamoDB gave an error that trying again will not mend.
-    pub(super) async fn transact(&self, transaction: Transaction) -> Result<Written, AwsError> {
+    /// DynamoDB gave an error that trying again does not fix.
+    pub(super) async fn transact(
+        &self,
+        transaction: Transaction,
+    ) -> Result<TransactionResult, AwsError> {
         let result = self
             .client
             .transact_write_items()
@@ -65,12 +68,12 @@ impl Ledger {
             .send()
             .await;
         let Err(error) = result else {
-            return Ok(Written::Yes);
+            return Ok(TransactionResult::Yes);
         };
         let cancelled = match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled,
             Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
-                return Ok(Written::Busy);
+                return Ok(TransactionResult::Busy);
             }
             _ => return Err(AwsError::new(PUT, &error)),
         };
@@ -90,9 +93,9 @@ impl Ledger {
             )
         };
         if !refused.is_empty() {
-            Ok(Written::Refused(refused))
+            Ok(TransactionResult::Refused(refused))
         } else if codes.iter().any(is_passing) {
-            Ok(Written::Busy)
+            Ok(TransactionResult::Busy)
         } else {
             Err(AwsError::new(PUT, &error))
         }

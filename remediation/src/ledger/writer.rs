@@ -6,34 +6,35 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
 
+use super::Ledger;
+use super::act::Batch;
 use super::budget::Budget;
 use super::claim::{Claim, ClaimName};
-use super::items::{self, Item, PUT, day_key, expires, key, number, text};
-use super::memory;
-use super::open::Mark;
-use super::record::{Act, ActState, Batch, RemedyName};
-use super::transaction::{MOST_WRITES, Transaction, Written};
-use super::{Ledger, RunId};
-use crate::plan::Standstill;
+use super::items::{self, LedgerItem, PUT, day_key, expires, key, number, text};
+use super::notes;
+use super::open_runs::OpenMark;
+use super::transaction::{MOST_WRITES, Transaction, TransactionResult};
+use crate::plan::{Act, ActState, Countdown, RemedyName, StepFailure};
+use crate::run_id::RunId;
 
-/// The most tags of one batch: to begin it is a claim for each, the mark and the batch.
+/// The most tags of one batch: beginning it writes a claim for each, the mark and the batch.
 const MOST_TAGS: usize = MOST_WRITES - 2;
 
-/// The most stops and terminations of one batch: with a note that each is stopped, completing a batch is two writes for
-/// each, one for the batch and one for the budget.
-const MOST_ENDS: usize = (MOST_WRITES - 2) / 2;
+/// The most stops and terminations of one batch: completing it writes a claim and a note for each, the batch and the
+/// budget.
+const MOST_SHUTDOWNS: usize = (MOST_WRITES - 2) / 2;
 
-/// The largest batch of stops and terminations, by [`Act::size`]: they hold all tags of their instances, and DynamoDB's
-/// items have up to 400 KB.
+/// The most bytes of a batch of stops and terminations, by [`Act::size`]. Such acts hold all tags of their instances, and
+/// a DynamoDB item has at most 400 KB.
 ///
 /// See [Quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
 const LARGEST_BATCH: usize = 200 * 1024;
 
-/// How often a transaction is tried that others keep from being carried out. Each time one of them gets ahead, so this
-/// is enough for more functions at once than an account has.
+/// How many times a transaction is tried that conflicts with others. Each time one of the others succeeds, so this is
+/// enough for more functions at a time than an account has.
 const ATTEMPTS: u32 = 60;
 
-/// The first pause between two tries, and the longest.
+/// The shortest and the longest pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
@@ -43,48 +44,49 @@ pub(crate) struct Writer<'a> {
     ledger: &'a Ledger,
     run_id: RunId,
     trigger: String,
-    /// When the run's function is ended at the latest.
+    /// When the run's function has ended at the latest.
     lease: DateTime<Utc>,
-    /// Whether claims of other runs are respected: always, but for a test.
+    /// Whether claims of other runs are respected: always, except in a test.
     claims: bool,
     /// How many batches were begun, or may have been.
     batches: u32,
-    /// Whether a batch could not be completed, or not all of it: the run stays open, the next one looks what was done.
+    /// Whether a batch, or part of it, could not be completed. The run then stays open, and the next run finds out what was
+    /// done.
     is_incomplete: bool,
 }
 
-/// On which terms acts are to begin.
+/// The terms on which acts begin.
 #[derive(Clone, Copy, Debug)]
 struct Want {
     /// How many stops and terminations an hour may see; none for tags.
     limit: Option<usize>,
-    /// When their instances were looked at; none where they are looked at after they have begun.
-    looked_at: Option<DateTime<Utc>>,
+    /// When their instances were read; none where they are read after the acts have begun.
+    read_at: Option<DateTime<Utc>>,
 }
 
 /// What happens to the claims of acts that are completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claims {
-    /// They end: whoever completes the acts holds them.
+    /// They end, because the run that completes the acts holds them.
     End,
-    /// Those of acts that were not done end. The others end with the run's time: where there are very many, to end each
-    /// costs as many calls as to begin them.
+    /// Those of acts that were not done end. The others end with the run's time, because ending each of very many costs as
+    /// many calls as beginning them.
     EndUndone,
-    /// They stay as they are: others may hold them by now.
+    /// They stay as they are, because others may hold them by now.
     Stay,
 }
 
-/// What became of acts that were to begin.
+/// Which acts began, and which did not.
 #[derive(Debug, Default)]
-pub(crate) struct Begun {
+pub(crate) struct BeginResult {
     /// They are written down, and can be done.
     pub(crate) batches: Vec<Batch>,
     /// Another run does the same to their instances right now.
-    pub(crate) others: Vec<Act>,
+    pub(crate) contended: Vec<Act>,
     /// There is no budget for them.
     pub(crate) over_budget: Vec<Act>,
     /// They could not be written down, so they must not be done.
-    pub(crate) failed: Vec<(Act, String)>,
+    pub(crate) failed: Vec<(Act, StepFailure)>,
 }
 
 impl<'a> Writer<'a> {
@@ -108,13 +110,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Begins tag writes to instances as they were looked at, at `looked_at` or later.
-    pub(crate) async fn begin_tags(&mut self, acts: &[Act], looked_at: DateTime<Utc>) -> Begun {
-        let mut begun = Begun::default();
+    /// Begins tag writes to instances that were read at `read_at` or later.
+    pub(crate) async fn begin_tags(&mut self, acts: &[Act], read_at: DateTime<Utc>) -> BeginResult {
+        let mut begun = BeginResult::default();
         for acts in acts.chunks(MOST_TAGS) {
             let want = Want {
                 limit: None,
-                looked_at: Some(looked_at),
+                read_at: Some(read_at),
             };
             self.begin(acts.to_vec(), want, &mut begun).await;
         }
@@ -123,41 +125,41 @@ impl<'a> Writer<'a> {
 
     /// Begins as many of these stops and terminations, one an instance, as `limit` an hour leaves; those that do not
     /// fit into one batch are given back.
-    pub(crate) async fn begin_ends(
+    pub(crate) async fn begin_shutdowns(
         &mut self,
         mut acts: Vec<Act>,
         limit: usize,
-    ) -> (Begun, Vec<Act>) {
+    ) -> (BeginResult, Vec<Act>) {
         let mut bytes = 0;
         let fits = |act: &&Act| {
             bytes += act.size();
             bytes <= LARGEST_BATCH
         };
-        let fitting = acts.iter().take(MOST_ENDS).take_while(fits).count();
+        let fitting = acts.iter().take(MOST_SHUTDOWNS).take_while(fits).count();
         // One instance's tags always fit.
         let rest = acts.split_off(fitting.max(1).min(acts.len()));
-        let mut begun = Begun::default();
+        let mut begun = BeginResult::default();
         let want = Want {
             limit: Some(limit),
-            looked_at: None,
+            read_at: None,
         };
         self.begin(acts, want, &mut begun).await;
         (begun, rest)
     }
 
-    async fn begin(&mut self, mut acts: Vec<Act>, want: Want, begun: &mut Begun) {
+    async fn begin(&mut self, mut acts: Vec<Act>, want: Want, begun: &mut BeginResult) {
         if let Err(error) = self.try_to_begin(&mut acts, want, begun).await {
             // It may have been written down all the same: the number is used up, and the next run is to look.
             self.batches += 1;
             self.is_incomplete = true;
-            let why = error.to_string();
+            let failure = StepFailure::from(&error);
             begun
                 .failed
-                .extend(acts.into_iter().map(|act| (act, why.clone())));
+                .extend(acts.into_iter().map(|act| (act, failure.clone())));
         }
     }
 
-    /// Begins `acts` as one batch, but for those that are not to be begun: these are taken out.
+    /// Begins `acts` as one batch, and takes out those that must not begin.
     ///
     /// # Errors
     /// DynamoDB did not take them: none was begun.
@@ -165,9 +167,10 @@ impl<'a> Writer<'a> {
         &mut self,
         acts: &mut Vec<Act>,
         want: Want,
-        begun: &mut Begun,
+        begun: &mut BeginResult,
     ) -> Result<(), AwsError> {
         for attempt in 0..ATTEMPTS {
+            // The budget comes first, because it decides how many acts the batch holds.
             let budget = match want.limit {
                 None => None,
                 Some(limit) => {
@@ -182,6 +185,7 @@ impl<'a> Writer<'a> {
             if acts.is_empty() {
                 return Ok(());
             }
+            // Batch, claims, budget and mark are written together or not at all.
             let batch = Batch {
                 run_id: self.run_id.clone(),
                 number: self.batches + 1,
@@ -189,31 +193,34 @@ impl<'a> Writer<'a> {
                 begun_at: self.ledger.clock.now(),
                 acts: acts.clone(),
             };
-            let looked_at = want.looked_at.unwrap_or(batch.begun_at);
-            let (transaction, claims) = self.beginning(&batch, budget, looked_at)?;
+            let read_at = want.read_at.unwrap_or(batch.begun_at);
+            let (transaction, claims) = self.beginning(&batch, budget, read_at)?;
             match self.ledger.transact(transaction).await? {
-                Written::Yes => {
+                TransactionResult::Yes => {
                     self.batches += 1;
                     begun.batches.push(batch);
                     return Ok(());
                 }
-                Written::Refused(positions) => {
+                TransactionResult::Refused(positions) => {
+                    // The mark is the first write: if it is not ours any more, the run has no right to act.
                     if positions.contains(&0) {
                         return Err(AwsError::unexpected(
                             PUT,
-                            "another run has taken this one for ended",
+                            "another run has taken over this run",
                         ));
                     }
+                    // What another run has claimed is left to that run, and the rest is tried at once.
                     let claimed = positions.iter().filter_map(|position| claims.get(position));
                     let claimed: BTreeSet<&ClaimName> = claimed.collect();
-                    let others = acts.extract_if(.., |act| claimed.contains(&ClaimName::of(act)));
-                    begun.others.extend(others);
-                    // What else was refused is the budget, which another run was faster to take from.
+                    let contended =
+                        acts.extract_if(.., |act| claimed.contains(&ClaimName::of(act)));
+                    begun.contended.extend(contended);
+                    // Otherwise the budget was refused, because another run changed it meanwhile.
                     if !claimed.is_empty() {
                         continue;
                     }
                 }
-                Written::Busy => {}
+                TransactionResult::Busy => {}
             }
             self.ledger.pause(attempt).await;
         }
@@ -225,13 +232,13 @@ impl<'a> Writer<'a> {
         &self,
         batch: &Batch,
         budget: Option<Budget>,
-        looked_at: DateTime<Utc>,
+        read_at: DateTime<Utc>,
     ) -> Result<(Transaction, BTreeMap<usize, ClaimName>), AwsError> {
         let ledger = self.ledger;
         let now = batch.begun_at;
         let mut transaction = Transaction::default();
         let mark = ledger
-            .put(Mark::new(&self.run_id, self.lease).item()?)
+            .put(OpenMark::new(&self.run_id, self.lease).item()?)
             .condition_expression("attribute_not_exists(Pk) OR HeldBy = :by")
             .expression_attribute_values(":by", text(self.run_id.as_str()));
         transaction.add(mark)?;
@@ -253,7 +260,7 @@ impl<'a> Writer<'a> {
             if self.claims {
                 put = put
                     .condition_expression("attribute_not_exists(Pk) OR ClaimedUntil < :looked")
-                    .expression_attribute_values(":looked", number(looked_at.timestamp_millis()));
+                    .expression_attribute_values(":looked", number(read_at.timestamp_millis()));
             }
             claims.insert(transaction.add(put)?, claim.name);
         }
@@ -262,7 +269,7 @@ impl<'a> Writer<'a> {
 
     /// Completes `batches`, whose acts say now how far they got.
     ///
-    /// What cannot be written is logged, and leaves the run open: the next one looks what was done.
+    /// What cannot be written is logged and leaves the run open: the next run finds out what was done.
     pub(crate) async fn complete(&mut self, batches: &[Batch]) {
         let mut acts = batches.iter().flat_map(|batch| &batch.acts);
         self.is_incomplete |= acts.any(|act| act.state == ActState::Begun);
@@ -272,17 +279,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether the run has begun anything, or may have.
+    /// Whether the run has begun an act, or may have.
     pub(crate) fn has_begun(&self) -> bool {
         self.batches > 0
     }
 
-    /// Ends the run: everything it did has been told, or could not be.
-    pub(crate) async fn end(&self, is_told: bool) {
+    /// Ends the run. Everything it did has been reported, or could not be.
+    pub(crate) async fn end(&self, is_reported: bool) {
         if !self.has_begun() {
             return;
         }
-        let is_over = is_told && !self.is_incomplete;
+        let is_over = is_reported && !self.is_incomplete;
         self.ledger
             .let_go(&self.run_id, &self.run_id, is_over)
             .await;
@@ -303,7 +310,7 @@ impl Ledger {
         };
         for batch in batches {
             if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
-                self.complete_ends(batch, claims).await?;
+                self.complete_shutdowns(batch, claims).await?;
                 continue;
             }
             let claims = claims_of_tags;
@@ -323,7 +330,7 @@ impl Ledger {
             return Ok(());
         }
         for attempt in 0..ATTEMPTS {
-            if self.transact(transaction.clone()).await? == Written::Yes {
+            if self.transact(transaction.clone()).await? == TransactionResult::Yes {
                 return Ok(());
             }
             self.pause(attempt).await;
@@ -331,8 +338,8 @@ impl Ledger {
         Err(busy())
     }
 
-    async fn complete_ends(&self, batch: &Batch, claims: Claims) -> Result<(), AwsError> {
-        // One that failed may have been done all the same.
+    async fn complete_shutdowns(&self, batch: &Batch, claims: Claims) -> Result<(), AwsError> {
+        // An act that failed may have been done all the same.
         let spent = |act: &&Act| !matches!(act.state, ActState::Spared | ActState::Refused);
         let spent = batch.acts.iter().filter(spent).count();
         for attempt in 0..ATTEMPTS {
@@ -343,7 +350,7 @@ impl Ledger {
             for item in self.completion(batch, claims)? {
                 transaction.add(self.put(item))?;
             }
-            if self.transact(transaction).await? == Written::Yes {
+            if self.transact(transaction).await? == TransactionResult::Yes {
                 return Ok(());
             }
             self.pause(attempt).await;
@@ -352,7 +359,7 @@ impl Ledger {
     }
 
     /// What to put once a batch has ended: itself, the claims that end with it, and which instances it stopped.
-    fn completion(&self, batch: &Batch, claims: Claims) -> Result<Vec<Item>, AwsError> {
+    fn completion(&self, batch: &Batch, claims: Claims) -> Result<Vec<LedgerItem>, AwsError> {
         let now = self.clock.now();
         let mut items = vec![stored(batch, now)?];
         for act in &batch.acts {
@@ -366,10 +373,10 @@ impl Ledger {
             }
             if act.remedy == RemedyName::Stop
                 && act.state == ActState::Done
-                && act.rule_id.is_none()
+                && act.rule_id().is_none()
             {
-                let standstill = Standstill::begun(now);
-                items.push(memory::standstill_item(&act.instance_id, &standstill, now)?);
+                let countdown = Countdown::starting(now);
+                items.push(notes::countdown_item(act.instance_id(), &countdown, now)?);
             }
         }
         Ok(items)
@@ -394,7 +401,7 @@ impl Ledger {
         })
     }
 
-    /// Waits before the next attempt: longer each time, and never as long as others do.
+    /// Waits before the next attempt: longer each time, and by chance never as long as others.
     async fn pause(&self, attempt: u32) {
         let longest = PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
         let longest = longest.min(LONGEST_PAUSE);
@@ -403,21 +410,24 @@ impl Ledger {
     }
 }
 
-fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<Item, AwsError> {
+fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<LedgerItem, AwsError> {
     let sort_key = format!("{}#{:04}", batch.run_id, batch.number);
     let mut item = items::item(key(day_key(batch.run_id.day()), sort_key), batch)?;
     item.extend([expires(now)]);
     Ok(item)
 }
 
-fn budget_key() -> Item {
+fn budget_key() -> LedgerItem {
     key("budget", "hour")
 }
 
-fn claim_item(claim: &Claim) -> Result<Item, AwsError> {
+fn claim_item(claim: &Claim) -> Result<LedgerItem, AwsError> {
     items::item(claim.name.key(), claim)
 }
 
 fn busy() -> AwsError {
-    AwsError::unexpected(PUT, "too many others write to the ledger at the same time")
+    AwsError::unexpected(
+        PUT,
+        "too many functions write to the ledger at the same time",
+    )
 }

@@ -1,10 +1,15 @@
+use chrono::TimeDelta;
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_core::State;
+use tagwarden_aws::AwsError;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
+use tagwarden_core::{DefectName, Instance, Policy, State};
 
 use super::*;
+use crate::launcher::Unknown;
+use crate::settings::{Mode, Settings, Untagged};
 
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -47,7 +52,28 @@ fn rule(action: &str, default: &str) -> Policy {
     ]))
 }
 
-fn plan_one(policy: &Policy, settings: &Settings, instance: &Instance) -> Plan {
+/// A plan by its steps.
+#[derive(Debug, Default, PartialEq)]
+struct Steps {
+    /// Those that write tags, then those that only report.
+    in_order: Vec<Step>,
+    shutdowns: Vec<Step>,
+    settled: Vec<(Step, Outcome)>,
+}
+
+impl From<Plan> for Steps {
+    fn from(plan: Plan) -> Self {
+        let tags = plan.tags.into_iter().map(|act| act.step);
+        let shutdowns = plan.shutdowns.into_values().map(|act| act.step);
+        Self {
+            in_order: tags.chain(plan.reported).collect(),
+            shutdowns: shutdowns.collect(),
+            settled: plan.settled,
+        }
+    }
+}
+
+fn plan_one(policy: &Policy, settings: &Settings, instance: &Instance) -> Steps {
     plan_with(policy, settings, instance, None)
 }
 
@@ -56,19 +82,20 @@ fn plan_with(
     settings: &Settings,
     instance: &Instance,
     launcher: Option<Launcher>,
-) -> Plan {
+) -> Steps {
     let launchers = launcher.map(|launcher| (ID.to_owned(), launcher));
-    let known = Known {
+    let context = PlanContext {
         launchers: launchers.into_iter().collect(),
-        ..Known::default()
+        ..PlanContext::default()
     };
     plan(
         policy,
         settings,
         std::slice::from_ref(instance),
-        &known,
+        &context,
         now(),
     )
+    .into()
 }
 
 fn untagged(remedy: Remedy) -> Step {
@@ -82,9 +109,10 @@ fn untagged(remedy: Remedy) -> Step {
 fn missing_owner(remedy: Remedy) -> Step {
     Step {
         instance_id: ID.to_owned(),
-        cause: Cause::Missing {
+        cause: Cause::Tag {
             rule_id: 1,
             tag_key: "Owner".to_owned(),
+            defect: DefectName::Missing,
         },
         remedy,
     }
@@ -114,9 +142,9 @@ fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remed
         &enforcing(),
         &instance(0, &[("Name", "web")]),
     );
-    let expected = Plan {
-        steps: vec![missing_owner(remedy)],
-        ..Plan::default()
+    let expected = Steps {
+        in_order: vec![missing_owner(remedy)],
+        ..Steps::default()
     };
     assert_eq!(plan, expected);
 }
@@ -124,28 +152,28 @@ fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remed
 #[rstest]
 #[case(Untagged::Terminate, Remedy::Terminate)]
 #[case(Untagged::Stop, Remedy::Stop { terminate_on: None })]
-fn an_untagged_instance_is_ended_as_configured(
+fn shuts_down_an_untagged_instance_as_configured(
     #[case] configured: Untagged,
     #[case] remedy: Remedy,
 ) {
     let mut settings = enforcing();
     settings.untagged = configured;
     let policy = rule("Update", "nobody");
-    let expected = Plan {
-        destructive: vec![untagged(remedy)],
-        ..Plan::default()
+    let expected = Steps {
+        shutdowns: vec![untagged(remedy)],
+        ..Steps::default()
     };
     assert_eq!(plan_one(&policy, &settings, &instance(60, &[])), expected);
 }
 
 #[test]
-fn an_untagged_instance_can_be_only_reported() {
+fn only_reports_an_untagged_instance_if_configured() {
     let mut settings = enforcing();
     settings.untagged = Untagged::Notify;
     let plan = plan_one(&rule("Update", "nobody"), &settings, &instance(0, &[]));
-    let expected = Plan {
-        steps: vec![untagged(Remedy::Notify)],
-        ..Plan::default()
+    let expected = Steps {
+        in_order: vec![untagged(Remedy::Notify)],
+        ..Steps::default()
     };
     assert_eq!(plan, expected);
 }
@@ -153,33 +181,33 @@ fn an_untagged_instance_can_be_only_reported() {
 #[rstest]
 #[case(14, true)]
 #[case(15, false)]
-fn the_grace_period_ends_on_the_minute(#[case] age: i64, #[case] spared: bool) {
+fn ends_the_grace_period_on_the_minute(#[case] age: i64, #[case] spared: bool) {
     let plan = plan_one(&rule("Update", "nobody"), &enforcing(), &instance(age, &[]));
-    assert_eq!(plan.destructive.is_empty(), spared);
+    assert_eq!(plan.shutdowns.is_empty(), spared);
     let grace = Reason::Grace {
         age: Some(TimeDelta::minutes(age)),
         grace: TimeDelta::minutes(15),
     };
-    let deferred = spared.then(|| (untagged(Remedy::Terminate), grace));
-    assert_eq!(plan.deferred, deferred.into_iter().collect::<Vec<_>>());
+    let deferred = spared.then(|| (untagged(Remedy::Terminate), Outcome::Deferred(grace)));
+    assert_eq!(plan.settled, deferred.into_iter().collect::<Vec<_>>());
 }
 
 #[test]
-fn an_instance_of_unknown_age_is_young() {
+fn takes_an_instance_of_unknown_age_for_young() {
     let mut ageless = instance(60, &[]);
     ageless.launched_at = None;
     let plan = plan_one(&rule("Update", "nobody"), &enforcing(), &ageless);
-    assert!(plan.destructive.is_empty());
+    assert!(plan.shutdowns.is_empty());
     assert!(matches!(
-        plan.deferred[..],
-        [(_, Reason::Grace { age: None, .. })]
+        plan.settled[..],
+        [(_, Outcome::Deferred(Reason::Grace { age: None, .. }))]
     ));
 }
 
 #[rstest]
 #[case("Stop", Remedy::Stop { terminate_on: None })]
 #[case("Terminate", Remedy::Terminate)]
-fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: Remedy) {
+fn never_shuts_down_auto_scaling_instances(#[case] action: &str, #[case] remedy: Remedy) {
     let in_group = instance(60, &[("aws:autoscaling:groupName", "web")]);
     let plan = plan_one(&rule(action, ""), &enforcing(), &in_group);
     let reason = Reason::Owned {
@@ -187,9 +215,9 @@ fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: 
         concern: "which would replace it",
         fix: "tag the group",
     };
-    let expected = Plan {
-        refused: vec![(missing_owner(remedy), reason)],
-        ..Plan::default()
+    let expected = Steps {
+        settled: vec![(missing_owner(remedy), Outcome::Refused(reason))],
+        ..Steps::default()
     };
     assert_eq!(plan, expected);
 }
@@ -198,7 +226,7 @@ fn auto_scaling_instances_are_never_ended(#[case] action: &str, #[case] remedy: 
 #[rstest]
 #[case(Mode::DryRun)]
 #[case(Mode::Enforce)]
-fn an_owned_instance_is_tagged_and_never_ended(#[case] mode: Mode) {
+fn tags_an_owned_instance_and_never_shuts_it_down(#[case] mode: Mode) {
     let mut settings = enforcing();
     settings.mode = mode;
     settings.ledger_table = None;
@@ -209,8 +237,8 @@ fn an_owned_instance_is_tagged_and_never_ended(#[case] mode: Mode) {
         {"RuleId": 2, "TagKey": "Team", "Action": "Terminate", "Required": "Y"},
     ]));
     let plan = plan_one(&policy, &settings, &owned);
-    assert_eq!(plan.steps, [missing_owner(tag("nobody"))]);
-    let [(step, reason)] = &plan.refused[..] else {
+    assert_eq!(plan.in_order, [missing_owner(tag("nobody"))]);
+    let [(step, Outcome::Refused(reason))] = &plan.settled[..] else {
         panic!("one step is refused: {plan:?}")
     };
     assert_eq!(step.remedy, Remedy::Terminate);
@@ -219,11 +247,11 @@ fn an_owned_instance_is_tagged_and_never_ended(#[case] mode: Mode) {
         "it belongs to the Spot request sir-abcd1234, which may replace it: \
          put the tags in the launch that requests it"
     );
-    assert_eq!((plan.destructive.len(), plan.deferred.len()), (0, 0));
+    assert_eq!(plan.shutdowns, []);
 }
 
 #[test]
-fn an_exempt_instance_is_left_alone_until_its_day_is_over() {
+fn leaves_an_exempt_instance_alone_until_its_day_is_over() {
     let exempt = instance(60, &[("tagwarden:exempt-until", "2026-11-23 moves house")]);
     let policy = rule("Terminate", "");
     let at = |time: &str| {
@@ -232,63 +260,67 @@ fn an_exempt_instance_is_left_alone_until_its_day_is_over() {
             &policy,
             &enforcing(),
             std::slice::from_ref(&exempt),
-            &Known::default(),
+            &PlanContext::default(),
             now,
         )
     };
     assert!(at("2026-11-23T23:59:59Z").is_empty());
     let step = missing_owner(Remedy::Terminate);
-    assert_eq!(at("2026-11-24T00:00:00Z").destructive, [step]);
+    assert_eq!(Steps::from(at("2026-11-24T00:00:00Z")).shutdowns, [step]);
 }
 
 #[test]
-fn without_a_ledger_nothing_is_ended() {
+fn shuts_nothing_down_without_a_ledger() {
     let mut settings = enforcing();
     settings.ledger_table = None;
     let plan = plan_one(&rule("Update", "nobody"), &settings, &instance(60, &[]));
-    let expected = Plan {
-        refused: vec![(untagged(Remedy::Terminate), Reason::NoLedger)],
-        ..Plan::default()
+    let expected = Steps {
+        settled: vec![(
+            untagged(Remedy::Terminate),
+            Outcome::Refused(Reason::NoLedger),
+        )],
+        ..Steps::default()
     };
     assert_eq!(plan, expected);
 }
 
 #[test]
-fn what_is_stopped_is_not_stopped_again() {
+fn never_stops_a_stopped_instance_again() {
     let mut stopped = instance(60, &[("Name", "web")]);
     for state in [State::Stopping, State::Stopped] {
         stopped.state = state;
-        assert!(plan_one(&rule("Stop", ""), &enforcing(), &stopped).is_empty());
+        let plan = plan_one(&rule("Stop", ""), &enforcing(), &stopped);
+        assert_eq!(plan, Steps::default());
     }
 }
 
 #[test]
-fn termination_wins_over_a_stop() {
+fn prefers_termination_to_a_stop() {
     for (first, second) in [("Stop", "Terminate"), ("Terminate", "Stop")] {
         let policy = policy(json!([
             {"RuleId": 1, "TagKey": "A", "Action": first, "Required": "Y"},
             {"RuleId": 2, "TagKey": "B", "Action": second, "Required": "Y"},
         ]));
         let plan = plan_one(&policy, &enforcing(), &instance(60, &[("Name", "web")]));
-        let remedies: Vec<&Remedy> = plan.destructive.iter().map(|step| &step.remedy).collect();
+        let remedies: Vec<&Remedy> = plan.shutdowns.iter().map(|step| &step.remedy).collect();
         assert_eq!(remedies, [&Remedy::Terminate]);
     }
 }
 
 #[rstest]
-#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Plan { steps: vec![missing_owner(tag("ann"))], ..Plan::default() })]
-#[case::nobody(Some(Launcher::Nobody), 15, Plan { steps: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Plan::default() })]
-#[case::too_old(Some(Launcher::TooOld), 0, Plan { steps: vec![missing_owner(undefined(Unknown::TooOld))], ..Plan::default() })]
-#[case::nobody_yet(Some(Launcher::Nobody), 14, Plan {
-    deferred: vec![(missing_owner(Remedy::TagLauncher), Reason::LaunchNotShown { age: Some(TimeDelta::minutes(14)), grace: TimeDelta::minutes(15) })],
-    ..Plan::default()
+#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { in_order: vec![missing_owner(tag("ann"))], ..Steps::default() })]
+#[case::nobody(Some(Launcher::Nobody), 15, Steps { in_order: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Steps::default() })]
+#[case::too_old(Some(Launcher::TooOld), 0, Steps { in_order: vec![missing_owner(undefined(Unknown::TooOld))], ..Steps::default() })]
+#[case::nobody_yet(Some(Launcher::Nobody), 14, Steps {
+    settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Deferred(Reason::LaunchNotShown { age: Some(TimeDelta::minutes(14)), grace: TimeDelta::minutes(15) }))],
+    ..Steps::default()
 })]
-#[case::failed(Some(Launcher::Failed("denied".to_owned())), 60, Plan { failed: vec![(missing_owner(Remedy::TagLauncher), "denied".to_owned())], ..Plan::default() })]
-#[case::not_asked(None, 60, Plan { deferred: vec![(missing_owner(Remedy::TagLauncher), Reason::LookUpUnfinished)], ..Plan::default() })]
-fn undefined_is_written_only_when_nobody_can_be_found(
+#[case::failed(Some(Launcher::Failed(denied())), 60, Steps { settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Failed(StepFailure::from(&denied())))], ..Steps::default() })]
+#[case::not_asked(None, 60, Steps { settled: vec![(missing_owner(Remedy::TagLauncher), Outcome::Deferred(Reason::LookUpUnfinished))], ..Steps::default() })]
+fn writes_undefined_only_if_nobody_can_be_found(
     #[case] launcher: Option<Launcher>,
     #[case] age: i64,
-    #[case] expected: Plan,
+    #[case] expected: Steps,
 ) {
     let instance = instance(age, &[("Name", "web")]);
     let plan = plan_with(&rule("UserLookup", ""), &enforcing(), &instance, launcher);
@@ -296,7 +328,7 @@ fn undefined_is_written_only_when_nobody_can_be_found(
 }
 
 #[test]
-fn the_longest_running_are_ended_first() {
+fn shuts_down_the_longest_running_first() {
     let mut fleet: Vec<Instance> = (0..3).map(|hour| instance(60 * (hour + 1), &[])).collect();
     for (instance, name) in fleet.iter_mut().zip(["young", "middle", "old"]) {
         instance.id = name.to_owned();
@@ -305,13 +337,79 @@ fn the_longest_running_are_ended_first() {
         &rule("Update", "nobody"),
         &enforcing(),
         &fleet,
-        &Known::default(),
+        &PlanContext::default(),
         now(),
     );
     let ids: Vec<&str> = plan
-        .destructive
-        .iter()
-        .map(|step| step.instance_id.as_str())
+        .shutdowns
+        .values()
+        .map(|act| act.step.instance_id.as_str())
         .collect();
     assert_eq!(ids, ["old", "middle", "young"]);
+}
+
+fn denied() -> AwsError {
+    AwsError::unexpected("cloudtrail:LookupEvents", "denied")
+}
+
+fn four_rules() -> Policy {
+    let rows = json!([
+        {"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "P1"},
+        {"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y", "Default": ""},
+        {"RuleId": 3, "TagKey": "Data", "Action": "Notify", "Required": "Y", "Default": ""},
+        {"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y", "Default": ""},
+    ]);
+    policy(rows)
+}
+
+fn any_instance() -> impl Strategy<Value = Instance> {
+    let keys = ["ProjectCode", "CreatedBy", "Data", "Owner", "Other"];
+    let tags = prop::collection::btree_map(prop::sample::select(keys.to_vec()), "[ab]?", 0..=5);
+    (tags, 0_i64..100_000, any::<bool>()).prop_map(|(tags, age, is_running)| Instance {
+        id: String::new(),
+        vpc_id: None,
+        state: if is_running {
+            State::Running
+        } else {
+            State::Stopped
+        },
+        launched_at: Some(now() - TimeDelta::seconds(age)),
+        started_at: None,
+        spot_request_id: None,
+        operator: None,
+        tags: tags
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+    })
+}
+
+proptest! {
+    /// The pages' plans, merged, are the plan of all instances at once.
+    #[test]
+    fn merges_the_plans_of_pages(
+        mut fleet in prop::collection::vec(any_instance(), 0..40),
+        page in 1_usize..10,
+    ) {
+        for (number, instance) in fleet.iter_mut().enumerate() {
+            instance.id = format!("i-{number:08}");
+        }
+        let plan = |instances: &[Instance]| {
+            plan(&four_rules(), &enforcing(), instances, &PlanContext::default(), now())
+        };
+        let mut merged = Plan::default();
+        for page in fleet.chunks(page) {
+            merged.merge(plan(page));
+        }
+
+        let mut whole = plan(&fleet);
+        prop_assert!(merged.shutdowns.iter().eq(&whole.shutdowns), "the oldest first");
+        for plan in [&mut merged, &mut whole] {
+            let key = |step: &Step| (step.instance_id.clone(), step.cause.rule_id());
+            plan.tags.sort_by_key(|act| key(&act.step));
+            plan.reported.sort_by_key(key);
+            plan.settled.sort_by_key(|(step, _)| key(step));
+        }
+        prop_assert_eq!(merged, whole);
+    }
 }

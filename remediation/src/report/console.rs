@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_has_no_page() {
+    fn links_no_page_for_other_texts() {
         assert_eq!(instance("us-east-1", "i-1 or more"), None);
         assert_eq!(instance("us-east-1", ""), None);
     }

@@ -5,20 +5,21 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::Serialize;
 use serde_json::json;
 
-use super::group::{Group, advice, sort};
-use super::template::{Template, TemplateError};
+use super::section::{Section, advice, sort};
+use super::template::Template;
+use super::template_error::TemplateError;
 use super::text::{self, line};
-use super::view::{Frame, View};
-use super::{Counts, Entry, Report, Telling};
-use crate::ledger::RunId;
+use super::view::{ReportFrame, View};
+use super::{Entry, Report, ReportContext, ReportCounts};
+use crate::run_id::RunId;
 use crate::settings::Mode;
 
-/// SNS takes 256 KiB with the attributes; what is left over is for those.
+/// The most bytes of a message. SNS takes 256 KiB, the attributes included.
 ///
 /// See [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 const LIMIT: usize = 255 * 1024;
 
-/// The subscribers that get the report as JSON: programs. All others get the text.
+/// The protocols whose subscribers are programs and get the report as JSON. All others get the text.
 const PROGRAMS: [&str; 4] = ["sqs", "lambda", "http", "https"];
 
 /// Room for the line of those over the budget, which is longer than the one line it stands for.
@@ -27,14 +28,14 @@ const LINE_OVER_BUDGET: usize = 512;
 /// Room for the titles of all groups.
 const TITLES: usize = 512;
 
-/// What the longest of an entry's lines has besides its text: an advice is set off by an empty line.
+/// What the longest of an entry's lines has beside its text: an empty line sets advice off.
 const BESIDES: &str = r"   What to do: \n\n";
 
 /// A part's number is not longer than this one.
 const MOST_PARTS: usize = 9_999_999;
 
-/// A template that needs so many times as many messages as the built-in text is not used: a topic's subscribers are
-/// not to be flooded.
+/// How many times as many messages as the built-in text a template may need, so that it does not flood the topic's
+/// subscribers.
 const MOST_TIMES: usize = 4;
 
 /// The version of the JSON's form.
@@ -71,8 +72,8 @@ struct Document<'a> {
     part: usize,
     parts: usize,
     /// Of the whole report.
-    summary: Counts,
-    /// How many entries are left out of all parts, because they were told earlier on the same day.
+    summary: ReportCounts,
+    /// How many entries are left out of all parts, because they were reported earlier on the same day.
     repeated: usize,
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
@@ -93,17 +94,17 @@ pub struct Messages {
 ///
 /// Whatever is wrong with the template, nothing of the report is lost: all of it is then in the built-in text.
 #[must_use]
-pub fn messages(report: &Report, telling: Telling<'_>) -> Messages {
-    split(report, telling, LIMIT)
+pub fn messages(report: &Report, context: ReportContext<'_>) -> Messages {
+    split(report, context, LIMIT)
 }
 
-fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
+fn split(report: &Report, context: ReportContext<'_>, limit: usize) -> Messages {
     let mut news = report.news();
     sort(&mut news);
-    let mut frame = Frame::new(report, telling, &news);
+    let mut frame = ReportFrame::new(report, context, &news);
     let built_in = Template::built_in();
     let mut chunks = frame.chunks(&news, limit, &built_in);
-    if let Some(template) = telling.template.filter(|_| !news.is_empty()) {
+    if let Some(template) = context.template.filter(|_| !news.is_empty()) {
         match frame.customised(&template.text, &chunks, limit) {
             Ok(messages) => {
                 return Messages {
@@ -113,7 +114,7 @@ fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
             }
             Err(error) => {
                 frame.problem = Some(text::broken_template(template.row_id, &error));
-                // Once more: the line that tells of it takes room.
+                // Once more, because the line that says so takes room.
                 chunks = frame.chunks(&news, limit, &built_in);
             }
         }
@@ -130,7 +131,7 @@ fn split(report: &Report, telling: Telling<'_>, limit: usize) -> Messages {
     }
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ReportFrame<'a> {
     /// The entries of each message: as many as fit with the built-in text.
     fn chunks<'n>(
         &self,
@@ -186,7 +187,7 @@ impl<'a> Frame<'a> {
             if render(fitting.len() + 1, parts, chunk)?.is_some() {
                 fitting.push(chunk);
             } else if chunk.len() == 1 || parts >= most {
-                return Err(text::too_large());
+                return Err(TemplateError::too_large());
             } else {
                 let (first, second) = chunk.split_at(chunk.len() / 2);
                 waiting.push_front(second);
@@ -196,7 +197,7 @@ impl<'a> Frame<'a> {
         // Only now it is known how many there are.
         let messages = (1..).zip(&fitting);
         let messages = messages.map(|(part, entries)| {
-            render(part, fitting.len(), entries)?.ok_or_else(text::too_large)
+            render(part, fitting.len(), entries)?.ok_or_else(TemplateError::too_large)
         });
         messages.collect()
     }
@@ -225,7 +226,7 @@ impl<'a> Frame<'a> {
     /// At most what `entry` adds to a message's body, but for its advice: its line and link once, its JSON once for
     /// each kind of program.
     fn entry_size(&self, entry: &Entry) -> usize {
-        let link = self.link(entry).filter(|_| Group::of(entry).has_links());
+        let link = self.link(entry).filter(|_| Section::of(entry).has_links());
         let text = line_size(&line(entry)) + link.as_deref().map_or(0, line_size);
         let id = escaped(&json_of(&entry.step.instance_id)) + ",".len();
         let json = escaped(&json_of(entry)) + ",".len();
@@ -259,12 +260,12 @@ fn json_of<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Cause, Reason, Remedy, Step};
-    use crate::report::Outcome;
+    use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure};
     use crate::report::sample::{enforced, report};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
     use serde_json::Value;
+    use tagwarden_core::DefectName;
     use tagwarden_core::policy::ReportTemplate;
 
     /// Any remedy and outcome, with any tag key, value and reason.
@@ -294,12 +295,16 @@ mod tests {
                 unknown: None
             })
         ];
-        let outcome = prop_oneof![outcome, text().prop_map(Outcome::Failed)];
+        let outcome = prop_oneof![
+            outcome,
+            text().prop_map(|text| Outcome::Failed(StepFailure::without_code(text)))
+        ];
         ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
             |(id, tag_key, remedy, outcome)| {
-                let cause = Cause::Missing {
+                let cause = Cause::Tag {
                     rule_id: 1,
                     tag_key,
+                    defect: DefectName::Missing,
                 };
                 Entry {
                     step: Step {
@@ -330,17 +335,17 @@ mod tests {
 
     /// The bound that the parts are made by holds wherever a part ends, in the text that has most besides its lines.
     #[test]
-    fn parts_fit_whatever_the_limit() {
+    fn fits_parts_into_any_limit() {
         let samples = std::iter::repeat_n(enforced(), 3).flatten();
         let mut report = report(Mode::Enforce, samples);
         report.instances = 9_999_999;
-        let telling = Telling {
+        let context = ReportContext {
             region: Some("us-gov-west-1"),
             ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
             template: None,
         };
         for limit in (8_000..60_000).step_by(499) {
-            let parts = split(&report, telling, limit).messages;
+            let parts = split(&report, context, limit).messages;
             for part in &parts {
                 assert!(part.body().len() <= limit, "{limit}: {}", part.body().len());
             }
@@ -350,7 +355,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_fit_and_hold_every_entry_once(
+        fn fits_parts_and_keeps_every_entry_once(
             entries in prop::collection::vec(entry(), 0..40),
             number in prop::option::of(0..TEMPLATES.len()),
             is_somewhere: bool,
@@ -362,12 +367,12 @@ mod tests {
                 row_id: 1000,
                 text: TEMPLATES[number].to_owned(),
             });
-            let telling = Telling {
+            let context = ReportContext {
                 region: is_somewhere.then_some("ap-southeast-1"),
                 ledger_table: is_somewhere.then_some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
                 template: template.as_ref(),
             };
-            let told = split(&report, telling, LIMIT);
+            let told = split(&report, context, LIMIT);
             match number {
                 None | Some(0..=2) => prop_assert_eq!(&told.problem, &None),
                 Some(3) => {}

@@ -1,8 +1,8 @@
-//! What a run did, and what it left: told to people and to programs.
+//! What a run did and what it left, for people and for programs.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `group` | the order in which people read it, and what they can do |
+//! | `section` | the order in which people read it, and what they can do |
 //! | [`text`] | the lines, in the customer's words |
 //! | `console` | links into the AWS console |
 //! | `view` | what a template sees |
@@ -10,11 +10,13 @@
 //! | `sample` | reports to try a template with |
 //! | `message` | the messages that SNS takes, each as text and as JSON |
 
+mod check;
 mod console;
-mod group;
 mod message;
 mod sample;
+mod section;
 mod template;
+mod template_error;
 pub mod text;
 mod view;
 
@@ -23,14 +25,14 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use tagwarden_core::policy::ReportTemplate;
 
-use crate::act::Acted;
-use crate::ledger::RunId;
-use crate::plan::{Cause, Plan, Reason, Remedy, Step};
+use crate::plan::{Outcome, Reason, Remedy, Step};
+use crate::run_id::RunId;
 use crate::settings::Mode;
 
-pub use group::Group;
+pub use check::check as check_template;
 pub use message::{Message, Messages, messages};
-pub use template::{TemplateError, check as check_template};
+pub use section::Section;
+pub use template_error::TemplateError;
 
 /// Everything one run did and left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,13 +45,13 @@ pub struct Report {
     pub run_id: RunId,
     /// What became of each step, in the order of the instances and rules once [sorted](Report::sort).
     pub entries: Vec<Entry>,
-    /// The [names](Entry::name) of what was told before, today: it is counted, and not told again.
-    pub told: BTreeSet<String>,
+    /// The [names](Entry::name) of what was reported earlier today: it is counted, and not reported again.
+    pub already_reported: BTreeSet<String>,
 }
 
-/// What a report's text needs to know besides what is in the report.
+/// What a report's text needs beside the report.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Telling<'a> {
+pub struct ReportContext<'a> {
     /// Where the instances are, for links into the console; none: no links.
     pub region: Option<&'a str>,
     /// The ledger that the run was written down in, for the command that shows it; none: it was in none.
@@ -65,23 +67,8 @@ pub struct Entry {
     pub step: Step,
     /// What became of it.
     pub outcome: Outcome,
-    /// The run that did it, where that was another one, which could not tell of it.
+    /// The run that did it, where that was another one, which could not report it.
     pub done_by: Option<RunId>,
-}
-
-/// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Done.
-    Done,
-    /// It would have been done, but for the dry run.
-    WouldDo,
-    /// Left for a later run.
-    Deferred(Reason),
-    /// Not done, and not to be done as things stand.
-    Refused(Reason),
-    /// Tried, or to be worked out, and failed.
-    Failed(String),
 }
 
 /// How many instances: one instance can count under several names. The function's answer.
@@ -89,7 +76,7 @@ pub enum Outcome {
 /// In a dry run nothing was tagged, stopped or terminated; what would have been stands in the `would…` counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Counts {
+pub struct ReportCounts {
     /// Looked at.
     pub instances: usize,
     /// Got at least one tag.
@@ -123,28 +110,21 @@ impl Report {
             instances,
             run_id,
             entries: Vec::new(),
-            told: BTreeSet::new(),
+            already_reported: BTreeSet::new(),
         }
     }
 
-    /// Adds what became of a step.
+    /// Adds what became of a step. What is unclear counts as failed, because somebody had better look at it.
     pub fn add(&mut self, step: Step, outcome: Outcome) {
+        let outcome = match outcome {
+            Outcome::Unclear(failure) => Outcome::Failed(failure),
+            outcome => outcome,
+        };
         self.entries.push(Entry {
             step,
             outcome,
             done_by: None,
         });
-    }
-
-    /// Adds what EC2 did about a step.
-    pub fn add_acted(&mut self, step: Step, acted: Acted) {
-        let outcome = match acted {
-            Acted::Done => Outcome::Done,
-            Acted::Refused(reason) => Outcome::Refused(reason),
-            Acted::Failed(why) | Acted::Unclear(why) => Outcome::Failed(why),
-            Acted::Left => Outcome::Deferred(Reason::NoTime),
-        };
-        self.add(step, outcome);
     }
 
     /// Says of what was left for lack of time that the run was ended before its time.
@@ -158,23 +138,14 @@ impl Report {
         }
     }
 
-    /// Adds what a plan settles without doing anything.
-    pub fn add_settled(&mut self, plan: Plan) {
-        for (step, reason) in plan.deferred {
-            self.add(step, Outcome::Deferred(reason));
-        }
-        for (step, reason) in plan.refused {
-            self.add(step, Outcome::Refused(reason));
-        }
-        for (step, why) in plan.failed {
-            self.add(step, Outcome::Failed(why));
-        }
-    }
-
-    /// What is to be told: all that was done, and what else was not told before.
+    /// What is to be published: all that was done, and what else was not reported before.
     #[must_use]
     pub fn news(&self) -> Vec<&Entry> {
-        let is_new = |entry: &&Entry| entry.name().is_none_or(|name| !self.told.contains(&name));
+        let is_new = |entry: &&Entry| {
+            entry
+                .name()
+                .is_none_or(|name| !self.already_reported.contains(&name))
+        };
         self.entries.iter().filter(is_new).collect()
     }
 
@@ -194,7 +165,7 @@ impl Report {
 
     /// Counts instances.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> ReportCounts {
         let with = |outcome: &Outcome, is: fn(&Remedy) -> bool| {
             self.instances_where(|entry| entry.outcome == *outcome && is(&entry.step.remedy))
                 .len()
@@ -204,7 +175,7 @@ impl Report {
         let terminate: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Terminate;
         let notify: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Notify;
         let count = |is: fn(&Entry) -> bool| self.instances_where(is).len();
-        Counts {
+        ReportCounts {
             instances: self.instances,
             tagged: with(&Outcome::Done, tag),
             stopped: with(&Outcome::Done, stop),
@@ -247,7 +218,7 @@ impl Entry {
         })
     }
 
-    /// What the ledger remembers it by once it was told; `None` for what changed an instance, which is always news.
+    /// The name by which the ledger remembers that it was reported; `None` for what changed an instance, which is always news.
     ///
     /// The budget is one piece of news, whatever the number of instances that were kept from their end by it.
     #[must_use]
@@ -258,62 +229,15 @@ impl Entry {
                 return Some(reason.name().to_owned());
             }
             Outcome::Deferred(reason) | Outcome::Refused(reason) => reason.name(),
-            Outcome::Done | Outcome::WouldDo | Outcome::Failed(_) => self.outcome.name(),
+            Outcome::Done | Outcome::WouldDo | Outcome::Failed(_) | Outcome::Unclear(_) => {
+                self.outcome.name()
+            }
         };
         let id = &self.step.instance_id;
         Some(match self.step.cause.rule_id() {
             Some(rule_id) => format!("{id} {rule_id} {how}"),
             None => format!("{id} {how}"),
         })
-    }
-}
-
-impl Outcome {
-    /// The outcome's name, as programs read it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::WouldDo => "would-do",
-            Self::Deferred(_) => "deferred",
-            Self::Refused(_) => "refused",
-            Self::Failed(_) => "failed",
-        }
-    }
-
-    /// Why, where it was not done.
-    #[must_use]
-    pub fn reason(&self) -> Option<String> {
-        match self {
-            Self::Done | Self::WouldDo => None,
-            Self::Deferred(reason) | Self::Refused(reason) => Some(reason.to_string()),
-            Self::Failed(why) => Some(why.clone()),
-        }
-    }
-}
-
-impl Cause {
-    /// The cause's name, as programs read it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Untagged => "untagged",
-            Self::Missing { .. } => "missing",
-            Self::Empty { .. } => "empty",
-        }
-    }
-}
-
-impl Remedy {
-    /// The remedy's name, as programs read it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Tag { .. } | Self::TagLauncher => "tag",
-            Self::Stop { .. } => "stop",
-            Self::Terminate => "terminate",
-            Self::Notify => "notify",
-        }
     }
 }
 

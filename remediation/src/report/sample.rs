@@ -1,16 +1,17 @@
 //! Reports that hold something of everything, to try templates with.
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
+use tagwarden_core::DefectName;
 
-use super::group::sort;
-use super::view::{Frame, View};
-use super::{Entry, Outcome, Report, Telling};
+use super::section::sort;
+use super::view::{ReportFrame, View};
+use super::{Entry, Report, ReportContext};
 use crate::launcher::Unknown;
-use crate::ledger::RunId;
-use crate::plan::{Cause, Reason, Remedy, Step, UNDEFINED};
+use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED};
+use crate::run_id::RunId;
 use crate::settings::Mode;
 
-/// So many entries fill about one message.
+/// How many entries fill about one message.
 const MANY: usize = 300;
 
 /// Calls `each` with reports in which every group, outcome and optional member comes up.
@@ -18,21 +19,21 @@ const MANY: usize = 300;
 /// # Errors
 /// The first that `each` gives.
 pub(super) fn with_samples<E>(mut each: impl FnMut(&View<'_>) -> Result<(), E>) -> Result<(), E> {
-    let everywhere = Telling {
+    let everywhere = ReportContext {
         region: Some("eu-west-1"),
         ledger_table: Some("tagwarden-ledger"),
         template: None,
     };
-    let nowhere = Telling::default();
+    let nowhere = ReportContext::default();
     let many = (0..MANY).map(|number| (missing(number), tag("Proj007"), Outcome::Done));
-    for (report, telling, parts) in [
+    for (report, context, parts) in [
         (report(Mode::Enforce, enforced()), everywhere, 1),
         (report(Mode::DryRun, dry_run()), nowhere, 1),
         (report(Mode::Enforce, many), everywhere, 2),
     ] {
         let mut news: Vec<&Entry> = report.news();
         sort(&mut news);
-        let frame = Frame::new(&report, telling, &news);
+        let frame = ReportFrame::new(&report, context, &news);
         each(&frame.view(1, parts, &news))?;
     }
     Ok(())
@@ -66,7 +67,10 @@ pub(super) fn enforced() -> Vec<Sample> {
         (
             missing(1),
             tag("Proj007"),
-            Outcome::Failed(denied.to_owned()),
+            Outcome::Failed(StepFailure {
+                code: Some("UnauthorizedOperation".to_owned()),
+                text: denied.to_owned(),
+            }),
         ),
         (
             Cause::Untagged,
@@ -148,22 +152,24 @@ pub(super) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> R
 }
 
 pub(super) fn missing(rule: usize) -> Cause {
-    let (rule_id, tag_key) = rule_and_key(rule);
-    Cause::Missing { rule_id, tag_key }
+    cause(rule, DefectName::Missing)
 }
 
 fn empty(rule: usize) -> Cause {
-    let (rule_id, tag_key) = rule_and_key(rule);
-    Cause::Empty { rule_id, tag_key }
+    cause(rule, DefectName::Empty)
 }
 
-fn rule_and_key(rule: usize) -> (i64, String) {
+fn cause(rule: usize, defect: DefectName) -> Cause {
     let keys = ["ProjectCode", "Expires", "CreatedBy", "Owner", "Team"];
     let (rule_id, key) = (1..)
         .zip(keys)
         .nth(rule.saturating_sub(1) % 5)
         .unwrap_or((1, "Team"));
-    (rule_id, key.to_owned())
+    Cause::Tag {
+        rule_id,
+        tag_key: key.to_owned(),
+        defect,
+    }
 }
 
 pub(super) fn tag(value: &str) -> Remedy {

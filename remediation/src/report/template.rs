@@ -1,19 +1,19 @@
 //! The text of a report, made by a template: the built-in one, or the policy table's own.
 
-use std::{fmt, thread};
+use std::thread;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior};
 
-use super::sample::with_samples;
+use super::template_error::TemplateError;
 use super::view::View;
 
 /// The text that people get unless the policy table has a template.
 const BUILT_IN: &str = include_str!("report.j2");
 
-/// What one text may cost: so many instructions, or 64 times as many bytes. The built-in text of a full message takes
-/// less than a tenth of it. What needs more is taken for endless.
+/// The most that one text may cost, in instructions, or in 64 times as many bytes. The built-in text of a full message takes
+/// less than a tenth of it. What needs more counts as endless.
 ///
 /// See [`Environment::set_fuel`].
 const FUEL: u64 = 200_000;
@@ -36,28 +36,27 @@ pub(super) struct Template {
     is_own: bool,
 }
 
-/// What is wrong with a template, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateError {
-    /// The line of the template, from 1, where it is known.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub what: String,
-}
-
 impl Template {
     /// The built-in template; it may cost what it costs.
     pub(super) fn built_in() -> Result<Self, TemplateError> {
         Self::new(BUILT_IN, UndefinedBehavior::Strict, None)
     }
 
-    /// A template of the policy table. A variable that there is not is printed as nothing: an older function may have
-    /// to do with a newer template.
+    /// A template of the policy table. An unknown variable is printed as nothing, because an older function may have
+    /// to render a newer template.
     ///
     /// # Errors
-    /// It is no template.
+    /// It is not a template.
     pub(super) fn compile(source: &str) -> Result<Self, TemplateError> {
         with_room(|| Self::new(source, UndefinedBehavior::Lenient, Some(FUEL)))
+    }
+
+    /// A template of the policy table, in which every variable must be there: for `tagwarden check`.
+    ///
+    /// # Errors
+    /// It is not a template.
+    pub(super) fn compile_strictly(source: &str) -> Result<Self, TemplateError> {
+        with_room(|| Self::new(source, UndefinedBehavior::Strict, Some(FUEL)))
     }
 
     fn new(
@@ -113,16 +112,6 @@ impl Template {
     }
 }
 
-/// Checks a template as `tagwarden check` does: it compiles, and makes texts of reports that hold something of
-/// everything, in which every variable that it asks for is there.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub fn check(source: &str) -> Result<(), TemplateError> {
-    let template = with_room(|| Template::new(source, UndefinedBehavior::Strict, Some(FUEL)))?;
-    with_samples(|view| template.render(view).map(drop))
-}
-
 /// Does `work` with [`ROOM`], and where its panic would end nothing else.
 fn with_room<T: Send>(
     work: impl FnOnce() -> Result<T, TemplateError> + Send,
@@ -141,31 +130,3 @@ fn with_room<T: Send>(
         }
     })
 }
-
-impl From<Error> for TemplateError {
-    fn from(error: Error) -> Self {
-        let what = match (error.kind(), error.detail()) {
-            (ErrorKind::OutOfFuel, _) => "it takes more time or memory than a text may".to_owned(),
-            (ErrorKind::UndefinedError, None) => {
-                "undefined value: there is no such variable or member".to_owned()
-            }
-            (kind, Some(detail)) => format!("{kind}: {detail}"),
-            (kind, None) => kind.to_string(),
-        };
-        Self {
-            line: error.line(),
-            what,
-        }
-    }
-}
-
-impl fmt::Display for TemplateError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "line {line}: {}", self.what),
-            None => f.write_str(&self.what),
-        }
-    }
-}
-
-impl std::error::Error for TemplateError {}

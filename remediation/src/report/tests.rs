@@ -5,9 +5,10 @@ use tagwarden_core::policy::ReportTemplate;
 
 use super::sample::{Sample, dry_run, enforced, missing, report, tag};
 use super::*;
+use crate::plan::StepFailure;
 
-fn somewhere() -> Telling<'static> {
-    Telling {
+fn somewhere() -> ReportContext<'static> {
+    ReportContext {
         region: Some("eu-west-1"),
         ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
         template: None,
@@ -22,16 +23,16 @@ fn own(text: &str) -> ReportTemplate {
     }
 }
 
-fn somewhere_with(template: &ReportTemplate) -> Telling<'_> {
-    Telling {
+fn somewhere_with(template: &ReportTemplate) -> ReportContext<'_> {
+    ReportContext {
         template: Some(template),
         ..somewhere()
     }
 }
 
 /// The texts of a report's messages.
-fn texts(report: &Report, telling: Telling<'_>) -> Vec<String> {
-    let told = messages(report, telling);
+fn texts(report: &Report, context: ReportContext<'_>) -> Vec<String> {
+    let told = messages(report, context);
     told.messages.into_iter().map(|it| it.text).collect()
 }
 
@@ -40,8 +41,10 @@ fn many(number: usize) -> Vec<Sample> {
         0 => (missing(1), tag("Proj007"), Outcome::Done),
         1 => (missing(3), tag("ann"), Outcome::Done),
         _ => {
-            let why = "ec2:CreateTags: InternalError: An internal error has occurred".to_owned();
-            (missing(1), tag("Proj007"), Outcome::Failed(why))
+            let failure = StepFailure::without_code(
+                "ec2:CreateTags: InternalError: An internal error has occurred",
+            );
+            (missing(1), tag("Proj007"), Outcome::Failed(failure))
         }
     });
     samples.collect()
@@ -87,12 +90,12 @@ fn guide_shows(text: &str) {
 }
 
 #[test]
-fn the_guide_shows_what_people_get() {
+fn guide_shows_the_text() {
     guide_shows(&texts(&guides_report(), somewhere()).concat());
 }
 
 #[test]
-fn the_guide_shows_what_its_template_makes() {
+fn guide_shows_what_its_template_makes() {
     let (_, template) = GUIDE.split_once("ReportTemplate: |\n").unwrap();
     let (template, _) = template.split_once("```").unwrap();
     let lines = template
@@ -101,15 +104,15 @@ fn the_guide_shows_what_its_template_makes() {
     let text = lines.collect::<Vec<_>>().join("\n") + "\n";
     assert_eq!(check_template(&text), Ok(()));
     let template = ReportTemplate { row_id: 1000, text };
-    let telling = Telling {
+    let context = ReportContext {
         template: Some(&template),
         ..somewhere()
     };
-    guide_shows(&texts(&guides_report(), telling).concat());
+    guide_shows(&texts(&guides_report(), context).concat());
 }
 
 #[test]
-fn the_guide_shows_what_programs_get() {
+fn guide_shows_the_json() {
     let mut report = guides_report();
     report.entries.truncate(1);
     let told = messages(&report, somewhere());
@@ -122,7 +125,7 @@ fn the_guide_shows_what_programs_get() {
 
 /// A member that the guide does not name is none that anybody uses.
 #[test]
-fn the_guide_names_every_variable() {
+fn guide_names_every_variable() {
     sample::with_samples(|view| {
         let view = serde_json::to_value(view).unwrap();
         let group = &view["groups"][0];
@@ -143,26 +146,26 @@ fn the_guide_names_every_variable() {
 }
 
 #[test]
-fn a_run_that_enforces() {
+fn reports_a_run_that_enforces() {
     let report = report(Mode::Enforce, enforced());
     insta::assert_snapshot!(texts(&report, somewhere()).concat());
 }
 
 #[test]
-fn a_dry_run_in_no_known_region() {
+fn reports_a_dry_run_without_a_region() {
     let report = report(Mode::DryRun, dry_run());
-    insta::assert_snapshot!(texts(&report, Telling::default()).concat());
+    insta::assert_snapshot!(texts(&report, ReportContext::default()).concat());
 }
 
 #[test]
-fn one_instance() {
+fn reports_one_instance() {
     let report = report(Mode::Enforce, enforced().into_iter().skip(1).take(1));
     insta::assert_snapshot!(texts(&report, somewhere()).concat());
 }
 
 /// One link for all lines of an instance that need the same of a person, and each advice once.
 #[test]
-fn one_instance_with_many_troubles() {
+fn reports_one_instance_with_many_problems() {
     let samples = enforced();
     let [denied, protected, owned, reported] = [7, 8, 9, 6].map(|at| samples[at].clone());
     let also_denied = (missing(2), tag("2026-11-23"), denied.2.clone());
@@ -177,7 +180,7 @@ fn one_instance_with_many_troubles() {
 }
 
 #[test]
-fn two_parts() {
+fn splits_a_report_in_two() {
     let report = report(Mode::Enforce, many(300));
     let texts = texts(&report, somewhere());
     assert_eq!(texts.len(), 2);
@@ -190,12 +193,12 @@ fn two_parts() {
 }
 
 #[test]
-fn a_broken_template_is_said_in_the_built_in_text() {
+fn names_a_broken_template_in_the_built_in_text() {
     let report = report(Mode::Enforce, enforced().into_iter().take(2));
     let template = own("{{ heading }}\n{% for entry in entries %}\n");
-    let telling = somewhere_with(&template);
-    insta::assert_snapshot!(texts(&report, telling).concat());
-    let problem = messages(&report, telling).problem.unwrap();
+    let context = somewhere_with(&template);
+    insta::assert_snapshot!(texts(&report, context).concat());
+    let problem = messages(&report, context).problem.unwrap();
     assert!(
         problem.contains("row 1000") && problem.contains("Line 2: "),
         "{problem}"
@@ -203,7 +206,7 @@ fn a_broken_template_is_said_in_the_built_in_text() {
 }
 
 #[test]
-fn what_needs_a_person_is_in_the_first_part() {
+fn puts_what_needs_a_person_into_the_first_part() {
     let mut samples = many(600);
     samples.reverse();
     let texts = texts(&report(Mode::Enforce, samples), somewhere());
@@ -215,7 +218,7 @@ fn what_needs_a_person_is_in_the_first_part() {
 }
 
 #[test]
-fn a_template_that_would_take_too_many_messages_is_not_used() {
+fn rejects_a_template_that_takes_too_many_messages() {
     let report = report(Mode::Enforce, many(600));
     let built_in = messages(&report, somewhere()).messages.len();
     let told = |text: &str| {
@@ -269,8 +272,8 @@ fn a_template_that_would_take_too_many_messages_is_not_used() {
 fn no_template_loses_a_report(#[case] source: &str, #[case] problem: &str) {
     let report = report(Mode::Enforce, enforced());
     let template = own(source);
-    let telling = somewhere_with(&template);
-    let told = messages(&report, telling);
+    let context = somewhere_with(&template);
+    let told = messages(&report, context);
     let said = told.problem.unwrap();
     assert!(said.contains(problem), "{said}");
     let text = &told.messages[0].text;
@@ -298,8 +301,8 @@ fn no_template_is_too_deep(#[case] source: &str) {
     let _ = check_template(source);
     let report = report(Mode::Enforce, enforced());
     let template = own(source);
-    let telling = somewhere_with(&template);
-    assert!(!messages(&report, telling).messages.is_empty());
+    let context = somewhere_with(&template);
+    assert!(!messages(&report, context).messages.is_empty());
 }
 
 #[rstest]
@@ -347,15 +350,15 @@ fn the_check_finds_what_a_report_might_not_come_to(#[case] source: &str, #[case]
 
 /// A template that was pushed before a variable came, or by hand, still makes its text.
 #[test]
-fn a_function_prints_nothing_for_an_unknown_variable() {
+fn prints_nothing_for_an_unknown_variable() {
     let report = report(Mode::Enforce, enforced());
     let template = ReportTemplate {
         row_id: 1000,
         text: "Tags <{{ newer }}{% for one in newer %}x{% endfor %}>".to_owned(),
     };
-    let telling = Telling {
+    let context = ReportContext {
         template: Some(&template),
         ..somewhere()
     };
-    assert_eq!(texts(&report, telling), ["Tags <>"]);
+    assert_eq!(texts(&report, context), ["Tags <>"]);
 }

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use tagwarden_core::policy::InvalidPolicy;
 use tagwarden_core::wording;
 
-use super::template::TemplateError;
-use super::{Counts, Entry, Outcome};
-use crate::plan::{Cause, Reason, Remedy};
+use super::template_error::TemplateError;
+use super::{Entry, ReportCounts};
+use crate::plan::{Cause, Outcome, Reason, Remedy};
 use crate::settings::Mode;
 
 /// The report's first line.
 pub const HEADING: &str = "The following tagging policy violations occurred:";
 
-/// So many instances that are over the budget are named; the next runs name the others.
+/// The most instances over the budget that are named. The next runs name the others.
 const MOST_NAMED: usize = 10;
 
 /// One entry's line.
@@ -26,8 +26,8 @@ pub fn line(entry: &Entry) -> String {
     })
 }
 
-/// `text` with a space for each control character: whoever may tag an instance writes into the report, and is not to add
-/// lines to it, or to speak to somebody's terminal.
+/// `text` with a space for each control character. A tag's writer writes into the report, and must not add lines to it or
+/// send commands to a terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.replace(char::is_control, " ")
@@ -36,8 +36,8 @@ pub fn printable(text: &str) -> String {
 fn line_of_any_run(entry: &Entry) -> String {
     let id = &entry.step.instance_id;
     match &entry.step.remedy {
-        Remedy::Stop { .. } => format!("-- {id} {}", ending(entry, "stopped")),
-        Remedy::Terminate => format!("-- {id} {}", ending(entry, "terminated")),
+        Remedy::Stop { .. } => format!("-- {id} {}", shutdown(entry, "stopped")),
+        Remedy::Terminate => format!("-- {id} {}", shutdown(entry, "terminated")),
         Remedy::Tag { .. } | Remedy::TagLauncher => {
             format!("-- Instance {id} {}", tagging(entry))
         }
@@ -57,7 +57,7 @@ fn defect(cause: &Cause) -> String {
 
 fn tagging(entry: &Entry) -> String {
     let defect = defect(&entry.step.cause);
-    let is_new = matches!(entry.step.cause, Cause::Missing { .. });
+    let is_new = !entry.step.cause.is_empty_tag();
     let why = match &entry.step.remedy {
         Remedy::Tag {
             value,
@@ -72,11 +72,13 @@ fn tagging(entry: &Entry) -> String {
         Outcome::WouldDo => format!("{defect}. Value would be set.{why}"),
         Outcome::Deferred(reason) => format!("{defect}. Left for later: {reason}."),
         Outcome::Refused(reason) => format!("{defect}. Not tagged: {reason}."),
-        Outcome::Failed(why) => format!("{defect}. Tagging failed: {}.", one_line(why)),
+        Outcome::Failed(why) | Outcome::Unclear(why) => {
+            format!("{defect}. Tagging failed: {}.", one_line(&why.text))
+        }
     }
 }
 
-fn ending(entry: &Entry, ended: &str) -> String {
+fn shutdown(entry: &Entry, done: &str) -> String {
     let cause = wording::sentence(&entry.step.cause.to_string());
     let then = match &entry.step.remedy {
         Remedy::Stop {
@@ -85,18 +87,18 @@ fn ending(entry: &Entry, ended: &str) -> String {
         _ => String::new(),
     };
     match &entry.outcome {
-        Outcome::Done => format!("has been {ended}. Reason: {cause}.{then}"),
-        Outcome::WouldDo => format!("would be {ended}. Reason: {cause}.{then}"),
+        Outcome::Done => format!("has been {done}. Reason: {cause}.{then}"),
+        Outcome::WouldDo => format!("would be {done}. Reason: {cause}.{then}"),
         Outcome::Deferred(reason) => {
-            format!("is to be {ended}. Reason: {cause}. Left for later: {reason}.")
+            format!("is to be {done}. Reason: {cause}. Left for later: {reason}.")
         }
         Outcome::Refused(reason) => {
-            format!("has not been {ended}. Reason: {cause}. Refused: {reason}.")
+            format!("has not been {done}. Reason: {cause}. Refused: {reason}.")
         }
-        Outcome::Failed(why) => {
+        Outcome::Failed(why) | Outcome::Unclear(why) => {
             format!(
-                "could not be {ended}. Reason: {cause}. Failed: {}.",
-                one_line(why)
+                "could not be {done}. Reason: {cause}. Failed: {}.",
+                one_line(&why.text)
             )
         }
     }
@@ -124,9 +126,9 @@ pub fn over_budget(ids: &[&str], reason: &Reason) -> String {
 
 /// The lines below the entries: what was looked at, what became of it, and whether it was a dry run.
 ///
-/// `repeated` entries are not above, because they were told before.
+/// `repeated` entries are not above, because they were reported before.
 #[must_use]
-pub fn closing(mode: Mode, counts: &Counts, repeated: usize) -> String {
+pub fn closing(mode: Mode, counts: &ReportCounts, repeated: usize) -> String {
     let parts: Vec<String> = [
         (counts.tagged, "tagged"),
         (counts.stopped, "stopped"),
@@ -186,14 +188,6 @@ pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
         let _ = writeln!(text, "-- {problem}");
     }
     text
-}
-
-/// What is wrong with a template whose text is too large.
-pub(super) fn too_large() -> TemplateError {
-    TemplateError {
-        line: None,
-        what: "its text is too large for the messages that SNS takes".to_owned(),
-    }
 }
 
 /// `text` on one line, not longer than a line should be, and without the full stop that the line brings.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::group::{Group, advice};
-use super::{Counts, Entry, Outcome, Report, Telling, console, text};
-use crate::ledger::RunId;
-use crate::plan::{Reason, Remedy};
+use super::section::{Section, advice};
+use super::{Entry, Report, ReportContext, ReportCounts, console, text};
+use crate::plan::{Outcome, Reason, Remedy};
+use crate::run_id::RunId;
 use crate::settings::Mode;
 
 /// A part of a report, or all of it. Every member is there always: what does not apply is none.
@@ -22,7 +22,7 @@ pub(super) struct View<'a> {
     part: usize,
     parts: usize,
     groups: Vec<GroupView<'a>>,
-    summary: Counts,
+    summary: ReportCounts,
     repeated: usize,
     closing: &'a str,
     history: Option<&'a str>,
@@ -68,35 +68,35 @@ struct EntryView<'a> {
 
 /// What all parts of a report have in common.
 #[derive(Debug)]
-pub(super) struct Frame<'a> {
+pub(super) struct ReportFrame<'a> {
     pub(super) report: &'a Report,
-    pub(super) telling: Telling<'a>,
-    pub(super) counts: Counts,
-    /// How many entries are in no part, because they were told before.
+    pub(super) context: ReportContext<'a>,
+    pub(super) counts: ReportCounts,
+    /// How many entries are in no part, because they were reported before.
     pub(super) repeated: usize,
     /// What is wrong with the template that is not used.
     pub(super) problem: Option<String>,
     closing: String,
     history: Option<String>,
     /// How many instances there are in each group.
-    instances: BTreeMap<Group, usize>,
+    instances: BTreeMap<Section, usize>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> ReportFrame<'a> {
     /// The frame of a report with these `news`.
-    pub(super) fn new(report: &'a Report, telling: Telling<'a>, news: &[&Entry]) -> Self {
+    pub(super) fn new(report: &'a Report, context: ReportContext<'a>, news: &[&Entry]) -> Self {
         let counts = report.counts();
         let repeated = report.entries.len() - news.len();
         let instances = by_group(news).into_iter();
         let instances = instances.map(|(group, entries)| (group, count_instances(&entries)));
         Self {
             report,
-            telling,
+            context,
             counts,
             repeated,
             problem: None,
             closing: text::closing(report.mode, &counts, repeated),
-            history: history(report, &telling),
+            history: history(report, &context),
             instances: instances.collect(),
         }
     }
@@ -110,7 +110,7 @@ impl<'a> Frame<'a> {
             mode: self.report.mode,
             dry_run: self.report.mode == Mode::DryRun,
             run_id: self.report.run_id.as_str(),
-            region: self.telling.region,
+            region: self.context.region,
             part,
             parts,
             groups: groups.collect(),
@@ -122,7 +122,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn group(&self, group: Group, entries: &[&'a Entry]) -> GroupView<'a> {
+    fn group(&self, group: Section, entries: &[&'a Entry]) -> GroupView<'a> {
         let instances = count_instances(entries);
         GroupView {
             name: group.name(),
@@ -135,7 +135,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The lines of `entries`: one link for the lines of an instance, one advice for all those it is right for.
-    fn blocks(&self, group: Group, entries: &[&Entry]) -> Vec<Block> {
+    fn blocks(&self, group: Section, entries: &[&Entry]) -> Vec<Block> {
         let mut blocks: Vec<Block> = Vec::new();
         let mut previous: Option<&Entry> = None;
         for &entry in entries {
@@ -198,13 +198,13 @@ impl<'a> Frame<'a> {
 
     /// The instance's page in the console.
     pub(super) fn link(&self, entry: &Entry) -> Option<String> {
-        console::instance(self.telling.region?, &entry.step.instance_id)
+        console::instance(self.context.region?, &entry.step.instance_id)
     }
 }
 
 /// How to see what this run wrote down; `None` where it wrote nothing down.
-fn history(report: &Report, telling: &Telling<'_>) -> Option<String> {
-    let table = telling.ledger_table?;
+fn history(report: &Report, context: &ReportContext<'_>) -> Option<String> {
+    let table = context.ledger_table?;
     let is_act = |entry: &Entry| {
         entry.outcome == Outcome::Done
             && entry.done_by.is_none()
@@ -213,7 +213,7 @@ fn history(report: &Report, telling: &Telling<'_>) -> Option<String> {
     if !report.entries.iter().any(is_act) {
         return None;
     }
-    let region = telling.region.map(|region| format!(" --region {region}"));
+    let region = context.region.map(|region| format!(" --region {region}"));
     Some(format!(
         "tagwarden history --run {} --ledger-table {table}{}",
         report.run_id,
@@ -221,10 +221,10 @@ fn history(report: &Report, telling: &Telling<'_>) -> Option<String> {
     ))
 }
 
-fn by_group<'a>(entries: &[&'a Entry]) -> BTreeMap<Group, Vec<&'a Entry>> {
-    let mut groups: BTreeMap<Group, Vec<&Entry>> = BTreeMap::new();
+fn by_group<'a>(entries: &[&'a Entry]) -> BTreeMap<Section, Vec<&'a Entry>> {
+    let mut groups: BTreeMap<Section, Vec<&Entry>> = BTreeMap::new();
     for &entry in entries {
-        groups.entry(Group::of(entry)).or_default().push(entry);
+        groups.entry(Section::of(entry)).or_default().push(entry);
     }
     groups
 }

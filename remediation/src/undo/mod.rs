@@ -1,5 +1,5 @@
-//! Takes back what was written: the tags that nobody has changed since. For the `tagwarden` command; no function undoes
-//! anything, nor may it.
+//! Takes back tags that tagwarden wrote and that were not changed since. Only the `tagwarden` command does this; the
+//! functions neither do it nor are allowed to.
 //!
 //! ```text
 //! ledger ─┐
@@ -10,42 +10,44 @@
 //! | what | where it lives |
 //! |---|---|
 //! | [`plan()`]: acts, instances and policy → what to take back, what to leave and why; pure | `plan` |
-//! | [`Undo`]: reads what a plan is made of, and carries it out | `carry_out` |
+//! | [`Undo`]: reads what a plan is made of, and carries it out | `execute` |
 //!
 //! What is taken back goes by three rules. *The last word counts*: only the latest act on a tag of an instance can be
-//! taken back, and only while the tag has the value which that act wrote. *Nobody is overwritten*: EC2 itself compares
-//! the value as it takes a tag away. *Nothing is ended by it*: a tag stays where the instance would have none at all
+//! taken back, and only while the tag has the value which that act wrote. *No value of somebody else is overwritten*: EC2 itself compares
+//! the value as it takes a tag away. *Nothing is shut down by it*: a tag stays where the instance would have none at all
 //! without it, or where the policy now stops or terminates an instance that lacks it.
 //!
-//! A value that somebody set to exactly what tagwarden had written cannot be told from tagwarden's own.
+//! A value that somebody set to exactly what tagwarden had written cannot be distinguished from tagwarden's own.
 
-mod carry_out;
+mod execute;
 mod plan;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::State;
+use tagwarden_core::{DefectName, State};
 
-use crate::ledger::{RemedyName, RunId};
+use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step};
+use crate::run_id::RunId;
 
-pub use carry_out::{Look, Outcome, Undo, UndoError, Undone};
-pub use plan::{Facts, plan};
+pub use execute::{Undo, UndoError, UndoOutcome, UndoPreview, UndoResult};
+pub use plan::{UndoFacts, plan};
 
-/// What to take back, what to leave, and what nobody can take back.
+/// What to take back, what to leave, and what cannot be taken back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct UndoPlan {
     /// Tags to take away or to empty, by instance and key.
-    pub steps: Vec<Step>,
+    pub steps: Vec<UndoStep>,
     /// Tags that were asked for and stay, by instance and key.
-    pub left: Vec<Left>,
+    pub left: Vec<KeptTag>,
     /// Stops and terminations, by instance.
-    pub ends: Vec<End>,
+    pub shutdowns: Vec<PastShutdown>,
 }
 
 /// A tag that tagwarden wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenTag {
     /// `i-…`.
     pub instance_id: String,
     /// The tag.
@@ -53,7 +55,7 @@ pub struct Written {
     /// The value that was written.
     pub value: String,
     /// The rule that asked for it.
-    pub rule_id: Option<i64>,
+    pub rule_id: i64,
     /// The run that wrote it.
     pub run_id: RunId,
     /// When that was.
@@ -62,9 +64,9 @@ pub struct Written {
 
 /// One tag to take back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct UndoStep {
     /// What was written.
-    pub written: Written,
+    pub written: WrittenTag,
     /// What was there before, and will be again.
     pub before: Before,
     /// The rule of the present policy that asks for the tag: the next sweep that enforces writes it again.
@@ -82,16 +84,16 @@ pub enum Before {
 
 /// A tag that stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
+pub struct KeptTag {
     /// What was written.
-    pub written: Written,
+    pub written: WrittenTag,
     /// Why it stays.
-    pub reason: Reason,
+    pub reason: KeepReason,
 }
 
 /// Why a tag stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum KeepReason {
     /// Somebody has changed its value.
     Changed {
         /// The value that it has.
@@ -123,7 +125,7 @@ pub enum Reason {
     /// Without it the instance would have no tags at all, and would be ended for that.
     LastTag,
     /// The policy ends an instance without it.
-    WouldEnd {
+    WouldShutDown {
         /// The policy's rule.
         rule_id: i64,
         /// What the rule does: stop or terminate.
@@ -133,7 +135,7 @@ pub enum Reason {
 
 /// A stop or a termination: no tag can take that back.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct End {
+pub struct PastShutdown {
     /// `i-…`.
     pub instance_id: String,
     /// Which of both.
@@ -146,7 +148,7 @@ pub struct End {
     pub state: Option<State>,
 }
 
-impl Plan {
+impl UndoPlan {
     /// How many instances the steps are on.
     #[must_use]
     pub fn instances(&self) -> usize {
@@ -155,14 +157,45 @@ impl Plan {
     }
 }
 
-impl Written {
+impl UndoStep {
+    /// The act that takes the tag back, about to be done.
+    pub(crate) fn to_act(&self) -> Act {
+        let written = &self.written;
+        let cause = Cause::Tag {
+            rule_id: written.rule_id,
+            tag_key: written.tag_key.clone(),
+            defect: match self.before {
+                Before::Missing => DefectName::Missing,
+                Before::Empty => DefectName::Empty,
+            },
+        };
+        Act {
+            step: Step {
+                instance_id: written.instance_id.clone(),
+                cause,
+                remedy: Remedy::Tag {
+                    value: written.value.clone(),
+                    unknown: None,
+                },
+            },
+            remedy: RemedyName::Untag,
+            tags_before: BTreeMap::from([(written.tag_key.clone(), written.value.clone())]),
+            state: ActState::Begun,
+            why: None,
+            code: None,
+            undoes: Some(written.run_id.clone()),
+        }
+    }
+}
+
+impl WrittenTag {
     /// Which tag of which instance it is.
     pub(crate) fn place(&self) -> (&str, &str) {
         (&self.instance_id, &self.tag_key)
     }
 }
 
-impl End {
+impl PastShutdown {
     /// Whether the instance can be started again.
     #[must_use]
     pub fn can_be_started(&self) -> bool {
@@ -170,7 +203,7 @@ impl End {
     }
 }
 
-impl Reason {
+impl KeepReason {
     /// The reason's name, as programs read it.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -184,12 +217,12 @@ impl Reason {
             Self::Contended => "contended",
             Self::Unsure => "unsure",
             Self::LastTag => "last-tag",
-            Self::WouldEnd { .. } => "would-end",
+            Self::WouldShutDown { .. } => "would-end",
         }
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changed { now } => write!(f, "somebody has changed it to {now:?}"),
@@ -211,7 +244,7 @@ impl fmt::Display for Reason {
             Self::LastTag => f.write_str(
                 "without it the instance would have no tags, and would be ended for that: give it another tag first",
             ),
-            Self::WouldEnd { rule_id, remedy } => write!(
+            Self::WouldShutDown { rule_id, remedy } => write!(
                 f,
                 "without it rule {rule_id} would {} the instance: exempt the instance first",
                 remedy.as_str()

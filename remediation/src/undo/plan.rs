@@ -1,4 +1,4 @@
-//! What to take back. Pure: the ledger's acts, the instances as they are, the policy and the present go in, a [`Plan`]
+//! What to take back. Pure: the ledger's acts, the instances as they are, the policy and the present go in, a [`UndoPlan`]
 //! comes out.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Scope, Shutdown, assess};
 
-use super::{Before, End, Left, Plan, Reason, Step, Written};
-use crate::ledger::{Act, ActState, Batch, RemedyName, RunId, Selection};
+use super::{Before, KeepReason, KeptTag, PastShutdown, UndoPlan, UndoStep, WrittenTag};
+use crate::ledger::{Batch, Selection};
+use crate::plan::{Act, ActState, RemedyName};
+use crate::run_id::RunId;
 
 /// What a plan is made of.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct UndoFacts<'a> {
     /// Every act from the first that is asked for to the present, the oldest batch first: also those that are not asked
     /// for, because the latest act on a tag decides.
     pub history: &'a [Batch],
@@ -27,13 +29,13 @@ pub struct Facts<'a> {
 
 /// Plans to take back the acts that `selection` takes.
 #[must_use]
-pub fn plan(selection: &Selection, facts: &Facts<'_>) -> Plan {
+pub fn plan(selection: &Selection, facts: &UndoFacts<'_>) -> UndoPlan {
     let live: BTreeMap<&str, &Instance> =
         facts.live.iter().map(|it| (it.id.as_str(), it)).collect();
     let live = |id: &str| live.get(id).copied();
-    let mut plan = Plan {
-        ends: ends(selection, facts, &live),
-        ..Plan::default()
+    let mut plan = UndoPlan {
+        shutdowns: shutdowns(selection, facts, &live),
+        ..UndoPlan::default()
     };
     let (latest, undone) = (latest(facts), undone(facts));
     for (place, asked) in asked(selection, facts) {
@@ -45,7 +47,7 @@ pub fn plan(selection: &Selection, facts: &Facts<'_>) -> Plan {
             None => {}
         }
     }
-    facts.keep_alive(&mut plan, &live);
+    facts.drop_unsafe_steps(&mut plan, &live);
     plan.left
         .sort_by(|left, right| left.written.place().cmp(&right.written.place()));
     plan
@@ -62,10 +64,10 @@ struct TagAct<'a> {
 }
 
 impl<'a> TagAct<'a> {
-    fn all(facts: &Facts<'a>) -> impl Iterator<Item = (Place<'a>, Self)> {
+    fn all(facts: &UndoFacts<'a>) -> impl Iterator<Item = (Place<'a>, Self)> {
         facts.history.iter().flat_map(|batch| {
             batch.acts.iter().filter_map(move |act| {
-                let place = (act.instance_id.as_str(), act.tag_key.as_deref()?);
+                let place = (act.instance_id(), act.tag_key()?);
                 (!act.remedy.is_destructive()).then_some((place, Self { batch, act }))
             })
         })
@@ -75,17 +77,17 @@ impl<'a> TagAct<'a> {
         std::ptr::eq(self.act, other.act)
     }
 
-    /// Whether it was done, or was begun by a run that could not tell.
+    /// Whether it was done, or was begun by a run that could not report it.
     fn may_be_done(self) -> bool {
         matches!(self.act.state, ActState::Done | ActState::Begun)
     }
 
-    fn written(self) -> Option<Written> {
-        Some(Written {
-            instance_id: self.act.instance_id.clone(),
-            tag_key: self.act.tag_key.clone()?,
-            value: self.act.tag_value.clone()?,
-            rule_id: self.act.rule_id,
+    fn written(self) -> Option<WrittenTag> {
+        Some(WrittenTag {
+            instance_id: self.act.instance_id().to_owned(),
+            tag_key: self.act.tag_key()?.to_owned(),
+            value: self.act.tag_value()?.to_owned(),
+            rule_id: self.act.rule_id()?,
             run_id: self.batch.run_id.clone(),
             at: self.batch.begun_at,
         })
@@ -95,7 +97,7 @@ impl<'a> TagAct<'a> {
 /// The latest write to each tag of each instance.
 ///
 /// Also one that failed: it was begun because the tag was missing or empty, so nothing earlier is there any more.
-fn latest<'a>(facts: &Facts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
+fn latest<'a>(facts: &UndoFacts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
     let writes = TagAct::all(facts).filter(|(_, it)| it.act.remedy == RemedyName::Tag);
     writes.collect()
 }
@@ -104,7 +106,7 @@ fn latest<'a>(facts: &Facts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
 ///
 /// Told by what it undoes, not by its time, which is its user's and not the functions'. One that failed has taken
 /// nothing back.
-fn undone<'a>(facts: &Facts<'a>) -> BTreeMap<(Place<'a>, &'a RunId), TagAct<'a>> {
+fn undone<'a>(facts: &UndoFacts<'a>) -> BTreeMap<(Place<'a>, &'a RunId), TagAct<'a>> {
     let undoes = TagAct::all(facts)
         .filter(|(_, it)| it.act.state == ActState::Done || facts.may_be_doing(*it))
         .filter_map(|(place, it)| Some(((place, it.act.undoes.as_ref()?), it)));
@@ -112,7 +114,7 @@ fn undone<'a>(facts: &Facts<'a>) -> BTreeMap<(Place<'a>, &'a RunId), TagAct<'a>>
 }
 
 /// The last write to each tag among those that are asked for.
-fn asked<'a>(selection: &Selection, facts: &Facts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
+fn asked<'a>(selection: &Selection, facts: &UndoFacts<'a>) -> BTreeMap<Place<'a>, TagAct<'a>> {
     let is_asked = |it: &TagAct<'_>| {
         it.act.remedy == RemedyName::Tag
             && selection.takes(it.batch, it.act)
@@ -124,7 +126,7 @@ fn asked<'a>(selection: &Selection, facts: &Facts<'a>) -> BTreeMap<Place<'a>, Ta
     TagAct::all(facts).filter(|(_, it)| is_asked(it)).collect()
 }
 
-impl Facts<'_> {
+impl UndoFacts<'_> {
     /// What becomes of a write that is asked for, given the latest one and what took that back; `None` where it was never done.
     fn judge(
         &self,
@@ -132,38 +134,37 @@ impl Facts<'_> {
         latest: TagAct<'_>,
         undone: Option<TagAct<'_>>,
         live: Option<&Instance>,
-    ) -> Option<Result<Step, Left>> {
+    ) -> Option<Result<UndoStep, KeptTag>> {
         let written = asked.written()?;
         let live = live.filter(|instance| !instance.state.is_gone());
         let value = live.and_then(|instance| instance.tags.get(&written.tag_key));
         let is_there = value == Some(&written.value);
         let as_it_is = || match (live, value) {
-            (None, _) => Reason::InstanceGone,
-            (_, None) => Reason::Removed,
-            _ if is_there => Reason::Unsure,
-            (_, Some(now)) => Reason::Changed { now: now.clone() },
+            (None, _) => KeepReason::InstanceGone,
+            (_, None) => KeepReason::Removed,
+            _ if is_there => KeepReason::Unsure,
+            (_, Some(now)) => KeepReason::Changed { now: now.clone() },
         };
         let by = undone.unwrap_or(latest);
         let run_id = by.batch.run_id.clone();
         let reason = if asked.act.state != ActState::Done && !is_there {
-            // It was never done, as far as anybody can tell.
+            // Nothing shows that it was ever done.
             return None;
         } else if self.may_be_doing(by) {
-            Reason::AtWork { run_id }
+            KeepReason::AtWork { run_id }
         } else if undone.is_some() {
-            Reason::Undone { run_id }
+            KeepReason::Undone { run_id }
         } else if !latest.may_be_done() {
             as_it_is()
         } else if !latest.is_same(asked) {
-            Reason::WrittenAgain { run_id }
+            KeepReason::WrittenAgain { run_id }
         } else if is_there {
-            let was_there = asked.act.tags_before.contains_key(&written.tag_key);
-            let before = if was_there {
+            let before = if asked.act.step.cause.is_empty_tag() {
                 Before::Empty
             } else {
                 Before::Missing
             };
-            return Some(Ok(Step {
+            return Some(Ok(UndoStep {
                 written,
                 before,
                 asked_by: None,
@@ -171,7 +172,7 @@ impl Facts<'_> {
         } else {
             as_it_is()
         };
-        Some(Err(Left { written, reason }))
+        Some(Err(KeptTag { written, reason }))
     }
 
     /// Whether an act is only begun, by a run that may still go on with it.
@@ -181,28 +182,32 @@ impl Facts<'_> {
 
     /// Leaves the tags without which an instance would be stopped or terminated, and notes which of the others the
     /// policy asks for.
-    fn keep_alive<'l>(&self, plan: &mut Plan, live: &dyn Fn(&str) -> Option<&'l Instance>) {
-        let mut steps_of: BTreeMap<String, Vec<Step>> = BTreeMap::new();
+    fn drop_unsafe_steps<'l>(
+        &self,
+        plan: &mut UndoPlan,
+        live: &dyn Fn(&str) -> Option<&'l Instance>,
+    ) {
+        let mut steps_of: BTreeMap<String, Vec<UndoStep>> = BTreeMap::new();
         for step in std::mem::take(&mut plan.steps) {
             let id = step.written.instance_id.clone();
             steps_of.entry(id).or_default().push(step);
         }
         for (id, mut steps) in steps_of {
             let Some(live) = live(&id) else { continue };
-            let leave = |step: Step, reason| Left {
+            let leave = |step: UndoStep, reason| KeptTag {
                 written: step.written,
                 reason,
             };
-            let asking = self.asking(live, &steps);
+            let asking = self.required_by_policy(live, &steps);
             steps = steps
                 .into_iter()
                 .filter_map(|mut step| match asking.get(&step.written.tag_key) {
-                    Some(Asking::ToWrite(rule_id)) => {
+                    Some(Requirement::Write(rule_id)) => {
                         step.asked_by = Some(*rule_id);
                         Some(step)
                     }
-                    Some(Asking::ToEnd(rule_id, remedy)) => {
-                        let reason = Reason::WouldEnd {
+                    Some(Requirement::ShutDown(rule_id, remedy)) => {
+                        let reason = KeepReason::WouldShutDown {
                             rule_id: *rule_id,
                             remedy: *remedy,
                         };
@@ -213,7 +218,9 @@ impl Facts<'_> {
                 })
                 .collect();
             if without(live, &steps).tags.is_empty() {
-                let left = steps.into_iter().map(|step| leave(step, Reason::LastTag));
+                let left = steps
+                    .into_iter()
+                    .map(|step| leave(step, KeepReason::LastTag));
                 plan.left.extend(left);
             } else {
                 plan.steps.extend(steps);
@@ -222,7 +229,11 @@ impl Facts<'_> {
     }
 
     /// What the policy asks for once these tags are taken back, by their keys.
-    fn asking(&self, live: &Instance, steps: &[Step]) -> BTreeMap<String, Asking> {
+    fn required_by_policy(
+        &self,
+        live: &Instance,
+        steps: &[UndoStep],
+    ) -> BTreeMap<String, Requirement> {
         let Some(policy) = self.policy else {
             return BTreeMap::new();
         };
@@ -233,11 +244,13 @@ impl Facts<'_> {
             let rule = finding.rule;
             let asking = match rule.remedy(finding.defect.name())? {
                 RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_) | RuleRemedy::WriteLauncher => {
-                    Asking::ToWrite(rule.id)
+                    Requirement::Write(rule.id)
                 }
-                RuleRemedy::ShutDown(Shutdown::Stop) => Asking::ToEnd(rule.id, RemedyName::Stop),
+                RuleRemedy::ShutDown(Shutdown::Stop) => {
+                    Requirement::ShutDown(rule.id, RemedyName::Stop)
+                }
                 RuleRemedy::ShutDown(Shutdown::Terminate) => {
-                    Asking::ToEnd(rule.id, RemedyName::Terminate)
+                    Requirement::ShutDown(rule.id, RemedyName::Terminate)
                 }
                 RuleRemedy::Report => return None,
             };
@@ -248,13 +261,13 @@ impl Facts<'_> {
 }
 
 /// What the policy does about a tag that is missing or empty.
-enum Asking {
-    ToWrite(i64),
-    ToEnd(i64, RemedyName),
+enum Requirement {
+    Write(i64),
+    ShutDown(i64, RemedyName),
 }
 
 /// The instance once these tags are taken back.
-fn without(live: &Instance, steps: &[Step]) -> Instance {
+fn without(live: &Instance, steps: &[UndoStep]) -> Instance {
     let mut after = live.clone();
     for step in steps {
         match step.before {
@@ -268,12 +281,12 @@ fn without(live: &Instance, steps: &[Step]) -> Instance {
 }
 
 /// The last stop or termination that is asked for, of each instance.
-fn ends<'l>(
+fn shutdowns<'l>(
     selection: &Selection,
-    facts: &Facts<'_>,
+    facts: &UndoFacts<'_>,
     live: &dyn Fn(&str) -> Option<&'l Instance>,
-) -> Vec<End> {
-    let mut ends = BTreeMap::new();
+) -> Vec<PastShutdown> {
+    let mut shutdowns = BTreeMap::new();
     for batch in facts.history {
         for act in &batch.acts {
             let is_over = match act.state {
@@ -284,7 +297,7 @@ fn ends<'l>(
             if !act.remedy.is_destructive() || !is_over || !selection.takes(batch, act) {
                 continue;
             }
-            let state = live(&act.instance_id).map(|instance| instance.state);
+            let state = live(act.instance_id()).map(|instance| instance.state);
             let is_done = act.state == ActState::Done
                 || match act.remedy {
                     RemedyName::Stop => state.is_some_and(tagwarden_core::State::is_stopped),
@@ -293,15 +306,15 @@ fn ends<'l>(
             if !is_done {
                 continue;
             }
-            let end = End {
-                instance_id: act.instance_id.clone(),
+            let shutdown = PastShutdown {
+                instance_id: act.instance_id().to_owned(),
                 remedy: act.remedy,
                 run_id: batch.run_id.clone(),
                 at: batch.begun_at,
                 state,
             };
-            ends.insert(act.instance_id.as_str(), end);
+            shutdowns.insert(act.instance_id(), shutdown);
         }
     }
-    ends.into_values().collect()
+    shutdowns.into_values().collect()
 }

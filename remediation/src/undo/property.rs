@@ -7,7 +7,8 @@ use proptest::prelude::*;
 
 use super::tests::{ID, at, batch, instance, run, tag};
 use super::*;
-use crate::ledger::{Act, ActState, Batch, Selection};
+use crate::ledger::{Batch, Selection};
+use crate::plan::ActState;
 
 const KEYS: [&str; 3] = ["K", "L", "M"];
 
@@ -106,12 +107,12 @@ impl World {
         }
     }
 
-    fn plan(&self, now: usize, since: usize) -> Plan {
+    fn plan(&self, now: usize, since: usize) -> UndoPlan {
         let selection = Selection {
             since: Some(at(since)),
             ..Selection::default()
         };
-        let facts = Facts {
+        let facts = UndoFacts {
             history: &self.history,
             at_work: &BTreeSet::new(),
             live: &[instance(ID, self.tags.clone())],
@@ -132,7 +133,7 @@ impl World {
                 Before::Empty => self.tags.insert(key.clone(), String::new()),
             };
             self.ours.retain(|ours, _| ours != key);
-            let mut act = Act::undoing(&step);
+            let mut act = step.to_act();
             act.state = ActState::Done;
             acts.push(act);
         }
@@ -164,7 +165,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn undo_gives_back_what_was_found_and_touches_nothing_else(
+    fn restores_what_was_found_and_touches_nothing_else(
         has_name in prop::bool::weighted(0.7),
         events in prop::collection::vec(event(), 0..30),
         since in 0..30_usize,
@@ -187,7 +188,7 @@ proptest! {
 
     /// Every tag that is asked for is either taken back or told of, once.
     #[test]
-    fn nothing_is_left_out_of_the_plan(
+    fn plans_for_every_selected_tag(
         events in prop::collection::vec(event(), 0..30),
         since in 0..30_usize,
     ) {
@@ -197,7 +198,7 @@ proptest! {
         }
         let plan = world.plan(60, since);
         let steps = plan.steps.iter().map(|step| &step.written);
-        let told: Vec<&Written> = steps.chain(plan.left.iter().map(|left| &left.written)).collect();
+        let told: Vec<&WrittenTag> = steps.chain(plan.left.iter().map(|left| &left.written)).collect();
         let places: BTreeSet<_> = told.iter().map(|written| written.place()).collect();
         prop_assert_eq!(told.len(), places.len());
         prop_assert!(told.iter().all(|written| written.at >= at(since)));

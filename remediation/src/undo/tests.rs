@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tagwarden_core::{Instance, Policy, State};
 
 use super::*;
-use crate::ledger::{Act, ActState, Batch, Selection};
+use crate::ledger::{Batch, Selection};
+use crate::plan::ActState;
 
 pub(super) const ID: &str = "i-00000001";
 
@@ -37,16 +38,26 @@ pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActSt
         Before::Empty => tags(&[(key, "")]),
     };
     Act {
-        instance_id: id.into(),
+        step: Step {
+            instance_id: id.into(),
+            cause: Cause::Tag {
+                rule_id: 1,
+                tag_key: key.into(),
+                defect: match before {
+                    Before::Missing => DefectName::Missing,
+                    Before::Empty => DefectName::Empty,
+                },
+            },
+            remedy: Remedy::Tag {
+                value: value.into(),
+                unknown: None,
+            },
+        },
         remedy: RemedyName::Tag,
-        rule_id: Some(1),
-        tag_key: Some(key.into()),
-        tag_value: Some(value.into()),
-        unknown: None,
-        terminate_on: None,
         tags_before,
         state,
         why: None,
+        code: None,
         undoes: None,
     }
 }
@@ -77,27 +88,33 @@ fn wrote(minute: usize, state: ActState) -> Batch {
 
 /// The undo of what was written at `of`.
 fn undid(minute: usize, of: usize, state: ActState) -> Batch {
-    let written = Written {
+    let written = WrittenTag {
         instance_id: ID.into(),
         tag_key: "K".into(),
         value: "v".into(),
-        rule_id: Some(1),
+        rule_id: 1,
         run_id: run(of),
         at: at(of),
     };
     let before = Before::Missing;
-    let mut act = Act::undoing(&Step {
+    let step = UndoStep {
         written,
         before,
         asked_by: None,
-    });
+    };
+    let mut act = step.to_act();
     act.state = state;
     batch(minute, vec![act])
 }
 
 fn ended(minute: usize, remedy: RemedyName, state: ActState) -> Batch {
     let mut act = tag(ID, "", "", Before::Missing, state);
-    (act.remedy, act.tag_key, act.tag_value, act.rule_id) = (remedy, None, None, None);
+    act.remedy = remedy;
+    act.step.cause = Cause::Untagged;
+    act.step.remedy = match remedy {
+        RemedyName::Stop => Remedy::Stop { terminate_on: None },
+        _ => Remedy::Terminate,
+    };
     batch(minute, vec![act])
 }
 
@@ -129,8 +146,8 @@ impl World {
         }
     }
 
-    fn plan(&self, selection: &Selection) -> Plan {
-        let facts = Facts {
+    fn plan(&self, selection: &Selection) -> UndoPlan {
+        let facts = UndoFacts {
             history: &self.history,
             at_work: &self.at_work,
             live: &self.live,
@@ -146,13 +163,13 @@ impl World {
     }
 }
 
-fn told(plan: &Plan) -> Vec<String> {
+fn told(plan: &UndoPlan) -> Vec<String> {
     let steps = plan.steps.iter().map(|step| {
         let asked_by = match step.asked_by {
             Some(rule_id) => format!(", which rule {rule_id} writes again"),
             None => String::new(),
         };
-        let Written { tag_key, value, .. } = &step.written;
+        let WrittenTag { tag_key, value, .. } = &step.written;
         match step.before {
             Before::Missing => format!("delete {tag_key}={value}{asked_by}"),
             Before::Empty => format!("empty {tag_key}={value}{asked_by}"),
@@ -162,7 +179,7 @@ fn told(plan: &Plan) -> Vec<String> {
         .left
         .iter()
         .map(|left| format!("leave {}: {}", left.written.tag_key, left.reason.name()));
-    let ends = plan.ends.iter().map(|end| {
+    let ends = plan.shutdowns.iter().map(|end| {
         let can = if end.can_be_started() {
             ", can be started"
         } else {
@@ -223,14 +240,14 @@ fn what_the_acts_and_the_tag_say(
 }
 
 #[test]
-fn an_empty_tag_is_emptied_again() {
+fn empties_a_tag_that_was_empty() {
     let act = tag(ID, "K", "v", Before::Empty, Done);
     let world = World::new(vec![batch(1, vec![act])], &[("K", "v")]);
     assert_eq!(world.told(), ["empty K=v"]);
 }
 
 #[test]
-fn the_last_write_knows_what_was_there() {
+fn goes_by_the_last_write() {
     let history = vec![
         batch(1, vec![tag(ID, "K", "v", Before::Empty, Done)]),
         batch(2, vec![tag(ID, "K", "w", Before::Missing, Done)]),
@@ -242,12 +259,12 @@ fn the_last_write_knows_what_was_there() {
 }
 
 #[test]
-fn a_later_write_that_is_not_asked_for_decides_all_the_same() {
+fn goes_by_a_later_write_that_is_not_selected() {
     let world = World::new(vec![wrote(1, Done), wrote(2, Done)], &[("K", "v")]);
     let plan = world.plan(&on_selection(1));
     assert_eq!(told(&plan), ["leave K: written-again"]);
     let run_id = run(2);
-    assert_eq!(plan.left[0].reason, Reason::WrittenAgain { run_id });
+    assert_eq!(plan.left[0].reason, KeepReason::WrittenAgain { run_id });
     assert_eq!(told(&world.plan(&on_selection(2))), ["delete K=v"]);
 }
 
@@ -255,7 +272,7 @@ fn a_later_write_that_is_not_asked_for_decides_all_the_same() {
 #[case::writing(vec![wrote(1, Begun)], 1)]
 #[case::writing_again(vec![wrote(1, Done), wrote(2, Begun)], 2)]
 #[case::undoing(vec![wrote(1, Done), undid(2, 1, Begun)], 2)]
-fn what_a_run_is_at_work_on_is_left(#[case] history: Vec<Batch>, #[case] at_work: usize) {
+fn leaves_tags_that_a_run_works_on(#[case] history: Vec<Batch>, #[case] at_work: usize) {
     let mut world = World::new(history, &[("K", "v")]);
     world.at_work.insert(run(at_work));
     let plan = world.plan(&on_selection(1));
@@ -265,7 +282,7 @@ fn what_a_run_is_at_work_on_is_left(#[case] history: Vec<Batch>, #[case] at_work
 }
 
 #[test]
-fn only_the_keys_asked_for() {
+fn undoes_only_selected_keys() {
     let act = |key| tag(ID, key, "v", Before::Missing, Done);
     let world = World::new(
         vec![batch(1, vec![act("K"), act("L")])],
@@ -280,7 +297,7 @@ fn only_the_keys_asked_for() {
 }
 
 #[test]
-fn an_instance_that_is_gone_is_left() {
+fn leaves_instances_that_are_gone() {
     let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
     world.live[0].state = State::ShuttingDown;
     assert_eq!(world.told(), ["leave K: instance-gone"]);
@@ -289,7 +306,7 @@ fn an_instance_that_is_gone_is_left() {
 }
 
 #[test]
-fn an_instance_keeps_its_last_tags() {
+fn leaves_the_last_tags_of_an_instance() {
     let act = |key, before| tag(ID, key, "v", before, Done);
     let both = vec![act("K", Before::Missing), act("L", Before::Missing)];
     let mut world = World::new(vec![batch(1, both)], &[("K", "v"), ("L", "v")]);
@@ -336,7 +353,7 @@ fn what_the_policy_would_do_next(
 }
 
 #[test]
-fn a_rule_that_ends_an_instance_without_its_last_tag_is_told_first() {
+fn names_the_rule_that_would_shut_an_instance_down() {
     let rule = json!({"RuleId": 7, "TagKey": "K", "Action": "Terminate", "Required": "Y"});
     let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
     world.live[0].tags.remove("Name");
@@ -376,11 +393,11 @@ fn stops_and_terminations_are_told(
 }
 
 #[test]
-fn what_an_undo_is_called_in_the_ledger() {
+fn stores_an_undo_as_an_untag_act() {
     let batch = undid(2, 1, Begun);
     let act = &batch.acts[0];
     assert_eq!(act.tags_before, tags(&[("K", "v")]));
-    assert_eq!((act.tag_value.as_deref(), act.step()), (None, None));
+    assert_eq!((act.remedy, act.tag_value()), (RemedyName::Untag, None));
     let item: serde_dynamo::Item = serde_dynamo::to_item(act).unwrap();
     let read: Act = serde_dynamo::from_item(item).unwrap();
     assert_eq!(read, *act);

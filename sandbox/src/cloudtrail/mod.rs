@@ -10,9 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::Account;
-use crate::account::{ACCOUNT_ID, Contents, REGION};
+use crate::account::Contents;
 use crate::ec2::Instance;
 use crate::identity::{Identity, username};
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::iso_seconds;
 
 /// The account's event history.

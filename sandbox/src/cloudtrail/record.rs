@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::account::{ACCOUNT_ID, REGION};
 use crate::ec2::Instance;
 use crate::identity::Identity;
 use crate::ids::Ids;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::iso_seconds;
 
 /// The record of one `RunInstances` call.

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::item::Recorded;
 use super::{INSTANCE_TYPE, Rule, Stored};
 use crate::Account;
-use crate::account::{ACCOUNT_ID, Contents, REGION};
+use crate::account::Contents;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{iso_millis, iso_seconds};
 
 impl Account {

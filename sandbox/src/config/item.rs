@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::INSTANCE_TYPE;
-use crate::account::{ACCOUNT_ID, REGION};
 use crate::ec2::Instance;
 use crate::ids::long_id;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{epoch_seconds, iso_millis};
 
 /// An instance's configuration as Config recorded it.

@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::Account;
-use crate::account::{ACCOUNT_ID, REGION};
 use crate::ids::Ids;
+use crate::place::{ACCOUNT_ID, REGION};
 use item::Recorded;
 
 /// The type of the only resources the account has.

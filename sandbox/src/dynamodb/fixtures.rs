@@ -1,105 +1,95 @@
-//! What tests and the demo do to tables themselves.
+//! What tests and the demo do to tables directly.
 
 use serde_json::Value;
 
-use super::attribute::{Attribute, Item, item_from_plain, item_to_plain};
-use super::table::Table;
+use super::attribute::{AttributeMap, item_from_plain, item_to_plain, read_any_item};
+use super::table::ItemTable;
 use crate::Account;
 
-/// The partition key of a table made without naming one: that of tagwarden's policy table.
-const USUAL_KEY: &str = "RuleId";
+/// The key of tagwarden's policy table.
+const POLICY_KEY: [(&str, &str); 1] = [("RuleId", "N")];
 
 impl Account {
-    /// Makes an empty table with the partition key `RuleId`, tagwarden's policy table's. One that is there
-    /// already stays as it is.
+    /// Creates an empty table with the key of tagwarden's policy table: the number `RuleId`. An existing table stays as
+    /// it is.
     pub fn create_table(&self, name: &str) {
-        self.create_table_with_key(name, USUAL_KEY);
+        self.create_table_with(name, &POLICY_KEY);
     }
 
-    /// Makes an empty table with this partition key, whose type is that of the first item's. One that is there
-    /// already stays as it is.
-    pub fn create_table_with_key(&self, name: &str, key: &str) {
-        self.make_table(name, key, None);
+    /// Creates an empty table with this partition key and this sort key, both strings. An existing table stays as it is.
+    pub fn create_table_with_keys(&self, name: &str, partition: &str, sort: &str) {
+        self.create_table_with(name, &[(partition, "S"), (sort, "S")]);
     }
 
-    /// Makes an empty table with this partition key and this sort key, whose types are those of the first
-    /// item's. One that is there already stays as it is.
-    pub fn create_table_with_keys(&self, name: &str, hash: &str, range: &str) {
-        self.make_table(name, hash, Some(range));
-    }
-
-    /// Deletes a table: calls that name it find no such resource.
+    /// Deletes a table: calls that name it get a `ResourceNotFoundException`.
     pub fn delete_table(&self, name: &str) {
         self.contents().dynamodb.tables.remove(name);
     }
 
-    /// Puts an item, a plain JSON object, in the place of the one with the same key: strings become S,
-    /// numbers N, booleans BOOL, null NULL, arrays L, objects M. The table is made if there is none. What
-    /// is no object is an item without attributes. Nothing is refused: the item may be too large, or lack
-    /// its key.
+    /// Puts an item, a plain JSON object, and replaces the item with the same key.
+    ///
+    /// Strings become S, numbers N, booleans BOOL, null NULL, arrays L, objects M. A missing table is created as
+    /// [`Account::create_table`] does. Nothing is refused: the item may be too large, or lack its key.
     #[allow(clippy::needless_pass_by_value, reason = "tests hand in json!({…})")]
     pub fn put_item(&self, table: &str, item: Value) {
-        let item = item.as_object().map(item_from_plain).unwrap_or_default();
-        self.put(table, item);
+        self.put(table, item_from_plain(&item));
     }
 
-    /// Puts an item whose attributes are `AttributeValue`s already, `{"RuleId": {"N": "1"}}` for instance:
-    /// for sets, binaries, and what is odd.
+    /// Puts an item whose attributes are `AttributeValue`s, for example `{"RuleId": {"N": "1"}}`: for sets, binaries and
+    /// invalid values.
     #[allow(clippy::needless_pass_by_value, reason = "tests hand in json!({…})")]
     pub fn put_raw_item(&self, table: &str, item: Value) {
-        let members = item.as_object().into_iter().flatten();
-        let attributes = members.map(|(name, value)| (name.clone(), Attribute::read_any(value)));
-        self.put(table, attributes.collect());
+        self.put(table, read_any_item(&item));
     }
 
-    /// Every item of a table as plain JSON, the way [`Account::put_item`] takes it, in the order of a Scan:
-    /// sets are arrays, binaries are in base64. There are none if there is no such table.
+    /// Every item of a table as plain JSON, as [`Account::put_item`] takes it, in the order of a Scan: sets become arrays,
+    /// binaries stay in base64. A missing table has no items.
     #[must_use]
     pub fn items(&self, table: &str) -> Vec<Value> {
         let contents = self.contents();
         let table = contents.dynamodb.tables.get(table);
-        let items = table.into_iter().flat_map(Table::items);
+        let items = table.into_iter().flat_map(|table| table.items_after(None));
         items.map(|(_, item)| item_to_plain(item)).collect()
     }
 
-    /// Empties a table.
+    /// Deletes all items of a table.
     pub fn clear_table(&self, name: &str) {
         if let Some(table) = self.contents().dynamodb.tables.get_mut(name) {
             table.clear();
         }
     }
 
-    /// Scan reads at most `n` items a page from now on, as if each were that large; 1 if `n` is 0.
+    /// From now on, Scan reads at most `n` items a page, and at least 1.
     pub fn scan_page_items(&self, n: usize) {
         self.contents().dynamodb.scan_page_items = Some(n);
     }
 
-    /// As [`Account::scan_page_items`], for Query.
+    /// From now on, Query reads at most `n` items a page, and at least 1.
     pub fn query_page_items(&self, n: usize) {
         self.contents().dynamodb.query_page_items = Some(n);
     }
 
-    /// Scan's first page is empty from now on and says there is more, as DynamoDB's may.
+    /// From now on, the first page of a Scan is empty and says that there is more, as DynamoDB may.
     pub fn scan_with_empty_page(&self) {
-        self.contents().dynamodb.empty_page = true;
+        self.contents().dynamodb.scan_starts_empty = true;
     }
 
-    /// The next batch, `BatchWriteItem` or `BatchGetItem`, leaves the last `n` of its items unprocessed, and
-    /// says so; one of no more than `n` items is refused with `ProvisionedThroughputExceededException`.
+    /// The next `BatchGetItem` returns the last `n` of its keys as unprocessed.
     pub fn leave_unprocessed_once(&self, n: usize) {
         self.contents().dynamodb.leave_unprocessed = Some(n);
     }
 
-    /// Items of the table expire at the time in this attribute, a number of seconds of the epoch. Expired
-    /// items stay until [`Account::expire_items`]: AWS promises to delete them "within a few days".
+    /// Names the attribute of a table that holds the time at which an item expires, in seconds since the epoch.
+    ///
+    /// Expired items stay until [`Account::expire_items`], because AWS only promises to delete them "within a few days".
     pub fn set_time_to_live(&self, table: &str, attribute: &str) {
         if let Some(table) = self.contents().dynamodb.tables.get_mut(table) {
             table.set_time_to_live(attribute);
         }
     }
 
-    /// Deletes the items that have expired by the account's clock, of every table. Those that expired more
-    /// than five years ago stay, as with AWS.
+    /// Deletes the items of every table that have expired by the account's clock. Items that expired more than five years
+    /// ago stay, as with AWS.
     pub fn expire_items(&self) {
         let now = self.now().timestamp();
         for table in self.contents().dynamodb.tables.values_mut() {
@@ -107,18 +97,16 @@ impl Account {
         }
     }
 
-    fn make_table(&self, name: &str, hash: &str, range: Option<&str>) {
+    fn create_table_with(&self, name: &str, key: &[(&str, &'static str)]) {
         let tables = &mut self.contents().dynamodb.tables;
-        tables
-            .entry(name.to_owned())
-            .or_insert_with(|| Table::new(hash, range));
+        let table = tables.entry(name.to_owned());
+        table.or_insert_with(|| ItemTable::new(key));
     }
 
-    fn put(&self, table: &str, item: Item) {
+    fn put(&self, table: &str, item: AttributeMap) {
         let tables = &mut self.contents().dynamodb.tables;
-        let table = tables
-            .entry(table.to_owned())
-            .or_insert_with(|| Table::new(USUAL_KEY, None));
-        table.insert_any(item);
+        let table = tables.entry(table.to_owned());
+        let table = table.or_insert_with(|| ItemTable::new(&POLICY_KEY));
+        table.set(table.position_of_any(&item), Some(item));
     }
 }

@@ -1,30 +1,29 @@
 //! DynamoDB: tables of items, and the operations that read and write them, see
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/Welcome.html>.
 //!
-//! - `number`, `attribute`: the values, as exact as DynamoDB's
+//! The sandbox serves what tagwarden sends and refuses every other operation, parameter and expression with
+//! `SandboxUnsupported`, so that nothing passes here that AWS would answer in another way.
+//!
+//! - `number`, `attribute`: the values
 //! - `table`: keys, order, expiry
-//! - `expression`: conditions, filters, key conditions, updates
-//! - `parameters`: what a request says
-//! - `read`: `GetItem`, Query, Scan
+//! - `expression`: conditions and updates, and their grammar
+//! - `parameters`: the parameters of a request
+//! - `read`: `GetItem`, `BatchGetItem`, `Query`, `Scan`
 //! - `write`: `PutItem`, `UpdateItem`, `DeleteItem`
-//! - `batch`: `BatchWriteItem`, `BatchGetItem`
 //! - `transact`: `TransactWriteItems`
 //! - `fixtures`: the methods of [`Account`](crate::Account)
 //!
-//! Every operation is carried out under the account's lock: whole, or not at all.
+//! Every operation runs under the account's lock, so it is atomic.
 //!
 //! # Not like AWS
 //!
-//! - A table's keys get their types from its first item.
-//! - Refused as not imitated: legacy parameters (`Expected`, `AttributeUpdates`, `KeyConditions`, …), projections,
-//!   `Select`, indexes, parallel scans, consumed capacity, `ReturnValues` of updated attributes alone.
-//! - No transaction conflicts with another or with a write; nothing is throttled but by a
+//! - A key consists of strings, but for the policy table's number. Values inside lists and maps are not checked, and are
+//!   equal only if they are written alike.
+//! - No transaction conflicts with another one or with a write. Nothing is throttled except by a
 //!   [`Fault`](crate::Fault) or [`leave_unprocessed_once`](crate::Account::leave_unprocessed_once).
-//! - Where a request has several faults, AWS may name another of them.
-//! - `size` of a string counts bytes, and a transaction's size is that of its JSON: AWS says neither.
+//! - Where a request has several faults, AWS may name another one of them.
 
 mod attribute;
-mod batch;
 mod expression;
 mod fixtures;
 mod number;
@@ -36,34 +35,34 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use crate::account::{ACCOUNT_ID, REGION};
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::ApiError;
-use table::Table;
-use transact::Done;
+use table::ItemTable;
+use transact::CommittedTransactions;
 
 /// The account's tables.
 #[derive(Debug, Default)]
 pub(crate) struct DynamoDb {
-    tables: BTreeMap<String, Table>,
-    done: Done,
+    tables: BTreeMap<String, ItemTable>,
+    committed: CommittedTransactions,
     scan_page_items: Option<usize>,
     query_page_items: Option<usize>,
-    empty_page: bool,
+    scan_starts_empty: bool,
     leave_unprocessed: Option<usize>,
 }
 
 impl DynamoDb {
-    /// The table of this name, as [`table_name`] gives it.
-    fn table(&self, name: &str) -> Result<&Table, ApiError> {
+    /// The table with a name that [`table_name`] returned.
+    fn table(&self, name: &str) -> Result<&ItemTable, ApiError> {
         self.tables.get(name).ok_or_else(no_such_table)
     }
 
-    fn table_mut(&mut self, name: &str) -> Result<&mut Table, ApiError> {
+    fn table_mut(&mut self, name: &str) -> Result<&mut ItemTable, ApiError> {
         self.tables.get_mut(name).ok_or_else(no_such_table)
     }
 }
 
-/// A table's name, where its ARN may stand for it.
+/// The name of a table, which may be given as its ARN.
 fn table_name(given: &str) -> &str {
     let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/");
     given.strip_prefix(&arn).unwrap_or(given)
@@ -73,7 +72,7 @@ fn no_such_table() -> ApiError {
     ApiError::new("ResourceNotFoundException", "Requested resource not found")
 }
 
-/// The refusal of a request that DynamoDB finds wrong.
+/// The refusal of a request that DynamoDB finds invalid.
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
 }

@@ -1,223 +1,183 @@
-//! A table: its keys, its items, and their order.
+//! A table: its key, its items and their order.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::attribute::{Attribute, Item};
+use serde_json::json;
+
+use super::attribute::{Attribute, AttributeMap, write_item};
 use super::invalid;
 use super::number::Number;
 use crate::ids::fingerprint;
 use crate::wire::ApiError;
 
-/// "The minimum length of a partition key value is 1 byte. The maximum length is 2048 bytes."
-const LONGEST_HASH: usize = 2048;
+/// "The maximum length is 2048 bytes" for a partition key, 1024 bytes for a sort key.
+const MAX_KEY_LENGTHS: [usize; 2] = [2048, 1024];
 
-/// "The minimum length of a sort key value is 1 byte. The maximum length is 1024 bytes."
-const LONGEST_RANGE: usize = 1024;
-
-/// Time to live deletes no item that expired longer ago, see
+/// Time to live leaves items alone that expired longer ago, see
 /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/time-to-live-ttl-before-you-start.html>.
-const LONGEST_EXPIRED: i64 = 5 * 365 * 24 * 60 * 60;
+const MAX_EXPIRED_SECONDS: i64 = 5 * 365 * 24 * 60 * 60;
 
 /// A table and its items.
 #[derive(Debug)]
-pub(crate) struct Table {
-    hash: KeyAttribute,
-    range: Option<KeyAttribute>,
+pub(crate) struct ItemTable {
+    /// The attributes of the key, each with its type: the partition key, and the sort key if there is one.
+    key: Vec<(String, &'static str)>,
     time_to_live: Option<String>,
-    items: BTreeMap<Position, Item>,
+    items: BTreeMap<ItemPosition, AttributeMap>,
 }
 
-/// An attribute of the key. Its type is that of the first item: a table is made without saying it.
-#[derive(Debug)]
-struct KeyAttribute {
-    name: String,
-    kind: Option<&'static str>,
-}
-
-/// An item's place in its table, and its key: partitions are in the order of a hash of their keys, items in
-/// a partition in that of their range keys.
+/// The place of an item in its table.
+///
+/// Partitions are in the order of a hash of their keys, and the items of a partition in the order of their sort keys.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
+pub(crate) struct ItemPosition {
     fingerprint: u64,
-    pub(crate) hash: Attribute,
-    pub(crate) range: Option<Attribute>,
+    partition: KeyValue,
+    sort: Option<KeyValue>,
 }
 
-impl Position {
-    fn new(hash: Attribute, range: Option<Attribute>) -> Self {
-        Self {
-            fingerprint: fingerprint(&hash.write().to_string()),
-            hash,
-            range,
-        }
-    }
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyValue {
+    S(String),
+    N(Number),
+    /// A fixture's key of a type that no key has, as JSON.
+    Other(String),
 }
 
-impl KeyAttribute {
-    fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind: None,
-        }
-    }
-
-    /// Whether a value may be this attribute's, by its type.
-    fn fits(&self, value: &Attribute) -> bool {
-        value.is_ordered() && self.kind.is_none_or(|kind| kind == value.type_name())
-    }
-
-    /// Refuses a key's value that is too short.
-    fn not_empty(&self, value: &Attribute) -> Result<(), ApiError> {
-        let kind = match value {
-            Attribute::S(text) if text.is_empty() => "string",
-            Attribute::B(bytes) if bytes.is_empty() => "binary",
-            _ => return Ok(()),
+impl ItemPosition {
+    fn new(partition: &Attribute, sort: Option<&Attribute>) -> Self {
+        let value = |attribute: &Attribute| match attribute {
+            Attribute::S(text) => KeyValue::S(text.clone()),
+            Attribute::N(number) => KeyValue::N(number.clone()),
+            other => KeyValue::Other(other.write().to_string()),
         };
-        Err(invalid(format!(
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
-             contain an empty {kind} value. Key: {}",
-            self.name
-        )))
-    }
-
-    /// This attribute of a whole item.
-    fn of_item(&self, item: &Item) -> Result<Attribute, ApiError> {
-        let name = &self.name;
-        let Some(value) = item.get(name) else {
-            return Err(invalid(format!(
-                "One or more parameter values were invalid: Missing the key {name} in the item"
-            )));
-        };
-        if !self.fits(value) {
-            let expected = self.kind.unwrap_or("S, N or B");
-            return Err(invalid(format!(
-                "One or more parameter values were invalid: Type mismatch for key {name} expected: \
-                 {expected} actual: {}",
-                value.type_name()
-            )));
-        }
-        self.not_empty(value)?;
-        Ok(value.clone())
-    }
-
-    /// This attribute of a key.
-    fn of_key(&self, key: &Item) -> Result<Attribute, ApiError> {
-        let value = key.get(&self.name).filter(|value| self.fits(value));
-        let value = value.ok_or_else(mismatch)?;
-        self.not_empty(value)?;
-        Ok(value.clone())
-    }
-}
-
-fn mismatch() -> ApiError {
-    invalid("The provided key element does not match the schema")
-}
-
-impl Table {
-    /// An empty table with these attributes for its key.
-    pub(crate) fn new(hash: &str, range: Option<&str>) -> Self {
         Self {
-            hash: KeyAttribute::new(hash),
-            range: range.map(KeyAttribute::new),
+            fingerprint: fingerprint(&partition.write().to_string()),
+            partition: value(partition),
+            sort: sort.map(value),
+        }
+    }
+
+    /// Whether both items are in the same partition.
+    pub(crate) fn shares_partition(&self, other: &Self) -> bool {
+        self.partition == other.partition
+    }
+}
+
+impl ItemTable {
+    /// An empty table whose key consists of these attributes, each with its type: `S` or `N`.
+    pub(crate) fn new(key: &[(&str, &'static str)]) -> Self {
+        let key = key.iter().map(|(name, kind)| ((*name).to_owned(), *kind));
+        Self {
+            key: key.collect(),
             time_to_live: None,
             items: BTreeMap::new(),
         }
     }
 
-    /// The name of the partition key's attribute.
-    pub(crate) fn hash_name(&self) -> &str {
-        &self.hash.name
+    /// The names of the key's attributes, the partition key first.
+    pub(crate) fn key_names(&self) -> impl Iterator<Item = &str> {
+        self.key.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The name of the sort key's attribute, if the table has one.
-    pub(crate) fn range_name(&self) -> Option<&str> {
-        self.range.as_ref().map(|range| range.name.as_str())
-    }
-
-    /// Whether an attribute is part of the key.
-    pub(crate) fn is_key(&self, name: &str) -> bool {
-        self.hash_name() == name || self.range_name() == Some(name)
-    }
-
-    /// The place of an item, which must have its whole key.
-    pub(crate) fn position_of_item(&self, item: &Item) -> Result<Position, ApiError> {
-        let hash = self.hash.of_item(item)?;
-        let range = self
-            .range
-            .as_ref()
-            .map(|range| range.of_item(item))
-            .transpose()?;
-        checked(hash, range)
-    }
-
-    /// The place of a key, which must have nothing else.
-    pub(crate) fn position_of_key(&self, key: &Item) -> Result<Position, ApiError> {
-        if key.len() != 1 + usize::from(self.range.is_some()) {
-            return Err(mismatch());
+    /// The position of an item, which must have its whole key.
+    pub(crate) fn position_of_item(&self, item: &AttributeMap) -> Result<ItemPosition, ApiError> {
+        for (name, kind) in &self.key {
+            let problem = match item.get(name) {
+                None => format!("Missing the key {name} in the item"),
+                Some(value) if value.type_name() != *kind => format!(
+                    "Type mismatch for key {name} expected: {kind} actual: {}",
+                    value.type_name()
+                ),
+                Some(_) => continue,
+            };
+            return Err(invalid(format!(
+                "One or more parameter values were invalid: {problem}"
+            )));
         }
-        let hash = self.hash.of_key(key)?;
-        let range = self
-            .range
-            .as_ref()
-            .map(|range| range.of_key(key))
-            .transpose()?;
-        checked(hash, range)
+        self.check_key(item)?;
+        Ok(self.position_of_any(item))
     }
 
-    /// Refuses a value that a condition compares the key's attribute `name` with.
-    pub(crate) fn check_key_value(&self, name: &str, value: &Attribute) -> Result<(), ApiError> {
-        let keys = [Some(&self.hash), self.range.as_ref()];
-        let Some(key) = keys.into_iter().flatten().find(|key| key.name == name) else {
-            return Ok(());
+    /// The position of a key, which must have nothing else.
+    pub(crate) fn position_of_key(&self, key: &AttributeMap) -> Result<ItemPosition, ApiError> {
+        let fits = |(name, kind): &(String, &str)| {
+            key.get(name)
+                .is_some_and(|value| value.type_name() == *kind)
         };
-        if !key.fits(value) {
+        if key.len() != self.key.len() || !self.key.iter().all(fits) {
+            return Err(invalid(
+                "The provided key element does not match the schema",
+            ));
+        }
+        self.check_key(key)?;
+        Ok(self.position_of_any(key))
+    }
+
+    /// The position of a key or an item even if its key is missing or of the wrong type, as a fixture's may be.
+    pub(crate) fn position_of_any(&self, item: &AttributeMap) -> ItemPosition {
+        let mut values = self.key_names().map(|name| item.get(name));
+        let whole = Attribute::Other(json!({"M": write_item(item)}));
+        let partition = values.next().flatten().unwrap_or(&whole);
+        ItemPosition::new(partition, values.next().flatten())
+    }
+
+    /// Refuses a key that is empty or too long.
+    fn check_key(&self, item: &AttributeMap) -> Result<(), ApiError> {
+        for ((name, _), max) in self.key.iter().zip(MAX_KEY_LENGTHS) {
+            let Some(Attribute::S(text)) = item.get(name) else {
+                continue;
+            };
+            if text.is_empty() {
+                return Err(invalid(format!(
+                    "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
+                     contain an empty string value. Key: {name}"
+                )));
+            }
+            if text.len() > max {
+                return Err(invalid(format!(
+                    "One or more parameter values were invalid: The size of key {name} has exceeded the maximum \
+                     size limit of {max} bytes"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a value that a key condition compares with the key's attribute `name`.
+    pub(crate) fn check_key_type(&self, name: &str, value: &Attribute) -> Result<(), ApiError> {
+        let kind = self.key.iter().find(|(key, _)| key == name);
+        if kind.is_none_or(|(_, kind)| value.type_name() != *kind) {
             return Err(invalid(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type",
             ));
         }
-        key.not_empty(value)
+        Ok(())
     }
 
-    /// The key of an item, as `LastEvaluatedKey` says it.
-    pub(crate) fn key_of(&self, item: &Item) -> Item {
-        let attributes = item.iter();
-        let key: Item = attributes
-            .filter(|(name, _)| self.is_key(name))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect();
+    /// The key of an item, as `LastEvaluatedKey` carries it.
+    pub(crate) fn key_of(&self, item: &AttributeMap) -> AttributeMap {
+        let attributes = self
+            .key_names()
+            .filter_map(|name| item.get_key_value(name))
+            .map(|(name, value)| (name.clone(), value.clone()));
+        let key: AttributeMap = attributes.collect();
         // A fixture may lack its key: then all of it stands for the key.
         if key.is_empty() { item.clone() } else { key }
     }
 
-    /// The item at a place.
-    pub(crate) fn get(&self, position: &Position) -> Option<&Item> {
+    /// The item at a position.
+    pub(crate) fn get(&self, position: &ItemPosition) -> Option<&AttributeMap> {
         self.items.get(position)
     }
 
-    /// Puts an item in its place, which [`Table::position_of_item`] gave.
-    pub(crate) fn insert(&mut self, position: Position, item: Item) {
-        self.learn(&position);
-        self.items.insert(position, item);
-    }
-
-    /// Takes the item away from a place.
-    pub(crate) fn remove(&mut self, position: &Position) {
-        self.items.remove(position);
-    }
-
-    /// Puts a fixture, whatever it is made of.
-    pub(crate) fn insert_any(&mut self, item: Item) {
-        let position = self.position_of_any(&item);
-        self.insert(position, item);
-    }
-
-    /// The place of a key or an item even if it lacks its key, which no real item does.
-    pub(crate) fn position_of_any(&self, item: &Item) -> Position {
-        let hash = item.get(&self.hash.name).cloned();
-        let hash = hash.unwrap_or_else(|| Attribute::M(item.clone()));
-        let range = self.range.as_ref();
-        Position::new(hash, range.and_then(|range| item.get(&range.name).cloned()))
+    /// Puts an item at its position, or deletes the item there.
+    pub(crate) fn set(&mut self, position: ItemPosition, item: Option<AttributeMap>) {
+        match item {
+            Some(item) => self.items.insert(position, item),
+            None => self.items.remove(&position),
+        };
     }
 
     /// Deletes all items.
@@ -225,79 +185,51 @@ impl Table {
         self.items.clear();
     }
 
-    /// Every item, in the order of a scan.
-    pub(crate) fn items(&self) -> impl DoubleEndedIterator<Item = (&Position, &Item)> {
-        self.items.iter()
+    /// The items after a position, or all items, in the order of a scan.
+    pub(crate) fn items_after(
+        &self,
+        position: Option<&ItemPosition>,
+    ) -> impl Iterator<Item = (&ItemPosition, &AttributeMap)> {
+        let start = position.map_or(Bound::Unbounded, Bound::Excluded);
+        self.items.range((start, Bound::Unbounded))
     }
 
-    /// The items of one partition, in the order of their sort keys.
+    /// The items of one partition in the order of their sort keys, from a position on if one is given.
     pub(crate) fn partition(
         &self,
-        hash: &Attribute,
-    ) -> impl DoubleEndedIterator<Item = (&Position, &Item)> {
-        let first = Position::new(hash.clone(), None);
-        // Partitions whose fingerprints are the same stand side by side.
-        let after = first
-            .fingerprint
-            .checked_add(1)
-            .map(|fingerprint| Position {
-                fingerprint,
-                hash: Attribute::S(String::new()),
-                range: None,
-            });
-        let end = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let side_by_side = self.items.range((Bound::Included(first.clone()), end));
-        side_by_side.filter(move |(position, _)| position.hash == first.hash)
+        partition: &Attribute,
+        after: Option<&ItemPosition>,
+    ) -> impl Iterator<Item = &AttributeMap> {
+        let first = ItemPosition::new(partition, None);
+        let start = match after {
+            Some(after) => Bound::Excluded(after.clone()),
+            None => Bound::Included(first.clone()),
+        };
+        let from_start = self.items.range((start, Bound::Unbounded));
+        // Partitions with the same fingerprint are neighbours.
+        let fingerprint = first.fingerprint;
+        let neighbours =
+            from_start.take_while(move |(position, _)| position.fingerprint == fingerprint);
+        neighbours
+            .filter(move |(position, _)| position.shares_partition(&first))
+            .map(|(_, item)| item)
     }
 
-    /// Names the attribute that says when an item expires.
+    /// Names the attribute that holds the time at which an item expires.
     pub(crate) fn set_time_to_live(&mut self, attribute: &str) {
         self.time_to_live = Some(attribute.to_owned());
     }
 
-    /// Deletes the items that have expired at `now`, in seconds of the epoch.
+    /// Deletes the items that have expired at `now`, in seconds since the epoch.
     pub(crate) fn expire(&mut self, now: i64) {
         let Some(attribute) = &self.time_to_live else {
             return;
         };
-        let oldest = Number::from(now.saturating_sub(LONGEST_EXPIRED));
+        let oldest = Number::from(now.saturating_sub(MAX_EXPIRED_SECONDS));
         let now = Number::from(now);
         self.items.retain(|_, item| match item.get(attribute) {
             Some(Attribute::N(at)) => *at > now || *at < oldest,
             _ => true,
         });
     }
-
-    /// The first item says of which types the key is.
-    fn learn(&mut self, position: &Position) {
-        let learn = |key: &mut KeyAttribute, value: &Attribute| {
-            if key.kind.is_none() && value.is_ordered() {
-                key.kind = Some(value.type_name());
-            }
-        };
-        learn(&mut self.hash, &position.hash);
-        if let (Some(key), Some(value)) = (&mut self.range, &position.range) {
-            learn(key, value);
-        }
-    }
-}
-
-fn checked(hash: Attribute, range: Option<Attribute>) -> Result<Position, ApiError> {
-    let too_long = "One or more parameter values were invalid:";
-    if hash.size() > LONGEST_HASH {
-        let message = format!(
-            "{too_long} Size of hashkey has exceeded the maximum size limit of{LONGEST_HASH} bytes"
-        );
-        return Err(invalid(message));
-    }
-    if range
-        .as_ref()
-        .is_some_and(|range| range.size() > LONGEST_RANGE)
-    {
-        let message = format!(
-            "{too_long} Aggregated size of all range keys has exceeded the size limit of {LONGEST_RANGE} bytes"
-        );
-        return Err(invalid(message));
-    }
-    Ok(Position::new(hash, range))
 }

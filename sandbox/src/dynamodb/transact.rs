@@ -6,28 +6,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::attribute::write_item;
-use super::parameters::{Parameters, null};
-use super::write::{Change, Refusal, Write};
+use super::attribute::AttributeMap;
+use super::parameters::Parameters;
+use super::table::ItemPosition;
+use super::write::{ItemWrite, WriteRefusal};
 use super::{DynamoDb, invalid};
 use crate::calls::Request;
 use crate::wire::{Answer, ApiError};
 
 /// "groups up to 100 action requests"
-const MOST_ACTIONS: usize = 100;
+const MAX_ACTIONS: usize = 100;
 
-/// "The aggregate size of the items in the transaction cannot exceed 4 MB": seen to be that of the request.
-const LARGEST_REQUEST: usize = 4 * 1024 * 1024;
-
-/// A `ClientRequestToken`'s: "Minimum length of 1. Maximum length of 36."
-const LONGEST_TOKEN: usize = 36;
+/// "The aggregate size of the items in the transaction cannot exceed 4 MB". The sandbox measures the JSON of the
+/// request.
+const MAX_REQUEST_SIZE: usize = 4 * 1024 * 1024;
 
 /// "A client request token is valid for 10 minutes after the first request that uses it is completed."
 const TOKEN_VALID: TimeDelta = TimeDelta::minutes(10);
 
-/// The transactions that were carried out, by their tokens: what they were, and when.
+/// The committed transactions by their tokens: the request and its time.
 #[derive(Debug, Default)]
-pub(crate) struct Done(BTreeMap<String, (Value, DateTime<Utc>)>);
+pub(crate) struct CommittedTransactions(BTreeMap<String, (Value, DateTime<Utc>)>);
 
 impl DynamoDb {
     /// `TransactWriteItems`
@@ -37,58 +36,58 @@ impl DynamoDb {
         now: DateTime<Utc>,
     ) -> Result<Answer, ApiError> {
         let parameters = Parameters::new("TransactWriteItems", &request.parameters);
-        parameters.only(&["TransactItems", "ClientRequestToken"])?;
+        parameters.allow_only(&["TransactItems", "ClientRequestToken"])?;
+        let writes = read_actions(&parameters)?;
+        let done = Ok(Answer::Json(json!({})));
+
+        // A retry of a committed transaction must not write again.
         let token = parameters.text("ClientRequestToken")?;
-        if token.is_some_and(|token| !(1..=LONGEST_TOKEN).contains(&token.len())) {
-            let constraint = "Member must have length less than or equal to 36";
-            let token = token.unwrap_or_default();
-            return Err(ApiError::validation(
-                token,
-                "clientRequestToken",
-                constraint,
+        self.committed
+            .0
+            .retain(|_, (_, at)| now - *at <= TOKEN_VALID);
+        if let Some((committed, _)) = token.and_then(|token| self.committed.0.get(token)) {
+            if *committed == request.parameters {
+                return done;
+            }
+            return Err(ApiError::new(
+                "IdempotentParameterMismatchException",
+                "The request uses the same client token as a previous, but non-identical request.",
             ));
         }
-        let writes = read(&parameters)?;
-        self.done.0.retain(|_, (_, at)| now - *at <= TOKEN_VALID);
-        if let Some((before, _)) = token.and_then(|token| self.done.0.get(token)) {
-            return if *before == request.parameters {
-                Ok(Answer::Json(json!({})))
-            } else {
-                Err(ApiError::new(
-                    "IdempotentParameterMismatchException",
-                    "The request uses the same client token as a previous, but non-identical request.",
-                ))
-            };
-        }
-        for (change, write) in self.judge(&writes)?.into_iter().zip(&writes) {
-            change.commit(self.table_mut(write.table())?);
+
+        // All writes are checked before the first is committed.
+        for (write, (position, item)) in writes.iter().zip(self.check(&writes)?) {
+            self.table_mut(write.table())?.set(position, item);
         }
         if let Some(token) = token {
-            let done = (request.parameters.clone(), now);
-            self.done.0.insert(token.to_owned(), done);
+            let committed = (request.parameters.clone(), now);
+            self.committed.0.insert(token.to_owned(), committed);
         }
-        Ok(Answer::Json(json!({})))
+        done
     }
 
-    /// What each action would change, if all may.
-    fn judge(&self, writes: &[Write]) -> Result<Vec<Change>, ApiError> {
+    /// The positions and the items that the writes would leave, if every write is allowed.
+    fn check(
+        &self,
+        writes: &[ItemWrite],
+    ) -> Result<Vec<(ItemPosition, Option<AttributeMap>)>, ApiError> {
         let mut positions = Vec::new();
+        let mut places = BTreeSet::new();
         for write in writes {
-            match write.position(self.table(write.table())?) {
-                Ok(position) => positions.push(position),
-                // Of several wrong keys, the first is told, and no condition is looked at.
-                Err(error) => {
-                    let mut reasons = vec![none(); writes.len()];
+            let position = write
+                .position(self.table(write.table())?)
+                .map_err(|error| {
+                    // DynamoDB names the first wrong key only, and evaluates no condition.
+                    let mut reasons = vec![no_reason(); writes.len()];
                     if let Some(reason) = reasons.get_mut(positions.len()) {
                         *reason = validation_error(&error);
                     }
-                    return Err(cancelled(&reasons));
-                }
-            }
+                    cancelled(&reasons)
+                })?;
+            places.insert((write.table(), position.clone()));
+            positions.push(position);
         }
-        let mut places = BTreeSet::new();
-        let once = |(write, position)| places.insert((Write::table(write), position));
-        if !writes.iter().zip(&positions).all(once) {
+        if places.len() < writes.len() {
             return Err(invalid(
                 "Transaction request cannot include multiple operations on one item",
             ));
@@ -96,21 +95,17 @@ impl DynamoDb {
         let mut changes = Vec::new();
         let mut reasons = Vec::new();
         for (write, position) in writes.iter().zip(positions) {
-            let refusal = write.judge(self.table(write.table())?, position);
-            reasons.push(match refusal {
-                Ok(change) => {
-                    changes.push(change);
-                    none()
+            let checked = write.check(self.table(write.table())?, &position);
+            reasons.push(match checked {
+                Ok(item) => {
+                    changes.push((position, item));
+                    no_reason()
                 }
-                Err(Refusal::Invalid(error)) => validation_error(&error),
-                Err(Refusal::Condition(item)) => {
-                    let mut reason =
-                        reason("ConditionalCheckFailed", "The conditional request failed");
-                    if let (Some(item), Some(members)) = (item, reason.as_object_mut()) {
-                        members.insert("Item".to_owned(), write_item(&item));
-                    }
-                    reason
-                }
+                Err(WriteRefusal::Invalid(error)) => validation_error(&error),
+                Err(WriteRefusal::ConditionFailed) => json!({
+                    "Code": "ConditionalCheckFailed",
+                    "Message": "The conditional request failed",
+                }),
             });
         }
         if changes.len() < writes.len() {
@@ -120,60 +115,40 @@ impl DynamoDb {
     }
 }
 
-/// Reads the actions.
-fn read(parameters: &Parameters<'_>) -> Result<Vec<Write>, ApiError> {
+fn read_actions(parameters: &Parameters<'_>) -> Result<Vec<ItemWrite>, ApiError> {
     let actions = parameters.list("TransactItems")?;
-    let actions = actions.ok_or_else(|| null("transactItems"))?;
-    let bound = match actions.len() {
-        0 => "greater than or equal to 1",
-        1..=MOST_ACTIONS => {
-            let size: usize = actions.iter().map(|action| action.to_string().len()).sum();
-            if size > LARGEST_REQUEST {
-                return Err(invalid("Transaction payload size cannot exceed 4 MB"));
-            }
-            return actions.iter().map(read_action).collect();
-        }
-        _ => "less than or equal to 100",
-    };
-    let constraint = format!("Member must have length {bound}");
-    Err(ApiError::validation("[…]", "transactItems", &constraint))
+    if actions.is_empty() || actions.len() > MAX_ACTIONS {
+        let constraint =
+            "Member must have length greater than or equal to 1 and less than or equal to 100";
+        return Err(ApiError::validation("[…]", "transactItems", constraint));
+    }
+    let size: usize = actions.iter().map(|action| action.to_string().len()).sum();
+    if size > MAX_REQUEST_SIZE {
+        return Err(invalid("Transaction payload size cannot exceed 4 MB"));
+    }
+    actions.iter().map(read_action).collect()
 }
 
-fn read_action(action: &Value) -> Result<Write, ApiError> {
-    let members = action.as_object().into_iter().flatten();
-    let members: Vec<_> = members.collect();
-    let [(kind, members)] = members.as_slice() else {
+fn read_action(action: &Value) -> Result<ItemWrite, ApiError> {
+    let members = action.as_object().filter(|members| members.len() == 1);
+    let Some((kind, members)) = members.and_then(|members| members.iter().next()) else {
         return Err(invalid(
             "TransactItems can only contain one of Check, Put, Update or Delete",
         ));
     };
-    let of = format!("{kind} of TransactWriteItems");
-    let parameters = Parameters::new(&of, members);
-    match kind.as_str() {
-        "Put" => Write::put(&parameters, &[]),
-        "Update" => match parameters.text("UpdateExpression")? {
-            Some(_) => Write::update(&parameters, &[]),
-            None => Err(null("updateExpression")),
-        },
-        "Delete" => Write::delete(&parameters, &[]),
-        "ConditionCheck" => Write::check(&parameters),
-        _ => Err(ApiError::unsupported(&of)),
-    }
+    let owner = format!("{kind} of TransactWriteItems");
+    ItemWrite::read(kind, &Parameters::new(&owner, members))
 }
 
-fn none() -> Value {
+fn no_reason() -> Value {
     json!({"Code": "None"})
 }
 
 fn validation_error(error: &ApiError) -> Value {
-    reason("ValidationError", &error.message)
+    json!({"Code": "ValidationError", "Message": error.message})
 }
 
-fn reason(code: &str, message: &str) -> Value {
-    json!({"Code": code, "Message": message})
-}
-
-/// The refusal of a transaction, with a reason for every action, in their order.
+/// The refusal of a transaction, with a reason for each action.
 fn cancelled(reasons: &[Value]) -> ApiError {
     let codes = reasons
         .iter()

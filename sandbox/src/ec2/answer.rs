@@ -1,8 +1,8 @@
 //! Instances as EC2's answers show them.
 
 use super::instance::{Instance, State};
-use crate::account::ACCOUNT_ID;
 use crate::ids::long_id;
+use crate::place::ACCOUNT_ID;
 use crate::wire::{Xml, iso_millis};
 
 /// The member `reservationSet`: the instances of one launch that stand together are one reservation.

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::instance::{Instance, State};
 use super::{answer, check_dry_run};
-use crate::account::{ACCOUNT_ID, Contents, REGION};
+use crate::account::Contents;
 use crate::calls::Request;
 use crate::cloudtrail::caller;
 use crate::dispatch::Context;
+use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
 /// An instance's id, its state before a call and its state after.

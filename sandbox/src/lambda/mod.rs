@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::account::{ACCOUNT_ID, REGION};
+use crate::place::{ACCOUNT_ID, REGION};
 use process::Process;
 
 /// A function of the account: an executable that speaks the Runtime API, and its configuration.

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::runtime_api::{Left, RuntimeApi};
 use super::{Bootstrap, FunctionError};
-use crate::account::REGION;
+use crate::place::REGION;
 
 /// A bootstrap that runs. It is killed when this is dropped.
 #[derive(Debug)]

@@ -4,7 +4,6 @@
 //! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 
-mod error;
 mod query;
 mod time;
 mod xml;
@@ -12,7 +11,7 @@ mod xml;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-pub(crate) use error::ApiError;
+pub(crate) use crate::error::ApiError;
 pub(crate) use time::{epoch_seconds, from_epoch_seconds, iso_millis, iso_seconds};
 pub(crate) use xml::Xml;
 

@@ -1,4 +1,4 @@
-//! At most so many stops and terminations an hour, by all runs together.
+//! The budget: the most shutdowns in an hour, shared by all runs.
 
 use chrono::TimeDelta;
 
@@ -11,18 +11,18 @@ fn world(limit: u32) -> World {
         .set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", &limit.to_string())
 }
 
-fn untagged(world: &World, count: usize) -> Vec<String> {
+fn launch_untagged(world: &World, count: usize) -> Vec<String> {
     world.account.launch_many(old(&[]), count)
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_spent_by_run_after_run_and_free_again_an_hour_later() {
+async fn runs_share_the_budget_and_regain_it_after_an_hour() {
     let world = world(3);
-    let early = untagged(&world, 2);
+    let early = launch_untagged(&world, 2);
     assert_eq!(world.sweep().await["terminated"], 2);
 
     world.account.advance(TimeDelta::minutes(10));
-    let late = untagged(&world, 4);
+    let late = launch_untagged(&world, 4);
     let answer = world.sweep().await;
     assert_eq!(
         (&answer["terminated"], &answer["refused"]),
@@ -30,7 +30,7 @@ async fn it_is_spent_by_run_after_run_and_free_again_an_hour_later() {
     );
     assert_eq!((running(&world, &early), running(&world, &late)), (0, 3));
 
-    // An hour after the first two and no later, there is room for two more.
+    // Exactly an hour after the first two shutdowns there is room for two more.
     world.account.advance(TimeDelta::minutes(50));
     assert_eq!(world.sweep().await["terminated"], 0);
     world.account.advance(TimeDelta::seconds(1));
@@ -41,9 +41,9 @@ async fn it_is_spent_by_run_after_run_and_free_again_an_hour_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_over_it_are_one_line() {
+async fn reports_instances_over_the_budget_in_one_line() {
     let world = world(1);
-    let ids = untagged(&world, 12);
+    let ids = launch_untagged(&world, 12);
     world.sweep().await;
     let lines = world.lines();
     assert_eq!(lines.len(), 2, "{lines:?}");
@@ -57,12 +57,12 @@ async fn those_over_it_are_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_ec2_refuses_costs_nothing() {
+async fn refused_shutdowns_give_their_part_back() {
     let world = world(2);
     let protected = world
         .account
         .launch(old(&[]).protected().ago(TimeDelta::days(9)));
-    let ids = untagged(&world, 1);
+    let ids = launch_untagged(&world, 1);
     let answer = world.sweep().await;
     assert_eq!(
         (&answer["terminated"], &answer["refused"]),
@@ -70,15 +70,15 @@ async fn what_ec2_refuses_costs_nothing() {
     );
     assert_eq!(world.state(&protected), "running");
 
-    let more = untagged(&world, 2);
+    let more = launch_untagged(&world, 2);
     assert_eq!(world.sweep().await["terminated"], 1);
     assert_eq!((running(&world, &ids), running(&world, &more)), (0, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn none_is_left_at_zero_and_tags_need_none() {
+async fn budget_of_zero_allows_tags_and_no_shutdowns() {
     let world = world(0);
-    let untagged = untagged(&world, 1);
+    let untagged = launch_untagged(&world, 1);
     let tagged = world.instance(&[("Name", "web")]);
     let answer = world.sweep().await;
     assert_eq!(
@@ -89,14 +89,15 @@ async fn none_is_left_at_zero_and_tags_need_none() {
     assert!(world.tag(&tagged, "ProjectCode").is_some());
 }
 
-/// What the dead one had taken counts until an hour after its time was up: nobody knows better before.
+/// What a crashed run took from the budget counts until an hour after the run expired. Until then its shutdowns may
+/// still have happened.
 #[tokio::test(start_paused = true)]
-async fn what_a_crashed_run_took_stays_taken() {
+async fn keeps_what_a_crashed_run_took() {
     let world = world(3);
-    untagged(&world, 2);
+    launch_untagged(&world, 2);
     assert!(!super::crashes::sweep_until(&world, "TransactWriteItems").await);
 
-    let more = untagged(&world, 2);
+    let more = launch_untagged(&world, 2);
     let answer = world.remediate_ids(&[&more[0], &more[1]]).await;
     assert_eq!(
         (&answer["terminated"], &answer["refused"]),

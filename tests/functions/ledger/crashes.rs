@@ -1,4 +1,4 @@
-//! A run that ends in the middle, at any call, and the next one, and the one after that: all is done once and told.
+//! Runs that crash at any call: the next runs recover them, and everything is done and reported once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,27 +11,27 @@ use super::world_of_work;
 use crate::aftermath::{OPERATIONS, assert_done_once};
 use crate::support::{LEDGER, World};
 
-/// When a crashed run's time is up, and nothing that it asked for can come late any more.
-const OVER: TimeDelta = TimeDelta::minutes(17);
+/// The time after which a crashed run has expired and none of its calls can still take effect.
+const RUN_EXPIRY: TimeDelta = TimeDelta::minutes(17);
 
-/// Sweeps, and crashes once the first call of `operation` was carried out, before the function has the answer. Gives
-/// whether the sweep ended by itself.
+/// Sweeps, and crashes after the first call of `operation` took effect, before the function receives the answer.
+/// Returns whether the sweep completed.
 pub async fn sweep_until(world: &World, operation: &str) -> bool {
     sweep_until_nth(world, operation, 0).await
 }
 
-/// The same for call number `nth` of `operation`, from 0.
+/// Sweeps, and crashes after call number `nth` of `operation`, counted from 0.
 pub async fn sweep_until_nth(world: &World, operation: &str, nth: usize) -> bool {
     sweep_with(world, &[operation], nth).await
 }
 
-/// Sweeps, and crashes once call number `nth` of all was carried out.
+/// Sweeps, and crashes after call number `nth` of all operations.
 pub async fn sweep_until_call(world: &World, nth: usize) -> bool {
     sweep_with(world, &OPERATIONS, nth).await
 }
 
 async fn sweep_with(world: &World, operations: &[&str], nth: usize) -> bool {
-    // With it every call waits, so that the run is dropped before the next is carried out.
+    // With a latency every call waits, so the run is dropped before its next call takes effect.
     world.account.latency(Duration::from_millis(1));
     let crash = Arc::new(Notify::new());
     let calls = Arc::new(AtomicUsize::new(0));
@@ -50,19 +50,19 @@ async fn sweep_with(world: &World, operations: &[&str], nth: usize) -> bool {
     }
 }
 
-/// A crash before a call is carried out is one after the call before: so these are all there are.
+/// A crash before one call is the same as a crash after the previous one, so these are all possible crashes.
 #[tokio::test(start_paused = true)]
-async fn crashed_at_any_call_and_crashed_again_it_is_finished() {
+async fn recovers_after_two_crashes_at_any_call() {
     const STEP: usize = 6;
     let mut crashes = (0, 0);
     for first in 0.. {
-        // Every call of the second run would take a minute.
+        // Crashing the second run at every call would take the test a minute.
         for second in (first % STEP..).step_by(STEP) {
             let (world, work) = world_of_work();
             let is_first_over = sweep_until_call(&world, first).await;
-            world.account.advance(OVER);
+            world.account.advance(RUN_EXPIRY);
             let is_second_over = sweep_until_call(&world, second).await;
-            world.account.advance(OVER);
+            world.account.advance(RUN_EXPIRY);
             world.sweep().await;
             let how = format!("crashed after call {first}, and then after call {second}");
             assert_done_once(&world.account, LEDGER, &work, &how);

@@ -1,13 +1,13 @@
-//! What the ledger is there for: acts are written down, done once, within the budget, finished whatever happens, and
-//! told once.
+//! What the ledger guarantees: acts are recorded, done once, within the budget, completed after any crash, and reported
+//! once.
 
 mod budget;
+mod concurrent_runs;
 mod crashes;
+mod items;
+mod reported_once;
 mod stop_first;
-mod told_once;
-mod twice;
 mod unwritable;
-mod written_down;
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ const EXPIRY: (&str, &str) = ("Expires", "2031-01-01");
 type Tags = &'static [(&'static str, &'static str)];
 type Deeds = &'static [&'static str];
 
-/// An enforcing world with work of every kind, and what that is.
+/// An enforcing world whose instances need every kind of remedy, and the deeds expected.
 fn world_of_work() -> (World, BTreeSet<Deed>) {
     let mut rules = customers_rules();
     rules.push(json!({"RuleId": 4, "TagKey": "Owner", "Action": "Stop", "Required": "Y"}));
@@ -53,13 +53,13 @@ fn batches(world: &World) -> Vec<Batch> {
     aftermath::batches(&world.account, LEDGER)
 }
 
-/// The acts in the ledger that got so far.
+/// The acts in the ledger that are in `state`.
 fn acts(world: &World, state: ActState) -> Vec<Act> {
     let acts = batches(world).into_iter().flat_map(|batch| batch.acts);
     acts.filter(|act| act.state == state).collect()
 }
 
-/// How many instances run.
+/// The number of these instances that are running.
 fn running(world: &World, ids: &[String]) -> usize {
     ids.iter().filter(|id| world.state(id) == "running").count()
 }

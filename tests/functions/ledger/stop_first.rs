@@ -1,5 +1,5 @@
-//! `TAGWARDEN_UNTAGGED=stop` with `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance is stopped, and terminated
-//! once it has been stopped and untagged for so long.
+//! `TAGWARDEN_UNTAGGED=stop` with `TAGWARDEN_TERMINATE_AFTER_DAYS`: an untagged instance is stopped first, and
+//! terminated after that many days if it is still stopped and untagged.
 
 use chrono::TimeDelta;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::support::{LEDGER, World, old};
 
 const CAUSE: &str = "Reason: No tags found.";
 
-/// Stops first, and terminates after 14 days. Its one rule asks for nothing.
+/// A world that stops first and terminates after 14 days. Its only rule requires nothing.
 fn world() -> World {
     let rows = [json!({"RuleId": 1, "TagKey": "Name", "Action": "Notify", "Required": "N"})];
     World::with_table(&rows)
@@ -20,22 +20,22 @@ fn world() -> World {
         .set("TAGWARDEN_TERMINATE_AFTER_DAYS", "14")
 }
 
-/// Sweeps every six hours for so many days, as the stack does. Gives what was told, and when.
-async fn days(world: &World, days: i32) -> Vec<(String, Vec<String>)> {
-    let mut told = Vec::new();
+/// Sweeps every six hours for `days` days, as the stack does. Returns the lines of each report and its time.
+async fn sweep_for_days(world: &World, days: i32) -> Vec<(String, Vec<String>)> {
+    let mut reported = Vec::new();
     for _ in 0..days * 4 {
         world.account.advance(TimeDelta::hours(6));
         let before = world.reports().len();
         world.sweep().await;
         if world.reports().len() > before {
             let now = world.account.now().format("%m-%d %H:%M");
-            told.push((now.to_string(), world.lines()));
+            reported.push((now.to_string(), world.lines()));
         }
     }
-    told
+    reported
 }
 
-fn reminder(id: &str, day: &str) -> Vec<String> {
+fn notice(id: &str, day: &str) -> Vec<String> {
     vec![format!(
         "-- {id} is to be terminated. {CAUSE} Left for later: it is stopped, and will be terminated on {day} unless it is tagged."
     )]
@@ -50,7 +50,7 @@ fn at(time: &str, lines: Vec<String>) -> (String, Vec<String>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_stopped_reminded_of_and_terminated() {
+async fn stops_announces_and_terminates_an_untagged_instance() {
     let world = world();
     let id = world.instance(&[]);
     assert_eq!(world.sweep().await["stopped"], 1);
@@ -59,10 +59,10 @@ async fn it_is_stopped_reminded_of_and_terminated() {
     );
     assert_eq!(world.lines(), [stopped]);
     assert_eq!(
-        days(&world, 15).await,
+        sweep_for_days(&world, 15).await,
         [
-            at("12-06 12:00", reminder(&id, "2026-12-07")),
-            at("12-07 00:00", reminder(&id, "2026-12-07")),
+            at("12-06 12:00", notice(&id, "2026-12-07")),
+            at("12-07 00:00", notice(&id, "2026-12-07")),
             at("12-07 12:00", terminated(&id)),
         ]
     );
@@ -71,33 +71,33 @@ async fn it_is_stopped_reminded_of_and_terminated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_was_stopped_before_counts_from_when_it_is_first_seen() {
+async fn counts_the_days_of_a_stopped_instance_from_its_first_survey() {
     let world = world();
     let id = world
         .account
         .launch(old(&[]).ago(TimeDelta::days(90)).stopped());
     world.sweep().await;
-    assert_eq!(world.lines(), reminder(&id, "2026-12-07"));
+    assert_eq!(world.lines(), notice(&id, "2026-12-07"));
     assert_eq!(world.state(&id), "stopped");
-    let told = days(&world, 15).await;
-    assert_eq!(told.last(), Some(&at("12-07 12:00", terminated(&id))));
+    let reported = sweep_for_days(&world, 15).await;
+    assert_eq!(reported.last(), Some(&at("12-07 12:00", terminated(&id))));
     assert_eq!(world.account.count("StopInstances"), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_tagged_meanwhile_is_left_alone() {
+async fn leaves_an_instance_alone_that_was_tagged_during_the_countdown() {
     let world = world();
     let id = world.instance(&[]);
     world.sweep().await;
-    days(&world, 5).await;
+    sweep_for_days(&world, 5).await;
     world.account.set_tag(&id, "Name", "web");
-    assert_eq!(days(&world, 20).await, []);
+    assert_eq!(sweep_for_days(&world, 20).await, []);
     assert_eq!(world.state(&id), "stopped");
 }
 
-/// Noted as stopped 13 days ago, and started and stopped again since: the days count anew.
+/// The ledger has it as stopped 13 days ago, but it was started and stopped again since.
 #[tokio::test(start_paused = true)]
-async fn one_that_was_started_meanwhile_counts_anew() {
+async fn restarts_the_countdown_after_a_start() {
     let world = world();
     let since = world.account.now() - TimeDelta::days(13);
     let launch = old(&[]).ago(TimeDelta::days(30));
@@ -107,14 +107,14 @@ async fn one_that_was_started_meanwhile_counts_anew() {
     let note = json!({"Pk": id, "Sk": "stopped", "Since": since.to_rfc3339()});
     world.account.put_item(LEDGER, note);
     world.sweep().await;
-    assert_eq!(world.lines(), reminder(&id, "2026-12-07"));
-    let told = days(&world, 15).await;
-    assert_eq!(told.last(), Some(&at("12-07 12:00", terminated(&id))));
+    assert_eq!(world.lines(), notice(&id, "2026-12-07"));
+    let reported = sweep_for_days(&world, 15).await;
+    assert_eq!(reported.last(), Some(&at("12-07 12:00", terminated(&id))));
 }
 
-/// Noted as stopped long ago, and running: it is stopped, and has all its days.
+/// The ledger has it as stopped long ago, but it is running. It is stopped and gets the full 14 days.
 #[tokio::test(start_paused = true)]
-async fn one_that_runs_again_is_stopped_again() {
+async fn stops_a_restarted_instance_again() {
     let world = world();
     let since = world.account.now() - TimeDelta::days(40);
     let launch = old(&[]).ago(TimeDelta::days(90));
@@ -128,12 +128,12 @@ async fn one_that_runs_again_is_stopped_again() {
         (&answer["stopped"], &answer["terminated"]),
         (&1.into(), &0.into())
     );
-    let told = days(&world, 15).await;
-    assert_eq!(told.last(), Some(&at("12-07 12:00", terminated(&id))));
+    let reported = sweep_for_days(&world, 15).await;
+    assert_eq!(reported.last(), Some(&at("12-07 12:00", terminated(&id))));
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_not_to_be_terminated_stays_stopped() {
+async fn keeps_an_instance_stopped_when_termination_is_off() {
     for never in ["", "0"] {
         let world = world().set("TAGWARDEN_TERMINATE_AFTER_DAYS", never);
         let id = world.instance(&[]);
@@ -142,14 +142,14 @@ async fn one_that_is_not_to_be_terminated_stays_stopped() {
             world.lines(),
             [format!("-- {id} has been stopped. {CAUSE}")]
         );
-        assert_eq!(days(&world, 30).await, []);
+        assert_eq!(sweep_for_days(&world, 30).await, []);
         assert_eq!(world.state(&id), "stopped");
     }
 }
 
-/// The run dies after EC2 stopped the instance and before the ledger has a note of it.
+/// The run crashes after EC2 stopped the instance, before the ledger records the countdown.
 #[tokio::test(start_paused = true)]
-async fn a_crash_between_the_stop_and_its_note_costs_some_hours_at_most() {
+async fn crash_after_a_stop_delays_the_termination_by_one_sweep() {
     let world = world();
     let id = world.instance(&[]);
     assert!(!sweep_until(&world, "StopInstances").await);
@@ -159,17 +159,17 @@ async fn a_crash_between_the_stop_and_its_note_costs_some_hours_at_most() {
     world.sweep().await;
     let lines = world.lines();
     let stopped = format!("-- {id} has been stopped. {CAUSE} It will be terminated on 2026-12-07");
-    let told_stopped = |line: &String| line.starts_with(&stopped) && line.contains("By run ");
-    assert!(lines.iter().any(told_stopped), "{lines:?}");
-    let told = days(&world, 15).await;
-    assert_eq!(told.last(), Some(&at("12-07 18:00", terminated(&id))));
+    let reports_the_stop = |line: &String| line.starts_with(&stopped) && line.contains("By run ");
+    assert!(lines.iter().any(reports_the_stop), "{lines:?}");
+    let reported = sweep_for_days(&world, 15).await;
+    assert_eq!(reported.last(), Some(&at("12-07 18:00", terminated(&id))));
     assert_eq!(world.account.count("StopInstances"), 1);
     assert_eq!(world.account.count("TerminateInstances"), 1);
 }
 
-/// The run dies over its second batch: what it had noted of the first stays as it is.
+/// The run crashes in its second batch. The countdowns recorded for the first batch must not start over.
 #[tokio::test(start_paused = true)]
-async fn a_crash_after_a_note_leaves_that_as_it_is() {
+async fn crash_keeps_the_countdowns_already_recorded() {
     let world = world().set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1000");
     world.account.launch_many(old(&[]), 60);
     assert!(!sweep_until_nth(&world, "StopInstances", 1).await);
@@ -187,50 +187,50 @@ async fn a_crash_after_a_note_leaves_that_as_it_is() {
     assert_eq!((noted("T12:"), noted("T18:")), (first, 60 - first));
 }
 
-/// Stopped, tagged for ten days, and without tags again: nobody could say that it was untagged all the time.
+/// Stopped, tagged for ten days, then untagged again: it was not untagged for the whole countdown.
 #[tokio::test(start_paused = true)]
-async fn one_that_was_tagged_for_long_counts_anew() {
+async fn restarts_the_countdown_after_a_tagged_period() {
     let world = world();
     let id = world.instance(&[]);
     world.sweep().await;
-    days(&world, 3).await;
+    sweep_for_days(&world, 3).await;
     world.account.set_tag(&id, "Name", "web");
-    days(&world, 10).await;
+    sweep_for_days(&world, 10).await;
     world.account.remove_tag(&id, "Name");
-    let told = days(&world, 16).await;
+    let reported = sweep_for_days(&world, 16).await;
     assert_eq!(
-        told.first(),
-        Some(&at("12-06 18:00", reminder(&id, "2026-12-20")))
+        reported.first(),
+        Some(&at("12-06 18:00", notice(&id, "2026-12-20")))
     );
-    assert_eq!(told.last(), Some(&at("12-20 18:00", terminated(&id))));
+    assert_eq!(reported.last(), Some(&at("12-20 18:00", terminated(&id))));
 }
 
-/// Sweeps a week apart, none of them on the last day: it is terminated a week after it was told, not at once.
+/// No sweep runs on the last day. The late sweep must give notice first and leave the termination to the next one.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_terminated_without_a_days_notice() {
+async fn terminates_nothing_without_a_day_of_notice() {
     let world = world();
     let id = world.instance(&[]);
     world.sweep().await;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..3 {
         world.account.advance(TimeDelta::days(7));
         world.sweep().await;
-        told.push((
+        reported.push((
             world.account.now().format("%m-%d").to_string(),
             world.lines(),
         ));
     }
-    assert_eq!(told[1], ("12-07".to_owned(), reminder(&id, "2026-12-08")));
-    assert_eq!(told[2], ("12-14".to_owned(), terminated(&id)));
+    assert_eq!(reported[1], ("12-07".to_owned(), notice(&id, "2026-12-08")));
+    assert_eq!(reported[2], ("12-14".to_owned(), terminated(&id)));
 }
 
-/// A reminder that SNS did not take is none.
+/// A notice that SNS did not accept announces nothing.
 #[tokio::test(start_paused = true)]
-async fn a_reminder_that_was_not_told_is_no_notice() {
+async fn unpublished_notice_does_not_count() {
     let world = world();
     let id = world.instance(&[]);
     world.sweep().await;
-    days(&world, 12).await;
+    sweep_for_days(&world, 12).await;
     world.account.advance(TimeDelta::days(1));
     let denied = Fault::new("Publish", "AuthorizationError", "no").status(403);
     world.account.fail(denied);
@@ -240,6 +240,6 @@ async fn a_reminder_that_was_not_told_is_no_notice() {
         .unwrap_err();
     world.account.advance(TimeDelta::days(1));
     world.sweep().await;
-    assert_eq!(world.lines(), reminder(&id, "2026-12-08"));
+    assert_eq!(world.lines(), notice(&id, "2026-12-08"));
     assert_eq!(world.state(&id), "stopped");
 }

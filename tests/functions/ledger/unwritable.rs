@@ -1,4 +1,4 @@
-//! DynamoDB refuses: what cannot be written down is not done, and that is said.
+//! An unavailable ledger: what cannot be recorded is not done, and the report says so.
 
 use chrono::TimeDelta;
 use rstest::rstest;
@@ -10,7 +10,7 @@ use super::{acts, world_of_work};
 use crate::aftermath::assert_done_once;
 use crate::support::{LEDGER, World, old, scheduled_event};
 
-/// DynamoDB refuses this operation on the ledger from now on.
+/// Makes DynamoDB refuse this operation on the ledger from now on.
 fn refuse(world: &World, operation: &str, code: &str) {
     let fault = Fault::new(operation, code, "as the test wants it").always();
     world
@@ -25,7 +25,7 @@ const CODES: [&str; 3] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn acts_that_cannot_be_begun_are_not_done() {
+async fn does_nothing_that_it_cannot_write_ahead() {
     for code in CODES {
         let (world, work) = world_of_work();
         refuse(&world, "TransactWriteItems", code);
@@ -36,19 +36,22 @@ async fn acts_that_cannot_be_begun_are_not_done() {
         let lines = world.lines();
         assert_eq!(lines.len(), work.len(), "{lines:?}");
         for line in lines {
-            let says_so = line.contains("Tagging failed: dynamodb:PutItem")
+            let names_the_call = line.contains("Tagging failed: dynamodb:PutItem")
                 || line.contains("Failed: dynamodb:PutItem");
-            assert!(says_so, "{line}");
+            assert!(names_the_call, "{line}");
         }
     }
 }
 
-/// What the ledger remembers decides what may be ended: without it nothing is done at all, and the function fails.
+/// The ledger's records decide which shutdowns are allowed. If they cannot be read, the run does nothing and fails.
 #[rstest]
 #[case::budget_and_protected("terminate", "GetItem")]
 #[case::since_when_it_is_stopped("stop", "BatchGetItem")]
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_remembered_ends_the_run(#[case] untagged: &str, #[case] operation: &str) {
+async fn fails_the_run_when_shutdown_records_are_unreadable(
+    #[case] untagged: &str,
+    #[case] operation: &str,
+) {
     for code in CODES {
         let world = World::new()
             .enforcing()
@@ -65,14 +68,14 @@ async fn what_cannot_be_remembered_ends_the_run(#[case] untagged: &str, #[case] 
     }
 }
 
-/// The rest is done all the same: it only makes that something is told or tried once more.
+/// Without these records a line may be reported twice or a refused call tried again, which is harmless.
 #[rstest]
 #[case::open_runs("Query")]
 #[case::notes("PutItem")]
 #[case::the_mark("DeleteItem")]
 #[case::what_was_told("UpdateItem")]
 #[tokio::test(start_paused = true)]
-async fn what_only_remembers_for_later_stops_nothing(#[case] operation: &str) {
+async fn completes_the_run_without_optional_records(#[case] operation: &str) {
     for code in CODES {
         let (world, work) = world_of_work();
         let protected = world.account.launch(old(&[]).protected());
@@ -86,9 +89,9 @@ async fn what_only_remembers_for_later_stops_nothing(#[case] operation: &str) {
     }
 }
 
-/// Without instances to end, not even `GetItem` is in the way of tags.
+/// A run without shutdowns needs no `GetItem`, so tags are written anyway.
 #[tokio::test(start_paused = true)]
-async fn tags_need_no_memory() {
+async fn writes_tags_when_shutdown_records_are_unreadable() {
     let world = World::new().enforcing();
     let id = world.instance(&[("Name", "web")]);
     refuse(&world, "GetItem", "AccessDeniedException");
@@ -96,13 +99,13 @@ async fn tags_need_no_memory() {
     assert!(world.tag(&id, "ProjectCode").is_some());
 }
 
-/// DynamoDB is away after the acts were begun: the next run finds them done.
+/// The ledger fails after the acts were begun. The next run finds them done and completes them.
 #[tokio::test(start_paused = true)]
-async fn acts_that_cannot_be_completed_are_completed_by_the_next_run() {
+async fn next_run_completes_acts_that_could_not_be_completed() {
     let (world, work) = world_of_work();
     let refused = Fault::new("TransactWriteItems", "AccessDeniedException", "not now");
     let completes = |request: &Request| !request.parameters.to_string().contains(r#""begun""#);
-    // That of the tags, and that of the stops and terminations.
+    // One fault for the tags and one for the shutdowns.
     world.account.fail(refused.times(2).when(completes));
     world.sweep().await;
     assert_eq!(acts(&world, ActState::Begun).len(), work.len());

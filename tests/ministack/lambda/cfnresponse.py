@@ -1,4 +1,4 @@
-"""The module that Lambda puts beside a Python function whose code stands in the template.
+"""The module that Lambda adds to a Python function whose code is in the template.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/cfn-lambda-function-code-cfnresponsemodule.html
 """
@@ -11,7 +11,7 @@ FAILED = "FAILED"
 
 
 def send(event, context, status, data, physical_id=None, noEcho=False, reason=None):
-    """Tells CloudFormation what came of a custom resource."""
+    """Sends the result of a custom resource to CloudFormation."""
     answer = {
         "Status": status,
         "Reason": reason or f"See the details in CloudWatch Log Stream: {context.log_stream_name}",

@@ -1,4 +1,4 @@
-//! The functions: one at a time, or many at once; and the sweeps after the storm.
+//! Runs the functions, and the sweeps after the storm.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use crate::model::{LEDGER_TABLE, POLICY_TABLE};
 use crate::network::{Function, Kill, Network, Stage};
 use crate::scenario::Storm;
 
-/// Longer than any budget, claim or run lasts.
+/// A pause longer than any budget, claim or run lasts.
 const LULL: Duration = Duration::from_mins(80);
 
-/// After so many sweeps there must be nothing left to do.
+/// The most sweeps after which nothing may be left to do.
 const MOST_SWEEPS: usize = 100;
 
 impl World {
-    /// Runs one function.
+    /// Runs one function. Returns an error if it failed, was killed or timed out.
     pub(super) async fn invoke(&self, payload: Value) -> Result<Value, ()> {
         let function = self.function();
         let config = self.account().sdk_config();
@@ -58,7 +58,7 @@ impl World {
             || {
                 let mut state = self.state();
                 state.model.tally.killed += 1;
-                state.model.trouble(function.run);
+                state.model.record_trouble(function.run);
                 Err(())
             },
             |answer| answer.map_err(drop),
@@ -72,7 +72,7 @@ impl World {
         let run = state.runs;
         let kill = match self.0.killing {
             Some((killed, kill)) => (killed == run).then_some(kill),
-            None if state.is_calm || !state.strikes(self.storm().trouble.killed) => None,
+            None if state.is_calm || !state.happens(self.storm().trouble.killed) => None,
             None => Some(Kill {
                 call: state.chance.u32(..40),
                 stage: [Stage::Before, Stage::Underway, Stage::Answered][state.chance.usize(..3)],
@@ -86,13 +86,13 @@ impl World {
     }
 }
 
-/// After the storm: sweeps, until one of them finds nothing to do.
+/// Sweeps after the storm until one sweep finds nothing to do.
 pub(super) async fn settle(world: &World) {
     world.state().is_calm = true;
-    world.put_in_force(0);
+    world.activate_policy(0);
     let mut last = String::new();
     for _ in 0..MOST_SWEEPS {
-        if world.is_over() {
+        if world.has_violation() {
             return;
         }
         sleep(LULL).await;
@@ -105,7 +105,7 @@ pub(super) async fn settle(world: &World) {
         }
         last = format!("{answer:?}, has written: {has_written}, is open: {is_open}");
     }
-    world.model(|model| model.violate(format!("the sweeps never came to rest: {last}")));
+    world.model(|model| model.violate(format!("the sweeps always found something to do: {last}")));
 }
 
 pub(super) fn settings(storm: &Storm, topic: &str) -> Settings {

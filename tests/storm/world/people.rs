@@ -1,4 +1,4 @@
-//! People, and what they do to their instances: launches, deeds, a policy that changes.
+//! People: launches, deeds to instances, and changes of the policy.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::World;
 use super::queue::{change, sweep};
 use crate::model::{EXEMPTION, GROUP, POLICY_TABLE};
 use crate::scenario::{
-    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, Owned, Protection, Rule, Timed,
+    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, Protection, Rule, Timed,
 };
 
 impl World {
@@ -21,12 +21,12 @@ impl World {
         id
     }
 
-    fn who(&self, number: usize) -> String {
+    fn instance_at(&self, number: usize) -> String {
         let fleet = &self.state().fleet;
         fleet.get(number % fleet.len()).cloned().unwrap_or_default()
     }
 
-    pub(super) fn put_in_force(&self, policy: usize) {
+    pub(super) fn activate_policy(&self, policy: usize) {
         let policies = &self.storm().policies;
         let policy = policy % policies.len();
         self.account().clear_table(POLICY_TABLE);
@@ -36,8 +36,8 @@ impl World {
         self.state().model.policy_changed(policy);
     }
 
-    /// Somebody does something.
-    fn deed(&self, id: &str, deed: Deed) {
+    /// Performs a person's deed and shows it to the model.
+    fn perform(&self, id: &str, deed: Deed) {
         let account = self.account();
         match deed {
             Deed::TagFully => {
@@ -61,12 +61,12 @@ impl World {
             Deed::Adopt => account.set_tag(id, GROUP, "web"),
             Deed::Start => account.start(id),
             Deed::Terminate => account.terminate(id),
-            Deed::ChangePolicy(policy) => self.put_in_force(policy),
+            Deed::ChangePolicy(policy) => self.activate_policy(policy),
         }
-        self.state().model.done(id, deed);
+        self.state().model.record_deed(id, deed);
     }
 
-    /// Now and then somebody does something to the instances that a call is about, while it is on its way.
+    /// Sometimes performs a deed to an instance that a call names, while the call is in flight.
     pub fn meddle(&self, ids: &[String], items: &[(String, String)]) {
         let meant: Vec<&String> = ids
             .iter()
@@ -79,7 +79,7 @@ impl World {
             .collect();
         let (id, deed) = {
             let mut state = self.state();
-            if state.is_calm || meant.is_empty() || !state.strikes(self.storm().trouble.meddling) {
+            if state.is_calm || meant.is_empty() || !state.happens(self.storm().trouble.meddling) {
                 return;
             }
             state.model.tally.meddled += 1;
@@ -91,46 +91,46 @@ impl World {
             };
             (id, deed)
         };
-        self.deed(&id, deed);
+        self.perform(&id, deed);
     }
 }
 
-/// What happens by itself: people's deeds, and what the remediation is told of.
-pub(super) async fn live(world: World) {
-    enum Thing {
+/// Plays the storm's events and deeds at their times.
+pub(super) async fn play_events(world: World) {
+    enum Occurrence {
         Event(Event),
         Deed(usize, Deed),
     }
     let storm = world.storm();
     let events = storm.events.iter().map(|event| Timed {
         at: event.at,
-        what: Thing::Event(event.what.clone()),
+        what: Occurrence::Event(event.what.clone()),
     });
     let deeds = storm.deeds.iter().map(|deed| Timed {
         at: deed.at,
-        what: Thing::Deed(deed.what.0, deed.what.1),
+        what: Occurrence::Deed(deed.what.0, deed.what.1),
     });
-    let mut things: Vec<Timed<Thing>> = events.chain(deeds).collect();
+    let mut things: Vec<Timed<Occurrence>> = events.chain(deeds).collect();
     things.sort_by_key(|thing| thing.at);
     let begun_at = world.state().begun_at;
     for thing in things {
         sleep_until(begun_at + Duration::from_millis(thing.at)).await;
         let at = |late: &u64| thing.at + late * 1_000;
         match thing.what {
-            Thing::Deed(who, deed) => world.deed(&world.who(who), deed),
-            Thing::Event(Event::Sweep) => world.send(sweep(), thing.at, false),
-            Thing::Event(Event::Ids(who)) => {
-                let ids: Vec<String> = who.iter().map(|who| world.who(*who)).collect();
+            Occurrence::Deed(who, deed) => world.perform(&world.instance_at(who), deed),
+            Occurrence::Event(Event::Sweep) => world.send(sweep(), thing.at, false),
+            Occurrence::Event(Event::Ids(who)) => {
+                let ids: Vec<String> = who.iter().map(|who| world.instance_at(*who)).collect();
                 world.send(json!({ "instanceIds": ids }), thing.at, true);
             }
-            Thing::Event(Event::Changes(who, copies)) => {
+            Occurrence::Event(Event::Changes(who, copies)) => {
                 for who in who {
                     for late in &copies {
-                        world.send(change(&world.who(who)), at(late), false);
+                        world.send(change(&world.instance_at(who)), at(late), false);
                     }
                 }
             }
-            Thing::Event(Event::Launch(machine, copies)) => {
+            Occurrence::Event(Event::Launch(machine, copies)) => {
                 let id = world.launch(&machine);
                 let event = world.account().run_instances_event(&id).unwrap();
                 for late in &copies {
@@ -171,11 +171,11 @@ fn launch(world: &World, machine: &Machine) -> Launch {
     if machine.stopped {
         launch = launch.stopped();
     }
-    launch = match machine.owner {
+    launch = match machine.manager {
         None => launch,
-        Some(Owned::AutoScaling) => launch.tag(GROUP, "web"),
-        Some(Owned::Spot) => launch.spot(),
-        Some(Owned::Service) => launch.operated_by("eks.amazonaws.com"),
+        Some(ManagedBy::AutoScaling) => launch.tag(GROUP, "web"),
+        Some(ManagedBy::Spot) => launch.spot(),
+        Some(ManagedBy::Service) => launch.operated_by("eks.amazonaws.com"),
     };
     match machine.protection {
         None => launch,

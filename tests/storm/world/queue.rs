@@ -1,4 +1,4 @@
-//! The queue that feeds the functions, and what comes by itself.
+//! The queue that feeds the functions, and the events that bypass it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use tokio::time::sleep;
 
 use super::World;
 
-/// So often a message is delivered that no function could serve.
+/// The most deliveries of a message that no function could handle.
 const MOST_RECEIVES: u32 = 5;
 
-/// In milliseconds: longer than any storm.
+/// Longer than any storm, in milliseconds.
 const NEVER: u64 = 1_000_000_000;
 
-/// A message of the queue, or an event that comes by itself.
+/// A message of the queue, or an event that bypasses it.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    /// Milliseconds after the beginning.
+    /// Milliseconds since the storm began.
     visible_at: u64,
     body: Value,
     receives: u32,
     is_direct: bool,
 }
 
-/// What became of one function.
-enum End {
-    /// It answered: these messages of the batch have failed.
+/// The result of one function.
+enum FunctionResult {
+    /// It answered that these messages of its batch failed.
     Answered(Vec<usize>),
-    /// It gave an error, was killed, or its time was up.
+    /// It returned an error, was killed or timed out.
     Failed,
 }
 
@@ -50,20 +50,20 @@ impl World {
         self.0.sent.notify_one();
     }
 
-    /// When the next message can be had; `None` if there is none.
+    /// The time at which the next message becomes visible; `None` if the queue is empty.
     fn next_message(&self) -> Option<u64> {
         let state = self.state();
         state.queue.iter().map(|message| message.visible_at).min()
     }
 
-    /// The messages for the next function: up to a few that can be had now, or one event that comes by itself.
+    /// Takes the messages for the next function: a batch of visible messages, or one event that bypasses the queue.
     fn receive(&self) -> Vec<Message> {
         let now = self.since_start();
         let mut state = self.state();
         let most = state.chance.usize(1..=self.storm().setup.batch);
         let mut batch: Vec<Message> = Vec::new();
         let mut left = Vec::new();
-        // A standard queue keeps no order.
+        // A standard queue does not keep the order.
         let mut queue = std::mem::take(&mut state.queue);
         state.chance.shuffle(&mut queue);
         for message in queue {
@@ -82,15 +82,15 @@ impl World {
         batch
     }
 
-    /// What the queue does with a batch after its function has ended.
-    fn received(&self, batch: Vec<Message>, end: &End) {
-        // Six times the function's time, as Lambda asks.
+    /// Deletes the messages that succeeded and returns the failed ones to the queue.
+    fn received(&self, batch: Vec<Message>, end: &FunctionResult) {
+        // Lambda recommends six times the function's timeout.
         let hidden = self.storm().setup.timeout_seconds * 6_000;
         let visible_at = self.since_start() + hidden;
         for (place, message) in batch.into_iter().enumerate() {
             let has_failed = match end {
-                End::Answered(failed) => failed.contains(&place),
-                End::Failed => true,
+                FunctionResult::Answered(failed) => failed.contains(&place),
+                FunctionResult::Failed => true,
             };
             let receives = message.receives + 1;
             if has_failed && !message.is_direct && receives < MOST_RECEIVES {
@@ -104,13 +104,13 @@ impl World {
     }
 }
 
-/// Feeds the functions, until nothing is left to feed them with.
+/// Feeds the functions until the queue is empty and people have finished.
 pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>) {
     let free = Arc::new(Semaphore::new(world.storm().setup.functions));
-    let mut flying = JoinSet::new();
+    let mut in_flight = JoinSet::new();
     loop {
         let permit = free.clone().acquire_owned().await.unwrap();
-        let batch = if world.is_over() {
+        let batch = if world.has_violation() {
             Vec::new()
         } else {
             world.receive()
@@ -118,27 +118,29 @@ pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>)
         if batch.is_empty() {
             drop(permit);
             let next = world.next_message();
-            if next.is_none() && people.is_finished() && flying.is_empty() || world.is_over() {
+            if next.is_none() && people.is_finished() && in_flight.is_empty()
+                || world.has_violation()
+            {
                 return;
             }
             let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));
             tokio::select! {
                 biased;
-                Some(_) = flying.join_next() => {}
+                Some(_) = in_flight.join_next() => {}
                 () = world.0.sent.notified() => {}
                 () = sleep(Duration::from_millis(next)) => {}
             }
             continue;
         }
         let world = world.clone();
-        flying.spawn_local(async move {
+        in_flight.spawn_local(async move {
             let payload = match batch.as_slice() {
                 [message] if message.is_direct => message.body.clone(),
                 messages => sqs_batch(messages),
             };
             let end = match world.invoke(payload).await {
-                Ok(answer) => End::Answered(failures(&answer)),
-                Err(()) => End::Failed,
+                Ok(answer) => FunctionResult::Answered(failures(&answer)),
+                Err(()) => FunctionResult::Failed,
             };
             world.received(batch, &end);
             drop(permit);
@@ -167,7 +169,7 @@ pub(super) fn change(id: &str) -> Value {
     })
 }
 
-/// What Lambda makes of messages of the queue, each named by its place.
+/// The event that Lambda makes of a batch. Each message id is the message's place.
 fn sqs_batch(messages: &[Message]) -> Value {
     let records = messages.iter().enumerate().map(|(place, message)| {
         json!({
@@ -180,7 +182,7 @@ fn sqs_batch(messages: &[Message]) -> Value {
     json!({ "Records": records.collect::<Vec<_>>() })
 }
 
-/// The places of the messages that have failed.
+/// The places of the failed messages.
 fn failures(answer: &Value) -> Vec<usize> {
     let failures = answer["batchItemFailures"].as_array();
     let ids = failures.into_iter().flatten();

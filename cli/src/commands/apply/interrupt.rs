@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
-use tagwarden_remediation::watch::Watch;
+use tagwarden_remediation::progress::Monitor;
 
 use crate::exit::{CommandError, Exit};
 
@@ -13,15 +13,15 @@ use crate::exit::{CommandError, Exit};
 #[derive(Debug)]
 pub struct Interrupt {
     is_caught: Arc<AtomicBool>,
-    watch: Watch,
+    monitor: Monitor,
 }
 
 impl Interrupt {
-    /// From now on, the first signal ends the run that `watch` belongs to, and the second ends this process.
+    /// From now on, the first signal ends the run that `monitor` belongs to, and the second ends this process.
     ///
     /// # Errors
     /// The operating system refuses.
-    pub fn catch(watch: &Watch) -> Result<Self, CommandError> {
+    pub fn catch(monitor: &Monitor) -> Result<Self, CommandError> {
         let is_caught = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
             // In this order: the second signal finds the flag that the first one has set.
@@ -40,7 +40,7 @@ impl Interrupt {
         }
         Ok(Self {
             is_caught,
-            watch: watch.clone(),
+            monitor: monitor.clone(),
         })
     }
 
@@ -52,7 +52,7 @@ impl Interrupt {
     /// Passes a signal on to the run.
     pub fn pass_on(&self) {
         if self.is_caught() {
-            self.watch.end();
+            self.monitor.cancel();
         }
     }
 }

@@ -6,10 +6,10 @@ mod result;
 
 use std::io::{self, Write};
 
-use tagwarden_remediation::by_hand::Swept;
-use tagwarden_remediation::report::Outcome;
+use tagwarden_remediation::on_demand::SweepResult;
+use tagwarden_remediation::plan::Outcome;
+use tagwarden_remediation::progress::Monitor;
 use tagwarden_remediation::settings::Mode;
-use tagwarden_remediation::watch::Watch;
 use tagwarden_remediation::{Remediation, RemediationError};
 use tokio::runtime::Runtime;
 
@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let view = PlanView::new(&inputs, Sort::default(), args.all);
     let planned = args.announce(&view, &inputs)?;
     let warnings = Warnings::default();
-    let show = |swept: Option<&Swept>, is_interrupted: bool| {
+    let show = |swept: Option<&SweepResult>, is_interrupted: bool| {
         let result = ApplyResult {
             inputs: &inputs,
             planned,
@@ -126,11 +126,11 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     }
 
     // Signals are caught only now: until here, Ctrl-C has nothing to leave half done.
-    let watch = Watch::default();
-    let remediation = remediation.watched(&watch);
-    let interrupt = Interrupt::catch(&watch)?;
+    let monitor = Monitor::default();
+    let remediation = remediation.monitored(&monitor);
+    let interrupt = Interrupt::catch(&monitor)?;
     let collecting = warnings.collect();
-    let swept = sweep(&runtime, &remediation, &watch, &interrupt);
+    let swept = sweep(&runtime, &remediation, &monitor, &interrupt);
     drop(collecting);
     warnings.show();
     let is_interrupted = interrupt.is_caught();
@@ -197,18 +197,18 @@ fn question(counts: &ForecastCounts) -> String {
 fn sweep(
     runtime: &Runtime,
     remediation: &Remediation,
-    watch: &Watch,
+    monitor: &Monitor,
     interrupt: &Interrupt,
-) -> Result<Swept, RemediationError> {
+) -> Result<SweepResult, RemediationError> {
     // Distinguishes this run from others of the same second.
     let name = format!("apply-{}", std::process::id());
     runtime.block_on(async {
         let sweep = std::pin::pin!(remediation.sweep(&name));
-        progress::show_while(sweep, watch, interrupt).await
+        progress::show_while(sweep, monitor, interrupt).await
     })
 }
 
-fn end(swept: &Swept, is_interrupted: bool) -> Result<Exit, CommandError> {
+fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, CommandError> {
     if is_interrupted {
         CommandError::new(
             &"interrupted",

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tagwarden_remediation::watch::{Phase, Progress, Watch};
+use tagwarden_remediation::progress::{Monitor, Phase, Progress};
 
 use super::interrupt::Interrupt;
 
@@ -19,7 +19,7 @@ const SPINNER: &str = "{spinner} {msg} {pos}";
 /// Runs `work`, shows its progress, and passes a signal on to it.
 pub async fn show_while<F: Future>(
     mut work: Pin<&mut F>,
-    watch: &Watch,
+    monitor: &Monitor,
     interrupt: &Interrupt,
 ) -> F::Output {
     // This draws nothing where standard error is not a terminal.
@@ -31,7 +31,7 @@ pub async fn show_while<F: Future>(
             return done;
         }
         interrupt.pass_on();
-        show(&line, watch.progress(), interrupt.is_caught());
+        show(&line, monitor.progress(), interrupt.is_caught());
     }
 }
 
@@ -55,10 +55,10 @@ fn show(line: &ProgressBar, progress: Progress, is_ending: bool) {
 
 fn message(phase: Phase) -> &'static str {
     match phase {
-        Phase::Looking => "Reading instances",
-        Phase::AskingForLaunchers => "Asking CloudTrail who launched instances",
+        Phase::Survey => "Reading instances",
+        Phase::LookUp => "Asking CloudTrail who launched instances",
         Phase::Tagging => "Tagging instances",
-        Phase::Ending => "Stopping and terminating instances",
-        Phase::Telling => "Publishing the report",
+        Phase::Shutdown => "Stopping and terminating instances",
+        Phase::Reporting => "Publishing the report",
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use tagwarden_remediation::by_hand::Swept;
+use tagwarden_remediation::on_demand::SweepResult;
 use tagwarden_remediation::report::text;
 
 use crate::commands::plan::show::{self, PlanView};
@@ -17,7 +17,7 @@ pub struct ApplyResult<'a> {
     /// What was planned.
     pub planned: ForecastCounts,
     /// What was done; `None` where there was nothing to do.
-    pub swept: Option<&'a Swept>,
+    pub swept: Option<&'a SweepResult>,
     /// Whether a signal ended the run before its time.
     pub is_interrupted: bool,
     /// The engine's warnings, which did not end the run.
@@ -25,7 +25,7 @@ pub struct ApplyResult<'a> {
 }
 
 /// The report, also where it was published.
-pub fn report(swept: &Swept) -> String {
+pub fn report(swept: &SweepResult) -> String {
     let report = &swept.report;
     let mut text = String::new();
     if !report.entries.is_empty() {

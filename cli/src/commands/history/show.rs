@@ -53,11 +53,11 @@ fn asked_for(history: &History) -> String {
 }
 
 fn row(batch: &Batch, act: &Act) -> Vec<Cell> {
-    let rule = act.rule_id.map_or(String::from("-"), |id| id.to_string());
+    let rule = act.rule_id().map_or(String::from("-"), |id| id.to_string());
     vec![
         Cell::new(moment(batch.begun_at)),
         Cell::new(batch.run_id.as_str()),
-        Cell::new(&act.instance_id),
+        Cell::new(act.instance_id()),
         Cell::new(what(act)),
         Cell::new(rule),
         outcome(batch, act),
@@ -66,8 +66,8 @@ fn row(batch: &Batch, act: &Act) -> Vec<Cell> {
 
 /// What was done, or was to be.
 fn what(act: &Act) -> String {
-    let key = act.tag_key.as_deref().unwrap_or_default();
-    let value = act.tag_value.as_deref();
+    let key = act.tag_key().unwrap_or_default();
+    let value = act.tag_value();
     match act.remedy {
         RemedyName::Tag => format!("tag {} = {:?}", on_one_line(key), value.unwrap_or_default()),
         RemedyName::Untag => {
@@ -92,7 +92,7 @@ fn what(act: &Act) -> String {
 fn outcome(batch: &Batch, act: &Act) -> Cell {
     let color = match act.state {
         ActState::Done => Color::DarkGreen,
-        ActState::Failed => Color::DarkRed,
+        ActState::Failed | ActState::Abandoned => Color::DarkRed,
         _ => Color::DarkYellow,
     };
     let state = act.state.as_str();
@@ -111,13 +111,13 @@ pub fn json(history: &History) -> Map<String, Value> {
             "at": rfc3339(batch.begun_at),
             "runId": batch.run_id,
             "trigger": batch.trigger,
-            "instanceId": act.instance_id,
+            "instanceId": act.instance_id(),
             "remedy": act.remedy,
-            "ruleId": act.rule_id,
-            "tagKey": act.tag_key,
-            "tagValue": act.tag_value,
+            "ruleId": act.rule_id(),
+            "tagKey": act.tag_key(),
+            "tagValue": act.tag_value(),
             "tagsBefore": act.tags_before,
-            "state": act.state,
+            "state": act.state.as_str(),
             "why": act.why,
             "undoes": act.undoes,
         })
@@ -142,11 +142,11 @@ pub fn csv(history: &History) -> io::Result<Vec<u8>> {
             rfc3339(batch.begun_at),
             batch.run_id.to_string(),
             batch.trigger.clone(),
-            act.instance_id.clone(),
+            act.instance_id().to_owned(),
             act.remedy.as_str().to_owned(),
-            act.rule_id.map(|id| id.to_string()).unwrap_or_default(),
-            text(&act.tag_key),
-            text(&act.tag_value),
+            act.rule_id().map(|id| id.to_string()).unwrap_or_default(),
+            act.tag_key().unwrap_or_default().to_owned(),
+            act.tag_value().unwrap_or_default().to_owned(),
             json!(act.tags_before).to_string(),
             act.state.as_str().to_owned(),
             text(&act.why),

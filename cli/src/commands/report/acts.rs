@@ -86,7 +86,9 @@ impl ActKind {
     fn of(act: &Act) -> Self {
         match (act.state, act.remedy) {
             (ActState::Begun, _) => Self::Open,
-            (ActState::Spared | ActState::Refused | ActState::Failed, _) => Self::NotDone,
+            (ActState::Spared | ActState::Refused | ActState::Failed | ActState::Abandoned, _) => {
+                Self::NotDone
+            }
             (ActState::Done, RemedyName::Tag) => Self::Tagged,
             (ActState::Done, RemedyName::Untag) => Self::Untagged,
             (ActState::Done, RemedyName::Stop) => Self::Stopped,

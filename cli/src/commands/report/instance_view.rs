@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use tagwarden_core::{Action, DefectName, Policy, TagRule};
-use tagwarden_remediation::plan::{Reason, Remedy, UNDEFINED};
-use tagwarden_remediation::report::{Entry, Outcome};
+use tagwarden_remediation::plan::{Outcome, Reason, Remedy, UNDEFINED};
+use tagwarden_remediation::report::Entry;
 
 use crate::forecast::{Forecast, InstanceForecast, StepGroup, VerdictName, group};
 

@@ -5,7 +5,7 @@ mod show;
 use std::io::{self, Write};
 
 use tagwarden_remediation::ledger::Selection;
-use tagwarden_remediation::undo::{Look, Outcome, Undo, UndoError, Undone};
+use tagwarden_remediation::undo::{Undo, UndoError, UndoOutcome, UndoPreview, UndoResult};
 
 use crate::aws::{self, TableArgs};
 use crate::consent::consent;
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         let ledger = args.ledger.open().await?;
         let undo = Undo::new(&ledger.config, ledger.inner.clone(), args.table.name());
         let selection = args.selection(&ledger);
-        let look = undo.look(&selection).await;
+        let look = undo.preview(&selection).await;
         let look = look.map_err(|error| failure(&ledger, &error))?;
         args.announce(&ledger, &look)
             .map_err(|error| CommandError::unwritten(&error))?;
@@ -103,7 +103,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
             let warnings = Warnings::default();
             let collecting = warnings.collect();
-            let undone = undo.carry_out(&selection, &look.plan).await;
+            let undone = undo.execute(&selection, &look.plan).await;
             drop(collecting);
             warnings.show();
             let undone =
@@ -125,7 +125,7 @@ impl Args {
     }
 
     /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
-    fn announce(&self, ledger: &OpenLedger, look: &Look) -> io::Result<()> {
+    fn announce(&self, ledger: &OpenLedger, look: &UndoPreview) -> io::Result<()> {
         let text = show::plan(ledger, look);
         match self.form.output {
             OutputForm::Text => output::print(&text),
@@ -135,7 +135,12 @@ impl Args {
     }
 
     /// Tells what was done; as JSON, with all that led to it.
-    fn show(&self, ledger: &OpenLedger, look: &Look, undone: Option<&Undone>) -> io::Result<()> {
+    fn show(
+        &self,
+        ledger: &OpenLedger,
+        look: &UndoPreview,
+        undone: Option<&UndoResult>,
+    ) -> io::Result<()> {
         match (self.form.output, undone) {
             (OutputForm::Text, None) => Ok(()),
             (OutputForm::Text, Some(undone)) => output::print(&show::outcome(undone)),
@@ -149,12 +154,12 @@ impl Args {
 }
 
 /// How it ends: with an error if a tag that was to be undone could not be.
-fn end(undone: &Undone) -> Result<Exit, CommandError> {
+fn end(undone: &UndoResult) -> Result<Exit, CommandError> {
     let failures = undone
         .outcomes
         .iter()
         .filter_map(|(_, outcome)| match outcome {
-            Outcome::Failed(why) => Some(why),
+            UndoOutcome::Failed(why) => Some(why),
             _ => None,
         });
     let failures: Vec<&String> = failures.collect();

@@ -7,7 +7,10 @@ use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tagwarden_core::exemption::EXEMPTION_KEY;
 use tagwarden_remediation::ledger::RemedyName;
-use tagwarden_remediation::undo::{Before, End, Left, Look, Outcome, Plan, Step, Undone, Written};
+use tagwarden_remediation::undo::{
+    Before, KeptTag, PastShutdown, UndoOutcome, UndoPlan, UndoPreview, UndoResult, UndoStep,
+    WrittenTag,
+};
 
 use crate::ledger::OpenLedger;
 use crate::table::{self, Column, table};
@@ -16,7 +19,7 @@ use crate::words::count;
 use crate::words::on_one_line;
 
 /// The plan, and what there is to know before saying yes to it.
-pub fn plan(ledger: &OpenLedger, look: &Look) -> String {
+pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
     let plan = &look.plan;
     let mut text = format!("The ledger {} in {}:\n\n", ledger.table, ledger.region);
     let mut part = |part: String| {
@@ -30,8 +33,8 @@ pub fn plan(ledger: &OpenLedger, look: &Look) -> String {
     if !plan.left.is_empty() {
         part(format!("Left as they are:\n\n{}", left(&plan.left)));
     }
-    if !plan.ends.is_empty() {
-        part(ends(&plan.ends, &ledger.region));
+    if !plan.shutdowns.is_empty() {
+        part(ends(&plan.shutdowns, &ledger.region));
     }
     if let Some(warning) = warning(look, &ledger.region) {
         part(warning);
@@ -40,7 +43,7 @@ pub fn plan(ledger: &OpenLedger, look: &Look) -> String {
     text
 }
 
-fn sum(plan: &Plan) -> String {
+fn sum(plan: &UndoPlan) -> String {
     if plan.steps.is_empty() {
         return "Nothing to undo.\n".to_owned();
     }
@@ -50,7 +53,7 @@ fn sum(plan: &Plan) -> String {
     format!("{tags} on {instances} to undo, {left} left as they are.\n")
 }
 
-fn steps(steps: &[Step], is_policy_known: bool) -> String {
+fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
     let rows = steps.iter().map(|step| {
         let written = &step.written;
         let after = match step.before {
@@ -82,7 +85,7 @@ fn steps(steps: &[Step], is_policy_known: bool) -> String {
     table(&columns, rows.collect(), table::width())
 }
 
-fn left(left: &[Left]) -> String {
+fn left(left: &[KeptTag]) -> String {
     let rows = left.iter().map(|left| {
         let written = &left.written;
         vec![
@@ -102,7 +105,7 @@ fn left(left: &[Left]) -> String {
 }
 
 /// Stops and terminations, and how to start what was stopped.
-fn ends(ends: &[End], region: &str) -> String {
+fn ends(ends: &[PastShutdown], region: &str) -> String {
     let mut text = "No undo brings these back:\n\n".to_owned();
     for end in ends {
         let (id, run_id) = (&end.instance_id, &end.run_id);
@@ -134,7 +137,7 @@ fn ends(ends: &[End], region: &str) -> String {
 }
 
 /// What the policy will do about it, where that is known.
-fn warning(look: &Look, region: &str) -> Option<String> {
+fn warning(look: &UndoPreview, region: &str) -> Option<String> {
     if look.plan.steps.is_empty() {
         return None;
     }
@@ -161,29 +164,29 @@ fn warning(look: &Look, region: &str) -> Option<String> {
 }
 
 /// What became of the steps.
-pub fn outcome(undone: &Undone) -> String {
+pub fn outcome(undone: &UndoResult) -> String {
     let outcomes = &undone.outcomes;
-    let number = |wanted: fn(&Outcome) -> bool| {
+    let number = |wanted: fn(&UndoOutcome) -> bool| {
         outcomes
             .iter()
             .filter(|(_, outcome)| wanted(outcome))
             .count()
     };
-    let done = count(number(|it| *it == Outcome::Done), "tag");
-    let spared = number(|it| matches!(it, Outcome::Spared(_)));
-    let failed = number(|it| matches!(it, Outcome::Failed(_)));
+    let done = count(number(|it| *it == UndoOutcome::Done), "tag");
+    let spared = number(|it| matches!(it, UndoOutcome::Spared(_)));
+    let failed = number(|it| matches!(it, UndoOutcome::Failed(_)));
     let mut text = String::new();
     for (step, outcome) in outcomes {
-        let Written {
+        let WrittenTag {
             instance_id,
             tag_key,
             ..
         } = &step.written;
         let key = on_one_line(tag_key);
         let _ = match outcome {
-            Outcome::Done => Ok(()),
-            Outcome::Spared(reason) => writeln!(text, "Left: {instance_id}, {key}: {reason}."),
-            Outcome::Failed(why) => {
+            UndoOutcome::Done => Ok(()),
+            UndoOutcome::Spared(reason) => writeln!(text, "Left: {instance_id}, {key}: {reason}."),
+            UndoOutcome::Failed(why) => {
                 writeln!(text, "Failed: {instance_id}, {key}: {}", on_one_line(why))
             }
         };
@@ -202,7 +205,7 @@ pub fn outcome(undone: &Undone) -> String {
 }
 
 /// Everything as JSON.
-pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
+pub fn json(look: &UndoPreview, undone: Option<&UndoResult>) -> Map<String, Value> {
     let plan = &look.plan;
     let tags: Vec<Value> = match undone {
         None => plan
@@ -214,9 +217,9 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
             .outcomes
             .iter()
             .map(|(step, outcome)| match outcome {
-                Outcome::Done => step_json(step, "done", None),
-                Outcome::Spared(reason) => step_json(step, "spared", Some(&reason.to_string())),
-                Outcome::Failed(why) => step_json(step, "failed", Some(why)),
+                UndoOutcome::Done => step_json(step, "done", None),
+                UndoOutcome::Spared(reason) => step_json(step, "spared", Some(&reason.to_string())),
+                UndoOutcome::Failed(why) => step_json(step, "failed", Some(why)),
             })
             .collect(),
     };
@@ -226,7 +229,7 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
         map.insert("why".to_owned(), left.reason.to_string().into());
         Value::from(map)
     });
-    let ends = plan.ends.iter().map(|end| {
+    let ends = plan.shutdowns.iter().map(|end| {
         json!({
             "instanceId": end.instance_id,
             "remedy": end.remedy,
@@ -246,7 +249,7 @@ pub fn json(look: &Look, undone: Option<&Undone>) -> Map<String, Value> {
     map
 }
 
-fn step_json(step: &Step, outcome: &str, why: Option<&str>) -> Value {
+fn step_json(step: &UndoStep, outcome: &str, why: Option<&str>) -> Value {
     let mut map = written_json(&step.written);
     let before = match step.before {
         Before::Missing => None,
@@ -259,7 +262,7 @@ fn step_json(step: &Step, outcome: &str, why: Option<&str>) -> Value {
     map.into()
 }
 
-fn written_json(written: &Written) -> Map<String, Value> {
+fn written_json(written: &WrittenTag) -> Map<String, Value> {
     let members = [
         ("instanceId", json!(written.instance_id)),
         ("tagKey", json!(written.tag_key)),

@@ -64,7 +64,7 @@ fn wanted(number: i64, age: i64) -> Unattributed {
 fn launch(number: i64, age: i64) -> Recorded {
     Recorded {
         at: seconds_ago(age),
-        launch: Launch {
+        launch: FoundLaunch {
             instance_ids: vec![id(number)],
             by: Some(format!("user{number}")),
         },
@@ -144,7 +144,7 @@ prop_compose! {
                 let skew = dice.below(2 * skew.unsigned_abs() + 1).cast_signed() - skew;
                 launches.push(Recorded {
                     at: seconds_ago(age + skew),
-                    launch: Launch {
+                    launch: FoundLaunch {
                         instance_ids: ids.into_iter().map(id).collect(),
                         by: (!dice.chance(0.02)).then(|| format!("user{}", dice.below(9))),
                     },
@@ -178,13 +178,13 @@ proptest! {
 
     /// For any fleet and any history: the answers of reading everything, in few calls ([`compare`] says how few).
     #[test]
-    fn as_good_as_reading_everything((fleet, trail) in history()) {
+    fn finds_what_reading_everything_finds((fleet, trail) in history()) {
         compare(&trail, &fleet);
     }
 }
 
 #[test]
-fn two_hundred_launches_are_four_pages() {
+fn reads_two_hundred_launches_in_four_pages() {
     let events = (0..200).map(|number| launch(number, 3600 + 60 * number));
     let fleet: Vec<Unattributed> = (0..200).map(|n| wanted(n, 3600 + 60 * n)).collect();
     assert_eq!(compare(&Trail::new(events.collect()), &fleet), (4, 200, 4));
@@ -192,7 +192,7 @@ fn two_hundred_launches_are_four_pages() {
 
 /// 3 are looked for among 100,000 launches, spread over the history or all within the hour.
 #[test]
-fn three_among_a_hundred_thousand_are_three_calls() {
+fn asks_for_three_among_a_hundred_thousand_in_three_calls() {
     for (milliseconds_between, pages) in [(30, 403), (70_000, 3)] {
         let age = |number: i64| number * milliseconds_between / 1000 + 3600;
         let events = (0..100_000).map(|number| launch(number, age(number)));
@@ -204,7 +204,7 @@ fn three_among_a_hundred_thousand_are_three_calls() {
 
 /// What lies between two groups of launches is not read.
 #[test]
-fn a_gap_costs_nothing() {
+fn skips_gaps() {
     let mut events: Vec<Recorded> = (0..5_000).map(|n| launch(n, 20_000 + 60 * n)).collect();
     let near = (10_000..10_010).map(|n| (n, 7_200));
     let far = (10_010..10_020).map(|n| (n, 500_000));
@@ -216,7 +216,7 @@ fn a_gap_costs_nothing() {
 
 /// 40 are looked for among 3,000 launches in a few minutes: pages do not pay, and it is soon noticed.
 #[test]
-fn pages_that_do_not_pay_are_given_up() {
+fn gives_up_pages_that_do_not_pay() {
     let events = (0..3_000).map(|n| launch(n, 7_200 + n / 20));
     let fleet: Vec<Unattributed> = (0..40)
         .map(|n| wanted(n * 75, 7_200 + n * 75 / 20))
@@ -227,7 +227,7 @@ fn pages_that_do_not_pay_are_given_up() {
 
 /// 500 are looked for, all launched before 1,000 others in the same minute: it is read on to them.
 #[test]
-fn pages_that_pay_late_are_reached() {
+fn reaches_pages_that_pay_late() {
     let age = |number: i64| 7_200 + number / 25;
     let events = (0..1_500).map(|number| launch(number, age(number)));
     let fleet: Vec<Unattributed> = (1_000..1_500).map(|n| wanted(n, age(n))).collect();
@@ -237,7 +237,7 @@ fn pages_that_pay_late_are_reached() {
 
 /// Credit from pages that paid is not spent on many that do not.
 #[test]
-fn what_paid_before_says_little() {
+fn gives_little_credit_for_the_past() {
     let mut events: Vec<Recorded> = (0..500).map(|n| launch(n, 7_200 + n)).collect();
     let mut fleet: Vec<Unattributed> = (0..500).map(|n| wanted(n, 7_200 + n)).collect();
     events.extend((1_000..3_000).map(|n| launch(n, 90_000)));
@@ -248,7 +248,7 @@ fn what_paid_before_says_little() {
 
 /// Where the windows of the young overlap those of others, one reading serves both.
 #[test]
-fn what_the_young_share_is_read_once() {
+fn reads_once_what_young_instances_share() {
     // 20 pages at the newest moment of the old ones' windows, and 6 further back.
     let crowd = (0..1_000).map(|number| launch(number, 605));
     let far = (1_000..1_300).map(|number| launch(number, 950));
@@ -263,7 +263,7 @@ fn what_the_young_share_is_read_once() {
 
 /// A few are asked by name, the young among them too.
 #[test]
-fn three_are_three_calls_whatever_their_age() {
+fn asks_for_three_in_three_calls_whatever_their_age() {
     let age = |number: i64| 300 + number / 10;
     let events = (0..10_000).map(|number| launch(number, age(number)));
     let fleet = [0, 7_000, 9_999].map(|number| wanted(number, age(number)));
@@ -272,7 +272,7 @@ fn three_are_three_calls_whatever_their_age() {
 
 /// So much happened to an instance that its launch is found sooner among all launches.
 #[test]
-fn a_name_that_does_not_pay_is_given_up() {
+fn gives_up_a_name_that_does_not_pay() {
     let others = |number| (0..250).map(move |_| (id(number), seconds_ago(200)));
     let trail = Trail::new(
         (0..3)
@@ -290,7 +290,7 @@ fn a_name_that_does_not_pay_is_given_up() {
 
 /// After a burst in which pages did not pay, others do: they are tried again.
 #[test]
-fn pages_are_tried_again() {
+fn tries_pages_again() {
     let mut events: Vec<Recorded> = (0..3_000).map(|n| launch(n, 7_200 + n / 20)).collect();
     let mut fleet: Vec<Unattributed> = (0..20)
         .map(|n| wanted(n * 150, 7_200 + n * 150 / 20))
@@ -306,7 +306,7 @@ fn pages_are_tried_again() {
 
 /// More launches in one second than a page holds: the page's token leads on.
 #[test]
-fn a_second_may_hold_many_pages() {
+fn reads_many_pages_of_one_second() {
     let events: Vec<Recorded> = (0..500).map(|number| launch(number, 7_200)).collect();
     let fleet: Vec<Unattributed> = (0..500).map(|number| wanted(number, 7_200)).collect();
     assert_eq!(compare(&Trail::new(events), &fleet).0, 10);
@@ -314,14 +314,14 @@ fn a_second_may_hold_many_pages() {
 
 /// The last moment of a window may go on over the page's end.
 #[test]
-fn a_window_ends_with_its_last_moment() {
+fn ends_a_window_with_its_last_moment() {
     let events = (0..5).map(|number| launch(number, 7_500)).collect();
     let fleet: Vec<Unattributed> = (0..5).map(|number| wanted(number, 7_200)).collect();
     assert_eq!(compare(&Trail::new(events).with_pages_of(1), &fleet).0, 5);
 }
 
 #[test]
-fn what_is_older_than_the_history_is_not_asked() {
+fn never_asks_beyond_the_event_history() {
     let day = 86_400;
     let fleet = [wanted(0, 90 * day + 1), wanted(1, 90 * day)];
     let trail = Trail::new(vec![launch(1, 90 * day)]);
@@ -335,7 +335,7 @@ fn what_is_older_than_the_history_is_not_asked() {
 }
 
 #[test]
-fn an_instance_of_unknown_age_is_asked_by_name_in_all_the_history() {
+fn asks_by_name_for_an_instance_of_unknown_age() {
     let mut fleet: Vec<Unattributed> = (0..10).map(|number| wanted(number, 7_200)).collect();
     fleet[4].launched_at = None;
     let trail = Trail::new(vec![launch(4, 3_000_000)]);
@@ -346,13 +346,13 @@ fn an_instance_of_unknown_age_is_asked_by_name_in_all_the_history() {
 
 /// What CloudTrail may not show yet does not take the turn of what it shows.
 #[test]
-fn the_young_are_asked_last() {
+fn asks_for_young_instances_last() {
     let young = (0..20).map(|number| wanted(number, 60));
     let old = (20..30).map(|number| wanted(number, 7_200));
     let mut planner = Planner::new(young.chain(old), now());
     let first = planner.next().unwrap().span.unwrap();
     assert!(first.to < seconds_ago(900), "{first:?}");
-    planner.feed(Page::default());
+    planner.feed(LookUpPage::default());
     assert_eq!(planner.settled().len(), 10);
     let second = planner.next().unwrap().span.unwrap();
     assert!(second.from > first.to);
@@ -360,29 +360,29 @@ fn the_young_are_asked_last() {
 
 /// CloudTrail's pages can be empty and still have a token; an answer to no question changes nothing.
 #[test]
-fn an_empty_page_is_not_the_end() {
+fn goes_on_after_an_empty_page() {
     let mut planner = Planner::new((0..10).map(|number| wanted(number, 7_200)), now());
-    planner.feed(Page::default());
+    planner.feed(LookUpPage::default());
     assert_eq!(planner.settled().len(), 0);
     planner.next().unwrap();
     let token = Some("token".to_owned());
-    planner.feed(Page {
+    planner.feed(LookUpPage {
         next_token: token.clone(),
-        ..Page::default()
+        ..LookUpPage::default()
     });
     assert_eq!(planner.settled().len(), 0);
     assert_eq!(planner.next().unwrap().next_token, token);
-    planner.feed(Page::default());
+    planner.feed(LookUpPage::default());
     assert_eq!(planner.settled().len(), 10);
     assert_eq!(planner.next(), None);
 }
 
 /// An instance's own events can fill more than a page.
 #[test]
-fn an_instances_events_are_read_to_the_launch() {
+fn reads_an_instances_events_to_its_launch() {
     let mut planner = Planner::new([wanted(0, 7_200)], now());
     let about = planner.next().unwrap().about.clone();
-    planner.feed(Page {
+    planner.feed(LookUpPage {
         next_token: Some("token".to_owned()),
         oldest: Some(seconds_ago(7_000)),
         launches: Vec::new(),
@@ -392,9 +392,9 @@ fn an_instances_events_are_read_to_the_launch() {
         (&question.about, question.next_token.as_deref()),
         (&about, Some("token"))
     );
-    planner.feed(Page {
+    planner.feed(LookUpPage {
         launches: vec![launch(0, 7_200).launch],
-        ..Page::default()
+        ..LookUpPage::default()
     });
     assert_eq!(
         planner.settled()[&id(0)],
@@ -403,7 +403,7 @@ fn an_instances_events_are_read_to_the_launch() {
 }
 
 #[test]
-fn the_ends_of_time_do_not_panic() {
+fn takes_the_ends_of_time() {
     for time in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
         for now in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
             let fleet = (0..5).map(|number| Unattributed {
@@ -412,7 +412,7 @@ fn the_ends_of_time_do_not_panic() {
             });
             let mut planner = Planner::new(fleet, now);
             while planner.next().is_some() {
-                planner.feed(Page::default());
+                planner.feed(LookUpPage::default());
             }
             assert_eq!(planner.settled().len(), 5);
         }

@@ -1,40 +1,27 @@
 //! Conditions, and whether an item meets them, see
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html>.
 //!
-//! What that page leaves open is as DynamoDB was seen to answer (`scylladb/scylladb`, `test/alternator`): what is not
-//! there equals nothing, not even something else that is not there; values of different types are unequal and
-//! have no order.
+//! A missing attribute is equal to nothing. Values of different types are unequal and have no order.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::path::Path;
-use crate::dynamodb::attribute::{Attribute, Item};
-use crate::dynamodb::number::Number;
+use super::parser::{ExpressionParser, Placeholders};
+use crate::dynamodb::attribute::{Attribute, AttributeMap};
+use crate::wire::ApiError;
 
-/// A condition, its names and values filled in.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Condition {
-    Compare(Operand, Comparator, Operand),
-    Between(Operand, Operand, Operand),
-    In(Operand, Vec<Operand>),
-    Exists(Path),
-    NotExists(Path),
-    /// Whether the operand is of the type of this name.
-    IsType(Operand, String),
-    BeginsWith(Operand, Operand),
-    Contains(Operand, Operand),
-    And(Box<Condition>, Box<Condition>),
-    Or(Box<Condition>, Box<Condition>),
-    Not(Box<Condition>),
-}
+/// The deepest nesting of parentheses. The limit keeps the parser from running out of stack.
+const MAX_DEPTH: usize = 32;
 
-/// What a condition compares.
+/// A condition with its names and values filled in.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Operand {
-    Path(Path),
-    Value(Attribute),
-    Size(Box<Operand>),
+pub(crate) enum ItemCondition {
+    Exists(String),
+    NotExists(String),
+    BeginsWith(String, Attribute),
+    Compare(String, Comparator, Attribute),
+    Between(String, Attribute, Attribute),
+    And(Box<ItemCondition>, Box<ItemCondition>),
+    Or(Box<ItemCondition>, Box<ItemCondition>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +35,7 @@ pub(crate) enum Comparator {
 }
 
 impl Comparator {
-    /// The comparator of this symbol.
-    pub(crate) fn of(symbol: &str) -> Option<Self> {
+    fn from_symbol(symbol: &str) -> Option<Self> {
         Some(match symbol {
             "=" => Self::Equal,
             "<>" => Self::Unequal,
@@ -61,142 +47,139 @@ impl Comparator {
         })
     }
 
-    /// The comparator that says the same with the sides exchanged.
-    pub(crate) fn reversed(self) -> Self {
+    fn holds(self, left: Option<&Attribute>, right: &Attribute) -> bool {
+        let order = left.and_then(|left| order(left, right));
         match self {
-            Self::Less => Self::Greater,
-            Self::LessOrEqual => Self::GreaterOrEqual,
-            Self::Greater => Self::Less,
-            Self::GreaterOrEqual => Self::LessOrEqual,
-            same => same,
-        }
-    }
-
-    /// Whether it asks which side is the larger.
-    pub(crate) fn is_order(self) -> bool {
-        !matches!(self, Self::Equal | Self::Unequal)
-    }
-
-    /// Whether it holds between these values.
-    pub(crate) fn holds(self, left: Option<&Attribute>, right: Option<&Attribute>) -> bool {
-        let (Some(left), Some(right)) = (left, right) else {
-            return self == Self::Unequal;
-        };
-        match self {
-            Self::Equal => left == right,
-            Self::Unequal => left != right,
-            Self::Less => order(left, right) == Some(Ordering::Less),
-            Self::LessOrEqual => order(left, right).is_some_and(Ordering::is_le),
-            Self::Greater => order(left, right) == Some(Ordering::Greater),
-            Self::GreaterOrEqual => order(left, right).is_some_and(Ordering::is_ge),
+            Self::Equal => left == Some(right),
+            Self::Unequal => left != Some(right),
+            Self::Less => order.is_some_and(Ordering::is_lt),
+            Self::LessOrEqual => order.is_some_and(Ordering::is_le),
+            Self::Greater => order.is_some_and(Ordering::is_gt),
+            Self::GreaterOrEqual => order.is_some_and(Ordering::is_ge),
         }
     }
 }
 
-/// The order of two values, if there is one.
-pub(crate) fn order(left: &Attribute, right: &Attribute) -> Option<Ordering> {
+/// The order of two strings or two numbers.
+fn order(left: &Attribute, right: &Attribute) -> Option<Ordering> {
     match (left, right) {
         (Attribute::S(left), Attribute::S(right)) => Some(left.cmp(right)),
         (Attribute::N(left), Attribute::N(right)) => Some(left.cmp(right)),
-        (Attribute::B(left), Attribute::B(right)) => Some(left.cmp(right)),
         _ => None,
     }
 }
 
-/// Whether a string or a binary begins with another.
-pub(crate) fn begins_with(whole: &Attribute, start: &Attribute) -> bool {
-    match (whole, start) {
-        (Attribute::S(whole), Attribute::S(start)) => whole.starts_with(start),
-        (Attribute::B(whole), Attribute::B(start)) => whole.starts_with(start),
-        _ => false,
+impl ItemCondition {
+    /// Parses the condition in a parameter of a request, for example `ConditionExpression`.
+    pub(crate) fn parse(
+        parameter: &'static str,
+        source: &str,
+        placeholders: &mut Placeholders,
+    ) -> Result<Self, ApiError> {
+        let mut parser = ExpressionParser::new(parameter, source, placeholders)?;
+        let condition = parse_or(&mut parser, 0)?;
+        parser.expect_end()?;
+        Ok(condition)
     }
-}
 
-impl Condition {
-    /// Whether an item meets the condition; one that is not there has no attributes.
-    pub(crate) fn holds(&self, item: &Item) -> bool {
+    /// Whether an item meets the condition. A missing item has no attributes.
+    pub(crate) fn holds(&self, item: &AttributeMap) -> bool {
         match self {
-            Self::Compare(left, comparator, right) => {
-                let (left, right) = (left.value(item), right.value(item));
-                comparator.holds(left.as_deref(), right.as_deref())
-            }
-            Self::Between(value, low, high) => {
-                let value = value.value(item);
-                let at_least = Comparator::GreaterOrEqual;
-                at_least.holds(value.as_deref(), low.value(item).as_deref())
-                    && at_least.holds(high.value(item).as_deref(), value.as_deref())
-            }
-            Self::In(value, list) => {
-                let value = value.value(item);
-                value.is_some() && list.iter().any(|one| one.value(item) == value)
-            }
-            Self::Exists(path) => path.get(item).is_some(),
-            Self::NotExists(path) => path.get(item).is_none(),
-            Self::IsType(value, kind) => {
-                let value = value.value(item);
-                value.is_some_and(|value| value.type_name() == kind)
-            }
-            Self::BeginsWith(whole, start) => {
-                both(whole, start, item).is_some_and(|(whole, start)| begins_with(&whole, &start))
-            }
-            Self::Contains(whole, part) => {
-                both(whole, part, item).is_some_and(|(whole, part)| contains(&whole, &part))
+            Self::Exists(name) => item.contains_key(name),
+            Self::NotExists(name) => !item.contains_key(name),
+            Self::BeginsWith(name, prefix) => match (item.get(name), prefix) {
+                (Some(Attribute::S(text)), Attribute::S(prefix)) => text.starts_with(prefix),
+                _ => false,
+            },
+            Self::Compare(name, comparator, value) => comparator.holds(item.get(name), value),
+            Self::Between(name, low, high) => {
+                Comparator::GreaterOrEqual.holds(item.get(name), low)
+                    && Comparator::LessOrEqual.holds(item.get(name), high)
             }
             Self::And(left, right) => left.holds(item) && right.holds(item),
             Self::Or(left, right) => left.holds(item) || right.holds(item),
-            Self::Not(condition) => !condition.holds(item),
         }
     }
 }
 
-impl Operand {
-    fn value<'a>(&'a self, item: &'a Item) -> Option<Cow<'a, Attribute>> {
-        match self {
-            Self::Path(path) => path.get(item).map(Cow::Borrowed),
-            Self::Value(value) => Some(Cow::Borrowed(value)),
-            Self::Size(operand) => {
-                let size = size(operand.value(item)?.as_ref())?;
-                let size = i64::try_from(size).unwrap_or(i64::MAX);
-                Some(Cow::Owned(Attribute::N(Number::from(size))))
+fn parse_or(parser: &mut ExpressionParser<'_>, depth: usize) -> Result<ItemCondition, ApiError> {
+    let mut condition = parse_and(parser, depth)?;
+    while parser.takes("OR") {
+        let right = parse_and(parser, depth)?;
+        condition = ItemCondition::Or(Box::new(condition), Box::new(right));
+    }
+    Ok(condition)
+}
+
+fn parse_and(parser: &mut ExpressionParser<'_>, depth: usize) -> Result<ItemCondition, ApiError> {
+    let mut condition = parse_test(parser, depth)?;
+    while parser.takes("AND") {
+        let right = parse_test(parser, depth)?;
+        condition = ItemCondition::And(Box::new(condition), Box::new(right));
+    }
+    Ok(condition)
+}
+
+fn parse_test(parser: &mut ExpressionParser<'_>, depth: usize) -> Result<ItemCondition, ApiError> {
+    match parser.peek().unwrap_or_default() {
+        "(" if depth < MAX_DEPTH => {
+            parser.expect("(")?;
+            let condition = parse_or(parser, depth + 1)?;
+            parser.expect(")")?;
+            Ok(condition)
+        }
+        function @ ("attribute_exists" | "attribute_not_exists" | "begins_with") => {
+            parser.expect(function)?;
+            parse_function(function, parser)
+        }
+        _ => parse_comparison(parser),
+    }
+}
+
+fn parse_function(
+    function: &str,
+    parser: &mut ExpressionParser<'_>,
+) -> Result<ItemCondition, ApiError> {
+    parser.expect("(")?;
+    let name = parser.name()?;
+    let condition = match function {
+        "attribute_exists" => ItemCondition::Exists(name),
+        "attribute_not_exists" => ItemCondition::NotExists(name),
+        _ => {
+            parser.expect(",")?;
+            let prefix = parser.value()?;
+            if !matches!(prefix, Attribute::S(_)) {
+                return Err(parser.wrong_type(function, &prefix));
             }
+            ItemCondition::BeginsWith(name, prefix)
         }
-    }
+    };
+    parser.expect(")")?;
+    Ok(condition)
 }
 
-fn both<'a>(
-    left: &'a Operand,
-    right: &'a Operand,
-    item: &'a Item,
-) -> Option<(Cow<'a, Attribute>, Cow<'a, Attribute>)> {
-    Some((left.value(item)?, right.value(item)?))
-}
-
-/// A part of a string or binary, a member of a set or list.
-fn contains(whole: &Attribute, part: &Attribute) -> bool {
-    match (whole, part) {
-        (Attribute::S(whole), Attribute::S(part)) => whole.contains(part),
-        (Attribute::B(whole), Attribute::B(part)) => {
-            part.is_empty() || whole.windows(part.len()).any(|window| window == part)
-        }
-        (Attribute::Ss(set), Attribute::S(member)) => set.contains(member),
-        (Attribute::Ns(set), Attribute::N(member)) => set.contains(member),
-        (Attribute::Bs(set), Attribute::B(member)) => set.contains(member),
-        (Attribute::L(list), member) => list.contains(member),
-        _ => false,
+fn parse_comparison(parser: &mut ExpressionParser<'_>) -> Result<ItemCondition, ApiError> {
+    let name = parser.name()?;
+    let is_ordered = |value: &Attribute| matches!(value, Attribute::S(_) | Attribute::N(_));
+    if parser.takes("BETWEEN") {
+        let low = parser.value()?;
+        parser.expect("AND")?;
+        let high = parser.value()?;
+        return match order(&low, &high) {
+            Some(order) if order.is_le() => Ok(ItemCondition::Between(name, low, high)),
+            Some(_) => Err(parser.refuse(
+                "The BETWEEN operator requires upper bound to be greater than or equal to lower bound",
+            )),
+            None => Err(parser.wrong_type("BETWEEN", &low)),
+        };
     }
-}
-
-/// What `size` says of a value: bytes (of a string, too, which AWS does not say), or members. The others have
-/// no size.
-fn size(value: &Attribute) -> Option<usize> {
-    match value {
-        Attribute::S(text) => Some(text.len()),
-        Attribute::B(bytes) => Some(bytes.len()),
-        Attribute::Ss(set) => Some(set.len()),
-        Attribute::Ns(set) => Some(set.len()),
-        Attribute::Bs(set) => Some(set.len()),
-        Attribute::L(list) => Some(list.len()),
-        Attribute::M(map) => Some(map.len()),
-        Attribute::N(_) | Attribute::Bool(_) | Attribute::Null | Attribute::Odd(_) => None,
+    let symbol = parser.peek().unwrap_or_default();
+    let comparator = Comparator::from_symbol(symbol).ok_or_else(|| parser.unsupported())?;
+    parser.expect(symbol)?;
+    let value = parser.value()?;
+    let is_equality = matches!(comparator, Comparator::Equal | Comparator::Unequal);
+    if !is_equality && !is_ordered(&value) {
+        return Err(parser.wrong_type(symbol, &value));
     }
+    Ok(ItemCondition::Compare(name, comparator, value))
 }

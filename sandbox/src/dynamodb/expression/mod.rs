@@ -1,28 +1,32 @@
-//! DynamoDB's expressions: parsed against a request's `ExpressionAttributeNames` and `-Values`, checked, and
-//! then applied to items, see
+//! The expressions of a request, as far as tagwarden sends them, see
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html>.
 //!
-//! - `bindings`: the names and values a request gives its expressions
-//! - `cursor`: the tokens of an expression, and what all expressions have in common: paths, operands' checks
-//! - `path`: document paths, `Launch.Tags[0].#key`
-//! - `condition`, `condition_parser`: conditions and filters
-//! - `key_condition`: which part of a partition a query asks for
-//! - `update`, `update_parser`: what an update makes of an item
-//! - `reserved`: the words that are no attribute's name
+//! ```text
+//! condition = and { "OR" and }
+//! and       = test { "AND" test }
+//! test      = "(" condition ")"
+//!           | "attribute_exists" "(" name ")" | "attribute_not_exists" "(" name ")"
+//!           | "begins_with" "(" name "," value ")"
+//!           | name ( "=" | "<>" | "<" | "<=" | ">" | ">=" ) value
+//!           | name "BETWEEN" value "AND" value
+//! update    = { section }, each section at most once
+//! section   = "SET" name "=" value { "," … } | "REMOVE" name { "," … } | "ADD" name value { "," … }
+//! name      = word | "#" word
+//! value     = ":" word
+//! ```
+//!
+//! Everything else is refused as unsupported, with the token at which the sandbox stopped reading.
+//!
+//! - `parser`: the tokens, names and values of an expression
+//! - `condition`: conditions, and which items meet them
+//! - `update`: updates, and their effect on an item
+//! - `reserved`: the words that cannot be the name of an attribute
 
-mod bindings;
 mod condition;
-mod condition_parser;
-mod cursor;
-mod key_condition;
-mod path;
+mod parser;
 mod reserved;
 mod update;
-mod update_parser;
 
-pub(crate) use bindings::Bindings;
-pub(crate) use condition::Condition;
-pub(crate) use condition_parser::{Filter, parse_condition, parse_filter};
-pub(crate) use key_condition::KeyCondition;
-pub(crate) use update::Update;
-pub(crate) use update_parser::parse_update;
+pub(crate) use condition::{Comparator, ItemCondition};
+pub(crate) use parser::Placeholders;
+pub(crate) use update::ItemUpdate;

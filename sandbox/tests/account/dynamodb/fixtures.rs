@@ -1,4 +1,4 @@
-//! What the account's own methods do to tables: expiry, odd items, tables that are there already.
+//! The account's own methods on tables: expiry, invalid items, existing tables.
 
 use serde_json::{Value, json};
 
@@ -6,27 +6,27 @@ use super::{LEDGER, account_with_ledger, attributes};
 use crate::{minutes, noon, refusal};
 
 #[tokio::test(start_paused = true)]
-async fn expired_items_stay_until_they_are_told_to_go() {
+async fn expired_items_stay_until_the_account_deletes_them() {
     let (account, dynamodb) = account_with_ledger();
     account.set_time_to_live(LEDGER, "ExpiresAt");
     account.set_time_to_live("no such table", "ExpiresAt");
     let now = noon().timestamp();
     let years = |n: i64| n * 366 * 24 * 60 * 60;
     for (sk, expires) in [
-        (1, json!(now - 1)),
-        (2, json!(now + 60)),
-        (3, json!((now - 1).to_string())),
-        (4, json!(now - years(6))),
-        (5, Value::Null),
+        ("1", json!(now - 1)),
+        ("2", json!(now + 60)),
+        ("3", json!((now - 1).to_string())),
+        ("4", json!(now - years(6))),
+        ("5", Value::Null),
     ] {
         account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": sk, "ExpiresAt": expires}));
     }
-    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 6}));
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": "6"}));
     let left = || {
         let items = account.items(LEDGER);
         items
             .iter()
-            .map(|item| item["Sk"].as_i64().unwrap())
+            .map(|item| item["Sk"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
     assert_eq!(
@@ -40,19 +40,19 @@ async fn expired_items_stay_until_they_are_told_to_go() {
         6
     );
     account.expire_items();
-    assert_eq!(left(), [2, 3, 4, 5, 6]);
+    assert_eq!(left(), ["2", "3", "4", "5", "6"]);
     account.advance(minutes(1));
     account.expire_items();
-    // No number is no time, and AWS leaves alone what expired more than five years ago.
-    assert_eq!(left(), [3, 4, 5, 6]);
+    // Only a number is a time, and AWS leaves items alone that expired more than five years ago.
+    assert_eq!(left(), ["3", "4", "5", "6"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_is_there_stays_as_it_is() {
+async fn creating_an_existing_table_changes_nothing() {
     let (account, dynamodb) = account_with_ledger();
-    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 1}));
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": "1"}));
     account.create_table_with_keys(LEDGER, "Other", "Keys");
-    account.create_table_with_key(LEDGER, "Other");
+    account.create_table(LEDGER);
     assert_eq!(account.items(LEDGER).len(), 1);
     let call = dynamodb.put_item().table_name(LEDGER);
     let item = attributes(&json!({"Other": "x", "Keys": "y"}));
@@ -66,14 +66,14 @@ async fn a_table_that_is_there_stays_as_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn odd_items_can_be_scanned_page_by_page() {
+async fn invalid_items_can_be_scanned_page_by_page() {
     let (account, dynamodb) = account_with_ledger();
-    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": 1}));
-    account.put_item(LEDGER, json!({"Pk": 5, "Sk": "text"}));
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": "1"}));
+    account.put_item(LEDGER, json!({"Pk": 5, "Sk": 1}));
     account.put_item(LEDGER, json!({"Neither": "key"}));
     account.put_raw_item(
         LEDGER,
-        json!({"Pk": {"S": "i-2"}, "Sk": {"N": "1"}, "Odd": {"Z": 1}}),
+        json!({"Pk": {"S": "i-2"}, "Sk": {"S": "1"}, "Odd": {"Z": 1}}),
     );
     account.scan_page_items(1);
     let mut pages = dynamodb.scan().table_name(LEDGER).into_paginator().send();
@@ -86,7 +86,7 @@ async fn odd_items_can_be_scanned_page_by_page() {
     assert!(odd.is_unknown(), "{odd:?}");
     let plain = account.items(LEDGER);
     assert!(
-        plain.contains(&json!({"Pk": "i-2", "Sk": 1, "Odd": {"Z": 1}})),
+        plain.contains(&json!({"Pk": "i-2", "Sk": "1", "Odd": {"Z": 1}})),
         "{plain:?}"
     );
 }

@@ -1,18 +1,16 @@
-//! DynamoDB, by its SDK's client.
+//! DynamoDB through its SDK's client: what tagwarden sends, and what is refused.
 
-mod batches;
 mod conditions;
 mod fixtures;
 mod items;
-mod query;
-mod scan;
+mod reads;
 mod transactions;
+mod unsupported;
 mod updates;
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use tagwarden_sandbox::Account;
@@ -53,7 +51,7 @@ fn attributes(plain: &Value) -> Attributes {
 }
 
 /// The key of an item of [`LEDGER`].
-fn key(pk: &str, sk: i64) -> Attributes {
+fn key(pk: &str, sk: &str) -> Attributes {
     attributes(&json!({"Pk": pk, "Sk": sk}))
 }
 
@@ -61,30 +59,11 @@ fn string_set(members: &[&str]) -> AttributeValue {
     AttributeValue::Ss(members.iter().map(ToString::to_string).collect())
 }
 
-fn number_set(members: &[&str]) -> AttributeValue {
-    AttributeValue::Ns(members.iter().map(ToString::to_string).collect())
-}
-
-fn binary(bytes: &[u8]) -> AttributeValue {
-    AttributeValue::B(Blob::new(bytes))
-}
-
-/// Those of `all` whose placeholders the expression has: it must not be given others. None if there is none.
+/// Those of `all` whose placeholders the expression has, because a request must not give others.
 fn used<T: Clone>(expression: &str, all: &HashMap<String, T>) -> Option<HashMap<String, T>> {
     let is_word = |character: char| character.is_ascii_alphanumeric() || "_#:".contains(character);
     let words: Vec<_> = expression.split(|character| !is_word(character)).collect();
-    let all = all.iter();
-    let used = all.filter(|(placeholder, _)| words.contains(&placeholder.as_str()));
-    let used: HashMap<_, _> = used
-        .map(|(placeholder, one)| (placeholder.clone(), one.clone()))
-        .collect();
+    let mut used = all.clone();
+    used.retain(|placeholder, _| words.contains(&placeholder.as_str()));
     (!used.is_empty()).then_some(used)
-}
-
-/// Names behind placeholders.
-fn names(pairs: &[(&str, &str)]) -> HashMap<String, String> {
-    let pairs = pairs.iter();
-    pairs
-        .map(|(placeholder, name)| ((*placeholder).to_owned(), (*name).to_owned()))
-        .collect()
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rstest::rstest;
 use tagwarden_core::Instance;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
+use tagwarden_remediation::plan::{Cause, Remedy, Step};
 
 use super::fleet::{inputs, instance, now, sample};
 use crate::commands::report::acts::Acts;
@@ -232,16 +233,16 @@ fn a_young_fleet_has_a_chart_too_and_one_of_no_known_age_has_none() {
 
 fn act(remedy: RemedyName, state: ActState) -> Act {
     Act {
-        instance_id: "i-a".to_owned(),
+        step: Step {
+            instance_id: "i-a".to_owned(),
+            cause: Cause::Untagged,
+            remedy: Remedy::Notify,
+        },
         remedy,
-        rule_id: None,
-        tag_key: None,
-        tag_value: None,
-        unknown: None,
-        terminate_on: None,
         tags_before: BTreeMap::new(),
         state,
         why: None,
+        code: None,
         undoes: None,
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tagwarden_core::settings::Environment;
 use tagwarden_core::{Instance, Policy, Scope, State};
 use tagwarden_remediation::Settings;
-use tagwarden_remediation::by_hand::foresee;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};
+use tagwarden_remediation::on_demand::preview;
 
 use crate::forecast::inputs::{Inputs, PolicyPlan};
 
@@ -69,7 +69,7 @@ pub fn inputs_with(policy: Policy, instances: Vec<Instance>, variables: &[(&str,
         }],
         cloud_trail_event: None,
     });
-    let report = foresee(&policy, &settings, &instances, &launches, now());
+    let report = preview(&policy, &settings, &instances, &launches, now());
     Inputs {
         instances,
         from: "fleet.json".to_owned(),

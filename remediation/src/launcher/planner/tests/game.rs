@@ -100,7 +100,7 @@ impl Game {
 /// Where all fit on a page, no order of asking can promise less than n - 1 calls more than the better plain strategy,
 /// nor less than twice its calls less 1.
 #[test]
-fn no_order_of_asking_does_better() {
+fn is_bounded_by_the_best_order() {
     for instances in 1..=8 {
         for page in 1..=8 {
             let value = |times| {
@@ -126,7 +126,7 @@ fn worst(mut planner: Planner, at: Standing, instances: usize, page: usize) -> i
         let better = instances.min(at.page_by_page(page));
         return (at.read + at.asked).cast_signed() - (2 * better).cast_signed();
     };
-    let answer = |ids: &[String]| Page {
+    let answer = |ids: &[String]| LookUpPage {
         launches: ids.iter().map(|id| launched(id)).collect(),
         oldest: Some(seconds_ago(7_200)),
         next_token: Some("more".to_owned()),
@@ -153,8 +153,8 @@ fn worst(mut planner: Planner, at: Standing, instances: usize, page: usize) -> i
     values.max().unwrap()
 }
 
-fn launched(id: &str) -> Launch {
-    Launch {
+fn launched(id: &str) -> FoundLaunch {
+    FoundLaunch {
         instance_ids: vec![id.to_owned()],
         by: Some("ann".to_owned()),
     }
@@ -162,7 +162,7 @@ fn launched(id: &str) -> Launch {
 
 /// In every history of one second, at most twice the better one's calls, and 1 more: 2 above the best possible.
 #[test]
-fn the_planner_does_nearly_as_well() {
+fn does_nearly_as_well_as_the_best_order() {
     for instances in 1..=6 {
         for page in 1..=6 {
             let numbers = 0..i64::try_from(instances).unwrap();

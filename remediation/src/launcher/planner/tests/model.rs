@@ -19,7 +19,7 @@ pub(super) struct Trail {
 #[derive(Clone, Debug)]
 pub(super) struct Recorded {
     pub(super) at: DateTime<Utc>,
-    pub(super) launch: Launch,
+    pub(super) launch: FoundLaunch,
     pub(super) failed: bool,
 }
 
@@ -70,7 +70,7 @@ impl Trail {
     }
 
     /// The token is the position; it is bound to the parameters, as CloudTrail's.
-    pub(super) fn answer(&self, question: &Question) -> Page {
+    pub(super) fn answer(&self, question: &Question) -> LookUpPage {
         let bound_to = format!("{:?} {:?}", question.about, question.span);
         let start = question.next_token.as_deref().map_or(0, |token| {
             let (position, parameters) = token.split_once(' ').unwrap();
@@ -96,7 +96,7 @@ impl Trail {
         let shown = &found[..found.len().min(self.page)];
         let launches = shown.iter().filter_map(|own| own.launch);
         let launches = launches.map(|place| &self.launches[place]);
-        Page {
+        LookUpPage {
             launches: launches
                 .filter(|event| !event.failed)
                 .map(|event| event.launch.clone())
@@ -108,7 +108,7 @@ impl Trail {
     }
 
     /// The places of the launches of a time.
-    fn within(&self, span: Span) -> Range<usize> {
+    fn within(&self, span: LookUpSpan) -> Range<usize> {
         assert!(span.from <= span.to, "CloudTrail refuses {span:?}");
         let place = |is_before: &dyn Fn(DateTime<Utc>) -> bool| {
             self.launches.partition_point(|event| is_before(event.at))
@@ -116,7 +116,7 @@ impl Trail {
         place(&|at| at > span.to)..place(&|at| at >= span.from)
     }
 
-    fn of(&self, id: &str, span: Option<Span>) -> impl Iterator<Item = Own> {
+    fn of(&self, id: &str, span: Option<LookUpSpan>) -> impl Iterator<Item = Own> {
         let own = self.own.get(id).into_iter().flatten().copied();
         own.filter(move |own| span.is_none_or(|span| span.from <= own.at && own.at <= span.to))
     }
@@ -149,12 +149,12 @@ impl Trail {
     /// Calls to read the launches newest first until each of `wanted` has been seen, or an event older than its window:
     /// all that there are between the windows, or beginning anew at each that begins further back, whichever is better.
     pub(super) fn page_by_page(&self, wanted: &[&Unattributed], now: DateTime<Utc>) -> usize {
-        let mut by_age: Vec<(Span, &Unattributed)> = wanted
+        let mut by_age: Vec<(LookUpSpan, &Unattributed)> = wanted
             .iter()
             .map(|wanted| (window(wanted, now - HISTORY).unwrap(), *wanted))
             .collect();
         by_age.sort_by_key(|(span, _)| span.from);
-        let mut merged: Vec<(Span, Vec<&Unattributed>)> = Vec::new();
+        let mut merged: Vec<(LookUpSpan, Vec<&Unattributed>)> = Vec::new();
         for (span, wanted) in by_age {
             match merged.last_mut() {
                 Some((last, group)) if span.from <= last.to => {
@@ -167,7 +167,7 @@ impl Trail {
         let (Some((oldest, _)), Some((newest, _))) = (merged.first(), merged.last()) else {
             return 0;
         };
-        let whole = Span {
+        let whole = LookUpSpan {
             from: oldest.from,
             to: newest.to,
         };
@@ -177,7 +177,7 @@ impl Trail {
         windows.sum::<usize>().min(self.pages(wanted, whole, now))
     }
 
-    fn pages(&self, wanted: &[&Unattributed], span: Span, now: DateTime<Utc>) -> usize {
+    fn pages(&self, wanted: &[&Unattributed], span: LookUpSpan, now: DateTime<Utc>) -> usize {
         let places = self.within(span);
         let read = wanted.iter().map(|wanted| {
             let own = window(wanted, now - HISTORY).unwrap();

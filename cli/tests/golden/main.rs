@@ -1,0 +1,80 @@
+//! The command's JSON documents and exit statuses are those of version 0.1.0, and it reads what that version stored.
+//!
+//! `documents.json` and `statuses.json` were written by commit f8b0a8f, from the same commands in the same accounts.
+//! They are never written again. See `tests/golden/README.md`.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "also in the helpers, a panic is a failed test"
+)]
+
+mod cases;
+#[allow(dead_code, reason = "the functions' replay uses the rest of it")]
+#[path = "../../../tests/golden/compare.rs"]
+mod compare;
+#[allow(dead_code, reason = "the functions' replay uses the rest of it")]
+#[path = "../../../tests/golden/items.rs"]
+mod items;
+mod world;
+
+use std::collections::BTreeMap;
+
+use cases::{Case, cases};
+use compare::{Members, difference};
+use serde_json::Value;
+
+fn fixture(text: &str) -> BTreeMap<String, Value> {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn documents_have_the_same_members_and_values() {
+    let written = fixture(include_str!("documents.json"));
+    let now = documents(cases());
+    let names = |of: &BTreeMap<String, Value>| of.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&written), names(&now));
+    let differences = written.iter().filter_map(|(name, document)| {
+        let difference = difference(document, &now[name], Members::Same);
+        difference.map(|it| format!("{name}: {it}"))
+    });
+    let differences: Vec<String> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn exit_statuses_are_the_same() {
+    let written = fixture(include_str!("statuses.json"));
+    assert_eq!(statuses(cases()), written);
+}
+
+/// The documents that the cases write, by the case's name.
+fn documents(cases: Vec<Case>) -> BTreeMap<String, Value> {
+    let cases = cases.into_iter().filter(|case| case.is_json);
+    cases
+        .map(|case| (case.name.clone(), timeless(&case.output.stdout)))
+        .collect()
+}
+
+/// The exit statuses of the cases.
+fn statuses(cases: Vec<Case>) -> BTreeMap<String, Value> {
+    let status = |case: Case| (case.name, case.output.status.code().unwrap().into());
+    cases.into_iter().map(status).collect()
+}
+
+/// A document without times, what they took, ids of runs, and this machine's folders.
+fn timeless(output: &[u8]) -> Value {
+    let mut text = String::from_utf8(output.to_vec()).unwrap();
+    for (pattern, with) in [
+        (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RUN"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "TIME"),
+        (r#""wallTimeMs": \d+"#, r#""wallTimeMs": 0"#),
+        (r"\b20\d\d-\d\d-\d\d\b", "DAY"),
+    ] {
+        let pattern = regex_lite::Regex::new(pattern).unwrap();
+        text = pattern.replace_all(&text, with).into_owned();
+    }
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}

@@ -1,0 +1,126 @@
+//! The problems that a policy table can have.
+
+use std::fmt;
+
+use super::function::InvalidFunction;
+
+/// One problem of the policy table, and its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The position of the row among those given, from 0; `None` for a problem of the whole table.
+    pub row: Option<usize>,
+    /// The `RuleId`; `None` if the row has none that can be read.
+    pub rule_id: Option<i64>,
+    /// The attribute; `None` for a problem of the whole table.
+    pub attribute: Option<&'static str>,
+    /// What is wrong.
+    pub kind: ProblemKind,
+}
+
+/// The kinds of problems that a policy table can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProblemKind {
+    /// The table holds no rules.
+    #[error("the table has no rules")]
+    EmptyTable,
+    /// A required attribute is absent or blank.
+    #[error("is missing")]
+    Missing,
+    /// An attribute has the wrong DynamoDB type.
+    #[error("must be a {expected}, found {found}")]
+    WrongType {
+        /// The type that it must have.
+        expected: &'static str,
+        /// The value that it has, as JSON.
+        found: String,
+    },
+    /// `Action` is not one of [`Action::NAMES`](super::Action::NAMES).
+    #[error("{0:?} is not an action: use Update, UserLookup, Function, Notify, Stop or Terminate")]
+    UnknownAction(String),
+    /// `Required` is neither Y nor N.
+    #[error("must be Y or N, found {0:?}")]
+    NotYesOrNo(String),
+    /// Two rules have the same tag key.
+    #[error("{key:?} already has a rule: rule {first}")]
+    RepeatedKey {
+        /// The tag key.
+        key: String,
+        /// The first rule with that key.
+        first: i64,
+    },
+    /// Two rows have the same id. A policy file can have this problem; a table cannot.
+    #[error("is also used by another rule")]
+    RepeatedId,
+    /// A rule has the report's template.
+    #[error("must be in a row of its own: this row is a rule")]
+    TemplateInRule,
+    /// Two rows have the report's template.
+    #[error("is in the table twice: row {first} also has it")]
+    RepeatedTemplate {
+        /// The first row with a template.
+        first: i64,
+    },
+    /// A key or value has more characters than EC2 allows.
+    #[error("must have at most {limit} characters, found {length}")]
+    TooLong {
+        /// The number of characters it has.
+        length: usize,
+        /// The most characters it may have.
+        limit: usize,
+    },
+    /// The key is reserved for AWS.
+    #[error("{0:?} begins with aws:, which is reserved for AWS")]
+    ReservedKey(String),
+    /// The key is reserved for tagwarden.
+    #[error("{0:?} begins with tagwarden:, which is reserved for tagwarden")]
+    OwnKey(String),
+    /// `Action` is Update and `Default` is absent or blank.
+    #[error("is missing: Action Update needs the value to write")]
+    NoDefault,
+    /// `Action` is Function and `Default` is not a function.
+    #[error(transparent)]
+    Function(#[from] InvalidFunction),
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(id) = self.rule_id {
+            write!(f, "rule {id}: ")?;
+        }
+        if let Some(attribute) = self.attribute {
+            write!(f, "{attribute} ")?;
+        }
+        write!(f, "{}", self.kind)
+    }
+}
+
+/// The problems of a policy table that is not valid and must not be acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidPolicy {
+    pub(super) problems: Vec<Problem>,
+}
+
+impl InvalidPolicy {
+    /// The problems, in the order of the rule ids; never empty.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for InvalidPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.problems.len();
+        let plural = if count == 1 { "" } else { "s" };
+        write!(f, "the policy has {count} problem{plural}: ")?;
+        for (position, problem) in self.problems.iter().enumerate() {
+            if position > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for InvalidPolicy {}

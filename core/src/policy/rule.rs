@@ -1,0 +1,48 @@
+//! A tag rule, and what it does.
+
+use super::function::Function;
+
+/// A tag rule: one rule row of the policy table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagRule {
+    /// `RuleId`, which names the rule in every message.
+    pub id: i64,
+    /// `TagKey`, the key of the rule's tag. Keys are compared exactly, as AWS compares them.
+    pub tag_key: String,
+    /// Whether `Required` is Y. A finding under a required rule makes the instance `NON_COMPLIANT`.
+    pub required: bool,
+    /// `Action` and `Default`, from which the remedy of a finding follows.
+    pub action: Action,
+}
+
+/// What the remediation does if a rule's tag is missing or empty. See [`TagRule::remedy`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Write this value. A *missing* tag is written only if the rule is required.
+    Update {
+        /// `Default`: 1 to 256 characters.
+        value: String,
+    },
+    /// Write who launched the instance, or `Undefined` if that cannot be found out.
+    UserLookup,
+    /// Write the value of a function, such as today's date.
+    Function(Function),
+    /// Report the defect and change nothing.
+    Notify,
+    /// Stop the instance.
+    Stop,
+    /// Terminate the instance.
+    Terminate,
+}
+
+impl Action {
+    /// The values of `Action`.
+    pub const NAMES: [&str; 6] = [
+        "Update",
+        "UserLookup",
+        "Function",
+        "Notify",
+        "Stop",
+        "Terminate",
+    ];
+}

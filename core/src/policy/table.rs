@@ -1,0 +1,35 @@
+//! The policy table as a whole.
+
+use super::rule::TagRule;
+
+/// A whole, valid policy table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub(super) rules: Vec<TagRule>,
+    pub(super) report_template: Option<ReportTemplate>,
+}
+
+/// The row that holds the template of the remediation's report: `RuleId` and `ReportTemplate`.
+///
+/// Only the remediation reads the template. A template with an error does not make the table invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportTemplate {
+    /// `RuleId`, which names the row in every message.
+    pub row_id: i64,
+    /// `ReportTemplate`, the template; never blank.
+    pub text: String,
+}
+
+impl Policy {
+    /// The rules, in ascending order of their ids.
+    #[must_use]
+    pub fn rules(&self) -> &[TagRule] {
+        &self.rules
+    }
+
+    /// The template of the report; `None` if the table has none. It has no effect on any assessment.
+    #[must_use]
+    pub fn report_template(&self) -> Option<&ReportTemplate> {
+        self.report_template.as_ref()
+    }
+}

@@ -1,0 +1,184 @@
+//! What the ledger notes from run to run beside acts: what was reported, what is protected, what is stopped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use tagwarden_aws::AwsError;
+
+use super::Ledger;
+use super::items::{self, LedgerItem, day_key, expires, key};
+use super::transaction::{MOST_WRITES, Transaction};
+use crate::plan::Countdown;
+use crate::settings::Mode;
+
+const UPDATE: &str = "dynamodb:UpdateItem";
+const BATCH_GET: &str = "dynamodb:BatchGetItem";
+
+/// The most items that `BatchGetItem` takes.
+///
+/// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
+const BATCH_GET_LIMIT: usize = 100;
+
+/// The sort key of the note that an instance is stopped and untagged.
+pub(super) const STOPPED: &str = "stopped";
+
+/// Names of what was reported, or seen, on one day.
+pub(crate) type DayNotes = BTreeSet<String>;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NamesNote {
+    #[serde(default)]
+    entries: DayNotes,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StoppedNote {
+    pk: String,
+    #[serde(flatten)]
+    countdown: Countdown,
+}
+
+impl Ledger {
+    /// What runs of this mode have reported to the topic today.
+    pub(crate) async fn reported(&self, mode: Mode) -> Result<DayNotes, AwsError> {
+        self.names(reported_by(mode)).await
+    }
+
+    /// Adds to what runs of this mode have reported to the topic today.
+    pub(crate) async fn remember_reported(
+        &self,
+        mode: Mode,
+        names: DayNotes,
+    ) -> Result<(), AwsError> {
+        self.add_names(reported_by(mode), names).await
+    }
+
+    /// The instances that EC2 refused to stop or terminate today.
+    pub(crate) async fn protected(&self) -> Result<DayNotes, AwsError> {
+        self.names("protected").await
+    }
+
+    /// Adds to those.
+    pub(crate) async fn remember_protected(&self, ids: DayNotes) -> Result<(), AwsError> {
+        self.add_names("protected", ids).await
+    }
+
+    /// What is noted of those of `ids` that were seen stopped and untagged.
+    pub(crate) async fn countdowns(
+        &self,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, Countdown>, AwsError> {
+        let keys: Vec<LedgerItem> = ids.iter().map(|id| key(id, STOPPED)).collect();
+        let noted = self.batch_get::<StoppedNote>(&keys).await?.into_iter();
+        Ok(noted.map(|noted| (noted.pk, noted.countdown)).collect())
+    }
+
+    /// Notes how long instances have been stopped and untagged.
+    pub(crate) async fn note_countdowns(
+        &self,
+        countdowns: BTreeMap<String, Countdown>,
+    ) -> Result<(), AwsError> {
+        let mut transaction = Transaction::default();
+        for (id, countdown) in countdowns {
+            if transaction.len() == MOST_WRITES {
+                self.write(std::mem::take(&mut transaction)).await?;
+            }
+            let item = countdown_item(&id, &countdown, self.clock.now())?;
+            transaction.add(self.put(item))?;
+        }
+        self.write(transaction).await
+    }
+
+    async fn names(&self, what: &str) -> Result<DayNotes, AwsError> {
+        let today = day_key(self.clock.now().date_naive());
+        let names: Option<NamesNote> = self.get(key(what, today)).await?;
+        Ok(names.unwrap_or_default().entries)
+    }
+
+    async fn add_names(&self, what: &str, names: DayNotes) -> Result<(), AwsError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let (_, expires_at) = expires(now);
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(what, day_key(now.date_naive()))))
+            .update_expression("ADD Entries :entries SET ExpiresAt = :expires")
+            .expression_attribute_values(
+                ":entries",
+                AttributeValue::Ss(names.into_iter().collect()),
+            )
+            .expression_attribute_values(":expires", expires_at)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(UPDATE, &error))?;
+        Ok(())
+    }
+
+    /// The items with these keys that are there, in no particular order.
+    pub(super) async fn batch_get<T: serde::de::DeserializeOwned>(
+        &self,
+        keys: &[LedgerItem],
+    ) -> Result<Vec<T>, AwsError> {
+        let mut found = Vec::new();
+        for keys in keys.chunks(BATCH_GET_LIMIT) {
+            self.batch_get_into(keys.to_vec(), &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn batch_get_into<T: serde::de::DeserializeOwned>(
+        &self,
+        keys: Vec<LedgerItem>,
+        found: &mut Vec<T>,
+    ) -> Result<(), AwsError> {
+        let mut waiting = keys;
+        while !waiting.is_empty() {
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(waiting))
+                .consistent_read(true)
+                .build()
+                .map_err(|error| AwsError::unexpected(BATCH_GET, error.to_string()))?;
+            let answer = self
+                .client
+                .batch_get_item()
+                .request_items(&self.table, keys)
+                .send()
+                .await
+                .map_err(|error| AwsError::new(BATCH_GET, &error))?;
+            for item in answer.responses.unwrap_or_default().into_values().flatten() {
+                found.push(items::value(BATCH_GET, item)?);
+            }
+            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
+            let unprocessed = unprocessed.into_values().flat_map(|left| left.keys);
+            waiting = unprocessed.collect();
+        }
+        Ok(())
+    }
+}
+
+/// The partition of what runs of this mode have reported. What a dry run reported says nothing of what is done once it is
+/// enforced.
+fn reported_by(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "told#dry-run",
+        Mode::Enforce => "told",
+    }
+}
+
+/// The stored note of a countdown.
+pub(super) fn countdown_item(
+    id: &str,
+    countdown: &Countdown,
+    now: DateTime<Utc>,
+) -> Result<LedgerItem, AwsError> {
+    let mut item = items::item(key(id, STOPPED), countdown)?;
+    item.extend([expires(now)]);
+    Ok(item)
+}

@@ -1,0 +1,104 @@
+//! Publishes reports to the topic, and remembers what was published.
+
+use std::collections::BTreeSet;
+
+use tagwarden_aws::AwsError;
+use tagwarden_aws::policy_table::PolicyTableError;
+use tagwarden_core::Policy;
+
+use crate::progress::Phase;
+use crate::remediation::{Remediation, RemediationError};
+use crate::report::{Entry, Report, ReportContext, messages, text};
+
+/// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
+///
+/// # Errors
+/// SNS did not take a message.
+pub(crate) async fn publish(
+    home: &Remediation,
+    report: &mut Report,
+    policy: &Policy,
+) -> Result<(), RemediationError> {
+    home.monitor.enter(Phase::Reporting, None);
+    report.sort();
+    log(report);
+
+    // What was reported earlier today is left out. Without a topic nothing counts as reported.
+    let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
+    let ledger = home.ledger.as_ref();
+    let ledger = ledger.filter(|_| home.settings.topic_arn.is_some());
+    if let Some(ledger) = ledger.filter(|_| !names.is_empty()) {
+        // To report it twice is better than not at all.
+        match ledger.reported(report.mode).await {
+            Ok(names) => report.already_reported = names,
+            Err(error) => tracing::error!("the ledger: {error}"),
+        }
+    }
+
+    let context = ReportContext {
+        region: home.region.as_deref(),
+        ledger_table: home.settings.ledger_table.as_deref(),
+        template: policy.report_template(),
+    };
+    let messages = messages(report, context);
+    if let Some(problem) = &messages.problem {
+        tracing::error!("{problem}");
+    }
+    for message in messages.messages {
+        send(home, message.body(), true).await?;
+    }
+
+    // Only what SNS took counts as reported.
+    if let Some(ledger) = ledger {
+        let new = names.difference(&report.already_reported).cloned();
+        if let Err(error) = ledger.remember_reported(report.mode, new.collect()).await {
+            tracing::error!("what was reported will be reported again: {error}");
+        }
+    }
+    Ok(())
+}
+
+/// Publishes that the policy table is not valid, so that somebody notices.
+pub(crate) async fn publish_broken_policy(home: &Remediation, error: &PolicyTableError) {
+    if let PolicyTableError::Invalid { table, source } = error
+        && let Err(error) = send(home, text::broken_policy(table, source), false).await
+    {
+        tracing::error!("{error}");
+    }
+}
+
+fn log(report: &Report) {
+    for entry in &report.entries {
+        tracing::info!(
+            run = report.run_id.as_str(),
+            instance = entry.step.instance_id,
+            rule = entry.step.cause.rule_id(),
+            tag = entry.step.cause.tag_key(),
+            finding = entry.step.cause.name(),
+            remedy = entry.step.remedy.name(),
+            outcome = entry.outcome.name(),
+            "{}",
+            text::line(entry)
+        );
+    }
+}
+
+async fn send(
+    home: &Remediation,
+    message: String,
+    is_structured: bool,
+) -> Result<(), RemediationError> {
+    let Some(topic_arn) = &home.settings.topic_arn else {
+        return Ok(());
+    };
+    home.sns
+        .publish()
+        .topic_arn(topic_arn)
+        .subject(&home.settings.report_subject)
+        .message(message)
+        .set_message_structure(is_structured.then(|| "json".to_owned()))
+        .send()
+        .await
+        .map_err(|error| RemediationError::Unreported(AwsError::new("sns:Publish", &error)))?;
+    Ok(())
+}

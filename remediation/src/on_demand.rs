@@ -1,0 +1,125 @@
+//! What the `tagwarden` command asks for: what would be done, and to do it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use tagwarden_aws::AwsError;
+use tagwarden_core::{Instance, Policy};
+
+use crate::launcher::RecordedLaunches;
+use crate::plan::{Outcome, PlanContext, Reason, plan};
+use crate::remediation::{Remediation, RemediationError};
+use crate::report::Report;
+use crate::request::{RunRequest, Target, Trigger};
+use crate::run::{LONGEST_RUN, Run, Survey, attribute, report_planned, would_do};
+use crate::run_id::RunId;
+use crate::settings::{Mode, Settings};
+
+/// What a sweep did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SweepResult {
+    /// What was done and left.
+    pub report: Report,
+    /// Why the report could not be published, if there is a topic.
+    pub unreported: Option<RemediationError>,
+}
+
+/// What would be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// What would be done and left; only `report.entries` and `report.instances` mean anything.
+    pub report: Report,
+    /// Why EC2 could not be asked which instances are protected; the report then leaves that out.
+    pub unasked: Option<AwsError>,
+}
+
+impl Remediation {
+    /// Says what a sweep would do if `policy` was in the table and `instances` were all there are.
+    ///
+    /// Asks CloudTrail, the ledger and EC2's protections. Changes nothing and publishes nothing.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub async fn preview(
+        &self,
+        policy: &Policy,
+        instances: &[Instance],
+    ) -> Result<Preview, RemediationError> {
+        let now = self.clock.now();
+        let survey = Survey::of(policy, &self.settings.policy.scope, instances, now);
+        let context = attribute(self, policy, &survey, &self.sweep_request("")).await?;
+        let plan = plan(
+            policy,
+            &self.settings,
+            instances,
+            &context,
+            self.clock.now(),
+        );
+        let mut report = Report::new(Mode::DryRun, survey.instances, RunId::new(now, ""));
+        let protections = would_do(self, plan, &mut report).await;
+        report.sort();
+        Ok(Preview {
+            report,
+            unasked: protections.err(),
+        })
+    }
+
+    /// Runs as the schedule would: reads every instance in scope, and does what the policy asks for. `name` tells this
+    /// run from others of the same second.
+    ///
+    /// # Errors
+    /// See [`RemediationError`]; nothing was done then.
+    pub async fn sweep(&self, name: &str) -> Result<SweepResult, RemediationError> {
+        let result = Run::start(self, self.sweep_request(name)).await?;
+        let result = result.finish().await?;
+        Ok(SweepResult {
+            report: result.report,
+            unreported: result.published.err(),
+        })
+    }
+
+    fn sweep_request(&self, name: &str) -> RunRequest {
+        RunRequest {
+            target: Target::Fleet,
+            launchers: BTreeMap::new(),
+            deadline: self.clock.now().checked_add_signed(LONGEST_RUN),
+            triggers: BTreeSet::from([Trigger::Person]),
+            request_id: name.to_owned(),
+        }
+    }
+}
+
+/// What [`Remediation::preview`] says, without AWS: of `instances` as they were recorded, at the moment `now`.
+///
+/// Leaves out what only AWS knows: which instances are protected, and what the ledger notes. Where no recording says who
+/// launched an instance, its tag counts as one that would be written. Its remedy is then
+/// [`TagLauncher`](crate::plan::Remedy::TagLauncher).
+#[must_use]
+pub fn preview(
+    policy: &Policy,
+    settings: &Settings,
+    instances: &[Instance],
+    launches: &RecordedLaunches,
+    now: DateTime<Utc>,
+) -> Report {
+    let survey = Survey::of(policy, &settings.policy.scope, instances, now);
+    let context = PlanContext {
+        launchers: launches.launchers(survey.unattributed, now),
+        ..PlanContext::default()
+    };
+    let plan = plan(policy, settings, instances, &context, now);
+    let mut report = Report::new(Mode::DryRun, survey.instances, RunId::new(now, ""));
+    report_planned(
+        plan,
+        &BTreeSet::new(),
+        settings.max_destructive,
+        &mut report,
+    );
+    for entry in &mut report.entries {
+        if entry.outcome == Outcome::Deferred(Reason::LookUpUnfinished) {
+            entry.outcome = Outcome::WouldDo;
+        }
+    }
+    report.sort();
+    report
+}

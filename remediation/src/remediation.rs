@@ -1,0 +1,105 @@
+//! What all runs share, and why a run fails.
+
+use tagwarden_aws::policy_table::PolicyTableError;
+use tagwarden_aws::{AwsError, Clock, Ec2};
+
+use crate::launcher::LookUp;
+use crate::ledger::Ledger;
+use crate::metrics::CountLookUps;
+use crate::plan::StepFailure;
+use crate::progress::Monitor;
+use crate::settings::Settings;
+use crate::trigger::TriggerError;
+
+/// What all runs share: clients, settings and ledger. Build it once; it serves any number of events.
+#[derive(Debug)]
+pub struct Remediation {
+    pub(crate) clock: Clock,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) ec2: Ec2,
+    pub(crate) ledger: Option<Ledger>,
+    pub(crate) look_up: LookUp,
+    /// Where the instances are.
+    pub(crate) region: Option<String>,
+    pub(crate) settings: Settings,
+    pub(crate) sns: aws_sdk_sns::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) monitor: Monitor,
+}
+
+/// Why a run did nothing, or what it could not report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemediationError {
+    /// The event cannot be served.
+    #[error(transparent)]
+    Trigger(#[from] TriggerError),
+    /// There is no valid policy.
+    #[error(transparent)]
+    PolicyTable(#[from] PolicyTableError),
+    /// The policy changed between the survey and the act.
+    #[error(
+        "the policy changed during the run, so nothing was done: the next run applies the new policy"
+    )]
+    PolicyChanged,
+    /// The run was cancelled before it changed anything.
+    #[error("the run was cancelled before anything was done")]
+    Interrupted,
+    /// The instances could not be read.
+    #[error("nothing was done: {0}")]
+    Aws(#[from] AwsError),
+    /// Everything was done, and the report could not be published; it is in the function's log.
+    #[error("the report could not be published, it is in this function's log: {0}")]
+    Unreported(AwsError),
+}
+
+impl Remediation {
+    /// Makes the remediation with clients of `config`, in its time.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, settings: Settings) -> Self {
+        let clock = Clock::of(config);
+        let cloudtrail = aws_sdk_cloudtrail::config::Builder::from(config)
+            .interceptor(CountLookUps)
+            .build();
+        let cloudtrail = aws_sdk_cloudtrail::Client::from_conf(cloudtrail);
+        let dynamodb = aws_sdk_dynamodb::Client::new(config);
+        let ledger = settings
+            .ledger_table
+            .clone()
+            .map(|table| Ledger::new(dynamodb.clone(), clock.clone(), table));
+        Self {
+            clock: clock.clone(),
+            dynamodb,
+            ec2: Ec2::new(config),
+            ledger,
+            look_up: LookUp::new(cloudtrail, clock),
+            region: config.region().map(ToString::to_string),
+            settings,
+            sns: aws_sdk_sns::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
+            monitor: Monitor::default(),
+        }
+    }
+
+    /// The same, whose runs `monitor` shows and cancels.
+    #[must_use]
+    pub fn monitored(mut self, monitor: &Monitor) -> Self {
+        self.monitor = monitor.clone();
+        self.look_up.monitor = monitor.clone();
+        self
+    }
+}
+
+impl RemediationError {
+    /// The failure of a step that could not be confirmed. Without the words "nothing was done", because tags may have
+    /// been written by then.
+    pub(crate) fn to_failure(&self) -> StepFailure {
+        match self {
+            Self::Aws(error) => error.into(),
+            Self::PolicyTable(PolicyTableError::Unreadable { source, .. }) => StepFailure {
+                text: self.to_string(),
+                ..StepFailure::from(source)
+            },
+            error => StepFailure::without_code(error.to_string()),
+        }
+    }
+}

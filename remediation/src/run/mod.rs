@@ -1,0 +1,241 @@
+//! One run, from what it is asked for to what it reports.
+//!
+//! The order of a run is its safety. [`Run::finish`] goes through it:
+//!
+//! 1. **Survey** (`survey`). Reads the instances that are asked for and keeps the ids of those with a finding.
+//! 2. **Attribute** (`attribute`). Asks CloudTrail who launched them, and the ledger what it notes of them.
+//! 3. **Read again** (`survey`). The look-up takes time, in which people tag and policies change. So the policy and the
+//!    instances with a finding are read once more, page by page.
+//! 4. **Plan** ([`plan`](crate::plan)). Each page is planned as it comes, and the pages' plans are merged.
+//!
+//! A dry run reports that plan (`dry_run`) and ends. A run that enforces goes on:
+//!
+//! 5. **Recover** (`recover`). Runs whose functions were killed may have acted without reporting. What they did is found
+//!    out before this run acts, so that it is in the ledger and in this report.
+//! 6. **Execute** (`execute`). Writes tags, then stops and terminates. Every act is written down first, and every
+//!    shutdown is confirmed once more.
+//! 7. **Requeue** (`requeue`). What there was no time for goes back on the queue. This comes before the report, because
+//!    a report that cannot be published ends the run.
+//! 8. **Report** ([`notify`](crate::notify)). Publishes what is new.
+//! 9. **Close**. Only what was reported is closed in the ledger; the next run reports the rest.
+
+mod attribute;
+mod dry_run;
+mod execute;
+mod recover;
+mod requeue;
+mod survey;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden_core::Policy;
+
+use crate::ledger::Writer;
+use crate::notify;
+use crate::plan::{Plan, PlanContext, plan};
+use crate::remediation::{Remediation, RemediationError};
+use crate::report::Report;
+use crate::request::{RunRequest, Target};
+use crate::run_id::RunId;
+use crate::safeguard::Safeguard;
+use crate::settings::Mode;
+
+use execute::Execution;
+
+pub(crate) use attribute::attribute;
+pub(crate) use dry_run::{report_planned, would_do};
+pub(crate) use survey::Survey;
+
+/// How long a run takes at most where nothing says when it is ended: as long as Lambda lets a function run.
+pub(crate) const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
+
+/// The time kept free for completing, requeuing and reporting.
+const RESERVE: TimeDelta = TimeDelta::seconds(10);
+
+/// How long after its end a function's last call may still be carried out, and how much two functions' clocks may differ.
+const LATE: TimeDelta = TimeDelta::minutes(1);
+
+/// One run.
+pub(crate) struct Run<'a> {
+    home: &'a Remediation,
+    request: RunRequest,
+    policy: Policy,
+    id: RunId,
+    started_at: DateTime<Utc>,
+}
+
+/// A report, and whether it was published.
+pub(crate) struct RunResult {
+    pub(crate) report: Report,
+    pub(crate) published: Result<(), RemediationError>,
+}
+
+impl<'a> Run<'a> {
+    /// A run that goes by the policy as it is now.
+    ///
+    /// # Errors
+    /// There is no valid policy.
+    pub(crate) async fn start(
+        home: &'a Remediation,
+        request: RunRequest,
+    ) -> Result<Self, RemediationError> {
+        let started_at = home.clock.now();
+        let policy = match survey::current_policy(home).await {
+            Ok(policy) => policy,
+            Err(error) => {
+                // Otherwise no one would notice that the sweeps do nothing any more.
+                if request.target == Target::Fleet {
+                    notify::publish_broken_policy(home, &error).await;
+                }
+                return Err(error.into());
+            }
+        };
+        Ok(Self {
+            home,
+            id: RunId::new(started_at, &request.request_id),
+            request,
+            policy,
+            started_at,
+        })
+    }
+
+    /// Goes through the run. What was done is in the report, also where that could not be published.
+    ///
+    /// # Errors
+    /// See [`RemediationError`]; nothing was done then.
+    pub(crate) async fn finish(self) -> Result<RunResult, RemediationError> {
+        let survey = survey::survey(self.home, &self.policy, &self.request.target).await?;
+        let context = attribute(self.home, &self.policy, &survey, &self.request).await?;
+        let read_at = self.home.clock.now();
+        let plan = self.plan_anew(&survey, &context).await?;
+        let report = Report::new(self.mode(), survey.instances, self.id.clone());
+        // A large fleet's ids are not needed any more.
+        drop(survey);
+        match self.mode() {
+            Mode::DryRun => Ok(self.preview(plan, report).await),
+            Mode::Enforce => self.enforce(plan, &context, read_at, report).await,
+        }
+    }
+
+    /// Reads the instances with a finding again, and plans for them as they are now.
+    async fn plan_anew(
+        &self,
+        survey: &Survey,
+        context: &PlanContext,
+    ) -> Result<Plan, RemediationError> {
+        let mut whole = Plan::default();
+        if survey.with_findings.is_empty() {
+            return Ok(whole);
+        }
+        let (policy, settings) = (&self.policy, &self.home.settings);
+        let now = self.home.clock.now();
+        survey::read_again(self.home, policy, survey, |page| {
+            whole.merge(plan(policy, settings, page, context, now));
+        })
+        .await?;
+        Ok(whole)
+    }
+
+    async fn preview(&self, plan: Plan, mut report: Report) -> RunResult {
+        // What it cannot know is logged.
+        let _ = would_do(self.home, plan, &mut report).await;
+        requeue::requeue(self.home, &self.request, &report, &BTreeSet::new()).await;
+        self.publish(report).await
+    }
+
+    async fn enforce(
+        &self,
+        mut plan: Plan,
+        context: &PlanContext,
+        read_at: DateTime<Utc>,
+        mut report: Report,
+    ) -> Result<RunResult, RemediationError> {
+        let home = self.home;
+        if home.monitor.is_cancelled() {
+            return Err(RemediationError::Interrupted);
+        }
+
+        // Before anything is done, so that the ledger and the report hold what other runs did.
+        let recovered = match &home.ledger {
+            Some(ledger) => {
+                let lease = self.lease();
+                recover::recover_abandoned_runs(home, ledger, &self.id, lease, &mut report).await
+            }
+            None => Vec::new(),
+        };
+
+        let countdowns = std::mem::take(&mut plan.countdowns);
+        let mut execution = Execution {
+            home,
+            policy: &self.policy,
+            context,
+            read_at,
+            writer: self.writer(),
+            report: &mut report,
+            contended: BTreeSet::new(),
+            last_start: self.last_start(),
+        };
+        execution.execute(plan).await;
+        let (writer, contended) = (execution.writer, execution.contended);
+        if home.monitor.is_cancelled() {
+            report.name_interrupted();
+        }
+
+        // Before the report, which may fail.
+        requeue::requeue(home, &self.request, &report, &contended).await;
+        let result = self.publish(report).await;
+
+        // Only what was reported is closed. The next run reports the rest.
+        let is_reported = result.published.is_ok();
+        if let Some(writer) = writer {
+            writer.end(is_reported).await;
+        }
+        if let Some(ledger) = &home.ledger {
+            for run in &recovered {
+                ledger.let_go(run, &self.id, is_reported).await;
+            }
+            // A countdown goes on only if its notice was published.
+            if is_reported && let Err(error) = ledger.note_countdowns(countdowns).await {
+                tracing::error!("the next run notes what is stopped: {error}");
+            }
+        }
+        Ok(result)
+    }
+
+    async fn publish(&self, mut report: Report) -> RunResult {
+        let published = notify::publish(self.home, &mut report, &self.policy).await;
+        RunResult { report, published }
+    }
+
+    fn mode(&self) -> Mode {
+        self.home.settings.mode
+    }
+
+    fn writer(&self) -> Option<Writer<'a>> {
+        let home = self.home;
+        let triggers: Vec<&str> = self.request.triggers.iter().map(|it| it.as_str()).collect();
+        let claims = home.settings.safeguards.hold(Safeguard::Claim);
+        home.ledger.as_ref().map(|ledger| {
+            let lease = self.lease();
+            Writer::new(ledger, self.id.clone(), triggers.join("+"), lease, claims)
+        })
+    }
+
+    /// Until when this run may be at work.
+    fn lease(&self) -> DateTime<Utc> {
+        self.request
+            .deadline
+            .or_else(|| self.started_at.checked_add_signed(LONGEST_RUN))
+            .and_then(|deadline| deadline.checked_add_signed(LATE))
+            .unwrap_or(self.started_at)
+    }
+
+    /// The last moment at which an act may begin.
+    fn last_start(&self) -> Option<DateTime<Utc>> {
+        // A function with little time altogether still gets to do something.
+        self.request
+            .deadline
+            .map(|deadline| deadline - RESERVE.min((deadline - self.started_at) / 4))
+    }
+}

@@ -1,0 +1,126 @@
+//! Recovers runs whose functions ended before they reported: finds out how far they got, and reports that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+
+use chrono::{DateTime, Utc};
+use tagwarden_aws::{AwsError, instances};
+use tagwarden_core::Instance;
+
+use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger};
+use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
+use crate::remediation::Remediation;
+use crate::report::{Entry, Report};
+use crate::run_id::RunId;
+
+/// Takes over the runs that ended before they reported, looks how far they got, completes that in the ledger and adds
+/// it to `report`. Gives the runs taken over: they are to be closed once the report is published.
+///
+/// What goes wrong is logged: the next run tries again.
+pub(super) async fn recover_abandoned_runs(
+    home: &Remediation,
+    ledger: &Ledger,
+    run_id: &RunId,
+    lease: DateTime<Utc>,
+    report: &mut Report,
+) -> Vec<RunId> {
+    let abandoned = match ledger.take_over(run_id, lease).await {
+        Ok(abandoned) => abandoned,
+        Err(error) => {
+            tracing::error!("open runs cannot be read: {error}");
+            return Vec::new();
+        }
+    };
+    let mut recovered = Vec::new();
+    for mut run in abandoned {
+        if let Err(error) = complete(home, ledger, &mut run).await {
+            tracing::error!(run = run.run_id.as_str(), "cannot be recovered: {error}");
+            continue;
+        }
+        tracing::info!(run = run.run_id.as_str(), "recovered what it began");
+        let acts = run.batches.into_iter().flat_map(|batch| batch.acts);
+        report
+            .entries
+            .extend(acts.filter_map(|act| entry(act, &run.run_id)));
+        recovered.push(run.run_id);
+    }
+    recovered
+}
+
+/// Says of every act that was only begun whether it was done.
+async fn complete(
+    home: &Remediation,
+    ledger: &Ledger,
+    run: &mut AbandonedRun,
+) -> Result<(), AwsError> {
+    // Only batches with an act that is still begun need completing.
+    let is_begun = |act: &Act| act.state == ActState::Begun;
+    let (mut batches, complete): (Vec<Batch>, Vec<Batch>) = mem::take(&mut run.batches)
+        .into_iter()
+        .partition(|batch| batch.acts.iter().any(is_begun));
+    let acts = batches.iter_mut().flat_map(|batch| &mut batch.acts);
+    let begun: Vec<&mut Act> = acts.filter(|act| is_begun(act)).collect();
+
+    // The instances show what was done.
+    let ids: BTreeSet<&str> = begun.iter().map(|act| act.instance_id()).collect();
+    let ids: Vec<String> = ids.into_iter().map(ToOwned::to_owned).collect();
+    let live = instances::describe(&home.ec2, &ids).await?;
+    let live: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+
+    // The claims are read after the instances: what shows and nobody has claimed since is this run's.
+    let claimed_by = ledger.claimed_by(&begun).await?;
+    for act in begun {
+        let by = claimed_by.get(&ClaimName::of(act));
+        let is_overtaken = by.is_some_and(|by| *by != run.run_id);
+        if !is_overtaken && is_done(act, live.get(act.instance_id()).copied()) {
+            act.settle(&Outcome::Done);
+        } else if act.why.is_none() {
+            act.abandon();
+        } else {
+            act.state = ActState::Failed;
+        }
+    }
+    ledger.complete(&batches, Claims::Stay).await?;
+    run.batches = complete;
+    run.batches.extend(batches);
+    Ok(())
+}
+
+/// Whether the instance, as it is now, shows that `act` was done. One that does not exist any more was terminated.
+fn is_done(act: &Act, live: Option<&Instance>) -> bool {
+    let Some(live) = live else {
+        return act.remedy.is_destructive();
+    };
+    let tag = act.tag_key().and_then(|key| live.tags.get(key));
+    let tag = tag.map(String::as_str);
+    match act.remedy {
+        RemedyName::Tag => tag.is_some() && tag == act.tag_value(),
+        RemedyName::Untag => tag.is_none_or(str::is_empty),
+        RemedyName::Stop => live.state.is_stopped() || live.state.is_gone(),
+        RemedyName::Terminate => live.state.is_gone(),
+    }
+}
+
+/// What there is to report of another run's act. An abandoned act is not reported, because whoever looks at the
+/// instance next does it, or has.
+fn entry(act: Act, run_id: &RunId) -> Option<Entry> {
+    // An undo reports to the person who asked for it.
+    if act.remedy == RemedyName::Untag {
+        return None;
+    }
+    let outcome = match act.state {
+        ActState::Done => Outcome::Done,
+        ActState::Failed => Outcome::Failed(StepFailure {
+            code: act.code,
+            text: act.why.unwrap_or_default(),
+        }),
+        ActState::Abandoned | ActState::Begun | ActState::Spared | ActState::Refused => {
+            return None;
+        }
+    };
+    Some(Entry {
+        step: act.step,
+        outcome,
+        done_by: Some(run_id.clone()),
+    })
+}

@@ -1,0 +1,183 @@
+//! Reads instances: first to see what is wrong with which, and again right before anything is planned.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use tagwarden_aws::instances::{self, InstancePages};
+use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
+use tagwarden_core::exemption::EXEMPTION_KEY;
+use tagwarden_core::{Action, Finding, Instance, Policy, Scope, Verdict, assess};
+
+use crate::launcher::Unattributed;
+use crate::progress::Phase;
+use crate::remediation::{Remediation, RemediationError};
+use crate::request::Target;
+use crate::safeguard::Safeguard;
+
+/// What the first reading shows.
+///
+/// Keeps ids only. The instances of a large fleet would not fit in memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// How many instances the policy applies to.
+    pub(crate) instances: usize,
+    /// How many pages the whole fleet is, if the whole fleet was read.
+    pages: Option<usize>,
+    /// The ids of the instances with a finding.
+    pub(crate) with_findings: Vec<String>,
+    /// Those of them that lack a tag for which their launcher's name is needed.
+    pub(crate) unattributed: Vec<Unattributed>,
+    /// Whether any has no tags at all.
+    pub(crate) has_untagged: bool,
+    /// The ids of those that have no tags at all and are stopped.
+    pub(crate) stopped_untagged: Vec<String>,
+}
+
+impl Survey {
+    /// What `instances` show.
+    pub(crate) fn of<'a>(
+        policy: &Policy,
+        scope: &Scope,
+        instances: impl IntoIterator<Item = &'a Instance>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let mut survey = Self::default();
+        for instance in instances {
+            survey.add(policy, scope, instance, now);
+        }
+        survey
+    }
+
+    fn add(&mut self, policy: &Policy, scope: &Scope, instance: &Instance, now: DateTime<Utc>) {
+        let assessment = assess(policy, scope, instance, now);
+        let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
+        self.instances += usize::from(applies);
+        if !assessment.has_findings() {
+            return;
+        }
+        self.with_findings.push(instance.id.clone());
+        if assessment.is_untagged {
+            self.has_untagged = true;
+            if instance.state.is_stopped() {
+                self.stopped_untagged.push(instance.id.clone());
+            }
+        }
+        let lacks_launcher = |finding: &Finding<'_>| finding.rule.action == Action::UserLookup;
+        if !assessment.is_untagged && assessment.findings.iter().any(lacks_launcher) {
+            self.unattributed.push(Unattributed::from(instance));
+        }
+    }
+}
+
+/// Reads the policy as it is now.
+pub(super) async fn current_policy(home: &Remediation) -> Result<Policy, PolicyTableError> {
+    read_policy(&home.dynamodb, &home.settings.policy.policy_table).await
+}
+
+/// Reads the instances of `target`.
+///
+/// # Errors
+/// EC2 cannot be asked, or the run was cancelled.
+pub(super) async fn survey(
+    home: &Remediation,
+    policy: &Policy,
+    target: &Target,
+) -> Result<Survey, RemediationError> {
+    home.monitor.enter(Phase::Survey, None);
+    match target {
+        Target::Fleet => survey_fleet(home, policy).await,
+        Target::Instances(ids) => {
+            let now = home.clock.now();
+            let ids: Vec<String> = ids.iter().cloned().collect();
+            let instances = as_safeguarded(home, instances::describe(&home.ec2, &ids).await?);
+            Ok(Survey::of(
+                policy,
+                &home.settings.policy.scope,
+                &instances,
+                now,
+            ))
+        }
+    }
+}
+
+async fn survey_fleet(home: &Remediation, policy: &Policy) -> Result<Survey, RemediationError> {
+    let scope = &home.settings.policy.scope;
+    let now = home.clock.now();
+    let mut survey = Survey::default();
+    let mut pages = InstancePages::in_scope(&home.ec2, scope);
+    let mut number = 0;
+    while let Some(page) = pages.next().await {
+        if home.monitor.is_cancelled() {
+            return Err(RemediationError::Interrupted);
+        }
+        let page = as_safeguarded(home, page?);
+        home.monitor.add(page.len());
+        for instance in &page {
+            survey.add(policy, scope, instance, now);
+        }
+        number += 1;
+    }
+    survey.pages = Some(number);
+    Ok(survey)
+}
+
+/// Gives `take` the instances of `survey` with a finding as they are now, page by page.
+///
+/// The whole fleet is read where that takes fewer requests than to ask for each instance by its id.
+///
+/// # Errors
+/// The policy has changed, or cannot be read, or the instances cannot.
+pub(super) async fn read_again(
+    home: &Remediation,
+    policy: &Policy,
+    survey: &Survey,
+    mut take: impl FnMut(&[Instance]),
+) -> Result<(), RemediationError> {
+    let ids = &survey.with_findings;
+    let requests = instances::requests_for(ids.len());
+    if survey.pages.is_none_or(|pages| requests <= pages) {
+        take(&read_again_by_id(home, policy, ids).await?);
+        return Ok(());
+    }
+    check_policy(home, policy).await?;
+    let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let mut pages = InstancePages::in_scope(&home.ec2, &home.settings.policy.scope);
+    while let Some(page) = pages.next().await {
+        let mut page = page?;
+        page.retain(|instance| ids.contains(instance.id.as_str()));
+        take(&as_safeguarded(home, page));
+    }
+    Ok(())
+}
+
+/// The instances with these ids as they are now, under the same policy.
+///
+/// # Errors
+/// As [`read_again`].
+pub(super) async fn read_again_by_id(
+    home: &Remediation,
+    policy: &Policy,
+    ids: &[String],
+) -> Result<Vec<Instance>, RemediationError> {
+    check_policy(home, policy).await?;
+    let instances = instances::describe(&home.ec2, ids).await?;
+    Ok(as_safeguarded(home, instances))
+}
+
+async fn check_policy(home: &Remediation, policy: &Policy) -> Result<(), RemediationError> {
+    if current_policy(home).await?.rules() == policy.rules() {
+        Ok(())
+    } else {
+        Err(RemediationError::PolicyChanged)
+    }
+}
+
+/// The instances as they are; without their exemptions where a test has taken that safeguard out.
+fn as_safeguarded(home: &Remediation, mut instances: Vec<Instance>) -> Vec<Instance> {
+    if !home.settings.safeguards.hold(Safeguard::Exemption) {
+        for instance in &mut instances {
+            instance.tags.remove(EXEMPTION_KEY);
+        }
+    }
+    instances
+}

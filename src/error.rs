@@ -1,0 +1,53 @@
+//! The error of the rule, and the kinds by which alarms and filters know it.
+
+use chrono::{DateTime, Utc};
+use tagwarden_aws::AwsError;
+use tagwarden_aws::lambda::{ForeignAccount, FunctionError};
+use tagwarden_aws::policy_table::PolicyTableError;
+
+use crate::event::EventError;
+use crate::parameters::ParameterError;
+
+/// Why the rule sent no results, or not all of them.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RuleError {
+    /// The event is not an event of a Config rule.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// The rule's parameters cannot be read.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
+    /// The event belongs to another account.
+    #[error(transparent)]
+    ForeignAccount(#[from] ForeignAccount),
+    /// There is no valid policy.
+    #[error(transparent)]
+    PolicyTable(#[from] PolicyTableError),
+    /// A call to AWS failed.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// Config announced an item that is too large for the event, and its history has no such item.
+    #[error(
+        "AWS Config's history has no configuration item of {resource_id} up to {captured_at}, which an oversized notification announced"
+    )]
+    NoHistory {
+        /// The resource.
+        resource_id: String,
+        /// The capture time in the notification.
+        captured_at: DateTime<Utc>,
+    },
+}
+
+impl FunctionError for RuleError {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "InvalidEvent",
+            Self::Parameters(_) => "InvalidRuleParameters",
+            Self::ForeignAccount(_) => "ForeignAccount",
+            Self::PolicyTable(PolicyTableError::Invalid { .. }) => "InvalidPolicyTable",
+            Self::PolicyTable(PolicyTableError::Unreadable { .. }) => "UnreadablePolicyTable",
+            Self::Aws(_) => "AwsError",
+            Self::NoHistory { .. } => "NoConfigurationHistory",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Instances with a manager, which would replace them or alone may end them: tagged, never shut down.
+
+use rstest::rstest;
+use serde_json::json;
+use tagwarden_sandbox::Launch;
+
+use crate::support::{World, old};
+
+/// An instance of each kind of manager, and the sentence that refuses its shutdown.
+#[rstest]
+#[case::auto_scaling(old(&[]).auto_scaling_group("web-asg"),
+    "it belongs to the Auto Scaling group web-asg, which would replace it: tag the group")]
+#[case::node_group(old(&[("eks:nodegroup-name", "ng"), ("eks:cluster-name", "prod")]).auto_scaling_group("eks-ng"),
+    "it belongs to the EKS managed node group ng of the cluster prod, which would replace it: put the tags in its launch template")]
+#[case::auto_mode(old(&[("eks:kubernetes-node-pool-name", "general-purpose")]).operated_by("eks.amazonaws.com"),
+    "it belongs to the EKS Auto Mode node pool general-purpose, which alone may end it: put the tags in its NodeClass")]
+#[case::karpenter(old(&[("karpenter.sh/nodepool", "default"), ("aws:ec2:fleet-id", "fleet-1")]).spot(),
+    "it belongs to the Karpenter node pool default, which would replace it: put the tags in its EC2NodeClass")]
+#[case::batch(old(&[("AWSBatchServiceTag", "batch")]).auto_scaling_group("AWSBatch-asg"),
+    "it belongs to an AWS Batch compute environment, which would replace it: put the tags in its compute resources")]
+#[case::emr(old(&[("aws:elasticmapreduce:job-flow-id", "j-12345678")]),
+    "it belongs to the EMR cluster j-12345678, which may replace it: tag the cluster")]
+#[case::fleet(old(&[("aws:ec2:fleet-id", "fleet-1")]),
+    "it belongs to the EC2 Fleet fleet-1, which may replace it: put the tags in its launch template")]
+#[case::spot_fleet(old(&[("aws:ec2spot:fleet-request-id", "sfr-1")]).spot(),
+    "it belongs to the Spot Fleet sfr-1, which may replace it: put the tags in its launch template or launch specifications")]
+#[case::spot(old(&[("Name", "web")]).spot_request("sir-abcd1234"),
+    "it belongs to the Spot request sir-abcd1234, which may replace it: put the tags in the launch that requests it")]
+#[case::service(old(&[("Name", "web")]).operated_by("scaler.lambda.amazonaws.com"),
+    "it belongs to scaler.lambda.amazonaws.com, which alone may end it: tag it through that service")]
+#[tokio::test(start_paused = true)]
+async fn tags_but_never_shuts_down_a_managed_instance(
+    #[case] launch: Launch,
+    #[case] sentence: &str,
+    #[values("Stop", "Terminate")] action: &str,
+    #[values(true, false)] enforced: bool,
+) {
+    let rows = [
+        json!({"RuleId": 1, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody"}),
+        json!({"RuleId": 2, "TagKey": "Team", "Action": action, "Required": "Y"}),
+    ];
+    let mut world = World::with_table(&rows);
+    if enforced {
+        world = world.enforcing();
+    }
+    let id = world.account.launch(launch);
+    let answer = world.sweep().await;
+
+    let ended = match action {
+        "Stop" => "stopped",
+        _ => "terminated",
+    };
+    let refusal = format!(
+        "-- {id} has not been {ended}. Reason: Missing tag Team (rule 2). Refused: {sentence}."
+    );
+    assert!(world.lines().contains(&refusal), "{:?}", world.lines());
+    assert_eq!(answer["refused"], 1);
+    assert_eq!(world.state(&id), "running");
+    assert_eq!(world.writes(), usize::from(enforced));
+    assert_eq!(world.tag(&id, "Owner").is_some(), enforced);
+}
+
+/// An untagged instance shows its manager only in members that EC2 sets.
+#[rstest]
+#[case(old(&[]).spot_request("sir-abcd1234"), "the Spot request sir-abcd1234, which may replace it")]
+#[case(old(&[]).operated_by("eks.amazonaws.com"), "EKS Auto Mode, which alone may end it")]
+#[tokio::test(start_paused = true)]
+async fn does_not_terminate_an_untagged_managed_instance(
+    #[case] launch: Launch,
+    #[case] owner: &str,
+    #[values(true, false)] enforced: bool,
+) {
+    let mut world = World::new();
+    if enforced {
+        world = world.enforcing();
+    }
+    let id = world.account.launch(launch);
+    let ordinary = world.instance(&[]);
+    let answer = world.sweep().await;
+
+    assert_eq!(answer["refused"], 1);
+    let belongs = format!("Refused: it belongs to {owner}: ");
+    let refused = |line: &String| line.contains(&id) && line.contains(&belongs);
+    assert!(world.lines().iter().any(refused), "{:?}", world.lines());
+    assert_eq!(world.state(&id), "running");
+    assert_eq!(world.state(&ordinary) != "running", enforced);
+}
