@@ -85,6 +85,7 @@ async fn refuses_expressions_outside_its_grammar() {
     assert_eq!(account.items(LEDGER), before);
 }
 
+#[allow(clippy::too_many_lines, reason = "one table")]
 #[tokio::test(start_paused = true)]
 async fn refuses_unknown_parameters_and_operations() {
     let (account, dynamodb) = account_with_ledger();
