@@ -12,11 +12,11 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::calls::Call;
-use crate::clock::Clock;
+use crate::clock::VirtualClock;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
 use crate::dynamodb::DynamoDb;
-use crate::ec2::Ec2;
+use crate::ec2::Ec2Service;
 use crate::faults::Troubles;
 use crate::http::AccountHttp;
 use crate::ids::Ids;
@@ -33,7 +33,7 @@ use crate::sqs::Sqs;
 pub struct Account(Arc<Inner>);
 
 struct Inner {
-    clock: Clock,
+    clock: VirtualClock,
     contents: Mutex<Contents>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Contents {
     pub(crate) calls: Vec<Call>,
     pub(crate) troubles: Troubles,
     pub(crate) quotas: Option<Quotas>,
-    pub(crate) ec2: Ec2,
+    pub(crate) ec2: Ec2Service,
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
@@ -63,7 +63,7 @@ impl Account {
     #[must_use]
     pub fn starting_at(time: DateTime<Utc>) -> Self {
         Self(Arc::new(Inner {
-            clock: Clock::starting_at(time),
+            clock: VirtualClock::starting_at(time),
             contents: Mutex::default(),
         }))
     }

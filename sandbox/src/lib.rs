@@ -71,10 +71,10 @@ mod wire;
 pub use account::Account;
 pub use calls::{Call, Request, Service};
 pub use config::Evaluation;
-pub use ec2::{Instance, Launch, State};
+pub use ec2::{InstanceRecord, InstanceState, Launch};
 pub use faults::Fault;
 pub use identity::Identity;
-pub use lambda::{Bootstrap, FunctionError};
+pub use lambda::{Bootstrap, InvocationError};
 pub use loopback::Loopback;
 pub use sns::Publication;
 

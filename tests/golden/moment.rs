@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 use tagwarden_remediation::{Remediation, Settings};
-use tagwarden_sandbox::{Account, Fault, Identity, Launch, State};
+use tagwarden_sandbox::{Account, Fault, Identity, InstanceState, Launch};
 
 use crate::imports::{Environment, FunctionError, PolicySettings, Rule};
 use crate::items::{self, list, text};
@@ -15,13 +15,13 @@ pub const TABLE: &str = "acme_cloud_policy_tagging_def";
 pub const LEDGER: &str = "ledger";
 pub const RULE: &str = "tagwarden";
 
-const STATES: [State; 6] = [
-    State::Pending,
-    State::Running,
-    State::ShuttingDown,
-    State::Terminated,
-    State::Stopping,
-    State::Stopped,
+const STATES: [InstanceState; 6] = [
+    InstanceState::Pending,
+    InstanceState::Running,
+    InstanceState::ShuttingDown,
+    InstanceState::Terminated,
+    InstanceState::Stopping,
+    InstanceState::Stopped,
 ];
 
 /// An account as a fixture describes it.

@@ -17,7 +17,7 @@ use std::ops::AddAssign;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
 use tagwarden_remediation::ledger::{ActState, Batch, RemedyName};
-use tagwarden_sandbox::{Call, Instance};
+use tagwarden_sandbox::{Call, InstanceRecord};
 
 use crate::scenario::{Deed, Rule, Setup};
 
@@ -65,7 +65,7 @@ struct View {
     /// When it last read the policy, and the index of that policy.
     policy: Option<(u64, usize)>,
     /// Every read of an instance.
-    reads: BTreeMap<String, Vec<(u64, Instance)>>,
+    reads: BTreeMap<String, Vec<(u64, InstanceRecord)>>,
     /// When it last wrote anything but a shutdown.
     wrote: u64,
     /// Whether it was killed, or one of its calls failed or lost its answer.
@@ -162,7 +162,7 @@ impl AddAssign for Tally {
 }
 
 /// Instances at one moment, by id.
-pub type Snapshot = BTreeMap<String, Instance>;
+pub type Snapshot = BTreeMap<String, InstanceRecord>;
 
 impl Model {
     pub fn new(setup: Setup, policies: Vec<Vec<Rule>>) -> Self {
@@ -286,7 +286,13 @@ impl Model {
     }
 
     /// Judges a tag write: a value that a person set must not be overwritten, and no tag may be written twice.
-    fn judge_tag(&mut self, run: Run, change: &Change, instance: &Instance, now: DateTime<Utc>) {
+    fn judge_tag(
+        &mut self,
+        run: Run,
+        change: &Change,
+        instance: &InstanceRecord,
+        now: DateTime<Utc>,
+    ) {
         let Some((key, value)) = &change.tag else {
             return;
         };
@@ -378,7 +384,7 @@ impl Model {
         &mut self,
         run: Run,
         change: &Change,
-        instance: &Instance,
+        instance: &InstanceRecord,
         now: DateTime<Utc>,
     ) {
         let view = self.runs.entry(run).or_default();
@@ -415,7 +421,7 @@ impl Model {
     fn objections(
         &self,
         remedy: RemedyName,
-        instance: &Instance,
+        instance: &InstanceRecord,
         policy: usize,
         now: DateTime<Utc>,
     ) -> Vec<&'static str> {
@@ -436,7 +442,7 @@ impl Model {
     }
 
     /// Whether the policy asks for this shutdown.
-    pub fn asks_for(&self, remedy: RemedyName, instance: &Instance, policy: usize) -> bool {
+    pub fn asks_for(&self, remedy: RemedyName, instance: &InstanceRecord, policy: usize) -> bool {
         let wanted = if remedy == RemedyName::Stop {
             "Stop"
         } else {
@@ -452,7 +458,7 @@ impl Model {
     }
 
     /// Whether a shutdown of the instance is still missing although nothing speaks against it.
-    pub fn is_overdue(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
+    pub fn is_overdue(&self, instance: &InstanceRecord, now: DateTime<Utc>) -> bool {
         let is_done = |remedy| match remedy {
             RemedyName::Stop => instance.state.is_stopping() || instance.state.is_ending(),
             _ => instance.state.is_ending(),
@@ -594,7 +600,7 @@ fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
 }
 
 /// Whether the exemption's date has not passed and a reason follows it.
-fn is_exempt(instance: &Instance, today: NaiveDate) -> bool {
+fn is_exempt(instance: &InstanceRecord, today: NaiveDate) -> bool {
     let tag = instance.tags.get(EXEMPTION).map(String::as_str);
     let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
         return false;

@@ -104,7 +104,7 @@ fn a_recording_of_the_account_gives_the_same_plan() {
 }
 
 /// The instance as the AWS CLI writes it.
-fn described(instance: &tagwarden_sandbox::Instance) -> Value {
+fn described(instance: &tagwarden_sandbox::InstanceRecord) -> Value {
     let tags = instance
         .tags
         .iter()

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use chrono::TimeDelta;
-use tagwarden_sandbox::{Account, Identity, Launch, State};
+use tagwarden_sandbox::{Account, Identity, InstanceState, Launch};
 
 pub const VPC: &str = "vpc-0a1b2c3d4e5f60718";
 
@@ -51,7 +51,7 @@ pub fn launch(account: &Account) {
         bare().ago(TimeDelta::minutes(3)),
         bare().auto_scaling_group("workers"),
         bare().vpc("vpc-0f9e8d7c6b5a40312"),
-        bare().state(State::Terminated),
+        bare().state(InstanceState::Terminated),
         named("spare").tag("tagwarden:exempt-until", "2099-12-31 under repair"),
         lacking("archive", &["CreatedBy"]).ago(TimeDelta::days(200)),
     ] {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Account;
 use crate::account::Contents;
-use crate::ec2::Instance;
+use crate::ec2::InstanceRecord;
 use crate::identity::{Identity, username};
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::iso_seconds;
@@ -68,7 +68,7 @@ impl Contents {
     /// Leaves the `RunInstances` event of one launch.
     pub(crate) fn record_launch(
         &mut self,
-        instances: &[Instance],
+        instances: &[InstanceRecord],
         identity: &Identity,
         time: DateTime<Utc>,
     ) {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::ec2::Instance;
+use crate::ec2::InstanceRecord;
 use crate::identity::Identity;
 use crate::ids::Ids;
 use crate::place::{ACCOUNT_ID, REGION};
@@ -12,7 +12,7 @@ use crate::wire::iso_seconds;
 /// The record of one `RunInstances` call.
 pub(super) fn run_instances(
     ids: &mut Ids,
-    instances: &[Instance],
+    instances: &[InstanceRecord],
     identity: &Identity,
     user_identity: &Value,
     time: DateTime<Utc>,
@@ -61,7 +61,7 @@ pub(super) fn run_instances(
     )
 }
 
-fn item(instance: &Instance, time: DateTime<Utc>) -> Value {
+fn item(instance: &InstanceRecord, time: DateTime<Utc>) -> Value {
     let tags = instance.tags.iter();
     let tags: Vec<Value> = tags
         .map(|(key, value)| json!({"key": key, "value": value}))

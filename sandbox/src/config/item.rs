@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::INSTANCE_TYPE;
-use crate::ec2::Instance;
+use crate::ec2::InstanceRecord;
 use crate::ids::long_id;
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{epoch_seconds, iso_millis};
@@ -18,14 +18,14 @@ pub(super) struct Recorded {
     /// Whether Config knew the instance before.
     pub(super) known: bool,
     /// None once the instance is gone.
-    pub(super) instance: Option<Instance>,
+    pub(super) instance: Option<InstanceRecord>,
 }
 
 impl Recorded {
     /// Config has an instance deleted when it is terminated, not when it is gone from EC2's answers.
     pub(super) fn new(
         id: &str,
-        instance: Option<Instance>,
+        instance: Option<InstanceRecord>,
         known: bool,
         time: DateTime<Utc>,
     ) -> Self {
@@ -150,7 +150,7 @@ impl Recorded {
 }
 
 /// The instance as EC2 describes it, with its members in lower camel case.
-fn configuration(instance: &Instance) -> Value {
+fn configuration(instance: &InstanceRecord) -> Value {
     let tags = instance.tags.iter();
     let tags: Vec<Value> = tags
         .map(|(key, value)| json!({"key": key, "value": value}))

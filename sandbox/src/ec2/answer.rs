@@ -1,12 +1,12 @@
 //! Instances as EC2's answers show them.
 
-use super::instance::{Instance, State};
+use super::instance::{InstanceRecord, InstanceState};
 use crate::ids::long_id;
 use crate::place::ACCOUNT_ID;
 use crate::wire::{Xml, iso_millis};
 
 /// The member `reservationSet`: the instances of one launch that stand together are one reservation.
-pub(super) fn reservations(xml: &mut Xml, instances: &[Instance]) {
+pub(super) fn reservations(xml: &mut Xml, instances: &[InstanceRecord]) {
     let launches = instances.chunk_by(|one, next| one.reservation_id == next.reservation_id);
     xml.items("reservationSet", launches, |xml, instances| {
         if let Some(first) = instances.first() {
@@ -19,16 +19,16 @@ pub(super) fn reservations(xml: &mut Xml, instances: &[Instance]) {
 }
 
 /// A state, as the member of this name.
-pub(super) fn state(xml: &mut Xml, name: &str, state: State) {
+pub(super) fn state(xml: &mut Xml, name: &str, state: InstanceState) {
     xml.element(name, |xml| {
         xml.value("code", state.code());
         xml.text("name", state.as_str());
     });
 }
 
-fn write(xml: &mut Xml, instance: &Instance) {
+fn write(xml: &mut Xml, instance: &InstanceRecord) {
     // A terminated instance keeps its name and its past; its place in the network is given back.
-    let in_network = instance.state != State::Terminated;
+    let in_network = instance.state != InstanceState::Terminated;
     xml.text("instanceId", &instance.id);
     xml.text("imageId", &instance.image_id);
     state(xml, "instanceState", instance.state);
@@ -92,7 +92,7 @@ fn write(xml: &mut Xml, instance: &Instance) {
 }
 
 /// The primary network interface: attached when the instance was made, and never again.
-fn interface(xml: &mut Xml, instance: &Instance) {
+fn interface(xml: &mut Xml, instance: &InstanceRecord) {
     xml.text("networkInterfaceId", long_id("eni", &instance.id));
     xml.text("subnetId", &instance.subnet_id);
     xml.text("vpcId", &instance.vpc_id);
@@ -114,18 +114,18 @@ fn interface(xml: &mut Xml, instance: &Instance) {
 }
 
 /// The instance's address in its VPC.
-fn address(instance: &Instance) -> String {
+fn address(instance: &InstanceRecord) -> String {
     octets(instance).map(|octet| octet.to_string()).join(".")
 }
 
 /// The instance's name in its VPC, `ip-10-0-0-1.ec2.internal` for instance: what the Region
 /// us-east-1 uses.
-fn dns_name(instance: &Instance) -> String {
+fn dns_name(instance: &InstanceRecord) -> String {
     let octets = octets(instance).map(|octet| octet.to_string());
     format!("ip-{}.ec2.internal", octets.join("-"))
 }
 
-fn octets(instance: &Instance) -> [u8; 4] {
+fn octets(instance: &InstanceRecord) -> [u8; 4] {
     let [.., a, b, c] = crate::ids::fingerprint(&instance.id).to_be_bytes();
     [10, a, b, c]
 }

@@ -3,8 +3,8 @@
 use std::ops::Bound;
 
 use super::filter::Filter;
-use super::instance::{Instance, Record};
-use super::{Ec2, answer, check_dry_run};
+use super::instance::{InstanceRecord, Record};
+use super::{Ec2Service, answer, check_dry_run};
 use crate::account::Contents;
 use crate::calls::Request;
 use crate::dispatch::Context;
@@ -87,7 +87,7 @@ impl Contents {
     }
 }
 
-impl Ec2 {
+impl Ec2Service {
     /// At most `size` instances that pass, after the id `after`; and the id to go on after, if there
     /// are more.
     fn page(
@@ -96,14 +96,14 @@ impl Ec2 {
         size: usize,
         context: &Context,
         passes: impl Fn(&Record) -> bool,
-    ) -> (Vec<Instance>, Option<String>) {
+    ) -> (Vec<InstanceRecord>, Option<String>) {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let rest = self.instances.range::<str, _>((start, Bound::Unbounded));
         let mut matching = rest
             .map(|(_, record)| record)
             .filter(|record| record.is_visible(context.now) && passes(record));
         let page = matching.by_ref().take(size);
-        let page: Vec<Instance> = page.map(|record| record.at(context.now)).collect();
+        let page: Vec<InstanceRecord> = page.map(|record| record.at(context.now)).collect();
         let next = match (page.last(), matching.next()) {
             (Some(last), Some(_)) => Some(last.id.clone()),
             _ => None,
@@ -117,7 +117,7 @@ impl Ec2 {
         ids: &[&str],
         context: &Context,
         passes: impl Fn(&Record) -> bool,
-    ) -> Vec<Instance> {
+    ) -> Vec<InstanceRecord> {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();

@@ -1,6 +1,6 @@
 //! The filters of `DescribeInstances`.
 
-use super::instance::{Instance, State};
+use super::instance::{InstanceRecord, InstanceState};
 use crate::calls::Request;
 use crate::wire::ApiError;
 
@@ -52,13 +52,13 @@ impl<'a> Filter<'a> {
     }
 
     /// Whether an instance passes that is in `state` by now.
-    pub(super) fn passes(&self, instance: &Instance, state: State) -> bool {
+    pub(super) fn passes(&self, instance: &InstanceRecord, state: InstanceState) -> bool {
         let one_of = |text: &str| self.values.iter().any(|pattern| fits(pattern, text));
         match self.field {
             Field::InstanceId => one_of(&instance.id),
             Field::StateName => one_of(state.as_str()),
             // A terminated instance is in no VPC any more.
-            Field::VpcId => state != State::Terminated && one_of(&instance.vpc_id),
+            Field::VpcId => state != InstanceState::Terminated && one_of(&instance.vpc_id),
             Field::AvailabilityZone => one_of(&instance.availability_zone),
             Field::TagKey => instance.tags.keys().any(|key| one_of(key)),
             Field::Tag(key) => instance.tags.get(key).is_some_and(|value| one_of(value)),

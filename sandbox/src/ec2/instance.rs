@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the variants are EC2's names")]
-pub enum State {
+pub enum InstanceState {
     Pending,
     Running,
     ShuttingDown,
@@ -18,7 +18,7 @@ pub enum State {
     Stopped,
 }
 
-impl State {
+impl InstanceState {
     /// EC2's name of the state, `shutting-down` for instance.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -68,13 +68,13 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for InstanceState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl PartialEq<&str> for State {
+impl PartialEq<&str> for InstanceState {
     fn eq(&self, name: &&str) -> bool {
         self.as_str() == *name
     }
@@ -82,7 +82,7 @@ impl PartialEq<&str> for State {
 
 /// An instance as it is at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
+pub struct InstanceRecord {
     /// Its id, `i-` and 17 hexadecimal digits.
     pub id: String,
     /// The launch it was part of.
@@ -100,7 +100,7 @@ pub struct Instance {
     /// The instance type, `t3.micro` for instance.
     pub instance_type: String,
     /// Its state.
-    pub state: State,
+    pub state: InstanceState,
     /// When it was started last: EC2's `LaunchTime`.
     pub launch_time: DateTime<Utc>,
     /// When it was made: its primary network interface was attached then and stays so.
@@ -120,7 +120,7 @@ pub struct Instance {
 /// An instance and since when it is in its state.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
-    pub(super) instance: Instance,
+    pub(super) instance: InstanceRecord,
     since: DateTime<Utc>,
 }
 
@@ -131,12 +131,12 @@ impl Record {
     const AFTERLIFE: TimeDelta = TimeDelta::hours(1);
 
     /// An instance that has just come into its state.
-    pub(super) fn new(instance: Instance, since: DateTime<Utc>) -> Self {
+    pub(super) fn new(instance: InstanceRecord, since: DateTime<Utc>) -> Self {
         Self { instance, since }
     }
 
     /// The state at `now`.
-    pub(super) fn state(&self, now: DateTime<Utc>) -> State {
+    pub(super) fn state(&self, now: DateTime<Utc>) -> InstanceState {
         if now - self.since >= Self::TRANSITION {
             self.instance.state.settled()
         } else {
@@ -145,8 +145,8 @@ impl Record {
     }
 
     /// The instance at `now`.
-    pub(super) fn at(&self, now: DateTime<Utc>) -> Instance {
-        Instance {
+    pub(super) fn at(&self, now: DateTime<Utc>) -> InstanceRecord {
+        InstanceRecord {
             state: self.state(now),
             ..self.instance.clone()
         }
@@ -157,23 +157,23 @@ impl Record {
     }
 
     /// Begins to terminate, unless that has begun. Gives the state before and the state after.
-    pub(super) fn terminate(&mut self, now: DateTime<Utc>) -> (State, State) {
+    pub(super) fn terminate(&mut self, now: DateTime<Utc>) -> (InstanceState, InstanceState) {
         let before = self.state(now);
         let after = match before {
-            State::ShuttingDown | State::Terminated => before,
+            InstanceState::ShuttingDown | InstanceState::Terminated => before,
             // There is nothing to shut down any more.
-            State::Stopped => State::Terminated,
-            _ => State::ShuttingDown,
+            InstanceState::Stopped => InstanceState::Terminated,
+            _ => InstanceState::ShuttingDown,
         };
         self.enter(before, after, now);
         (before, after)
     }
 
     /// Begins to stop, unless that has begun. Gives the state before and the state after.
-    pub(super) fn stop(&mut self, now: DateTime<Utc>) -> (State, State) {
+    pub(super) fn stop(&mut self, now: DateTime<Utc>) -> (InstanceState, InstanceState) {
         let before = self.state(now);
         let after = match before {
-            State::Running => State::Stopping,
+            InstanceState::Running => InstanceState::Stopping,
             other => other,
         };
         self.enter(before, after, now);
@@ -182,15 +182,15 @@ impl Record {
 
     /// Begins to start, if it is stopped: EC2's `LaunchTime` becomes that of the start. Says whether it was.
     pub(super) fn start(&mut self, now: DateTime<Utc>) -> bool {
-        if self.state(now) != State::Stopped {
+        if self.state(now) != InstanceState::Stopped {
             return false;
         }
-        self.enter(State::Stopped, State::Pending, now);
+        self.enter(InstanceState::Stopped, InstanceState::Pending, now);
         self.instance.launch_time = now;
         true
     }
 
-    fn enter(&mut self, before: State, after: State, now: DateTime<Utc>) {
+    fn enter(&mut self, before: InstanceState, after: InstanceState, now: DateTime<Utc>) {
         if before != after {
             self.instance.state = after;
             self.since = now;

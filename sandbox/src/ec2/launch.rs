@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::instance::{Instance, Record, State};
+use super::instance::{InstanceRecord, InstanceState, Record};
 use crate::ids::long_id;
 use crate::{Account, Identity};
 
@@ -24,7 +24,7 @@ pub struct Launch {
     launched_by: Option<Identity>,
     ago: TimeDelta,
     started_again_ago: Option<TimeDelta>,
-    state: State,
+    state: InstanceState,
     protected: bool,
     stop_protected: bool,
     spot: bool,
@@ -53,7 +53,7 @@ impl Launch {
             launched_by: None,
             ago: TimeDelta::zero(),
             started_again_ago: None,
-            state: State::Running,
+            state: InstanceState::Running,
             protected: false,
             stop_protected: false,
             spot: false,
@@ -116,7 +116,7 @@ impl Launch {
 
     /// In this state by now.
     #[must_use]
-    pub fn state(mut self, state: State) -> Self {
+    pub fn state(mut self, state: InstanceState) -> Self {
         self.state = state;
         self
     }
@@ -124,7 +124,7 @@ impl Launch {
     /// Stopped by now.
     #[must_use]
     pub fn stopped(self) -> Self {
-        self.state(State::Stopped)
+        self.state(InstanceState::Stopped)
     }
 
     /// With termination protection.
@@ -219,12 +219,12 @@ impl Account {
         let mut contents = self.contents();
         let reservation_id = contents.ids.long("r");
         let subnet = format!("{} {}", launch.vpc_id, launch.availability_zone);
-        let instances: Vec<Instance> = (0..count)
+        let instances: Vec<InstanceRecord> = (0..count)
             .map(|launch_index| {
                 let id = contents.ids.instance();
                 let own_request = || launch.spot.then(|| spot_request_id(&id));
                 let spot_request_id = launch.spot_request_id.clone().or_else(own_request);
-                Instance {
+                InstanceRecord {
                     id,
                     reservation_id: reservation_id.clone(),
                     launch_index,
@@ -253,7 +253,7 @@ impl Account {
             .collect();
         for instance in instances {
             // A state that passes began with the launch; one that lasts has been reached just now.
-            let since = if launch.state == State::Pending {
+            let since = if launch.state == InstanceState::Pending {
                 launched
             } else {
                 now

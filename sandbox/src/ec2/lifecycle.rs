@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::instance::{Instance, State};
+use super::instance::{InstanceRecord, InstanceState};
 use super::{answer, check_dry_run};
 use crate::account::Contents;
 use crate::calls::Request;
@@ -12,7 +12,7 @@ use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
 /// An instance's id, its state before a call and its state after.
-type Change = (String, State, State);
+type Change = (String, InstanceState, InstanceState);
 
 impl Contents {
     /// Instances in an Availability Zone of a protected one are spared; those in other zones are
@@ -29,7 +29,7 @@ impl Contents {
         check_dry_run(request)?;
 
         // Nothing protects what is ending already: terminating it again succeeds.
-        let protected = |instance: &&Instance| {
+        let protected = |instance: &&InstanceRecord| {
             (instance.protected || instance.stop_protected) && !instance.state.is_ending()
         };
         let refusal = instances.iter().find(protected).map(|instance| {
@@ -50,7 +50,7 @@ impl Contents {
             .iter()
             .filter(|instance| !spared.contains(instance.availability_zone.as_str()));
         let mut changes = Vec::new();
-        for Instance { id, .. } in doomed {
+        for InstanceRecord { id, .. } in doomed {
             if let Some(record) = self.ec2.get_mut(id, context.now) {
                 let (before, after) = record.terminate(context.now);
                 changes.push((id.clone(), before, after));
@@ -72,7 +72,7 @@ impl Contents {
         check_operator(&instances, "ec2:StopInstances")?;
         check_dry_run(request)?;
         for instance in &instances {
-            if instance.state.is_ending() || instance.state == State::Pending {
+            if instance.state.is_ending() || instance.state == InstanceState::Pending {
                 let id = &instance.id;
                 let message =
                     format!("This instance '{id}' is not in a state from which it can be stopped.");
@@ -83,7 +83,7 @@ impl Contents {
             }
         }
         let mut changes = Vec::new();
-        for Instance { id, .. } in &instances {
+        for InstanceRecord { id, .. } in &instances {
             if let Some(record) = self.ec2.get_mut(id, context.now) {
                 let (before, after) = record.stop(context.now);
                 changes.push((id.clone(), before, after));
@@ -98,7 +98,7 @@ impl Contents {
         &self,
         request: &Request,
         context: &Context,
-    ) -> Result<Vec<Instance>, ApiError> {
+    ) -> Result<Vec<InstanceRecord>, ApiError> {
         let ids = request.list("InstanceId");
         if ids.is_empty() {
             let message = "No instances specified";
@@ -123,9 +123,9 @@ impl Contents {
 /// with it, before anything happens. Reported by those who tried, with EKS Auto Mode:
 /// <https://github.com/aws/eks-node-monitoring-agent/pull/151>. See also
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html>.
-fn check_operator(instances: &[Instance], action: &str) -> Result<(), ApiError> {
-    let managed = |instance: &&Instance| instance.operator.is_some();
-    let Some(Instance { id, .. }) = instances.iter().find(managed) else {
+fn check_operator(instances: &[InstanceRecord], action: &str) -> Result<(), ApiError> {
+    let managed = |instance: &&InstanceRecord| instance.operator.is_some();
+    let Some(InstanceRecord { id, .. }) = instances.iter().find(managed) else {
         return Ok(());
     };
     let message = format!(

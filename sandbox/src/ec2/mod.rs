@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-pub use instance::{Instance, State};
+pub use instance::{InstanceRecord, InstanceState};
 pub use launch::Launch;
 
 use crate::Account;
@@ -31,11 +31,11 @@ const MOST_IDS: usize = 1000;
 
 /// The account's instances, in the order of their ids, which is that of their launches.
 #[derive(Debug, Default)]
-pub(crate) struct Ec2 {
+pub(crate) struct Ec2Service {
     instances: BTreeMap<String, Record>,
 }
 
-impl Ec2 {
+impl Ec2Service {
     /// An instance that is there: not one forgotten, nor one terminated over an hour ago.
     fn get(&self, id: &str, now: DateTime<Utc>) -> Option<&Record> {
         self.instances
@@ -49,7 +49,7 @@ impl Ec2 {
     }
 
     /// An instance as it is now.
-    pub(crate) fn instance(&self, id: &str, now: DateTime<Utc>) -> Option<Instance> {
+    pub(crate) fn instance(&self, id: &str, now: DateTime<Utc>) -> Option<InstanceRecord> {
         self.get(id, now).map(|record| record.at(now))
     }
 
@@ -123,14 +123,14 @@ fn somebody_else() -> Identity {
 impl Account {
     /// An instance as it is now; none once it has been forgotten, or terminated for an hour.
     #[must_use]
-    pub fn instance(&self, id: &str) -> Option<Instance> {
+    pub fn instance(&self, id: &str) -> Option<InstanceRecord> {
         let now = self.now();
         self.contents().ec2.instance(id, now)
     }
 
     /// All instances as they are now, in the order of their launches.
     #[must_use]
-    pub fn instances(&self) -> Vec<Instance> {
+    pub fn instances(&self) -> Vec<InstanceRecord> {
         let now = self.now();
         let contents = self.contents();
         let records = contents.ec2.instances.values();

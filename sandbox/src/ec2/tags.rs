@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ec2, check_count, check_dry_run, is_well_formed};
+use super::{Ec2Service, check_count, check_dry_run, is_well_formed};
 use crate::account::Contents;
 use crate::calls::Request;
 use crate::cloudtrail::caller;
@@ -91,7 +91,7 @@ fn done() -> Answer {
 }
 
 fn checked_ids<'a>(
-    ec2: &Ec2,
+    ec2: &Ec2Service,
     request: &'a Request,
     context: &Context,
 ) -> Result<Vec<&'a str>, ApiError> {

@@ -39,7 +39,7 @@ pub struct Bootstrap {
 /// An invocation that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error_type}: {message}")]
-pub struct FunctionError {
+pub struct InvocationError {
     /// The type: the function's own, or Lambda's, as `Runtime.ExitError` for a process that ended and
     /// `Sandbox.Timedout` for one that took too long.
     pub error_type: String,
@@ -99,7 +99,7 @@ impl Bootstrap {
     /// # Errors
     /// What the operating system says when the process cannot be started, or the Runtime API cannot be
     /// served. What the function does wrong is the inner error.
-    pub async fn invoke(&self, event: &Value) -> io::Result<Result<Value, FunctionError>> {
+    pub async fn invoke(&self, event: &Value) -> io::Result<Result<Value, InvocationError>> {
         let mut answers = self.invoke_all(std::slice::from_ref(event)).await?;
         answers
             .pop()
@@ -114,7 +114,7 @@ impl Bootstrap {
     pub async fn invoke_all(
         &self,
         events: &[Value],
-    ) -> io::Result<Vec<Result<Value, FunctionError>>> {
+    ) -> io::Result<Vec<Result<Value, InvocationError>>> {
         let mut answers = Vec::with_capacity(events.len());
         let mut process: Option<Process> = None;
         for event in events {

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
 use super::runtime_api::{Left, RuntimeApi};
-use super::{Bootstrap, FunctionError};
+use super::{Bootstrap, InvocationError};
 use crate::place::REGION;
 
 /// A bootstrap that runs. It is killed when this is dropped.
@@ -28,9 +28,9 @@ pub(super) struct Process {
 #[derive(Debug)]
 pub(super) enum Handled {
     /// The function answered, or reported an error.
-    Answered(Result<Value, FunctionError>),
+    Answered(Result<Value, InvocationError>),
     /// The process is no longer of use.
-    Lost(FunctionError),
+    Lost(InvocationError),
 }
 
 impl Process {
@@ -108,7 +108,7 @@ impl Process {
                 () = &mut deadline => {
                     self.child.kill().await?;
                     let seconds = self.timeout.as_secs_f64();
-                    return Ok(Handled::Lost(FunctionError {
+                    return Ok(Handled::Lost(InvocationError {
                         error_type: "Sandbox.Timedout".to_owned(),
                         message: format!(
                             "RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds{}",
@@ -125,8 +125,8 @@ impl Process {
         self.child.kill().await
     }
 
-    async fn exit_error(&mut self, request_id: &str, status: ExitStatus) -> FunctionError {
-        FunctionError {
+    async fn exit_error(&mut self, request_id: &str, status: ExitStatus) -> InvocationError {
+        InvocationError {
             error_type: "Runtime.ExitError".to_owned(),
             message: format!(
                 "RequestId: {request_id} Error: Runtime exited with error: {status}{}",

@@ -17,15 +17,15 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 
-use super::FunctionError;
+use super::InvocationError;
 
 /// What a function has left.
 #[derive(Debug)]
 pub(super) enum Left {
     /// The answer to the event with this request id, or its error.
-    Answer(String, Result<Value, FunctionError>),
+    Answer(String, Result<Value, InvocationError>),
     /// It could not start.
-    InitError(FunctionError),
+    InitError(InvocationError),
 }
 
 /// A Runtime API for one process, on a free port of the loopback interface.
@@ -187,10 +187,10 @@ fn plain(status: StatusCode, body: &str) -> Response<Full<Bytes>> {
 }
 
 /// Reads an error as a runtime reports it.
-fn function_error(body: &[u8]) -> FunctionError {
+fn function_error(body: &[u8]) -> InvocationError {
     let error: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| error.get(name).and_then(Value::as_str).map(str::to_owned);
-    FunctionError {
+    InvocationError {
         error_type: text("errorType").unwrap_or_else(|| "Unhandled".to_owned()),
         message: text("errorMessage").unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()),
     }

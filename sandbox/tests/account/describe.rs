@@ -4,7 +4,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceAttributeName, InstanceLifecycleType};
 use chrono::TimeDelta;
 use std::slice;
-use tagwarden_sandbox::{Account, Launch, State};
+use tagwarden_sandbox::{Account, InstanceState, Launch};
 
 use crate::{account_with_ec2, minutes, noon, refusal, utc};
 
@@ -288,7 +288,10 @@ async fn a_terminated_instance_stays_for_an_hour_without_its_network() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new().vpc("vpc-1").tag("Name", "web"));
     account.terminate(&id);
-    assert_eq!(account.instance(&id).unwrap().state, State::ShuttingDown);
+    assert_eq!(
+        account.instance(&id).unwrap().state,
+        InstanceState::ShuttingDown
+    );
     assert_eq!(
         ids(&ec2, &[("vpc-id", &["vpc-1"])]).await,
         slice::from_ref(&id)
@@ -311,7 +314,7 @@ async fn a_terminated_instance_stays_for_an_hour_without_its_network() {
 #[tokio::test(start_paused = true)]
 async fn states_that_pass_pass_by_tokios_time_too() {
     let account = Account::new();
-    let id = account.launch(Launch::new().state(State::Pending));
+    let id = account.launch(Launch::new().state(InstanceState::Pending));
     assert_eq!(account.instance(&id).unwrap().state, "pending");
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
     assert_eq!(account.instance(&id).unwrap().state, "running");

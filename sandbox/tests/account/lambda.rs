@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tagwarden_sandbox::{Bootstrap, FunctionError};
+use tagwarden_sandbox::{Bootstrap, InvocationError};
 
 fn function(mode: &str) -> Bootstrap {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/account/bootstrap.sh");
     Bootstrap::new(path).env("MODE", mode)
 }
 
-async fn failure(function: &Bootstrap) -> FunctionError {
+async fn failure(function: &Bootstrap) -> InvocationError {
     function.invoke(&json!({})).await.unwrap().unwrap_err()
 }
 

@@ -1,7 +1,7 @@
 //! `TerminateInstances` and `StopInstances`.
 
 use aws_sdk_ec2::types::InstanceStateChange;
-use tagwarden_sandbox::{Launch, State};
+use tagwarden_sandbox::{InstanceState, Launch};
 
 use crate::{account_with_ec2, minutes, refusal};
 
@@ -79,7 +79,7 @@ async fn one_unknown_id_spares_all() {
     assert_eq!(refusal(call).0, "InvalidInstanceID.Malformed");
     let call = ec2.terminate_instances().send().await;
     assert_eq!(refusal(call).0, "InvalidParameterCombination");
-    assert_eq!(account.instance(&id).unwrap().state, State::Running);
+    assert_eq!(account.instance(&id).unwrap().state, InstanceState::Running);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,10 +109,10 @@ async fn a_protected_instance_spares_its_zone_and_no_other() {
     assert_eq!(
         states,
         [
-            State::ShuttingDown,
-            State::ShuttingDown,
-            State::Running,
-            State::Running
+            InstanceState::ShuttingDown,
+            InstanceState::ShuttingDown,
+            InstanceState::Running,
+            InstanceState::Running
         ]
     );
 }
@@ -144,7 +144,10 @@ async fn stop_protection_forbids_both() {
              and try again."
         )
     );
-    assert_eq!(account.instance(&other).unwrap().state, State::Running);
+    assert_eq!(
+        account.instance(&other).unwrap().state,
+        InstanceState::Running
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,7 +171,11 @@ async fn protection_against_termination_does_not_forbid_stopping() {
 #[tokio::test(start_paused = true)]
 async fn what_is_ending_or_beginning_cannot_be_stopped() {
     let (account, ec2) = account_with_ec2();
-    for state in [State::ShuttingDown, State::Terminated, State::Pending] {
+    for state in [
+        InstanceState::ShuttingDown,
+        InstanceState::Terminated,
+        InstanceState::Pending,
+    ] {
         let id = account.launch(Launch::new().state(state));
         let running = account.launch(Launch::new());
         let call = ec2
@@ -183,7 +190,10 @@ async fn what_is_ending_or_beginning_cannot_be_stopped() {
             message,
             format!("This instance '{id}' is not in a state from which it can be stopped.")
         );
-        assert_eq!(account.instance(&running).unwrap().state, State::Running);
+        assert_eq!(
+            account.instance(&running).unwrap().state,
+            InstanceState::Running
+        );
     }
 }
 
@@ -234,7 +244,7 @@ async fn a_dry_run_ends_nothing() {
         .send()
         .await;
     assert_eq!(refusal(call).0, "DryRunOperation");
-    assert_eq!(account.instance(&id).unwrap().state, State::Running);
+    assert_eq!(account.instance(&id).unwrap().state, InstanceState::Running);
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,6 +284,6 @@ async fn a_managed_instance_denies_the_whole_call() {
     assert_eq!(code, "UnauthorizedOperation");
     assert!(message.contains("ec2:StopInstances"), "{message}");
     for id in [managed, other] {
-        assert_eq!(account.instance(&id).unwrap().state, State::Running);
+        assert_eq!(account.instance(&id).unwrap().state, InstanceState::Running);
     }
 }

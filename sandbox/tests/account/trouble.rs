@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_ec2::types::Tag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tagwarden_sandbox::{Account, Fault, Launch, Service, State};
+use tagwarden_sandbox::{Account, Fault, InstanceState, Launch, Service};
 use tokio::time::Instant;
 
 use crate::{account_with_ec2, noon, refusal};
@@ -238,5 +238,8 @@ fn an_account_can_be_furnished_outside_a_runtime() {
         tokio::time::sleep(Duration::from_mins(1)).await;
     });
     account.advance(crate::minutes(1));
-    assert_eq!(account.instance(&id).unwrap().state, State::Terminated);
+    assert_eq!(
+        account.instance(&id).unwrap().state,
+        InstanceState::Terminated
+    );
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment, SettingError};
 use tagwarden_remediation::{Remediation, RemediationError, Settings};
 use tagwarden_rule::{Rule, RuleError};
-use tagwarden_sandbox::{Account, Instance};
+use tagwarden_sandbox::{Account, InstanceRecord};
 
 use super::fleet::{self, DemoInstance};
 use super::story::{
@@ -130,7 +130,7 @@ impl Stage {
         let answer = self.rule.handle(self.event(RULE, event)).await?;
         let mut results = self.account.compliance(CONFIG_RULE);
         let instances = self.members.iter().filter_map(|(id, member)| {
-            let Instance {
+            let InstanceRecord {
                 vpc_id,
                 state,
                 tags,
@@ -259,7 +259,7 @@ impl Stage {
 }
 
 /// The ids of the instances that are not as they were, or not there any more.
-fn changed(before: &[Instance], after: &[Instance]) -> Vec<String> {
+fn changed(before: &[InstanceRecord], after: &[InstanceRecord]) -> Vec<String> {
     before
         .iter()
         .filter(|instance| !after.contains(instance))
