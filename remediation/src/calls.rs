@@ -1,7 +1,7 @@
 //! The EC2 calls that change something.
 //!
 //! One call serves many instances, and EC2 refuses the whole call if one instance is unknown or protected.
-//! [`set_aside`] sets that instance aside, so that the call succeeds for the others.
+//! `set_aside` sets that instance aside, so that the call succeeds for the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -41,7 +41,7 @@ pub enum Remedy {
     Tag {
         /// Its value.
         value: String,
-        /// Why the value is [`UNDEFINED`], where it was to be a launcher's name.
+        /// Why the value is [`UNDEFINED`](super::UNDEFINED), where it was to be a launcher's name.
         unknown: Option<Unknown>,
     },
     /// Write the finding's tag, once it is known who launched the instance.
