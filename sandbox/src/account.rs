@@ -12,7 +12,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::calls::Call;
-use crate::clock::Clock;
+use crate::clock::AccountClock;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
 use crate::dynamodb::DynamoDb;
@@ -33,7 +33,7 @@ use crate::sqs::Sqs;
 pub struct Account(Arc<Inner>);
 
 struct Inner {
-    clock: Clock,
+    clock: AccountClock,
     contents: Mutex<Contents>,
 }
 
@@ -63,7 +63,7 @@ impl Account {
     #[must_use]
     pub fn starting_at(time: DateTime<Utc>) -> Self {
         Self(Arc::new(Inner {
-            clock: Clock::starting_at(time),
+            clock: AccountClock::starting_at(time),
             contents: Mutex::default(),
         }))
     }

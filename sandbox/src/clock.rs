@@ -13,7 +13,7 @@ use tokio::time::Instant;
 ///
 /// Outside a runtime there is no tokio time to follow: there the clock stands where it was last seen.
 #[derive(Debug)]
-pub(crate) struct Clock(Mutex<Hands>);
+pub(crate) struct AccountClock(Mutex<Hands>);
 
 #[derive(Debug)]
 struct Hands {
@@ -31,7 +31,7 @@ struct Followed {
     base: DateTime<Utc>,
 }
 
-impl Clock {
+impl AccountClock {
     /// A clock that shows `start` now; or, made outside a runtime, when it is first looked at in one.
     pub(crate) fn starting_at(start: DateTime<Utc>) -> Self {
         let clock = Self(Mutex::new(Hands {
@@ -104,8 +104,8 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn follows_the_runtimes_paused_time_and_what_was_advanced() {
-        let clock = Clock::starting_at(noon());
+    async fn follows_paused_time_and_adds_advances() {
+        let clock = AccountClock::starting_at(noon());
         assert_eq!(clock.now(), noon());
         tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         assert_eq!(clock.now(), noon() + TimeDelta::seconds(60));
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn stands_still_outside_and_goes_on_in_the_next_runtime() {
-        let clock = Clock::starting_at(noon());
+        let clock = AccountClock::starting_at(noon());
         for hour in 1..3 {
             crate::paused_runtime().unwrap().block_on(async {
                 clock.now();
@@ -138,8 +138,8 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_does_not_panic() {
-        let clock = Clock::starting_at(DateTime::<Utc>::MAX_UTC);
+    fn stops_at_the_last_representable_time() {
+        let clock = AccountClock::starting_at(DateTime::<Utc>::MAX_UTC);
         clock.advance(TimeDelta::MAX);
         assert_eq!(clock.now(), DateTime::<Utc>::MAX_UTC);
     }
