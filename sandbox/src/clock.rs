@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn follows_the_runtimes_paused_time_and_what_was_advanced() {
+    async fn follows_paused_time_and_adds_advances() {
         let clock = VirtualClock::starting_at(noon());
         assert_eq!(clock.now(), noon());
         tokio::time::sleep(std::time::Duration::from_mins(1)).await;
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_does_not_panic() {
+    fn stops_at_the_last_representable_time() {
         let clock = VirtualClock::starting_at(DateTime::<Utc>::MAX_UTC);
         clock.advance(TimeDelta::MAX);
         assert_eq!(clock.now(), DateTime::<Utc>::MAX_UTC);

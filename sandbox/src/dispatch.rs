@@ -18,6 +18,7 @@ impl Account {
     /// Answers a call: after the latency, within the quotas, with what the hooks changed and the
     /// faults refuse.
     pub(crate) async fn answer(&self, incoming: Incoming<'_>) -> Outgoing {
+        // Latency comes first: the call must see the account as it is after the wait.
         let latency = self.contents().troubles.latency;
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
@@ -42,6 +43,7 @@ impl Account {
 
     fn perform(&self, request: &Request) -> (Result<Answer, ApiError>, Context) {
         let context = self.context();
+        // Quotas come before hooks, because AWS throttles a call before it does anything.
         let admitted = match &mut self.contents().quotas {
             Some(quotas) => quotas.draw(request, context.now),
             None => Ok(()),
@@ -49,7 +51,7 @@ impl Account {
         if admitted.is_ok() {
             self.run_hooks(&request.operation);
         }
-        // A hook may have advanced the clock.
+        // Read the clock again, because a hook may have advanced it.
         let context = Context {
             now: self.now(),
             ..context
@@ -58,6 +60,7 @@ impl Account {
         let outcome = admitted
             .and_then(|()| contents.troubles.strike(request))
             .and_then(|()| contents.operate(request, &context));
+        // Log refused calls too: tests count every attempt.
         contents.calls.push(Call {
             service: request.service,
             operation: request.operation.clone(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::wire::ApiError;
 use crate::{Account, Request};
 
-/// A refusal that some call is to meet instead of its answer.
+/// An error that a matching call gets instead of its answer.
 ///
 /// ```
 /// # use tagwarden_sandbox::{Account, Fault};
@@ -68,7 +68,7 @@ impl Fault {
         self
     }
 
-    /// Only calls for which `condition` holds. It must not ask the account, which waits for it.
+    /// Only calls for which `condition` holds. It must not call the account, whose lock is held.
     #[must_use]
     pub fn when(mut self, condition: impl Fn(&Request) -> bool + Send + Sync + 'static) -> Self {
         self.when = Some(Arc::new(condition));

@@ -1,4 +1,4 @@
-//! Who made a call, as CloudTrail tells it.
+//! Who made a call, as CloudTrail records it.
 //!
 //! The shapes follow
 //! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-user-identity.html>.
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_know_a_role_by_its_session() {
+    fn names_a_role_by_its_session() {
         let name = |identity: Identity| username(&identity.user_identity(DateTime::UNIX_EPOCH));
         assert_eq!(name(Identity::iam_user("alice")).as_deref(), Some("alice"));
         assert_eq!(
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_service_does_comes_from_the_service() {
+    fn names_the_service_as_the_source_of_its_calls() {
         assert_eq!(
             Identity::auto_scaling().source(),
             "autoscaling.amazonaws.com"

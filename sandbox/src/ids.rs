@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_well_formed_and_all_different() {
+    fn issues_well_formed_distinct_ids() {
         let mut ids = Ids::default();
         assert_eq!(ids.instance(), "i-00000000000000001");
         assert_eq!(ids.instance().len(), "i-0123456789abcdef0".len());
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_token_opens_only_what_it_was_sealed_for() {
+    fn opens_a_page_token_only_for_its_own_listing() {
         let token = page::seal("instances", "i-00000000000000001");
         assert_eq!(
             page::open("instances", &token).as_deref(),

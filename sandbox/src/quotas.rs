@@ -15,7 +15,7 @@ use crate::Account;
 use crate::calls::{Request, Service};
 use crate::wire::ApiError;
 
-/// How many requests at once, and how many more each second.
+/// The most requests in a burst, and the requests regained each second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Quota {
     burst: i64,
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_full_at_first_and_fills_up_at_its_rate() {
+    fn starts_with_a_full_bucket_and_refills_it_at_its_rate() {
         let mut quotas = Quotas::default();
         let start = DateTime::UNIX_EPOCH;
         assert!(quotas.draw(&lookup(), start).is_ok());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_narrowed_listing_has_a_larger_bucket_than_the_bare_one() {
+    fn gives_a_filtered_listing_a_larger_bucket() {
         let request = |parameters| Request::new(Service::Ec2, "DescribeInstances", parameters);
         let drawn = |parameters: serde_json::Value| {
             let mut quotas = Quotas::default();

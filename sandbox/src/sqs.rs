@@ -1,7 +1,7 @@
 //! SQS: queues that take messages, see
 //! <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>.
 //!
-//! Nobody receives from them but [`Account::take_messages`]. Answers have no digests of the messages.
+//! Only [`Account::take_messages`] receives from them. Answers have no digests of the messages.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -25,6 +25,7 @@ impl Contents {
         context: &Context,
     ) -> Result<Answer, ApiError> {
         request.only(&["Evaluations", "ResultToken", "TestMode"])?;
+        // Check every evaluation before the token: AWS validates the model first.
         let given = request
             .parameters
             .get("Evaluations")
@@ -58,6 +59,7 @@ impl Contents {
         if !self.config.rules.contains_key(&rule) {
             return Err(no_such_rule(&rule));
         }
+        // Only now store the verdicts, because a refused call must store none.
         let mut failed = Vec::new();
         for (put, value) in evaluations.into_iter().zip(given) {
             if self.config.failing.remove(&put.0.1) {
@@ -69,7 +71,7 @@ impl Contents {
         Ok(Answer::Json(json!({"FailedEvaluations": failed})))
     }
 
-    /// Stores a verdict unless a newer one is there, and tells the world if it is another than before.
+    /// Stores a verdict unless a newer one is there, and emits an event if the compliance changed.
     fn store(&mut self, rule: &str, put: Put, invoked: DateTime<Utc>, now: DateTime<Utc>) {
         let (resource, evaluation) = put;
         let Some(rule) = self.config.rules.get_mut(rule) else {

@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::item::Recorded;
+use super::item::RecordedItem;
 use super::{INSTANCE_TYPE, Rule, Stored};
 use crate::Account;
 use crate::account::Contents;
@@ -66,7 +66,7 @@ impl Account {
     pub fn deleted_event(&self, rule: &str, id: &str) -> Value {
         let now = self.now();
         let mut contents = self.contents();
-        let deleted = Recorded::new(id, None, true, now);
+        let deleted = RecordedItem::new(id, None, true, now);
         contents.config.history.push(deleted.clone());
         contents.invoke(rule, &change(&deleted, now), now)
     }
@@ -85,7 +85,7 @@ impl Account {
     }
 }
 
-fn change(recorded: &Recorded, now: DateTime<Utc>) -> Value {
+fn change(recorded: &RecordedItem, now: DateTime<Utc>) -> Value {
     json!({
         "configurationItemDiff": {"changedProperties": {}, "changeType": recorded.change_type()},
         "configurationItem": recorded.notified(),
@@ -97,12 +97,12 @@ fn change(recorded: &Recorded, now: DateTime<Utc>) -> Value {
 
 impl Contents {
     /// What Config would record of an instance now.
-    fn observe(&self, id: &str, now: DateTime<Utc>) -> Recorded {
+    fn observe(&self, id: &str, now: DateTime<Utc>) -> RecordedItem {
         let known = self.config.history.iter().any(|item| item.id == id);
-        Recorded::new(id, self.ec2.instance(id, now), known, now)
+        RecordedItem::new(id, self.ec2.instance(id, now), known, now)
     }
 
-    fn record(&mut self, id: &str, now: DateTime<Utc>) -> Recorded {
+    fn record(&mut self, id: &str, now: DateTime<Utc>) -> RecordedItem {
         let recorded = self.observe(id, now);
         self.config.history.push(recorded.clone());
         recorded

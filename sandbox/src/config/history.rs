@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::evaluations::{invalid_token, limit};
-use super::item::Recorded;
+use super::item::RecordedItem;
 use super::{Config, INSTANCE_TYPE};
 use crate::calls::Request;
 use crate::dispatch::Context;
@@ -42,7 +42,8 @@ impl Config {
         let size = limit(request, "limit")?;
         let resource_type = request.text("resourceType").unwrap_or_default();
         let id = request.text("resourceId").unwrap_or_default();
-        let mut items: Vec<&Recorded> = self.history.iter().filter(|item| item.id == id).collect();
+        let mut items: Vec<&RecordedItem> =
+            self.history.iter().filter(|item| item.id == id).collect();
         items.sort_by_key(|item| item.time);
         let (Some(oldest), Some(newest), INSTANCE_TYPE) =
             (items.first(), items.last(), resource_type)
@@ -79,7 +80,7 @@ impl Config {
             Some(token) => Place::open(&kind, token).ok_or_else(invalid_token)?,
         };
         let (page, next) = span(&items, place, end, size, forward);
-        let listed: Vec<Value> = page.into_iter().map(Recorded::listed).collect();
+        let listed: Vec<Value> = page.into_iter().map(RecordedItem::listed).collect();
         let mut answer = json!({"configurationItems": listed});
         if let (Some(next), Some(members)) = (next, answer.as_object_mut()) {
             members.insert("nextToken".to_owned(), next.seal(&kind).into());
@@ -91,12 +92,12 @@ impl Config {
 /// The items of the seven days from `place` on towards `end`, at most `size`, and where to go on if
 /// that is not all: also when these days hold none.
 fn span<'a>(
-    items: &[&'a Recorded],
+    items: &[&'a RecordedItem],
     place: Place,
     end: DateTime<Utc>,
     size: usize,
     forward: bool,
-) -> (Vec<&'a Recorded>, Option<Place>) {
+) -> (Vec<&'a RecordedItem>, Option<Place>) {
     let border = if forward {
         place
             .from
@@ -120,7 +121,7 @@ fn span<'a>(
         // The border itself belongs to the days that follow.
         (false, false) => border < time && time <= place.from,
     };
-    let mut in_span: Vec<&Recorded> = items
+    let mut in_span: Vec<&RecordedItem> = items
         .iter()
         .filter(|item| within(item.time))
         .copied()

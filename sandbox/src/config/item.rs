@@ -12,7 +12,7 @@ use crate::wire::{epoch_seconds, iso_millis};
 
 /// An instance's configuration as Config recorded it.
 #[derive(Clone, Debug)]
-pub(super) struct Recorded {
+pub(super) struct RecordedItem {
     pub(super) id: String,
     pub(super) time: DateTime<Utc>,
     /// Whether Config knew the instance before.
@@ -21,7 +21,7 @@ pub(super) struct Recorded {
     pub(super) instance: Option<InstanceRecord>,
 }
 
-impl Recorded {
+impl RecordedItem {
     /// Config has an instance deleted when it is terminated, not when it is gone from EC2's answers.
     pub(super) fn new(
         id: &str,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::Account;
 use crate::ids::Ids;
 use crate::place::{ACCOUNT_ID, REGION};
-use item::Recorded;
+use item::RecordedItem;
 
 /// The type of the only resources the account has.
 pub(crate) const INSTANCE_TYPE: &str = "AWS::EC2::Instance";
@@ -30,7 +30,7 @@ pub(crate) struct Config {
     /// Resources whose next evaluation is not stored.
     failing: BTreeSet<String>,
     /// Configuration items in the order they were recorded.
-    history: Vec<Recorded>,
+    history: Vec<RecordedItem>,
 }
 
 #[derive(Clone, Debug)]

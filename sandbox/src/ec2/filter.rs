@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_fit_as_ec2_says() {
+    fn matches_wildcards_as_ec2_documents() {
         let cases = [
             ("", "", true),
             ("", "a", false),

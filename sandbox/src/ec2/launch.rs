@@ -204,6 +204,7 @@ impl Account {
         reason = "the instances are there, whether their ids are of interest or not"
     )]
     pub fn launch_many(&self, launch: Launch, count: usize) -> Vec<String> {
+        // Resolve ages to times and callers first, because this needs no lock.
         let now = self.now();
         let launched = now.checked_sub_signed(launch.ago).unwrap_or(now);
         let started = launch
@@ -244,6 +245,7 @@ impl Account {
                 }
             })
             .collect();
+        // Record the launch before the instances move into the account.
         if launch.trail && !instances.is_empty() {
             contents.record_launch(&instances, &identity, launched);
         }

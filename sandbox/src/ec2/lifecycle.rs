@@ -28,7 +28,7 @@ impl Contents {
         check_operator(&instances, "ec2:TerminateInstances")?;
         check_dry_run(request)?;
 
-        // Nothing protects what is ending already: terminating it again succeeds.
+        // Protection does not apply to an instance that is shutting down: terminating it again succeeds.
         let protected = |instance: &&InstanceRecord| {
             (instance.protected || instance.stop_protected) && !instance.state.is_ending()
         };
@@ -41,6 +41,7 @@ impl Contents {
             };
             not_permitted(&instance.id, "terminated", attribute)
         });
+        // One protected instance spares its whole zone, so collect the zones before any change.
         let spared: BTreeSet<&str> = instances
             .iter()
             .filter(protected)
@@ -82,6 +83,7 @@ impl Contents {
                 return Err(not_permitted(&instance.id, "stopped", "disableApiStop"));
             }
         }
+        // Every instance has passed the checks, so the call stops all of them.
         let mut changes = Vec::new();
         for InstanceRecord { id, .. } in &instances {
             if let Some(record) = self.ec2.get_mut(id, context.now) {

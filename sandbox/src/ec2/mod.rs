@@ -25,7 +25,7 @@ use crate::identity::Identity;
 use crate::wire::ApiError;
 use instance::Record;
 
-/// As many resources as one call may name: `DescribeInstances`, `CreateTags`, `TerminateInstances` and
+/// The most resources one call may name: `DescribeInstances`, `CreateTags`, `TerminateInstances` and
 /// `StopInstances` all say 1,000.
 const MOST_IDS: usize = 1000;
 
@@ -115,7 +115,7 @@ fn check_dry_run(request: &Request) -> Result<(), ApiError> {
     Err(ApiError::new("DryRunOperation", message).with_status(412))
 }
 
-/// Whoever else has access to the account, as CloudTrail knows them.
+/// The identity CloudTrail records for changes that a test makes.
 fn somebody_else() -> Identity {
     Identity::iam_user("somebody-else")
 }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_eight_or_seventeen_lower_case_hexadecimal_digits() {
+    fn accepts_ids_of_eight_or_seventeen_lower_case_hexadecimal_digits() {
         assert!(is_well_formed("i-0123abcd"));
         assert!(is_well_formed("i-0123456789abcdef0"));
         for wrong in [

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::runtime_api::{Left, RuntimeApi};
+use super::runtime_api::{RuntimeApi, RuntimeReply};
 use super::{Bootstrap, InvocationError};
 use crate::place::REGION;
 
@@ -144,10 +144,10 @@ fn request_id() -> String {
 }
 
 /// What something left means for the event with this id; nothing if it is about another.
-fn take(left: Left, request_id: &str) -> Option<Handled> {
+fn take(left: RuntimeReply, request_id: &str) -> Option<Handled> {
     match left {
-        Left::Answer(id, answer) => (id == request_id).then_some(Handled::Answered(answer)),
-        Left::InitError(error) => Some(Handled::Lost(error)),
+        RuntimeReply::Answer(id, answer) => (id == request_id).then_some(Handled::Answered(answer)),
+        RuntimeReply::InitError(error) => Some(Handled::Lost(error)),
     }
 }
 

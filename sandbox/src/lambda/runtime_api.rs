@@ -19,9 +19,9 @@ use tokio::task::JoinHandle;
 
 use super::InvocationError;
 
-/// What a function has left.
+/// What a function posted to the Runtime API.
 #[derive(Debug)]
-pub(super) enum Left {
+pub(super) enum RuntimeReply {
     /// The answer to the event with this request id, or its error.
     Answer(String, Result<Value, InvocationError>),
     /// It could not start.
@@ -33,7 +33,7 @@ pub(super) enum Left {
 pub(super) struct RuntimeApi {
     pub(super) address: SocketAddr,
     exchange: Arc<Exchange>,
-    left: mpsc::UnboundedReceiver<Left>,
+    left: mpsc::UnboundedReceiver<RuntimeReply>,
     server: JoinHandle<()>,
 }
 
@@ -42,7 +42,7 @@ struct Exchange {
     arn: String,
     events: Mutex<VecDeque<Event>>,
     more: Notify,
-    left: mpsc::UnboundedSender<Left>,
+    left: mpsc::UnboundedSender<RuntimeReply>,
 }
 
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl RuntimeApi {
         })
     }
 
-    /// Lays an event out for the function to fetch.
+    /// Queues an event for the function to fetch.
     pub(super) fn offer(&self, request_id: &str, event: &Value, time: Duration) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let event = Event {
@@ -86,12 +86,12 @@ impl RuntimeApi {
     }
 
     /// What the function leaves next; waits for it.
-    pub(super) async fn next(&mut self) -> Option<Left> {
+    pub(super) async fn next(&mut self) -> Option<RuntimeReply> {
         self.left.recv().await
     }
 
     /// What the function has left already.
-    pub(super) fn pending(&mut self) -> Option<Left> {
+    pub(super) fn pending(&mut self) -> Option<RuntimeReply> {
         self.left.try_recv().ok()
     }
 }
@@ -119,17 +119,20 @@ impl Exchange {
             (Method::POST, ["invocation", id, "response"]) => {
                 let body = body.collect().await?.to_bytes();
                 let text = String::from_utf8_lossy(&body);
-                // Lambda passes on whatever a custom runtime answers; what is no JSON is a string here.
+                // Lambda passes on whatever a custom runtime answers; the sandbox wraps an answer that is not JSON in a string.
                 let value = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
-                self.leave(Left::Answer((*id).to_owned(), Ok(value)))
+                self.leave(RuntimeReply::Answer((*id).to_owned(), Ok(value)))
             }
             (Method::POST, ["invocation", id, "error"]) => {
                 let body = body.collect().await?.to_bytes();
-                self.leave(Left::Answer((*id).to_owned(), Err(function_error(&body))))
+                self.leave(RuntimeReply::Answer(
+                    (*id).to_owned(),
+                    Err(function_error(&body)),
+                ))
             }
             (Method::POST, ["init", "error"]) => {
                 let body = body.collect().await?.to_bytes();
-                self.leave(Left::InitError(function_error(&body)))
+                self.leave(RuntimeReply::InitError(function_error(&body)))
             }
             _ => plain(StatusCode::NOT_FOUND, "no such resource of the Runtime API"),
         })
@@ -160,8 +163,8 @@ impl Exchange {
             .unwrap_or_else(|error| plain(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
     }
 
-    fn leave(&self, left: Left) -> Response<Full<Bytes>> {
-        // Nobody waits any more only when the process is about to be killed.
+    fn leave(&self, left: RuntimeReply) -> Response<Full<Bytes>> {
+        // The receiver is gone only when the process is about to be killed.
         let _ = self.left.send(left);
         plain(StatusCode::ACCEPTED, r#"{"status":"OK"}"#)
     }

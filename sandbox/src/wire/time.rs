@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn epoch_seconds_there_and_back() {
+    fn round_trips_epoch_seconds() {
         for millis in [0, 1, 999, 1_767_268_800_000, 1_767_268_800_123] {
             let time = DateTime::from_timestamp_millis(millis).unwrap();
             assert_eq!(from_epoch_seconds(&epoch_seconds(time)), Some(time));

@@ -35,7 +35,7 @@ fn names(events: &[Event]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_leaves_a_record_of_who_and_what() {
+async fn records_who_launched_what() {
     let (account, cloudtrail) = account_with_trail();
     let launch = Launch::new()
         .launched_by(Identity::assumed_role("Developer", "alice@example.com"))
@@ -100,7 +100,7 @@ async fn a_launch_leaves_a_record_of_who_and_what() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_launches_by_its_services_role() {
+async fn records_an_auto_scaling_launch_under_its_service_linked_role() {
     let (account, _cloudtrail) = account_with_trail();
     let id = account.launch(Launch::new().auto_scaling_group("web"));
     assert_eq!(
@@ -120,7 +120,7 @@ async fn a_group_launches_by_its_services_role() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_without_a_trail_leaves_nothing() {
+async fn records_nothing_for_a_launch_without_a_trail() {
     let (account, cloudtrail) = account_with_trail();
     let id = account.launch(Launch::new().without_trail().ago(minutes(60)));
     assert!(
@@ -133,7 +133,7 @@ async fn a_launch_without_a_trail_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_shows_up_minutes_later() {
+async fn shows_an_event_after_the_lag() {
     let (account, cloudtrail) = account_with_trail();
     let id = account.launch(Launch::new());
     let seen = async || look_up(&cloudtrail, Key::ResourceName, &id).await.len();
@@ -148,7 +148,7 @@ async fn an_event_shows_up_minutes_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn eventbridge_delivers_the_record_at_once() {
+async fn delivers_the_record_to_eventbridge_at_once() {
     let (account, _cloudtrail) = account_with_trail();
     let id = account.launch(Launch::new());
     let event = account.run_instances_event(&id).unwrap();
@@ -161,7 +161,7 @@ async fn eventbridge_delivers_the_record_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_else_is_done_to_an_instance_is_found_by_its_name_too() {
+async fn finds_later_changes_of_an_instance_by_event_name_and_user() {
     let (account, cloudtrail) = account_with_trail();
     let id = account.launch(Launch::new().ago(minutes(60)));
     let ec2 = aws_sdk_ec2::Client::new(&account.sdk_config());
@@ -215,7 +215,7 @@ async fn what_else_is_done_to_an_instance_is_found_by_its_name_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn newest_first_in_pages_of_fifty_within_the_time_asked_for() {
+async fn lists_events_newest_first_in_pages_of_fifty_within_the_time_range() {
     let (account, cloudtrail) = account_with_trail();
     for age in 1..=120 {
         account.launch(Launch::new().ago(minutes(10 + age)));
@@ -248,7 +248,7 @@ async fn newest_first_in_pages_of_fifty_within_the_time_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ninety_days_back_and_no_further() {
+async fn hides_events_older_than_ninety_days() {
     let (account, cloudtrail) = account_with_trail();
     account.launch(Launch::new().ago(TimeDelta::days(90)));
     account.launch(Launch::new().ago(TimeDelta::days(91)));
@@ -259,7 +259,7 @@ async fn ninety_days_back_and_no_further() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_look_ups_that_are_not_valid() {
+async fn refuses_invalid_lookups() {
     let (_account, cloudtrail) = account_with_trail();
     let two = cloudtrail
         .lookup_events()
@@ -298,7 +298,7 @@ async fn refuses_look_ups_that_are_not_valid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_needs_the_parameters_it_was_issued_for() {
+async fn refuses_a_token_with_other_parameters() {
     let (account, cloudtrail) = account_with_trail();
     for _ in 0..3 {
         account.launch(Launch::new().ago(minutes(10)));
@@ -324,7 +324,7 @@ async fn a_token_needs_the_parameters_it_was_issued_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn any_record_can_be_put_into_the_history() {
+async fn adds_any_record_to_the_history() {
     let (account, cloudtrail) = account_with_trail();
     let id = account.launch(Launch::new().without_trail());
     account.record_trail_event(

@@ -56,7 +56,7 @@ async fn refused(account: &Account, config: &Client, evaluation: Evaluation) -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn verdicts_are_kept_and_shown() {
+async fn stores_and_shows_verdicts() {
     let (account, config) = account_with_rule();
     put(
         &account,
@@ -92,7 +92,7 @@ async fn verdicts_are_kept_and_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn not_applicable_takes_a_verdict_away() {
+async fn removes_a_verdict_on_not_applicable() {
     let (account, config) = account_with_rule();
     put(
         &account,
@@ -118,7 +118,7 @@ async fn not_applicable_takes_a_verdict_away() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_verdict_does_not_replace_a_newer_one() {
+async fn keeps_a_newer_verdict_when_an_older_one_arrives() {
     let (account, config) = account_with_rule();
     let later = noon() + chrono::TimeDelta::milliseconds(1);
     put(&account, &config, evaluation("i-1", "COMPLIANT", later)).await;
@@ -137,7 +137,7 @@ async fn an_older_verdict_does_not_replace_a_newer_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_a_hundred_evaluations_a_call() {
+async fn refuses_more_than_a_hundred_evaluations_in_a_call() {
     let (account, config) = account_with_rule();
     let event = account.scheduled_event(RULE);
     let many = |n: usize| {
@@ -167,7 +167,7 @@ async fn at_most_a_hundred_evaluations_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn annotations_have_1_to_256_characters() {
+async fn refuses_annotations_outside_1_to_256_characters() {
     let (account, config) = account_with_rule();
     for wrong in [String::new(), "x".repeat(257)] {
         let wrong = annotated("i-1", "NON_COMPLIANT", noon(), Some(&wrong));
@@ -192,7 +192,7 @@ async fn annotations_have_1_to_256_characters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_verdicts_and_resources_there_are_not() {
+async fn refuses_unknown_verdicts_and_resource_types() {
     let (account, config) = account_with_rule();
     let (code, _) = refused(&account, &config, evaluation("i-1", "FINE", noon())).await;
     assert_eq!(code, "ValidationException");
@@ -213,7 +213,7 @@ async fn refuses_verdicts_and_resources_there_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_tokens_it_did_not_hand_out() {
+async fn refuses_tokens_it_did_not_issue() {
     let (account, config) = account_with_rule();
     let verdict = || evaluation("i-1", "COMPLIANT", noon());
     let with = |token: &str| {
@@ -234,7 +234,7 @@ async fn refuses_tokens_it_did_not_hand_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_test_run_stores_nothing_and_takes_any_token_but_none() {
+async fn stores_nothing_in_test_mode_but_requires_a_token() {
     let (account, config) = account_with_rule();
     let test = || {
         let call = config
@@ -252,7 +252,7 @@ async fn a_test_run_stores_nothing_and_takes_any_token_but_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_evaluation_may_fail_by_itself() {
+async fn returns_one_failed_evaluation_and_stores_the_others() {
     let (account, config) = account_with_rule();
     account.fail_evaluations_once(["i-2"]);
     let event = account.scheduled_event(RULE);
@@ -278,7 +278,7 @@ async fn an_evaluation_may_fail_by_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_world_hears_of_transitions_alone() {
+async fn emits_an_event_only_when_compliance_changes() {
     let (account, config) = account_with_rule();
     let verdicts = [
         "COMPLIANT",
@@ -328,7 +328,7 @@ async fn the_world_hears_of_transitions_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_comes_in_eventbridges_envelope() {
+async fn wraps_a_compliance_change_in_an_eventbridge_envelope() {
     let (account, config) = account_with_rule();
     put(
         &account,
@@ -356,7 +356,7 @@ async fn a_change_comes_in_eventbridges_envelope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn details_come_in_pages_and_by_compliance() {
+async fn lists_details_in_pages_and_by_compliance() {
     let (account, config) = account_with_rule();
     for number in 0..25 {
         let verdict = if number % 5 == 0 {

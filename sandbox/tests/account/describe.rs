@@ -36,7 +36,7 @@ async fn ids(ec2: &Client, filters: &[(&str, &[&str])]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shows_what_was_launched() {
+async fn describes_launched_instances() {
     let (account, ec2) = account_with_ec2();
     let launch = Launch::new()
         .vpc("vpc-1")
@@ -89,7 +89,7 @@ async fn shows_what_was_launched() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn instances_of_one_launch_are_one_reservation() {
+async fn groups_instances_of_one_launch_in_one_reservation() {
     let (account, ec2) = account_with_ec2();
     account.launch_many(Launch::new(), 3);
     account.launch(Launch::new());
@@ -105,7 +105,7 @@ async fn instances_of_one_launch_are_one_reservation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn filters_by_what_the_functions_ask_for() {
+async fn filters_by_the_fields_the_functions_use() {
     let (account, ec2) = account_with_ec2();
     let web = account.launch(
         Launch::new()
@@ -154,7 +154,7 @@ async fn filters_by_what_the_functions_ask_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_filters_it_does_not_know_and_too_many_values() {
+async fn refuses_unknown_filters_and_too_many_values() {
     let (_account, ec2) = account_with_ec2();
     let with = |filter: Filter| ec2.describe_instances().filters(filter).send();
 
@@ -175,7 +175,7 @@ async fn refuses_filters_it_does_not_know_and_too_many_values() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_of_a_thousand_unless_asked_for_less() {
+async fn returns_pages_of_a_thousand_unless_the_request_sets_a_size() {
     let (account, ec2) = account_with_ec2();
     let launched = account.launch_many(Launch::new(), 1003);
 
@@ -210,7 +210,7 @@ async fn pages_of_a_thousand_unless_asked_for_less() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_ends_with_the_last_instance_is_the_last() {
+async fn returns_no_token_with_the_last_instance() {
     let (account, ec2) = account_with_ec2();
     account.launch_many(Launch::new(), 5);
     let page = ec2
@@ -223,7 +223,7 @@ async fn a_page_that_ends_with_the_last_instance_is_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_sizes_and_tokens_that_are_not_valid() {
+async fn refuses_invalid_page_sizes_and_tokens() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     for size in [4, 0, -1, 1001] {
@@ -251,7 +251,7 @@ async fn refuses_sizes_and_tokens_that_are_not_valid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_every_id_it_does_not_know() {
+async fn names_every_unknown_id() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     let other = "i-0fffffffffffffff1";
@@ -284,7 +284,7 @@ async fn names_every_id_it_does_not_know() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminated_instance_stays_for_an_hour_without_its_network() {
+async fn shows_a_terminated_instance_for_an_hour_without_its_network() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new().vpc("vpc-1").tag("Name", "web"));
     account.terminate(&id);
@@ -312,7 +312,7 @@ async fn a_terminated_instance_stays_for_an_hour_without_its_network() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn states_that_pass_pass_by_tokios_time_too() {
+async fn settles_transitional_states_by_tokios_clock() {
     let account = Account::new();
     let id = account.launch(Launch::new().state(InstanceState::Pending));
     assert_eq!(account.instance(&id).unwrap().state, "pending");
@@ -321,7 +321,7 @@ async fn states_that_pass_pass_by_tokios_time_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn tells_which_instances_are_protected() {
+async fn reports_protection_attributes() {
     let (account, ec2) = account_with_ec2();
     let plain = account.launch(Launch::new());
     let kept = account.launch(Launch::new().protected().stop_protected());
@@ -357,7 +357,7 @@ async fn tells_which_instances_are_protected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_a_parameter_it_does_not_imitate() {
+async fn refuses_an_unsupported_parameter() {
     let (_account, ec2) = account_with_ec2();
     let asked = ec2
         .describe_instances()

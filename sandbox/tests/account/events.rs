@@ -13,7 +13,7 @@ fn invoking(event: &Value) -> Value {
 }
 
 #[test]
-fn the_envelope_of_a_schedule() {
+fn builds_the_envelope_of_a_scheduled_event() {
     let account = Account::starting_at(noon());
     account.create_config_rule_with(RULE, json!({"vpcIds": "vpc-1"}));
     let event = account.scheduled_event(RULE);
@@ -43,7 +43,7 @@ fn the_envelope_of_a_schedule() {
 }
 
 #[test]
-fn a_change_carries_the_whole_configuration_item() {
+fn carries_the_whole_configuration_item_in_a_change_event() {
     let account = Account::starting_at(noon());
     let id = account.launch(
         Launch::new()
@@ -100,7 +100,7 @@ fn a_change_carries_the_whole_configuration_item() {
 }
 
 #[test]
-fn an_oversized_change_carries_a_summary_alone() {
+fn carries_only_a_summary_in_an_oversized_event() {
     let account = Account::starting_at(noon());
     let id = account.launch(Launch::new());
     account.record_configuration(&id);
@@ -124,7 +124,7 @@ fn an_oversized_change_carries_a_summary_alone() {
 }
 
 #[test]
-fn what_ends_is_deleted_for_config() {
+fn reports_a_terminating_instance_as_deleted() {
     let account = Account::starting_at(noon());
     let id = account.launch(Launch::new().tag("Name", "web"));
     let deleted = invoking(&account.deleted_event(RULE, &id));
@@ -143,7 +143,7 @@ fn what_ends_is_deleted_for_config() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_an_event_is_the_accounts() {
+async fn stamps_events_with_the_accounts_time() {
     let account = Account::starting_at(noon());
     tokio::time::sleep(std::time::Duration::from_mins(1)).await;
     account.advance(TimeDelta::days(1));

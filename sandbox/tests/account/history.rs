@@ -46,7 +46,7 @@ async fn pages(request: GetResourceConfigHistoryFluentBuilder) -> Vec<Vec<String
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_spans_seven_days_so_pages_may_be_empty() {
+async fn spans_seven_days_a_call_and_returns_empty_pages() {
     let (_account, id, config) = account_with_history();
     let empty = Vec::<&str>::new;
     // Day 30 to 23, 23 to 16, 16 to 9, 9 to 2, 2 to 0.
@@ -67,7 +67,7 @@ async fn a_call_spans_seven_days_so_pages_may_be_empty() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn finds_the_item_of_a_moment() {
+async fn finds_the_item_at_a_given_time() {
     let (_account, id, config) = account_with_history();
     let second = sdk_time(noon() + TimeDelta::days(1));
     let answer = ask(&config, &id)
@@ -115,7 +115,7 @@ async fn finds_the_item_of_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_oversized_item_can_be_fetched_by_what_its_event_says() {
+async fn returns_the_item_an_oversized_event_names() {
     let account = Account::starting_at(noon());
     let id = account.launch(Launch::new().tag("Name", "then"));
     let event = account.oversized_event("tagging", &id);
@@ -139,7 +139,7 @@ async fn an_oversized_item_can_be_fetched_by_what_its_event_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_instance_has_no_configuration() {
+async fn lists_a_deleted_instance_without_configuration() {
     let account = Account::starting_at(noon());
     let id = account.launch(Launch::new());
     let _ = account.deleted_event("tagging", &id);
@@ -154,7 +154,7 @@ async fn a_deleted_instance_has_no_configuration() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_what_config_does_not_know() {
+async fn refuses_unknown_resources_and_tokens() {
     let (account, id, config) = account_with_history();
     let unrecorded = account.launch(Launch::new());
     let (code, message) = refusal(ask(&config, &unrecorded).send().await);

@@ -15,7 +15,7 @@ async fn failure(function: &Bootstrap) -> InvocationError {
 }
 
 #[tokio::test]
-async fn hands_over_an_event_and_brings_the_answer() {
+async fn delivers_an_event_and_returns_the_answer() {
     let function = function("echo").name("tagging");
     let event = json!({"instanceIds": ["i-1"]});
     let answer = function.invoke(&event).await.unwrap().unwrap();
@@ -30,7 +30,7 @@ async fn hands_over_an_event_and_brings_the_answer() {
 }
 
 #[tokio::test]
-async fn one_process_handles_one_event_after_the_other() {
+async fn reuses_one_process_for_successive_events() {
     let events = [json!(1), json!(2), json!(3)];
     let answers = function("echo").invoke_all(&events).await.unwrap();
     let answers: Vec<Value> = answers.into_iter().map(Result::unwrap).collect();
@@ -47,7 +47,7 @@ async fn one_process_handles_one_event_after_the_other() {
 }
 
 #[tokio::test]
-async fn a_functions_error_is_its_own() {
+async fn returns_the_functions_own_error() {
     let error = failure(&function("error")).await;
     assert_eq!(error.error_type, "Policy");
     assert_eq!(error.message, "no such table");
@@ -55,7 +55,7 @@ async fn a_functions_error_is_its_own() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_says_why() {
+async fn reports_why_a_function_cannot_start() {
     let error = failure(&function("init-error")).await;
     assert_eq!(error.error_type, "Init");
     assert_eq!(error.message, "TAGWARDEN_MODE is odd");
@@ -68,7 +68,7 @@ async fn a_function_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
-async fn a_function_that_dies_is_started_anew_for_the_next_event() {
+async fn restarts_a_function_that_exited_for_the_next_event() {
     let answers = function("die")
         .invoke_all(&[json!(1), json!(2)])
         .await
@@ -82,7 +82,7 @@ async fn a_function_that_dies_is_started_anew_for_the_next_event() {
 }
 
 #[tokio::test]
-async fn a_function_that_takes_too_long_is_killed() {
+async fn kills_a_function_that_times_out() {
     let started = Instant::now();
     let error = failure(&function("hang").timeout(Duration::from_millis(300))).await;
     assert_eq!(error.error_type, "Sandbox.Timedout");
@@ -94,7 +94,7 @@ async fn a_function_that_takes_too_long_is_killed() {
 }
 
 #[tokio::test]
-async fn a_function_sees_its_own_environment_alone() {
+async fn hides_the_parents_environment_from_a_function() {
     let answer = function("environment")
         .env("EXTRA", "1")
         .invoke(&json!({}))
@@ -117,7 +117,7 @@ async fn a_function_sees_its_own_environment_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_executable_cannot_be_started() {
+async fn fails_to_start_a_file_that_is_not_executable() {
     let missing = Bootstrap::new("/nonexistent/bootstrap");
     let error = missing.invoke(&json!({})).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);

@@ -20,7 +20,7 @@ fn changes(changes: &[InstanceStateChange]) -> Vec<(&str, &str, &str)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn terminates_and_says_what_changed() {
+async fn terminates_and_returns_state_changes() {
     let (account, ec2) = account_with_ec2();
     let running = account.launch(Launch::new());
     let stopped = account.launch(Launch::new().stopped());
@@ -52,7 +52,7 @@ async fn terminates_and_says_what_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_unknown_id_spares_all() {
+async fn terminates_nothing_when_one_id_is_unknown() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     let unknown = "i-0fffffffffffffff0";
@@ -83,7 +83,7 @@ async fn one_unknown_id_spares_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_protected_instance_spares_its_zone_and_no_other() {
+async fn spares_only_the_zone_of_a_protected_instance() {
     let (account, ec2) = account_with_ec2();
     let zone = |zone: &str| Launch::new().availability_zone(zone);
     let a = account.launch(zone("us-east-1a"));
@@ -118,7 +118,7 @@ async fn a_protected_instance_spares_its_zone_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn stop_protection_forbids_both() {
+async fn refuses_to_stop_or_terminate_a_stop_protected_instance() {
     let (account, ec2) = account_with_ec2();
     let kept = account.launch(Launch::new().stop_protected());
     let other = account.launch(Launch::new().availability_zone("us-east-1b"));
@@ -151,7 +151,7 @@ async fn stop_protection_forbids_both() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn protection_against_termination_does_not_forbid_stopping() {
+async fn stops_a_termination_protected_instance() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new().protected());
     let stop = || ec2.stop_instances().instance_ids(&id).send();
@@ -169,7 +169,7 @@ async fn protection_against_termination_does_not_forbid_stopping() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_ending_or_beginning_cannot_be_stopped() {
+async fn refuses_to_stop_pending_and_terminating_instances() {
     let (account, ec2) = account_with_ec2();
     for state in [
         InstanceState::ShuttingDown,
@@ -198,7 +198,7 @@ async fn what_is_ending_or_beginning_cannot_be_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_a_thousand_a_call() {
+async fn refuses_more_than_a_thousand_instances_in_a_call() {
     let (account, ec2) = account_with_ec2();
     let ids = account.launch_many(Launch::new(), 1001);
     let terminate = |ids: &[String]| {
@@ -222,7 +222,7 @@ async fn at_most_a_thousand_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_ends_nothing() {
+async fn changes_no_state_in_a_dry_run() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     let call = ec2
@@ -248,7 +248,7 @@ async fn a_dry_run_ends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_else_terminates_even_what_is_protected() {
+async fn terminates_a_protected_instance_from_a_fixture() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new().protected());
     account.terminate(&id);
@@ -263,9 +263,9 @@ async fn somebody_else_terminates_even_what_is_protected() {
     );
 }
 
-/// An EC2 managed instance is its service's alone: nobody else ends it, nor with it what the call names beside it.
+/// Only its service may stop or terminate an EC2 managed instance. EC2 denies the whole call.
 #[tokio::test(start_paused = true)]
-async fn a_managed_instance_denies_the_whole_call() {
+async fn refuses_a_whole_call_that_names_a_managed_instance() {
     let (account, ec2) = account_with_ec2();
     let managed = account.launch(Launch::new().operated_by("eks.amazonaws.com"));
     let other = account.launch(Launch::new().availability_zone("us-east-1b"));

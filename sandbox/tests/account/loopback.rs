@@ -26,7 +26,7 @@ fn over_http(account: &Account, loopback: &Loopback) -> SdkConfig {
 }
 
 #[tokio::test]
-async fn all_services_at_one_address() {
+async fn serves_all_services_at_one_address() {
     let account = Account::new();
     let id = account.launch(Launch::new().ago(crate::minutes(30)));
     account.create_table("t");
@@ -99,7 +99,7 @@ fn post(loopback: &Loopback, header: &str, body: &str) -> String {
 }
 
 #[test]
-fn serves_while_the_test_blocks_and_until_it_is_dropped() {
+fn serves_a_blocked_test_until_dropped() {
     let account = Account::new();
     let loopback = Loopback::serve(&account).unwrap();
     let answer = post(&loopback, "", "Action=DescribeVpcs&Version=2016-11-15");
@@ -111,7 +111,7 @@ fn serves_while_the_test_blocks_and_until_it_is_dropped() {
 }
 
 #[test]
-fn what_cannot_be_read_is_refused_too() {
+fn refuses_unreadable_requests() {
     let account = Account::new();
     let loopback = Loopback::serve(&account).unwrap();
     let scan = "x-amz-target: DynamoDB_20120810.Scan\r\n";

@@ -13,7 +13,7 @@ fn account_with_topic() -> (Account, String, Client) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_published_is_kept_as_it_was() {
+async fn keeps_a_published_message_unchanged() {
     let (account, topic, sns) = account_with_topic();
     assert_eq!(topic, "arn:aws:sns:us-east-1:111111111111:reports");
     let message = r#"{"default": "one\ntwo", "sqs": "{\"instances\": 1}"}"#;
@@ -53,7 +53,7 @@ async fn what_is_published_is_kept_as_it_was() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_topic_must_exist() {
+async fn refuses_an_unknown_topic() {
     let (account, topic, sns) = account_with_topic();
     let other = sns
         .publish()
@@ -75,7 +75,7 @@ async fn the_topic_must_exist() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn subjects_are_short_and_of_one_line() {
+async fn refuses_long_and_multiline_subjects() {
     let (account, topic, sns) = account_with_topic();
     let send = |subject: String| {
         sns.publish()
@@ -101,7 +101,7 @@ async fn subjects_are_short_and_of_one_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_are_of_256_kib_at_most_attributes_included() {
+async fn refuses_messages_over_256_kib_including_attributes() {
     let (account, topic, sns) = account_with_topic();
     let send = |size: usize| sns.publish().topic_arn(&topic).message("m".repeat(size));
     assert_eq!(
@@ -127,7 +127,7 @@ async fn messages_are_of_256_kib_at_most_attributes_included() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_structure_json_needs_a_default() {
+async fn refuses_json_structure_without_a_default() {
     let (account, topic, sns) = account_with_topic();
     let send = |message: &str| {
         let call = sns.publish().topic_arn(&topic).message(message);

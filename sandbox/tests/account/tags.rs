@@ -34,7 +34,7 @@ async fn set(ec2: &Client, id: &str, tags: Vec<Tag>) -> (String, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_set_of_tags_goes_to_every_resource_and_overwrites() {
+async fn sets_and_overwrites_tags_on_every_resource() {
     let (account, ec2) = account_with_ec2();
     let one = account.launch(Launch::new().tag("Name", "one").tag("Expires", ""));
     let two = account.launch(Launch::new());
@@ -61,7 +61,7 @@ async fn one_set_of_tags_goes_to_every_resource_and_overwrites() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_unknown_id_refuses_the_whole_call() {
+async fn refuses_a_whole_call_with_one_unknown_id() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     let both = |other: &str| {
@@ -86,7 +86,7 @@ async fn one_unknown_id_refuses_the_whole_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_a_thousand_resources_a_call() {
+async fn refuses_more_than_a_thousand_resources_in_a_call() {
     let (account, ec2) = account_with_ec2();
     let ids = account.launch_many(Launch::new(), 1001);
     let all = |ids: &[String]| {
@@ -105,7 +105,7 @@ async fn at_most_a_thousand_resources_a_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refuses_tags_that_are_not_valid() {
+async fn refuses_invalid_tags() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     for key in ["aws:created-by", "AWS:x", "Aws:"] {
@@ -145,7 +145,7 @@ async fn refuses_tags_that_are_not_valid() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_fifty_tags_of_ones_own() {
+async fn refuses_more_than_fifty_user_tags() {
     let (account, ec2) = account_with_ec2();
     let mut launch = Launch::new().tag("aws:autoscaling:groupName", "web");
     for number in 0..49 {
@@ -177,7 +177,7 @@ async fn at_most_fifty_tags_of_ones_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_terminated_instance_can_be_tagged_while_it_is_seen() {
+async fn tags_a_terminated_instance_while_it_is_visible() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     account.terminate(&id);
@@ -194,7 +194,7 @@ async fn a_terminated_instance_can_be_tagged_while_it_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dry_run_changes_nothing() {
+async fn changes_no_tags_in_a_dry_run() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new().tag("a", "b"));
     let create = ec2
@@ -211,7 +211,7 @@ async fn a_dry_run_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletes_by_key_by_value_or_all() {
+async fn deletes_tags_by_key_by_value_or_all() {
     let (account, ec2) = account_with_ec2();
     let launch = Launch::new()
         .tag("a", "1")
@@ -245,7 +245,7 @@ async fn deletes_by_key_by_value_or_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn somebody_else_sets_and_removes_tags() {
+async fn sets_and_removes_tags_from_fixtures() {
     let (account, _ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     account.set_tag(&id, "a", "b");

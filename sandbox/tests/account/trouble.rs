@@ -1,4 +1,4 @@
-//! The log of calls, faults, quotas, latency, hooks, and calls there are not.
+//! The log of calls, faults, quotas, latency, hooks, and unknown operations.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ fn tag() -> Tag {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_call_is_logged_answered_or_refused() {
+async fn logs_every_call_answered_or_refused() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     ec2.create_tags()
@@ -49,7 +49,7 @@ async fn every_call_is_logged_answered_or_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_it_does_not_know_fails_loudly_and_once() {
+async fn refuses_an_unknown_operation_without_retry() {
     let (account, ec2) = account_with_ec2();
     let (code, message) = refusal(ec2.describe_vpcs().send().await);
     assert_eq!(code, "InvalidAction");
@@ -73,7 +73,7 @@ async fn a_call_it_does_not_know_fails_loudly_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_strikes_as_often_as_said_and_where_said() {
+async fn applies_a_fault_the_given_number_of_times_to_matching_calls() {
     let (account, ec2) = account_with_ec2();
     let ids = account.launch_many(Launch::new(), 2);
     let create = |id: &str| ec2.create_tags().resources(id).tags(tag()).send();
@@ -105,7 +105,7 @@ async fn a_fault_strikes_as_often_as_said_and_where_said() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn faults_reach_the_json_and_the_query_services_as_their_own_errors() {
+async fn returns_faults_as_service_errors_in_both_protocols() {
     let account = Account::new();
     let config = account.sdk_config();
     account.create_table("t");
@@ -127,7 +127,7 @@ async fn faults_reach_the_json_and_the_query_services_as_their_own_errors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sdk_retries_what_it_may() {
+async fn lets_the_sdk_retry_retryable_faults() {
     let (account, ec2) = account_with_ec2();
     account.fail(
         Fault::new("DescribeInstances", "RequestLimitExceeded", "slow down")
@@ -148,7 +148,7 @@ async fn the_sdk_retries_what_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_above_the_quotas_are_refused_as_aws_does() {
+async fn throttles_calls_above_the_quotas() {
     let account = Account::starting_at(noon());
     account.keep_quotas();
     let once = aws_config::retry::RetryConfig::disabled();
@@ -179,7 +179,7 @@ async fn calls_above_the_quotas_are_refused_as_aws_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn latency_passes_by_tokios_clock() {
+async fn delays_answers_by_tokios_clock() {
     let (account, ec2) = account_with_ec2();
     account.latency(Duration::from_millis(250));
     let before = Instant::now();
@@ -189,7 +189,7 @@ async fn latency_passes_by_tokios_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_world_may_change_just_before_an_answer() {
+async fn runs_hooks_just_before_an_answer() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new());
     let target = id.clone();
@@ -222,7 +222,7 @@ async fn the_world_may_change_just_before_an_answer() {
 }
 
 #[test]
-fn an_account_can_be_furnished_outside_a_runtime() {
+fn accepts_fixtures_outside_a_runtime() {
     let account = Account::starting_at(noon());
     let id = account.launch(Launch::new());
     account.advance(crate::minutes(5));
