@@ -464,6 +464,23 @@ fn a_pipe_gets_a_plain_page_a_hundred_wide() {
 }
 
 #[test]
+fn the_readme_shows_an_excerpt_of_the_page() {
+    const README: &str = include_str!("../../README.md");
+    let (_, excerpt) = README.split_once("An excerpt of its output").unwrap();
+    let excerpt = excerpt.split("```").nth(1).unwrap();
+    let excerpt = normalised(excerpt.strip_prefix("text\n").unwrap());
+    let output = tagwarden(&["demo"]);
+    let page = normalised(stdout(&output));
+    let mut lines = page.lines();
+    for shown in excerpt.lines().filter(|line| *line != "…") {
+        assert!(
+            lines.any(|line| line == shown),
+            "not in the demo: {shown:?}"
+        );
+    }
+}
+
+#[test]
 fn the_json_is_plain_whatever_the_colours() {
     let output = tagwarden(&["demo", "--output=json", "--color=always"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
