@@ -133,7 +133,7 @@ fn nothing_is_done_without_a_yes() {
     let (scene, id, run) = one_tag("undo-consent");
     let output = scene.run(&["undo", "--run", &run]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stdout(&output).ends_with("1 tag on 1 instance to undo, 0 left as they are.\n"));
+    assert!(stdout(&output).ends_with("1 tag on 1 instance to undo, 0 to leave as they are.\n"));
     let message = stderr(&output);
     assert!(
         message.contains("standard input is not a terminal"),
@@ -298,7 +298,7 @@ fn what_one_call_cannot_do_keeps_no_other_from_it() {
     // Again: only what is left.
     let told = scene.told(&["undo", "--run", &run, "--yes"]);
     assert!(
-        told.contains("1 tag on 1 instance to undo, 1 left as they are."),
+        told.contains("1 tag on 1 instance to undo, 1 to leave as they are."),
         "{told}"
     );
     assert_eq!(scene.tags(&ids[0]), []);
@@ -455,7 +455,7 @@ fn a_policy_that_cannot_be_read_is_told() {
     scene.account.delete_table(TABLE);
     let told = scene.told(&["undo", "--run", &run, "--yes"]);
     assert!(
-        told.contains("whether the policy still asks for these tags is not known"),
+        told.contains("it is not known whether it still asks for these tags"),
         "{told}"
     );
     assert!(told.contains(TABLE), "{told}");

@@ -195,7 +195,10 @@ fn a_report_that_cannot_be_published_is_still_shown() {
     );
     let message = stderr(&output);
     assert!(message.contains("sns:Publish"), "{message}");
-    assert!(message.contains("What is above was done."), "{message}");
+    assert!(
+        message.contains("The report above lists what was done."),
+        "{message}"
+    );
 }
 
 #[test]
