@@ -34,11 +34,11 @@ pub struct LedgerArgs {
 /// The options that say which acts are asked for.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ActArgs {
-    /// Only what this run did
+    /// Only acts of this run
     #[arg(long, value_name = "ID")]
     run: Option<RunId>,
 
-    /// Only what was done to this instance (repeatable)
+    /// Only acts on this instance (repeatable)
     #[arg(long, value_name = "ID", value_parser = instance_id)]
     instance: Vec<String>,
 
@@ -46,11 +46,11 @@ pub struct ActArgs {
     #[arg(
         long,
         value_name = "WHEN",
-        help = "Only what was done since: 15m, 2h, 7d ago,\nor 2026-11-20, or 2026-11-20T15:30:00Z"
+        help = "Only acts since this age or time: 15m, 2h, 7d,\n2026-11-20, or 2026-11-20T15:30:00Z"
     )]
     since: Option<When>,
 
-    /// Only what was done before, in the same form
+    /// Only acts before this age or time
     #[arg(long, value_name = "WHEN")]
     until: Option<When>,
 }
@@ -129,7 +129,7 @@ impl OpenLedger {
         let (table, region) = (&self.table, &self.region);
         CommandError::new(
             &format!("the ledger {table:?} in {region} has no acts of run {run_id}"),
-            "The ledger does not have runs that changed nothing, nor runs of more than 400 days ago. `tagwarden history --since 7d` \
+            "The ledger has no runs that changed nothing, and no runs older than 400 days. `tagwarden history --since 7d` \
              shows the runs of the last week.",
         )
     }

@@ -62,7 +62,7 @@ fn calls(calls: &Value, operation: &str) -> u64 {
 }
 
 #[test]
-fn at_first_the_rule_finds_what_is_the_matter_with_each() {
+fn finds_the_defects_of_each_instance_at_first() {
     let expected = [
         (
             "billing",
@@ -140,7 +140,7 @@ fn at_first_the_rule_finds_what_is_the_matter_with_each() {
 }
 
 #[test]
-fn the_dry_run_says_what_would_be_done_and_does_none_of_it() {
+fn reports_steps_in_a_dry_run_without_doing_them() {
     let report = &STORY["dryRunReport"];
     assert_eq!(report["json"]["mode"], "dry-run");
     assert_eq!(report["answer"], json!({"batchItemFailures": []}));
@@ -184,7 +184,7 @@ fn the_dry_run_says_what_would_be_done_and_does_none_of_it() {
 }
 
 #[test]
-fn the_report_is_in_the_customers_words() {
+fn reports_in_the_customers_words() {
     let report = &STORY["report"];
     assert_eq!(report["subject"], "ACME Cloud Tagging Policy Report");
     assert_eq!(report["answer"], json!({"batchItemFailures": []}));
@@ -242,7 +242,7 @@ This run in the ledger, with the tags before:
 }
 
 #[test]
-fn the_sweep_mends_what_no_event_told_of() {
+fn fixes_in_the_sweep_what_no_event_announced() {
     assert_eq!(
         lines("sweepReport", "wiki"),
         [format!(
@@ -262,7 +262,7 @@ fn the_sweep_mends_what_no_event_told_of() {
 }
 
 #[test]
-fn afterwards_only_what_must_be_left_is_not_compliant() {
+fn leaves_only_unfixable_instances_non_compliant() {
     let expected = BTreeMap::from([
         ("billing", "COMPLIANT"),
         ("builder", "COMPLIANT"),
@@ -303,7 +303,7 @@ fn afterwards_only_what_must_be_left_is_not_compliant() {
 }
 
 #[test]
-fn tags_get_the_values_that_the_policy_says() {
+fn writes_the_values_of_the_policy() {
     let tag = |role: &str, key: &str| instance("after", role)["tags"][key].as_str().unwrap();
     for role in ["search", "mail", "cache", "worker"] {
         assert_eq!(tag(role, "ProjectCode"), "Proj007", "{role}");
@@ -328,7 +328,7 @@ fn tags_get_the_values_that_the_policy_says() {
 }
 
 #[test]
-fn only_the_untagged_unprotected_old_instance_is_terminated() {
+fn terminates_only_the_untagged_unprotected_old_instance() {
     for (role, seen) in instances("after") {
         let expected = if role == "scratch" {
             "terminated"
@@ -343,7 +343,7 @@ fn only_the_untagged_unprotected_old_instance_is_terminated() {
 }
 
 #[test]
-fn nothing_that_somebody_set_is_changed() {
+fn keeps_every_value_that_somebody_set() {
     for (role, before) in instances("before") {
         for (key, value) in before["tags"].as_object().unwrap() {
             if value != "" {
@@ -356,7 +356,7 @@ fn nothing_that_somebody_set_is_changed() {
 }
 
 #[test]
-fn the_instance_in_another_vpc_is_left_alone() {
+fn leaves_the_instance_in_another_vpc_alone() {
     assert_ne!(instance("before", "lab")["vpcId"], STORY["vpcId"]);
     assert_eq!(instance("after", "lab"), instance("before", "lab"));
     for report in ["dryRunReport", "report", "sweepReport"] {
@@ -365,7 +365,7 @@ fn the_instance_in_another_vpc_is_left_alone() {
 }
 
 #[test]
-fn a_second_sweep_changes_nothing() {
+fn changes_nothing_in_a_second_sweep() {
     let sweep = &STORY["secondSweep"];
     assert_eq!(sweep["changedInstances"], json!([]));
     assert_eq!(calls(&sweep["calls"], "ec2:CreateTags"), 0);

@@ -25,11 +25,11 @@ use crate::words::count;
 /// The options that say where the instances and the policy come from.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SourceArgs {
-    /// Use this policy file, YAML or JSON, not the table
+    /// Use this policy file (YAML or JSON), not the table
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
 
-    // Doc comments would make sentences of these.
+    // Doc comments would have to be sentences.
     #[arg(
         long,
         value_name = "FILE",
@@ -49,7 +49,7 @@ pub struct SourceArgs {
         long,
         value_name = "TIME",
         requires = "instances",
-        help = "As of this time, such as 2026-11-20T15:30:00Z\n[default: now]"
+        help = "Plan as of this time, such as 2026-11-20T15:30:00Z\n[default: now]"
     )]
     at: Option<DateTime<Utc>>,
 }
@@ -323,14 +323,14 @@ fn gaps_of_recordings(instances: &[Instance], report: &Report) -> Vec<String> {
     let unknown = would_do(|remedy| *remedy == Remedy::TagLauncher).count();
     if unknown > 0 {
         gaps.push(format!(
-            "No recording tells who launched {}: the remediation will ask CloudTrail.",
+            "No recording says who launched {}: the remediation will ask CloudTrail.",
             count(unknown, "instance")
         ));
     }
     let is_shutdown = |remedy: &Remedy| matches!(remedy, Remedy::Stop { .. } | Remedy::Terminate);
     if would_do(is_shutdown).next().is_some() {
         gaps.push(
-            "A recording does not tell which instances are protected against being stopped or terminated."
+            "A recording does not say which instances are protected against being stopped or terminated."
                 .to_owned(),
         );
     }

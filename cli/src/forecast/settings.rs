@@ -1,4 +1,4 @@
-//! How careful the remediation is: options, with the functions' environment variables as their defaults.
+//! The settings of the remediation, as options whose defaults are the functions' environment variables.
 
 use clap::builder::NonEmptyStringValueParser;
 use tagwarden_core::settings::{Environment, SettingError};
@@ -8,7 +8,7 @@ use tagwarden_remediation::settings::Mode;
 use crate::aws::TableArgs;
 use crate::exit::CommandError;
 
-/// What the functions are told by their environment.
+/// The options for the settings that the functions read from their environment.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "The functions' settings")]
 pub struct SettingArgs {
@@ -18,7 +18,7 @@ pub struct SettingArgs {
         value_name = "WHAT",
         value_parser = ["terminate", "stop", "notify"],
         hide_possible_values = true,
-        help = "To do with an instance without any tags: terminate, stop or\nnotify [default: TAGWARDEN_UNTAGGED, else terminate]"
+        help = "What to do with an untagged instance: terminate, stop or\nnotify [default: TAGWARDEN_UNTAGGED, else terminate]"
     )]
     untagged: Option<String>,
 
@@ -26,7 +26,7 @@ pub struct SettingArgs {
         long,
         value_name = "MINUTES",
         value_parser = |value: &str| checked("TAGWARDEN_GRACE_MINUTES", value),
-        help = "Never stop or terminate a younger instance [default:\nTAGWARDEN_GRACE_MINUTES, else 15]"
+        help = "Never stop or terminate an instance younger than this\n[default: TAGWARDEN_GRACE_MINUTES, else 15]"
     )]
     grace_minutes: Option<String>,
 
@@ -34,7 +34,7 @@ pub struct SettingArgs {
         long,
         value_name = "NUMBER",
         value_parser = |value: &str| checked("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", value),
-        help = "The most stops and terminations an hour [default:\nTAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR, else 10]"
+        help = "At most this many stops and terminations an hour\n[default: TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR, else 10]"
     )]
     max_destructive_per_hour: Option<String>,
 
@@ -42,7 +42,7 @@ pub struct SettingArgs {
         long,
         value_name = "DAYS",
         value_parser = |value: &str| checked("TAGWARDEN_TERMINATE_AFTER_DAYS", value),
-        help = "Terminate what has been stopped and untagged for so long\n[default: TAGWARDEN_TERMINATE_AFTER_DAYS, else never]"
+        help = "Terminate instances stopped and untagged for this long\n[default: TAGWARDEN_TERMINATE_AFTER_DAYS, else never]"
     )]
     terminate_after_days: Option<String>,
 
@@ -50,7 +50,7 @@ pub struct SettingArgs {
         long,
         value_name = "IDS",
         value_parser = |value: &str| checked("TAGWARDEN_VPC_IDS", value),
-        help = "Only instances of these VPCs, with commas [default:\nTAGWARDEN_VPC_IDS, else every VPC]"
+        help = "Only instances of these VPCs, comma-separated\n[default: TAGWARDEN_VPC_IDS, else every VPC]"
     )]
     vpc_ids: Option<String>,
 
@@ -64,12 +64,12 @@ pub struct SettingArgs {
 }
 
 impl SettingArgs {
-    /// The settings of a remediation that goes by them, and whose policy is in `table`.
+    /// The settings of the remediation, with its policy in `table`.
     ///
-    /// The mode and the topic are the caller's: they are not taken from the environment.
+    /// The caller gives the mode and the topic. They are not read from the environment.
     ///
     /// # Errors
-    /// A variable of the environment cannot be read.
+    /// An environment variable has an unreadable value.
     pub fn settings(
         &self,
         table: &TableArgs,
@@ -81,7 +81,7 @@ impl SettingArgs {
         let variable = |name: &str| {
             let option = match name {
                 "TAGWARDEN_POLICY_TABLE" => return Some(table.clone()),
-                // What is left is not handed on to the function: whoever asked is here to ask again.
+                // A run from here has no queue, because the person at the terminal can run the command again.
                 "TAGWARDEN_MODE" | "TAGWARDEN_QUEUE_URL" => return None,
                 "TAGWARDEN_TOPIC_ARN" => return topic_arn.map(ToOwned::to_owned),
                 "TAGWARDEN_UNTAGGED" => &self.untagged,
@@ -98,14 +98,14 @@ impl SettingArgs {
         let settings = settings.map_err(|error| {
             CommandError::new(
                 &error,
-                "Set the variable anew, or say it with the option of the same name.",
+                "Correct the variable, or use the option of the same name.",
             )
         })?;
         Ok(Settings { mode, ..settings })
     }
 }
 
-/// Reads a value as the variable `name` is read.
+/// Checks a value by the rules for the variable `name`.
 fn checked(name: &'static str, value: &str) -> Result<String, String> {
     let variable = |asked: &str| (asked == name).then(|| value.to_owned());
     match Settings::from_environment(&Environment::new(&variable)) {
@@ -114,7 +114,7 @@ fn checked(name: &'static str, value: &str) -> Result<String, String> {
     }
 }
 
-/// Reads the ARN of a topic from the command line.
+/// Checks the ARN of a topic on the command line.
 pub fn topic_arn(value: &str) -> Result<String, String> {
     checked("TAGWARDEN_TOPIC_ARN", value)
 }

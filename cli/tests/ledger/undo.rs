@@ -129,11 +129,11 @@ fn as_json() {
 }
 
 #[test]
-fn nothing_is_done_without_a_yes() {
+fn does_nothing_without_consent() {
     let (scene, id, run) = one_tag("undo-consent");
     let output = scene.run(&["undo", "--run", &run]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(stdout(&output).ends_with("1 tag on 1 instance to undo, 0 left as they are.\n"));
+    assert!(stdout(&output).ends_with("1 tag on 1 instance to undo, 0 to leave as they are.\n"));
     let message = stderr(&output);
     assert!(
         message.contains("standard input is not a terminal"),
@@ -146,7 +146,7 @@ fn nothing_is_done_without_a_yes() {
 }
 
 #[test]
-fn only_the_instances_keys_and_times_asked_for() {
+fn undoes_only_the_selected_instances_keys_and_times() {
     let scene = Scene::new("undo-asked");
     let tags = [("Name", "x"), ("K", "v"), ("L", "v")];
     let ids: Vec<String> = (0..3).map(|_| scene.launch(&tags)).collect();
@@ -189,7 +189,7 @@ fn only_the_instances_keys_and_times_asked_for() {
 }
 
 #[test]
-fn of_an_instance_all_that_the_ledger_remembers() {
+fn undoes_all_acts_of_an_instance() {
     let scene = Scene::new("undo-year");
     let id = scene.launch(&[("Name", "x"), ("K", "v")]);
     let acts = [wrote(&id, "K", "v", "done")];
@@ -199,7 +199,7 @@ fn of_an_instance_all_that_the_ledger_remembers() {
 }
 
 #[test]
-fn a_value_that_somebody_sets_at_the_last_moment_stays() {
+fn keeps_a_value_set_at_the_last_moment() {
     let (scene, id, run) = one_tag("undo-last-moment");
     let target = id.clone();
     scene.account.on_next_call("DeleteTags", move |account| {
@@ -222,7 +222,7 @@ fn a_value_that_somebody_sets_at_the_last_moment_stays() {
 }
 
 #[test]
-fn a_value_that_somebody_sets_while_they_are_asked_stays() {
+fn keeps_a_value_set_during_the_question() {
     let (scene, id, run) = one_tag("undo-while-asked");
     let target = id.clone();
     let mut looks = 0;
@@ -239,7 +239,7 @@ fn a_value_that_somebody_sets_while_they_are_asked_stays() {
 }
 
 #[test]
-fn a_tag_that_was_empty_is_emptied_only_if_nobody_fills_it() {
+fn empties_a_tag_only_if_its_value_is_unchanged() {
     let scene = Scene::new("undo-empty");
     let ids: Vec<String> = (0..2).map(|_| scene.launch(&[("K", "v")])).collect();
     let acts = [&ids[0], &ids[1]].map(|id| {
@@ -298,14 +298,14 @@ fn what_one_call_cannot_do_keeps_no_other_from_it() {
     // Again: only what is left.
     let told = scene.told(&["undo", "--run", &run, "--yes"]);
     assert!(
-        told.contains("1 tag on 1 instance to undo, 1 left as they are."),
+        told.contains("1 tag on 1 instance to undo, 1 to leave as they are."),
         "{told}"
     );
     assert_eq!(scene.tags(&ids[0]), []);
 }
 
 #[test]
-fn what_is_not_known_to_be_done_is_found_out_by_the_next_run() {
+fn recovers_acts_of_unknown_outcome_in_the_next_run() {
     let (scene, id, run) = one_tag("undo-unknown-end");
     // It is described to show, to confirm, and to see how it ended: that fails.
     let account = scene.account.clone();
@@ -333,7 +333,7 @@ fn what_is_not_known_to_be_done_is_found_out_by_the_next_run() {
 }
 
 #[test]
-fn what_cannot_be_written_down_is_not_done() {
+fn does_nothing_that_the_ledger_cannot_record() {
     let (scene, id, run) = one_tag("undo-unwritten");
     let denied = Fault::new("TransactWriteItems", "AccessDeniedException", "No.");
     scene.account.fail(denied.always());
@@ -348,7 +348,7 @@ fn what_cannot_be_written_down_is_not_done() {
 }
 
 #[test]
-fn two_at_once_undo_once() {
+fn undoes_once_when_two_run_at_the_same_time() {
     let (scene, id, run) = one_tag("undo-twice-at-once");
     let arguments = ["undo", "--run", &run, "--yes", "--ledger-table", LEDGER];
     let started: Vec<_> = (0..4)
@@ -374,7 +374,7 @@ fn two_at_once_undo_once() {
 }
 
 #[test]
-fn what_a_run_is_at_work_on_is_left_to_it() {
+fn leaves_the_open_acts_of_a_run_in_progress() {
     let (scene, id, _) = one_tag("undo-at-work");
     let acts = [wrote(&id, "ProjectCode", "Proj007", "begun")];
     let run = scene.past(TimeDelta::seconds(5), "00000002", "schedule", &acts);
@@ -398,7 +398,7 @@ fn what_a_run_is_at_work_on_is_left_to_it() {
 }
 
 #[test]
-fn a_thousand_instances_are_one_call() {
+fn undoes_a_thousand_instances_in_one_call() {
     let scene = Scene::new("undo-many");
     let ids: Vec<String> = (0..1_100)
         .map(|_| scene.launch(&[("Name", "x"), ("K", "v")]))
@@ -450,12 +450,12 @@ fn an_instance_keeps_what_it_would_be_ended_without() {
 }
 
 #[test]
-fn a_policy_that_cannot_be_read_is_told() {
+fn warns_of_an_unreadable_policy() {
     let (scene, id, run) = one_tag("undo-no-policy");
     scene.account.delete_table(TABLE);
     let told = scene.told(&["undo", "--run", &run, "--yes"]);
     assert!(
-        told.contains("whether the policy still asks for these tags is not known"),
+        told.contains("it is not known whether it still asks for these tags"),
         "{told}"
     );
     assert!(told.contains(TABLE), "{told}");
@@ -463,7 +463,7 @@ fn a_policy_that_cannot_be_read_is_told() {
 }
 
 #[test]
-fn a_wrong_command_line_is_a_usage_error() {
+fn rejects_a_wrong_command_line() {
     for (arguments, culprit) in [
         (&[][..], "<--run <ID>|--instance <ID>|--since <WHEN>>"),
         (

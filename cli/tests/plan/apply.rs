@@ -84,7 +84,7 @@ fn the_run_is_in_the_history() {
 }
 
 #[test]
-fn without_a_terminal_and_without_yes_nothing_is_done() {
+fn does_nothing_without_a_terminal_or_yes() {
     let world = with_ledger("apply-unasked");
     let output = world.run(&["apply", "--ledger-table", LEDGER]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -98,7 +98,7 @@ fn without_a_terminal_and_without_yes_nothing_is_done() {
 }
 
 #[test]
-fn without_a_ledger_nothing_is_ended() {
+fn shuts_nothing_down_without_a_ledger() {
     let world = world("apply-no-ledger");
     let output = world.run(&["apply", "--yes"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -110,7 +110,7 @@ fn without_a_ledger_nothing_is_ended() {
 }
 
 #[test]
-fn the_hours_limit_holds_across_runs() {
+fn keeps_the_hours_limit_across_runs() {
     let world = with_ledger("apply-budget");
     let arguments = [&APPLY[..], &["--max-destructive-per-hour", "1"]].concat();
     assert_eq!(world.run(&arguments).status.code(), Some(0));
@@ -134,7 +134,7 @@ fn the_hours_limit_holds_across_runs() {
 }
 
 #[test]
-fn the_truth_at_the_time_counts_and_not_the_plan() {
+fn acts_on_the_current_state_not_on_the_plan() {
     let world = with_ledger("apply-live");
     // Somebody tags it after the plan was shown.
     let id = world.account.instances()[6].id.clone();
@@ -180,7 +180,7 @@ fn a_topic_is_told_and_what_it_was_not_told_is_news_to_it() {
 }
 
 #[test]
-fn a_report_that_cannot_be_published_is_still_shown() {
+fn shows_a_report_that_cannot_be_published() {
     let world = with_ledger("apply-unpublished");
     let topic = world.account.create_topic("reports");
     world
@@ -195,11 +195,14 @@ fn a_report_that_cannot_be_published_is_still_shown() {
     );
     let message = stderr(&output);
     assert!(message.contains("sns:Publish"), "{message}");
-    assert!(message.contains("What is above was done."), "{message}");
+    assert!(
+        message.contains("The report above lists what was done."),
+        "{message}"
+    );
 }
 
 #[test]
-fn what_fails_is_an_error_that_says_what_was_done() {
+fn reports_failed_steps_as_an_error() {
     let world = with_ledger("apply-fails");
     world
         .account
@@ -219,7 +222,7 @@ fn what_fails_is_an_error_that_says_what_was_done() {
 }
 
 #[test]
-fn a_policy_that_changes_meanwhile_ends_it() {
+fn stops_when_the_policy_changes_meanwhile() {
     let world = with_ledger("apply-policy");
     let mut scans = 0;
     world.account.on_call("Scan", move |account| {

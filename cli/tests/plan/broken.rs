@@ -25,8 +25,8 @@ fn error(option: &str, name: &str, text: &[u8]) -> String {
 }
 
 #[rstest]
-#[case("empty", "", "empty.json: it is empty")]
-#[case("blank", " \n\n", "blank.json: it is empty")]
+#[case("empty", "", "empty.json: the file is empty")]
+#[case("blank", " \n\n", "blank.json: the file is empty")]
 #[case(
     "no-json",
     "Reservations:\n- Groups: []\n",
@@ -65,12 +65,12 @@ fn error(option: &str, name: &str, text: &[u8]) -> String {
 #[case(
     "members",
     "{\"Volumes\": [], \"NextToken\": \"t\"}",
-    "members.json:1:33: instances are in Reservations or configurationItems, and its members are Volumes, NextToken"
+    "members.json:1:33: instances are in Reservations or configurationItems, but the members of this file are Volumes, NextToken"
 )]
 #[case(
     "events",
     "{\"Events\": []}",
-    "events.json:1:14: instances are in Reservations or configurationItems, and it has Events, which are for --events"
+    "events.json:1:14: instances are in Reservations or configurationItems, but this file has Events, which belong to --events"
 )]
 #[case(
     "number",
@@ -92,11 +92,11 @@ fn of_instances(#[case] name: &str, #[case] text: &str, #[case] expected: &str) 
 }
 
 #[rstest]
-#[case("e-empty", "", "e-empty.json: it is empty")]
+#[case("e-empty", "", "e-empty.json: the file is empty")]
 #[case(
     "e-members",
     "{\"Reservations\": []}",
-    "e-members.json:1:20: launches are in Events, and it has Reservations, which are for --instances"
+    "e-members.json:1:20: launches are in Events, but this file has Reservations, which belong to --instances"
 )]
 #[case(
     "e-type",
@@ -120,7 +120,7 @@ fn what_is_compressed_is_said_to_be() {
     assert_eq!(
         error,
         "error: gzip.json is compressed\n\n\
-         Unpack it on the way: gunzip -c FILE | tagwarden plan --instances - …\n"
+         Decompress it first: gunzip -c FILE | tagwarden plan --instances - …\n"
     );
 }
 

@@ -98,7 +98,7 @@ fn what_was_begun_is_completed_and_the_rest_is_left() {
     assert_eq!(output.status.code(), Some(130), "{output:?}");
     assert_eq!(
         stderr(&output),
-        "error: interrupted\n\nWhat is above was done, and nothing else. Run the command again for the rest.\n"
+        "error: interrupted\n\nThe report above lists what was done. Run the command again for the rest.\n"
     );
     guide_shows(stderr(&output));
     let text = stdout(&output);

@@ -304,7 +304,7 @@ fn without_events_launchers_are_not_known() {
     // The archive's launch is older than anything that CloudTrail remembers.
     assert!(text.contains("+ CreatedBy = \"Undefined\""), "{text}");
     assert!(text.contains(
-        "No recording tells who launched 3 instances: the remediation will ask CloudTrail.\n"
+        "No recording says who launched 3 instances: the remediation will ask CloudTrail.\n"
     ));
 }
 

@@ -33,7 +33,7 @@ fn a_file_is_written_and_never_replaced_unasked() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         stderr(&output),
-        "error: \"page.html\" is there already\n\nName another file, or replace this one with --force.\n"
+        "error: \"page.html\" already exists\n\nName another file, or replace this one with --force.\n"
     );
     let kept = std::fs::read_to_string(directory.join("page.html")).unwrap();
     assert_eq!(kept, "mine");

@@ -49,7 +49,7 @@ fn the_figures_are_those_of_the_fleet() {
         assert_eq!(view["figure"], "50%", "{name}");
         assert_eq!(
             view["after"],
-            "100% once the plan below is carried out, of 21 that are left"
+            "100% after the plan below is carried out, of the 21 that remain"
         );
         assert_eq!(view["tiles"], expected, "{name}");
         assert_eq!(view["rows"], 30);
@@ -91,7 +91,7 @@ fn the_charts_are_those_of_the_fleet() {
         assert!(
             view["gaps"]
                 .to_string()
-                .contains("No recording tells who launched 3 instances")
+                .contains("No recording says who launched 3 instances")
         );
     }
 }

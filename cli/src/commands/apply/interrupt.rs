@@ -17,10 +17,10 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on, the first signal ends the run that `monitor` belongs to, and the second ends this process.
+    /// Installs the handlers: the first signal cancels the run that `monitor` belongs to, the second ends this process.
     ///
     /// # Errors
-    /// The operating system refuses.
+    /// The operating system refuses a handler.
     pub fn catch(monitor: &Monitor) -> Result<Self, CommandError> {
         let is_caught = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
@@ -33,7 +33,7 @@ impl Interrupt {
             .and_then(|_| flag::register(signal, Arc::clone(&is_caught)))
             .map_err(|error| {
                 CommandError::new(
-                    &format!("interrupts cannot be caught: {error}"),
+                    &format!("cannot install the handlers for Ctrl-C and SIGTERM: {error}"),
                     "Nothing was done. Run the command in another shell.",
                 )
             })?;

@@ -27,17 +27,17 @@ use interrupt::Interrupt;
 use result::ApplyResult;
 
 const LONG_ABOUT: &str = "\
-Does what the policy table asks for, once: a sweep from here
+Does what the policy table asks for: one sweep, from this machine
 
-Shows the plan, asks, and then does what the function's scheduled sweep does,
-with its safeguards: policy and instances are read again right before anything
-is done, what is young, owned, exempt or protected is left alone, and every act
-is in the ledger before it is done, and counts for the hour's limit. Without a
-ledger nothing is stopped or terminated.
+Shows the plan, asks, and then makes the same sweep as the function does on its
+schedule, with the same safeguards. It reads the policy and the instances again
+before it acts. It spares instances that are young, managed, exempt or
+protected. It writes every act to the ledger before it does it, and the act
+counts for the hour's limit. Without a ledger, nothing is stopped or terminated.
 
-Ctrl-C ends it cleanly: nothing more is begun, what was begun is completed, and
-the report says what was done. A second Ctrl-C ends it at once; the next run, of
-this command or of the function, then looks how far it got.";
+Ctrl-C ends the run cleanly: it starts nothing new, completes the calls in
+flight, and reports what was done. A second Ctrl-C ends the run at once. The
+next run, of this command or of the function, then recovers the open acts.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -46,25 +46,26 @@ Examples:
   tagwarden apply --max-destructive-per-hour 0      (tags only)
   tagwarden apply --yes --output json | jq -r '.steps[] | .instanceId'
 
-The JSON document, unless it fails before anything is done:
+The JSON document, unless the command fails before it acts:
   version, at, from, policy, notes
                as in the document of `plan`
-  planned      counts of instances before, as there
-  runId        the run, for `history` and `undo`; null: there was nothing to do
-  counts       of instances: tagged, stopped, terminated, notified, deferred,
-               refused, failed and others
-  steps        what was done and what was left, as in the function's report
-  interrupted  whether it was ended before its time
-  unpublished  why the topic was not told, or null
-  warnings     what else did not go as it should have
+  planned      counts of instances before the run, as in `plan`
+  runId        the run, for `history` and `undo`; null if there was nothing
+               to do
+  counts       counts of instances: tagged, stopped, terminated, notified,
+               deferred, refused, failed and others
+  steps        every step and its outcome, as in the function's report
+  interrupted  whether the run was interrupted
+  unpublished  why the report was not published to the topic, or null
+  warnings     other problems of the run
 
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
   2    the command line is wrong
-  130  it was interrupted; the report says what was done before";
+  130  the run was interrupted; the report says what was done";
 
-/// Does what the policy table asks for, once
+/// Does what the policy table asks for: one sweep
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
@@ -72,7 +73,7 @@ pub struct Args {
     #[arg(long, short)]
     yes: bool,
 
-    /// Name every instance, also where many are alike
+    /// List every instance, even where many are alike
     #[arg(long)]
     all: bool,
 
@@ -212,7 +213,7 @@ fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, CommandError> 
     if is_interrupted {
         CommandError::new(
             &"interrupted",
-            "What is above was done, and nothing else. Run the command again for the rest.",
+            "The report above lists what was done. Run the command again for the rest.",
         )
         .show();
         return Ok(Exit::Interrupted);
@@ -220,7 +221,7 @@ fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, CommandError> 
     if let Some(error) = &swept.unreported {
         return Err(CommandError::new(
             error,
-            "What is above was done. Check the topic and who may publish to it. The report is above as well.",
+            "The report above lists what was done. Check that the topic exists and that you may publish to it.",
         ));
     }
     let failed = swept.report.entries.iter();
@@ -229,7 +230,7 @@ fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, CommandError> 
         0 => Ok(Exit::Done),
         number => Err(CommandError::new(
             &format!("{} failed", count(number, "step")),
-            "The report above says why. What was done is done; run the command again for the rest.",
+            "The report above says why. Run the command again for the steps that failed.",
         )),
     }
 }

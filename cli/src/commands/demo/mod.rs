@@ -3,9 +3,9 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`fleet`] | the scenario, as data: the policy and the instances |
-//! | [`play`] | plays it: the functions' real handlers, through the real SDK |
-//! | [`story`] | what happened, as data; as JSON, it is `--output json` |
-//! | [`show`] | what happened, told to a person |
+//! | [`play`] | plays the scenario: the functions' real handlers, through the real SDK |
+//! | [`story`] | what happened, as data; `--output json` writes it |
+//! | [`show`] | what happened, as text |
 
 mod fleet;
 mod play;
@@ -19,15 +19,16 @@ use clap::ValueEnum;
 use crate::exit::{CommandError, Exit};
 use story::Story;
 
-// clap is built without its own wrapping: help texts are broken here, at 80 columns.
+// clap is built without wrapping, so help texts are wrapped here, at 80 columns.
 const LONG_ABOUT: &str = "\
 Shows a policy at work, in an AWS account inside this program
 
-The account has a policy of three rules, and thirteen instances that each have
-something else to them. The AWS Config rule judges them, the remediation mends
-them (after a dry run), the rule judges them again. These are the very functions
-that run in Lambda, and they call AWS through its real SDK: only the far end is
-imitated. It needs no credentials and no network, and touches nothing of yours.";
+The account has a policy of three rules, and thirteen instances, each of them a
+different case. The AWS Config rule judges them, the remediation fixes them
+(after a dry run), and the rule judges them again. The code is that of the
+Lambda functions, and it calls AWS through the real SDK. Only AWS itself is
+simulated. The demo needs no credentials and no network, and touches nothing of
+yours.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -35,20 +36,20 @@ Examples:
   tagwarden demo --output json | jq -r '.report.text'
 
 The JSON document:
-  account, region, vpcId  where it happens; only this VPC is in scope
+  account, region, vpcId  the simulated account; only this VPC is in scope
   policy                  the items of the policy table
   before, after           what the Config rule finds: counts (its answer), and
                           instances: instanceId, role, story, vpcId, state,
-                          tags, verdict, annotation (the last two are null where
+                          tags, verdict, annotation (the last two are null if
                           Config shows no result)
-  dryRunReport            what the remediation publishes: subject, text (for
-                          people), json (for programs); and its answer
-  report, sweepReport     the same, when it enforces, and when it sweeps
-  left                    what the sweep leaves: instanceId, role, outcome,
-                          reason
-  secondSweep             one more sweep: changedInstances (ids), calls
+  dryRunReport            the report of the dry run: subject, text (for people),
+                          json (for programs); and the function's answer
+  report, sweepReport     the same, of the enforcing run and of the sweep
+  left                    the steps that the sweep did not do: instanceId, role,
+                          outcome, reason
+  secondSweep             another sweep: changedInstances (ids), calls
   calls                   all calls to AWS: total, byOperation (calls, refused)
-  wallTimeMs              how long it took, in milliseconds
+  wallTimeMs              the duration of the demo, in milliseconds
 
 Exit status:
   0    done
@@ -59,7 +60,7 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// What to write: table, to read, or json
+    /// What to write: a table, or json
     #[arg(
         long,
         value_enum,

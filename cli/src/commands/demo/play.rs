@@ -1,4 +1,4 @@
-//! Plays the scenario: the functions' real handlers, through the real SDK, in an account of their own.
+//! Plays the scenario: runs the functions' real handlers, through the real SDK, in a simulated account.
 
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ const LEDGER_TABLE: &str = "tagwarden-ledger";
 /// The name of the rule in AWS Config.
 const CONFIG_RULE: &str = "tagging-policy";
 
-/// Why the demo could not be played to its end.
+/// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
     #[error("the demo cannot start: {0}")]
@@ -43,7 +43,7 @@ pub enum DemoError {
     Unreadable(#[from] serde_json::Error),
 }
 
-/// Plays the demo from its beginning to its end.
+/// Plays the whole demo.
 pub fn play() -> Result<Story, DemoError> {
     let began = Instant::now();
     let mut story = tagwarden_sandbox::paused_runtime()?.block_on(Stage::set()?.play())?;
@@ -124,7 +124,7 @@ impl Stage {
         })
     }
 
-    /// The rule's schedule comes round.
+    /// Invokes the rule on its schedule.
     async fn inspect(&self) -> Result<Inspection, DemoError> {
         let event = self.account.scheduled_event(CONFIG_RULE);
         let answer = self.rule.handle(self.event(RULE, event)).await?;
@@ -157,7 +157,7 @@ impl Stage {
         })
     }
 
-    /// The remediation's function is given an event.
+    /// Invokes the remediation's function with an event.
     async fn remedy(
         &self,
         function: &Remediation,
@@ -189,7 +189,7 @@ impl Stage {
         })
     }
 
-    /// What a report says is not done, and why.
+    /// The steps that a report lists as not done, with the reasons.
     fn left(&self, report: &PublishedReport) -> Result<Vec<LeftInstance>, DemoError> {
         let document = Document::deserialize(&report.json)?;
         let left = document.entries.into_iter().filter_map(|entry| {
@@ -207,7 +207,7 @@ impl Stage {
         Ok(left.collect())
     }
 
-    /// The compliance changes that Config has emitted, as SQS hands them on: one batch, each in a message.
+    /// The compliance changes that Config has emitted, as SQS delivers them: one batch, one change a message.
     fn batch(&self) -> Value {
         let (region, account) = (self.account.region(), self.account.id());
         let changes = self.account.take_compliance_changes();
@@ -258,7 +258,7 @@ impl Stage {
     }
 }
 
-/// The ids of the instances that are not as they were, or not there any more.
+/// The ids of the instances that have changed or no longer exist.
 fn changed(before: &[InstanceRecord], after: &[InstanceRecord]) -> Vec<String> {
     before
         .iter()

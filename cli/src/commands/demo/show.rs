@@ -1,6 +1,6 @@
-//! What happened, told to a person.
+//! Shows what happened in the demo, as text.
 //!
-//! Everything is styled here; whatever writes the text strips the styles where they are not wanted.
+//! The text is always styled. The output stream strips the styles where they are not wanted.
 
 use std::fmt::Write as _;
 
@@ -12,25 +12,25 @@ use serde_json::Value;
 
 use super::story::{CallCounts, Inspection, InstanceSnapshot, PublishedReport, Story};
 
-/// How wide the page is where there is no terminal.
+/// The width of the page without a terminal, in columns.
 const USUAL_WIDTH: u16 = 100;
 
 /// Longer lines are hard to read; in shorter ones the tables have no room.
 const WIDTHS: std::ops::RangeInclusive<u16> = 72..=120;
 
-/// Where a cell's line must not end; a blank once the table stands.
+/// Marks a place where a cell's line must not break. It becomes a blank when the table is laid out.
 const NO_BREAK: char = '\u{a0}';
 
 /// The tags that the policy is about, in its order: the columns of the last table.
 const TAGS: [&str; 3] = ["ProjectCode", "CreatedBy", "Expires"];
 
-/// How wide the page is to be: as the terminal, if there is one.
+/// The width of the page: that of the terminal, if there is one.
 pub fn width() -> usize {
     let width = Table::new().width().unwrap_or(USUAL_WIDTH);
     width.clamp(*WIDTHS.start(), *WIDTHS.end()).into()
 }
 
-/// The whole story on a page so many columns wide.
+/// The whole story, on a page of the given width.
 pub fn page(story: &Story, width: usize) -> String {
     let mut page = DemoPage {
         width,
@@ -131,7 +131,7 @@ impl DemoPage {
 
     fn after(&mut self, story: &Story) {
         self.heading(4, "The Config rule judges again");
-        // The roles give way to the tags where there is no room for both.
+        // The tags matter more than the roles, so the roles go if there is no room for both.
         let is_wide = self.is_wide();
         let mut header = vec!["Instance", "Verdict"];
         if is_wide {
@@ -292,7 +292,7 @@ fn role(seen: &InstanceSnapshot) -> Cell {
     Cell::new(seen.role).add_attribute(Attribute::Bold)
 }
 
-/// What Config shows; where that is nothing, what became of the instance.
+/// The verdict that Config shows; without one, the state of a terminated instance.
 fn verdict(seen: &InstanceSnapshot) -> Cell {
     match seen.verdict.as_deref() {
         Some("COMPLIANT") => Cell::new("COMPLIANT").fg(Color::DarkGreen),

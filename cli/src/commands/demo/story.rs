@@ -18,7 +18,7 @@ pub struct Story {
     pub vpc_id: String,
     /// The items of the policy table.
     pub policy: Vec<Value>,
-    /// What the rule found at first.
+    /// The rule's findings before the remediation.
     pub before: Inspection,
     /// What the remediation would do about it.
     pub dry_run_report: PublishedReport,
@@ -26,7 +26,7 @@ pub struct Story {
     pub report: PublishedReport,
     /// What the sweep did about the rest.
     pub sweep_report: PublishedReport,
-    /// What the rule found then.
+    /// The rule's findings after the remediation.
     pub after: Inspection,
     /// What is left, and why.
     pub left: Vec<LeftInstance>,
@@ -34,11 +34,11 @@ pub struct Story {
     pub second_sweep: SecondSweep,
     /// Every call to AWS.
     pub calls: CallCounts,
-    /// How long all of it took, in milliseconds.
+    /// The duration of the demo, in milliseconds.
     pub wall_time_ms: u64,
 }
 
-/// The Config rule has looked at everything.
+/// The findings of the Config rule over the whole account.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
     /// The function's answer.
@@ -69,7 +69,7 @@ pub struct InstanceSnapshot {
     pub instance_id: String,
     /// What it is called.
     pub role: &'static str,
-    /// What is the matter with it.
+    /// A few words about its tags.
     pub story: &'static str,
     /// The VPC it is in.
     pub vpc_id: String,
@@ -110,11 +110,11 @@ pub struct LeftInstance {
     pub reason: String,
 }
 
-/// A sweep when there is nothing left to mend.
+/// A sweep when there is nothing left to fix.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecondSweep {
-    /// The instances that are not as they were before.
+    /// The instances that the sweep changed.
     pub changed_instances: Vec<String>,
     /// The sweep's calls.
     pub calls: CallCounts,
@@ -161,7 +161,7 @@ impl CallCounts {
         counted
     }
 
-    /// Those that were to change an instance.
+    /// The calls of operations that change an instance.
     pub fn writes(&self) -> Self {
         let by_operation: BTreeMap<String, CallTally> = WRITES
             .iter()

@@ -1,9 +1,9 @@
-//! The acts that a person asked for.
+//! Selects the acts to show.
 
 use chrono::{DateTime, Utc};
 use tagwarden_remediation::ledger::{Act, Batch, RunId};
 
-/// The acts that were asked for, and what was asked for.
+/// The selected acts, and the selection.
 #[derive(Debug)]
 pub struct History {
     pub run_id: Option<RunId>,
@@ -13,7 +13,7 @@ pub struct History {
 }
 
 impl History {
-    /// The acts, the oldest first, each with the batch it is one of.
+    /// The acts, oldest first, each with its batch.
     pub fn acts(&self) -> impl Iterator<Item = (&Batch, &Act)> {
         self.batches
             .iter()

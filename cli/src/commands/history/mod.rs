@@ -19,10 +19,10 @@ use acts::History;
 const LONG_ABOUT: &str = "\
 Shows what tagwarden did, from its ledger
 
-Every tag that is written, every stop and every termination is in the ledger: it
-is written down before it is done, and completed after. Dry runs do nothing, so
-they are not in it. Acts are kept for 400 days. Without --run and --since, those
-of the last 24 hours are shown.";
+The ledger has every tag that was written, every stop and every termination.
+tagwarden writes an act to the ledger before it does it, and adds the outcome
+after. Dry runs are not in the ledger, because they change nothing. Acts are
+kept for 400 days. Without --run and --since, shows the last 24 hours.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -32,20 +32,20 @@ Examples:
   tagwarden history --since 30d --output csv > acts.csv
 
 The JSON document:
-  version              of this form
+  version              the version of this document
   ledgerTable, region  where the ledger is
-  since, until         which time (until: null, up to now)
+  since, until         the period; until is null if it ends now
   acts                 oldest first: at, runId, trigger, instanceId, remedy
                        (tag, stop, terminate or untag), ruleId, tagKey,
                        tagValue, tagsBefore, state, why, undoes (the run that
-                       an untag takes back); what does not apply is null
+                       an untag undoes); a member that does not apply is null
 
 Exit status:
   0    done, whether or not there were acts
   1    something failed; the message says what to do next
   2    the command line is wrong";
 
-/// How long ago acts are shown from, unless something else is asked for.
+/// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::hours(24);
 
 /// Shows what tagwarden did, from its ledger
@@ -55,13 +55,13 @@ pub struct Args {
     #[command(flatten)]
     acts: ActArgs,
 
-    // Doc comments would make sentences of these.
+    // Doc comments would have to be sentences.
     #[arg(
         long,
         value_name = "TRIGGER",
         value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "apply", "undo"],
         hide_possible_values = true,
-        help = "Only what this started: compliance-change, launch,\nconfiguration-change, request, schedule, apply, undo"
+        help = "Only acts of this trigger: compliance-change, launch,\nconfiguration-change, request, schedule, apply, undo"
     )]
     trigger: Option<String>,
 
@@ -70,7 +70,7 @@ pub struct Args {
         value_enum,
         value_name = "STATE",
         hide_possible_values = true,
-        help = "Only acts that got so far: begun, done, spared,\nrefused or failed (repeatable)"
+        help = "Only acts in this state: begun, done, spared, refused\nor failed (repeatable)"
     )]
     state: Vec<State>,
 
@@ -88,7 +88,7 @@ pub struct Args {
     ledger: LedgerArgs,
 }
 
-/// How far an act got.
+/// The state of an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[allow(
     missing_docs,
@@ -102,7 +102,7 @@ enum State {
     Failed,
 }
 
-/// How the history is told.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[allow(
     missing_docs,
@@ -138,8 +138,8 @@ async fn read(args: &Args, ledger: &OpenLedger) -> Result<History, CommandError>
     let since = since.max(ledger.inner.oldest());
     if selection.until.is_some_and(|until| until <= since) {
         return Err(CommandError::new(
-            &"--until is not after --since: there is no time in between",
-            "Without --since, the last 24 hours are shown; say a time that is earlier.",
+            &"--until must be later than --since",
+            "Set --since to an earlier time. Without --since, the last 24 hours are shown.",
         ));
     }
     let mut batches = match &selection.run_id {
@@ -150,7 +150,7 @@ async fn read(args: &Args, ledger: &OpenLedger) -> Result<History, CommandError>
     if let Some(run_id) = selection.run_id.as_ref().filter(|_| batches.is_empty()) {
         return Err(ledger.unknown_run(run_id));
     }
-    // Of a run everything is shown, unless a time is asked for as well.
+    // With --run, all acts of the run are shown, unless a time is given as well.
     if run_started.is_none() {
         selection.since = selection.since.or(Some(since));
     }

@@ -1,4 +1,4 @@
-//! Acts, told to a person and to programs.
+//! Shows acts as text, JSON and CSV.
 
 use std::fmt::Write as _;
 use std::io;
@@ -25,7 +25,7 @@ const COLUMNS: [Column; 6] = [
     Column::new("Outcome"),
 ];
 
-/// A table of the acts, and how many there are.
+/// A table of the acts, and their number.
 pub fn text(ledger: &OpenLedger, history: &History) -> String {
     let (name, region) = (&ledger.table, &ledger.region);
     let mut text = format!("The ledger {name} in {region}, {}:\n\n", asked_for(history));
@@ -43,7 +43,7 @@ pub fn text(ledger: &OpenLedger, history: &History) -> String {
     text
 }
 
-/// `run …`, or which time.
+/// The run or the period, such as `run …`.
 fn asked_for(history: &History) -> String {
     match (&history.run_id, history.until) {
         (Some(run_id), _) => format!("run {run_id}"),
@@ -64,7 +64,7 @@ fn row(batch: &Batch, act: &Act) -> Vec<Cell> {
     ]
 }
 
-/// What was done, or was to be.
+/// What the act does.
 fn what(act: &Act) -> String {
     let key = act.tag_key().unwrap_or_default();
     let value = act.tag_value();
@@ -88,7 +88,7 @@ fn what(act: &Act) -> String {
     }
 }
 
-/// How far it got, and why not further; of what was done, what started it.
+/// The state of the act, with its reason, the run that it undoes, or its trigger.
 fn outcome(batch: &Batch, act: &Act) -> Cell {
     let color = match act.state {
         ActState::Done => Color::DarkGreen,
@@ -104,7 +104,7 @@ fn outcome(batch: &Batch, act: &Act) -> Cell {
     Cell::new(text).fg(color)
 }
 
-/// The acts as JSON, with the time that was asked for.
+/// The acts as JSON, with the period.
 pub fn json(history: &History) -> Map<String, Value> {
     let acts = history.acts().map(|(batch, act)| {
         json!({
@@ -129,7 +129,7 @@ pub fn json(history: &History) -> Map<String, Value> {
     map
 }
 
-/// The acts as CSV, as RFC 4180 has it but for the line ends, with a header; `before` is the tags before, as JSON.
+/// The acts as CSV with a header, after RFC 4180 except for the line ends; `before` is the tags before, as JSON.
 pub fn csv(history: &History) -> io::Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record([
@@ -159,7 +159,7 @@ pub fn csv(history: &History) -> io::Result<Vec<u8>> {
     writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
 
-/// As people read it, to the second.
+/// The time in a form for people, to the second.
 fn moment(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S").to_string()
 }

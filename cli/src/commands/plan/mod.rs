@@ -1,4 +1,4 @@
-//! `tagwarden plan`: what the rule would say and the remediation would do.
+//! `tagwarden plan`: the verdicts of the rule and the steps of the remediation.
 
 pub mod show;
 
@@ -16,15 +16,15 @@ use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
 use show::{PlanForm, PlanView, Sort};
 
 const LONG_ABOUT: &str = "\
-Shows what the rule would say and the remediation would do, and does nothing
+Shows what the rule and the remediation would do, and changes nothing
 
-Looks at the instances of the account, which takes reading alone, or at
-recordings of them: then it needs no AWS account at all, with --policy. The
-functions' own code decides, and as in their dry run, EC2 is asked which
-instances are protected.
+Reads the instances from the account, for which read permissions are enough,
+or from recordings. With recordings and --policy, it needs no AWS account. The
+code of the functions makes the decisions. As in their dry run, EC2 is asked
+which instances are protected.
 
-With --against, shows which instances would be judged or treated otherwise if
-the policy took the place of the other one.";
+With --against, shows the instances whose verdict or steps would change if this
+policy replaced the other one.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -39,33 +39,33 @@ Examples:
     --policy new.yaml --output markdown
 
 The JSON document:
-  version, at      of this form; the moment that the plan is of
+  version, at      the version of this document; the time of the plan
   from, policy, against, notes
-                   what it is made of, and what could not be known
-  counts           of instances; with --against before and after
+                   where the data comes from, and what is not known
+  counts           counts of instances; with --against, before and after
   instances        for each: instanceId, name, vpcId, state, launchedAt,
                    verdict, annotation, and steps as in the function's report
-  changes          with --against, instead: the same, verdict, annotation and
-                   steps in before and after
+  changes          with --against, in place of instances: the same members, but
+                   verdict, annotation and steps are in before and after
 
 Exit status:
-  0    nothing would be changed; with --against, nothing changes
+  0    the plan has no changes; with --against, the policies do not differ
   1    something failed; the message says what to do next
-  2    something would; see --fail-on. Or the command line is wrong";
+  2    there are changes (see --fail-on), or the command line is wrong";
 
-/// Shows what the rule would say and the remediation would do
+/// Shows what the rule and the remediation would do
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
     #[command(flatten)]
     sources: SourceArgs,
 
-    // A doc comment would make a sentence of it. The help shows it beside --policy.
+    // A doc comment would have to be a sentence. The help shows this option beside --policy.
     #[arg(
         long,
         value_name = "POLICY",
         display_order = 1,
-        help = "Show what changes against this policy: a policy file,\nor table for the policy table"
+        help = "Compare with this policy: a policy file, or table for\nthe policy table"
     )]
     against: Option<PathBuf>,
 
@@ -75,7 +75,7 @@ pub struct Args {
         value_name = "WHAT",
         value_delimiter = ',',
         hide_possible_values = true,
-        help = "Show only these, with commas: noncompliant, compliant,\nnot-applicable, tag, stop, terminate, notify, later,\nrefused, failed"
+        help = "Show only these, comma-separated: noncompliant,\ncompliant, not-applicable, tag, stop, terminate,\nnotify, later, refused, failed"
     )]
     only: Vec<PlanFilter>,
 
@@ -89,7 +89,7 @@ pub struct Args {
     )]
     sort: Sort,
 
-    /// Name every instance, also where many are alike
+    /// List every instance, even where many are alike
     #[arg(long)]
     all: bool,
 
@@ -123,7 +123,7 @@ pub struct Args {
     aws: AwsArgs,
 }
 
-/// What the exit status 2 means.
+/// Which findings make the command exit with status 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[allow(
     missing_docs,

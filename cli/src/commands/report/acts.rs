@@ -1,4 +1,4 @@
-//! What was done, by day or week, from the ledger.
+//! Counts the ledger's acts by day or week.
 
 use std::collections::BTreeMap;
 
@@ -8,26 +8,26 @@ use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
 
 use super::columns::{self, Block, HEIGHT, PITCH, Span, Spans};
 
-/// In more days than this, a column is a week.
+/// The most days that are shown one by one. For a longer period, a column is a week.
 const MOST_DAYS: i64 = 62;
 
-/// The acts of some time.
+/// The acts of a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Acts {
-    /// Where they are from, such as `the ledger tagwarden-ledger in us-east-1`.
+    /// The source of the acts, such as `the ledger tagwarden-ledger in us-east-1`.
     pub from: String,
     /// The first and the last day.
     pub since: String,
     pub until: String,
     /// What a column stands for: `day` or `week`.
     pub span: &'static str,
-    /// How wide a chart is.
+    /// The width of a chart.
     pub width: usize,
     /// One for each kind of act.
     pub series: Vec<Series>,
     /// The days or weeks with any acts, and how many of each kind, in the order of the series.
     pub rows: Vec<ActsRow>,
-    /// How many acts there are.
+    /// The number of acts.
     pub total: usize,
 }
 
@@ -35,7 +35,7 @@ pub struct Acts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Series {
     pub kind: ActKind,
-    /// How they are called, as many as there are: after the number, and above a column of numbers.
+    /// The words after the number of acts, and the heading above a column of numbers.
     pub name: &'static str,
     pub heading: &'static str,
     pub total: usize,
@@ -59,7 +59,7 @@ pub struct ActsRow {
     pub numbers: Vec<usize>,
 }
 
-/// What an act came to.
+/// Acts by remedy and state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ActKind {
@@ -67,9 +67,9 @@ pub enum ActKind {
     Stopped,
     Terminated,
     Untagged,
-    /// Refused, failed, or no longer asked for in the last moment.
+    /// Refused, failed, spared or abandoned.
     NotDone,
-    /// Begun, and not completed yet.
+    /// Started, and not completed yet.
     Open,
 }
 
@@ -122,7 +122,7 @@ impl ActKind {
         }
     }
 
-    /// Whether it is told even if there is none: that nothing was terminated is worth knowing.
+    /// Whether the page shows this kind even without acts, because "0 instances terminated" is worth knowing.
     fn is_always_told(self) -> bool {
         self != Self::Open
     }

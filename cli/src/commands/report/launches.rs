@@ -8,19 +8,19 @@ use super::instance_view::InstanceView;
 use crate::words::count;
 use crate::words::thousands;
 
-/// The page shows so many weeks back: half a year.
+/// The most weeks that the page shows: half a year.
 const MOST_WEEKS: i64 = 26;
 
-/// It shows so many at least: one column is no chart.
+/// The fewest weeks that the page shows, because one column is not a chart.
 const FEWEST_WEEKS: i64 = 8;
 
 /// The instances of each week, compliant ones above the line and others below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Launches {
     pub weeks: Vec<Week>,
-    /// How wide the chart is.
+    /// The width of the chart.
     pub width: usize,
-    /// Where the line is, measured from above.
+    /// The position of the line, measured from the top.
     pub line: usize,
     /// The most compliant instances of one week, and the most others.
     pub most_good: usize,
@@ -28,7 +28,7 @@ pub struct Launches {
     /// The first days of the first and the last week.
     pub first: String,
     pub last: String,
-    /// What is not in the chart, each a whole sentence.
+    /// The launches that the chart leaves out, each note a whole sentence.
     pub notes: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ impl Launches {
         }
         if unknown > 0 {
             let number = count(unknown, "instance");
-            notes.push(format!("Of {number} nobody knows when it was launched."));
+            notes.push(format!("The launch date of {number} is not known."));
         }
         Some(Self {
             notes,
@@ -118,7 +118,7 @@ impl Launches {
         let most_good = tallies.iter().map(|week| week.good).max().unwrap_or(0);
         let most_bad = tallies.iter().map(|week| week.bad).max().unwrap_or(0);
         let both = most_good + most_bad;
-        // One scale for both sides.
+        // Both sides of the line have the same scale.
         let line = (most_good * HEIGHT).checked_div(both).unwrap_or(HEIGHT);
         let week = |(index, (tally, day)): (usize, (&Tally, &NaiveDate))| Week {
             day: columns::day(*day),

@@ -7,7 +7,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`instance_view`] | one instance: what is wrong with it, who launched it, what becomes of it |
+//! | [`instance_view`] | one instance: its defects, who launched it, what the plan does to it |
 //! | [`shares`] | how many are compliant, by rule, VPC and launcher |
 //! | [`launches`] | how many are compliant, by the week in which they were launched |
 //! | [`acts`] | what was done, by day or week, from the ledger |
@@ -15,7 +15,7 @@
 //! | [`page`] | everything on the page, as data |
 //! | [`render`] | the page as HTML |
 //!
-//! All but this file is pure: values go in, values come out.
+//! Only this file does I/O.
 
 mod acts;
 mod columns;
@@ -52,13 +52,13 @@ use page::ReportPage;
 const LONG_ABOUT: &str = "\
 Writes a page that shows how compliant the fleet is, and what was done about it
 
-Compliance by rule, VPC, launcher and week of launch, what the plan would do,
-and every instance in a table that sorts and filters; with a ledger, what was
-done. It is one HTML file that asks for nothing else: it can be sent by mail and
-opened offline, on a phone, and in the dark.
+The page shows compliance by rule, VPC, launcher and week of launch, what the
+plan would do, and every instance in a table that sorts and filters. With a
+ledger, it shows what tagwarden did. It is one HTML file that loads nothing
+else: send it by mail, or open it offline or on a phone. It has a dark mode.
 
-It looks as `tagwarden plan` looks, at the account or at recordings, and changes
-nothing.";
+The data comes from the account or from recordings, as for `tagwarden plan`, and
+nothing is changed.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -73,35 +73,35 @@ Exit status:
   1    something failed; the message says what to do next
   2    the command line is wrong";
 
-/// How long ago acts are shown from, unless something else is asked for.
+/// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::days(30);
 
 /// Writes a page that shows how compliant the fleet is
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The file to write; - is standard output
+    /// The file to write, or - for standard output
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Replace the file if there is one
+    /// Replace the file if it exists
     #[arg(long)]
     force: bool,
 
-    // Doc comments would make sentences of these.
+    // Doc comments would have to be sentences.
     #[arg(
         long,
         value_name = "TEXT",
         default_value = "EC2 tagging compliance",
         hide_default_value = true,
-        help = "What stands at the head of the page\n[default: EC2 tagging compliance]"
+        help = "The heading of the page\n[default: EC2 tagging compliance]"
     )]
     title: String,
 
     #[arg(
         long,
         value_name = "WHEN",
-        help = "Show the ledger's acts from then on: 90d, 12w ago, or\n2026-11-20 [default: 30d ago]"
+        help = "Show the ledger's acts since this age or time:\n90d, 12w, or 2026-11-20 [default: 30d]"
     )]
     since: Option<When>,
 
@@ -118,15 +118,15 @@ pub struct Args {
     aws: AwsArgs,
 }
 
-/// Looks, and writes the page.
+/// Reads everything, and writes the page.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    // Before anything is asked of AWS: that can take a while.
+    // The file comes first, because calls to AWS can take a while.
     let out = Out::open(&args.file, args.force)?;
     let ledger_table = args.ledger_table();
     if args.since.is_some() && ledger_table.is_none() {
         return Err(CommandError::new(
-            &"--since is a time of the ledger, and no ledger table is given",
-            "Name it with --ledger-table; docs/ledger.md tells where its name is found.",
+            &"--since needs a ledger, and no ledger table is given",
+            "Name it with --ledger-table. docs/ledger.md says where to find its name.",
         ));
     }
     let inputs = Inputs::read(InputArgs {
@@ -143,7 +143,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let page = ReportPage::new(&args.title, &inputs, &forecast, acts);
     let html = render::html(&page).map_err(|error| {
-        let what_next = "This is a fault of tagwarden's; nothing was written.";
+        let what_next = "Nothing was written. This is a defect in tagwarden: please report it with this message.";
         CommandError::new(&format!("the page cannot be made: {error:#}"), what_next)
     })?;
     out.write(&html)?;
@@ -155,7 +155,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 }
 
 impl Args {
-    /// The ledger to read. Whoever hands in recordings may have no account: then it must be asked for in so many words.
+    /// The table of the ledger to read. With recordings there may be no account, so only the option counts then, not the
+    /// environment.
     fn ledger_table(&self) -> Option<String> {
         let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
         let said = self.settings.ledger_table.clone();
@@ -165,7 +166,7 @@ impl Args {
         }
     }
 
-    /// What the ledger `table` has of the time that was asked for.
+    /// The acts in the ledger `table` since the time asked for.
     fn acts(&self, table: String) -> Result<Acts, CommandError> {
         aws::runtime()?.block_on(async {
             let config = self.aws.load().await?;
@@ -181,8 +182,8 @@ impl Args {
             let since = self.since(now).max(ledger.inner.oldest());
             if since > now {
                 return Err(CommandError::new(
-                    &"--since is in the future: there is no time in between",
-                    "Say a time that is earlier, such as --since 30d.",
+                    &"--since is in the future",
+                    "Give an earlier time, such as --since 30d.",
                 ));
             }
             let batches = ledger.inner.batches_since(since).await;
@@ -210,13 +211,13 @@ fn is_standard_output(path: &Path) -> bool {
 }
 
 impl<'a> Out<'a> {
-    /// Says early what would only be found out once everything is read.
+    /// Checks the target early, so that a mistake shows before everything is read.
     fn open(path: &'a Path, force: bool) -> Result<Self, CommandError> {
         if is_standard_output(path) {
             if io::stdout().is_terminal() {
                 return Err(CommandError::new(
-                    &"standard output is a terminal: a page is nothing to read there",
-                    "Name a file to write, or send the output on: tagwarden report - > page.html",
+                    &"standard output is a terminal, which cannot show an HTML page",
+                    "Name a file to write, or redirect the output: tagwarden report - > page.html",
                 ));
             }
             return Ok(Self::StandardOutput);
@@ -242,12 +243,12 @@ fn unwritable(path: &Path, error: &io::Error) -> CommandError {
     let path = path.display().to_string();
     if error.kind() == ErrorKind::AlreadyExists {
         return CommandError::new(
-            &format!("{path:?} is there already"),
+            &format!("{path:?} already exists"),
             "Name another file, or replace this one with --force.",
         );
     }
     CommandError::new(
         &format!("{path:?} cannot be written: {error}"),
-        "Look at the directory and who may write there, then run the command again.",
+        "Check that the directory exists and that you may write to it, then run the command again.",
     )
 }

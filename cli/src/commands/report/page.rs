@@ -19,7 +19,7 @@ pub struct ReportPage {
     pub from: String,
     /// Where the policy is from.
     pub policy: String,
-    /// The moment that it is of, for people and for programs.
+    /// The time of the data, for people and for programs.
     pub at: String,
     pub at_exactly: String,
     pub headline: Headline,
@@ -31,25 +31,25 @@ pub struct ReportPage {
     pub launches: Option<Launches>,
     /// `None` where no ledger was read.
     pub acts: Option<Acts>,
-    /// What the data cannot tell, each a whole sentence.
+    /// What the data does not show, each a whole sentence.
     pub gaps: Vec<String>,
-    /// Every instance, those first that something happens to.
+    /// Every instance. Those with planned steps come first.
     pub rows: Vec<InstanceRow>,
 }
 
-/// What stands at the top.
+/// The figures at the top of the page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Headline {
     /// The whole percent of compliant instances, rounded down; `None` if none was judged.
     pub percent: Option<usize>,
     pub compliant: usize,
-    /// How many the policy applies to.
+    /// The number of instances that the policy applies to.
     pub judged: usize,
-    /// The same as they would be once the plan is carried out.
+    /// The whole percent of compliant instances after the plan is carried out.
     pub percent_after: Option<usize>,
-    /// How many the policy applies to then.
+    /// The number of instances that the policy applies to after the plan is carried out.
     pub left: usize,
-    /// How long its bars are, out of 1,000.
+    /// The length of the bars, out of 1,000.
     pub length: usize,
     /// Counts of instances; one instance can be in several.
     pub tiles: Vec<Tile>,
@@ -58,15 +58,15 @@ pub struct Headline {
 /// One count of instances.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tile {
-    /// By which the rows say that they are among them; see [`InstanceRow::marks`].
+    /// The name by which rows refer to the tile; see [`InstanceRow::marks`].
     pub mark: &'static str,
     pub number: usize,
     pub name: &'static str,
-    /// Why it matters, a few words.
+    /// A few words on why the count matters.
     pub about: &'static str,
 }
 
-/// Who launches, by the tag that says so.
+/// The launchers, by the tag that names them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Launchers {
     pub tag_key: String,
@@ -79,15 +79,15 @@ pub struct InstanceRow {
     pub id: String,
     pub name: Option<String>,
     pub vpc: Option<String>,
-    /// The day, `2026-11-23`.
+    /// The day of the launch, such as `2026-11-23`.
     pub launched: Option<String>,
     pub launcher: Option<String>,
     pub verdict: &'static str,
-    /// What is wrong with it, or why it was not judged.
+    /// The findings, or why the instance was not judged.
     pub finding: Option<String>,
-    /// What would be done about it, and what not, and why.
+    /// The planned steps, with what prevents them.
     pub steps: Vec<String>,
-    /// The marks of the [tiles](Tile) that count it, with blanks between.
+    /// The marks of the [tiles](Tile) that count the instance, separated by blanks.
     pub marks: String,
 }
 
@@ -95,7 +95,7 @@ pub struct InstanceRow {
 const NON_COMPLIANT: &str = "noncompliant";
 
 impl ReportPage {
-    /// The page of what was looked at, planned and done; `acts` is `None` where no ledger was read.
+    /// Builds the page from the instances, the plan and the acts; `acts` is `None` if no ledger was read.
     pub fn new(title: &str, inputs: &Inputs, forecast: &Forecast<'_>, acts: Option<Acts>) -> Self {
         let policy = &inputs.policy.policy;
         let views = views(forecast, policy);
@@ -107,14 +107,14 @@ impl ReportPage {
         let mut gaps = inputs.notes.clone();
         if launchers.is_none() {
             gaps.push(
-                "The policy has no rule with the action UserLookup, so who launched the instances is not asked for."
+                "The policy has no rule with the action UserLookup, so the launchers of the instances were not looked up."
                     .to_owned(),
             );
         }
         gaps.push(match acts {
-            None => "No ledger was read, so what tagwarden did so far is not told. --ledger-table names one.".to_owned(),
-            Some(_) => "The ledger holds what tagwarden did, not how compliant the fleet was: the weeks above show how the \
-                        instances of today stand, by the time of their launch. What has been terminated is not among them."
+            None => "No ledger was read, so the page does not show what tagwarden did. Name the ledger with --ledger-table.".to_owned(),
+            Some(_) => "The ledger holds what tagwarden did, not how compliant the fleet was. The weeks above show the \
+                        instances of today by the time of their launch. Terminated instances are not among them."
                 .to_owned(),
         });
         let mut rows: Vec<(_, InstanceRow)> = views
@@ -125,7 +125,7 @@ impl ReportPage {
                 (order, InstanceRow::new(view))
             })
             .collect();
-        // They come by id, which a stable sort keeps for what is otherwise the same.
+        // The rows are in the order of their ids, which a stable sort keeps among equals.
         rows.sort_by_key(|(order, _)| *order);
         Self {
             title: title.to_owned(),
@@ -251,7 +251,7 @@ impl InstanceRow {
     }
 }
 
-/// What would be done, and where it would not, why.
+/// What a step would do, and what prevents it.
 fn step(entry: &Entry) -> String {
     let what = what(entry);
     match (effect(entry), obstacle(entry)) {

@@ -10,16 +10,16 @@ use super::instance_view::{InstanceView, TagState};
 
 use crate::words::thousands;
 
-/// So many groups are told one by one, the rest together.
+/// The most groups that are shown one by one. The rest are shown together.
 const MOST: usize = 10;
 
-/// A bar is this long, in units of its own.
+/// The length of a bar, in its own units.
 const LENGTH: usize = 1000;
 
-/// What is in a bar at all is this long at least: to be seen.
+/// The least length of a part of a bar, so that it can be seen.
 const SHORTEST: usize = 12;
 
-/// One group, and how much of it is in order.
+/// One group, and the compliant share of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Share {
     pub name: String,
@@ -117,7 +117,7 @@ pub fn by_vpc(views: &[InstanceView<'_>]) -> Vec<Share> {
     })
 }
 
-/// How many are compliant of each launcher's.
+/// How many are compliant for each launcher.
 pub fn by_launcher(views: &[InstanceView<'_>]) -> Vec<Share> {
     by(views, "not known", |view| view.launcher)
 }
@@ -139,7 +139,7 @@ fn by<'m>(
     let unnamed = groups.remove(&None);
     let mut named: Vec<_> = groups.into_iter().collect();
     named.sort_by_key(|(name, (good, bad))| (Reverse(*bad), Reverse(*good), *name));
-    // One more would not make the page shorter by being told with others.
+    // A single group left over is shown itself, because "1 other" would take as much room.
     let told = if named.len() > MOST + 1 {
         MOST
     } else {

@@ -1,4 +1,4 @@
-//! `tagwarden undo`: takes back the tags that were written, where nobody has changed them since.
+//! `tagwarden undo`: takes back tags that tagwarden wrote and that have not changed since.
 
 mod show;
 
@@ -16,16 +16,16 @@ use crate::warnings::Warnings;
 use crate::words::count;
 
 const LONG_ABOUT: &str = "\
-Takes back tags that tagwarden wrote, where nobody changed them since
+Takes back tags that tagwarden wrote and that are unchanged
 
-Shows which, asks, then does it: a tag that was missing is taken away, one that
-was empty is emptied. A tag stays where somebody has changed it, where a later
-run wrote it again, where it is the instance's last, and where the policy would
-stop or terminate the instance without it. Stops and terminations cannot be
-taken back; they are named.
+Shows the tags, asks, and then undoes them: a tag that was missing is deleted,
+a tag that was empty becomes empty again. A tag stays if its value has changed,
+if a later run wrote it again, if it is the last tag of the instance, or if the
+policy would stop or terminate the instance without it. Stops and terminations
+cannot be undone; they are listed.
 
-EC2 itself compares the value as it takes a tag away. What was undone is in the
-ledger too, as a run of its own.";
+EC2 compares the value when it deletes a tag, so a new value is never lost. The
+undo is in the ledger too, as a run of its own.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -34,17 +34,18 @@ Examples:
   tagwarden undo --since 2h --yes --profile prod --region eu-west-1
 
 The JSON document:
-  version              of this form
+  version              the version of this document
   ledgerTable, region  where the ledger is
-  runId                the undo's own run; null where nothing was begun
-  tags                 what is taken back: instanceId, tagKey, value (that was
-                       written), before (null: no such tag), ruleId, runId, at,
-                       askedBy (the rule that asks for it still, or null),
+  runId                the undo's own run; null if it wrote nothing
+  tags                 the tags to undo: instanceId, tagKey, value (as written),
+                       before (null: the tag was missing), ruleId, runId, at,
+                       askedBy (the rule that still asks for the tag, or null),
                        outcome (planned, done, spared or failed), why
-  left                 what stays: instanceId, tagKey, value, ruleId, runId, at,
-                       reason, why
-  ends                 what nobody can take back: instanceId, remedy, runId, at,
-                       state (now; null: gone)
+  left                 the tags that stay: instanceId, tagKey, value, ruleId,
+                       runId, at, reason, why
+  ends                 the stops and terminations, which cannot be undone:
+                       instanceId, remedy, runId, at, state (the current state;
+                       null: the instance no longer exists)
   policyProblem        why the policy cannot be read, or null
 
 Exit status:
@@ -52,7 +53,7 @@ Exit status:
   1    something failed, or the answer was no; the message says what was done
   2    the command line is wrong";
 
-/// Takes back tags that tagwarden wrote and nobody changed since
+/// Takes back tags that tagwarden wrote and that are unchanged
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "since"]))]
@@ -82,7 +83,7 @@ pub struct Args {
     ledger: LedgerArgs,
 }
 
-/// Looks, shows, asks, undoes.
+/// Previews, shows, asks, and undoes.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
         let ledger = args.ledger.open().await?;
@@ -124,7 +125,7 @@ impl Args {
         }
     }
 
-    /// Shows the plan: on standard error where standard output is for a program, and there only before it asks.
+    /// Shows the plan. With `--output json`, the plan goes to standard error, and only if the command asks for consent.
     fn announce(&self, ledger: &OpenLedger, look: &UndoPreview) -> io::Result<()> {
         let text = show::plan(ledger, look);
         match self.form.output {
@@ -134,7 +135,7 @@ impl Args {
         }
     }
 
-    /// Tells what was done; as JSON, with all that led to it.
+    /// Shows what was done; as JSON, with the plan that led to it.
     fn show(
         &self,
         ledger: &OpenLedger,
@@ -153,7 +154,7 @@ impl Args {
     }
 }
 
-/// How it ends: with an error if a tag that was to be undone could not be.
+/// The result of the command: an error if the undo of a tag failed.
 fn end(undone: &UndoResult) -> Result<Exit, CommandError> {
     let failures = undone
         .outcomes
@@ -169,8 +170,8 @@ fn end(undone: &UndoResult) -> Result<Exit, CommandError> {
     let all = count(undone.outcomes.len(), "tag");
     Err(CommandError::new(
         &format!("{} of {all} could not be undone: {why}", failures.len()),
-        "Mend that (docs/ledger.md lists the permissions that an undo needs), then run the command again: it undoes \
-         what is left.",
+        "Fix the cause (docs/ledger.md lists the permissions that an undo needs), then run the command again for \
+         the rest.",
     ))
 }
 

@@ -1,4 +1,4 @@
-//! What is to be undone and what was, told to a person and to a program.
+//! Shows the plan and the outcome of an undo, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ use crate::when::rfc3339;
 use crate::words::count;
 use crate::words::on_one_line;
 
-/// The plan, and what there is to know before saying yes to it.
+/// The plan, with everything a person needs to know before they agree to it.
 pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
     let plan = &look.plan;
     let mut text = format!("The ledger {} in {}:\n\n", ledger.table, ledger.region);
@@ -50,7 +50,7 @@ fn sum(plan: &UndoPlan) -> String {
     let tags = count(plan.steps.len(), "tag");
     let instances = count(plan.instances(), "instance");
     let left = plan.left.len();
-    format!("{tags} on {instances} to undo, {left} left as they are.\n")
+    format!("{tags} on {instances} to undo, {left} to leave as they are.\n")
 }
 
 fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
@@ -104,16 +104,14 @@ fn left(left: &[KeptTag]) -> String {
     table(&columns, rows.collect(), table::width())
 }
 
-/// Stops and terminations, and how to start what was stopped.
+/// The stops and terminations, and how to start the stopped instances.
 fn ends(ends: &[PastShutdown], region: &str) -> String {
-    let mut text = "No undo brings these back:\n\n".to_owned();
+    let mut text = "These stops and terminations cannot be undone:\n\n".to_owned();
     for end in ends {
         let (id, run_id) = (&end.instance_id, &end.run_id);
-        let now = end
-            .state
-            .map_or("does not exist any more".to_owned(), |state| {
-                format!("is {state} now")
-            });
+        let now = end.state.map_or("no longer exists".to_owned(), |state| {
+            format!("is {state} now")
+        });
         let what = match end.remedy {
             RemedyName::Stop => "stopped",
             _ => "terminated",
@@ -128,7 +126,7 @@ fn ends(ends: &[PastShutdown], region: &str) -> String {
     if !stopped.is_empty() {
         let _ = writeln!(
             text,
-            "\nTo start what is stopped (tag it first: what it was stopped for has not gone):\n  aws ec2 start-instances \
+            "\nTo start the stopped instances (fix their tags first, because the reason for the stop remains):\n  aws ec2 start-instances \
              --region {region} --instance-ids {}",
             stopped.join(" ")
         );
@@ -136,7 +134,7 @@ fn ends(ends: &[PastShutdown], region: &str) -> String {
     text
 }
 
-/// What the policy will do about it, where that is known.
+/// What the policy will do about the tags, if that is known.
 fn warning(look: &UndoPreview, region: &str) -> Option<String> {
     if look.plan.steps.is_empty() {
         return None;
@@ -145,8 +143,8 @@ fn warning(look: &UndoPreview, region: &str) -> Option<String> {
     let warning = warning.bold();
     if let Some(problem) = &look.unread_policy {
         return Some(format!(
-            "{warning} whether the policy still asks for these tags is not known, nor whether it would end an instance\n\
-             without them: {problem}\n"
+            "{warning} the policy cannot be read, so it is not known whether it still asks for these tags, or whether\n\
+             it would stop or terminate an instance without them: {problem}\n"
         ));
     }
     let steps = &look.plan.steps;
@@ -155,15 +153,15 @@ fn warning(look: &UndoPreview, region: &str) -> Option<String> {
     let number = 1 + asked.count();
     let tags = count(steps.len(), "tag");
     Some(format!(
-        "{warning} the policy asks for {number} of the {tags}: the next run that enforces writes what it lacks.\n\
-         To prevent it, change the rule (tagwarden pull, then push), or exempt the instance for a while:\n\n  \
+        "{warning} the policy asks for {number} of the {tags}. The next run that enforces will write them again.\n\
+         To prevent this, change the rule (tagwarden pull, then push), or exempt the instance for a time:\n\n  \
          aws ec2 create-tags --region {region} --resources {} \\\n    \
          --tags 'Key={EXEMPTION_KEY},Value=YYYY-MM-DD the reason'\n",
         first.written.instance_id,
     ))
 }
 
-/// What became of the steps.
+/// The outcomes of the steps.
 pub fn outcome(undone: &UndoResult) -> String {
     let outcomes = &undone.outcomes;
     let number = |wanted: fn(&UndoOutcome) -> bool| {
@@ -204,7 +202,7 @@ pub fn outcome(undone: &UndoResult) -> String {
     text
 }
 
-/// Everything as JSON.
+/// The plan and the outcome as JSON.
 pub fn json(look: &UndoPreview, undone: Option<&UndoResult>) -> Map<String, Value> {
     let plan = &look.plan;
     let tags: Vec<Value> = match undone {

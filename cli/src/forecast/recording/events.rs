@@ -1,4 +1,4 @@
-//! Launches: what `aws cloudtrail lookup-events` wrote.
+//! Reads launches from the output of `aws cloudtrail lookup-events`.
 
 use std::fmt;
 use std::path::Path;
@@ -16,10 +16,10 @@ const COMMAND: &str = "aws cloudtrail lookup-events --lookup-attributes \
 
 /// Adds the launches of a recording to `launches`; `-` is standard input.
 ///
-/// Takes `Events`, a list of events, and several of these one after the other.
+/// Accepts `Events`, a list of events, and several such documents one after the other.
 ///
 /// # Errors
-/// The file cannot be read, is no JSON, or no such recording: the message names the place.
+/// The file cannot be read, is not JSON, or is not such a recording. The message names the place.
 pub fn read(path: &Path, launches: &mut RecordedLaunches) -> Result<(), CommandError> {
     let source = Source {
         path,

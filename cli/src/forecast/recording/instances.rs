@@ -1,4 +1,4 @@
-//! Instances: what `aws ec2 describe-instances` wrote, or a snapshot of AWS Config.
+//! Reads instances from the output of `aws ec2 describe-instances`, or from a snapshot of AWS Config.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,12 +20,12 @@ const COMMAND: &str = "aws ec2 describe-instances --output json > FILE";
 
 /// The instances of a recording, in the order of their ids; `-` is standard input.
 ///
-/// Takes `Reservations`, what `--query` makes of them (`Reservations[]`, `Reservations[].Instances[]` and the like),
-/// the `configurationItems` of a Config snapshot or of a resource's history, and several of these one after the other.
-/// What came last of an instance counts; of Config's items, what was captured last.
+/// Accepts `Reservations`, what `--query` makes of them (`Reservations[]`, `Reservations[].Instances[]` and the like),
+/// the `configurationItems` of a Config snapshot or of a resource's history, and several such documents one after the
+/// other. If an instance occurs more than once, the last one counts; of Config's items, the last captured.
 ///
 /// # Errors
-/// The file cannot be read, is no JSON, or no such recording: the message names the place.
+/// The file cannot be read, is not JSON, or is not such a recording. The message names the place.
 pub fn read(path: &Path) -> Result<Vec<Instance>, CommandError> {
     let source = Source {
         path,
@@ -40,13 +40,13 @@ pub fn read(path: &Path) -> Result<Vec<Instance>, CommandError> {
         .collect())
 }
 
-/// Whether the recording was made so that it lacks the tags: no instance has any, and there are several.
+/// Whether the recording seems to leave the tags out: it has several instances, and none has tags.
 pub fn lack_tags(instances: &[Instance]) -> bool {
     let mut standing = instances.iter().filter(|it| !it.state.is_gone());
     standing.clone().count() > 1 && standing.all(|it| it.tags.is_empty())
 }
 
-/// By id, with the time at which Config captured it.
+/// The instances by id, with the time at which Config captured each.
 #[derive(Default)]
 struct Found {
     instances: BTreeMap<String, (Option<DateTime<Utc>>, Instance)>,
@@ -67,7 +67,7 @@ impl Found {
         }
     }
 
-    /// Takes a part of which it is not known what it is.
+    /// Adds a value of unknown form: a reservation, a Config item, an instance, or a list of these.
     fn add_any(&mut self, value: Value) -> Result<(), serde_json::Error> {
         match value {
             Value::Array(values) => values.into_iter().try_for_each(|value| self.add_any(value)),
@@ -84,7 +84,7 @@ impl Found {
 
     fn add_item(&mut self, value: Value) -> Result<(), serde_json::Error> {
         let resource_type = value.get("resourceType").and_then(Value::as_str);
-        // Other resources have other members.
+        // Other kinds of resources have other members.
         if resource_type != Some(INSTANCE_RESOURCE_TYPE) {
             return Ok(());
         }
@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 }
 
-/// What a list is of.
+/// What a list contains.
 #[derive(Clone, Copy)]
 enum Part {
     Reservations,
@@ -150,7 +150,7 @@ enum Part {
 /// A list in a document.
 struct List<'a> {
     part: Part,
-    /// How messages name it.
+    /// The name of the list in messages.
     place: &'a str,
     found: &'a mut Found,
 }
@@ -221,7 +221,7 @@ impl<'de> Visitor<'de> for Reservation<'_> {
     }
 }
 
-/// The error with its place in the document; the line and the column stay at its end.
+/// Adds the place in the document to an error. The line and the column stay at its end.
 fn at_place<E: Error>(place: &str, error: &E) -> E {
     E::custom(format_args!("{place}: {error}"))
 }

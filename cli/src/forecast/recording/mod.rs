@@ -1,6 +1,6 @@
-//! What somebody recorded with the AWS CLI, or AWS Config delivered: instances and launches, read from a file.
+//! Reads instances and launches from recordings: files from the AWS CLI or from AWS Config.
 //!
-//! A recording is looked through instance by instance: only what the policy needs is kept of it.
+//! A recording is parsed instance by instance, and only what the policy needs is kept.
 
 pub mod events;
 pub mod instances;
@@ -15,25 +15,26 @@ use serde::de::Error as _;
 
 use crate::exit::CommandError;
 
-/// So much of a recording is read before it is looked through, which takes much less time than to look through it as it
-/// comes: a larger one is. In bytes: some 30,000 instances.
+/// The most bytes of a recording that are read before parsing starts: about 30,000 instances.
+///
+/// To parse from memory is much faster than to parse a stream. The rest of a larger recording is streamed.
 const AT_ONCE: u64 = 256 << 20;
 
-/// What the rest is read in.
+/// The size of the buffer for the streamed rest, in bytes.
 const BUFFER: usize = 1 << 20;
 
-/// How a gzip file begins.
+/// The first bytes of a gzip file.
 ///
 /// See [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), section 2.3.1.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What is found in a recording.
+/// What a recording is parsed into.
 trait Recorded {
-    /// Adds what is in one JSON document.
+    /// Adds the contents of one JSON document.
     fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error>;
 }
 
-/// How messages name a recording.
+/// The name of a recording in messages.
 pub fn name(path: &Path) -> String {
     if is_standard_input(path) {
         "standard input".to_owned()
@@ -53,10 +54,10 @@ fn read_documents<'de, R: serde_json::de::Read<'de>>(
 ) -> serde_json::Result<()> {
     let mut documents = 0;
     loop {
-        // Only the deserializer itself knows whether nothing follows but blanks.
+        // Only the deserializer knows whether anything but blanks follows.
         match input.end() {
             Ok(()) if documents > 0 => return Ok(()),
-            Ok(()) => return Err(serde_json::Error::custom("it is empty")),
+            Ok(()) => return Err(serde_json::Error::custom("the file is empty")),
             Err(error) if error.is_io() => return Err(error),
             Err(_) => {}
         }
@@ -65,7 +66,7 @@ fn read_documents<'de, R: serde_json::de::Read<'de>>(
     }
 }
 
-/// A recording, and what it is a recording of.
+/// A recording, and the command that writes such a file.
 #[derive(Clone, Copy, Debug)]
 struct Source<'a> {
     path: &'a Path,
@@ -78,7 +79,7 @@ impl Source<'_> {
         name(self.path)
     }
 
-    /// Adds what is in it to `recorded`.
+    /// Adds the contents of the recording to `recorded`.
     fn read(self, recorded: &mut impl Recorded) -> Result<(), CommandError> {
         if is_standard_input(self.path) {
             return self.read_from(io::stdin(), 0, AT_ONCE, recorded);
@@ -88,7 +89,7 @@ impl Source<'_> {
         self.read_from(file, size, AT_ONCE, recorded)
     }
 
-    /// Adds what is in `input`, which is probably of `size`, and of which so much is read `at_once`; both in bytes.
+    /// Adds the contents of `input`. Its probable size is `size`; up to `at_once` bytes are read before parsing starts.
     fn read_from(
         self,
         input: impl Read,
@@ -105,7 +106,7 @@ impl Source<'_> {
         if bytes.starts_with(&GZIP) {
             return Err(CommandError::new(
                 &format!("{} is compressed", self.name()),
-                "Unpack it on the way: gunzip -c FILE | tagwarden plan --instances - …",
+                "Decompress it first: gunzip -c FILE | tagwarden plan --instances - …",
             ));
         }
         let documents = if beginning.limit() > 0 {
@@ -125,7 +126,7 @@ impl Source<'_> {
         )
     }
 
-    /// Names the file and the place in it.
+    /// The error for a recording that does not parse, with the file and the place in it.
     fn broken(self, error: &serde_json::Error) -> CommandError {
         let what = error.to_string();
         let place = match (error.line(), error.column()) {
@@ -155,7 +156,7 @@ mod tests {
         }
     }
 
-    /// What is found in `text` if so much of it is read at once.
+    /// The documents in `text` if `at_once` bytes are read before parsing starts.
     fn found(text: &str, at_once: usize) -> Result<Vec<Value>, String> {
         let source = Source {
             path: Path::new("it"),
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_matter_how_much_is_read_at_once() {
+    fn parses_the_same_however_much_is_read_at_once() {
         for (text, documents) in [
             ("{\"a\": [1,\n \"\u{e9}\"]}\n[2]\n", 2),
             ("{\"a\": [1,\n \"\u{e9}\"]}\n[2", 0),
@@ -178,7 +179,7 @@ mod tests {
         ] {
             let whole = found(text, 1_000);
             assert_eq!(whole.as_ref().map_or(0, Vec::len), documents, "{whole:?}");
-            // Fewer than two bytes do not tell whether it is compressed.
+            // Fewer than two bytes do not show whether the file is compressed.
             for at_once in 2..=text.len() {
                 assert_eq!(found(text, at_once), whole, "{at_once}");
             }

@@ -1,15 +1,15 @@
-//! How a recording is walked through: member by member, and without keeping what nobody asks for.
+//! Walks through a recording member by member, without keeping the members that are not needed.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-/// Members that tell that a file was given to the wrong option.
+/// Members that show that a file was given to the wrong option.
 const MISPLACED: [(&str, &str); 3] = [
     ("Events", "--events"),
     ("Reservations", "--instances"),
     ("configurationItems", "--instances"),
 ];
 
-/// Reads whatever comes next as the visitor takes it.
+/// Reads the next value with the visitor, whatever its type.
 pub struct As<V>(pub V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for As<V> {
@@ -20,11 +20,11 @@ impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for As<V> {
     }
 }
 
-/// Hands each member of an object to `take`, by its name: it reads the value and says so, or leaves it to be passed
-/// over. `where_they_are` is what the error begins with, such as `launches are in Events`.
+/// Calls `take` for each member of an object, with its name. `take` reads the value and returns `true`, or returns
+/// `false` to skip the member. `where_they_are` begins the error, such as `launches are in Events`.
 ///
 /// # Errors
-/// A value cannot be read, or `take` knew no member at all.
+/// A value cannot be read, or `take` skipped every member.
 pub fn members<'de, A: MapAccess<'de>>(
     mut map: A,
     where_they_are: &str,
@@ -47,11 +47,11 @@ pub fn members<'de, A: MapAccess<'de>>(
         .iter()
         .find(|(name, _)| others.iter().any(|other| other == name));
     let has = match misplaced {
-        Some((name, option)) => format!("it has {name}, which are for {option}"),
-        None if others.is_empty() => "it has no members".to_owned(),
-        None => format!("its members are {}", others.join(", ")),
+        Some((name, option)) => format!("this file has {name}, which belong to {option}"),
+        None if others.is_empty() => "this file has no members".to_owned(),
+        None => format!("the members of this file are {}", others.join(", ")),
     };
     Err(A::Error::custom(format_args!(
-        "{where_they_are}, and {has}"
+        "{where_they_are}, but {has}"
     )))
 }

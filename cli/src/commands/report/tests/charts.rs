@@ -219,7 +219,7 @@ fn launches_are_told_by_week() {
         [
             "2 instances were launched before 1 Jun 2026: 1 compliant, 1 not.",
             "1 instance was launched after 23 Nov 2026, the day of this page: 0 compliant, 1 not.",
-            "Of 1 instance nobody knows when it was launched.",
+            "The launch date of 1 instance is not known.",
         ]
     );
 }

@@ -189,8 +189,8 @@ fn what_the_data_cannot_tell_is_said() {
     for said in [
         "<li>A recording does not tell.",
         "The policy has no rule with the action UserLookup",
-        "When the instances were launched is not known.",
-        "No ledger was read, so what was done is not known here.",
+        "The launch dates of the instances are not known.",
+        "No ledger was read, so the page does not show what was done.",
         "The policy applies to none of these instances.",
         "There are no instances.",
     ] {
