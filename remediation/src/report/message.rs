@@ -325,7 +325,7 @@ mod tests {
         "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}{% endfor %}",
         "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{{ entry.line | length * 'é' }}\n\
          {% endfor %}{% endfor %}",
-        "{{ 'x' * 4000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
+        "{{ 'x' * 2000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
          {% endfor %}",
         "{% if parts > 1 %}{{ 'x' * 20000 }}{% else %}{% for group in groups %}{% for entry in group.entries %}\
          {{ entry.line }}\n{% endfor %}{% endfor %}{% endif %}",
