@@ -10,18 +10,25 @@ pub struct Scope {
     vpc_ids: BTreeSet<String>,
 }
 
-/// An entry in a list of VPC ids that is not a VPC id.
+/// A list of VPC ids that names something else, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a VPC id (such as vpc-0a1b2c3d4e5f60718)")]
-pub struct NotAVpcId(String);
+pub enum InvalidVpcList {
+    /// An entry is not a VPC id.
+    #[error("{0:?} is not a VPC id (such as vpc-0a1b2c3d4e5f60718)")]
+    NotAVpcId(String),
+    /// There are commas and no VPC id. Taken for an empty list, it would mean every VPC.
+    #[error("{0:?} names no VPC id (leave it empty to mean every VPC)")]
+    NoVpcId(String),
+}
 
 impl Scope {
-    /// Reads a comma-separated list of VPC ids, with or without blanks around them. An empty list means every VPC.
+    /// Reads a comma-separated list of VPC ids, with or without blanks around them. An empty or blank list means every VPC.
     ///
     /// # Errors
-    /// [`NotAVpcId`] names the first entry that is not `vpc-` and letters or digits.
-    pub fn from_list(list: &str) -> Result<Self, NotAVpcId> {
-        let vpc_ids = list
+    /// [`InvalidVpcList`] names the first entry that is not `vpc-` and letters or digits, or the list if all its entries
+    /// are blank: `"$A,$B"` with two unset variables must not mean every VPC.
+    pub fn from_list(list: &str) -> Result<Self, InvalidVpcList> {
+        let vpc_ids: BTreeSet<String> = list
             .split(',')
             .map(str::trim)
             .filter(|id| !id.is_empty())
@@ -31,9 +38,12 @@ impl Scope {
                     !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_alphanumeric());
                 is_vpc_id
                     .then(|| id.to_owned())
-                    .ok_or_else(|| NotAVpcId(id.to_owned()))
+                    .ok_or_else(|| InvalidVpcList::NotAVpcId(id.to_owned()))
             })
             .collect::<Result<_, _>>()?;
+        if vpc_ids.is_empty() && !list.trim().is_empty() {
+            return Err(InvalidVpcList::NoVpcId(list.to_owned()));
+        }
         Ok(Self { vpc_ids })
     }
 
@@ -74,7 +84,21 @@ mod tests {
             ("vpc-", "vpc-"),
             ("vpc-1,sg-2", "sg-2"),
         ] {
-            assert_eq!(Scope::from_list(list), Err(NotAVpcId(culprit.to_owned())));
+            assert_eq!(
+                Scope::from_list(list),
+                Err(InvalidVpcList::NotAVpcId(culprit.to_owned()))
+            );
         }
+    }
+    #[test]
+    fn rejects_a_list_that_names_no_vpc() {
+        for list in [",", " , ", ",,"] {
+            let error = Scope::from_list(list).unwrap_err();
+            assert_eq!(error, InvalidVpcList::NoVpcId(list.to_owned()));
+        }
+        assert_eq!(
+            Scope::from_list(",").unwrap_err().to_string(),
+            r#""," names no VPC id (leave it empty to mean every VPC)"#
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! Settings from the functions' environment variables.
 
-use crate::scope::{NotAVpcId, Scope};
+use crate::scope::{InvalidVpcList, Scope};
 
 /// The name of the policy table unless the environment or the rule's parameters set another.
 pub const DEFAULT_POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
@@ -95,7 +95,7 @@ impl PolicySettings {
                 .get("TAGWARDEN_POLICY_TABLE")
                 .unwrap_or_else(|| DEFAULT_POLICY_TABLE.to_owned()),
             scope: environment.read("TAGWARDEN_VPC_IDS", Scope::default(), |list| {
-                Scope::from_list(list).map_err(|error: NotAVpcId| error.to_string())
+                Scope::from_list(list).map_err(|error: InvalidVpcList| error.to_string())
             })?,
         })
     }

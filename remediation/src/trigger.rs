@@ -113,7 +113,9 @@ impl Reader<'_> {
         match notification.message_type.as_str() {
             "ComplianceChangeNotification" => self.compliance_change(event),
             "ConfigurationItemChangeNotification"
-            | "OversizedConfigurationItemChangeNotification" => {
+            | "OversizedConfigurationItemChangeNotification"
+            // Config could not put the large item into its bucket. The notification names the resource all the same.
+            | "OversizedConfigurationItemChangeDeliveryFailed" => {
                 let item = notification
                     .configuration_item
                     .or(notification.configuration_item_summary)

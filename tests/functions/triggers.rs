@@ -25,6 +25,16 @@ fn item_notification(id: &str) -> Value {
         "resourceType": "AWS::EC2::Instance", "resourceId": id, "awsAccountId": "111111111111", "tags": {}}})
 }
 
+/// What Config sends when it could not put a large item into its bucket.
+fn failed_delivery(id: &str) -> Value {
+    json!({"messageType": "OversizedConfigurationItemChangeDeliveryFailed", "recordVersion": "1.0",
+        "notificationCreationTime": "2026-11-23T10:00:01.000Z",
+        "s3DeliverySummary": {"s3BucketLocation": null, "errorCode": "NoSuchBucket", "errorMessage": "Failed to deliver"},
+        "configurationItemSummary": {"changeType": "UPDATE", "configurationItemStatus": "OK",
+            "configurationItemCaptureTime": "2026-11-23T10:00:00.000Z", "awsAccountId": "111111111111",
+            "resourceType": "AWS::EC2::Instance", "resourceId": id, "awsRegion": "us-east-1"}})
+}
+
 fn event(kind: &str, id: &str) -> Value {
     let change = compliance_change(id);
     match kind {
@@ -33,6 +43,10 @@ fn event(kind: &str, id: &str) -> Value {
         "ids" => json!({"instanceIds": [id]}),
         "compliance change through SNS" => through_sns(&change["detail"]),
         "item through SNS" => through_sns(&item_notification(id)),
+        "failed delivery through SNS" => through_sns(&failed_delivery(id)),
+        "failed delivery in SQS" => {
+            sqs_batch(&[("1", sns_envelope(&failed_delivery(id)).to_string())])
+        }
         "SNS in SQS" => sqs_batch(&[("1", sns_envelope(&change["detail"]).to_string())]),
         "raw SNS in SQS" => sqs_batch(&[("1", change["detail"].to_string())]),
         "event in SQS" => sqs_batch(&[("1", change.to_string())]),
@@ -50,6 +64,8 @@ async fn acts_the_same_on_each_trigger(
         "ids",
         "compliance change through SNS",
         "item through SNS",
+        "failed delivery through SNS",
+        "failed delivery in SQS",
         "SNS in SQS",
         "raw SNS in SQS",
         "event in SQS",
