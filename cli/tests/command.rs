@@ -42,7 +42,7 @@ fn colours_are_as_asked_for() {
 }
 
 #[test]
-fn a_wrong_command_line_is_a_usage_error() {
+fn rejects_a_wrong_command_line() {
     for (arguments, culprit) in [
         (&["nonsense"][..], "'nonsense'"),
         (&["demo", "--output", "xml"], "'xml'"),
@@ -126,7 +126,7 @@ fn version() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
+fn ignores_a_broken_pipe() {
     for format in ["table", "json"] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
@@ -144,7 +144,7 @@ fn a_reader_that_has_gone_is_no_error() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_an_error_that_says_what_to_do() {
+fn reports_a_full_disk_and_what_to_do() {
     for format in ["table", "json"] {
         let full = std::fs::File::options()
             .write(true)

@@ -377,7 +377,7 @@ fn changes_nothing_in_a_second_sweep() {
 }
 
 #[test]
-fn as_few_calls_as_there_are_different_things_to_write() {
+fn makes_one_call_for_each_set_of_tags() {
     let all = &STORY["calls"];
     // A project for three, three launchers, everything for the worker, and a date in the sweep.
     assert_eq!(calls(all, "ec2:CreateTags"), 6);
@@ -455,7 +455,7 @@ fn normalised(page: &str) -> String {
 }
 
 #[test]
-fn a_pipe_gets_a_plain_page_a_hundred_wide() {
+fn writes_a_plain_page_of_100_columns_into_a_pipe() {
     let output = tagwarden(&["demo"]);
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(stderr(&output), "");
@@ -481,7 +481,7 @@ fn the_readme_shows_an_excerpt_of_the_page() {
 }
 
 #[test]
-fn the_json_is_plain_whatever_the_colours() {
+fn writes_plain_json_whatever_the_colours() {
     let output = tagwarden(&["demo", "--output=json", "--color=always"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["left"], STORY["left"]);

@@ -41,7 +41,7 @@ fn ends(arguments: &[&str], folder: &PathBuf, how: &str) {
 }
 
 #[test]
-fn any_policy_file_is_checked() {
+fn checks_any_policy_file() {
     let corpus = corpus("policy");
     let folder = folder("fuzz-policy");
     each_seed(6, |seed| {
@@ -57,7 +57,7 @@ fn any_policy_file_is_checked() {
 }
 
 #[test]
-fn any_recording_is_planned() {
+fn plans_any_recording() {
     let corpus = corpus("recording");
     let policy = &mutate::corpus("policy")[0];
     let folder = folder("fuzz-recording");

@@ -127,7 +127,7 @@ impl Reader<'_> {
                 let trigger = Trigger::ConfigurationChange;
                 instance(trigger, &item.resource_type, item.resource_id)
             }
-            // What a delivery channel tells besides: snapshots, history files, evaluations begun.
+            // A delivery channel's other notifications: snapshots, history files, evaluations started.
             "ConfigRulesEvaluationStarted"
             | "ConfigurationHistoryDeliveryCompleted"
             | "ConfigurationSnapshotDeliveryStarted"

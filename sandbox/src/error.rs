@@ -46,7 +46,7 @@ impl ApiError {
         )
     }
 
-    /// The sandbox's own refusal of what it does not imitate. The code is no AWS code, so that
+    /// The sandbox's own refusal of what it does not support. The code is not an AWS code, so that
     /// nothing under test can take it for one, and the SDK does not retry it.
     pub(crate) fn unsupported(what: &str) -> Self {
         Self::new(

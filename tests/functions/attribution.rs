@@ -299,7 +299,7 @@ async fn reports_why_a_launcher_is_undefined() {
     assert_eq!(
         world.lines(),
         [format!(
-            "-- Instance {unnamed} missing tag CreatedBy. New tag created. Undefined: CloudTrail does not tell who launched it."
+            "-- Instance {unnamed} missing tag CreatedBy. New tag created. Undefined: CloudTrail does not show who launched it."
         )]
     );
     for id in [ancient, unnamed] {

@@ -128,7 +128,7 @@ fn reported(account: &Account) -> Reported {
             let end = if report["runId"] == run.as_str() {
                 ".".to_owned()
             } else {
-                format!(" By run {run}, which could not tell.")
+                format!(" By run {run}, which did not report it.")
             };
             let is_its_line = |line: &str| line.contains(&deed.0) && line.ends_with(&end);
             assert!(text.lines().any(is_its_line), "{deed:?} by {run}: {text}");

@@ -159,7 +159,7 @@ pub fn obstacle(entry: &Entry) -> Option<String> {
                 unknown: Some(why), ..
             },
         ) => Some(why.to_string()),
-        (_, Remedy::TagLauncher) => Some("the recording does not tell who launched it".to_owned()),
+        (_, Remedy::TagLauncher) => Some("the recording does not show who launched it".to_owned()),
         (
             _,
             Remedy::Stop {

@@ -153,7 +153,7 @@ fn without_a_directory_all_pages_go_to_standard_output() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_made_is_named() {
+fn names_a_directory_that_cannot_be_created() {
     let mut command = command(&["man", "Cargo.toml"]);
     let output = command
         .current_dir(env!("CARGO_MANIFEST_DIR"))

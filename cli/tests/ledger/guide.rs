@@ -19,7 +19,7 @@ fn guide_shows(text: &str) {
 }
 
 #[test]
-fn the_guide_shows_what_happens() {
+fn guide_shows_the_real_output() {
     let scene = Scene::new("guide");
     let web = scene.launch(&[("Name", "web")]);
     let db = scene.launch(&[("Name", "db"), ("ProjectCode", "")]);

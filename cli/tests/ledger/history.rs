@@ -100,7 +100,7 @@ fn as_csv() {
 }
 
 #[test]
-fn it_shows_what_is_asked_for() {
+fn filters_by_run_instance_and_state() {
     let scene = two_days("history-asked");
     let runs = scene.runs();
     let since = (Utc::now() - TimeDelta::minutes(210)).to_rfc3339();
@@ -182,7 +182,7 @@ fn acts_of_a_whole_year_are_found_in_their_order_and_page_by_page() {
 }
 
 #[test]
-fn no_acts_are_no_error() {
+fn exits_with_0_without_acts() {
     let scene = Scene::new("history-none");
     let told = timeless(&scene.told(&["history"]));
     let expected =
@@ -192,7 +192,7 @@ fn no_acts_are_no_error() {
 }
 
 #[test]
-fn an_unknown_run_is_an_error() {
+fn rejects_an_unknown_run() {
     let scene = two_days("history-unknown");
     let run = "20261101T000000Z-deadbeef";
     let output = scene.run(&["history", "--run", run]);
@@ -239,7 +239,7 @@ fn time_must_pass_from_since_to_until() {
 }
 
 #[test]
-fn a_wrong_command_line_is_a_usage_error() {
+fn rejects_a_wrong_command_line() {
     for (arguments, culprit) in [
         (&["--run", "yesterday"][..], "is not the id of a run"),
         (&["--instance", "web"], "not the id of an instance"),

@@ -22,7 +22,7 @@ fn fails(scene: &Scene, more: &[&str], parts: &[&str]) {
 }
 
 #[test]
-fn nobody_says_which_table() {
+fn rejects_a_missing_ledger_table() {
     let scene = Scene::new("nameless");
     let parts = [
         "--ledger-table",
@@ -35,7 +35,7 @@ fn nobody_says_which_table() {
 }
 
 #[test]
-fn the_environment_may_say_it() {
+fn takes_the_ledger_table_from_the_environment() {
     let scene = Scene::new("environment");
     let mut command = scene.command(&["history"]);
     let output = command
@@ -90,7 +90,7 @@ fn instances_that_cannot_be_read() {
 }
 
 #[test]
-fn a_table_of_other_things_is_named() {
+fn names_a_table_that_is_not_a_ledger() {
     let scene = Scene::new("other-things");
     let today = scene.account.now().format("%Y-%m-%d").to_string();
     let item = json!({"Pk": today, "Sk": "x", "Acts": "none"});

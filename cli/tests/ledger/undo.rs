@@ -40,7 +40,7 @@ fn claims_are_over(scene: &Scene) {
 }
 
 #[test]
-fn what_a_run_did_is_undone_once() {
+fn undoes_a_run_once() {
     let scene = Scene::new("undo-run");
     let web = scene.launch(&[("Name", "web"), ("ProjectCode", "")]);
     let db = scene.launch(&[("Name", "db")]);
@@ -266,7 +266,7 @@ fn empties_a_tag_only_if_its_value_is_unchanged() {
 }
 
 #[test]
-fn what_one_call_cannot_do_keeps_no_other_from_it() {
+fn continues_after_a_failed_call() {
     let scene = Scene::new("undo-halfway");
     let ids = ["v", "w"].map(|value| scene.launch(&[("Name", "x"), ("K", value)]));
     let acts = [
@@ -316,7 +316,7 @@ fn recovers_acts_of_unknown_outcome_in_the_next_run() {
     let output = scene.run(&["undo", "--run", &run, "--yes"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(
-        stderr(&output).contains("does not tell how it ended"),
+        stderr(&output).contains("did not say how it ended"),
         "{output:?}"
     );
     let state = || {
@@ -429,7 +429,7 @@ fn nothing_brings_an_ended_instance_back() {
 }
 
 #[test]
-fn an_instance_keeps_what_it_would_be_ended_without() {
+fn keeps_tags_that_prevent_a_shutdown() {
     let scene = Scene::new("undo-alive");
     let lonely = scene.launch(&[("K", "v")]);
     let ruled = scene.launch(&[("Name", "x"), ("L", "v")]);

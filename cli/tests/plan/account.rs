@@ -40,7 +40,7 @@ pub fn writes(account: &Account) -> usize {
 }
 
 #[test]
-fn the_account_is_asked_and_left_as_it_is() {
+fn reads_the_account_and_changes_nothing() {
     let world = world("account");
     let before = world.account.instances();
     let output = world.run(&["plan", "--vpc-ids", VPC, "--output", "json"]);
@@ -71,7 +71,7 @@ fn the_account_is_asked_and_left_as_it_is() {
 }
 
 #[test]
-fn a_recording_of_the_account_gives_the_same_plan() {
+fn plans_a_recording_like_the_account() {
     let world = world("same");
     let live = document(&world.run(&["plan", "--output", "json"]));
     // A recording holds those that are gone, too.
@@ -120,7 +120,7 @@ fn described(instance: &tagwarden_sandbox::InstanceRecord) -> Value {
 }
 
 #[test]
-fn a_file_is_compared_with_the_table() {
+fn compares_a_file_with_the_table() {
     let world = world("table");
     world.write("new.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     let output = world.run(&["plan", "--policy", "new.yaml", "--against", "table"]);
@@ -141,7 +141,7 @@ fn a_file_is_compared_with_the_table() {
 }
 
 #[test]
-fn what_the_ledger_knows_counts() {
+fn uses_what_the_ledger_notes() {
     let world = world("ledger");
     world.account.create_table_with_keys("ledger", "Pk", "Sk");
     let protected = world.account.instances()[6].id.clone();
@@ -221,7 +221,7 @@ fn world_with_broken_table() -> World {
 }
 
 #[test]
-fn what_cannot_be_asked_is_noted() {
+fn notes_what_it_may_not_read() {
     let world = world("unasked");
     world.account.fail(Fault::new(
         "DescribeInstanceAttribute",

@@ -71,7 +71,7 @@ fn as_json() {
 }
 
 #[test]
-fn the_same_policy_changes_nothing() {
+fn finds_no_change_under_the_same_policy() {
     // Rules that are numbered anew do the same.
     let renumbered = SAMPLE.replace("RuleId: 1", "RuleId: 11");
     let output = compare("against-same", SAMPLE, &renumbered, &[]);
@@ -84,7 +84,7 @@ fn the_same_policy_changes_nothing() {
 }
 
 #[test]
-fn the_exit_status_is_of_what_is_new() {
+fn exit_status_counts_only_new_changes() {
     let status = |test: &str, before: &str, after: &str, fail_on: &str| {
         let test = format!("against-status-{test}-{fail_on}");
         let output = compare(&test, before, after, &["--fail-on", fail_on]);
@@ -106,7 +106,7 @@ fn the_exit_status_is_of_what_is_new() {
 }
 
 #[test]
-fn only_changes_that_were_asked_for_are_shown() {
+fn shows_only_the_changes_asked_for() {
     let only = |what: &str| {
         let test = format!("against-only-{what}");
         let output = compare(&test, SAMPLE, NEW, &["--only", what, "--output", "json"]);

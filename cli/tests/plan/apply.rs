@@ -44,7 +44,7 @@ pub fn is_open(world: &World) -> bool {
 }
 
 #[test]
-fn the_plan_is_shown_and_done() {
+fn shows_the_plan_and_applies_it() {
     let world = with_ledger("apply");
     let output = world.run(&APPLY);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -153,7 +153,7 @@ fn acts_on_the_current_state_not_on_the_plan() {
 }
 
 #[test]
-fn a_topic_is_told_and_what_it_was_not_told_is_news_to_it() {
+fn publishes_what_the_topic_has_not_received() {
     let world = with_ledger("apply-topic");
     let topic = world.account.create_topic("reports");
     let output = world.run(&APPLY);
@@ -251,7 +251,7 @@ fn document(output: &std::process::Output) -> Value {
 }
 
 #[test]
-fn as_json_it_says_what_was_planned_and_what_was_done() {
+fn reports_plan_and_result_as_json() {
     let world = with_ledger("apply-json");
     let arguments = [&APPLY[..], &["--output", "json"]].concat();
     let output = world.run(&arguments);
@@ -311,7 +311,7 @@ fn as_json_it_says_what_was_planned_and_what_was_done() {
 }
 
 #[test]
-fn as_json_and_without_a_terminal_and_without_yes_nothing_is_done() {
+fn does_nothing_as_json_without_yes() {
     let world = with_ledger("apply-json-unasked");
     let output = world.run(&["apply", "--ledger-table", LEDGER, "--output", "json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -326,7 +326,7 @@ fn as_json_and_without_a_terminal_and_without_yes_nothing_is_done() {
 }
 
 #[test]
-fn as_json_a_report_that_cannot_be_published_is_told() {
+fn reports_a_failed_publication_as_json() {
     let world = with_ledger("apply-json-unpublished");
     let topic = world.account.create_topic("reports");
     world
@@ -342,7 +342,7 @@ fn as_json_a_report_that_cannot_be_published_is_told() {
 }
 
 #[test]
-fn what_does_not_go_as_it_should_is_told() {
+fn shows_the_warnings_of_the_run() {
     // Whoever did it would otherwise take the ledger for complete.
     let denied = || Fault::new("UpdateItem", "AccessDeniedException", "You may not.").always();
     let world = with_ledger("apply-warns");

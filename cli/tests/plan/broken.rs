@@ -115,7 +115,7 @@ fn of_events(#[case] name: &str, #[case] text: &str, #[case] expected: &str) {
 }
 
 #[test]
-fn what_is_compressed_is_said_to_be() {
+fn names_a_compressed_file() {
     let error = error("--instances", "gzip", &[0x1f, 0x8b, 8, 0, 0, 0]);
     assert_eq!(
         error,
@@ -125,7 +125,7 @@ fn what_is_compressed_is_said_to_be() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn names_a_missing_file() {
     let policy = policy("broken-absent", SAMPLE);
     let output = offline(&[
         "plan",
@@ -145,7 +145,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_policy_file_with_problems_is_shown_them() {
+fn shows_the_problems_of_the_policy_file() {
     let broken = policy("broken-policy", &SAMPLE.replace("UserLookup", "Userlookup"));
     let fleet = recording("fleet.json");
     let sound = policy("broken-not", SAMPLE);

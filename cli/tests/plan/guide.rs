@@ -19,7 +19,7 @@ pub fn guide_shows(text: &str) {
 }
 
 #[test]
-fn the_guide_shows_what_happens() {
+fn guide_shows_the_real_output() {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("plan-guide");
     std::fs::create_dir_all(&directory).unwrap();
     for name in ["fleet.json", "launches.json"] {

@@ -92,7 +92,7 @@ fn before_anything_is_done_nothing_is() {
 }
 
 #[test]
-fn what_was_begun_is_completed_and_the_rest_is_left() {
+fn completes_started_acts_and_leaves_the_rest() {
     let world = scene("midway");
     let output = interrupted(&world, "CreateTags", 3, 1);
     assert_eq!(output.status.code(), Some(130), "{output:?}");
@@ -139,7 +139,7 @@ fn what_was_begun_is_completed_and_the_rest_is_left() {
 }
 
 #[test]
-fn as_json_it_is_told_as_well() {
+fn reports_an_interruption_as_json() {
     let world = scene("json");
     let arguments = [&APPLY[..], &["--output", "json"]].concat();
     let output = interrupted_running(&arguments, &world, "CreateTags", 3, 1);
@@ -152,7 +152,7 @@ fn as_json_it_is_told_as_well() {
 }
 
 #[tokio::test]
-async fn a_second_interrupt_leaves_it_to_the_next_run() {
+async fn leaves_recovery_to_the_next_run_on_a_second_interrupt() {
     let world = scene("twice");
     let output = interrupted(&world, "CreateTags", 3, 2);
     assert_eq!(output.status.code(), Some(130), "{output:?}");

@@ -140,7 +140,7 @@ fn names(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn only_what_was_asked_for_is_shown_and_all_of_it_counts() {
+fn filters_what_is_shown_and_counts_everything() {
     let only = |what: &str| {
         let output = plan(
             &format!("only-{what}"),
@@ -185,7 +185,7 @@ fn instances_are_sorted_as_asked_for() {
 }
 
 #[test]
-fn the_exit_status_is_as_asked_for() {
+fn exits_as_fail_on_says() {
     let sound = "rules:\n  - {RuleId: 1, TagKey: Name, Action: Notify, Required: N}\n";
     let status = |test: &str, text: &str, arguments: &[&str]| {
         let policy = policy(&format!("status-{test}"), text);
@@ -272,7 +272,7 @@ fn the_settings_are_the_functions() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_read_is_named() {
+fn names_an_unreadable_setting() {
     let output = plan("setting", &["--grace-minutes", "15m"]);
     assert_eq!(output.status.code(), Some(2));
     let message = stderr(&output);
@@ -350,7 +350,7 @@ fn recordings_are_read_in_every_shape() {
 }
 
 #[test]
-fn a_snapshot_of_config_is_a_recording() {
+fn reads_a_config_snapshot() {
     let tags = json!({"Name": "web", "ProjectCode": ""});
     let item = |id: &str, time: &str, members: Value| {
         let mut item = json!({
@@ -398,7 +398,7 @@ fn standard_input_is_a_recording() {
 }
 
 #[test]
-fn a_recording_that_lacks_the_tags_is_told_of() {
+fn reports_a_recording_without_tags() {
     let instances =
         [1, 2].map(|number| json!({"InstanceId": format!("i-0000000000000000{number}")}));
     let path = file("no-tags.json", &json!(instances).to_string());
@@ -427,7 +427,7 @@ fn colours_are_for_terminals() {
 }
 
 #[test]
-fn a_reader_that_has_gone_is_no_error() {
+fn ignores_a_broken_pipe() {
     for format in ["text", "json", "csv", "markdown"] {
         let policy = policy(&format!("pipe-{format}"), SAMPLE);
         let fleet = recording("fleet.json");

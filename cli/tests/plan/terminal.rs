@@ -68,7 +68,7 @@ fn yes_is_done_and_progress_is_shown() {
 }
 
 #[test]
-fn anything_else_is_no() {
+fn takes_any_other_answer_for_no() {
     let world = with_ledger("terminal-no");
     let arguments = ["apply", "--ledger-table", LEDGER];
     let output = on_a_terminal(&world, &arguments, "\n");
@@ -81,7 +81,7 @@ fn anything_else_is_no() {
 }
 
 #[test]
-fn the_question_is_no_part_of_the_json() {
+fn keeps_the_question_out_of_the_json() {
     let world = with_ledger("terminal-json");
     let arguments = ["apply", "--ledger-table", LEDGER, "--output", "json"];
     let output = on_a_terminal_but(&world, &arguments, "> done.json", "y\n");

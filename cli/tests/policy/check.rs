@@ -48,7 +48,7 @@ fn places(file: &str) -> Vec<String> {
 #[case("template.json", &["5:5 error"])]
 #[case("report.yaml", &["2:77 error", "4:33 error", "7:3 error"])]
 #[case("escapes.json", &["3:62 error", "4:69 error"])]
-fn each_problem_is_named_at_its_place(#[case] file: &str, #[case] expected: &[&str]) {
+fn shows_each_problem_at_its_place(#[case] file: &str, #[case] expected: &[&str]) {
     assert_eq!(places(file), expected);
     let output = check(&[file]);
     assert_eq!(output.status.code(), Some(1));
@@ -71,7 +71,7 @@ fn warnings_alone_do_not_fail() {
 }
 
 #[test]
-fn one_broken_file_among_many_fails() {
+fn fails_for_one_broken_file_among_many() {
     let output = check(&["warnings.yaml", "empty.yaml", "shape.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
@@ -90,7 +90,7 @@ fn one_broken_file_among_many_fails() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_an_error_that_says_what_to_do() {
+fn reports_an_unreadable_file_and_what_to_do() {
     let output = check(&["absent.yaml"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
@@ -101,7 +101,7 @@ fn a_file_that_cannot_be_read_is_an_error_that_says_what_to_do() {
 }
 
 #[test]
-fn the_excerpt_is_coloured_where_colours_are_wanted() {
+fn colours_the_excerpt_on_demand() {
     let is_red =
         |arguments: &[&str]| stdout(&check(arguments)).contains("\u{1b}[1m\u{1b}[91merror");
     assert!(is_red(&["--color", "always", "empty.yaml"]));

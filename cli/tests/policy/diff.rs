@@ -6,7 +6,7 @@ use crate::support::{stderr, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 #[test]
-fn the_same_is_no_difference() {
+fn finds_no_difference_in_equal_tables() {
     let world = World::new("diff-same");
     world.write("policy.yaml", SAMPLE);
     let output = world.run(&["diff", "policy.yaml"]);
@@ -101,7 +101,7 @@ fn the_json_document() {
 }
 
 #[test]
-fn a_file_that_is_no_policy_is_shown_and_nothing_is_asked_of_aws() {
+fn shows_an_invalid_file_without_calling_aws() {
     for command in ["diff", "push"] {
         let world = World::new(&format!("{command}-invalid"));
         world.write("policy.yaml", &SAMPLE.replace("UserLookup", "UserLokup"));
@@ -117,7 +117,7 @@ fn a_file_that_is_no_policy_is_shown_and_nothing_is_asked_of_aws() {
 }
 
 #[test]
-fn the_table_may_be_named_by_option_or_environment() {
+fn takes_the_table_from_the_option_or_the_environment() {
     let world = World::new("diff-table");
     world.account.create_table("mine");
     world.write("policy.yaml", SAMPLE);

@@ -14,7 +14,7 @@ fn guide_shows(text: &str) {
 }
 
 #[test]
-fn the_guide_shows_what_happens() {
+fn guide_shows_the_real_output() {
     let world = World::new("guide");
     assert_eq!(
         stderr(&world.run(&["pull", "policy.yaml"])),
@@ -56,7 +56,7 @@ fn the_guide_shows_what_happens() {
 }
 
 #[test]
-fn the_guides_own_files_are_policies() {
+fn guide_shows_valid_policies() {
     let world = World::new("guide-files");
     let blocks = GUIDE.split("```").skip(1).step_by(2);
     let mut checked = 0;

@@ -21,7 +21,7 @@ fn put_every_type(world: &World) {
 }
 
 #[test]
-fn the_customers_table_is_the_sample() {
+fn pulls_the_customers_table() {
     let world = World::new("pull-sample");
     let output = world.run(&["pull"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -30,7 +30,7 @@ fn the_customers_table_is_the_sample() {
 }
 
 #[test]
-fn every_type_goes_there_and_back() {
+fn pulls_and_pushes_every_type() {
     for format in ["yaml", "json"] {
         let world = World::new(&format!("pull-types-{format}"));
         put_every_type(&world);
@@ -52,7 +52,7 @@ fn every_type_goes_there_and_back() {
 }
 
 #[test]
-fn the_option_decides_about_the_format() {
+fn takes_the_format_from_the_option() {
     let world = World::new("pull-format");
     let output = world.run(&["pull", "--output", "json"]);
     assert!(
@@ -64,7 +64,7 @@ fn the_option_decides_about_the_format() {
 }
 
 #[test]
-fn a_file_is_replaced_only_with_force() {
+fn replaces_a_file_only_with_force() {
     let world = World::new("pull-force");
     world.write("policy.yaml", "# mine\n");
     let output = world.run(&["pull", "policy.yaml"]);
@@ -82,7 +82,7 @@ fn a_file_is_replaced_only_with_force() {
 }
 
 #[test]
-fn a_table_that_is_no_policy_is_pulled_with_a_warning() {
+fn warns_when_it_pulls_an_invalid_table() {
     let world = World::new("pull-broken");
     world.account.put_item(
         TABLE,

@@ -32,7 +32,7 @@ fn nothing_to_do_writes_nothing() {
 }
 
 #[test]
-fn what_differs_is_written_at_once_and_what_is_foreign_survives() {
+fn writes_differences_and_keeps_foreign_attributes() {
     let world = World::new("push-changes");
     world.account.put_raw_item(
         TABLE,
@@ -97,7 +97,7 @@ fn rows_that_the_file_lacks_go_only_with_prune() {
 }
 
 #[test]
-fn an_empty_table_is_filled() {
+fn fills_an_empty_table() {
     let world = World::without_table("push-fill");
     world.account.create_table(TABLE);
     world.write("policy.yaml", SAMPLE);
@@ -107,7 +107,7 @@ fn an_empty_table_is_filled() {
 }
 
 #[test]
-fn without_a_terminal_and_without_yes_nothing_is_written() {
+fn writes_nothing_without_a_terminal_or_yes() {
     let world = World::new("push-unasked");
     world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     let output = world.run(&["push", "policy.yaml"]);
@@ -140,7 +140,7 @@ fn lost_race(test: &str, file: &str, meddle: fn(&tagwarden_sandbox::Account), ru
 }
 
 #[test]
-fn a_row_that_was_altered_meanwhile_is_not_overwritten() {
+fn does_not_overwrite_a_row_changed_since() {
     let file = SAMPLE
         .replace("Proj007", "Proj042")
         .replace("today()", "today()+30d");
@@ -158,7 +158,7 @@ fn a_row_that_was_altered_meanwhile_is_not_overwritten() {
 }
 
 #[test]
-fn an_attribute_that_was_added_meanwhile_is_noticed() {
+fn notices_an_attribute_added_since() {
     let file = SAMPLE
         .replace("Proj007", "Proj042")
         .replace("UserLookup", "Notify");
@@ -176,7 +176,7 @@ fn an_attribute_that_was_added_meanwhile_is_noticed() {
 }
 
 #[test]
-fn a_row_that_was_added_meanwhile_is_not_overwritten() {
+fn does_not_overwrite_a_row_added_since() {
     let file = SAMPLE.replace("Proj007", "Proj042")
         + "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N}\n";
     lost_race(
@@ -193,7 +193,7 @@ fn a_row_that_was_added_meanwhile_is_not_overwritten() {
 }
 
 #[test]
-fn a_row_that_was_altered_meanwhile_is_not_deleted() {
+fn does_not_delete_a_row_changed_since() {
     let file = SAMPLE.replace("Proj007", "Proj042");
     let file = file.split("  - RuleId: 3").next().unwrap();
     lost_race(
@@ -210,7 +210,7 @@ fn a_row_that_was_altered_meanwhile_is_not_deleted() {
 }
 
 #[test]
-fn a_row_that_was_deleted_meanwhile_is_not_made_again() {
+fn does_not_recreate_a_row_deleted_since() {
     let world = World::new("push-race-gone");
     world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     world.account.clear_table(TABLE);
@@ -228,7 +228,7 @@ fn a_row_that_was_deleted_meanwhile_is_not_made_again() {
 }
 
 #[test]
-fn what_others_wrote_meanwhile_is_looked_at_afterwards() {
+fn checks_the_table_again_after_writing() {
     let world = World::new("push-together");
     let owner = "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N}\n";
     world.write("policy.yaml", &(SAMPLE.to_owned() + owner));
@@ -267,7 +267,7 @@ fn crossed_in_the_second_step(name: &str) -> World {
 }
 
 #[test]
-fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
+fn writes_more_than_100_rows_in_steps_and_reports_each() {
     let world = crossed_in_the_second_step("push-many");
     let output = world.run(&["push", "--yes", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -297,7 +297,7 @@ fn more_than_a_hundred_rows_go_in_steps_and_what_was_written_is_said() {
 }
 
 #[test]
-fn a_hundred_rows_are_one_step() {
+fn writes_100_rows_in_one_step() {
     let world = World::new("push-hundred");
     world.account.clear_table(TABLE);
     world.write("policy.yaml", &many(100));
@@ -308,7 +308,7 @@ fn a_hundred_rows_are_one_step() {
 }
 
 #[test]
-fn a_table_that_stays_no_policy_is_not_written_to() {
+fn does_not_write_to_a_table_that_stays_invalid() {
     let world = World::new("push-union");
     world.account.put_item(
         TABLE,
@@ -342,7 +342,7 @@ fn throttling_is_waited_for() {
 }
 
 #[test]
-fn as_json_it_says_what_was_written() {
+fn reports_what_was_written_as_json() {
     let world = World::new("push-json");
     world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     let arguments = ["push", "--yes", "policy.yaml", "--output", "json"];
@@ -367,7 +367,7 @@ fn as_json_it_says_what_was_written() {
 }
 
 #[test]
-fn as_json_what_was_written_before_it_failed_is_told() {
+fn reports_what_was_written_before_a_failure_as_json() {
     let world = crossed_in_the_second_step("push-json-fails");
     let output = world.run(&["push", "--yes", "policy.yaml", "--output", "json"]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -381,7 +381,7 @@ fn as_json_what_was_written_before_it_failed_is_told() {
 }
 
 #[test]
-fn as_json_and_without_a_terminal_and_without_yes_nothing_is_written() {
+fn writes_nothing_as_json_without_yes() {
     let world = World::new("push-json-unasked");
     world.write("policy.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     let output = world.run(&["push", "policy.yaml", "--output", "json"]);

@@ -24,7 +24,7 @@ const TEXT: &str = "{{ heading }}\n{% for group in groups %}\n\n# {{ group.title
                     {% for entry in group.entries %}\n  {{ entry.line }}\n{% endfor %}\n{% endfor %}\n";
 
 #[test]
-fn it_goes_there_and_back() {
+fn survives_a_push_and_a_pull() {
     let world = World::new("template");
     world.write("policy.yaml", &(SAMPLE.to_owned() + TEMPLATE));
     let output = world.run(&["check", "policy.yaml"]);
@@ -109,7 +109,7 @@ fn a_row_changes_its_kind() {
 
 /// A table with two is no policy: what `pull` writes of it shows where they are.
 #[test]
-fn two_of_them_are_pulled_as_they_are() {
+fn pulls_two_templates_unchanged() {
     let world = World::new("template-two");
     for id in [1000, 1001] {
         let row = json!({"RuleId": id, "ReportTemplate": "{{ heading }}"});

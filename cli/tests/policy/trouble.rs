@@ -127,7 +127,7 @@ fn nobody_answers() {
 #[case("localhost:5000")]
 #[case("nonsense")]
 #[case("http://")]
-fn an_address_that_is_none_is_not_passed_over(#[case] url: &str) {
+fn rejects_an_invalid_endpoint(#[case] url: &str) {
     let world = World::new(&format!("address-{}", url.replace([':', '/'], "-")));
     for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB"] {
         let prepare = |arguments: &[&str]| {
@@ -148,7 +148,7 @@ fn an_address_that_is_none_is_not_passed_over(#[case] url: &str) {
 }
 
 #[test]
-fn a_region_that_is_none() {
+fn rejects_an_invalid_region() {
     let world = World::new("odd-region");
     let prepare = |arguments: &[&str]| {
         let mut command = world.command(arguments);
@@ -180,7 +180,7 @@ fn a_region_that_is_none() {
     "a credential_process",
     "\n  eval \"$(aws configure export-credentials --profile theirs --format env)\"\n"
 )]
-fn what_the_aws_cli_has_to_hand_over(
+fn names_a_profile_that_only_the_aws_cli_can_read(
     #[case] profile: &str,
     #[case] from: &str,
     #[case] line: &str,
@@ -207,7 +207,7 @@ fn what_the_aws_cli_has_to_hand_over(
 }
 
 #[test]
-fn a_profile_that_lacks_something() {
+fn names_what_a_profile_lacks() {
     let world = World::new("half-profile");
     world.write("aws-config", "[profile half]\naws_access_key_id = AKIA\n");
     for (name, why) in [
@@ -233,7 +233,7 @@ fn a_profile_that_lacks_something() {
 }
 
 #[test]
-fn a_profile_is_used_whatever_keys_the_environment_has() {
+fn prefers_the_profile_to_keys_in_the_environment() {
     let world = World::new("profile");
     world.write(
         "aws-config",
@@ -258,7 +258,7 @@ fn a_profile_is_used_whatever_keys_the_environment_has() {
 }
 
 #[test]
-fn the_profile_may_come_from_the_environment() {
+fn reads_the_profile_from_the_environment() {
     let world = World::new("aws-profile");
     let keys = "[prod]\naws_access_key_id = AKIAPROFILE000000000\naws_secret_access_key = x\n";
     world.write("aws-credentials", keys);

@@ -17,7 +17,7 @@ fn run(directory: &std::path::Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn a_file_is_written_and_never_replaced_unasked() {
+fn replaces_no_page_without_force() {
     let directory = directory("file", 3);
     let with = |more: &[&str]| run(&directory, &[&["page.html"], &SOURCES[..], more].concat());
     let output = with(&[]);
@@ -55,7 +55,7 @@ fn standard_output_gets_the_same_page_and_nothing_else() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_named() {
+fn names_a_file_that_cannot_be_written() {
     let directory = directory("unwritable", 1);
     let output = run(&directory, &[&["no/such/page.html"], &SOURCES[..]].concat());
     assert_eq!(output.status.code(), Some(1));
@@ -84,7 +84,7 @@ fn the_command_line_says_what_it_needs() {
 /// The terminal is that of `script` (util-linux).
 #[cfg(target_os = "linux")]
 #[test]
-fn a_terminal_gets_no_page() {
+fn writes_no_page_to_a_terminal() {
     let line = format!(
         "'{}' report - --instances fleet.json --policy policy.yaml",
         env!("CARGO_BIN_EXE_tagwarden")
@@ -102,7 +102,7 @@ fn a_terminal_gets_no_page() {
 }
 
 #[test]
-fn a_policy_with_problems_makes_no_page() {
+fn makes_no_page_of_an_invalid_policy() {
     let directory = directory("problems", 1);
     std::fs::write(directory.join("policy.yaml"), "rules: []\n").unwrap();
     let output = run(&directory, &[&["page.html"], &SOURCES[..]].concat());

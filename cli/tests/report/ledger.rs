@@ -108,7 +108,7 @@ fn the_time_is_as_asked_for() {
 }
 
 #[test]
-fn an_act_that_is_under_way_is_told() {
+fn shows_an_act_in_progress() {
     let scene = Scene::new("report-begun");
     scene.launch(&[("Name", "web")]);
     let begun = [wrote("i-00000001", "Owner", "x", "begun")];
@@ -184,7 +184,7 @@ fn recordings_ask_for_a_ledger_only_if_told_to() {
 }
 
 #[test]
-fn a_ledger_that_is_not_there_is_named() {
+fn names_a_ledger_that_does_not_exist() {
     let scene = Scene::new("report-missing");
     let output = scene
         .command(&["report", "page.html", "--ledger-table", "nothing"])

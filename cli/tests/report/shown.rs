@@ -97,7 +97,7 @@ fn the_charts_are_those_of_the_fleet() {
 }
 
 #[test]
-fn it_asks_for_nothing_and_says_nothing_wrong() {
+fn makes_no_request_and_logs_no_error() {
     for view in VIEWS.iter() {
         assert_eq!(view["requests"], json!([]), "{}", view["name"]);
         assert_eq!(view["errors"], json!([]), "{}", view["name"]);
@@ -105,7 +105,7 @@ fn it_asks_for_nothing_and_says_nothing_wrong() {
 }
 
 #[test]
-fn what_strangers_write_stays_text() {
+fn shows_foreign_text_as_text() {
     for view in VIEWS.iter() {
         assert_eq!(view["strangers"], 0, "{}", view["name"]);
         let names = view["strangeNames"].as_array().unwrap();
@@ -119,7 +119,7 @@ fn what_strangers_write_stays_text() {
 
 /// Should a value ever get past the escaping: the browser runs no script but the page's, and loads nothing.
 #[test]
-fn an_intruder_is_stopped_by_the_browser() {
+fn content_security_policy_blocks_injected_scripts() {
     for view in live() {
         let blocked = json!(["connect-src", "img-src", "script-src-elem"]);
         assert_eq!(
@@ -148,7 +148,7 @@ fn nothing_is_wider_than_the_screen() {
 }
 
 #[test]
-fn it_can_be_read_in_light_and_dark_and_on_paper() {
+fn is_readable_in_light_dark_and_print() {
     for screen in ["wide", "narrow"] {
         let (light, dark) = (
             view(&format!("{screen}-light")),
@@ -229,7 +229,7 @@ fn the_table_filters() {
 }
 
 #[test]
-fn without_scripts_everything_is_there() {
+fn shows_everything_without_scripts() {
     let plain = view("wide-plain");
     assert_eq!(plain["visible"], 30);
     // The box to type into would do nothing.
@@ -248,7 +248,7 @@ fn is_sound(views: &[Value]) {
 }
 
 #[test]
-fn a_fleet_of_nothing_or_nearly_nothing_is_a_page_too() {
+fn makes_a_page_of_an_empty_fleet() {
     let nothing = look(&page("nothing", 0));
     is_sound(&nothing);
     assert_eq!(nothing[0]["figure"], "–");

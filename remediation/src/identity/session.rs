@@ -6,7 +6,7 @@ use tagwarden_core::resource::is_instance_id;
 /// role and EMR's.
 const SERVICES_OWN: [&str; 2] = ["AWSCloudFormation", "CCSSession"];
 
-/// How session names begin that the SDKs and well-known tools write when nobody names the session.
+/// The beginnings of the session names that SDKs and well-known tools make up if the caller gives none.
 const PREFIXES: [&str; 6] = [
     "AWSCLI-Session",
     "GitHubActions",

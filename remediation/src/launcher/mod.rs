@@ -78,7 +78,7 @@ pub enum Unknown {
 impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotRecorded => f.write_str("CloudTrail does not tell who launched it"),
+            Self::NotRecorded => f.write_str("CloudTrail does not show who launched it"),
             Self::TooOld => write!(
                 f,
                 "it was launched more than {} days ago, further back than CloudTrail's event history",

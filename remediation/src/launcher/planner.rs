@@ -96,7 +96,7 @@ pub(crate) struct LookUpPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundLaunch {
     pub(crate) instance_ids: Vec<String>,
-    /// None if the event names nobody.
+    /// `None` if the event does not name a launcher.
     pub(crate) by: Option<String>,
 }
 
@@ -117,11 +117,11 @@ pub(crate) struct Planner {
     /// An instance whose own events go on, and the token of what follows.
     half_asked: Option<(String, String)>,
     reading: Option<Reading>,
-    /// So many pages may settle nobody before calls by name are owed.
+    /// How many pages may settle no instance before calls by name are owed.
     credit: usize,
     /// Whether a call by name comes before the next page.
     owed: bool,
-    /// So many calls by name may be made that are not owed.
+    /// How many calls by name may be made that are not owed.
     free: usize,
 }
 
@@ -344,7 +344,7 @@ impl Planner {
         });
     }
 
-    /// Settles the account of a page that settled so many instances.
+    /// Settles the account of a page, which settled `settled` instances.
     fn pay(&mut self, settled: usize) {
         if settled > 0 {
             self.credit = (self.credit + settled - 1).min(MOST_CREDIT);

@@ -48,7 +48,7 @@ pub struct RecordedLaunches {
 }
 
 impl RecordedLaunches {
-    /// Takes an event; one that is no launch, or of a launch that failed, changes nothing.
+    /// Takes an event. An event that is not a launch, or whose launch failed, changes nothing.
     pub fn add(&mut self, event: &RecordedEvent) {
         let resources = event.resources.iter();
         let launch = record::launch(

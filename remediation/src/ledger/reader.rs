@@ -9,7 +9,7 @@ use super::items::{QUERY, day_key};
 use super::{KEPT, Ledger};
 use crate::run_id::RunId;
 
-/// The most days that are read at a time: a year is read in seconds, and any table takes so many calls.
+/// The most days that are read at a time. A year is read in seconds, and any table accepts that many calls.
 const DAYS_AT_ONCE: usize = 16;
 
 impl Ledger {

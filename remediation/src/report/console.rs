@@ -1,7 +1,7 @@
 //! Links into the AWS console.
 
 /// The page of the instance `id` in the EC2 console of `region`; `None` where there is no public console, or where
-/// either is no name to make a link of.
+/// either does not make a valid link.
 ///
 /// Each Region has a host of its own, and each partition its own domain: see
 /// [Choosing a Region](https://docs.aws.amazon.com/awsconsolehelpdocs/latest/gsg/select-region.html),

@@ -333,7 +333,7 @@ mod tests {
         "{{ heading | no_such_filter }}",
     ];
 
-    /// The bound that the parts are made by holds wherever a part ends, in the text that has most besides its lines.
+    /// The bound that the parts are made by holds wherever a part ends, in the text that has the most beside its lines.
     #[test]
     fn fits_parts_into_any_limit() {
         let samples = std::iter::repeat_n(enforced(), 3).flatten();

@@ -343,7 +343,7 @@ fn sound_templates_pass_the_check(#[case] source: &str) {
     "{% include 'other' %}",
     "line 1: syntax error: unknown statement include"
 )]
-fn the_check_finds_what_a_report_might_not_come_to(#[case] source: &str, #[case] problem: &str) {
+fn check_finds_errors_that_few_reports_reach(#[case] source: &str, #[case] problem: &str) {
     let error = check_template(source).unwrap_err().to_string();
     assert!(error.contains(problem), "{error}");
 }

@@ -22,7 +22,7 @@ pub fn line(entry: &Entry) -> String {
     let line = line_of_any_run(entry);
     printable(&match &entry.done_by {
         None => line,
-        Some(run_id) => format!("{line} By run {run_id}, which could not tell."),
+        Some(run_id) => format!("{line} By run {run_id}, which did not report it."),
     })
 }
 
@@ -153,13 +153,13 @@ pub fn closing(mode: Mode, counts: &ReportCounts, repeated: usize) -> String {
     );
     let summary = match repeated {
         0 => summary,
-        1 => format!("{summary} 1 line that was told earlier today is not repeated."),
-        lines => format!("{summary} {lines} lines that were told earlier today are not repeated."),
+        1 => format!("{summary} 1 line reported earlier today is not repeated."),
+        lines => format!("{summary} {lines} lines reported earlier today are not repeated."),
     };
     match mode {
         Mode::Enforce => summary,
         Mode::DryRun => format!(
-            "{summary}\nThis was a dry run: nothing was changed. TAGWARDEN_MODE=enforce has it done."
+            "{summary}\nThis was a dry run: nothing was changed. Set TAGWARDEN_MODE=enforce to apply these changes."
         ),
     }
 }

@@ -230,7 +230,8 @@ impl Undo {
                 Taken::Settled(UndoOutcome::Done) => match &live {
                     Ok(live) => seen(act, live),
                     Err(error) => {
-                        let why = format!("EC2 took it, and does not tell how it ended: {error}");
+                        let why =
+                            format!("EC2 accepted the call, but did not say how it ended: {error}");
                         work.settle(act, UndoOutcome::Failed(why));
                         continue;
                     }

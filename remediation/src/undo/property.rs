@@ -12,7 +12,7 @@ use crate::plan::ActState;
 
 const KEYS: [&str; 3] = ["K", "L", "M"];
 
-/// What tagwarden writes, and what people write: never the same, as nobody could tell them apart afterwards.
+/// What tagwarden writes, and what people write: never the same, because the two could not be told apart afterwards.
 const RULE_VALUES: [&str; 2] = ["v", "w"];
 const PEOPLES_VALUES: [&str; 3] = ["mine", "V", ""];
 
@@ -186,7 +186,7 @@ proptest! {
         prop_assert_eq!(world.plan(61, since).steps, []);
     }
 
-    /// Every tag that is asked for is either taken back or told of, once.
+    /// Every tag that is asked for is either taken back or reported, once.
     #[test]
     fn plans_for_every_selected_tag(
         events in prop::collection::vec(event(), 0..30),

@@ -25,7 +25,7 @@ pub(crate) struct Config {
     rules: BTreeMap<String, Rule>,
     /// The result tokens handed out: the rule each belongs to and when that was invoked.
     tokens: BTreeMap<String, (String, DateTime<Utc>)>,
-    /// The compliance change events nobody has taken yet.
+    /// The compliance change events that no test has taken yet.
     changes: Vec<Value>,
     /// Resources whose next evaluation is not stored.
     failing: BTreeSet<String>,
@@ -110,7 +110,7 @@ impl Account {
         self.contents().config.rules.remove(name);
     }
 
-    /// What a rule says by now, by resource id: as the dashboard shows it, where `NOT_APPLICABLE` is no
+    /// What a rule says by now, by resource id: as the dashboard shows it, where `NOT_APPLICABLE` is not a
     /// result.
     #[must_use]
     pub fn compliance(&self, rule: &str) -> BTreeMap<String, Evaluation> {

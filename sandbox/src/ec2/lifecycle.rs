@@ -121,7 +121,7 @@ impl Contents {
     }
 }
 
-/// A managed instance is its operator's alone: whoever else asks is denied as by IAM, and the whole call
+/// A managed instance belongs to its operator alone: any other caller is denied, as by IAM, and the whole call
 /// with it, before anything happens. Reported by those who tried, with EKS Auto Mode:
 /// <https://github.com/aws/eks-node-monitoring-agent/pull/151>. See also
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/amazon-ec2-managed-instances.html>.

@@ -57,7 +57,7 @@ async fn reports_deferred_refused_and_failed_steps_once_a_day() {
     assert_eq!((reports, lines.len()), (2, 1), "{lines:?}");
     assert!(lines[0].contains(&new), "{lines:?}");
     let report = world.reports().pop().unwrap();
-    let not_repeated = "3 lines that were told earlier today are not repeated.";
+    let not_repeated = "3 lines reported earlier today are not repeated.";
     assert!(report.contains(not_repeated), "{report}");
 
     // The next day begins at midnight UTC, and repeats everything.

@@ -33,7 +33,7 @@ fn rule(attribute: &str, members: &str) -> String {
 #[case("TagKey", "TagKey: 7.50", "3:14", "put it in quotes: \"7.50\"")]
 #[case("TagKey", "TagKey: False", "3:14", "put it in quotes: \"false\"")]
 #[case("Default", "Default: 007", "3:15", "put it in quotes: \"007\"")]
-fn a_slip_is_shown_at_its_place_with_what_was_meant(
+fn shows_a_typing_error_with_a_suggestion(
     #[case] attribute: &str,
     #[case] members: &str,
     #[case] place: &str,
@@ -111,7 +111,7 @@ fn json_may_escape_a_character_in_two_halves() {
 #[case("Set: {$dynamodb: {XX: 1}}")]
 #[case("Set: {$dynamodb: {SS: [a], NS: [1]}}")]
 #[case("Set: {$dynamodb: text}")]
-fn what_dynamodb_would_refuse_is_refused(#[case] members: &str) {
+fn refuses_what_dynamodb_would_refuse(#[case] members: &str) {
     let file = read(&rule("", members));
     let errors: Vec<_> = problems(&rule("", members))
         .into_iter()
@@ -122,7 +122,7 @@ fn what_dynamodb_would_refuse_is_refused(#[case] members: &str) {
 }
 
 #[test]
-fn a_number_that_dynamodb_cannot_store_is_refused() {
+fn refuses_a_number_that_dynamodb_cannot_store() {
     let text = rule("", "Number: 123456789012345678901234567890123456789");
     let found = problems(&text);
     assert!(found[1].starts_with("3:14 123456789"), "{found:?}");
@@ -159,7 +159,7 @@ fn a_place_ends_where_the_value_ends() {
 }
 
 #[test]
-fn what_cannot_be_read_is_not_blamed_twice() {
+fn reports_an_unreadable_value_once() {
     let text = rule("Action", "Action: !!foo Update");
     assert_eq!(problems(&text), ["3:14 the tag !!foo is not supported"]);
     let text = rule("TagKey", "TagKey: {a: !!foo c}");

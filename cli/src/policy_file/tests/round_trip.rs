@@ -160,7 +160,7 @@ fn alike(one: &[Item], other: &[Item]) -> bool {
 
 proptest! {
     #[test]
-    fn no_row_is_lost_or_changed(items in items(), is_json: bool) {
+    fn loses_and_changes_no_row(items in items(), is_json: bool) {
         let format = if is_json { FileFormat::Json } else { FileFormat::Yaml };
         let written = write(&items, format).unwrap();
         let file = read(&written);
@@ -197,13 +197,13 @@ proptest! {
 #[case::nested_deep_in_yaml(&"- ".repeat(5000))]
 #[case::nested_mappings(&(0..3000).fold(String::new(), |text, depth| text + &" ".repeat(depth) + "a:\n"))]
 #[case::aliases_of_aliases("a: &a [x,x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nrules: [*c,*c]\n")]
-fn what_would_exhaust_others_is_refused(#[case] text: &str) {
+fn refuses_inputs_that_exhaust_memory(#[case] text: &str) {
     let file = read(text);
     assert!(!file.is_valid());
 }
 
 #[test]
-fn a_list_as_deep_as_dynamodb_allows_is_taken() {
+fn accepts_a_list_as_deep_as_dynamodb_allows() {
     let nested = |depth: usize| {
         let lists = "[".repeat(depth) + &"]".repeat(depth);
         format!("rules: [{{RuleId: 1, TagKey: K, Action: Notify, Required: Y, Deep: {lists}}}]")

@@ -137,7 +137,7 @@ fn the_groups_with_the_most_to_do_come_first() {
 #[rstest]
 #[case(11, 11, None)]
 #[case(12, 11, Some(("2 others", 0, 2)))]
-fn of_many_groups_the_rest_is_told_together(
+fn puts_the_smallest_groups_together(
     #[case] groups: usize,
     #[case] told_of: usize,
     #[case] rest: Option<(&str, usize, usize)>,
@@ -225,7 +225,7 @@ fn launches_are_told_by_week() {
 }
 
 #[test]
-fn a_young_fleet_has_a_chart_too_and_one_of_no_known_age_has_none() {
+fn draws_a_chart_only_of_known_ages() {
     assert_eq!(launches(vec![whole("i-0")]).unwrap().weeks.len(), 8);
     assert_eq!(launches(vec![launched(whole("i-0"), None)]), None);
     assert_eq!(launches(Vec::new()), None);
@@ -317,7 +317,7 @@ fn acts_are_told_by_what_they_came_to() {
 }
 
 #[test]
-fn only_the_time_that_was_asked_for_is_told() {
+fn counts_only_acts_of_the_chosen_time() {
     let tag = || vec![act(RemedyName::Tag, ActState::Done)];
     let batches = [
         batch("2026-11-20T11:59:59Z", tag()),

@@ -60,7 +60,7 @@ fn it_names_no_place_to_load_from() {
 
 /// Everything that comes from outside: names, values, keys, VPCs, launchers, exemptions, files, the title.
 #[test]
-fn what_strangers_write_is_escaped() {
+fn escapes_foreign_text() {
     let evil = "</script><img src=x onerror=alert(1)>\"'&";
     let rule =
         json!({"RuleId": 1, "TagKey": evil, "Action": "Update", "Required": "Y", "Default": evil});
@@ -87,7 +87,7 @@ fn what_strangers_write_is_escaped() {
 }
 
 #[test]
-fn what_is_no_character_of_a_page_is_none_there() {
+fn drops_characters_that_html_forbids() {
     let name = "a\u{0}b\u{8}c\u{1b}[31m\r\nd\u{85}e";
     let html = html_of(&inputs(sample(), vec![instance("i-a", &[("Name", name)])]));
     assert!(html.contains("<b>a\u{fffd}b\u{fffd}c\u{fffd}[31m\u{fffd}\nd\u{fffd}e</b>"));
@@ -103,7 +103,7 @@ fn no_name_looks_like_another() {
 }
 
 #[test]
-fn those_that_something_happens_to_come_first() {
+fn sorts_affected_instances_first() {
     let whole = [("ProjectCode", "P"), ("CreatedBy", "ann"), ("Expires", "x")];
     let rows = rows(&inputs(
         sample(),
@@ -162,7 +162,7 @@ fn those_that_something_happens_to_come_first() {
 }
 
 #[test]
-fn what_would_be_done_is_told_with_what_stands_against_it() {
+fn shows_each_step_with_its_obstacle() {
     let owned = [("aws:autoscaling:groupName", "workers")];
     let terminate = json!({"RuleId": 1, "TagKey": "a: b", "Action": "Terminate", "Required": "Y"});
     let notify = json!({"RuleId": 2, "TagKey": "Owner", "Action": "Notify", "Required": "Y"});
@@ -181,7 +181,7 @@ fn what_would_be_done_is_told_with_what_stands_against_it() {
 }
 
 #[test]
-fn what_the_data_cannot_tell_is_said() {
+fn says_what_the_data_does_not_show() {
     let rule = json!({"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y"});
     let mut inputs = inputs(policy(&[rule]), Vec::new());
     inputs.notes = vec!["A recording does not tell.".to_owned()];
