@@ -14,8 +14,8 @@ use crate::launcher::Launcher;
 use crate::metrics;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::{Report, ReportCounts};
-use crate::request::{EventRequest, RunRequest, Target, Trigger};
-use crate::run::Run;
+use crate::request::{EventRequest, NamedInstance, RunRequest, Target, Trigger};
+use crate::run::{Run, pass_on};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 use crate::trigger::{self, TriggerError};
@@ -67,8 +67,8 @@ impl Remediation {
             return self.handle_batch(&payload, &context).await;
         }
         let own_account = account_of(&context.invoked_function_arn);
-        let requests = [trigger::read(&payload, own_account)?];
-        let (_, counts) = self.serve(&requests, &context).await?;
+        let request = self.due(trigger::read(&payload, own_account)?).await?;
+        let (_, counts) = self.serve(&[request], &context).await?;
         let answer = Answer {
             mode: self.settings.mode,
             counts,
@@ -93,7 +93,11 @@ impl Remediation {
         let mut served: Vec<(String, EventRequest)> = Vec::new();
         for message in batch.records {
             let id = message.message_id.clone().unwrap_or_default();
-            match read_message(&message, own_account) {
+            let request = match read_message(&message, own_account) {
+                Ok(request) => self.due(request).await,
+                Err(error) => Err(error.into()),
+            };
+            match request {
                 Ok(request) => served.push((id, request)),
                 Err(error) => {
                     tracing::error!(message_id = id, "{error}");
@@ -106,7 +110,9 @@ impl Remediation {
         let failed = report.failed_instances();
         for (id, request) in message_ids.into_iter().zip(&requests) {
             let has_failed = match request {
-                EventRequest::Nothing(_) => false,
+                EventRequest::Nothing(_) | EventRequest::Later(..) | EventRequest::Settled(_) => {
+                    false
+                }
                 EventRequest::Sweep => !failed.is_empty(),
                 EventRequest::Instances(_, named) => named
                     .iter()
@@ -117,6 +123,47 @@ impl Remediation {
             }
         }
         Ok(json!({ "batchItemFailures": response.batch_item_failures }))
+    }
+
+    /// What `request` asks for now: what comes before its time is sent on without a look, and an instance that is not
+    /// NON_COMPLIANT any more needs a look only if something is counted down for it.
+    ///
+    /// # Errors
+    /// SQS did not take the message.
+    async fn due(&self, request: EventRequest) -> Result<EventRequest, RemediationError> {
+        match request {
+            EventRequest::Later(at, named) if at > self.clock.now() => {
+                let ids: Vec<&str> = named.iter().map(|it| it.id.as_str()).collect();
+                if pass_on(self, &ids, at).await? {
+                    return Ok(EventRequest::Nothing(
+                        "its time has not come: it was sent on",
+                    ));
+                }
+                Ok(EventRequest::Instances(Trigger::Countdown, named))
+            }
+            EventRequest::Later(_, named) => Ok(EventRequest::Instances(Trigger::Countdown, named)),
+            EventRequest::Settled(named) => {
+                let named = self.counted_down(named).await?;
+                if named.is_empty() {
+                    return Ok(EventRequest::Nothing("the resource is not NON_COMPLIANT"));
+                }
+                Ok(EventRequest::Instances(Trigger::ComplianceChange, named))
+            }
+            request => Ok(request),
+        }
+    }
+
+    /// Those of `named` for which something is counted down.
+    async fn counted_down(
+        &self,
+        named: Vec<NamedInstance>,
+    ) -> Result<Vec<NamedInstance>, RemediationError> {
+        let Some(ledger) = &self.ledger else {
+            return Ok(Vec::new());
+        };
+        let running = ledger.countdowns().await?;
+        let is_counted = |it: &NamedInstance| running.contains_key(&it.id);
+        Ok(named.into_iter().filter(is_counted).collect())
     }
 
     async fn serve(
@@ -166,6 +213,8 @@ fn run_request(requests: &[EventRequest], context: &Context) -> Option<RunReques
                 triggers.insert(Trigger::Schedule);
             }
             EventRequest::Nothing(why) => tracing::info!("nothing to do: {why}"),
+            // `Remediation::due` has made something else of these.
+            EventRequest::Later(..) | EventRequest::Settled(_) => {}
             EventRequest::Instances(trigger, named) => {
                 triggers.insert(*trigger);
                 for instance in named {

@@ -58,6 +58,36 @@ pub(crate) async fn publish(
     Ok(())
 }
 
+/// Whether a report would reach anybody: the topic has a subscription that was confirmed.
+///
+/// SNS accepts what nobody receives. See
+/// [GetTopicAttributes](https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html).
+///
+/// # Errors
+/// Why it would not, or why that is not known.
+pub(crate) async fn check_subscribers(home: &Remediation) -> Result<(), String> {
+    const CALL: &str = "sns:GetTopicAttributes";
+    let Some(topic_arn) = &home.settings.topic_arn else {
+        return Err("no topic is configured (TAGWARDEN_TOPIC_ARN)".to_owned());
+    };
+    let answer = home
+        .sns
+        .get_topic_attributes()
+        .topic_arn(topic_arn)
+        .send()
+        .await
+        .map_err(|error| AwsError::new(CALL, &error).to_string())?;
+    let confirmed = answer
+        .attributes()
+        .and_then(|attributes| attributes.get("SubscriptionsConfirmed"));
+    match confirmed.and_then(|number| number.parse::<u64>().ok()) {
+        Some(1..) => Ok(()),
+        _ => Err(format!(
+            "the topic {topic_arn} has no confirmed subscription"
+        )),
+    }
+}
+
 /// Publishes that the policy table is not valid, so that somebody notices.
 pub(crate) async fn publish_broken_policy(home: &Remediation, error: &PolicyTableError) {
     if let PolicyTableError::Invalid { table, source } = error

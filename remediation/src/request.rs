@@ -13,6 +13,10 @@ pub enum EventRequest {
     Sweep,
     /// Look at these.
     Instances(Trigger, Vec<NamedInstance>),
+    /// Look at these, but not before this moment.
+    Later(DateTime<Utc>, Vec<NamedInstance>),
+    /// These are not NON_COMPLIANT any more: what the ledger counts down for them is over.
+    Settled(Vec<NamedInstance>),
     /// Nothing: the event is about something that needs no remedy. The text says what.
     Nothing(&'static str),
 }
@@ -30,6 +34,8 @@ pub enum Trigger {
     Person,
     /// Somebody, or Config's remediation, asks for instances by their ids.
     Request,
+    /// A countdown's time has come.
+    Countdown,
     /// A run that had no time left put the rest on the queue.
     Requeued {
         /// How many runs have passed it on.
@@ -81,6 +87,7 @@ impl Trigger {
             Self::Launch => "launch",
             Self::Person => "apply",
             Self::Request => "request",
+            Self::Countdown => "countdown",
             Self::Requeued { .. } => "rest",
             Self::Schedule => "schedule",
         }
@@ -100,6 +107,7 @@ mod tests {
             Trigger::Launch,
             Trigger::Person,
             Trigger::Request,
+            Trigger::Countdown,
             Trigger::Requeued { hops: 1 },
             Trigger::Schedule,
         ]
@@ -110,6 +118,7 @@ mod tests {
             "launch",
             "apply",
             "request",
+            "countdown",
             "rest",
             "schedule",
         ];

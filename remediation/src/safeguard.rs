@@ -8,8 +8,18 @@ use std::collections::BTreeSet;
 /// One safeguard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Safeguard {
-    /// An instance younger than the grace period is left for later.
+    /// The grace period lies between the first look and the shutdown.
     Grace,
+    /// An earlier run must have seen the same reason for a shutdown.
+    TwoLooks,
+    /// DescribeTags must agree that a tag is missing.
+    TagsConfirmed,
+    /// What rules may shut down is permitted by a setting of its own.
+    Permission,
+    /// A shutdown that must be announced waits for an accepted notice.
+    Notice,
+    /// What a sweep finds on nearly every instance is taken for a mistake at first.
+    Suspicion,
     /// An instance that its manager would replace, or that only its manager may end, is refused.
     Owner,
     /// An exempt instance is left alone.
@@ -26,8 +36,13 @@ pub enum Safeguard {
 
 impl Safeguard {
     /// Every safeguard.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Grace,
+        Self::TwoLooks,
+        Self::TagsConfirmed,
+        Self::Permission,
+        Self::Notice,
+        Self::Suspicion,
         Self::Owner,
         Self::Exemption,
         Self::Budget,

@@ -15,12 +15,17 @@ pub struct Settings {
     pub mode: Mode,
     /// `TAGWARDEN_UNTAGGED`: what is done to an instance without any tags: `terminate` (default), `stop` or `notify`.
     pub untagged: Untagged,
+    /// `TAGWARDEN_RULES_MAY_DESTROY`: what the rules of the policy table may do: `no` (default), `stop` or
+    /// `stop-and-terminate`. What is done to untagged instances is not its concern.
+    pub rules_may_destroy: RulesMayDestroy,
     /// `TAGWARDEN_TOPIC_ARN`: the SNS topic for reports; none: reports are only logged.
     pub topic_arn: Option<String>,
     /// `TAGWARDEN_REPORT_SUBJECT`: under 100 characters.
     pub report_subject: String,
-    /// `TAGWARDEN_GRACE_MINUTES`: an instance younger than this is never stopped or terminated.
+    /// `TAGWARDEN_GRACE_MINUTES`: how long after the first look at it a reason for a shutdown must still stand.
     pub grace: TimeDelta,
+    /// `TAGWARDEN_NOTICE_HOURS`: how long before a shutdown it must have been announced; zero: it need not be.
+    pub notice: TimeDelta,
     /// `TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR`: the most stops and terminations an hour.
     pub max_destructive: usize,
     /// `TAGWARDEN_QUEUE_URL`: the function's own SQS queue, on which it puts what it has no time for; none: the next
@@ -57,6 +62,33 @@ pub enum Untagged {
     Notify,
 }
 
+/// What the rules of the policy table may do to an instance beside writing tags.
+///
+/// IAM cannot tell causes apart, so the function does: who may write to the table must not thereby be able to terminate
+/// instances.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RulesMayDestroy {
+    /// Nothing.
+    #[default]
+    No,
+    /// Stop it.
+    Stop,
+    /// Stop and terminate it.
+    StopAndTerminate,
+}
+
+impl RulesMayDestroy {
+    /// Whether a rule may stop, or else terminate.
+    #[must_use]
+    pub fn allows(self, is_stop: bool) -> bool {
+        match self {
+            Self::No => false,
+            Self::Stop => is_stop,
+            Self::StopAndTerminate => true,
+        }
+    }
+}
+
 /// The subject of the customer's reports.
 const DEFAULT_SUBJECT: &str = "ACME Cloud Tagging Policy Report";
 
@@ -68,6 +100,9 @@ const SUBJECT_LIMIT: usize = 100;
 /// The most days between a stop and a termination: the ledger keeps acts for longer.
 const MOST_DAYS: i64 = 365;
 
+/// The longest notice, in hours: four weeks.
+const MOST_NOTICE_HOURS: i64 = 672;
+
 /// The largest budget, because one item of the ledger holds an entry for each act of an hour.
 const MOST_DESTRUCTIVE: usize = 1_000;
 
@@ -77,28 +112,38 @@ impl Settings {
     /// # Errors
     /// A value cannot be read; the error names the variable and what it must be.
     pub fn from_environment(environment: &Environment<'_>) -> Result<Self, SettingError> {
-        Ok(Self {
+        let settings = Self {
             policy: PolicySettings::from_environment(environment)?,
             mode: environment.read("TAGWARDEN_MODE", Mode::default(), |value| match value {
                 "dry-run" => Ok(Mode::DryRun),
                 "enforce" => Ok(Mode::Enforce),
-                _ => Err("it must be dry-run or enforce".to_owned()),
+                _ => Err("must be dry-run or enforce".to_owned()),
             })?,
             untagged: environment.read("TAGWARDEN_UNTAGGED", Untagged::default(), |value| {
                 match value {
                     "terminate" => Ok(Untagged::Terminate),
                     "stop" => Ok(Untagged::Stop),
                     "notify" => Ok(Untagged::Notify),
-                    _ => Err("it must be terminate, stop or notify".to_owned()),
+                    _ => Err("must be terminate, stop or notify".to_owned()),
                 }
             })?,
+            rules_may_destroy: environment.read(
+                "TAGWARDEN_RULES_MAY_DESTROY",
+                RulesMayDestroy::default(),
+                |value| match value {
+                    "no" => Ok(RulesMayDestroy::No),
+                    "stop" => Ok(RulesMayDestroy::Stop),
+                    "stop-and-terminate" => Ok(RulesMayDestroy::StopAndTerminate),
+                    _ => Err("must be no, stop or stop-and-terminate".to_owned()),
+                },
+            )?,
             topic_arn: environment.read("TAGWARDEN_TOPIC_ARN", None, |value| {
                 let mut parts = value.split(':');
                 let is_topic = parts.next() == Some("arn")
                     && parts.nth(1) == Some("sns")
                     && parts.count() == 3;
                 is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
-                    "it must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
+                    "must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
                 })
             })?,
             report_subject: environment.read(
@@ -108,7 +153,7 @@ impl Settings {
                     let sound =
                         value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
                     sound.then(|| value.to_owned()).ok_or_else(|| {
-                        "it must have at most 99 characters, and no line breaks or control characters"
+                        "must have at most 99 characters, and no line breaks or control characters"
                             .to_owned()
                     })
                 },
@@ -118,20 +163,28 @@ impl Settings {
                 TimeDelta::minutes(15),
                 |value| whole_number(value).map(|minutes| TimeDelta::minutes(minutes.into())),
             )?,
+            notice: environment.read("TAGWARDEN_NOTICE_HOURS", TimeDelta::zero(), |value| {
+                match value.parse() {
+                    Ok(hours @ 0..=MOST_NOTICE_HOURS) => Ok(TimeDelta::hours(hours)),
+                    _ => Err(format!(
+                        "must be a whole number from 0 to {MOST_NOTICE_HOURS}"
+                    )),
+                }
+            })?,
             max_destructive: environment.read(
                 "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
                 10,
                 |value| match value.parse() {
                     Ok(number @ 0..=MOST_DESTRUCTIVE) => Ok(number),
                     _ => Err(format!(
-                        "it must be a whole number from 0 to {MOST_DESTRUCTIVE}"
+                        "must be a whole number from 0 to {MOST_DESTRUCTIVE}"
                     )),
                 },
             )?,
             queue_url: environment.read("TAGWARDEN_QUEUE_URL", None, |value| {
                 let is_url = value.starts_with("https://") || value.starts_with("http://");
                 is_url.then(|| Some(value.to_owned())).ok_or_else(|| {
-                    "it must be the URL of an SQS queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+                    "must be the URL of an SQS queue, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
                         .to_owned()
                 })
             })?,
@@ -140,12 +193,28 @@ impl Settings {
                     Ok(0) => Ok(None),
                     Ok(days @ 1..=MOST_DAYS) => Ok(Some(TimeDelta::days(days))),
                     _ => Err(format!(
-                        "it must be a whole number from 1 to {MOST_DAYS}, or 0 for never"
+                        "must be a whole number from 1 to {MOST_DAYS}, or 0 for never"
                     )),
                 }
             })?,
             ledger_table: environment.get("TAGWARDEN_LEDGER_TABLE"),
             safeguards: Safeguards::default(),
+        };
+        settings.check_notice(environment)?;
+        Ok(settings)
+    }
+
+    /// Where a notice is needed there must be somebody to read it.
+    fn check_notice(&self, environment: &Environment<'_>) -> Result<(), SettingError> {
+        const NAME: &str = "TAGWARDEN_NOTICE_HOURS";
+        if self.mode == Mode::DryRun || self.notice.is_zero() || self.topic_arn.is_some() {
+            return Ok(());
+        }
+        Err(SettingError {
+            name: NAME,
+            value: environment.get(NAME).unwrap_or_default(),
+            expected: "must be 0 unless TAGWARDEN_TOPIC_ARN names the topic of the notices"
+                .to_owned(),
         })
     }
 }
@@ -153,7 +222,7 @@ impl Settings {
 fn whole_number(value: &str) -> Result<u32, String> {
     value
         .parse::<u32>()
-        .map_err(|_| format!("it must be a whole number from 0 to {}", u32::MAX))
+        .map_err(|_| format!("must be a whole number from 0 to {}", u32::MAX))
 }
 
 #[cfg(test)]

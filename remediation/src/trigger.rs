@@ -2,6 +2,7 @@
 //!
 //! An event is trusted to say which instances to look at and who launched them, never what is wrong with them.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -48,6 +49,12 @@ pub fn read(event: &Value, own_account: Option<&str>) -> Result<EventRequest, Tr
 #[must_use]
 pub fn requeued(instance_ids: &[&str], hops: u32) -> Value {
     json!({ "instanceIds": instance_ids, "hops": hops })
+}
+
+/// The event that asks for a look at `not_before` or later.
+#[must_use]
+pub fn postponed(instance_ids: &[&str], not_before: DateTime<Utc>) -> Value {
+    json!({ "instanceIds": instance_ids, "notBefore": not_before })
 }
 
 struct Reader<'a> {
@@ -144,15 +151,15 @@ impl Reader<'_> {
     fn compliance_change(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
         let change: ComplianceChange = parse("compliance change", detail)?;
         check_account(self.own_account, change.aws_account_id.as_deref())?;
-        let non_compliant = change
+        let is_non_compliant = change
             .new_evaluation_result
             .is_some_and(|result| result.compliance_type == "NON_COMPLIANT");
-        if non_compliant {
-            let trigger = Trigger::ComplianceChange;
-            instance(trigger, &change.resource_type, change.resource_id)
-        } else {
-            Ok(EventRequest::Nothing("the resource is not NON_COMPLIANT"))
-        }
+        let trigger = Trigger::ComplianceChange;
+        let request = instance(trigger, &change.resource_type, change.resource_id)?;
+        Ok(match request {
+            EventRequest::Instances(_, named) if !is_non_compliant => EventRequest::Settled(named),
+            request => request,
+        })
     }
 
     fn launch(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
@@ -204,6 +211,7 @@ fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
         0 => Trigger::Request,
         hops => Trigger::Requeued { hops },
     };
+    let not_before = event.not_before;
     event
         .instance_ids
         .into_iter()
@@ -214,7 +222,10 @@ fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
             })
         })
         .collect::<Result<_, _>>()
-        .map(|named| EventRequest::Instances(trigger, named))
+        .map(|named| match not_before {
+            Some(at) => EventRequest::Later(at, named),
+            None => EventRequest::Instances(trigger, named),
+        })
 }
 
 fn instance(
@@ -342,4 +353,7 @@ struct InstanceIds {
     /// See [`requeued`].
     #[serde(default)]
     hops: u32,
+    /// See [`postponed`].
+    #[serde(default)]
+    not_before: Option<DateTime<Utc>>,
 }

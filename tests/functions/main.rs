@@ -12,6 +12,7 @@ mod account_boundaries;
 mod aftermath;
 mod attribution;
 mod batches;
+mod countdowns;
 mod customers_sample;
 mod exemptions;
 mod ledger;

@@ -59,12 +59,15 @@ impl World {
         self
     }
 
-    /// Switches the remediation to enforcing and creates its ledger.
+    /// Switches the remediation to enforcing and creates its ledger. Rules may do everything, at the first look: tests
+    /// of countdowns set a grace period.
     pub fn enforcing(self) -> Self {
         self.account.create_table_with_keys(LEDGER, "Pk", "Sk");
         self.account.set_time_to_live(LEDGER, "ExpiresAt");
         self.set("TAGWARDEN_MODE", "enforce")
             .set("TAGWARDEN_LEDGER_TABLE", LEDGER)
+            .set("TAGWARDEN_RULES_MAY_DESTROY", "stop-and-terminate")
+            .set("TAGWARDEN_GRACE_MINUTES", "0")
     }
 
     /// Launches an instance with these tags, an hour ago by IAM user ann. Returns its id.

@@ -24,11 +24,28 @@ pub struct SettingArgs {
 
     #[arg(
         long,
+        value_name = "WHAT",
+        value_parser = ["no", "stop", "stop-and-terminate"],
+        hide_possible_values = true,
+        help = "What rules may do beside writing tags: no, stop or\nstop-and-terminate [default: TAGWARDEN_RULES_MAY_DESTROY, else no]"
+    )]
+    rules_may_destroy: Option<String>,
+
+    #[arg(
+        long,
         value_name = "MINUTES",
         value_parser = |value: &str| checked("TAGWARDEN_GRACE_MINUTES", value),
-        help = "Never stop or terminate an instance younger than this\n[default: TAGWARDEN_GRACE_MINUTES, else 15]"
+        help = "How long after a first look a second must still find the\nreason for a shutdown [default: TAGWARDEN_GRACE_MINUTES, else 15]"
     )]
     grace_minutes: Option<String>,
+
+    #[arg(
+        long,
+        value_name = "HOURS",
+        value_parser = |value: &str| checked("TAGWARDEN_NOTICE_HOURS", value),
+        help = "How long before a shutdown it must have been announced\n[default: TAGWARDEN_NOTICE_HOURS, else 0]"
+    )]
+    notice_hours: Option<String>,
 
     #[arg(
         long,
@@ -85,7 +102,9 @@ impl SettingArgs {
                 "TAGWARDEN_MODE" | "TAGWARDEN_QUEUE_URL" => return None,
                 "TAGWARDEN_TOPIC_ARN" => return topic_arn.map(ToOwned::to_owned),
                 "TAGWARDEN_UNTAGGED" => &self.untagged,
+                "TAGWARDEN_RULES_MAY_DESTROY" => &self.rules_may_destroy,
                 "TAGWARDEN_GRACE_MINUTES" => &self.grace_minutes,
+                "TAGWARDEN_NOTICE_HOURS" => &self.notice_hours,
                 "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR" => &self.max_destructive_per_hour,
                 "TAGWARDEN_TERMINATE_AFTER_DAYS" => &self.terminate_after_days,
                 "TAGWARDEN_VPC_IDS" => &self.vpc_ids,

@@ -78,6 +78,15 @@ impl Budget {
         self.next(holds)
     }
 
+    /// When the first of what holds it now lets go of its part; `now` if nothing holds it.
+    pub(crate) fn has_room_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let holds = self.holds.iter().filter(|hold| hold.holds(now));
+        let first = holds.map(|hold| hold.until).min();
+        first
+            .and_then(|until| DateTime::from_timestamp_millis(until.saturating_add(1)))
+            .unwrap_or(now)
+    }
+
     fn still_held(&self, now: DateTime<Utc>) -> Vec<BudgetHold> {
         let holds = self.holds.iter().filter(|hold| hold.holds(now));
         holds.cloned().collect()

@@ -117,3 +117,12 @@ impl Ledger {
         Ok(found)
     }
 }
+
+/// Whether a write was refused because its condition did not hold.
+pub(super) fn is_condition<E, R>(error: &aws_sdk_dynamodb::error::SdkError<E, R>) -> bool
+where
+    E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
+{
+    let code = error.as_service_error().and_then(|error| error.code());
+    code == Some("ConditionalCheckFailedException")
+}

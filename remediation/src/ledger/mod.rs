@@ -8,7 +8,9 @@
 //! | a day, `2026-11-23` | a run's id, `#`, a number | [`Batch`]: acts that were begun together |
 //! | `open` | a run's id | a run that began acts and has not reported all of them yet |
 //! | an instance's id | `claim#tag#` and a key, `claim#end` | which run writes that tag, stops or terminates it, and until when no other run does |
-//! | an instance's id | `stopped` | since when it has been stopped and untagged |
+//! | `countdown` | an instance's id, a shutdown, a reason | how long the reason has stood, and who was told |
+//! | `suspicion` | a reason | when sweeps found it on nearly every instance |
+//! | an instance's id | `stopped` | what older versions noted of an instance that is stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
 //! | `told`, `told#dry-run` | a day | what was reported to the topic that day and is not reported again |
 //! | `protected` | a day | instances that EC2 refused to stop or terminate that day |
@@ -22,6 +24,7 @@
 mod act;
 mod budget;
 mod claim;
+mod countdowns;
 mod items;
 mod notes;
 mod open_runs;
@@ -40,6 +43,7 @@ pub use act::Batch;
 pub use selection::Selection;
 
 pub(crate) use claim::{AFTER_TAG, ClaimName};
+pub(crate) use countdowns::{RunningCountdowns, SuspicionNote};
 pub(crate) use open_runs::AbandonedRun;
 pub(crate) use writer::{BeginResult, Claims, Writer};
 

@@ -1,16 +1,14 @@
-//! What the ledger notes from run to run beside acts: what was reported, what is protected, what is stopped.
+//! What the ledger notes from run to run beside acts: what was reported, and what is
+//! protected.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use tagwarden_aws::AwsError;
 
 use super::Ledger;
 use super::items::{self, LedgerItem, day_key, expires, key};
-use super::transaction::{MOST_WRITES, Transaction};
-use crate::plan::Countdown;
 use crate::settings::Mode;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -21,9 +19,6 @@ const BATCH_GET: &str = "dynamodb:BatchGetItem";
 /// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 const BATCH_GET_LIMIT: usize = 100;
 
-/// The sort key of the note that an instance is stopped and untagged.
-pub(super) const STOPPED: &str = "stopped";
-
 /// Names of what was reported, or seen, on one day.
 pub(crate) type DayNotes = BTreeSet<String>;
 
@@ -32,14 +27,6 @@ pub(crate) type DayNotes = BTreeSet<String>;
 struct NamesNote {
     #[serde(default)]
     entries: DayNotes,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StoppedNote {
-    pk: String,
-    #[serde(flatten)]
-    countdown: Countdown,
 }
 
 impl Ledger {
@@ -65,32 +52,6 @@ impl Ledger {
     /// Adds to those.
     pub(crate) async fn remember_protected(&self, ids: DayNotes) -> Result<(), AwsError> {
         self.add_names("protected", ids).await
-    }
-
-    /// What is noted of those of `ids` that were seen stopped and untagged.
-    pub(crate) async fn countdowns(
-        &self,
-        ids: &[String],
-    ) -> Result<BTreeMap<String, Countdown>, AwsError> {
-        let keys: Vec<LedgerItem> = ids.iter().map(|id| key(id, STOPPED)).collect();
-        let noted = self.batch_get::<StoppedNote>(&keys).await?.into_iter();
-        Ok(noted.map(|noted| (noted.pk, noted.countdown)).collect())
-    }
-
-    /// Notes how long instances have been stopped and untagged.
-    pub(crate) async fn note_countdowns(
-        &self,
-        countdowns: BTreeMap<String, Countdown>,
-    ) -> Result<(), AwsError> {
-        let mut transaction = Transaction::default();
-        for (id, countdown) in countdowns {
-            if transaction.len() == MOST_WRITES {
-                self.write(std::mem::take(&mut transaction)).await?;
-            }
-            let item = countdown_item(&id, &countdown, self.clock.now())?;
-            transaction.add(self.put(item))?;
-        }
-        self.write(transaction).await
     }
 
     async fn names(&self, what: &str) -> Result<DayNotes, AwsError> {
@@ -170,15 +131,4 @@ fn reported_by(mode: Mode) -> &'static str {
         Mode::DryRun => "told#dry-run",
         Mode::Enforce => "told",
     }
-}
-
-/// The stored note of a countdown.
-pub(super) fn countdown_item(
-    id: &str,
-    countdown: &Countdown,
-    now: DateTime<Utc>,
-) -> Result<LedgerItem, AwsError> {
-    let mut item = items::item(key(id, STOPPED), countdown)?;
-    item.extend([expires(now)]);
-    Ok(item)
 }

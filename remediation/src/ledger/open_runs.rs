@@ -127,7 +127,7 @@ impl Ledger {
             .send()
             .await;
         match result {
-            Err(error) if !is_condition(&error) => Err(AwsError::new(items::PUT, &error)),
+            Err(error) if !items::is_condition(&error) => Err(AwsError::new(items::PUT, &error)),
             _ => Ok(()),
         }
     }
@@ -144,7 +144,7 @@ impl Ledger {
             .send()
             .await;
         match result {
-            Err(error) if !is_condition(&error) => {
+            Err(error) if !items::is_condition(&error) => {
                 Err(AwsError::new("dynamodb:DeleteItem", &error))
             }
             _ => Ok(()),
@@ -165,16 +165,8 @@ impl Ledger {
             .await;
         match result {
             Ok(_) => Ok(true),
-            Err(error) if is_condition(&error) => Ok(false),
+            Err(error) if items::is_condition(&error) => Ok(false),
             Err(error) => Err(AwsError::new(items::PUT, &error)),
         }
     }
-}
-
-fn is_condition<E, R>(error: &aws_sdk_dynamodb::error::SdkError<E, R>) -> bool
-where
-    E: aws_sdk_dynamodb::error::ProvideErrorMetadata,
-{
-    let code = error.as_service_error().and_then(|error| error.code());
-    code == Some("ConditionalCheckFailedException")
 }

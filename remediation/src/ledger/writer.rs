@@ -10,19 +10,19 @@ use super::Ledger;
 use super::act::Batch;
 use super::budget::Budget;
 use super::claim::{Claim, ClaimName};
+use super::countdowns::countdown_item;
 use super::items::{self, LedgerItem, PUT, day_key, expires, key, number, text};
-use super::notes;
 use super::open_runs::OpenMark;
 use super::transaction::{MOST_WRITES, Transaction, TransactionResult};
-use crate::plan::{Act, ActState, Countdown, RemedyName, StepFailure};
+use crate::plan::{Act, ActState, Countdown, CountdownName, RemedyName, StepFailure};
 use crate::run_id::RunId;
 
 /// The most tags of one batch: beginning it writes a claim for each, the mark and the batch.
 const MOST_TAGS: usize = MOST_WRITES - 2;
 
-/// The most stops and terminations of one batch: completing it writes a claim and a note for each, the batch and the
-/// budget.
-const MOST_SHUTDOWNS: usize = (MOST_WRITES - 2) / 2;
+/// The most stops and terminations of one batch: beginning it writes a claim and a countdown for each, the mark, the
+/// batch and the budget; completing it writes a claim and a countdown for each, the batch and the budget.
+const MOST_SHUTDOWNS: usize = (MOST_WRITES - 3) / 2;
 
 /// The most bytes of a batch of stops and terminations, by [`Act::size`]. Such acts hold all tags of their instances, and
 /// a DynamoDB item has at most 400 KB.
@@ -57,11 +57,13 @@ pub(crate) struct Writer<'a> {
 
 /// The terms on which acts begin.
 #[derive(Clone, Copy, Debug)]
-struct Want {
+struct Want<'w> {
     /// How many stops and terminations an hour may see; none for tags.
     limit: Option<usize>,
     /// When their instances were read; none where they are read after the acts have begun.
     read_at: Option<DateTime<Utc>>,
+    /// The countdowns of the acts, by instance: an act begins only if its countdown is still as it was read.
+    standing: &'w BTreeMap<String, (CountdownName, Countdown)>,
 }
 
 /// What happens to the claims of acts that are completed.
@@ -117,6 +119,7 @@ impl<'a> Writer<'a> {
             let want = Want {
                 limit: None,
                 read_at: Some(read_at),
+                standing: &BTreeMap::new(),
             };
             self.begin(acts.to_vec(), want, &mut begun).await;
         }
@@ -129,6 +132,7 @@ impl<'a> Writer<'a> {
         &mut self,
         mut acts: Vec<Act>,
         limit: usize,
+        standing: &BTreeMap<String, (CountdownName, Countdown)>,
     ) -> (BeginResult, Vec<Act>) {
         let mut bytes = 0;
         let fits = |act: &&Act| {
@@ -142,12 +146,13 @@ impl<'a> Writer<'a> {
         let want = Want {
             limit: Some(limit),
             read_at: None,
+            standing,
         };
         self.begin(acts, want, &mut begun).await;
         (begun, rest)
     }
 
-    async fn begin(&mut self, mut acts: Vec<Act>, want: Want, begun: &mut BeginResult) {
+    async fn begin(&mut self, mut acts: Vec<Act>, want: Want<'_>, begun: &mut BeginResult) {
         if let Err(error) = self.try_to_begin(&mut acts, want, begun).await {
             // It may have been written down all the same: the number is used up, and the next run is to look.
             self.batches += 1;
@@ -166,7 +171,7 @@ impl<'a> Writer<'a> {
     async fn try_to_begin(
         &mut self,
         acts: &mut Vec<Act>,
-        want: Want,
+        want: Want<'_>,
         begun: &mut BeginResult,
     ) -> Result<(), AwsError> {
         for attempt in 0..ATTEMPTS {
@@ -194,7 +199,7 @@ impl<'a> Writer<'a> {
                 acts: acts.clone(),
             };
             let read_at = want.read_at.unwrap_or(batch.begun_at);
-            let (transaction, claims) = self.beginning(&batch, budget, read_at)?;
+            let (transaction, claims) = self.beginning(&batch, budget, read_at, want.standing)?;
             match self.ledger.transact(transaction).await? {
                 TransactionResult::Yes => {
                     self.batches += 1;
@@ -233,6 +238,7 @@ impl<'a> Writer<'a> {
         batch: &Batch,
         budget: Option<Budget>,
         read_at: DateTime<Utc>,
+        standing: &BTreeMap<String, (CountdownName, Countdown)>,
     ) -> Result<(Transaction, BTreeMap<usize, ClaimName>), AwsError> {
         let ledger = self.ledger;
         let now = batch.begun_at;
@@ -261,6 +267,12 @@ impl<'a> Writer<'a> {
                 put = put
                     .condition_expression("attribute_not_exists(Pk) OR ClaimedUntil < :looked")
                     .expression_attribute_values(":looked", number(read_at.timestamp_millis()));
+            }
+            let countdown = standing.get(act.instance_id());
+            if let Some((name, countdown)) = countdown {
+                let put_countdown =
+                    ledger.put_countdown(name, Some(countdown), &countdown.seen(now))?;
+                claims.insert(transaction.add(put_countdown)?, claim.name.clone());
             }
             claims.insert(transaction.add(put)?, claim.name);
         }
@@ -376,10 +388,19 @@ impl Ledger {
                 && act.rule_id().is_none()
             {
                 let countdown = Countdown::starting(now);
-                items.push(notes::countdown_item(act.instance_id(), &countdown, now)?);
+                let name = CountdownName::of_stopped(act.instance_id());
+                items.push(countdown_item(&name, &countdown)?);
             }
         }
         Ok(items)
+    }
+
+    /// When the budget has room again at the latest for one act.
+    pub(crate) async fn budget_has_room_at(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<DateTime<Utc>, AwsError> {
+        Ok(self.budget().await?.has_room_at(now))
     }
 
     async fn budget(&self) -> Result<Budget, AwsError> {
@@ -402,7 +423,7 @@ impl Ledger {
     }
 
     /// Waits before the next attempt: longer each time, and by chance never as long as others.
-    async fn pause(&self, attempt: u32) {
+    pub(super) async fn pause(&self, attempt: u32) {
         let longest = PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
         let longest = longest.min(LONGEST_PAUSE);
         let part = fastrand::u32(1..=1_000);

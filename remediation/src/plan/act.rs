@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Outcome, Remedy, Step};
+use super::{CountdownReason, Outcome, Remedy, Step};
 use crate::run_id::RunId;
 
 /// One act: one remedy for one finding on one instance, and how far it got.
@@ -104,6 +104,11 @@ impl Act {
     #[must_use]
     pub fn tag_key(&self) -> Option<&str> {
         self.step.cause.tag_key()
+    }
+
+    /// Whether it is done because a tag is not there.
+    pub(crate) fn is_for_absence(&self) -> bool {
+        CountdownReason::from(&self.step.cause).is_absence()
     }
 
     /// The value that is written. Of a tag that is taken away: none, or the empty value that is left of it.

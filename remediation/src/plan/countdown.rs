@@ -1,57 +1,328 @@
-//! How long an instance has been stopped and untagged: what the ledger notes between the stop and the termination.
+//! Countdowns: how long a reason for a shutdown has stood, and who was told.
+//!
+//! A shutdown needs two looks that agree, by two runs, at least the grace period apart. The first begins the countdown;
+//! each later one that still finds the reason confirms it; any look that finds the reason gone deletes it. So an
+//! instance that loses its tags for a minute is safe, and so is one whose tags EC2 is slow to show.
+//!
+//! ```text
+//! begun ──grace──▶ notice ──wait──▶ day ──▶ shutdown
+//! ```
+//!
+//! A termination of what tagwarden stopped is one more countdown: its wait is `TAGWARDEN_TERMINATE_AFTER_DAYS`.
+
+use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::Instance;
+use tagwarden_core::{DefectName, Shutdown};
 
-/// How long before its termination a stopped instance is reported.
-pub(super) const NOTICE: TimeDelta = TimeDelta::days(1);
+use super::{Cause, Step};
+use crate::safeguard::Safeguard;
+use crate::settings::Settings;
 
-/// How often the ledger notes that an instance is still stopped and untagged.
-pub(super) const SEEN: TimeDelta = TimeDelta::days(1);
+/// How long a countdown stands unconfirmed before it starts over, because the reason may have been gone in between.
+const STALE_AFTER: TimeDelta = TimeDelta::days(1);
 
-/// How long a countdown stands unconfirmed before it starts over, because the instance may have been tagged or running
-/// in between. Sweeps may be a week apart.
-pub(super) const SEEN_AGAIN: TimeDelta = TimeDelta::days(8);
+/// The same for a countdown that takes a day or longer. Sweeps may be a week apart.
+const LONG_STALE_AFTER: TimeDelta = TimeDelta::days(8);
 
-/// How long an instance has been stopped and untagged.
+/// How old the last confirmation is before it is written again. Each look confirms, but few need to write.
+const CONFIRM_AFTER: TimeDelta = TimeDelta::hours(6);
+
+/// The same for a countdown that takes a day or longer.
+const LONG_CONFIRM_AFTER: TimeDelta = TimeDelta::days(1);
+
+/// How long a countdown is remembered after its last confirmation.
+pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(9);
+
+/// How long before the termination of an instance that tagwarden stopped its notice must have been accepted at least.
+const AFTER_STOP: TimeDelta = TimeDelta::hours(24);
+
+/// What is counted down: one shutdown of one instance for one reason. The rule is no part of it, because rules may be
+/// numbered anew.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CountdownName {
+    /// `i-…`.
+    pub instance_id: String,
+    /// The shutdown. A stronger one starts over.
+    pub shutdown: Shutdown,
+    /// What is wrong.
+    pub reason: CountdownReason,
+}
+
+/// What is wrong with an instance, as far as a countdown knows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CountdownReason {
+    /// It has no tags.
+    Untagged,
+    /// A tag has a defect.
+    Tag {
+        /// The defect. Another one starts over.
+        defect: DefectName,
+        /// The tag's key.
+        key: String,
+    },
+}
+
+/// How long one reason has stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Countdown {
-    /// Since when, without a break.
+    /// When a run first saw it.
     pub since: DateTime<Utc>,
-    /// When it was last seen so, to a day.
+    /// When a run last noted that it saw it. Absent in what the first versions wrote.
     #[serde(default)]
     pub seen_at: Option<DateTime<Utc>>,
-    /// When the report last said that it will be terminated.
-    #[serde(default)]
+    /// When the last notice was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminded_at: Option<DateTime<Utc>>,
+    /// The day that this notice named. Absent in what older versions wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<DateTime<Utc>>,
+}
+
+/// What a countdown must wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// How long the reason must have stood, and the instance must have run since it was last started.
+    pub(crate) grace: TimeDelta,
+    /// How much longer: the longest time of a notice, or the days between a stop and a termination.
+    pub(crate) wait: TimeDelta,
+    /// How long before the shutdown the last notice must have been accepted. Zero: none is needed.
+    pub(crate) notice: TimeDelta,
+    /// Whether a start of the instance starts everything over: so with a termination of what was stopped.
+    pub(crate) is_over_once_started: bool,
+}
+
+/// How far a countdown is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The shutdown may happen, since then.
+    Due(DateTime<Utc>),
+    /// Not yet.
+    Waiting {
+        /// The next moment at which there is something to do: to announce it, or to do it.
+        next: DateTime<Utc>,
+        /// When the shutdown may happen at the earliest.
+        day: DateTime<Utc>,
+    },
+    /// Not yet, and a notice is needed now.
+    Announce {
+        /// When the shutdown may happen, if the notice is accepted now.
+        day: DateTime<Utc>,
+    },
+}
+
+impl Terms {
+    /// The terms of a shutdown by a rule, or of an untagged instance.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self {
+            grace: if settings.safeguards.hold(Safeguard::Grace) {
+                settings.grace
+            } else {
+                TimeDelta::zero()
+            },
+            wait: settings.notice,
+            notice: required_notice(settings, settings.notice),
+            is_over_once_started: false,
+        }
+    }
+
+    /// The terms of the termination of a stopped instance, `terminate_after` its stop.
+    pub(crate) fn of_stopped(settings: &Settings, terminate_after: TimeDelta) -> Self {
+        Self {
+            grace: TimeDelta::zero(),
+            wait: terminate_after.max(settings.notice),
+            notice: required_notice(settings, settings.notice.max(AFTER_STOP)),
+            is_over_once_started: true,
+        }
+    }
+
+    fn is_long(&self) -> bool {
+        self.wait >= TimeDelta::days(1)
+    }
+
+    /// Whether nothing is waited for, so that no earlier look is needed.
+    pub(crate) fn is_at_once(&self) -> bool {
+        self.grace <= TimeDelta::zero() && self.wait <= TimeDelta::zero()
+    }
 }
 
 impl Countdown {
-    /// A countdown that starts at `now`.
-    pub(crate) fn starting(now: DateTime<Utc>) -> Self {
+    /// A countdown that begins at `now`.
+    #[must_use]
+    pub fn starting(now: DateTime<Utc>) -> Self {
         Self {
             since: now,
             seen_at: Some(now),
             reminded_at: None,
+            day: None,
         }
     }
 
-    /// Whether the instance, stopped and untagged at `now`, has been so all the time.
-    pub(super) fn holds(&self, instance: &Instance, now: DateTime<Utc>) -> bool {
-        let is_started_since = instance.started_at.is_some_and(|at| at > self.since);
-        !is_started_since && now - self.seen_at() <= SEEN_AGAIN
+    /// The same, seen again at `now`.
+    #[must_use]
+    pub(crate) fn seen(self, now: DateTime<Utc>) -> Self {
+        Self {
+            seen_at: Some(now),
+            ..self
+        }
     }
 
-    pub(super) fn seen_at(&self) -> DateTime<Utc> {
+    /// The same after a notice that names `day` was accepted at `now`.
+    #[must_use]
+    pub(crate) fn announced(self, now: DateTime<Utc>, day: DateTime<Utc>) -> Self {
+        Self {
+            seen_at: Some(now),
+            reminded_at: Some(now),
+            day: Some(day),
+            ..self
+        }
+    }
+
+    /// When it was last noted that the reason stands.
+    pub(crate) fn seen_at(&self) -> DateTime<Utc> {
         self.seen_at.unwrap_or(self.since)
     }
+
+    /// Whether it still counts at `now`, for an instance that was last started at `started_at`.
+    pub(crate) fn holds(
+        &self,
+        terms: &Terms,
+        started_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let stale_after = if terms.is_long() {
+            LONG_STALE_AFTER
+        } else {
+            STALE_AFTER
+        };
+        let is_restarted = started_at.is_some_and(|at| at > self.since);
+        now - self.seen_at() <= stale_after && !(terms.is_over_once_started && is_restarted)
+    }
+
+    /// Whether the look of `now` is worth noting.
+    pub(crate) fn needs_confirmation(&self, terms: &Terms, now: DateTime<Utc>) -> bool {
+        let after = if terms.is_long() {
+            LONG_CONFIRM_AFTER
+        } else {
+            CONFIRM_AFTER
+        };
+        now - self.seen_at() > after
+    }
+
+    /// How far it is at `now`, for an instance that was last started at `started_at`.
+    pub(crate) fn progress(
+        &self,
+        terms: &Terms,
+        started_at: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Progress {
+        // A start in between starts the grace period and the last notice over, not the whole wait.
+        let restarted_at = started_at.filter(|at| *at > self.since);
+        let mut day = later(later(self.since, terms.grace), terms.wait);
+        if let Some(at) = restarted_at {
+            day = day.max(later(at, terms.grace));
+        }
+        if terms.notice > TimeDelta::zero() {
+            let notice = self
+                .reminded_at
+                .filter(|noticed_at| restarted_at.is_none_or(|at| *noticed_at >= at));
+            let Some(noticed_at) = notice else {
+                let announce_at = earlier(day, terms.notice);
+                return if now >= announce_at {
+                    let day = day.max(later(now, terms.notice));
+                    Progress::Announce { day }
+                } else {
+                    Progress::Waiting {
+                        next: announce_at,
+                        day,
+                    }
+                };
+            };
+            // Nothing happens before the day that a notice named.
+            day = day
+                .max(later(noticed_at, terms.notice))
+                .max(self.day.unwrap_or(day));
+        }
+        if now >= day {
+            Progress::Due(day)
+        } else {
+            Progress::Waiting { next: day, day }
+        }
+    }
 }
 
-/// The first moment at which an instance may be terminated whose notice was sent at `reminded_at`.
-pub(super) fn after_notice(reminded_at: DateTime<Utc>) -> DateTime<Utc> {
-    reminded_at
-        .checked_add_signed(NOTICE)
-        .unwrap_or(reminded_at)
+impl From<&Cause> for CountdownReason {
+    fn from(cause: &Cause) -> Self {
+        match cause {
+            Cause::Untagged => Self::Untagged,
+            Cause::Tag {
+                tag_key, defect, ..
+            } => Self::Tag {
+                defect: *defect,
+                key: tag_key.clone(),
+            },
+        }
+    }
 }
+
+impl CountdownName {
+    /// Whether it counts down what `step` wants.
+    pub(crate) fn is_of(&self, step: &Step) -> bool {
+        self.instance_id == step.instance_id && self.reason == CountdownReason::from(&step.cause)
+    }
+}
+
+impl CountdownReason {
+    /// Whether a tag is what is missing, so that a look may be wrong that EC2 answered without tags.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::Untagged => true,
+            Self::Tag { defect, .. } => *defect == DefectName::Missing,
+        }
+    }
+
+    /// The reason whose [`Display`](fmt::Display) is `text`; `None` if there is none.
+    #[must_use]
+    pub fn from_name(text: &str) -> Option<Self> {
+        if text == "untagged" {
+            return Some(Self::Untagged);
+        }
+        let (defect, key) = text.split_once('#')?;
+        let defect = DefectName::from_name(defect)?;
+        let key = key.to_owned();
+        Some(Self::Tag { defect, key })
+    }
+}
+
+/// As the ledger stores it: `untagged`, or `missing#Owner`.
+impl fmt::Display for CountdownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untagged => f.write_str("untagged"),
+            Self::Tag { defect, key } => write!(f, "{defect}#{key}"),
+        }
+    }
+}
+
+fn required_notice(settings: &Settings, notice: TimeDelta) -> TimeDelta {
+    if settings.safeguards.hold(Safeguard::Notice) {
+        notice
+    } else {
+        TimeDelta::zero()
+    }
+}
+
+fn later(at: DateTime<Utc>, time: TimeDelta) -> DateTime<Utc> {
+    at.checked_add_signed(time)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+fn earlier(at: DateTime<Utc>, time: TimeDelta) -> DateTime<Utc> {
+    at.checked_sub_signed(time).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@
 //! | `act` | [`Act`]: a step that changes an instance, and how far it got |
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
-//! | `countdown` | [`Countdown`]: how long an instance has been stopped and untagged |
+//! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
 
 mod act;
@@ -26,7 +26,8 @@ use chrono::{DateTime, Utc};
 use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
-pub use countdown::Countdown;
+pub(crate) use countdown::REMEMBERED;
+pub use countdown::{Countdown, CountdownName, CountdownReason};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
@@ -39,14 +40,55 @@ pub use step::{Cause, Remedy, Step};
 pub struct Plan {
     /// Tags to write, in the order of the instances and rules.
     pub tags: Vec<Act>,
-    /// Stops and terminations by launch time and instance id: what runs longest comes first, at most one an instance.
+    /// Stops and terminations: what has been due longest comes first, at most one an instance. Without a countdown,
+    /// what runs longest.
     pub shutdowns: BTreeMap<(Option<DateTime<Utc>>, String), Act>,
     /// Steps that the report carries out by naming them.
     pub reported: Vec<Step>,
     /// Steps that are not taken, and why.
     pub settled: Vec<(Step, Outcome)>,
-    /// What the ledger is to note of stopped, untagged instances once the report is published.
-    pub countdowns: BTreeMap<String, Countdown>,
+    /// The countdowns of `shutdowns`, by instance: an act begins only if its countdown is still as it was read.
+    pub standing: BTreeMap<String, (CountdownName, Countdown)>,
+    /// Countdowns that begin, are confirmed or are announced.
+    pub countdowns: BTreeMap<CountdownName, CountdownChange>,
+    /// The days that the report must name, so that the countdowns go on.
+    pub notices: BTreeMap<CountdownName, DateTime<Utc>>,
+    /// Countdowns whose reason is gone.
+    pub gone: BTreeMap<CountdownName, Countdown>,
+    /// How many instances each reason for a shutdown was found on.
+    pub reasons: BTreeMap<CountdownReason, usize>,
+}
+
+/// What becomes of a countdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountdownChange {
+    /// What the ledger had; none where there was none.
+    pub read: Option<Countdown>,
+    /// What it is now.
+    pub new: Countdown,
+    /// Whether it begins, or starts over.
+    pub has_begun: bool,
+    /// When the instance must be looked at again, where no other run has arranged for that.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// Why no missing tag is to be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// DescribeTags shows a tag that DescribeInstances left out.
+    Disagree,
+    /// DescribeTags could not be asked.
+    Unconfirmed(String),
+}
+
+impl Doubt {
+    /// What becomes of a shutdown for a missing tag.
+    pub(crate) fn outcome(&self) -> Outcome {
+        Outcome::Deferred(match self {
+            Self::Disagree => Reason::TagsDisagree,
+            Self::Unconfirmed(why) => Reason::TagsUnconfirmed(why.clone()),
+        })
+    }
 }
 
 /// What is known of the instances beside what they are.
@@ -54,8 +96,10 @@ pub struct Plan {
 pub struct PlanContext {
     /// Who launched those that lack a UserLookup tag. An instance that is not here was not looked up.
     pub launchers: BTreeMap<String, Launcher>,
-    /// What the ledger notes of instances that are stopped and untagged.
-    pub countdowns: BTreeMap<String, Countdown>,
+    /// The countdowns of the instances, by instance.
+    pub countdowns: BTreeMap<String, BTreeMap<CountdownName, Countdown>>,
+    /// Why no missing tag is to be believed, if there is a reason.
+    pub doubt: Option<Doubt>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
     pub protected: BTreeSet<String>,
 }
@@ -67,7 +111,38 @@ impl Plan {
         self.shutdowns.extend(page.shutdowns);
         self.reported.extend(page.reported);
         self.settled.extend(page.settled);
+        self.standing.extend(page.standing);
         self.countdowns.extend(page.countdowns);
+        self.notices.extend(page.notices);
+        self.gone.extend(page.gone);
+        for (reason, count) in page.reasons {
+            *self.reasons.entry(reason).or_default() += count;
+        }
+    }
+
+    /// Settles the shutdowns for `reason` with `outcome`, and asks for no further look at them.
+    pub(crate) fn withdraw(&mut self, reason: &CountdownReason, outcome: &Outcome) {
+        let is_it = |act: &Act| CountdownReason::from(&act.step.cause) == *reason;
+        let withdrawn: Vec<Act> = self
+            .shutdowns
+            .extract_if(.., |_, act| is_it(act))
+            .map(|(_, act)| act)
+            .collect();
+        for act in withdrawn {
+            self.standing.remove(act.instance_id());
+            self.settled.push((act.step, outcome.clone()));
+        }
+        self.notices.retain(|name, _| name.reason != *reason);
+    }
+
+    /// Counts an instance on which `reason` was found.
+    fn count(&mut self, reason: &CountdownReason) {
+        match self.reasons.get_mut(reason) {
+            Some(count) => *count += 1,
+            None => {
+                self.reasons.insert(reason.clone(), 1);
+            }
+        }
     }
 
     /// Whether there is nothing to do and nothing to report.

@@ -1,10 +1,15 @@
 //! Which step each finding asks for, and what stands against it.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
-use super::countdown::{NOTICE, SEEN, SEEN_AGAIN, after_notice};
-use super::{Act, Cause, Countdown, Outcome, Plan, PlanContext, Reason, Remedy, Step};
+use super::countdown::{Progress, Terms};
+use super::{
+    Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
+    PlanContext, Reason, Remedy, Step,
+};
 use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Settings, Untagged};
@@ -31,16 +36,19 @@ pub fn plan(
             now,
             instance,
             plan: &mut plan,
+            found: BTreeSet::new(),
+            due: None,
         };
         let assessment = assess(policy, &settings.policy.scope, instance, now);
         // One remedy for the whole instance replaces those of the rules.
         if assessment.is_untagged {
             planner.plan_untagged();
-            continue;
+        } else {
+            for finding in &assessment.findings {
+                planner.plan_finding(finding);
+            }
         }
-        for finding in &assessment.findings {
-            planner.plan_finding(finding);
-        }
+        planner.finish();
     }
     plan
 }
@@ -52,6 +60,10 @@ struct Planner<'a> {
     now: DateTime<Utc>,
     instance: &'a Instance,
     plan: &'a mut Plan,
+    /// What was found of what is counted down.
+    found: BTreeSet<CountdownReason>,
+    /// The shutdown that is due, since when, and its countdown.
+    due: Option<(DateTime<Utc>, Act, Option<(CountdownName, Countdown)>)>,
 }
 
 impl Planner<'_> {
@@ -84,6 +96,7 @@ impl Planner<'_> {
     }
 
     fn report(&mut self, cause: Cause) {
+        self.find(&cause);
         let step = self.step(cause, Remedy::Notify);
         self.plan.reported.push(step);
     }
@@ -114,104 +127,192 @@ impl Planner<'_> {
 
     /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
     fn stop_first(&mut self, cause: Cause) {
-        let (now, instance) = (self.now, self.instance);
         let terminate_after = self.settings.terminate_after;
-        let due = |since: DateTime<Utc>| since.checked_add_signed(terminate_after?);
-
-        // A running instance is stopped first, whatever was noted of it before.
-        if !instance.state.is_stopped() {
-            let terminate_on = due(now).map(|due| due.date_naive());
-            return self.shut_down(cause, Remedy::Stop { terminate_on });
+        if self.instance.state.is_stopped() {
+            // Without days to wait for, a stopped instance is left alone.
+            let Some(terminate_after) = terminate_after else {
+                return self.find(&cause);
+            };
+            let terms = Terms::of_stopped(self.settings, terminate_after);
+            return self.shut_down_by(cause, Remedy::Terminate, &terms);
         }
-
-        // Without a valid note, the countdown starts now.
-        let noted = self.context.countdowns.get(&instance.id).copied();
-        let noted = noted.filter(|noted| noted.holds(instance, now));
-        let Some(due) = due(noted.map_or(now, |noted| noted.since)) else {
-            return;
-        };
-        let Some(noted) = noted else {
-            self.note(Countdown::starting(now));
-            return self.leave_stopped(cause, due);
-        };
-
-        // Until the day before it is due there is nothing to report; the note is kept fresh.
-        let seen = Countdown {
-            seen_at: Some(now),
-            ..noted
-        };
-        if due - now > NOTICE {
-            if now - noted.seen_at() > SEEN {
-                self.note(seen);
-            }
-            return;
-        }
-
-        // From then on it is reported first, and terminated a day after that report at the earliest.
-        match noted.reminded_at.filter(|at| now - *at <= SEEN_AGAIN) {
-            Some(reminded_at) if due <= now && now - reminded_at >= NOTICE => {
-                self.shut_down(cause, Remedy::Terminate);
-            }
-            Some(reminded_at) => self.leave_stopped(cause, due.max(after_notice(reminded_at))),
-            None => {
-                self.note(Countdown {
-                    reminded_at: Some(now),
-                    ..seen
-                });
-                self.leave_stopped(cause, due.max(after_notice(now)));
-            }
-        }
+        let terminate_on = terminate_after
+            .and_then(|days| self.now.checked_add_signed(days))
+            .map(|due| due.date_naive());
+        self.shut_down(cause, Remedy::Stop { terminate_on });
     }
 
     /// Plans a stop or a termination, unless something stands against it.
     fn shut_down(&mut self, cause: Cause, remedy: Remedy) {
-        let instance = self.instance;
+        let terms = Terms::of(self.settings);
+        self.shut_down_by(cause, remedy, &terms);
+    }
+
+    fn shut_down_by(&mut self, cause: Cause, remedy: Remedy, terms: &Terms) {
+        self.find(&cause);
         let is_stop = matches!(remedy, Remedy::Stop { .. });
-        if is_stop && instance.state.is_stopped() {
+        if is_stop && self.instance.state.is_stopped() {
             return;
         }
-        if let Some(outcome) = self.obstacle() {
+        let reason = CountdownReason::from(&cause);
+        self.plan.count(&reason);
+        if let Some(outcome) = self.obstacle(&cause, is_stop, terms) {
             return self.settle(cause, remedy, outcome);
         }
-        // If two rules want the instance shut down, it is terminated, because both allow that.
-        let key = (instance.launched_at, instance.id.clone());
-        if is_stop && self.plan.shutdowns.contains_key(&key) {
+        // A dry run begins no countdown: it says what would be done once the looks agree.
+        let is_counted = self.settings.mode == Mode::Enforce && self.holds(Safeguard::TwoLooks);
+        if terms.is_at_once() || !(is_counted || terms.is_over_once_started) {
+            let since = self.instance.launched_at.unwrap_or(self.now);
+            return self.ask_for(cause, remedy, since, None);
+        }
+        let name = CountdownName {
+            instance_id: self.instance.id.clone(),
+            shutdown: if is_stop {
+                Shutdown::Stop
+            } else {
+                Shutdown::Terminate
+            },
+            reason,
+        };
+        self.count_down(cause, remedy, terms, name);
+    }
+
+    /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
+    fn count_down(&mut self, cause: Cause, remedy: Remedy, terms: &Terms, name: CountdownName) {
+        let (now, started_at) = (self.now, self.instance.started_at);
+        let running = self.context.countdowns.get(&self.instance.id);
+        let read = running.and_then(|running| running.get(&name)).copied();
+        let valid = read.filter(|it| it.holds(terms, started_at, now));
+        let has_begun = valid.is_none();
+        let countdown = valid.unwrap_or_else(|| Countdown::starting(now));
+        let change = |new| CountdownChange {
+            read,
+            new,
+            has_begun,
+            next: None,
+        };
+        // A countdown must have begun before the second look.
+        let (next, day, is_notice) = match countdown.progress(terms, started_at, now) {
+            Progress::Due(since) => {
+                return self.ask_for(cause, remedy, since, Some((name, countdown)));
+            }
+            Progress::Waiting { next, day } => (next, day, false),
+            Progress::Announce { day } => (day, day, true),
+        };
+        let needs_confirmation = has_begun || countdown.needs_confirmation(terms, now);
+        if is_notice || needs_confirmation {
+            let new = countdown.seen(now);
+            let change = CountdownChange {
+                next: (has_begun || is_notice).then_some(next),
+                ..change(new)
+            };
+            self.plan.countdowns.insert(name.clone(), change);
+        }
+        if is_notice {
+            self.plan.notices.insert(name, day);
+        } else if terms.is_over_once_started && !has_begun && countdown.reminded_at.is_none() {
+            // Between the stop and the notice of the termination there is nothing to report.
             return;
         }
-        let act = Act::of(self.step(cause, remedy), &instance.tags);
-        self.plan.shutdowns.extend(act.map(|act| (key, act)));
+        let reason = if terms.is_over_once_started {
+            Reason::Stopped {
+                terminate_on: day.date_naive(),
+            }
+        } else if is_notice || countdown.reminded_at.is_some() {
+            Reason::Announced { day }
+        } else {
+            Reason::Counting {
+                since: countdown.since,
+                day,
+            }
+        };
+        self.settle(cause, remedy, Outcome::Deferred(reason));
+    }
+
+    /// Asks for a shutdown that is due since `since`. Of several the strongest is done.
+    fn ask_for(
+        &mut self,
+        cause: Cause,
+        remedy: Remedy,
+        since: DateTime<Utc>,
+        countdown: Option<(CountdownName, Countdown)>,
+    ) {
+        let is_stop = matches!(remedy, Remedy::Stop { .. });
+        if is_stop && self.due.is_some() {
+            return;
+        }
+        let act = Act::of(self.step(cause, remedy), &self.instance.tags);
+        self.due = act.map(|act| (since, act, countdown));
+    }
+
+    /// Notes that the reason was found, so that its countdowns are not taken for over.
+    fn find(&mut self, cause: &Cause) {
+        if self.context.countdowns.contains_key(&self.instance.id) {
+            self.found.insert(CountdownReason::from(cause));
+        }
     }
 
     /// What stands against shutting the instance down. What no later run changes comes first.
-    fn obstacle(&self) -> Option<Outcome> {
-        let manager = self.instance.manager();
-        if let Some(manager) = manager.filter(|_| self.holds(Safeguard::Owner)) {
-            return Some(Outcome::Refused(Reason::Owned {
-                owner: manager.to_string(),
-                concern: manager.concern(),
-                fix: manager.fix(),
-            }));
+    fn obstacle(&self, cause: &Cause, is_stop: bool, terms: &Terms) -> Option<Outcome> {
+        if let Some(reason) = self.managed() {
+            return Some(Outcome::Refused(reason));
         }
-        if self.settings.mode == Mode::Enforce && self.settings.ledger_table.is_none() {
+        if *cause != Cause::Untagged
+            && !self.settings.rules_may_destroy.allows(is_stop)
+            && self.holds(Safeguard::Permission)
+        {
+            return Some(Outcome::Refused(Reason::NotPermitted { is_stop }));
+        }
+        let enforces = self.settings.mode == Mode::Enforce;
+        if enforces && self.settings.ledger_table.is_none() {
             return Some(Outcome::Refused(Reason::NoLedger));
         }
-        if let Some(reason) = self.within_grace() {
+        if enforces && terms.notice > TimeDelta::zero() && self.settings.topic_arn.is_none() {
+            return Some(Outcome::Refused(Reason::NoTopic));
+        }
+        if let Some(doubt) = &self.context.doubt
+            && CountdownReason::from(cause).is_absence()
+        {
+            return Some(doubt.outcome());
+        }
+        // A run that enforces counts the grace period from its first look.
+        let goes_by_age = !enforces || !self.holds(Safeguard::TwoLooks);
+        if let Some(reason) = self.within_grace().filter(|_| goes_by_age) {
             return Some(Outcome::Deferred(reason));
         }
         let is_protected = self.context.protected.contains(&self.instance.id);
         is_protected.then_some(Outcome::Refused(Reason::Protected))
     }
 
-    /// Leaves the termination of a stopped instance until then.
-    fn leave_stopped(&mut self, cause: Cause, until: DateTime<Utc>) {
-        let terminate_on = until.date_naive();
-        let outcome = Outcome::Deferred(Reason::Stopped { terminate_on });
-        self.settle(cause, Remedy::Terminate, outcome);
+    /// The instance's manager as a reason, if it has one.
+    fn managed(&self) -> Option<Reason> {
+        let manager = self.instance.manager()?;
+        self.holds(Safeguard::Owner).then(|| Reason::Owned {
+            owner: manager.to_string(),
+            concern: manager.concern(),
+            fix: manager.fix(),
+        })
     }
 
-    fn note(&mut self, countdown: Countdown) {
-        let id = self.instance.id.clone();
-        self.plan.countdowns.insert(id, countdown);
+    /// Adds what is due to the plan, and the countdowns whose reasons are gone.
+    fn finish(mut self) {
+        if let Some((since, act, countdown)) = self.due.take() {
+            let id = self.instance.id.clone();
+            if let Some((name, countdown)) = countdown {
+                self.plan.standing.insert(id.clone(), (name, countdown));
+            }
+            self.plan.shutdowns.insert((Some(since), id), act);
+        }
+        let Some(running) = self.context.countdowns.get(&self.instance.id) else {
+            return;
+        };
+        // What would not be shut down now starts over once it would.
+        let is_spared = self.managed().is_some();
+        for (name, countdown) in running {
+            if is_spared || !self.found.contains(&name.reason) {
+                self.plan.gone.insert(name.clone(), *countdown);
+            }
+        }
     }
 
     fn settle(&mut self, cause: Cause, remedy: Remedy, outcome: Outcome) {

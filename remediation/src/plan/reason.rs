@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 /// Why a step is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,38 @@ pub enum Reason {
         /// When it will have been.
         terminate_on: NaiveDate,
     },
+    /// A first look found the reason, and a second must agree. Deferred.
+    Counting {
+        /// When it was first found.
+        since: DateTime<Utc>,
+        /// When the shutdown may happen at the earliest.
+        day: DateTime<Utc>,
+    },
+    /// The shutdown is announced, and its day has not come. Deferred.
+    Announced {
+        /// When the shutdown may happen at the earliest.
+        day: DateTime<Utc>,
+    },
+    /// The settings do not permit rules this shutdown. Refused.
+    NotPermitted {
+        /// Whether it is a stop.
+        is_stop: bool,
+    },
+    /// It must be announced, and there is no topic. Refused.
+    NoTopic,
+    /// It must be announced, and the report would reach nobody. Refused.
+    NotAnnounced(String),
+    /// DescribeTags shows a tag that DescribeInstances left out. Deferred.
+    TagsDisagree,
+    /// DescribeTags could not be asked. Deferred.
+    TagsUnconfirmed(String),
+    /// Nearly every instance of a sweep has the same defect, which is rather a mistake in the policy. Deferred.
+    Suspicion {
+        /// On how many instances.
+        count: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// EC2 refused many of the run's instances, so the others were not tried. Deferred.
     ManyProtected,
     /// The instance is protected against this. Refused.
@@ -73,6 +105,14 @@ impl Reason {
             Self::NoLedger => "no-ledger",
             Self::Budget { .. } => "budget",
             Self::Stopped { .. } => "stopped",
+            Self::Counting { .. } => "counting",
+            Self::Announced { .. } => "announced",
+            Self::NotPermitted { .. } => "not-permitted",
+            Self::NoTopic => "no-topic",
+            Self::NotAnnounced(_) => "not-announced",
+            Self::TagsDisagree => "tags-disagree",
+            Self::TagsUnconfirmed(_) => "tags-unconfirmed",
+            Self::Suspicion { .. } => "suspicion",
             Self::ManyProtected => "many-protected",
             Self::Protected => "protected",
             Self::Vanished => "vanished",
@@ -125,6 +165,39 @@ impl fmt::Display for Reason {
                 f,
                 "it is stopped, and will be terminated on {terminate_on} unless it is tagged"
             ),
+            Self::Counting { since, day } => write!(
+                f,
+                "first seen so at {}; if it still is, it is done after {}",
+                moment(*since),
+                moment(*day)
+            ),
+            Self::Announced { day } => write!(
+                f,
+                "this is the notice; if nothing changes, it is done after {}",
+                moment(*day)
+            ),
+            Self::NotPermitted { is_stop: true } => f.write_str(
+                "rules may not stop instances (TAGWARDEN_RULES_MAY_DESTROY must be stop or stop-and-terminate)",
+            ),
+            Self::NotPermitted { is_stop: false } => f.write_str(
+                "rules may not terminate instances (TAGWARDEN_RULES_MAY_DESTROY must be stop-and-terminate)",
+            ),
+            Self::NoTopic => f.write_str(
+                "it must be announced first, and no topic is configured (TAGWARDEN_TOPIC_ARN)",
+            ),
+            Self::NotAnnounced(why) => {
+                write!(f, "it must be announced first, and nobody would read it: {why}")
+            }
+            Self::TagsDisagree => f.write_str(
+                "DescribeTags shows tags that DescribeInstances leaves out, so no missing tag is believed in this run",
+            ),
+            Self::TagsUnconfirmed(why) => {
+                write!(f, "DescribeTags did not confirm that the tag is missing: {why}")
+            }
+            Self::Suspicion { count, of } => write!(
+                f,
+                "{count} of {of} instances have the same defect, which may be a mistake in the policy; a sweep at least an hour later that finds the same does it"
+            ),
             Self::ManyProtected => {
                 f.write_str("too many others turned out to be protected in this run")
             }
@@ -132,4 +205,9 @@ impl fmt::Display for Reason {
             Self::Vanished => f.write_str("the instance does not exist any more"),
         }
     }
+}
+
+/// A moment as the report names it, to the minute.
+fn moment(at: DateTime<Utc>) -> impl fmt::Display {
+    at.format("%Y-%m-%d %H:%M UTC")
 }

@@ -9,7 +9,7 @@ use tagwarden_core::{DefectName, Instance, Policy, State};
 
 use super::*;
 use crate::launcher::Unknown;
-use crate::settings::{Mode, Settings, Untagged};
+use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -27,7 +27,23 @@ fn enforcing() -> Settings {
     let mut settings = Settings::from_environment(&Environment::new(&|_| None)).unwrap();
     settings.mode = Mode::Enforce;
     settings.ledger_table = Some("ledger".to_owned());
+    settings.rules_may_destroy = RulesMayDestroy::StopAndTerminate;
     settings
+}
+
+fn dry_run() -> Settings {
+    Settings {
+        mode: Mode::DryRun,
+        ..enforcing()
+    }
+}
+
+/// Without a grace period no earlier look is needed.
+fn at_once() -> Settings {
+    Settings {
+        grace: TimeDelta::zero(),
+        ..enforcing()
+    }
 }
 
 fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Instance {
@@ -156,7 +172,7 @@ fn shuts_down_an_untagged_instance_as_configured(
     #[case] configured: Untagged,
     #[case] remedy: Remedy,
 ) {
-    let mut settings = enforcing();
+    let mut settings = at_once();
     settings.untagged = configured;
     let policy = rule("Update", "nobody");
     let expected = Steps {
@@ -181,8 +197,8 @@ fn only_reports_an_untagged_instance_if_configured() {
 #[rstest]
 #[case(14, true)]
 #[case(15, false)]
-fn ends_the_grace_period_on_the_minute(#[case] age: i64, #[case] spared: bool) {
-    let plan = plan_one(&rule("Update", "nobody"), &enforcing(), &instance(age, &[]));
+fn dry_run_ends_the_grace_period_on_the_minute(#[case] age: i64, #[case] spared: bool) {
+    let plan = plan_one(&rule("Update", "nobody"), &dry_run(), &instance(age, &[]));
     assert_eq!(plan.shutdowns.is_empty(), spared);
     let grace = Reason::Grace {
         age: Some(TimeDelta::minutes(age)),
@@ -193,10 +209,10 @@ fn ends_the_grace_period_on_the_minute(#[case] age: i64, #[case] spared: bool) {
 }
 
 #[test]
-fn takes_an_instance_of_unknown_age_for_young() {
+fn dry_run_takes_an_instance_of_unknown_age_for_young() {
     let mut ageless = instance(60, &[]);
     ageless.launched_at = None;
-    let plan = plan_one(&rule("Update", "nobody"), &enforcing(), &ageless);
+    let plan = plan_one(&rule("Update", "nobody"), &dry_run(), &ageless);
     assert!(plan.shutdowns.is_empty());
     assert!(matches!(
         plan.settled[..],
@@ -258,7 +274,7 @@ fn leaves_an_exempt_instance_alone_until_its_day_is_over() {
         let now = time.parse().unwrap();
         plan(
             &policy,
-            &enforcing(),
+            &at_once(),
             std::slice::from_ref(&exempt),
             &PlanContext::default(),
             now,
@@ -301,7 +317,7 @@ fn prefers_termination_to_a_stop() {
             {"RuleId": 1, "TagKey": "A", "Action": first, "Required": "Y"},
             {"RuleId": 2, "TagKey": "B", "Action": second, "Required": "Y"},
         ]));
-        let plan = plan_one(&policy, &enforcing(), &instance(60, &[("Name", "web")]));
+        let plan = plan_one(&policy, &at_once(), &instance(60, &[("Name", "web")]));
         let remedies: Vec<&Remedy> = plan.shutdowns.iter().map(|step| &step.remedy).collect();
         assert_eq!(remedies, [&Remedy::Terminate]);
     }
@@ -335,7 +351,7 @@ fn shuts_down_the_longest_running_first() {
     }
     let plan = plan(
         &rule("Update", "nobody"),
-        &enforcing(),
+        &at_once(),
         &fleet,
         &PlanContext::default(),
         now(),

@@ -34,6 +34,12 @@ enum Concern {
     Failure,
     /// The budget holds it up.
     Budget,
+    /// Nearly every instance has the same defect.
+    Suspicion,
+    /// The settings do not permit it.
+    NotPermitted,
+    /// It must be announced, and cannot be.
+    NotAnnounced,
     /// Nothing is shut down without a ledger.
     NoLedger,
     /// The instance is protected against its shutdown.
@@ -140,6 +146,17 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
             "nothing if so many are meant: the limit is for each hour, and the next runs go on. If not, look at the policy."
                 .to_owned()
         }
+        Concern::Suspicion => {
+            "nothing if so many are meant. If not, correct the policy before the next sweep.".to_owned()
+        }
+        Concern::NotPermitted => {
+            "set the stack's parameter RulesMayDestroy if rules are meant to shut instances down."
+                .to_owned()
+        }
+        Concern::NotAnnounced => {
+            "subscribe somebody to the topic of the reports, and let the function ask for its subscriptions."
+                .to_owned()
+        }
         Concern::NoLedger => {
             "set TAGWARDEN_LEDGER_TABLE: nothing is stopped or terminated that is not written down."
                 .to_owned()
@@ -191,13 +208,19 @@ impl Concern {
             Reason::Owned { .. } => Some(Self::Owned),
             Reason::NoLedger => Some(Self::NoLedger),
             Reason::Budget { .. } => Some(Self::Budget),
-            Reason::Stopped { .. } => Some(Self::Deadline),
+            Reason::Stopped { .. } | Reason::Announced { .. } => Some(Self::Deadline),
+            Reason::NotPermitted { .. } => Some(Self::NotPermitted),
+            Reason::NoTopic | Reason::NotAnnounced(_) => Some(Self::NotAnnounced),
+            Reason::TagsUnconfirmed(_) => Some(Self::Denied),
+            Reason::Suspicion { .. } => Some(Self::Suspicion),
             Reason::Protected => Some(Self::Protected),
             Reason::Grace { age: None, .. } | Reason::LaunchNotShown { age: None, .. } => {
                 Some(Self::UnknownAge)
             }
             Reason::Grace { age: Some(_), .. }
             | Reason::LaunchNotShown { age: Some(_), .. }
+            | Reason::Counting { .. }
+            | Reason::TagsDisagree
             | Reason::LookUpUnfinished
             | Reason::NoTime
             | Reason::PolicyChanged

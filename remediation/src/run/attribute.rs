@@ -3,10 +3,11 @@
 use tagwarden_core::{Action, Policy};
 
 use super::survey::Survey;
+use crate::ledger::{Ledger, RunningCountdowns};
 use crate::plan::PlanContext;
 use crate::remediation::{Remediation, RemediationError};
-use crate::request::RunRequest;
-use crate::settings::Untagged;
+use crate::request::{RunRequest, Target};
+use crate::settings::{Mode, Untagged};
 
 /// What is known of the instances of `survey`. The ledger is asked only where the plan may depend on it.
 ///
@@ -32,14 +33,41 @@ pub(crate) async fn attribute(
         return Ok(context);
     };
     let settings = &home.settings;
-    if settings.terminate_after.is_some() && settings.untagged == Untagged::Stop {
-        context.countdowns = ledger.countdowns(&survey.stopped_untagged).await?;
-    }
     let mut actions = policy.rules().iter().map(|rule| &rule.action);
-    let may_shut_down = actions.any(|action| matches!(action, Action::Stop | Action::Terminate))
-        || (settings.untagged != Untagged::Notify && survey.has_untagged);
+    let rules_shut_down = actions.any(|action| matches!(action, Action::Stop | Action::Terminate));
+    let untagged_shut_down = settings.untagged != Untagged::Notify;
+    // Countdowns are read after the first look, and also where that found nothing: it may have found a reason gone.
+    if rules_shut_down || untagged_shut_down {
+        context.countdowns = countdowns(home, ledger, survey, request).await?;
+    }
+    let may_shut_down = rules_shut_down || (untagged_shut_down && survey.has_untagged);
     if may_shut_down && !survey.with_findings.is_empty() {
         context.protected = ledger.protected().await?;
     }
     Ok(context)
+}
+
+/// The countdowns of the instances that `request` is about. A dry run asks only for those that its forecast needs.
+async fn countdowns(
+    home: &Remediation,
+    ledger: &Ledger,
+    survey: &Survey,
+    request: &RunRequest,
+) -> Result<RunningCountdowns, RemediationError> {
+    let settings = &home.settings;
+    let stops_first = settings.terminate_after.is_some() && settings.untagged == Untagged::Stop;
+    let enforces = settings.mode == Mode::Enforce;
+    if !enforces && !stops_first {
+        return Ok(RunningCountdowns::new());
+    }
+    let mut running = ledger.countdowns().await?;
+    if let Target::Instances(ids) = &request.target {
+        running.retain(|id, _| ids.contains(id));
+    }
+    if stops_first {
+        let mut ids = survey.stopped_untagged();
+        ids.retain(|id| !running.contains_key(id));
+        running.extend(ledger.adopt_stopped(&ids, enforces).await?);
+    }
+    Ok(running)
 }

@@ -8,9 +8,13 @@ use futures_util::{StreamExt, stream};
 use tagwarden_core::Policy;
 
 use super::survey::read_again_by_id;
+use super::truth;
 use crate::calls;
 use crate::ledger::{Batch, BeginResult, Writer};
-use crate::plan::{Act, ActState, Outcome, Plan, PlanContext, Reason, RemedyName, plan};
+use crate::plan::{
+    Act, ActState, Countdown, CountdownName, Doubt, Outcome, Plan, PlanContext, Reason, RemedyName,
+    plan,
+};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
@@ -33,6 +37,10 @@ pub(super) struct Execution<'a, 'r> {
     /// None: tags are written without a ledger, and nothing is stopped or terminated.
     pub(super) writer: Option<Writer<'a>>,
     pub(super) report: &'r mut Report,
+    /// The countdowns of the shutdowns, by instance, as they were read.
+    pub(super) standing: BTreeMap<String, (CountdownName, Countdown)>,
+    /// Why no missing tag is believed any more.
+    pub(super) doubt: Option<Doubt>,
     /// Instances to which another run does the same right now.
     pub(super) contended: BTreeSet<String>,
     /// No act is begun later than this.
@@ -159,7 +167,19 @@ impl Execution<'_, '_> {
         } else {
             usize::MAX
         };
-        let acts: Vec<Act> = waiting.drain(..).collect();
+        let doubt = self.doubt.as_ref().map(Doubt::outcome);
+        let mut acts: Vec<Act> = Vec::with_capacity(waiting.len());
+        for act in waiting.drain(..) {
+            match &doubt {
+                Some(outcome) if act.is_for_absence() => {
+                    self.report.add(act.step, outcome.clone());
+                }
+                _ => acts.push(act),
+            }
+        }
+        if acts.is_empty() {
+            return None;
+        }
         let Some(writer) = &mut self.writer else {
             // The plan refuses them already where there is no ledger.
             self.refuse(acts, &Reason::NoLedger);
@@ -168,7 +188,7 @@ impl Execution<'_, '_> {
         if !settings.safeguards.hold(Safeguard::WriteAhead) {
             return Some(self.unwritten(acts));
         }
-        let (mut begun, rest) = writer.begin_shutdowns(acts, limit).await;
+        let (mut begun, rest) = writer.begin_shutdowns(acts, limit, &self.standing).await;
         let over_budget = mem::take(&mut begun.over_budget);
         let batch = self.report_unbegun(begun).pop();
         if batch.is_none() && !over_budget.is_empty() {
@@ -197,9 +217,25 @@ impl Execution<'_, '_> {
             Ok(live) => live,
             Err(error) => return self.spare_all(batch, &error),
         };
+        // The tags are asked for twice, because DescribeInstances may leave them out.
+        let missing = batch.acts.iter().filter(|act| act.is_for_absence());
+        let missing: BTreeSet<&str> = missing.map(Act::instance_id).collect();
+        let doubtful = live.iter().filter(|it| missing.contains(it.id.as_str()));
+        self.doubt = self.doubt.take().or(truth::doubt(home, doubtful).await);
+        if let Some(doubt) = &self.doubt {
+            let outcome = doubt.outcome();
+            for act in batch.acts.iter_mut().filter(|act| act.is_for_absence()) {
+                act.spare(outcome.reason().unwrap_or_default());
+                self.report.add(act.step.clone(), outcome.clone());
+            }
+        }
         let now = home.clock.now();
         let still = plan(self.policy, &home.settings, &live, self.context, now).shutdowns;
-        for act in &mut batch.acts {
+        for act in batch
+            .acts
+            .iter_mut()
+            .filter(|act| act.state == ActState::Begun)
+        {
             let is_asked_for = still.values().any(|it| it.step.is_same_act(&act.step));
             if is_asked_for {
                 let instance = live.iter().find(|it| it.id == act.instance_id());

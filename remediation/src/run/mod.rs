@@ -4,9 +4,12 @@
 //!
 //! 1. **Survey** (`survey`). Reads the instances that are asked for and keeps the ids of those with a finding.
 //! 2. **Attribute** (`attribute`). Asks CloudTrail who launched them, and the ledger what it notes of them.
+//!    Countdowns of shutdowns begin here, so that the second look comes after that (`countdowns`, `truth`).
 //! 3. **Read again** (`survey`). The look-up takes time, in which people tag and policies change. So the policy and the
 //!    instances with a finding are read once more, page by page.
 //! 4. **Plan** ([`plan`](crate::plan)). Each page is planned as it comes, and the pages' plans are merged.
+//!
+//!    A shutdown that is suspicious is withdrawn (`suspicion`).
 //!
 //! A dry run reports that plan (`dry_run`) and ends. A run that enforces goes on:
 //!
@@ -20,20 +23,23 @@
 //! 9. **Close**. Only what was reported is closed in the ledger; the next run reports the rest.
 
 mod attribute;
+mod countdowns;
 mod dry_run;
 mod execute;
 mod recover;
 mod requeue;
 mod survey;
+mod suspicion;
+mod truth;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::Policy;
 
-use crate::ledger::Writer;
+use crate::ledger::{Ledger, Writer};
 use crate::notify;
-use crate::plan::{Plan, PlanContext, plan};
+use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::request::{RunRequest, Target};
@@ -41,10 +47,12 @@ use crate::run_id::RunId;
 use crate::safeguard::Safeguard;
 use crate::settings::Mode;
 
+use countdowns::Begun;
 use execute::Execution;
 
 pub(crate) use attribute::attribute;
 pub(crate) use dry_run::{report_planned, would_do};
+pub(crate) use requeue::pass_on;
 pub(crate) use survey::Survey;
 
 /// How long a run takes at most where nothing says when it is ended: as long as Lambda lets a function run.
@@ -105,17 +113,46 @@ impl<'a> Run<'a> {
     /// # Errors
     /// See [`RemediationError`]; nothing was done then.
     pub(crate) async fn finish(self) -> Result<RunResult, RemediationError> {
-        let survey = survey::survey(self.home, &self.policy, &self.request.target).await?;
-        let context = attribute(self.home, &self.policy, &survey, &self.request).await?;
-        let read_at = self.home.clock.now();
-        let plan = self.plan_anew(&survey, &context).await?;
+        let home = self.home;
+        let mut survey = survey::survey(home, &self.policy, &self.request.target).await?;
+        let mut context = attribute(home, &self.policy, &survey, &self.request).await?;
+        let mut begun = Begun::new();
+        if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
+            // Before the second look, which must still find what is counted down.
+            begun = countdowns::begin(home, ledger, &self.policy, &survey, &mut context).await?;
+            survey.watch(context.countdowns.keys());
+        }
+        let read_at = home.clock.now();
+        let mut plan = self.plan_anew(&survey, &context).await?;
+        if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
+            self.check_plan(ledger, &mut plan, survey.instances, &mut begun)
+                .await?;
+        }
         let report = Report::new(self.mode(), survey.instances, self.id.clone());
         // A large fleet's ids are not needed any more.
         drop(survey);
         match self.mode() {
             Mode::DryRun => Ok(self.preview(plan, report).await),
-            Mode::Enforce => self.enforce(plan, &context, read_at, report).await,
+            Mode::Enforce => self.enforce(plan, &context, read_at, begun, report).await,
         }
+    }
+
+    /// Withdraws what is suspicious or cannot be announced, and notes what the second look found.
+    async fn check_plan(
+        &self,
+        ledger: &Ledger,
+        plan: &mut Plan,
+        instances: usize,
+        begun: &mut Begun,
+    ) -> Result<(), RemediationError> {
+        if self.request.target == Target::Fleet {
+            let suspicious = suspicion::check_sweep(self.home, ledger, plan, instances).await?;
+            // The next sweep comes by itself.
+            begun.retain(|name, _| !suspicious.contains(&name.reason));
+        }
+        countdowns::check_notices(self.home, plan).await;
+        countdowns::confirm(ledger, plan).await;
+        Ok(())
     }
 
     /// Reads the instances with a finding again, and plans for them as they are now.
@@ -130,10 +167,18 @@ impl<'a> Run<'a> {
         }
         let (policy, settings) = (&self.policy, &self.home.settings);
         let now = self.home.clock.now();
+        let mut vanished: BTreeMap<&String, _> = context.countdowns.iter().collect();
         survey::read_again(self.home, policy, survey, |page| {
+            for instance in page {
+                vanished.remove(&instance.id);
+            }
             whole.merge(plan(policy, settings, page, context, now));
         })
         .await?;
+        // What EC2 does not show any more is gone.
+        for (name, countdown) in vanished.into_values().flatten() {
+            whole.gone.insert(name.clone(), *countdown);
+        }
         Ok(whole)
     }
 
@@ -149,6 +194,7 @@ impl<'a> Run<'a> {
         mut plan: Plan,
         context: &PlanContext,
         read_at: DateTime<Utc>,
+        begun: Begun,
         mut report: Report,
     ) -> Result<RunResult, RemediationError> {
         let home = self.home;
@@ -166,6 +212,7 @@ impl<'a> Run<'a> {
         };
 
         let countdowns = std::mem::take(&mut plan.countdowns);
+        let notices = std::mem::take(&mut plan.notices);
         let mut execution = Execution {
             home,
             policy: &self.policy,
@@ -173,6 +220,8 @@ impl<'a> Run<'a> {
             read_at,
             writer: self.writer(),
             report: &mut report,
+            standing: std::mem::take(&mut plan.standing),
+            doubt: None,
             contended: BTreeSet::new(),
             last_start: self.last_start(),
         };
@@ -184,6 +233,11 @@ impl<'a> Run<'a> {
 
         // Before the report, which may fail.
         requeue::requeue(home, &self.request, &report, &contended).await;
+        let mut wake_ups = countdowns::wake_ups(begun, home.clock.now());
+        if let Some((at, ids)) = self.over_budget(&report).await {
+            wake_ups.entry(at).or_default().extend(ids);
+        }
+        requeue::wake_up(home, wake_ups).await;
         let result = self.publish(report).await;
 
         // Only what was reported is closed. The next run reports the rest.
@@ -196,11 +250,41 @@ impl<'a> Run<'a> {
                 ledger.let_go(run, &self.id, is_reported).await;
             }
             // A countdown goes on only if its notice was published.
-            if is_reported && let Err(error) = ledger.note_countdowns(countdowns).await {
-                tracing::error!("the next run notes what is stopped: {error}");
+            // A notice counts once SNS has accepted the report that holds it.
+            if is_reported {
+                let now = home.clock.now();
+                let days = countdowns::note_announced(ledger, &countdowns, &notices, now).await;
+                requeue::wake_up(home, days).await;
             }
         }
         Ok(result)
+    }
+
+    /// When the budget has room for what it holds back now; `None` if that is nothing, or another run has arranged for
+    /// a look then.
+    async fn over_budget(&self, report: &Report) -> Option<(DateTime<Utc>, BTreeSet<String>)> {
+        let entries = report.entries.iter();
+        let over = entries.filter(|entry| {
+            matches!(entry.outcome, Outcome::Refused(Reason::Budget { limit }) if limit > 0)
+        });
+        let ids: BTreeSet<String> = over.map(|entry| entry.step.instance_id.clone()).collect();
+        let ledger = self.home.ledger.as_ref().filter(|_| !ids.is_empty())?;
+        let now = self.home.clock.now();
+        let room = ledger.budget_has_room_at(now).await;
+        let claimed = match room {
+            Ok(at) => ledger
+                .claim_budget_message(at)
+                .await
+                .map(|is_ours| (at, is_ours)),
+            Err(error) => Err(error),
+        };
+        match claimed {
+            Ok((at, is_ours)) => is_ours.then_some((at, ids)),
+            Err(error) => {
+                tracing::error!("what the budget holds back waits for a sweep: {error}");
+                None
+            }
+        }
     }
 
     async fn publish(&self, mut report: Report) -> RunResult {

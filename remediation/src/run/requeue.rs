@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
 
+use super::countdowns::WakeUps;
 use crate::plan::{Outcome, Reason};
 use crate::remediation::Remediation;
 use crate::report::Report;
@@ -17,6 +19,11 @@ const CALL: &str = "sqs:SendMessage";
 /// How many seconds later an instance that another run works on is looked at again. That run has ended by then, and
 /// what it did shows.
 const A_LITTLE_LATER: i32 = 25;
+
+/// The longest delay of a message, in seconds.
+///
+/// See [SQS delay queues](https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html).
+const LONGEST_DELAY: i32 = 900;
 
 /// The most instances that one message asks for: about 22 KB.
 const IDS: usize = 1_000;
@@ -63,7 +70,10 @@ pub(super) async fn requeue(
         let ids: Vec<&str> = ids.into_iter().collect();
         let chunks: Vec<&[&str]> = ids.chunks(IDS).collect();
         for chunks in chunks.chunks(MESSAGES) {
-            if let Err(error) = send(home, queue_url, chunks, hops, delay).await {
+            let bodies = chunks
+                .iter()
+                .map(|ids| trigger::requeued(ids, hops).to_string());
+            if let Err(error) = send(home, queue_url, bodies.collect(), delay).await {
                 tracing::error!("what is left waits for the next sweep: {error}");
                 return;
             }
@@ -74,18 +84,70 @@ pub(super) async fn requeue(
     }
 }
 
+/// Has the instances looked at again when their time has come.
+///
+/// What cannot be sent is logged: the next sweep finds it.
+pub(super) async fn wake_up(home: &Remediation, wake_ups: WakeUps) {
+    let Some(queue_url) = &home.settings.queue_url else {
+        return;
+    };
+    for (at, ids) in wake_ups {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        if let Err(error) = send_later(home, queue_url, &ids, at).await {
+            tracing::error!("what is due at {at} waits for the next sweep: {error}");
+            return;
+        }
+        tracing::info!(instances = ids.len(), %at, "will be looked at again");
+    }
+}
+
+/// Sends a message on whose time has not come, without a look. `false` if there is no queue to send it to.
+///
+/// # Errors
+/// SQS did not take it.
+pub(crate) async fn pass_on(
+    home: &Remediation,
+    ids: &[&str],
+    not_before: DateTime<Utc>,
+) -> Result<bool, AwsError> {
+    match &home.settings.queue_url {
+        Some(queue_url) => send_later(home, queue_url, ids, not_before)
+            .await
+            .map(|()| true),
+        None => Ok(false),
+    }
+}
+
+async fn send_later(
+    home: &Remediation,
+    queue_url: &str,
+    ids: &[&str],
+    not_before: DateTime<Utc>,
+) -> Result<(), AwsError> {
+    let left = (not_before - home.clock.now()).num_milliseconds();
+    // Rounded up, so that it does not come a moment too early.
+    let seconds = left.max(0).saturating_add(999) / 1_000;
+    let delay = i32::try_from(seconds)
+        .unwrap_or(LONGEST_DELAY)
+        .min(LONGEST_DELAY);
+    for ids in ids.chunks(IDS) {
+        let body = trigger::postponed(ids, not_before);
+        send(home, queue_url, vec![body.to_string()], delay).await?;
+    }
+    Ok(())
+}
+
 async fn send(
     home: &Remediation,
     queue_url: &str,
-    chunks: &[&[&str]],
-    hops: u32,
+    bodies: Vec<String>,
     delay: i32,
 ) -> Result<(), AwsError> {
-    let entries = chunks.iter().enumerate().map(|(position, ids)| {
+    let entries = bodies.into_iter().enumerate().map(|(position, body)| {
         SendMessageBatchRequestEntry::builder()
             .id(position.to_string())
             .delay_seconds(delay)
-            .message_body(trigger::requeued(ids, hops).to_string())
+            .message_body(body)
             .build()
             .map_err(|error| AwsError::unexpected(CALL, error.to_string()))
     });

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::EXEMPTION_KEY;
-use tagwarden_core::{Action, Finding, Instance, Policy, Scope, Verdict, assess};
+use tagwarden_core::{Action, Finding, Instance, Policy, RuleRemedy, Scope, Verdict, assess};
 
 use crate::launcher::Unattributed;
 use crate::progress::Phase;
@@ -27,10 +27,10 @@ pub(crate) struct Survey {
     pub(crate) with_findings: Vec<String>,
     /// Those of them that lack a tag for which their launcher's name is needed.
     pub(crate) unattributed: Vec<Unattributed>,
+    /// Those that may be shut down, because they have no tags or a rule wants it.
+    pub(crate) to_shut_down: Vec<Instance>,
     /// Whether any has no tags at all.
     pub(crate) has_untagged: bool,
-    /// The ids of those that have no tags at all and are stopped.
-    pub(crate) stopped_untagged: Vec<String>,
 }
 
 impl Survey {
@@ -58,14 +58,34 @@ impl Survey {
         self.with_findings.push(instance.id.clone());
         if assessment.is_untagged {
             self.has_untagged = true;
-            if instance.state.is_stopped() {
-                self.stopped_untagged.push(instance.id.clone());
-            }
+        }
+        let wants_shutdown = |finding: &Finding<'_>| {
+            let remedy = finding.rule.remedy(finding.defect.name());
+            matches!(remedy, Some(RuleRemedy::ShutDown(_)))
+        };
+        if assessment.is_untagged || assessment.findings.iter().any(wants_shutdown) {
+            self.to_shut_down.push(instance.clone());
         }
         let lacks_launcher = |finding: &Finding<'_>| finding.rule.action == Action::UserLookup;
         if !assessment.is_untagged && assessment.findings.iter().any(lacks_launcher) {
             self.unattributed.push(Unattributed::from(instance));
         }
+    }
+}
+
+impl Survey {
+    /// The ids of those of `to_shut_down` that are stopped and have no tags.
+    pub(crate) fn stopped_untagged(&self) -> Vec<String> {
+        let stopped = self.to_shut_down.iter();
+        let stopped = stopped.filter(|it| it.tags.is_empty() && it.state.is_stopped());
+        stopped.map(|it| it.id.clone()).collect()
+    }
+
+    /// Has the second look read the instances with `ids` too.
+    pub(crate) fn watch<'a>(&mut self, ids: impl Iterator<Item = &'a String>) {
+        let known: BTreeSet<&String> = self.with_findings.iter().collect();
+        let new: Vec<String> = ids.filter(|id| !known.contains(id)).cloned().collect();
+        self.with_findings.extend(new);
     }
 }
 

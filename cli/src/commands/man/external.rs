@@ -20,7 +20,7 @@ const fn with(option: &'static str, name: &'static str, what_for: &'static str) 
 }
 
 /// The variables, the most used ones first.
-const VARIABLES: [External; 18] = [
+const VARIABLES: [External; 20] = [
     with(
         "profile",
         "AWS_PROFILE",
@@ -70,7 +70,17 @@ const VARIABLES: [External; 18] = [
     with(
         "grace_minutes",
         "TAGWARDEN_GRACE_MINUTES",
-        "The age below which no instance is stopped or terminated, unless --grace-minutes is given.",
+        "How long after a first look a second must still find the reason for a shutdown, unless --grace-minutes is given.",
+    ),
+    with(
+        "rules_may_destroy",
+        "TAGWARDEN_RULES_MAY_DESTROY",
+        "What rules may do beside writing tags, unless --rules-may-destroy is given.",
+    ),
+    with(
+        "notice_hours",
+        "TAGWARDEN_NOTICE_HOURS",
+        "How long before a shutdown it must have been announced, unless --notice-hours is given.",
     ),
     with(
         "max_destructive_per_hour",

@@ -1,0 +1,170 @@
+//! Begins, confirms and deletes countdowns, in the order that closes the gaps between runs: see
+//! [`Ledger::countdowns`](crate::ledger::Ledger).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden_core::{Instance, Policy};
+
+use super::survey::Survey;
+use super::truth;
+use crate::ledger::Ledger;
+use crate::plan::{CountdownChange, CountdownName, Outcome, Plan, PlanContext, Reason, plan};
+use crate::remediation::{Remediation, RemediationError};
+use crate::safeguard::Safeguard;
+
+/// What is due later than this waits for a sweep.
+const LONGEST_WAIT: TimeDelta = TimeDelta::hours(24);
+
+/// When which instances must be looked at again.
+pub(super) type WakeUps = BTreeMap<DateTime<Utc>, BTreeSet<String>>;
+
+/// When the countdowns that a run has begun must be looked at again.
+pub(super) type Begun = BTreeMap<CountdownName, DateTime<Utc>>;
+
+/// Begins the countdowns of what the first look found, before the second look. From then on `context` has them.
+///
+/// # Errors
+/// The ledger cannot be written.
+pub(super) async fn begin(
+    home: &Remediation,
+    ledger: &Ledger,
+    policy: &Policy,
+    survey: &Survey,
+    context: &mut PlanContext,
+) -> Result<Begun, RemediationError> {
+    let candidates: Vec<Instance> = survey.to_shut_down.clone();
+    let first = plan(
+        policy,
+        &home.settings,
+        &candidates,
+        context,
+        home.clock.now(),
+    );
+
+    // Only what would be counted or done needs a second source.
+    let mut wanted: BTreeSet<&str> = BTreeSet::new();
+    let counted = first.countdowns.keys().chain(first.notices.keys());
+    wanted.extend(
+        counted
+            .filter(|name| name.reason.is_absence())
+            .map(|name| name.instance_id.as_str()),
+    );
+    let acts = first.shutdowns.values();
+    wanted.extend(
+        acts.filter(|act| act.is_for_absence())
+            .map(|act| act.instance_id()),
+    );
+    let doubtful = candidates
+        .iter()
+        .filter(|it| wanted.contains(it.id.as_str()));
+    context.doubt = truth::doubt(home, doubtful).await;
+
+    let mut begun = first.countdowns;
+    begun.retain(|name, change| {
+        change.has_begun && !(context.doubt.is_some() && name.reason.is_absence())
+    });
+    let mut times = Begun::new();
+    for name in ledger.write_countdowns(&begun).await? {
+        let Some(change) = begun.get(&name) else {
+            continue;
+        };
+        if let Some(next) = change.next {
+            times.insert(name.clone(), next);
+        }
+        let of_instance = context
+            .countdowns
+            .entry(name.instance_id.clone())
+            .or_default();
+        of_instance.insert(name, change.new);
+    }
+    Ok(times)
+}
+
+/// Confirms what the second look found again, and deletes what it did not.
+///
+/// What goes wrong is logged: the next look does it.
+pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) {
+    // A notice is noted once it is accepted. What begins now was hidden from the first look: a later one begins it.
+    let confirmed = plan.countdowns.iter();
+    let confirmed = confirmed
+        .filter(|(name, change)| !change.has_begun && !plan.notices.contains_key(*name))
+        .map(|(name, change)| (name.clone(), *change));
+    if let Err(error) = ledger.write_countdowns(&confirmed.collect()).await {
+        tracing::error!("countdowns are not confirmed: {error}");
+    }
+    for (name, countdown) in &plan.gone {
+        if let Err(error) = ledger.delete_countdown(name, countdown).await {
+            tracing::error!(
+                "the countdown of {} is not deleted: {error}",
+                name.instance_id
+            );
+        }
+    }
+}
+
+/// Notes that the notices of `plan` were accepted. Gives when their days come.
+///
+/// What goes wrong is logged: the next run announces it again.
+pub(super) async fn note_announced(
+    ledger: &Ledger,
+    countdowns: &BTreeMap<CountdownName, CountdownChange>,
+    notices: &BTreeMap<CountdownName, DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> WakeUps {
+    let mut changes = BTreeMap::new();
+    for (name, day) in notices {
+        if let Some(change) = countdowns.get(name) {
+            let mut change = *change;
+            change.new = change.new.announced(now, *day);
+            changes.insert(name.clone(), change);
+        }
+    }
+    match ledger.write_countdowns(&changes).await {
+        Ok(written) => {
+            let days = written
+                .into_iter()
+                .filter_map(|name| notices.get(&name).map(|day| (name.clone(), *day)));
+            wake_ups(days, now)
+        }
+        Err(error) => {
+            tracing::error!("accepted notices are not noted: {error}");
+            WakeUps::new()
+        }
+    }
+}
+
+/// Refuses what must be announced, if the report would reach nobody.
+pub(super) async fn check_notices(home: &Remediation, plan: &mut Plan) {
+    if plan.notices.is_empty() || !home.settings.safeguards.hold(Safeguard::Notice) {
+        return;
+    }
+    let Err(why) = crate::notify::check_subscribers(home).await else {
+        return;
+    };
+    let names = std::mem::take(&mut plan.notices);
+    for (step, outcome) in &mut plan.settled {
+        let is_notice = matches!(
+            outcome,
+            Outcome::Deferred(Reason::Announced { .. } | Reason::Stopped { .. })
+        );
+        if is_notice && names.keys().any(|name| name.is_of(step)) {
+            *outcome = Outcome::Refused(Reason::NotAnnounced(why.clone()));
+        }
+    }
+}
+
+/// When which instances must be looked at again. What is due so late that a sweep comes first is left out.
+pub(super) fn wake_ups(
+    times: impl IntoIterator<Item = (CountdownName, DateTime<Utc>)>,
+    now: DateTime<Utc>,
+) -> WakeUps {
+    let mut wake_ups = WakeUps::new();
+    for (name, at) in times
+        .into_iter()
+        .filter(|(_, at)| *at - now <= LONGEST_WAIT)
+    {
+        wake_ups.entry(at).or_default().insert(name.instance_id);
+    }
+    wake_ups
+}
