@@ -10,6 +10,9 @@ use crate::wording::{UNTAGGED_SENTENCE, rule_defect, tag_defect};
 /// See [Evaluation](https://docs.aws.amazon.com/config/latest/APIReference/API_Evaluation.html).
 pub const MAX_ANNOTATION_CHARS: usize = 256;
 
+/// The most characters of a misspelt exemption key that an annotation quotes.
+const MAX_KEY_SHOWN: usize = 64;
+
 /// Explains an assessment in at most [`MAX_ANNOTATION_CHARS`] characters: names each finding, required rules first.
 ///
 /// Gives `None` if there is nothing to explain, because PutEvaluations refuses an empty annotation. Findings that do
@@ -34,9 +37,7 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
         Some(Exemption::Ended { until }) if !parts.is_empty() => {
             Some(format!("its exemption ended on {until}"))
         }
-        Some(Exemption::Unreadable) => Some(format!(
-            "{EXEMPTION_KEY} is not a date and a reason (2026-12-31 why)"
-        )),
+        Some(Exemption::Unreadable { key, .. }) => Some(unreadable_exemption(key)),
         _ => None,
     };
     match (parts.is_empty(), note) {
@@ -47,6 +48,16 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
             Some(format!("{}; {note}", fit(&parts, room)))
         }
     }
+}
+
+/// What is wrong with the tag `key`, which looks like an exemption and cannot be read.
+fn unreadable_exemption(key: &str) -> String {
+    if key == EXEMPTION_KEY {
+        return format!("{EXEMPTION_KEY} is not a date and a reason (2026-12-31 why)");
+    }
+    // A key can have 128 characters, most of them zero-width ones, which are shown escaped.
+    let shown: String = key.escape_debug().take(MAX_KEY_SHOWN).collect();
+    format!("\"{shown}\" exempts nothing: the key must be {EXEMPTION_KEY}")
 }
 
 /// One part for each finding, required rules first; or one part for an untagged instance.
@@ -88,7 +99,11 @@ fn describe(finding: &Finding<'_>) -> String {
             let what = tag_defect(defect.name(), &rule.tag_key);
             format!("{what} (rule {}; found {found})", rule.id)
         }
-        Defect::Missing { near_miss: None } | Defect::Empty => {
+        Defect::Empty { value } if !value.is_empty() => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            format!("{what} (rule {}; only blanks)", rule.id)
+        }
+        Defect::Missing { near_miss: None } | Defect::Empty { .. } => {
             rule_defect(defect.name(), &rule.tag_key, rule.id)
         }
     }

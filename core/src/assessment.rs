@@ -114,11 +114,11 @@ fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) 
 fn findings<'a>(policy: &'a Policy, instance: &'a Instance) -> Vec<Finding<'a>> {
     let mut findings = Vec::new();
     for rule in policy.rules() {
-        let Some(defect) = rule.defect(instance) else {
+        let Some(defect) = rule.defect(instance, policy.rules()) else {
             continue;
         };
         // A defect without a remedy is not a finding.
-        if rule.remedy(defect.name()).is_none() {
+        if rule.remedy(defect).is_none() {
             continue;
         }
         if findings.is_empty() {

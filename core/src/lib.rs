@@ -17,6 +17,7 @@
 //! | [`exemption`] | the tag that exempts an instance until a date | An exemption must end by itself, so it is judged against the time of each assessment. |
 //! | [`assessment`] | policy × instance × time → findings and verdict | Reports and acts follow from the same answer. |
 //! | [`annotation`] | an assessment in the 256 characters that AWS Config shows | Config refuses the whole call for one annotation that is too long. |
+//! | [`likeness`] | texts that a person takes for empty or for equal | Nothing is shut down for what is nearly right, and a near miss must be the same everywhere. |
 //! | [`wording`] | the words for each defect | The dashboard, the report and the command describe a defect in the same words. |
 //! | [`date`] | dates as people write them in tags | chrono's parser accepts more than ISO 8601, and a misread date can shut an instance down. |
 //! | [`settings`] | the environment variables of both functions | A setting that cannot be read must end the start-up with a message that names it. |
@@ -25,6 +26,7 @@ pub mod annotation;
 pub mod assessment;
 pub mod date;
 pub mod exemption;
+pub mod likeness;
 pub mod policy;
 pub mod resource;
 pub mod scope;

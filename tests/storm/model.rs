@@ -453,7 +453,10 @@ impl Model {
         }
         let policy = self.policies.get(policy);
         policy.into_iter().flatten().any(|rule| {
-            rule.action.eq_ignore_ascii_case(wanted) && is_unset(&instance.tags, rule.key)
+            // Under a rule that is not required the dashboard shows no reason for a shutdown.
+            rule.required
+                && rule.action.eq_ignore_ascii_case(wanted)
+                && is_unset(&instance.tags, rule.key)
         })
     }
 

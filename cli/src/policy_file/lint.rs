@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tagwarden_aws::policy_table::row;
+use tagwarden_core::exemption::{EXEMPTION_KEY, is_exemption_like};
 use tagwarden_core::policy::{
     ATTRIBUTES, InvalidFunction, Problem, ProblemKind, TEMPLATE_ATTRIBUTE, is_own_attribute,
+    is_own_key,
 };
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
@@ -31,6 +33,8 @@ pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<T
     foreign_attributes(rules, &blamed, problems);
     keys_in_two_cases(rules, problems);
     unused_defaults(rules, problems);
+    optional_shutdowns(rules, problems);
+    exemption_keys(rules, problems);
     broken_template(rules, text, problems);
 }
 
@@ -218,6 +222,46 @@ fn unused_defaults(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
                 format!("Default is not used: Action {action} writes no value of its own");
             let problem = TextProblem::warning(entry.value.span.clone(), message);
             problems.push(problem.help("leave it out, or use Action Update"));
+        }
+    }
+}
+
+/// Warns about rules that ask for a shutdown and are not required: they only report.
+fn optional_shutdowns(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
+    for rule in &rules.rows {
+        let Some(action @ ("Stop" | "Terminate")) = rule.text("Action") else {
+            continue;
+        };
+        let Some(entry) = rule.entry("Required") else {
+            continue;
+        };
+        let is_required = match &entry.value.kind {
+            NodeKind::Text(text) => text != "N",
+            NodeKind::Bool(value) => *value,
+            _ => true,
+        };
+        if !is_required {
+            let message = format!("Action {action} with Required N only reports");
+            let problem = TextProblem::warning(entry.value.span.clone(), message);
+            let help =
+                "nothing is shut down that is not NON_COMPLIANT: use Required Y, or Action Notify";
+            problems.push(problem.help(help));
+        }
+    }
+}
+
+/// Warns about keys that a person can take for the key of an exemption.
+fn exemption_keys(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
+    for rule in &rules.rows {
+        let (Some(key), Some(entry)) = (rule.text("TagKey"), rule.entry("TagKey")) else {
+            continue;
+        };
+        // A key that begins with tagwarden: is an error already.
+        if is_exemption_like(key) && !is_own_key(key) {
+            let message = format!("{key:?} looks like the key of an exemption, {EXEMPTION_KEY}");
+            let problem = TextProblem::warning(entry.value.span.clone(), message);
+            let help = "an instance with this tag counts as one whose exemption cannot be read: use another key";
+            problems.push(problem.help(help));
         }
     }
 }

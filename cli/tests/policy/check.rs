@@ -63,6 +63,9 @@ fn warnings_alone_do_not_fail() {
         "9:13 warning",
         "12:14 warning",
         "13:5 warning",
+        "21:15 warning",
+        "22:56 warning",
+        "23:25 warning",
     ];
     assert_eq!(places("warnings.yaml"), expected);
     let output = check(&["warnings.yaml"]);
@@ -82,7 +85,7 @@ fn fails_for_one_broken_file_among_many() {
     assert_eq!(
         summaries,
         [
-            "warnings.yaml: 3 rules, 4 warnings",
+            "warnings.yaml: 6 rules, 7 warnings",
             "empty.yaml: 1 error",
             "shape.yaml: 2 errors",
         ]

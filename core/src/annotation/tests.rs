@@ -53,6 +53,18 @@ fn names_the_rule_and_tag_of_each_finding() {
 }
 
 #[test]
+fn says_that_a_value_is_only_blanks() {
+    let text = annotate(
+        &[("Owner", "Y"), ("Team", "N")],
+        &[("Owner", " "), ("Team", "")],
+    );
+    assert_eq!(
+        text.unwrap(),
+        "empty tag Owner (rule 1; only blanks); optional: empty tag Team (rule 2)"
+    );
+}
+
+#[test]
 fn has_no_annotation_without_findings() {
     assert_eq!(annotate(&[("Owner", "Y")], &[("Owner", "ann")]), None);
     let optional = annotate(&[("Owner", "N")], &[("Name", "web")]).unwrap();
@@ -135,6 +147,9 @@ const UNREADABLE: &str = "until the migration is over";
 #[case("Y", &[(EXEMPTION, ENDED), ("Owner", "ann")], None)]
 #[case("Y", &[(EXEMPTION, UNREADABLE)], Some("missing tag Owner (rule 1); tagwarden:exempt-until is not a date and a reason (2026-12-31 why)"))]
 #[case("Y", &[(EXEMPTION, UNREADABLE), ("Owner", "ann")], Some("tagwarden:exempt-until is not a date and a reason (2026-12-31 why)"))]
+#[case("Y", &[("exempt-until", "2026-12-31 why")], Some("missing tag Owner (rule 1); \"exempt-until\" exempts nothing: the key must be tagwarden:exempt-until"))]
+#[case("Y", &[("Exempt-Until\u{200b}", ""), ("Owner", "ann")], Some("\"Exempt-Until\\u{200b}\" exempts nothing: the key must be tagwarden:exempt-until"))]
+#[case("Y", &[("exempt-until", ENDED)], Some("missing tag Owner (rule 1); its exemption ended on 2026-11-01"))]
 fn names_an_exemption_without_effect_last(
     #[case] required: &str,
     #[case] tags: &[(&str, &str)],
@@ -164,10 +179,11 @@ proptest! {
     #[test]
     fn every_annotation_of_an_exemption_fits(
         value in prop_oneof!["\\PC{0,256}", "2026-1[12]-[0-3][0-9] \\PC{0,245}"],
+        key in prop_oneof![Just(EXEMPTION.to_owned()), "[\u{200b} -]{0,100}exempt-until"],
         keys in prop::collection::btree_set("[A-Z]{1,120}", 1..9),
     ) {
         let rules: Vec<(&str, &str)> = keys.iter().map(|key| (key.as_str(), "Y")).collect();
-        let text = annotate(&rules, &[(EXEMPTION, value.as_str())]).unwrap();
+        let text = annotate(&rules, &[(key.as_str(), value.as_str())]).unwrap();
         let length = text.chars().count();
         prop_assert!((1..=MAX_ANNOTATION_CHARS).contains(&length), "{length}: {text}");
     }

@@ -42,7 +42,15 @@ fn one_rule(action: &str, required: &str) -> Policy {
 fn findings_follow_the_table_of_actions_and_defects(
     #[values("Update", "UserLookup", "Function", "Notify", "Stop", "Terminate")] action: &str,
     #[values("Y", "N")] required: &str,
-    #[values(None, Some(""), Some("ann"), Some(" "))] value: Option<&str>,
+    #[values(
+        None,
+        Some(""),
+        Some("ann"),
+        Some(" "),
+        Some("\u{a0}\u{200b}"),
+        Some(" ann ")
+    )]
+    value: Option<&str>,
 ) {
     let policy = one_rule(action, required);
     let mut tags = vec![("Name", "web")];
@@ -51,7 +59,8 @@ fn findings_follow_the_table_of_actions_and_defects(
     let defect = match value {
         None if action == "Update" && required == "N" => None,
         None => Some(Defect::Missing { near_miss: None }),
-        Some("") => Some(Defect::Empty),
+        // A value of blanks alone is empty.
+        Some(value @ ("" | " " | "\u{a0}\u{200b}")) => Some(Defect::Empty { value }),
         Some(_) => None,
     };
     let verdict = match defect {
@@ -111,8 +120,11 @@ fn tags_that_aws_wrote_count_as_tags() {
 #[case("owner", Some("owner"))]
 #[case("OWNER", Some("OWNER"))]
 #[case(" Owner ", Some(" Owner "))]
+#[case("Own er", Some("Own er"))]
+#[case("OWN_ER", Some("OWN_ER"))]
+#[case("own-er:", Some("own-er:"))]
+#[case("Owner\u{200b}", Some("Owner\u{200b}"))]
 #[case("Owners", None)]
-#[case("Own er", None)]
 fn names_the_near_miss_of_a_missing_key(#[case] key: &str, #[case] expected: Option<&str>) {
     let policy = one_rule("Notify", "Y");
     let instance = instance(&[(key, "ann")]);
@@ -125,6 +137,32 @@ fn names_the_near_miss_of_a_missing_key(#[case] key: &str, #[case] expected: Opt
         panic!("the tag is missing: {assessment:?}")
     };
     assert_eq!(near_miss, expected);
+}
+
+/// The key of another rule is set for that rule, and says nothing about this one.
+#[test]
+fn the_key_of_another_rule_is_not_a_near_miss() {
+    let policy = policy(json!([
+        {"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y"},
+        {"RuleId": 2, "TagKey": "owner", "Action": "Notify", "Required": "Y"},
+    ]));
+    let instance = instance(&[("owner", "ann"), ("OWNER", "ben")]);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
+    let near_miss = Some("OWNER");
+    let defects: Vec<_> = assessment.findings.iter().map(|it| it.defect).collect();
+    assert_eq!(defects, [Defect::Missing { near_miss }]);
+}
+
+/// Users cannot set a tag whose key begins with `aws:`, so it is not a typing error.
+#[test]
+fn a_key_that_aws_wrote_is_not_a_near_miss() {
+    let policy = policy(json!([
+        {"RuleId": 1, "TagKey": "AwsOwner", "Action": "Terminate", "Required": "Y"},
+    ]));
+    let instance = instance(&[("aws:owner", "ann")]);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
+    let defects: Vec<_> = assessment.findings.iter().map(|it| it.defect).collect();
+    assert_eq!(defects, [Defect::Missing { near_miss: None }]);
 }
 
 #[rstest]
@@ -226,7 +264,7 @@ fn any_rows() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
 }
 
 fn any_tags() -> impl Strategy<Value = BTreeMap<String, String>> {
-    prop::collection::btree_map("[A-Da-d]", "|x", 0..6)
+    prop::collection::btree_map("[A-Da-d]", "| |\u{2003}|x| x", 0..6)
 }
 
 proptest! {
@@ -241,7 +279,7 @@ proptest! {
         instance.tags = tags.clone();
         let assessment = assess(&policy, &Scope::default(), &instance, now());
 
-        let filled = |key: &str| tags.get(key).is_some_and(|value| !value.is_empty());
+        let filled = |key: &str| tags.get(key).is_some_and(|value| value.contains('x'));
         let required_and_not_filled = rules.iter().zip(KEYS)
             .any(|((_, required), key)| *required == "Y" && !filled(key));
         let non_compliant = tags.is_empty() || required_and_not_filled;

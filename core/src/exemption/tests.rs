@@ -87,22 +87,83 @@ fn rejects_anything_else(#[case] value: &str) {
     let instance = instance(value);
     for now in ["2020-01-01T00:00:00Z", "2030-01-01T00:00:00Z"] {
         let exemption = Exemption::of(&instance, time(now));
-        assert_eq!(exemption, Some(Exemption::Unreadable), "{value}");
+        let key = "tagwarden:exempt-until";
+        assert_eq!(exemption, Some(Exemption::Unreadable { key, value }));
     }
 }
 
-#[test]
-fn compares_the_key_exactly() {
-    let mut instance = instance("");
+const EXACT: &str = "tagwarden:exempt-until";
+const READABLE: &str = "2026-12-31 why";
+
+#[rstest]
+#[case::case("Tagwarden:Exempt-Until")]
+#[case::blank_behind("tagwarden:exempt-until ")]
+#[case::zero_width("tagwarden:exempt-until\u{200b}")]
+#[case::blank_inside("tagwarden: exempt-until")]
+#[case::underscores("tagwarden_exempt_until")]
+#[case::hyphens("tagwarden-exempt-until")]
+#[case::no_separators("TagwardenExemptUntil")]
+#[case::no_prefix("exempt-until")]
+#[case::no_prefix_in_camel_case("ExemptUntil")]
+fn a_near_miss_of_the_key_exempts_nothing_and_is_reported(#[case] key: &str) {
+    assert!(is_exemption_like(key));
     let now = time("2026-11-23T12:00:00Z");
-    for key in [
-        "Tagwarden:exempt-until",
-        "tagwarden:exempt-until ",
-        "tagwarden:exempt",
-    ] {
-        instance.tags = BTreeMap::from([(key.to_owned(), "2026-12-31 why".to_owned())]);
-        assert_eq!(Exemption::of(&instance, now), None, "{key}");
+    for value in [READABLE, "soon", ""] {
+        let mut instance = instance("");
+        instance.tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let expected = Exemption::Unreadable { key, value };
+        assert_eq!(Exemption::of(&instance, now), Some(expected));
     }
+}
+
+#[rstest]
+#[case("tagwarden:exempt")]
+#[case("tagwarden")]
+#[case("exempt")]
+#[case("until")]
+#[case("tagwarden:exempt-until-2026")]
+#[case("aws:exempt-until")]
+fn another_key_is_not_an_exemption(#[case] key: &str) {
+    assert!(!is_exemption_like(key));
+    let mut instance = instance("");
+    instance.tags = BTreeMap::from([(key.to_owned(), READABLE.to_owned())]);
+    let now = time("2026-11-23T12:00:00Z");
+    assert_eq!(Exemption::of(&instance, now), None);
+}
+
+/// (the exact key's value, the near miss's value) → what counts.
+#[rstest]
+#[case::holds_before_all(Some(READABLE), Some("soon"), "holds")]
+#[case::exact_before_near_miss(Some("soon"), Some(READABLE), "unreadable tagwarden:exempt-until")]
+#[case::extended_under_a_misspelt_key(
+    Some("2026-01-01 why"),
+    Some(READABLE),
+    "unreadable exempt-until"
+)]
+#[case::both_ended(Some("2026-01-01 why"), Some("2026-02-02 why"), "ended 2026-01-01")]
+#[case::near_miss_ended(None, Some("2026-02-02 why"), "ended 2026-02-02")]
+#[case::unreadable_before_ended(
+    Some("soon"),
+    Some("2026-02-02 why"),
+    "unreadable tagwarden:exempt-until"
+)]
+fn of_two_tags_the_one_that_protects_counts(
+    #[case] exact: Option<&str>,
+    #[case] near_miss: Option<&str>,
+    #[case] expected: &str,
+) {
+    let mut instance = instance("");
+    let tags = [(EXACT, exact), ("exempt-until", near_miss)].into_iter();
+    instance.tags = tags
+        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
+        .collect();
+    let now = time("2026-11-23T12:00:00Z");
+    let found = match Exemption::of(&instance, now).unwrap() {
+        Exemption::Holds { .. } => "holds".to_owned(),
+        Exemption::Ended { until } => format!("ended {until}"),
+        Exemption::Unreadable { key, .. } => format!("unreadable {key}"),
+    };
+    assert_eq!(found, expected);
 }
 
 proptest! {

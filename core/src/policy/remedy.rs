@@ -1,19 +1,25 @@
 //! What a rule does about a defect of its tag. This is the only place that knows the following table.
 //!
-//! | `Action` | missing | empty |
-//! |---|---|---|
-//! | `Update` | `Required` = Y: write the value; N: nothing | write the value |
-//! | `UserLookup` | write who launched the instance | the same |
-//! | `Function` | write the function's value | the same |
-//! | `Notify` | report | report |
-//! | `Stop`, `Terminate` | that shutdown | the same |
+//! | `Action` | missing | empty | nearly right |
+//! |---|---|---|---|
+//! | `Update` | `Required` = Y: write the value; N: nothing | write the value | as missing or empty |
+//! | `UserLookup` | write who launched the instance | the same | the same |
+//! | `Function` | write the function's value | the same | the same |
+//! | `Notify` | report | report | report |
+//! | `Stop`, `Terminate` | `Required` = Y: that shutdown; N: report | the same | report |
 //!
-//! [`TagRule::defect`] finds the column and [`TagRule::remedy`] the cell. No cell overwrites a value that is set.
+//! [`TagRule::defect`] finds the column and [`TagRule::remedy`] the cell. A value of blanks alone is empty. No cell
+//! overwrites a value that is set.
+//!
+//! *Nearly right* is a missing tag with a near miss of its key, and a tag whose value is blanks alone. Somebody meant to
+//! set such a tag, so nothing is shut down for it.
 
 use std::fmt;
 
 use super::function::Function;
+use super::key::is_reserved_key;
 use super::rule::{Action, TagRule};
+use crate::likeness::{is_blank, is_near_miss};
 use crate::resource::Instance;
 
 /// What is wrong with a rule's tag. A tag has at most one defect.
@@ -21,11 +27,15 @@ use crate::resource::Instance;
 pub enum Defect<'a> {
     /// The resource has no tag with the key of the rule.
     Missing {
-        /// A key of the resource that differs only in case or surrounding blanks, most often by a typing error.
+        /// A key of the resource that a person can take for the rule's, most often by a typing error: see
+        /// [`is_near_miss`]. The key of another rule is nobody's near miss, nor is a key that AWS wrote.
         near_miss: Option<&'a str>,
     },
     /// The tag exists and its value is empty.
-    Empty,
+    Empty {
+        /// The value: empty, or blanks alone.
+        value: &'a str,
+    },
 }
 
 /// The name of a [`Defect`], without the borrow of the resource that a [`Defect`] has.
@@ -33,7 +43,7 @@ pub enum Defect<'a> {
 pub enum DefectName {
     /// [`Defect::Missing`]
     Missing,
-    /// [`Defect::Empty`]
+    /// [`Defect::Empty`], also of a value that is blanks alone
     Empty,
 }
 
@@ -62,33 +72,44 @@ pub enum Shutdown {
 }
 
 impl TagRule {
-    /// The defect of this rule's tag on `instance`; `None` if the tag has none.
+    /// The defect of this rule's tag on `instance`; `None` if the tag has none. `rules` are all rules of the policy.
     #[must_use]
-    pub fn defect<'a>(&self, instance: &'a Instance) -> Option<Defect<'a>> {
+    pub fn defect<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<Defect<'a>> {
         match instance.tags.get(&self.tag_key) {
-            Some(value) if value.is_empty() => Some(Defect::Empty),
+            Some(value) if is_blank(value) => Some(Defect::Empty { value }),
             Some(_) => None,
             None => Some(Defect::Missing {
-                near_miss: near_miss(&self.tag_key, instance),
+                near_miss: self.near_miss(instance, rules),
             }),
         }
     }
 
     /// What this rule does about `defect`; `None` if it accepts the defect.
     #[must_use]
-    pub fn remedy(&self, defect: DefectName) -> Option<RuleRemedy<'_>> {
+    pub fn remedy(&self, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
         Some(match &self.action {
             // An optional tag may be missing. Its default replaces only an empty value.
-            Action::Update { .. } if defect == DefectName::Missing && !self.required => {
+            Action::Update { .. } if defect.name() == DefectName::Missing && !self.required => {
                 return None;
             }
             Action::Update { value } => RuleRemedy::Write(value),
             Action::UserLookup => RuleRemedy::WriteLauncher,
             Action::Function(function) => RuleRemedy::WriteFunction(function),
             Action::Notify => RuleRemedy::Report,
+            // The defect of an optional tag changes no verdict, so the dashboard would show no reason for a shutdown.
+            Action::Stop | Action::Terminate if !self.required || defect.is_nearly_right() => {
+                RuleRemedy::Report
+            }
             Action::Stop => RuleRemedy::ShutDown(Shutdown::Stop),
             Action::Terminate => RuleRemedy::ShutDown(Shutdown::Terminate),
         })
+    }
+
+    /// The first key of `instance` that is a near miss of this rule's.
+    fn near_miss<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<&'a str> {
+        let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
+        let mut keys = instance.tags.keys().map(String::as_str);
+        keys.find(|key| is_near_miss(key, &self.tag_key) && !is_reserved_key(key) && !has_rule(key))
     }
 }
 
@@ -98,7 +119,16 @@ impl Defect<'_> {
     pub fn name(&self) -> DefectName {
         match self {
             Self::Missing { .. } => DefectName::Missing,
-            Self::Empty => DefectName::Empty,
+            Self::Empty { .. } => DefectName::Empty,
+        }
+    }
+
+    /// Whether somebody meant to set the tag: it has a near miss, or its value is blanks alone.
+    #[must_use]
+    pub fn is_nearly_right(&self) -> bool {
+        match self {
+            Self::Missing { near_miss } => near_miss.is_some(),
+            Self::Empty { value } => !value.is_empty(),
         }
     }
 }
@@ -127,24 +157,4 @@ impl fmt::Display for DefectName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// The first key of `instance` that differs from `key` only in case or surrounding blanks.
-fn near_miss<'a>(key: &str, instance: &'a Instance) -> Option<&'a str> {
-    let wanted = key.trim();
-    instance
-        .tags
-        .keys()
-        .map(String::as_str)
-        .find(|candidate| is_same_but_for_case(candidate.trim(), wanted))
-}
-
-fn is_same_but_for_case(left: &str, right: &str) -> bool {
-    // Nearly every key is ASCII, for which this comparison takes a tenth of the time.
-    if left.is_ascii() && right.is_ascii() {
-        return left.eq_ignore_ascii_case(right);
-    }
-    left.chars()
-        .flat_map(char::to_lowercase)
-        .eq(right.chars().flat_map(char::to_lowercase))
 }

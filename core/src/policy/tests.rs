@@ -258,3 +258,60 @@ fn reads_the_reports_template_from_a_row_of_its_own() {
 fn rejects_a_malformed_template(#[case] rows: Value, #[case] problem: &str) {
     assert_eq!(policy(rows).unwrap_err(), [problem]);
 }
+
+/// What a rule does about a defect, by action: (missing, nearly missing, empty, blanks) under `Required` = Y, then N.
+#[rstest]
+#[case("Update", ["write", "write", "write", "write"], ["nothing", "nothing", "write", "write"])]
+#[case("UserLookup", ["launcher"; 4], ["launcher"; 4])]
+#[case("Function", ["function"; 4], ["function"; 4])]
+#[case("Notify", ["report"; 4], ["report"; 4])]
+#[case("Stop", ["stop", "report", "stop", "report"], ["report"; 4])]
+#[case("Terminate", ["terminate", "report", "terminate", "report"], ["report"; 4])]
+fn the_remedy_follows_action_required_and_defect(
+    #[case] action: &str,
+    #[case] required: [&str; 4],
+    #[case] optional: [&str; 4],
+) {
+    let near_miss = Some("owner");
+    let defects = [
+        Defect::Missing { near_miss: None },
+        Defect::Missing { near_miss },
+        Defect::Empty { value: "" },
+        Defect::Empty { value: " " },
+    ];
+    for (answer, expected) in [("Y", required), ("N", optional)] {
+        let policy = policy(json!([{
+            "RuleId": 1, "TagKey": "Owner", "Action": action, "Required": answer, "Default": "today()",
+        }]));
+        let policy = policy.unwrap();
+        let remedy = |defect| match policy.rules()[0].remedy(defect) {
+            None => "nothing",
+            Some(RuleRemedy::Write(value)) => {
+                assert_eq!(value, "today()");
+                "write"
+            }
+            Some(RuleRemedy::WriteFunction(_)) => "function",
+            Some(RuleRemedy::WriteLauncher) => "launcher",
+            Some(RuleRemedy::Report) => "report",
+            Some(RuleRemedy::ShutDown(Shutdown::Stop)) => "stop",
+            Some(RuleRemedy::ShutDown(Shutdown::Terminate)) => "terminate",
+        };
+        assert_eq!(defects.map(remedy), expected, "Required={answer}");
+    }
+}
+
+/// No remedy is left out of the table test above.
+#[test]
+fn every_action_has_a_row_in_the_table_of_remedies() {
+    assert_eq!(
+        Action::NAMES,
+        [
+            "Update",
+            "UserLookup",
+            "Function",
+            "Notify",
+            "Stop",
+            "Terminate"
+        ]
+    );
+}

@@ -77,7 +77,7 @@ impl Planner<'_> {
     }
 
     fn plan_finding(&mut self, finding: &Finding<'_>) {
-        let Some(remedy) = finding.rule.remedy(finding.defect.name()) else {
+        let Some(remedy) = finding.rule.remedy(finding.defect) else {
             return;
         };
         let cause = Cause::from(finding);

@@ -242,7 +242,7 @@ impl UndoFacts<'_> {
         let findings = assess(policy, &everywhere, &after, self.now).findings;
         let asking = |finding: &Finding<'_>| {
             let rule = finding.rule;
-            let asking = match rule.remedy(finding.defect.name())? {
+            let asking = match rule.remedy(finding.defect)? {
                 RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_) | RuleRemedy::WriteLauncher => {
                     Requirement::Write(rule.id)
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tagwarden_core::likeness::is_blank;
 use tagwarden_core::{Action, DefectName, Policy, TagRule};
 use tagwarden_remediation::plan::{Outcome, Reason, Remedy, UNDEFINED};
 use tagwarden_remediation::report::Entry;
@@ -99,7 +100,7 @@ fn launcher<'a>(forecast: &'a InstanceForecast<'a>, rule: &TagRule) -> Option<&'
             _ => None,
         }
     });
-    let named = tag.filter(|value| !value.is_empty()).or(found);
+    let named = tag.filter(|value| !is_blank(value)).or(found);
     named.map(String::as_str).filter(|name| *name != UNDEFINED)
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tagwarden_core::{DefectName, Policy, RuleRemedy, Shutdown, TagRule};
+use tagwarden_core::{Defect, Policy, RuleRemedy, Shutdown, TagRule};
 
 use super::instance_view::{InstanceView, TagState};
 
@@ -99,7 +99,7 @@ fn about(rule: &TagRule) -> String {
         "optional"
     };
     // Every rule does something about an empty tag.
-    let action = match rule.remedy(DefectName::Empty) {
+    let action = match rule.remedy(Defect::Empty { value: "" }) {
         Some(RuleRemedy::Write(value)) => format!("filled with {value:?}"),
         Some(RuleRemedy::WriteLauncher) => "filled with its launcher".to_owned(),
         Some(RuleRemedy::WriteFunction(function)) => format!("filled with {function}"),
