@@ -11,7 +11,7 @@ pub enum Safeguard {
     /// An instance younger than the grace period is left for later.
     Grace,
     /// An instance that its manager would replace, or that only its manager may end, is refused.
-    Owner,
+    Manager,
     /// An exempt instance is left alone.
     Exemption,
     /// The most shutdowns an hour, by all functions together.
@@ -28,7 +28,7 @@ impl Safeguard {
     /// Every safeguard.
     pub const ALL: [Self; 7] = [
         Self::Grace,
-        Self::Owner,
+        Self::Manager,
         Self::Exemption,
         Self::Budget,
         Self::LiveTruth,

@@ -9,11 +9,13 @@
 //! | `act` | [`Act`]: a step that changes an instance, and how far it got |
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
+//! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `countdown` | [`Countdown`]: how long an instance has been stopped and untagged |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
 
 mod act;
 mod countdown;
+mod manager;
 mod outcome;
 mod planner;
 mod reason;
@@ -58,6 +60,8 @@ pub struct PlanContext {
     pub countdowns: BTreeMap<String, Countdown>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
     pub protected: BTreeSet<String>,
+    /// The Spot requests that launch no other instance, `sir-…`. A request that is not here may launch one.
+    pub one_time_spot: BTreeSet<String>,
 }
 
 impl Plan {

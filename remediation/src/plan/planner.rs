@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
 use super::countdown::{NOTICE, SEEN, SEEN_AGAIN, after_notice};
+use super::manager::manager_of;
 use super::{Act, Cause, Countdown, Outcome, Plan, PlanContext, Reason, Remedy, Step};
 use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
@@ -184,13 +185,10 @@ impl Planner<'_> {
 
     /// What stands against shutting the instance down. What no later run changes comes first.
     fn obstacle(&self) -> Option<Outcome> {
-        let manager = self.instance.manager();
-        if let Some(manager) = manager.filter(|_| self.holds(Safeguard::Owner)) {
-            return Some(Outcome::Refused(Reason::Owned {
-                owner: manager.to_string(),
-                concern: manager.concern(),
-                fix: manager.fix(),
-            }));
+        if self.holds(Safeguard::Manager)
+            && let Some(manager) = manager_of(self.instance, self.settings, self.context)
+        {
+            return Some(Outcome::Refused(manager));
         }
         if self.settings.mode == Mode::Enforce && self.settings.ledger_table.is_none() {
             return Some(Outcome::Refused(Reason::NoLedger));
