@@ -21,7 +21,7 @@ pub enum Safeguard {
     /// What a sweep finds on nearly every instance is taken for a mistake at first.
     Suspicion,
     /// An instance that its manager would replace, or that only its manager may end, is refused.
-    Owner,
+    Manager,
     /// An exempt instance is left alone.
     Exemption,
     /// The most shutdowns an hour, by all functions together.
@@ -43,7 +43,7 @@ impl Safeguard {
         Self::Permission,
         Self::Notice,
         Self::Suspicion,
-        Self::Owner,
+        Self::Manager,
         Self::Exemption,
         Self::Budget,
         Self::LiveTruth,

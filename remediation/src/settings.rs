@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use tagwarden_core::ManagerTags;
 use tagwarden_core::settings::{Environment, PolicySettings, SettingError};
 
 use crate::safeguard::Safeguards;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub queue_url: Option<String>,
     /// `TAGWARDEN_TERMINATE_AFTER_DAYS`: how long after its stop an untagged instance is terminated; none: never.
     pub terminate_after: Option<TimeDelta>,
+    /// `TAGWARDEN_MANAGER_TAGS`: comma-separated tag keys by which the organisation's own managers are recognised.
+    pub manager_tags: ManagerTags,
     /// `TAGWARDEN_LEDGER_TABLE`: none: nothing is ever stopped or terminated.
     pub ledger_table: Option<String>,
     /// The safeguards that hold: all of them, whatever the environment says.
@@ -197,6 +200,11 @@ impl Settings {
                     )),
                 }
             })?,
+            manager_tags: environment.read(
+                "TAGWARDEN_MANAGER_TAGS",
+                ManagerTags::default(),
+                |list| ManagerTags::from_list(list).map_err(|error| error.to_string()),
+            )?,
             ledger_table: environment.get("TAGWARDEN_LEDGER_TABLE"),
             safeguards: Safeguards::default(),
         };
@@ -250,6 +258,7 @@ mod tests {
         assert_eq!(settings.max_destructive, 10);
         assert_eq!(settings.queue_url, None);
         assert_eq!(settings.terminate_after, None);
+        assert_eq!(settings.manager_tags, ManagerTags::default());
         assert_eq!(settings.ledger_table, None);
     }
 
@@ -266,6 +275,7 @@ mod tests {
             ("TAGWARDEN_GRACE_MINUTES", "0"),
             ("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "3"),
             ("TAGWARDEN_TERMINATE_AFTER_DAYS", "14"),
+            ("TAGWARDEN_MANAGER_TAGS", " acme:scaler, acme-pool/*"),
             ("TAGWARDEN_LEDGER_TABLE", "ledger"),
             ("TAGWARDEN_VPC_IDS", "vpc-1"),
         ])
@@ -280,6 +290,8 @@ mod tests {
         assert_eq!(settings.grace, TimeDelta::zero());
         assert_eq!(settings.max_destructive, 3);
         assert_eq!(settings.terminate_after, Some(TimeDelta::days(14)));
+        let manager_tags = ManagerTags::from_list("acme:scaler,acme-pool/*");
+        assert_eq!(Ok(settings.manager_tags), manager_tags);
         assert_eq!(settings.ledger_table.as_deref(), Some("ledger"));
         assert_eq!(
             settings.policy.scope.vpc_ids().collect::<Vec<_>>(),
@@ -309,6 +321,12 @@ mod tests {
     #[case("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1001", "from 0 to 1000")]
     #[case("TAGWARDEN_TERMINATE_AFTER_DAYS", "366", "from 1 to 365")]
     #[case("TAGWARDEN_TERMINATE_AFTER_DAYS", "-1", "or 0 for never")]
+    #[case("TAGWARDEN_MANAGER_TAGS", "acme*scaler", "not at its end")]
+    #[case(
+        "TAGWARDEN_MANAGER_TAGS",
+        "acme:scaler,",
+        "tag keys separated by commas"
+    )]
     #[case("TAGWARDEN_VPC_IDS", "vpc_1", "VPC id")]
     fn names_a_value_that_cannot_be_read(
         #[case] name: &str,

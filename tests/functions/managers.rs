@@ -24,6 +24,16 @@ use crate::support::{World, old};
     "it belongs to the EC2 Fleet fleet-1, which may replace it: put the tags in its launch template")]
 #[case::spot_fleet(old(&[("aws:ec2spot:fleet-request-id", "sfr-1")]).spot(),
     "it belongs to the Spot Fleet sfr-1, which may replace it: put the tags in its launch template or launch specifications")]
+#[case::elastigroup(old(&[("spotinst:aws:ec2:group:id", "sig-12345678")]).spot(),
+    "it belongs to the Elastigroup sig-12345678, which would replace it: put the tags in that group")]
+#[case::open_shift(old(&[("kubernetes.io/cluster/prod-x7k2q", "owned"), ("Name", "prod-x7k2q-worker-us-east-1a-9zq4m")]),
+    "it belongs to the OpenShift machine prod-x7k2q-worker-us-east-1a-9zq4m, which alone may end it: put the tags in the providerSpec of its machine set")]
+#[case::beanstalk(old(&[("elasticbeanstalk:environment-name", "shop")]).auto_scaling_group("awseb-e-1"),
+    "it belongs to the Elastic Beanstalk environment shop, which would replace it: tag the environment")]
+#[case::capacity_provider(old(&[("AmazonECSManaged", "")]).auto_scaling_group("ecs"),
+    "it belongs to the ECS capacity provider of the Auto Scaling group ecs, which would replace it: tag its Auto Scaling group")]
+#[case::replication_server(old(&[("AWSElasticDisasterRecoveryManaged", "drs.amazonaws.com")]),
+    "it belongs to AWS Elastic Disaster Recovery, which would replace it: put the tags in its replication settings")]
 #[case::spot(old(&[("Name", "web")]).spot_request("sir-abcd1234"),
     "it belongs to the Spot request sir-abcd1234, which may replace it: put the tags in the launch that requests it")]
 #[case::service(old(&[("Name", "web")]).operated_by("scaler.lambda.amazonaws.com"),
@@ -84,4 +94,21 @@ async fn does_not_terminate_an_untagged_managed_instance(
     assert!(world.lines().iter().any(refused), "{:?}", world.lines());
     assert_eq!(world.state(&id), "running");
     assert_eq!(world.state(&ordinary) != "running", enforced);
+}
+
+#[tokio::test(start_paused = true)]
+async fn never_shuts_down_an_instance_with_a_tag_of_the_organisations_own_manager() {
+    let rows = [json!({"RuleId": 1, "TagKey": "Team", "Action": "Terminate", "Required": "Y"})];
+    let mut world = World::with_table(&rows)
+        .enforcing()
+        .set("TAGWARDEN_MANAGER_TAGS", "acme:scaler, acme-pool/*");
+    let ids = [("acme:scaler", ""), ("acme-pool/blue", "7")].map(|tag| world.instance(&[tag]));
+    let ordinary = world.instance(&[("acme:scaler-notes", "none")]);
+    let answer = world.sweep().await;
+
+    assert_eq!(answer["refused"], 2);
+    for id in &ids {
+        assert_eq!(world.state(id), "running");
+    }
+    assert_ne!(world.state(&ordinary), "running");
 }

@@ -232,7 +232,7 @@ fn survives_a_kill_at_any_call() {
 /// Without a safeguard some storm must do the harm that the safeguard prevents. Otherwise the storms would not test it.
 #[rstest]
 #[case(Safeguard::Grace, &["it is too young"])]
-#[case(Safeguard::Owner, &["it has a manager"])]
+#[case(Safeguard::Manager, &["it has a manager"])]
 #[case(Safeguard::Exemption, &["it is exempt"])]
 #[case(Safeguard::Budget, &["instances were shut down"])]
 #[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has a manager"])]

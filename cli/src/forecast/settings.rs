@@ -65,6 +65,14 @@ pub struct SettingArgs {
 
     #[arg(
         long,
+        value_name = "KEYS",
+        value_parser = |value: &str| checked("TAGWARDEN_MANAGER_TAGS", value),
+        help = "Never stop or terminate an instance with one of these\ntags, comma-separated, such as acme:scaler,acme-pool/*\n[default: TAGWARDEN_MANAGER_TAGS, else none]"
+    )]
+    manager_tags: Option<String>,
+
+    #[arg(
+        long,
         value_name = "IDS",
         value_parser = |value: &str| checked("TAGWARDEN_VPC_IDS", value),
         help = "Only instances of these VPCs, comma-separated\n[default: TAGWARDEN_VPC_IDS, else every VPC]"
@@ -107,6 +115,7 @@ impl SettingArgs {
                 "TAGWARDEN_NOTICE_HOURS" => &self.notice_hours,
                 "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR" => &self.max_destructive_per_hour,
                 "TAGWARDEN_TERMINATE_AFTER_DAYS" => &self.terminate_after_days,
+                "TAGWARDEN_MANAGER_TAGS" => &self.manager_tags,
                 "TAGWARDEN_VPC_IDS" => &self.vpc_ids,
                 "TAGWARDEN_LEDGER_TABLE" => &self.ledger_table,
                 _ => &None,

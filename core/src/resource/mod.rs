@@ -14,4 +14,4 @@ mod manager;
 pub use described::DescribedInstance;
 pub use facts::InstanceFacts;
 pub use instance::{Instance, State, is_instance_id};
-pub use manager::Manager;
+pub use manager::{InvalidManagerTags, Manager, ManagerTags};

@@ -10,10 +10,12 @@
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
+//! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
 
 mod act;
 mod countdown;
+mod manager;
 mod outcome;
 mod planner;
 mod reason;
@@ -102,6 +104,8 @@ pub struct PlanContext {
     pub doubt: Option<Doubt>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
     pub protected: BTreeSet<String>,
+    /// The Spot requests that launch no other instance, `sir-…`. A request that is not here may launch one.
+    pub one_time_spot: BTreeSet<String>,
 }
 
 impl Plan {

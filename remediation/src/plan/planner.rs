@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
 use super::countdown::{Progress, Terms};
+use super::manager::manager_of;
 use super::{
     Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
     PlanContext, Reason, Remedy, Step,
@@ -286,12 +287,8 @@ impl Planner<'_> {
 
     /// The instance's manager as a reason, if it has one.
     fn managed(&self) -> Option<Reason> {
-        let manager = self.instance.manager()?;
-        self.holds(Safeguard::Owner).then(|| Reason::Owned {
-            owner: manager.to_string(),
-            concern: manager.concern(),
-            fix: manager.fix(),
-        })
+        let manager = manager_of(self.instance, self.settings, self.context);
+        manager.filter(|_| self.holds(Safeguard::Manager))
     }
 
     /// Adds what is due to the plan, and the countdowns whose reasons are gone.

@@ -30,9 +30,9 @@ pub enum Reason {
     /// The run was cancelled before it came to this. Deferred.
     Interrupted,
     /// The instance has a manager, which would replace it forever, or alone may end it. Refused.
-    Owned {
+    Managed {
         /// Such as `the Auto Scaling group web`.
-        owner: String,
+        manager: String,
         /// Such as `which would replace it`: [`Manager::concern`](tagwarden_core::Manager::concern).
         concern: &'static str,
         /// What would last, such as `tag the group`: [`Manager::fix`](tagwarden_core::Manager::fix).
@@ -101,7 +101,7 @@ impl Reason {
             Self::LaunchNotShown { .. } => "launch-not-shown",
             Self::PolicyChanged => "policy-changed",
             Self::Interrupted => "interrupted",
-            Self::Owned { .. } => "owned",
+            Self::Managed { .. } => "owned",
             Self::NoLedger => "no-ledger",
             Self::Budget { .. } => "budget",
             Self::Stopped { .. } => "stopped",
@@ -151,11 +151,11 @@ impl fmt::Display for Reason {
             Self::NoTime => f.write_str("there was no time left for it"),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
             Self::Interrupted => f.write_str("the run was ended before it came to it"),
-            Self::Owned {
-                owner,
+            Self::Managed {
+                manager,
                 concern,
                 fix,
-            } => write!(f, "it belongs to {owner}, {concern}: {fix}"),
+            } => write!(f, "it belongs to {manager}, {concern}: {fix}"),
             Self::NoLedger => f.write_str("no ledger table is configured (TAGWARDEN_LEDGER_TABLE)"),
             Self::Budget { limit } => write!(
                 f,

@@ -226,8 +226,8 @@ fn dry_run_takes_an_instance_of_unknown_age_for_young() {
 fn never_shuts_down_auto_scaling_instances(#[case] action: &str, #[case] remedy: Remedy) {
     let in_group = instance(60, &[("aws:autoscaling:groupName", "web")]);
     let plan = plan_one(&rule(action, ""), &enforcing(), &in_group);
-    let reason = Reason::Owned {
-        owner: "the Auto Scaling group web".to_owned(),
+    let reason = Reason::Managed {
+        manager: "the Auto Scaling group web".to_owned(),
         concern: "which would replace it",
         fix: "tag the group",
     };

@@ -80,8 +80,8 @@ pub(super) fn enforced() -> Vec<Sample> {
         (
             missing(5),
             Remedy::Terminate,
-            Outcome::Refused(Reason::Owned {
-                owner: "the Auto Scaling group web".to_owned(),
+            Outcome::Refused(Reason::Managed {
+                manager: "the Auto Scaling group web".to_owned(),
                 concern: "which would replace it",
                 fix: "tag the group",
             }),

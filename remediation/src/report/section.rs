@@ -45,7 +45,7 @@ enum Concern {
     /// The instance is protected against its shutdown.
     Protected,
     /// The instance has a manager.
-    Owned,
+    Managed,
     /// Its age is not known, so its grace period never ends.
     UnknownAge,
     /// The policy wants it reported.
@@ -165,7 +165,7 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
             format!("tag it, turn its protection off, or exempt it with the tag {EXEMPTION_KEY}.")
         }
         // The line ends in what lasts.
-        Concern::Owned => return None,
+        Concern::Managed => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
@@ -205,7 +205,7 @@ impl Concern {
 
     fn of_reason(reason: &Reason) -> Option<Self> {
         match reason {
-            Reason::Owned { .. } => Some(Self::Owned),
+            Reason::Managed { .. } => Some(Self::Managed),
             Reason::NoLedger => Some(Self::NoLedger),
             Reason::Budget { .. } => Some(Self::Budget),
             Reason::Stopped { .. } | Reason::Announced { .. } => Some(Self::Deadline),

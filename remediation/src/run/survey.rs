@@ -60,7 +60,7 @@ impl Survey {
             self.has_untagged = true;
         }
         let wants_shutdown = |finding: &Finding<'_>| {
-            let remedy = finding.rule.remedy(finding.defect.name());
+            let remedy = finding.rule.remedy(finding.defect);
             matches!(remedy, Some(RuleRemedy::ShutDown(_)))
         };
         if assessment.is_untagged || assessment.findings.iter().any(wants_shutdown) {

@@ -93,6 +93,11 @@ const VARIABLES: [External; 20] = [
         "After how many days a stopped, untagged instance is terminated, unless --terminate-after-days is given.",
     ),
     with(
+        "manager_tags",
+        "TAGWARDEN_MANAGER_TAGS",
+        "The tags by which your own managers are recognised, unless --manager-tags is given.",
+    ),
+    with(
         "vpc_ids",
         "TAGWARDEN_VPC_IDS",
         "The VPCs whose instances are in scope, unless --vpc-ids is given.",
