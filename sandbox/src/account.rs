@@ -15,6 +15,7 @@ use crate::calls::Call;
 use crate::clock::VirtualClock;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
+use crate::denials::Denials;
 use crate::dynamodb::DynamoDb;
 use crate::ec2::Ec2Service;
 use crate::faults::Troubles;
@@ -43,6 +44,7 @@ pub(crate) struct Contents {
     pub(crate) ids: Ids,
     pub(crate) calls: Vec<Call>,
     pub(crate) troubles: Troubles,
+    pub(crate) denials: Denials,
     pub(crate) quotas: Option<Quotas>,
     pub(crate) ec2: Ec2Service,
     pub(crate) trail: Trail,

@@ -59,6 +59,7 @@ impl Account {
         let mut contents = self.contents();
         let outcome = admitted
             .and_then(|()| contents.troubles.strike(request))
+            .and_then(|()| contents.denials.check(request))
             .and_then(|()| contents.operate(request, &context));
         // Log refused calls too: tests count every attempt.
         contents.calls.push(Call {
@@ -84,6 +85,7 @@ impl Contents {
             (Service::Ec2, "DescribeInstanceAttribute") => {
                 self.describe_instance_attribute(request, context)
             }
+            (Service::Ec2, "DescribeTags") => self.describe_tags(request, context),
             (Service::Ec2, "CreateTags") => self.create_tags(request, context),
             (Service::Ec2, "DeleteTags") => self.delete_tags(request, context),
             (Service::Ec2, "TerminateInstances") => self.terminate_instances(request, context),
@@ -106,8 +108,9 @@ impl Contents {
                 self.config.resource_history(request, context)
             }
             (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
+            (Service::Sns, "GetTopicAttributes") => self.topic_attributes(request),
             (Service::Sns, "Publish") => self.publish(request),
-            (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request),
+            (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),
             (service, operation) => Err(unknown(service, operation)),
         }
     }

@@ -28,7 +28,8 @@
 //! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1)
 //! - `place`, `error`: the account's number and Region; the refusals of all services
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
-//! - [`calls`], [`faults`], `quotas`: the log of calls, trouble on demand, AWS's request quotas
+//! - [`calls`], [`faults`], `denials`, `quotas`: the log of calls, trouble on demand, what policies deny, AWS's
+//!   request quotas
 //! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`], [`sqs`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
 //! - [`identity`]: who made a call, as CloudTrail tells it
@@ -36,9 +37,10 @@
 //!
 //! # Not like AWS
 //!
-//! - Signatures and permissions are not checked; a [`Fault`] stands in for a refusal.
-//! - There is one Region, and what was written is seen at once: the eventual consistency of EC2 and
-//!   DynamoDB is not imitated.
+//! - Signatures and permissions are not checked; a [`Fault`] stands in for a refusal, and
+//!   [`Account::deny`] for a policy's.
+//! - There is one Region, and what was written is seen at once: the eventual consistency of DynamoDB is not
+//!   imitated, that of EC2 where a test asks for it ([`Account::lag_behind`], [`Account::omit_tags`]).
 //! - Pending, stopping and shutting down take 30 seconds each; AWS promises no duration.
 //! - CloudTrail records launches, tags, stops and terminations that succeeded, nothing else, and none
 //!   comes twice or out of turn.
@@ -52,6 +54,7 @@ pub mod calls;
 mod clock;
 pub mod cloudtrail;
 pub mod config;
+mod denials;
 mod dispatch;
 mod dynamodb;
 pub mod ec2;

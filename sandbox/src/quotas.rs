@@ -43,6 +43,8 @@ fn bucket(request: &Request) -> Option<(&'static str, Quota)> {
         (Service::Ec2, "DescribeInstanceAttribute") => {
             ("DescribeInstanceAttribute", quota(100, 20))
         }
+        // The published table puts every other Describe action in the category that this one has.
+        (Service::Ec2, "DescribeTags") => ("DescribeTags", quota(100, 20)),
         (Service::Ec2, "CreateTags") => ("CreateTags", quota(100, 10)),
         (Service::Ec2, "DeleteTags") => ("DeleteTags", quota(100, 10)),
         (Service::Ec2, "TerminateInstances") => ("TerminateInstances", quota(100, 5)),

@@ -1,13 +1,13 @@
-//! SNS: topics, and Publish, see <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+//! SNS: topics, `GetTopicAttributes`, and Publish, see <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use crate::Account;
 use crate::account::Contents;
 use crate::calls::Request;
-use crate::place::{ACCOUNT_ID, REGION};
+use crate::place::{ACCOUNT_ID, CALLER, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
 /// "Messages must be UTF-8 encoded strings and at most 256 KB in size (262,144 bytes)": attributes count.
@@ -19,8 +19,15 @@ const LONGEST_SUBJECT: usize = 99;
 /// The account's topics and what was published.
 #[derive(Debug, Default)]
 pub(crate) struct Sns {
-    topics: BTreeSet<String>,
+    topics: BTreeMap<String, Topic>,
     published: Vec<Publication>,
+}
+
+/// A topic's own settings.
+#[derive(Debug)]
+struct Topic {
+    confirmed_subscriptions: u32,
+    refuses_publications: bool,
 }
 
 /// One message published.
@@ -52,8 +59,13 @@ impl Contents {
                 "TopicArn or TargetArn Reason: no value for required parameter",
             ));
         }
-        if !self.sns.topics.contains(topic_arn) {
-            return Err(ApiError::new("NotFound", "Topic does not exist").with_status(404));
+        let topic = self.sns.topic(topic_arn)?;
+        if topic.refuses_publications {
+            let message = format!(
+                "User: {CALLER} is not authorized to perform: SNS:Publish on resource: {topic_arn} with an \
+                 explicit deny in a resource-based policy"
+            );
+            return Err(ApiError::new("AuthorizationError", message).with_status(403));
         }
         let subject = request.text("Subject");
         if subject.is_some_and(|subject| !is_subject(subject)) {
@@ -81,6 +93,41 @@ impl Contents {
         let mut xml = Xml::default();
         xml.text("MessageId", self.ids.uuid());
         Ok(Answer::Xml(xml))
+    }
+}
+
+impl Contents {
+    /// The attributes that are the topic's own, see
+    /// <https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html>.
+    pub(crate) fn topic_attributes(&mut self, request: &Request) -> Result<Answer, ApiError> {
+        request.only(&["TopicArn"])?;
+        let arn = request.text("TopicArn").unwrap_or_default();
+        let topic = self.sns.topic(arn)?;
+        let confirmed = topic.confirmed_subscriptions.to_string();
+        let mut xml = Xml::default();
+        xml.element("Attributes", |xml| {
+            for (key, value) in [
+                ("TopicArn", arn),
+                ("Owner", ACCOUNT_ID),
+                ("DisplayName", ""),
+                ("SubscriptionsConfirmed", &confirmed),
+                ("SubscriptionsPending", "0"),
+                ("SubscriptionsDeleted", "0"),
+            ] {
+                xml.element("entry", |xml| {
+                    xml.text("key", key);
+                    xml.text("value", value);
+                });
+            }
+        });
+        Ok(Answer::Xml(xml))
+    }
+}
+
+impl Sns {
+    fn topic(&self, arn: &str) -> Result<&Topic, ApiError> {
+        let missing = || ApiError::new("NotFound", "Topic does not exist").with_status(404);
+        self.topics.get(arn).ok_or_else(missing)
     }
 }
 
@@ -122,15 +169,33 @@ fn invalid(what: &str) -> ApiError {
 }
 
 impl Account {
-    /// Makes a topic and gives its ARN.
+    /// Makes a topic with one confirmed subscription and gives its ARN.
     #[allow(
         clippy::must_use_candidate,
         reason = "the topic is there, whether its ARN is of interest or not"
     )]
     pub fn create_topic(&self, name: &str) -> String {
         let arn = format!("arn:aws:sns:{REGION}:{ACCOUNT_ID}:{name}");
-        self.contents().sns.topics.insert(arn.clone());
+        let topic = Topic {
+            confirmed_subscriptions: 1,
+            refuses_publications: false,
+        };
+        self.contents().sns.topics.insert(arn.clone(), topic);
         arn
+    }
+
+    /// Sets how many confirmed subscriptions a topic has. SNS accepts messages for a topic that has none.
+    pub fn set_subscriptions(&self, topic_arn: &str, confirmed: u32) {
+        if let Some(topic) = self.contents().sns.topics.get_mut(topic_arn) {
+            topic.confirmed_subscriptions = confirmed;
+        }
+    }
+
+    /// From now on `Publish` to a topic is refused (`AuthorizationError`), or accepted again.
+    pub fn refuse_publications(&self, topic_arn: &str, refuse: bool) {
+        if let Some(topic) = self.contents().sns.topics.get_mut(topic_arn) {
+            topic.refuses_publications = refuse;
+        }
     }
 
     /// Everything published so far, oldest first.

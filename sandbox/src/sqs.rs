@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::Account;
@@ -19,15 +20,28 @@ const MOST_MESSAGES: usize = 10;
 /// The sum of the messages' sizes. Newer than this 256 KiB is 1 MiB; what keeps to the one keeps to the other.
 const LARGEST_BATCH: usize = 262_144;
 
-/// The account's queues, by their URLs, and the bodies of the messages in them.
+/// The longest delay of a message.
+const LONGEST_DELAY_SECONDS: i64 = 900;
+
+/// The account's queues, by their URLs, and the messages in them in the order they were sent.
 #[derive(Debug, Default)]
 pub(crate) struct Sqs {
-    queues: BTreeMap<String, Vec<String>>,
+    queues: BTreeMap<String, Vec<Message>>,
+}
+
+#[derive(Debug)]
+struct Message {
+    visible_at: DateTime<Utc>,
+    body: String,
 }
 
 impl Contents {
-    /// `SendMessageBatch`
-    pub(crate) fn send_message_batch(&mut self, request: &Request) -> Result<Answer, ApiError> {
+    /// `SendMessageBatch`. A message with a delay that is not allowed fails by itself.
+    pub(crate) fn send_message_batch(
+        &mut self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, ApiError> {
         request.only(&["QueueUrl", "Entries"])?;
         let url = request.text("QueueUrl").unwrap_or_default();
         let queue = self.sqs.queues.get_mut(url).ok_or_else(|| {
@@ -67,14 +81,29 @@ impl Contents {
         if let Some((code, message)) = refused {
             return Err(ApiError::new(format!("com.amazonaws.sqs#{code}"), message));
         }
-        queue.extend(bodies);
         let mut successful = Vec::new();
-        for id in ids {
+        let mut failed = Vec::new();
+        for (entry, body) in entries.iter().zip(bodies) {
+            let id = text(entry, "Id");
+            let delay = entry.get("DelaySeconds").and_then(Value::as_i64);
+            let delay = delay.unwrap_or_default();
+            if !(0..=LONGEST_DELAY_SECONDS).contains(&delay) {
+                let message = format!(
+                    "Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= \
+                     {LONGEST_DELAY_SECONDS}."
+                );
+                let code = "InvalidParameterValue";
+                failed
+                    .push(json!({"Id": id, "SenderFault": true, "Code": code, "Message": message}));
+                continue;
+            }
+            let visible_at = now + TimeDelta::seconds(delay);
+            queue.push(Message { visible_at, body });
             successful
                 .push(json!({"Id": id, "MessageId": self.ids.uuid(), "MD5OfMessageBody": ""}));
         }
         Ok(Answer::Json(
-            json!({"Successful": successful, "Failed": []}),
+            json!({"Successful": successful, "Failed": failed}),
         ))
     }
 }
@@ -88,11 +117,23 @@ impl Account {
         url
     }
 
-    /// The bodies of the messages that were sent to a queue, in that order; it has none of them any more.
+    /// Takes the messages off a queue whose delay is over, in the order they were sent, and gives their bodies.
     #[must_use]
     pub fn take_messages(&self, queue_url: &str) -> Vec<String> {
+        let now = self.now();
         let mut contents = self.contents();
-        let queue = contents.sqs.queues.get_mut(queue_url);
-        queue.map(std::mem::take).unwrap_or_default()
+        let Some(queue) = contents.sqs.queues.get_mut(queue_url) else {
+            return Vec::new();
+        };
+        let visible = queue.extract_if(.., |message| message.visible_at <= now);
+        visible.map(|message| message.body).collect()
+    }
+
+    /// When the next message of a queue becomes visible, or became so; none if the queue is empty.
+    #[must_use]
+    pub fn next_message_at(&self, queue_url: &str) -> Option<DateTime<Utc>> {
+        let contents = self.contents();
+        let queue = contents.sqs.queues.get(queue_url)?;
+        queue.iter().map(|message| message.visible_at).min()
     }
 }

@@ -132,10 +132,11 @@ async fn requeues_what_there_is_no_time_for() {
         event.context.deadline = deadline.timestamp_millis().unsigned_abs();
         let _ = warm.handle(event).await.unwrap();
         assert!(world.account.now() < deadline);
-        let messages = world.account.take_messages(&queue);
-        if messages.is_empty() {
+        let Some(next) = world.account.next_message_at(&queue) else {
             break;
-        }
+        };
+        world.account.advance(next - world.account.now());
+        let messages = world.account.take_messages(&queue);
         let messages: Vec<(&str, String)> = messages.into_iter().map(|it| ("m", it)).collect();
         payload = sqs_batch(&messages);
     }

@@ -30,6 +30,8 @@ enum Action {
     Put(AttributeMap),
     Update(AttributeMap, ItemUpdate),
     Delete(AttributeMap),
+    /// Writes nothing; the condition is all of it.
+    Check(AttributeMap),
 }
 
 /// Why a write is refused.
@@ -54,12 +56,12 @@ impl From<WriteRefusal> for ApiError {
 }
 
 impl ItemWrite {
-    /// Reads the parameters of a `Put`, an `Update` or a `Delete`.
+    /// Reads the parameters of a `Put`, an `Update`, a `Delete` or a `ConditionCheck`.
     pub(crate) fn read(kind: &str, parameters: &Parameters<'_>) -> Result<Self, ApiError> {
         let own: &[&str] = match kind {
             "Put" => &["Item"],
             "Update" => &["Key", "UpdateExpression"],
-            "Delete" => &["Key"],
+            "Delete" | "ConditionCheck" => &["Key"],
             _ => {
                 return Err(ApiError::unsupported(&format!(
                     "{kind} of TransactWriteItems"
@@ -88,6 +90,7 @@ impl ItemWrite {
                 let update = ItemUpdate::parse(source, &mut placeholders)?;
                 Action::Update(parameters.item("Key")?, update)
             }
+            "ConditionCheck" => Action::Check(parameters.item("Key")?),
             _ => Action::Delete(parameters.item("Key")?),
         };
         let name = "ConditionExpression";
@@ -96,6 +99,13 @@ impl ItemWrite {
             None => None,
         };
         placeholders.check_all_used()?;
+        if matches!(action, Action::Check(_)) && condition.is_none() {
+            return Err(ApiError::validation(
+                "null",
+                "conditionExpression",
+                "Member must not be null",
+            ));
+        }
         Ok(Self {
             table: parameters.table()?.to_owned(),
             action,
@@ -112,7 +122,7 @@ impl ItemWrite {
     pub(crate) fn position(&self, table: &ItemTable) -> Result<ItemPosition, ApiError> {
         match &self.action {
             Action::Put(item) => table.position_of_item(item),
-            Action::Delete(key) => table.position_of_key(key),
+            Action::Delete(key) | Action::Check(key) => table.position_of_key(key),
             Action::Update(key, update) => {
                 let mut names = update.names();
                 match names.find(|name| table.key_names().any(|key| key == *name)) {
@@ -141,6 +151,7 @@ impl ItemWrite {
         Ok(match &self.action {
             Action::Put(item) => Some(item.clone()),
             Action::Delete(_) => None,
+            Action::Check(_) => old.cloned(),
             Action::Update(key, update) => {
                 let item = update.apply(old.unwrap_or(key));
                 let item = item.map_err(WriteRefusal::Invalid)?;

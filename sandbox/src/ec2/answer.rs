@@ -66,7 +66,12 @@ fn write(xml: &mut Xml, instance: &InstanceRecord) {
         });
     }
     xml.text("architecture", "x86_64");
-    xml.text("rootDeviceType", "ebs");
+    let root = if instance.has_instance_store_root {
+        "instance-store"
+    } else {
+        "ebs"
+    };
+    xml.text("rootDeviceType", root);
     xml.text("rootDeviceName", "/dev/xvda");
     xml.element("blockDeviceMapping", |_| {});
     xml.text("virtualizationType", "hvm");

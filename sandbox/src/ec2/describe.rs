@@ -28,7 +28,7 @@ impl Contents {
         let ids = request.list("InstanceId");
         let filters = Filter::of(request)?;
         let size = page_size(request)?;
-        let after = place(request)?;
+        let after = place(LISTING, request)?;
         if !ids.is_empty() {
             if size.is_some() || after.is_some() {
                 let message =
@@ -40,16 +40,17 @@ impl Contents {
         check_dry_run(request)?;
 
         let passes = |record: &Record| {
-            let state = record.state(context.now);
+            let (instance, state) = record.described(context.now);
             let mut filters = filters.iter();
-            filters.all(|filter| filter.passes(&record.instance, state))
+            filters.all(|filter| filter.passes(instance, state))
         };
-        let (instances, next) = if ids.is_empty() {
+        let (mut instances, next) = if ids.is_empty() {
             let size = size.unwrap_or(LARGEST_PAGE);
             self.ec2.page(after.as_deref(), size, context, passes)
         } else {
             (self.ec2.named(&ids, context, passes), None)
         };
+        self.ec2.omit_tags(&mut instances);
         let mut xml = Xml::default();
         answer::reservations(&mut xml, &instances);
         if let Some(next) = next {
@@ -103,7 +104,9 @@ impl Ec2Service {
             .map(|(_, record)| record)
             .filter(|record| record.is_visible(context.now) && passes(record));
         let page = matching.by_ref().take(size);
-        let page: Vec<InstanceRecord> = page.map(|record| record.at(context.now)).collect();
+        let page: Vec<InstanceRecord> = page
+            .map(|record| record.as_described(context.now))
+            .collect();
         let next = match (page.last(), matching.next()) {
             (Some(last), Some(_)) => Some(last.id.clone()),
             _ => None,
@@ -124,12 +127,12 @@ impl Ec2Service {
         ids.into_iter()
             .filter_map(|id| self.get(id, context.now))
             .filter(|record| passes(record))
-            .map(|record| record.at(context.now))
+            .map(|record| record.as_described(context.now))
             .collect()
     }
 }
 
-fn page_size(request: &Request) -> Result<Option<usize>, ApiError> {
+pub(super) fn page_size(request: &Request) -> Result<Option<usize>, ApiError> {
     let Some(text) = request.text("MaxResults") else {
         return Ok(None);
     };
@@ -147,11 +150,12 @@ fn page_size(request: &Request) -> Result<Option<usize>, ApiError> {
     Err(ApiError::new("InvalidParameterValue", message))
 }
 
-fn place(request: &Request) -> Result<Option<String>, ApiError> {
+/// The place that a request's page token leads to in the listing of this name.
+pub(super) fn place(listing: &str, request: &Request) -> Result<Option<String>, ApiError> {
     let Some(token) = request.text("NextToken") else {
         return Ok(None);
     };
-    match page::open(LISTING, token) {
+    match page::open(listing, token) {
         Some(place) => Ok(Some(place)),
         None => Err(ApiError::new(
             "InvalidPaginationToken",

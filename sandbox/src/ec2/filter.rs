@@ -1,4 +1,4 @@
-//! The filters of `DescribeInstances`.
+//! Filters, and those of `DescribeInstances`.
 
 use super::instance::{InstanceRecord, InstanceState};
 use crate::calls::Request;
@@ -29,26 +29,13 @@ enum Field<'a> {
 impl<'a> Filter<'a> {
     /// The filters of a request.
     pub(super) fn of(request: &'a Request) -> Result<Vec<Self>, ApiError> {
-        let mut filters = Vec::new();
-        let mut values_in_all = 0;
-        for number in 1.. {
-            let Some(name) = request.text(&format!("Filter.{number}.Name")) else {
-                break;
-            };
-            let values = request.list(&format!("Filter.{number}.Value"));
-            values_in_all += values.len();
-            filters.push(Self {
-                field: Field::named(name)?,
-                values,
-            });
-        }
-        if values_in_all > MOST_VALUES {
-            let message = format!(
-                "The maximum number of filter values specified on a single call is {MOST_VALUES}"
-            );
-            return Err(ApiError::new("FilterLimitExceeded", message));
-        }
-        Ok(filters)
+        let filters = named_values(request)?.into_iter();
+        filters
+            .map(|(name, values)| {
+                let field = Field::named(name)?;
+                Ok(Self { field, values })
+            })
+            .collect()
     }
 
     /// Whether an instance passes that is in `state` by now.
@@ -78,17 +65,43 @@ impl<'a> Field<'a> {
                 if let Some(key) = name.strip_prefix("tag:") {
                     Self::Tag(key)
                 } else {
-                    let message = format!("The filter '{name}' is invalid");
-                    return Err(ApiError::new("InvalidParameterValue", message));
+                    return Err(invalid(name));
                 }
             }
         })
     }
 }
 
+/// The names and the values of a request's filters.
+pub(super) fn named_values(request: &Request) -> Result<Vec<(&str, Vec<&str>)>, ApiError> {
+    let mut filters = Vec::new();
+    let mut values_in_all = 0;
+    for number in 1.. {
+        let Some(name) = request.text(&format!("Filter.{number}.Name")) else {
+            break;
+        };
+        let values = request.list(&format!("Filter.{number}.Value"));
+        values_in_all += values.len();
+        filters.push((name, values));
+    }
+    if values_in_all > MOST_VALUES {
+        let message = format!(
+            "The maximum number of filter values specified on a single call is {MOST_VALUES}"
+        );
+        return Err(ApiError::new("FilterLimitExceeded", message));
+    }
+    Ok(filters)
+}
+
+/// The refusal of a filter of this name.
+pub(super) fn invalid(name: &str) -> ApiError {
+    let message = format!("The filter '{name}' is invalid");
+    ApiError::new("InvalidParameterValue", message)
+}
+
 /// Whether a filter value fits: `*` stands for any characters, `?` for one, and `\` before either, or
 /// before itself, makes it ordinary. Upper and lower case differ.
-fn fits(pattern: &str, text: &str) -> bool {
+pub(super) fn fits(pattern: &str, text: &str) -> bool {
     // Where to try again if what follows the last star fails: the classic walk without recursion.
     let (mut pattern, mut text) = (pattern, text);
     let mut retry: Option<(&str, &str)> = None;

@@ -80,6 +80,15 @@ impl PartialEq<&str> for InstanceState {
     }
 }
 
+/// What `state` is at `now` if it began at `since`.
+fn settled(state: InstanceState, since: DateTime<Utc>, now: DateTime<Utc>) -> InstanceState {
+    if now - since >= Record::TRANSITION {
+        state.settled()
+    } else {
+        state
+    }
+}
+
 /// An instance as it is at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstanceRecord {
@@ -115,12 +124,25 @@ pub struct InstanceRecord {
     pub spot_request_id: Option<String>,
     /// The AWS service that manages it, `eks.amazonaws.com` for instance; none for an ordinary one.
     pub operator: Option<String>,
+    /// Whether its root device is an instance store volume, which is lost in a stop: EC2 refuses to stop it.
+    pub has_instance_store_root: bool,
 }
 
 /// An instance and since when it is in its state.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) instance: InstanceRecord,
+    since: DateTime<Utc>,
+    /// By how much descriptions lag behind. [`Record::keep_past`] must come before every change.
+    lag: TimeDelta,
+    past: Vec<Past>,
+}
+
+/// What an instance was until a change.
+#[derive(Clone, Debug)]
+struct Past {
+    until: DateTime<Utc>,
+    instance: InstanceRecord,
     since: DateTime<Utc>,
 }
 
@@ -132,16 +154,49 @@ impl Record {
 
     /// An instance that has just come into its state.
     pub(super) fn new(instance: InstanceRecord, since: DateTime<Utc>) -> Self {
-        Self { instance, since }
+        Self {
+            instance,
+            since,
+            lag: TimeDelta::zero(),
+            past: Vec::new(),
+        }
     }
 
     /// The state at `now`.
     pub(super) fn state(&self, now: DateTime<Utc>) -> InstanceState {
-        if now - self.since >= Self::TRANSITION {
-            self.instance.state.settled()
-        } else {
-            self.instance.state
+        settled(self.instance.state, self.since, now)
+    }
+
+    /// Descriptions show from now on what was true `lag` ago, but nothing from before this call.
+    pub(super) fn lag_behind(&mut self, lag: TimeDelta) {
+        self.lag = lag.max(TimeDelta::zero());
+        if self.lag.is_zero() {
+            self.past.clear();
         }
+    }
+
+    /// Keeps what the instance is for descriptions that lag behind the change that follows.
+    pub(super) fn keep_past(&mut self, now: DateTime<Utc>) {
+        if !self.lag.is_zero() {
+            self.past.push(Past {
+                until: now,
+                instance: self.instance.clone(),
+                since: self.since,
+            });
+        }
+    }
+
+    /// The instance as descriptions show it, but for its state, and that state.
+    pub(super) fn described(&self, now: DateTime<Utc>) -> (&InstanceRecord, InstanceState) {
+        let then = now.checked_sub_signed(self.lag).unwrap_or(now);
+        let past = self.past.iter().find(|past| past.until > then);
+        past.map_or_else(
+            || (&self.instance, self.state(then)),
+            |past| {
+                let state = settled(past.instance.state, past.since, then);
+                (&past.instance, state)
+            },
+        )
     }
 
     /// The instance at `now`.
@@ -149,6 +204,15 @@ impl Record {
         InstanceRecord {
             state: self.state(now),
             ..self.instance.clone()
+        }
+    }
+
+    /// The instance as descriptions show it.
+    pub(super) fn as_described(&self, now: DateTime<Utc>) -> InstanceRecord {
+        let (instance, state) = self.described(now);
+        InstanceRecord {
+            state,
+            ..instance.clone()
         }
     }
 
@@ -192,6 +256,7 @@ impl Record {
 
     fn enter(&mut self, before: InstanceState, after: InstanceState, now: DateTime<Utc>) {
         if before != after {
+            self.keep_past(now);
             self.instance.state = after;
             self.since = now;
         }

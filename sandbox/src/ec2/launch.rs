@@ -31,6 +31,7 @@ pub struct Launch {
     spot_request_id: Option<String>,
     operator: Option<String>,
     auto_scaling_group: Option<String>,
+    instance_store_root: bool,
     trail: bool,
 }
 
@@ -60,6 +61,7 @@ impl Launch {
             spot_request_id: None,
             operator: None,
             auto_scaling_group: None,
+            instance_store_root: false,
             trail: true,
         }
     }
@@ -171,6 +173,13 @@ impl Launch {
         self
     }
 
+    /// With an instance store volume as root device: EC2 refuses to stop it.
+    #[must_use]
+    pub fn instance_store_root(mut self) -> Self {
+        self.instance_store_root = true;
+        self
+    }
+
     /// Without a trace in CloudTrail.
     #[must_use]
     pub fn without_trail(mut self) -> Self {
@@ -242,6 +251,7 @@ impl Account {
                     stop_protected: launch.stop_protected,
                     spot_request_id,
                     operator: launch.operator.clone(),
+                    has_instance_store_root: launch.instance_store_root,
                 }
             })
             .collect();

@@ -8,7 +8,7 @@ use crate::account::Contents;
 use crate::calls::Request;
 use crate::cloudtrail::caller;
 use crate::dispatch::Context;
-use crate::place::{ACCOUNT_ID, REGION};
+use crate::place::{ACCOUNT_ID, CALLER, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
 /// An instance's id, its state before a call and its state after.
@@ -79,6 +79,13 @@ impl Contents {
                     format!("This instance '{id}' is not in a state from which it can be stopped.");
                 return Err(ApiError::new("IncorrectInstanceState", message));
             }
+            if instance.has_instance_store_root {
+                let id = &instance.id;
+                let message = format!(
+                    "The instance '{id}' does not have an 'ebs' root device type and cannot be stopped"
+                );
+                return Err(ApiError::new("UnsupportedOperation", message));
+            }
             if instance.stop_protected && !instance.state.is_stopping() {
                 return Err(not_permitted(&instance.id, "stopped", "disableApiStop"));
             }
@@ -131,8 +138,7 @@ fn check_operator(instances: &[InstanceRecord], action: &str) -> Result<(), ApiE
         return Ok(());
     };
     let message = format!(
-        "You are not authorized to perform this operation. User: \
-         arn:aws:sts::{ACCOUNT_ID}:assumed-role/tagwarden/tagwarden is not authorized to perform: {action} \
+        "You are not authorized to perform this operation. User: {CALLER} is not authorized to perform: {action} \
          on resource: arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{id} with an explicit deny in a \
          resource-based policy"
     );

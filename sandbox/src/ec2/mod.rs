@@ -5,7 +5,9 @@
 //! messages: those follow what people have reported, where anybody has.
 
 mod answer;
+mod consistency;
 mod describe;
+mod describe_tags;
 mod filter;
 mod instance;
 mod launch;
@@ -23,6 +25,7 @@ use crate::Account;
 use crate::calls::Request;
 use crate::identity::Identity;
 use crate::wire::ApiError;
+use consistency::TagOmissions;
 use instance::Record;
 
 /// The most resources one call may name: `DescribeInstances`, `CreateTags`, `TerminateInstances` and
@@ -33,6 +36,7 @@ const MOST_IDS: usize = 1000;
 #[derive(Debug, Default)]
 pub(crate) struct Ec2Service {
     instances: BTreeMap<String, Record>,
+    omissions: TagOmissions,
 }
 
 impl Ec2Service {
@@ -144,6 +148,7 @@ impl Account {
         let now = self.now();
         let mut contents = self.contents();
         if let Some(record) = contents.ec2.get_mut(id, now) {
+            record.keep_past(now);
             record.instance.tags.insert(key.into(), value.into());
             contents.record_write("CreateTags", &[id], &somebody_else(), now);
         }
@@ -154,6 +159,7 @@ impl Account {
         let now = self.now();
         let mut contents = self.contents();
         if let Some(record) = contents.ec2.get_mut(id, now) {
+            record.keep_past(now);
             record.instance.tags.remove(key);
             contents.record_write("DeleteTags", &[id], &somebody_else(), now);
         }
@@ -185,6 +191,7 @@ impl Account {
     pub fn protect(&self, id: &str, protected: bool) {
         let now = self.now();
         if let Some(record) = self.contents().ec2.get_mut(id, now) {
+            record.keep_past(now);
             record.instance.protected = protected;
         }
     }

@@ -49,6 +49,7 @@ impl Contents {
         check_dry_run(request)?;
         for id in &ids {
             if let Some(record) = self.ec2.get_mut(id, context.now) {
+                record.keep_past(context.now);
                 for (key, value) in &tags {
                     let held = &mut record.instance.tags;
                     held.insert((*key).to_owned(), (*value).to_owned());
@@ -71,6 +72,7 @@ impl Contents {
         check_dry_run(request)?;
         for id in &ids {
             if let Some(record) = self.ec2.get_mut(id, context.now) {
+                record.keep_past(context.now);
                 record.instance.tags.retain(|key, value| {
                     let named = |tag: &Tag<'_>| {
                         tag.key == key && tag.value.is_none_or(|wanted| wanted == value)

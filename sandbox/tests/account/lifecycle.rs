@@ -287,3 +287,22 @@ async fn refuses_a_whole_call_that_names_a_managed_instance() {
         assert_eq!(account.instance(&id).unwrap().state, InstanceState::Running);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn does_not_stop_an_instance_with_an_instance_store_root() {
+    let (account, ec2) = account_with_ec2();
+    let id = account.launch(Launch::new().instance_store_root());
+    let other = account.launch(Launch::new());
+    let stop = ec2.stop_instances().instance_ids(&other).instance_ids(&id);
+    let (code, message) = refusal(stop.send().await);
+    assert_eq!(code, "UnsupportedOperation");
+    assert_eq!(
+        message,
+        format!(
+            "The instance '{id}' does not have an 'ebs' root device type and cannot be stopped"
+        )
+    );
+    assert_eq!(account.instance(&other).unwrap().state.as_str(), "running");
+    let terminate = ec2.terminate_instances().instance_ids(&id);
+    assert!(terminate.send().await.is_ok());
+}

@@ -10,7 +10,9 @@
 
 mod cloudtrail;
 mod compliance;
+mod denials;
 mod describe;
+mod describe_tags;
 mod dynamodb;
 mod events;
 mod history;
@@ -18,6 +20,7 @@ mod lambda;
 mod lifecycle;
 mod loopback;
 mod sns;
+mod sqs;
 mod tags;
 mod trouble;
 

@@ -155,3 +155,33 @@ async fn refuses_json_structure_without_a_default() {
     assert_eq!(refusal(other).0, "InvalidParameter");
     assert!(account.published().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn counts_the_confirmed_subscriptions_of_a_topic() {
+    let (account, topic, sns) = account_with_topic();
+    let ask = || sns.get_topic_attributes().topic_arn(&topic).send();
+    for count in ["1", "0", "12"] {
+        if count != "1" {
+            account.set_subscriptions(&topic, count.parse().unwrap());
+        }
+        let answer = ask().await.unwrap();
+        let attributes = answer.attributes().unwrap();
+        assert_eq!(attributes["SubscriptionsConfirmed"], count);
+        assert_eq!(attributes["TopicArn"], topic);
+    }
+    let other = sns.get_topic_attributes().topic_arn(format!("{topic}-2"));
+    assert_eq!(refusal(other.send().await).0, "NotFound");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_publications_until_it_accepts_them_again() {
+    let (account, topic, sns) = account_with_topic();
+    let publish = || sns.publish().topic_arn(&topic).message("x").send();
+    account.refuse_publications(&topic, true);
+    let (code, message) = refusal(publish().await);
+    assert_eq!(code, "AuthorizationError");
+    assert!(message.contains(&topic), "{message}");
+    assert!(account.published().is_empty());
+    account.refuse_publications(&topic, false);
+    assert!(publish().await.is_ok());
+}

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 use serde_json::json;
 
@@ -60,6 +60,27 @@ fn codes(reasons: &[CancellationReason]) -> Vec<&str> {
         .iter()
         .map(|reason| reason.code().unwrap())
         .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_conditions_of_items_it_does_not_write() {
+    let (account, dynamodb) = account_with_ledger();
+    account.put_item(LEDGER, json!({"Pk": "i-1", "Sk": "2"}));
+    let check = |key: Attributes| {
+        let check = ConditionCheck::builder().table_name(LEDGER);
+        let check = check.condition_expression("attribute_exists(Pk)");
+        let check = check.set_key(Some(key)).build().unwrap();
+        TransactWriteItem::builder().condition_check(check).build()
+    };
+    let with = |checked: Attributes| {
+        let write = put(key("i-1", "1"), None);
+        transact(&dynamodb, vec![check(checked), write])
+    };
+    let refused = reasons(with(key("i-1", "3"))).await;
+    assert_eq!(codes(&refused), ["ConditionalCheckFailed", "None"]);
+    assert_eq!(account.items(LEDGER).len(), 1);
+    with(key("i-1", "2")).send().await.unwrap();
+    assert_eq!(account.items(LEDGER).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

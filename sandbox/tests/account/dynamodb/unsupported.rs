@@ -1,8 +1,8 @@
 //! The sandbox refuses loudly what it does not support: the error names it.
 
 use aws_sdk_dynamodb::types::{
-    AttributeValueUpdate, ConditionCheck, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
-    ReturnValuesOnConditionCheckFailure, Select, TransactWriteItem,
+    AttributeValueUpdate, KeysAndAttributes, ReturnConsumedCapacity, ReturnValue,
+    ReturnValuesOnConditionCheckFailure, Select,
 };
 use serde_json::json;
 
@@ -108,14 +108,6 @@ async fn refuses_unknown_parameters_and_operations() {
     };
     let keys = KeysAndAttributes::builder().keys(key("i-1", "1"));
     let keys = keys.projection_expression("Pk").build().unwrap();
-    let check = ConditionCheck::builder()
-        .table_name(LEDGER)
-        .set_key(Some(key("i-1", "1")));
-    let check = check
-        .condition_expression("attribute_exists(Pk)")
-        .build()
-        .unwrap();
-    let check = TransactWriteItem::builder().condition_check(check).build();
     let tell = ReturnValuesOnConditionCheckFailure::AllOld;
     for ((code, message), named) in [
         (
@@ -186,16 +178,6 @@ async fn refuses_unknown_parameters_and_operations() {
                     .await,
             ),
             "the parameter ProjectionExpression of BatchGetItem",
-        ),
-        (
-            refusal(
-                dynamodb
-                    .transact_write_items()
-                    .transact_items(check)
-                    .send()
-                    .await,
-            ),
-            "ConditionCheck of TransactWriteItems",
         ),
     ] {
         assert_eq!(code, CODE);
