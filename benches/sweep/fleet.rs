@@ -97,6 +97,8 @@ impl Fleet {
             ("TAGWARDEN_POLICY_TABLE", TABLE),
             ("TAGWARDEN_LEDGER_TABLE", LEDGER),
             ("TAGWARDEN_MODE", "enforce"),
+            ("TAGWARDEN_GRACE_MINUTES", "0"),
+            ("TAGWARDEN_RULES_MAY_DESTROY", "stop-and-terminate"),
             ("TAGWARDEN_TOPIC_ARN", &topic),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));

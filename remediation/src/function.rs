@@ -158,7 +158,8 @@ impl Remediation {
         &self,
         named: Vec<NamedInstance>,
     ) -> Result<Vec<NamedInstance>, RemediationError> {
-        let Some(ledger) = &self.ledger else {
+        let enforces = self.settings.mode == Mode::Enforce;
+        let Some(ledger) = self.ledger.as_ref().filter(|_| enforces) else {
             return Ok(Vec::new());
         };
         let running = ledger.countdowns().await?;

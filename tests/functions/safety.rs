@@ -10,7 +10,9 @@ const UNTAGGED: &str = "Reason: No tags found.";
 
 #[tokio::test(start_paused = true)]
 async fn defers_termination_until_the_grace_period_is_over() {
-    let world = World::new().enforcing();
+    let world = World::new()
+        .enforcing()
+        .set("TAGWARDEN_GRACE_MINUTES", "15");
     let id = world.account.launch(old(&[]).ago(TimeDelta::minutes(5)));
     let answer = world.sweep().await;
     assert_eq!(world.writes(), 0);
@@ -21,18 +23,20 @@ async fn defers_termination_until_the_grace_period_is_over() {
     assert_eq!(
         world.lines(),
         [format!(
-            "-- {id} is to be terminated. {UNTAGGED} Left for later: launched 5 minutes ago, the grace period is 15 minutes."
+            "-- {id} is to be terminated. {UNTAGGED} Left for later: first seen so at 2026-11-23 12:00 UTC; if it still is, it is done after 2026-11-23 12:15 UTC."
         )]
     );
 
-    world.account.advance(TimeDelta::minutes(10));
+    world.account.advance(TimeDelta::minutes(15));
     assert_eq!(world.sweep().await["terminated"], 1);
     assert_eq!(world.state(&id), "shutting-down");
 }
 
 #[tokio::test(start_paused = true)]
 async fn defers_undefined_until_the_grace_period_is_over() {
-    let world = World::new().enforcing();
+    let world = World::new()
+        .enforcing()
+        .set("TAGWARDEN_GRACE_MINUTES", "15");
     let tags = [("ProjectCode", "P1"), ("Expires", "2027-01-01")];
     let young = old(&tags).ago(TimeDelta::minutes(3));
     let not_yet_in_cloudtrail = world.account.launch(young);

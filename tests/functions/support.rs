@@ -126,6 +126,11 @@ impl World {
         LambdaEvent::new(payload, context)
     }
 
+    /// Gives the topic so many confirmed subscriptions.
+    pub fn set_subscriptions(&self, confirmed: u32) {
+        self.account.set_subscriptions(&self.topic, confirmed);
+    }
+
     /// The texts of the reports published so far.
     pub fn reports(&self) -> Vec<String> {
         let published = self.account.published();

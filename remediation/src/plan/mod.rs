@@ -100,6 +100,10 @@ pub struct PlanContext {
     pub launchers: BTreeMap<String, Launcher>,
     /// The countdowns of the instances, by instance.
     pub countdowns: BTreeMap<String, BTreeMap<CountdownName, Countdown>>,
+    /// Those of them that this run has begun.
+    pub begun: BTreeSet<CountdownName>,
+    /// Why the countdowns are not known, if they are not. Nothing that needs one is shut down then.
+    pub countdown_failure: Option<StepFailure>,
     /// Why no missing tag is to be believed, if there is a reason.
     pub doubt: Option<Doubt>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.

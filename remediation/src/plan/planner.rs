@@ -180,11 +180,14 @@ impl Planner<'_> {
 
     /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
     fn count_down(&mut self, cause: Cause, remedy: Remedy, terms: &Terms, name: CountdownName) {
+        if let Some(failure) = &self.context.countdown_failure {
+            return self.settle(cause, remedy, Outcome::Failed(failure.clone()));
+        }
         let (now, started_at) = (self.now, self.instance.started_at);
         let running = self.context.countdowns.get(&self.instance.id);
         let read = running.and_then(|running| running.get(&name)).copied();
         let valid = read.filter(|it| it.holds(terms, started_at, now));
-        let has_begun = valid.is_none();
+        let has_begun = valid.is_none() || self.context.begun.contains(&name);
         let countdown = valid.unwrap_or_else(|| Countdown::starting(now));
         let change = |new| CountdownChange {
             read,

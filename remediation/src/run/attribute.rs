@@ -1,10 +1,11 @@
 //! Gathers what is known of the instances beside what they are: who launched them, and what the ledger notes.
 
+use tagwarden_aws::AwsError;
 use tagwarden_core::{Action, Policy};
 
 use super::survey::Survey;
 use crate::ledger::{Ledger, RunningCountdowns};
-use crate::plan::PlanContext;
+use crate::plan::{PlanContext, StepFailure};
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::{RunRequest, Target};
 use crate::settings::{Mode, Untagged};
@@ -38,7 +39,13 @@ pub(crate) async fn attribute(
     let untagged_shut_down = settings.untagged != Untagged::Notify;
     // Countdowns are read after the first look, and also where that found nothing: it may have found a reason gone.
     if rules_shut_down || untagged_shut_down {
-        context.countdowns = countdowns(home, ledger, survey, request).await?;
+        match countdowns(home, ledger, survey, request).await {
+            Ok(running) => context.countdowns = running,
+            Err(error) => {
+                tracing::error!("the countdowns cannot be read: {error}");
+                context.countdown_failure = Some(StepFailure::from(&error));
+            }
+        }
     }
     let may_shut_down = rules_shut_down || (untagged_shut_down && survey.has_untagged);
     if may_shut_down && !survey.with_findings.is_empty() {
@@ -53,7 +60,7 @@ async fn countdowns(
     ledger: &Ledger,
     survey: &Survey,
     request: &RunRequest,
-) -> Result<RunningCountdowns, RemediationError> {
+) -> Result<RunningCountdowns, AwsError> {
     let settings = &home.settings;
     let stops_first = settings.terminate_after.is_some() && settings.untagged == Untagged::Stop;
     let enforces = settings.mode == Mode::Enforce;

@@ -58,11 +58,13 @@ pub(super) async fn begin(
     let doubtful = candidates
         .iter()
         .filter(|it| wanted.contains(it.id.as_str()));
-    context.doubt = truth::doubt(home, doubtful).await;
+    let source = truth::ask(home, doubtful).await;
+    context.doubt = source.doubt;
 
     let mut begun = first.countdowns;
     begun.retain(|name, change| {
-        change.has_begun && !(context.doubt.is_some() && name.reason.is_absence())
+        let is_doubtful = context.doubt.is_some() || source.changed.contains(&name.instance_id);
+        change.has_begun && !(is_doubtful && name.reason.is_absence())
     });
     let mut times = Begun::new();
     for name in ledger.write_countdowns(&begun).await? {
@@ -76,7 +78,8 @@ pub(super) async fn begin(
             .countdowns
             .entry(name.instance_id.clone())
             .or_default();
-        of_instance.insert(name, change.new);
+        of_instance.insert(name.clone(), change.new);
+        context.begun.insert(name);
     }
     Ok(times)
 }

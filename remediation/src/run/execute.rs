@@ -221,7 +221,8 @@ impl Execution<'_, '_> {
         let missing = batch.acts.iter().filter(|act| act.is_for_absence());
         let missing: BTreeSet<&str> = missing.map(Act::instance_id).collect();
         let doubtful = live.iter().filter(|it| missing.contains(it.id.as_str()));
-        self.doubt = self.doubt.take().or(truth::doubt(home, doubtful).await);
+        let source = truth::ask(home, doubtful).await;
+        self.doubt = self.doubt.take().or(source.doubt);
         if let Some(doubt) = &self.doubt {
             let outcome = doubt.outcome();
             for act in batch.acts.iter_mut().filter(|act| act.is_for_absence()) {
@@ -236,7 +237,8 @@ impl Execution<'_, '_> {
             .iter_mut()
             .filter(|act| act.state == ActState::Begun)
         {
-            let is_asked_for = still.values().any(|it| it.step.is_same_act(&act.step));
+            let is_asked_for = !source.changed.contains(act.instance_id())
+                && still.values().any(|it| it.step.is_same_act(&act.step));
             if is_asked_for {
                 let instance = live.iter().find(|it| it.id == act.instance_id());
                 act.tags_before = instance.map(|it| it.tags.clone()).unwrap_or_default();

@@ -1,39 +1,69 @@
 //! Asks a second source before a missing tag is believed.
 
-use tagwarden_aws::tags;
+use std::collections::BTreeSet;
+
+use tagwarden_aws::{AwsError, instances, tags};
 use tagwarden_core::Instance;
 
 use crate::plan::Doubt;
 use crate::remediation::Remediation;
 use crate::safeguard::Safeguard;
 
-/// Why no missing tag of `instances`, as DescribeInstances shows them, is to be believed; `None` if DescribeTags agrees.
+/// What a second source says of instances that lack tags.
+#[derive(Debug, Default)]
+pub(super) struct SecondSource {
+    /// Why no missing tag of the run is to be believed.
+    pub(super) doubt: Option<Doubt>,
+    /// The instances that were tagged since they were described.
+    pub(super) changed: BTreeSet<String>,
+}
+
+/// Asks DescribeTags about `instances`, which DescribeInstances described.
 ///
-/// Takes one call for 200 instances.
-pub(super) async fn doubt<'a>(
+/// Takes one call for 200 instances, and one more if it shows another tag: somebody may have written it in between.
+pub(super) async fn ask<'a>(
     home: &Remediation,
     instances: impl IntoIterator<Item = &'a Instance>,
-) -> Option<Doubt> {
-    let instances: Vec<&Instance> = instances.into_iter().collect();
-    if instances.is_empty() || !home.settings.safeguards.hold(Safeguard::TagsConfirmed) {
-        return None;
+) -> SecondSource {
+    let described: Vec<&Instance> = instances.into_iter().collect();
+    if described.is_empty() || !home.settings.safeguards.hold(Safeguard::TagsConfirmed) {
+        return SecondSource::default();
     }
-    let ids: Vec<String> = instances.iter().map(|it| it.id.clone()).collect();
-    let shown = match tags::describe(&home.ec2, &ids).await {
-        Ok(shown) => shown,
+    match compare(home, &described).await {
+        Ok(source) => source,
         Err(error) => {
             tracing::warn!("no missing tag is believed: {error}");
-            return Some(Doubt::Unconfirmed(error.to_string()));
+            SecondSource {
+                doubt: Some(Doubt::Unconfirmed(error.to_string())),
+                ..SecondSource::default()
+            }
         }
-    };
-    let is_left_out = |instance: &&&Instance| {
+    }
+}
+
+async fn compare(home: &Remediation, described: &[&Instance]) -> Result<SecondSource, AwsError> {
+    let ids: Vec<String> = described.iter().map(|it| it.id.clone()).collect();
+    let shown = tags::describe(&home.ec2, &ids).await?;
+    let is_left_out = |instance: &Instance| {
         let tags = shown.get(&instance.id);
         tags.is_some_and(|tags| tags.keys().any(|key| !instance.tags.contains_key(key)))
     };
-    let left_out = instances.iter().find(is_left_out)?;
-    tracing::warn!(
-        instance = left_out.id,
-        "DescribeTags shows tags that DescribeInstances leaves out"
-    );
-    Some(Doubt::Disagree)
+    let differing = described.iter().filter(|it| is_left_out(it));
+    let differing: Vec<String> = differing.map(|it| it.id.clone()).collect();
+    if differing.is_empty() {
+        return Ok(SecondSource::default());
+    }
+    let again = instances::describe(&home.ec2, &differing).await?;
+    let left_out = again.iter().find(|it| is_left_out(it));
+    if let Some(instance) = left_out {
+        let id = &instance.id;
+        tracing::warn!(
+            instance = id,
+            "DescribeTags shows tags that DescribeInstances leaves out"
+        );
+    }
+    Ok(SecondSource {
+        doubt: left_out.map(|_| Doubt::Disagree),
+        changed: differing.into_iter().collect(),
+    })
 }
