@@ -86,7 +86,7 @@ impl UserIdentity {
     pub fn name(&self) -> Option<String> {
         let name = match self.r#type.as_deref() {
             Some("Root") => Some(self.root()),
-            Some("AWSService") => filled(self.invoked_by.as_deref()),
+            Some("AWSService") => self.service(),
             Some("AWSAccount") => filled(self.account_id.as_deref()),
             Some("AssumedRole") => self.assumed_role(),
             _ => None,
@@ -95,8 +95,28 @@ impl UserIdentity {
             .or_else(|| last_part(self.arn.as_deref(), '/'))
             .or_else(|| last_part(self.principal_id.as_deref(), ':'))
             .or_else(|| filled(self.on_behalf_of.as_ref()?.user_id.as_deref()))
-            .or_else(|| filled(self.invoked_by.as_deref()))
+            .or_else(|| self.service())
             .and_then(|name| tag_value(&name))
+    }
+
+    /// The identity of a principal of which only the ARN is known: a user, the root user or a role's session.
+    #[must_use]
+    pub fn of_principal(arn: &str) -> Self {
+        let kind = match arn.splitn(6, ':').nth(5) {
+            Some("root") => Some("Root"),
+            Some(resource) if resource.starts_with("assumed-role/") => Some("AssumedRole"),
+            _ => None,
+        };
+        Self {
+            r#type: kind.map(ToOwned::to_owned),
+            arn: Some(arn.to_owned()),
+            ..Self::default()
+        }
+    }
+
+    /// The service that made the call. `AWS Internal` is some service, so that it names none.
+    fn service(&self) -> Option<String> {
+        filled(self.invoked_by.as_deref()).filter(|service| service != "AWS Internal")
     }
 
     /// Auto Scaling without a service-linked role launches as the account's root, without any credentials: that is
@@ -104,7 +124,7 @@ impl UserIdentity {
     fn root(&self) -> String {
         let signed =
             self.session_context.is_some() || filled(self.access_key_id.as_deref()).is_some();
-        let service = filled(self.invoked_by.as_deref()).filter(|_| !signed);
+        let service = self.service().filter(|_| !signed);
         service.unwrap_or_else(|| "root".to_owned())
     }
 
@@ -124,7 +144,7 @@ impl UserIdentity {
             return role.map(ToOwned::to_owned);
         };
         if session::is_a_services_own(&session)
-            && let Some(service) = filled(self.invoked_by.as_deref())
+            && let Some(service) = self.service()
         {
             return Some(service);
         }
@@ -146,7 +166,7 @@ impl UserIdentity {
         if !is_linked {
             return None;
         }
-        filled(self.invoked_by.as_deref())
+        self.service()
             .or_else(|| path?.split_once('/').map(|(service, _)| service.to_owned()))
     }
 

@@ -73,7 +73,7 @@ fn names_from_partial_identities() {
         ),
         (
             json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:AWSCloudFormation", "arn": "arn:aws:sts::1:assumed-role/deploy/AWSCloudFormation"}),
-            "AWSCloudFormation",
+            "deploy/AWSCloudFormation",
         ),
         (
             json!({"type": "IAMUser", "userName": "", "arn": "arn:aws:iam::1:user/ann"}),
@@ -82,6 +82,24 @@ fn names_from_partial_identities() {
         (
             json!({"type": "Root", "accessKeyId": "", "invokedBy": ""}),
             "root",
+        ),
+        // Signed with temporary credentials, whose key CloudTrail need not show: a person, not the service.
+        (
+            json!({"type": "Root", "sessionContext": {}, "invokedBy": "cloudformation.amazonaws.com"}),
+            "root",
+        ),
+        (
+            json!({"type": "Root", "accessKeyId": "ASIAEXAMPLEKEYID00000", "invokedBy": "cloudformation.amazonaws.com"}),
+            "root",
+        ),
+        (json!({"type": "Root", "invokedBy": "AWS Internal"}), "root"),
+        (
+            json!({"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/AWSServiceRoleForX/x", "invokedBy": "AWS Internal"}),
+            "x",
+        ),
+        (
+            json!({"accountId": "111111111111", "invokedBy": "ec2.amazonaws.com"}),
+            "ec2.amazonaws.com",
         ),
         (
             json!({"invokedBy": "spot.amazonaws.com"}),
@@ -104,6 +122,8 @@ fn names_from_partial_identities() {
 fn names_no_one_without_an_identity() {
     for identity in [
         json!({}),
+        json!({"accountId": "111111111111", "invokedBy": "AWS Internal"}),
+        json!({"type": "AWSService", "invokedBy": "AWS Internal"}),
         json!({"type": "IAMUser", "userName": " "}),
         json!({"type": "IAMUser", "userName": "\u{7}"}),
         json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:", "arn": "nothing"}),
@@ -124,5 +144,30 @@ fn fits_names_into_tag_values() {
     ] {
         let identity = json!({"type": "IAMUser", "userName": given});
         assert_eq!(name(identity), Some(fitting));
+    }
+}
+
+#[test]
+fn names_principals_by_their_arn() {
+    for (arn, expected) in [
+        (
+            "arn:aws:sts::111111111111:assumed-role/EndUsers/ann@example.com",
+            Some("ann@example.com"),
+        ),
+        (
+            "arn:aws:sts::111111111111:assumed-role/Ci/GitHubActions",
+            Some("Ci/GitHubActions"),
+        ),
+        ("arn:aws:iam::111111111111:user/ops/ann", Some("ann")),
+        ("arn:aws-us-gov:iam::111111111111:root", Some("root")),
+        ("arn:aws:iam::111111111111:role/root", Some("root")),
+        ("ann", None),
+        ("", None),
+    ] {
+        assert_eq!(
+            UserIdentity::of_principal(arn).name().as_deref(),
+            expected,
+            "{arn}"
+        );
     }
 }

@@ -10,11 +10,9 @@ use tagwarden_aws::{AwsError, Clock};
 use tokio::sync::Mutex;
 
 use super::planner::{About, FoundLaunch, LookUpPage, Planner, Question, earlier};
-use super::record;
+use super::record::{self, CALL};
 use super::{Launcher, Unattributed};
 use crate::progress::{Monitor, Phase};
-
-const CALL: &str = "cloudtrail:LookupEvents";
 
 /// The most events that CloudTrail gives at once.
 ///
@@ -79,7 +77,8 @@ impl LookUp {
         {
             let known = self.known.lock().await;
             for instance in instances {
-                if let Some(name) = known.get(&instance.id) {
+                let name = instance.provisioned_by.as_ref();
+                if let Some(name) = name.or_else(|| known.get(&instance.id)) {
                     found.insert(instance.id, Launcher::Known(name.clone()));
                 } else {
                     wanted.push(instance);

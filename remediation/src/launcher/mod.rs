@@ -25,6 +25,8 @@ use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 use tagwarden_core::Instance;
 
+use crate::identity::UserIdentity;
+
 pub use look_up::LookUp;
 pub use recorded::{RecordedEvent, RecordedLaunches, RecordedResource};
 
@@ -40,11 +42,20 @@ pub struct Unattributed {
     pub id: String,
     /// When EC2 says that it was launched; none: it does not say.
     pub launched_at: Option<DateTime<Utc>>,
+    /// Who provisioned it through Service Catalog, if a tag says so: CloudTrail need not be asked.
+    pub provisioned_by: Option<String>,
 }
+
+/// The tag in which Service Catalog names the principal that provisioned a product. Only AWS can write it.
+///
+/// See [AutoTags](https://docs.aws.amazon.com/servicecatalog/latest/adminguide/autotags.html).
+const PROVISIONING_PRINCIPAL: &str = "aws:servicecatalog:provisioningPrincipalArn";
 
 impl From<&Instance> for Unattributed {
     fn from(instance: &Instance) -> Self {
+        let principal = instance.tags.get(PROVISIONING_PRINCIPAL);
         Self {
+            provisioned_by: principal.and_then(|arn| UserIdentity::of_principal(arn).name()),
             id: instance.id.clone(),
             launched_at: instance.launched_at,
         }
@@ -61,8 +72,15 @@ pub enum Launcher {
     Nobody,
     /// Launched before CloudTrail's event history begins, so it was not looked for.
     TooOld,
-    /// CloudTrail could not be asked.
+    /// CloudTrail could not be asked, or its event of the launch cannot be read.
     Failed(AwsError),
+}
+
+impl From<Option<String>> for Launcher {
+    /// The launcher of an event that has this name.
+    fn from(name: Option<String>) -> Self {
+        name.map_or(Self::Nobody, Self::Known)
+    }
 }
 
 /// Why the launcher cannot be named.

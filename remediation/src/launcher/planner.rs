@@ -96,8 +96,8 @@ pub(crate) struct LookUpPage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FoundLaunch {
     pub(crate) instance_ids: Vec<String>,
-    /// `None` if the event does not name a launcher.
-    pub(crate) by: Option<String>,
+    /// Who launched them, as far as the event tells.
+    pub(crate) by: Launcher,
 }
 
 /// The state of one look-up.
@@ -305,8 +305,7 @@ impl Planner {
             let Some(launch) = by_id.get(wanted.id.as_str()) else {
                 return true;
             };
-            let answer = launch.by.clone().map_or(Launcher::Nobody, Launcher::Known);
-            answers.insert(wanted.id.clone(), answer);
+            answers.insert(wanted.id.clone(), launch.by.clone());
             false
         });
     }

@@ -5,10 +5,15 @@
 //!
 //! See [CloudTrail record contents](https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html).
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use tagwarden_aws::AwsError;
 
+use super::Launcher;
 use super::planner::FoundLaunch;
 use crate::identity::{UserIdentity, tag_value};
+
+/// The call whose answer holds the events.
+pub(super) const CALL: &str = "cloudtrail:LookupEvents";
 
 /// A record of a call.
 #[derive(Debug, Deserialize)]
@@ -20,7 +25,7 @@ pub(crate) struct ApiCall {
     pub(crate) error_code: Option<String>,
     #[serde(default)]
     pub(crate) recipient_account_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub(crate) user_identity: UserIdentity,
     /// Of RunInstances.
     #[serde(default)]
@@ -30,25 +35,35 @@ pub(crate) struct ApiCall {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ResponseElements {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     instances_set: InstancesSet,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct InstancesSet {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     items: Vec<LaunchedInstance>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LaunchedInstance {
-    instance_id: String,
+    #[serde(default)]
+    instance_id: Option<String>,
+}
+
+/// Reads `null` as if the member were not there: what it leaves out says nothing about the rest of the record.
+pub(super) fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// What an event of a look-up launched, if it is a launch that succeeded.
 ///
-/// `record` is the whole event as JSON, `username` and `resources` are the short form that CloudTrail gives with it.
+/// `record` is the whole event as JSON, `username` and `resources` are the short form that CloudTrail gives with it. The short
+/// form's name is the last part of the whole one's, such as `AutoScaling`. So it counts only where there is no whole event,
+/// and not where the whole event cannot be read: who launched the instances is unknown then.
 pub(crate) fn launch<'a>(
     event_name: Option<&str>,
     record: Option<&str>,
@@ -58,15 +73,23 @@ pub(crate) fn launch<'a>(
     if event_name != Some("RunInstances") {
         return None;
     }
-    let record: Option<ApiCall> = record.and_then(|text| serde_json::from_str(text).ok());
+    let read = |text| serde_json::from_str::<ApiCall>(text);
+    let (record, error) = match record.map(read).transpose() {
+        Ok(record) => (record, None),
+        Err(error) => (None, Some(error)),
+    };
     let has_failed = |record: &ApiCall| record.error_code.is_some();
     if record.as_ref().is_some_and(has_failed) {
         return None;
     }
-    let by = record
-        .as_ref()
-        .and_then(|record| record.user_identity.name())
-        .or_else(|| tag_value(username?));
+    let by = match (&record, error) {
+        (_, Some(error)) => {
+            let message = format!("the event of its launch cannot be read: {error}");
+            Launcher::Failed(AwsError::unexpected(CALL, message))
+        }
+        (Some(record), None) => record.user_identity.name().into(),
+        (None, None) => username.and_then(tag_value).into(),
+    };
     let launched = record.and_then(|record| record.response_elements);
     let launched = launched
         .into_iter()
@@ -81,6 +104,6 @@ impl ResponseElements {
     /// The ids of what was launched.
     pub(crate) fn instance_ids(self) -> impl Iterator<Item = String> {
         let items = self.instances_set.items.into_iter();
-        items.map(|item| item.instance_id)
+        items.filter_map(|item| item.instance_id)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::planner::{FoundLaunch, earlier};
 use super::record;
@@ -20,7 +20,7 @@ pub struct RecordedEvent {
     /// Who made the call, in CloudTrail's short form.
     pub username: Option<String>,
     /// What the call was about.
-    #[serde(deserialize_with = "null_as_default")]
+    #[serde(deserialize_with = "record::null_as_default")]
     pub resources: Vec<RecordedResource>,
     /// The whole event, as JSON in a string.
     pub cloud_trail_event: Option<String>,
@@ -34,17 +34,11 @@ pub struct RecordedResource {
     pub resource_name: Option<String>,
 }
 
-fn null_as_default<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<RecordedResource>, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
-}
-
 /// The launches among recorded events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RecordedLaunches {
-    /// By instance; `None` where the event has no name.
-    by: BTreeMap<String, Option<String>>,
+    /// By instance.
+    by: BTreeMap<String, Launcher>,
 }
 
 impl RecordedLaunches {
@@ -75,8 +69,8 @@ impl RecordedLaunches {
     ) -> BTreeMap<String, Launcher> {
         let horizon = earlier(now, HISTORY);
         let launcher = |instance: &Unattributed| match self.by.get(&instance.id) {
-            Some(Some(name)) => Some(Launcher::Known(name.clone())),
-            Some(None) => Some(Launcher::Nobody),
+            _ if instance.provisioned_by.is_some() => Some(instance.provisioned_by.clone().into()),
+            Some(launcher) => Some(launcher.clone()),
             None => {
                 let is_older = instance.launched_at.is_some_and(|at| at < horizon);
                 is_older.then_some(Launcher::TooOld)
@@ -158,6 +152,75 @@ mod tests {
         ] {
             assert_eq!(told(std::slice::from_ref(&event)), None, "{event}");
         }
+    }
+
+    /// Whatever the short form says: it is the last part of a name, such as the session of a service.
+    #[test]
+    fn names_nobody_from_an_event_that_cannot_be_read() {
+        for record in ["", "no JSON", "[]", r#"{"eventName": 7}"#] {
+            let event = json!({
+                "EventName": "RunInstances",
+                "Username": "AutoScaling",
+                "Resources": [{"ResourceName": "i-1"}],
+                "CloudTrailEvent": record,
+            });
+            let Some(Launcher::Failed(error)) = told(&[event]) else {
+                panic!("{record:?} told a launcher");
+            };
+            let message = "cloudtrail:LookupEvents: the event of its launch cannot be read: ";
+            assert!(error.to_string().starts_with(message), "{error}");
+        }
+    }
+
+    /// Members that say nothing take nothing from what the others say.
+    #[test]
+    fn names_who_launched_an_instance_in_spite_of_null_members() {
+        let ann = json!({"type": "IAMUser", "userName": "ann"});
+        for (identity, answer, expected) in [
+            (&ann, json!(null), known("ann")),
+            (&ann, json!({}), known("ann")),
+            (&ann, json!({"instancesSet": null}), known("ann")),
+            (&ann, json!({"instancesSet": {"items": null}}), known("ann")),
+            (&ann, json!({"instancesSet": {"items": [{}]}}), known("ann")),
+            (
+                &json!(null),
+                json!({"instancesSet": null}),
+                Launcher::Nobody,
+            ),
+        ] {
+            let record = json!({
+                "eventName": "RunInstances",
+                "userIdentity": identity,
+                "responseElements": answer,
+            });
+            let event = json!({
+                "EventName": "RunInstances",
+                "Username": "AutoScaling",
+                "Resources": [{"ResourceName": "i-1"}],
+                "CloudTrailEvent": record.to_string(),
+            });
+            assert_eq!(told(&[event]), Some(expected), "{record}");
+        }
+    }
+
+    #[test]
+    fn names_who_provisioned_an_instance_through_service_catalog() {
+        let mut instance = instance("i-1", "2026-11-22T12:00:00Z");
+        let principal = "arn:aws:sts::111111111111:assumed-role/EndUsers/ann@example.com";
+        let key = "aws:servicecatalog:provisioningPrincipalArn";
+        instance.tags.insert(key.to_owned(), principal.to_owned());
+        let mut launches = RecordedLaunches::default();
+        launches.add(&RecordedEvent {
+            event_name: Some("RunInstances".to_owned()),
+            username: Some("servicecatalog".to_owned()),
+            resources: vec![RecordedResource {
+                resource_name: Some("i-1".to_owned()),
+            }],
+            cloud_trail_event: None,
+        });
+        let now = "2026-11-23T12:00:00Z".parse().unwrap();
+        let launchers = launches.launchers([Unattributed::from(&instance)], now);
+        assert_eq!(launchers["i-1"], known("ann@example.com"));
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub(crate) async fn attribute(
         ..PlanContext::default()
     };
     let unattributed = survey.unattributed.iter();
-    let unattributed = unattributed.filter(|it| !request.launchers.contains_key(&it.id));
+    let unattributed = unattributed
+        .filter(|it| it.provisioned_by.is_some() || !request.launchers.contains_key(&it.id));
     let found = home.look_up.find(unattributed.cloned(), request.deadline);
     context.launchers.extend(found.await);
 

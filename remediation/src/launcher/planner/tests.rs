@@ -58,6 +58,7 @@ fn wanted(number: i64, age: i64) -> Unattributed {
     Unattributed {
         id: id(number),
         launched_at: Some(seconds_ago(age)),
+        provisioned_by: None,
     }
 }
 
@@ -66,7 +67,7 @@ fn launch(number: i64, age: i64) -> Recorded {
         at: seconds_ago(age),
         launch: FoundLaunch {
             instance_ids: vec![id(number)],
-            by: Some(format!("user{number}")),
+            by: Launcher::Known(format!("user{number}")),
         },
         failed: false,
     }
@@ -146,7 +147,11 @@ prop_compose! {
                     at: seconds_ago(age + skew),
                     launch: FoundLaunch {
                         instance_ids: ids.into_iter().map(id).collect(),
-                        by: (!dice.chance(0.02)).then(|| format!("user{}", dice.below(9))),
+                        by: if dice.chance(0.02) {
+                            Launcher::Nobody
+                        } else {
+                            Launcher::Known(format!("user{}", dice.below(9)))
+                        },
                     },
                     failed: dice.chance(0.05),
                 });
@@ -409,6 +414,7 @@ fn takes_the_ends_of_time() {
             let fleet = (0..5).map(|number| Unattributed {
                 id: id(number),
                 launched_at: Some(time),
+                provisioned_by: None,
             });
             let mut planner = Planner::new(fleet, now);
             while planner.next().is_some() {

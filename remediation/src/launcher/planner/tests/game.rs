@@ -156,7 +156,7 @@ fn worst(mut planner: Planner, at: Standing, instances: usize, page: usize) -> i
 fn launched(id: &str) -> FoundLaunch {
     FoundLaunch {
         instance_ids: vec![id.to_owned()],
-        by: Some("ann".to_owned()),
+        by: Launcher::Known("ann".to_owned()),
     }
 }
 

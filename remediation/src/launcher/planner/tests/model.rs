@@ -131,8 +131,8 @@ impl Trail {
             return Launcher::TooOld;
         }
         let launch = self.of(&wanted.id, None).find(|own| self.is_launch(*own));
-        let by = launch.and_then(|own| self.launches[own.launch?].launch.by.clone());
-        by.map_or(Launcher::Nobody, Launcher::Known)
+        let by = launch.and_then(|own| Some(self.launches[own.launch?].launch.by.clone()));
+        by.unwrap_or(Launcher::Nobody)
     }
 
     /// Calls to look up each instance by name.
