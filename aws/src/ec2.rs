@@ -16,6 +16,7 @@ use crate::Clock;
 /// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 const DESCRIBE: (u32, u32) = (100, 20);
 const DESCRIBE_ATTRIBUTE: (u32, u32) = (100, 20);
+const DESCRIBE_SPOT_REQUESTS: (u32, u32) = (100, 20);
 const CREATE_TAGS: (u32, u32) = (100, 10);
 const DELETE_TAGS: (u32, u32) = (100, 10);
 const STOP: (u32, u32) = (100, 5);
@@ -30,6 +31,7 @@ pub struct Ec2 {
     client: Client,
     describe: Pace,
     describe_attribute: Pace,
+    describe_spot_requests: Pace,
     create_tags: Pace,
     delete_tags: Pace,
     stop: Pace,
@@ -46,6 +48,7 @@ impl Ec2 {
             client: Client::new(config),
             describe: pace(DESCRIBE),
             describe_attribute: pace(DESCRIBE_ATTRIBUTE),
+            describe_spot_requests: pace(DESCRIBE_SPOT_REQUESTS),
             create_tags: pace(CREATE_TAGS),
             delete_tags: pace(DELETE_TAGS),
             stop: pace(STOP),
@@ -62,6 +65,12 @@ impl Ec2 {
     /// Waits for a turn of `DescribeInstanceAttribute`, and gives the client for one request.
     pub async fn to_describe_attribute(&self) -> &Client {
         self.describe_attribute.turn().await;
+        &self.client
+    }
+
+    /// Waits for a turn of DescribeSpotInstanceRequests, and gives the client for one request.
+    pub async fn to_describe_spot_requests(&self) -> &Client {
+        self.describe_spot_requests.turn().await;
         &self.client
     }
 

@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`policy_table`] | the policy, from its DynamoDB table | Every reader must see the whole table, strongly consistent, or none of it. |
 //! | [`instances`] | instances, from DescribeInstances | A large fleet must be read by pages, so that memory does not grow with it. |
+//! | [`spot_requests`] | the types of Spot requests | A description of an instance does not say whether its request launches another one. |
 //! | [`tags`] | tags, from DescribeTags | DescribeInstances may leave tags out, so a missing tag needs a second source. |
 //! | [`history`] | configuration items, from AWS Config's history | Config leaves an item that is too large out of its event. |
 //! | [`evaluations`] | the Config rule's results | Config takes 100 results a call and charges for each, so it is also asked what it shows. |
@@ -25,6 +26,7 @@ pub mod history;
 pub mod instances;
 pub mod lambda;
 pub mod policy_table;
+pub mod spot_requests;
 pub mod tags;
 
 pub use clock::Clock;

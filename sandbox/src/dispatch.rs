@@ -86,6 +86,9 @@ impl Contents {
                 self.describe_instance_attribute(request, context)
             }
             (Service::Ec2, "DescribeTags") => self.describe_tags(request, context),
+            (Service::Ec2, "DescribeSpotInstanceRequests") => {
+                self.describe_spot_instance_requests(request, context)
+            }
             (Service::Ec2, "CreateTags") => self.create_tags(request, context),
             (Service::Ec2, "DeleteTags") => self.delete_tags(request, context),
             (Service::Ec2, "TerminateInstances") => self.terminate_instances(request, context),

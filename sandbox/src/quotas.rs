@@ -44,6 +44,9 @@ fn bucket(request: &Request) -> Option<(&'static str, Quota)> {
             ("DescribeInstanceAttribute", quota(100, 20))
         }
         // The published table puts every other Describe action in the category that this one has.
+        (Service::Ec2, "DescribeSpotInstanceRequests") => {
+            ("DescribeSpotInstanceRequests", quota(100, 20))
+        }
         (Service::Ec2, "DescribeTags") => ("DescribeTags", quota(100, 20)),
         (Service::Ec2, "CreateTags") => ("CreateTags", quota(100, 10)),
         (Service::Ec2, "DeleteTags") => ("DeleteTags", quota(100, 10)),

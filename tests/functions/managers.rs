@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 use serde_json::json;
-use tagwarden_sandbox::Launch;
+use tagwarden_sandbox::{Fault, Launch};
 
 use crate::support::{World, old};
 
@@ -99,7 +99,7 @@ async fn does_not_terminate_an_untagged_managed_instance(
 #[tokio::test(start_paused = true)]
 async fn never_shuts_down_an_instance_with_a_tag_of_the_organisations_own_manager() {
     let rows = [json!({"RuleId": 1, "TagKey": "Team", "Action": "Terminate", "Required": "Y"})];
-    let mut world = World::with_table(&rows)
+    let world = World::with_table(&rows)
         .enforcing()
         .set("TAGWARDEN_MANAGER_TAGS", "acme:scaler, acme-pool/*");
     let ids = [("acme:scaler", ""), ("acme-pool/blue", "7")].map(|tag| world.instance(&[tag]));
@@ -111,4 +111,73 @@ async fn never_shuts_down_an_instance_with_a_tag_of_the_organisations_own_manage
         assert_eq!(world.state(id), "running");
     }
     assert_ne!(world.state(&ordinary), "running");
+}
+
+/// A one-time Spot request launches no other instance. EC2 says which requests are, and is asked once for all of them.
+#[tokio::test(start_paused = true)]
+async fn shuts_down_the_instances_of_one_time_spot_requests_only() {
+    let world = World::new().enforcing();
+    let one_time = world.account.launch(old(&[]).spot_request("sir-aaaaaaaa"));
+    let persistent = world.account.launch(old(&[]).spot_request("sir-bbbbbbbb"));
+    let unnamed = world.account.launch(old(&[]).spot_request(""));
+    let in_group = world
+        .account
+        .launch(old(&[GROUP]).spot_request("sir-cccccccc"));
+    world.account.make_one_time("sir-aaaaaaaa");
+    world.account.make_one_time("sir-cccccccc");
+    world.sweep().await;
+
+    assert_ne!(world.state(&one_time), "running");
+    for id in [&persistent, &unnamed, &in_group] {
+        assert_eq!(world.state(id), "running", "{id}");
+    }
+    assert_eq!(world.account.count("DescribeSpotInstanceRequests"), 1);
+}
+
+const GROUP: (&str, &str) = ("aws:autoscaling:groupName", "web");
+
+/// Whatever EC2 does not say, the request may launch another instance.
+#[rstest]
+#[case("UnauthorizedOperation")]
+#[case("InternalError")]
+#[tokio::test(start_paused = true)]
+async fn spares_a_spot_instance_if_its_request_cannot_be_read(#[case] code: &str) {
+    let world = World::new().enforcing();
+    let id = world.account.launch(old(&[]).spot_request("sir-aaaaaaaa"));
+    let ordinary = world.instance(&[]);
+    world.account.make_one_time("sir-aaaaaaaa");
+    let fault = Fault::new("DescribeSpotInstanceRequests", code, "No.");
+    world.account.fail(fault.always());
+    let answer = world.sweep().await;
+
+    assert_eq!(answer["refused"], 1);
+    assert_eq!(world.state(&id), "running");
+    assert_ne!(world.state(&ordinary), "running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_about_no_spot_request_unless_its_instance_may_be_shut_down() {
+    let rows = [
+        json!({"RuleId": 1, "TagKey": "Owner", "Action": "Update", "Required": "Y", "Default": "nobody"}),
+    ];
+    let world = World::with_table(&rows)
+        .enforcing()
+        .set("TAGWARDEN_UNTAGGED", "notify");
+    world.account.launch(old(&[]).spot_request("sir-aaaaaaaa"));
+    world
+        .account
+        .launch(old(&[("Name", "web")]).spot_request("sir-bbbbbbbb"));
+    world.sweep().await;
+    assert_eq!(world.account.count("DescribeSpotInstanceRequests"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asks_about_a_hundred_spot_requests_in_one_call() {
+    let world = World::new();
+    for number in 0..101 {
+        let launch = old(&[]).spot_request(format!("sir-{number:08}"));
+        world.account.launch(launch);
+    }
+    world.sweep().await;
+    assert_eq!(world.account.count("DescribeSpotInstanceRequests"), 2);
 }

@@ -3,6 +3,7 @@
 use tagwarden_aws::AwsError;
 use tagwarden_core::{Action, Policy};
 
+use super::spot;
 use super::survey::Survey;
 use crate::ledger::{Ledger, RunningCountdowns};
 use crate::plan::{PlanContext, StepFailure};
@@ -30,6 +31,7 @@ pub(crate) async fn attribute(
         .filter(|it| it.provisioned_by.is_some() || !request.launchers.contains_key(&it.id));
     let found = home.look_up.find(unattributed.cloned(), request.deadline);
     context.launchers.extend(found.await);
+    context.one_time_spot = spot::one_time_requests(home, &survey.to_shut_down).await;
 
     let Some(ledger) = &home.ledger else {
         return Ok(context);

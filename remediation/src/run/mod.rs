@@ -28,6 +28,7 @@ mod dry_run;
 mod execute;
 mod recover;
 mod requeue;
+mod spot;
 mod survey;
 mod suspicion;
 mod truth;

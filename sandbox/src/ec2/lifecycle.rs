@@ -79,6 +79,7 @@ impl Contents {
                     format!("This instance '{id}' is not in a state from which it can be stopped.");
                 return Err(ApiError::new("IncorrectInstanceState", message));
             }
+            self.ec2.check_stoppable(instance)?;
             if instance.has_instance_store_root {
                 let id = &instance.id;
                 let message = format!(

@@ -12,9 +12,10 @@ mod filter;
 mod instance;
 mod launch;
 mod lifecycle;
+mod spot;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -37,6 +38,8 @@ const MOST_IDS: usize = 1000;
 pub(crate) struct Ec2Service {
     instances: BTreeMap<String, Record>,
     omissions: TagOmissions,
+    /// The Spot requests that launch no other instance.
+    one_time_requests: BTreeSet<String>,
 }
 
 impl Ec2Service {

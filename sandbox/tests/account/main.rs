@@ -20,6 +20,7 @@ mod lambda;
 mod lifecycle;
 mod loopback;
 mod sns;
+mod spot;
 mod sqs;
 mod tags;
 mod trouble;
