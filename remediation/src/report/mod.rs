@@ -228,6 +228,10 @@ impl Entry {
             Outcome::Refused(reason @ Reason::Budget { .. }) => {
                 return Some(reason.name().to_owned());
             }
+            // A notice of another day is news.
+            Outcome::Deferred(reason @ Reason::Announced { day }) => {
+                &format!("{}@{}", reason.name(), day.timestamp())
+            }
             Outcome::Deferred(reason) | Outcome::Refused(reason) => reason.name(),
             Outcome::Done | Outcome::WouldDo | Outcome::Failed(_) | Outcome::Unclear(_) => {
                 self.outcome.name()

@@ -11,6 +11,7 @@ use super::truth;
 use crate::ledger::Ledger;
 use crate::plan::{CountdownChange, CountdownName, Outcome, Plan, PlanContext, Reason, plan};
 use crate::remediation::{Remediation, RemediationError};
+use crate::report::Report;
 use crate::safeguard::Safeguard;
 
 /// What is due later than this waits for a sweep.
@@ -153,6 +154,24 @@ pub(super) async fn check_notices(home: &Remediation, plan: &mut Plan) {
         );
         if is_notice && names.keys().any(|name| name.is_of(step)) {
             *outcome = Outcome::Refused(Reason::NotAnnounced(why.clone()));
+        }
+    }
+}
+
+/// Adds when CloudTrail must show the launches that it does not show yet.
+pub(super) fn add_launches(wake_ups: &mut WakeUps, report: &Report, now: DateTime<Utc>) {
+    for entry in &report.entries {
+        if let Outcome::Deferred(Reason::LaunchNotShown {
+            age: Some(age),
+            grace,
+        }) = &entry.outcome
+            && let Some(at) = now.checked_add_signed(*grace - *age)
+        {
+            // To the next minute, so that launches of the same minute come back by one message.
+            let to_minute = 60_000 - at.timestamp_millis().rem_euclid(60_000);
+            let at = at + TimeDelta::milliseconds(to_minute);
+            let ids = wake_ups.entry(at).or_default();
+            ids.insert(entry.step.instance_id.clone());
         }
     }
 }

@@ -235,6 +235,7 @@ impl<'a> Run<'a> {
         // Before the report, which may fail.
         requeue::requeue(home, &self.request, &report, &contended).await;
         let mut wake_ups = countdowns::wake_ups(begun, home.clock.now());
+        countdowns::add_launches(&mut wake_ups, &report, home.clock.now());
         if let Some((at, ids)) = self.over_budget(&report).await {
             wake_ups.entry(at).or_default().extend(ids);
         }
