@@ -58,6 +58,9 @@ pub struct PlanContext {
     pub countdowns: BTreeMap<String, Countdown>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
     pub protected: BTreeSet<String>,
+    /// When an exemption that cannot be read was first reported, by instance. One that is not here has not been
+    /// reported: its protection counts from now.
+    pub unreadable_exemptions: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Plan {
@@ -68,6 +71,18 @@ impl Plan {
         self.reported.extend(page.reported);
         self.settled.extend(page.settled);
         self.countdowns.extend(page.countdowns);
+    }
+
+    /// Refuses every act, because the policy has a hold for `reason`. What is only reported stays, and no countdown goes on.
+    pub(super) fn hold(&mut self, reason: &str) {
+        let tags = std::mem::take(&mut self.tags);
+        let shutdowns = std::mem::take(&mut self.shutdowns).into_values();
+        let refused = tags.into_iter().chain(shutdowns).map(|act| {
+            let reason = reason.to_owned();
+            (act.step, Outcome::Refused(Reason::Hold { reason }))
+        });
+        self.settled.extend(refused);
+        self.countdowns.clear();
     }
 
     /// Whether there is nothing to do and nothing to report.

@@ -1,7 +1,8 @@
 //! Which step each finding asks for, and what stands against it.
 
-use chrono::{DateTime, Utc};
-use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
+use chrono::{DateTime, Days, Utc};
+use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
 use super::countdown::{NOTICE, SEEN, SEEN_AGAIN, after_notice};
 use super::{Act, Cause, Countdown, Outcome, Plan, PlanContext, Reason, Remedy, Step};
@@ -25,14 +26,15 @@ pub fn plan(
     let mut by_age: Vec<&Instance> = instances.iter().collect();
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
+        let assessment = assess(policy, &settings.policy.scope, instance, now);
         let mut planner = Planner {
             settings,
             context,
             now,
             instance,
+            exemption: assessment.exemption,
             plan: &mut plan,
         };
-        let assessment = assess(policy, &settings.policy.scope, instance, now);
         // One remedy for the whole instance replaces those of the rules.
         if assessment.is_untagged {
             planner.plan_untagged();
@@ -41,6 +43,9 @@ pub fn plan(
         for finding in &assessment.findings {
             planner.plan_finding(finding);
         }
+    }
+    if let Some(reason) = policy.hold() {
+        plan.hold(reason);
     }
     plan
 }
@@ -51,6 +56,7 @@ struct Planner<'a> {
     context: &'a PlanContext,
     now: DateTime<Utc>,
     instance: &'a Instance,
+    exemption: Option<Exemption<'a>>,
     plan: &'a mut Plan,
 }
 
@@ -192,6 +198,9 @@ impl Planner<'_> {
                 fix: manager.fix(),
             }));
         }
+        if let Some(reason) = self.unreadable_exemption() {
+            return Some(Outcome::Refused(reason));
+        }
         if self.settings.mode == Mode::Enforce && self.settings.ledger_table.is_none() {
             return Some(Outcome::Refused(Reason::NoLedger));
         }
@@ -200,6 +209,21 @@ impl Planner<'_> {
         }
         let is_protected = self.context.protected.contains(&self.instance.id);
         is_protected.then_some(Outcome::Refused(Reason::Protected))
+    }
+
+    /// The exemption that cannot be read, as long as it protects.
+    fn unreadable_exemption(&self) -> Option<Reason> {
+        let Some(Exemption::Unreadable { key, value }) = self.exemption else {
+            return None;
+        };
+        let reported = self.context.unreadable_exemptions.get(&self.instance.id);
+        let first_day = reported.unwrap_or(&self.now).date_naive();
+        let until = first_day.checked_add_days(Days::new(UNREADABLE_PROTECTS_DAYS))?;
+        (self.now.date_naive() <= until).then(|| Reason::UnreadableExemption {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            until,
+        })
     }
 
     /// Leaves the termination of a stopped instance until then.

@@ -11,6 +11,8 @@ use super::*;
 use crate::launcher::Unknown;
 use crate::settings::{Mode, Settings, Untagged};
 
+mod protections;
+
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";
 

@@ -34,8 +34,12 @@ enum Concern {
     Failure,
     /// The budget holds it up.
     Budget,
+    /// The policy has a hold.
+    Hold,
     /// Nothing is shut down without a ledger.
     NoLedger,
+    /// Its exemption cannot be read, and protects it for some days.
+    UnreadableExemption,
     /// The instance is protected against its shutdown.
     Protected,
     /// The instance has a manager.
@@ -147,8 +151,11 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
         Concern::Protected => {
             format!("tag it, turn its protection off, or exempt it with the tag {EXEMPTION_KEY}.")
         }
-        // The line ends in what lasts.
-        Concern::Owned => return None,
+        Concern::Hold => {
+            "take the row with Hold out of the policy table once tagwarden may go on.".to_owned()
+        }
+        // The line says what to do.
+        Concern::Owned | Concern::UnreadableExemption => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
@@ -190,6 +197,8 @@ impl Concern {
         match reason {
             Reason::Owned { .. } => Some(Self::Owned),
             Reason::NoLedger => Some(Self::NoLedger),
+            Reason::Hold { .. } => Some(Self::Hold),
+            Reason::UnreadableExemption { .. } => Some(Self::UnreadableExemption),
             Reason::Budget { .. } => Some(Self::Budget),
             Reason::Stopped { .. } => Some(Self::Deadline),
             Reason::Protected => Some(Self::Protected),
