@@ -90,3 +90,19 @@ async fn a_hold_that_appears_during_a_run_stops_it() {
         }
     }
 }
+
+/// The report says what to write.
+#[rstest]
+#[case(&[("owner", "ann")], r#"missing tag Owner. Reported only: it has the tag "owner", write the key "Owner"."#)]
+#[case(&[("Owner", " ")], "empty tag Owner. Reported only: the value is only blanks, write a value.")]
+#[tokio::test(start_paused = true)]
+async fn reports_what_to_write(#[case] tags: &[(&str, &str)], #[case] expected: &str) {
+    let world = World::with_table(&[rule("Terminate", "Y")]).enforcing();
+    let id = world.instance(tags);
+    world.sweep().await;
+    let report = world.reports().join("\n");
+    assert!(
+        report.contains(&format!("-- Instance {id} {expected}")),
+        "{report}"
+    );
+}

@@ -86,6 +86,7 @@ fn accepts_a_valid_row(#[case] members: Value) {
 #[case(json!({"Required": true}), "rule 7: Required must be a string (S), found true")]
 #[case(json!({"Default": null}), "rule 7: Default is missing: Action Update needs the value to write")]
 #[case(json!({"Default": ""}), "rule 7: Default is missing: Action Update needs the value to write")]
+#[case(json!({"Default": "\u{200b}"}), "rule 7: Default is missing: Action Update needs the value to write")]
 #[case(json!({"Default": 7}), "rule 7: Default must be a string (S), found 7")]
 #[case(json!({"Default": "v".repeat(257)}), "rule 7: Default must have at most 256 characters, found 257")]
 #[case(json!({"Action": "Notify", "Default": "v".repeat(257)}), "rule 7: Default must have at most 256 characters, found 257")]

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Days, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::wording::correction;
 use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
 use super::countdown::{NOTICE, SEEN, SEEN_AGAIN, after_notice};
@@ -66,7 +67,7 @@ impl Planner<'_> {
         match self.settings.untagged {
             Untagged::Terminate => self.shut_down(cause, Remedy::Terminate),
             Untagged::Stop => self.stop_first(cause),
-            Untagged::Notify => self.report(cause),
+            Untagged::Notify => self.report(cause, None),
         }
     }
 
@@ -81,7 +82,10 @@ impl Planner<'_> {
                 self.write(cause, function.value(self.now), None);
             }
             RuleRemedy::WriteLauncher => self.write_launcher(cause),
-            RuleRemedy::Report => self.report(cause),
+            RuleRemedy::Report => {
+                let correction = correction(finding.defect, &finding.rule.tag_key);
+                self.report(cause, correction);
+            }
             RuleRemedy::ShutDown(Shutdown::Stop) => {
                 self.shut_down(cause, Remedy::Stop { terminate_on: None });
             }
@@ -89,8 +93,8 @@ impl Planner<'_> {
         }
     }
 
-    fn report(&mut self, cause: Cause) {
-        let step = self.step(cause, Remedy::Notify);
+    fn report(&mut self, cause: Cause, correction: Option<String>) {
+        let step = self.step(cause, Remedy::Notify { correction });
         self.plan.reported.push(step);
     }
 

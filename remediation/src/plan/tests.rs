@@ -137,7 +137,7 @@ fn undefined(unknown: Unknown) -> Remedy {
 #[rstest]
 #[case("Update", "nobody", tag("nobody"))]
 #[case("Function", "today()+1d", tag("2026-11-24"))]
-#[case("Notify", "", Remedy::Notify)]
+#[case("Notify", "", Remedy::Notify { correction: None })]
 fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remedy: Remedy) {
     let plan = plan_one(
         &rule(action, default),
@@ -174,7 +174,7 @@ fn only_reports_an_untagged_instance_if_configured() {
     settings.untagged = Untagged::Notify;
     let plan = plan_one(&rule("Update", "nobody"), &settings, &instance(0, &[]));
     let expected = Steps {
-        in_order: vec![untagged(Remedy::Notify)],
+        in_order: vec![untagged(Remedy::Notify { correction: None })],
         ..Steps::default()
     };
     assert_eq!(plan, expected);

@@ -171,7 +171,7 @@ impl Concern {
             Outcome::Failed(failure) | Outcome::Unclear(failure) => Some(Self::of_failure(failure)),
             Outcome::Refused(reason) | Outcome::Deferred(reason) => Self::of_reason(reason),
             Outcome::Done | Outcome::WouldDo => match &entry.step.remedy {
-                Remedy::Notify => Some(Self::Reported),
+                Remedy::Notify { .. } => Some(Self::Reported),
                 Remedy::Tag {
                     unknown: Some(_), ..
                 } => Some(Self::UnknownLauncher),

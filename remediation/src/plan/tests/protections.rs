@@ -83,6 +83,9 @@ fn a_hold_refuses_every_act(#[case] action: &str, #[case] remedy: Remedy) {
         assert_eq!(steps.shutdowns, []);
         // What is only reported is still reported.
         assert_eq!(steps.in_order.len(), 1);
-        assert_eq!(steps.in_order[0].remedy, Remedy::Notify);
+        assert_eq!(
+            steps.in_order[0].remedy,
+            Remedy::Notify { correction: None }
+        );
     }
 }
