@@ -36,6 +36,15 @@ pub enum RuleError {
         /// The capture time in the notification.
         captured_at: DateTime<Utc>,
     },
+    /// The configuration item has neither a configuration nor tags. The instance is not reported as untagged, because
+    /// nothing is known of its tags. It keeps its result until the next scheduled evaluation, which asks EC2.
+    #[error(
+        "the configuration item of {resource_id} has neither a configuration nor tags, so the instance cannot be evaluated"
+    )]
+    EmptyItem {
+        /// The resource.
+        resource_id: String,
+    },
 }
 
 impl FunctionError for RuleError {
@@ -48,6 +57,7 @@ impl FunctionError for RuleError {
             Self::PolicyTable(PolicyTableError::Unreadable { .. }) => "UnreadablePolicyTable",
             Self::Aws(_) => "AwsError",
             Self::NoHistory { .. } => "NoConfigurationHistory",
+            Self::EmptyItem { .. } => "EmptyConfigurationItem",
         }
     }
 }

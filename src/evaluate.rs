@@ -60,7 +60,7 @@ pub(crate) async fn evaluate(
     };
     match event.cause {
         InvokingEvent::Change { configuration_item } => {
-            let result = evaluation.of_item(*configuration_item, event.left_scope);
+            let result = evaluation.of_item(*configuration_item, event.left_scope)?;
             evaluation.send_one(result).await
         }
         InvokingEvent::OversizedChange {
@@ -109,7 +109,10 @@ impl Evaluation<'_> {
     }
 
     /// The result for the resource of `item`, which may be gone or no instance.
-    fn of_item(&self, item: ConfigurationItem, left_scope: bool) -> RuleResult {
+    ///
+    /// # Errors
+    /// The item is about an instance and describes nothing of it.
+    fn of_item(&self, item: ConfigurationItem, left_scope: bool) -> Result<RuleResult, RuleError> {
         let why = if left_scope {
             "The resource has left the scope of this rule."
         } else if !item.configuration_item_status.is_present() {
@@ -119,10 +122,14 @@ impl Evaluation<'_> {
             }
         } else if item.resource_type != INSTANCE_RESOURCE_TYPE {
             "The policy is about EC2 instances only."
+        } else if item.describes_nothing() {
+            return Err(RuleError::EmptyItem {
+                resource_id: item.resource_id,
+            });
         } else {
-            return self.of_instance(&item.into_instance());
+            return Ok(self.of_instance(&item.into_instance()));
         };
-        not_applicable(item.resource_type, item.resource_id, why)
+        Ok(not_applicable(item.resource_type, item.resource_id, why))
     }
 
     /// The result for the resource of `summary`, whose item is read from Config's history.
@@ -135,7 +142,7 @@ impl Evaluation<'_> {
             && summary.configuration_item_status.is_present()
             && summary.resource_type == INSTANCE_RESOURCE_TYPE;
         if !needs_item {
-            return Ok(self.of_item(summary.into(), left_scope));
+            return self.of_item(summary.into(), left_scope);
         }
         let Some(item) = history::full_item(&self.clients.config, &summary).await? else {
             return Err(RuleError::NoHistory {
@@ -143,7 +150,7 @@ impl Evaluation<'_> {
                 captured_at: summary.configuration_item_capture_time,
             });
         };
-        Ok(self.of_item(item, left_scope))
+        self.of_item(item, left_scope)
     }
 
     /// Sends a result for every instance in scope, and `NOT_APPLICABLE` for each instance that Config shows a result for

@@ -84,8 +84,10 @@ impl Event {
     /// # Errors
     /// [`EventError`] if `payload` is not an event of a Config rule.
     pub fn read(mut payload: Value) -> Result<Self, EventError> {
-        // Config leaves `eventLeftScope` out of some events, but the type of the envelope requires it.
         if let Some(members) = payload.as_object_mut() {
+            // A member that is null says no more than one that is absent.
+            members.retain(|_, value| !value.is_null());
+            // Config leaves `eventLeftScope` out of some events, but the type of the envelope requires it.
             members
                 .entry("eventLeftScope")
                 .or_insert(Value::Bool(false));

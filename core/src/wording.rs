@@ -2,7 +2,7 @@
 //!
 //! The annotation, the report, the plan and the HTML page use these, so that a reader finds the same words in each.
 
-use crate::policy::DefectName;
+use crate::policy::{Defect, DefectName};
 
 /// The text for an untagged instance on the Config dashboard.
 pub const UNTAGGED_SENTENCE: &str = "The instance has no tags at all.";
@@ -22,10 +22,50 @@ pub fn rule_defect(defect: DefectName, tag_key: &str, rule_id: i64) -> String {
     format!("{defect} tag {tag_key} (rule {rule_id})")
 }
 
+/// What to write for a tag that is [nearly right](Defect::is_nearly_right); `None` for one that is not.
+#[must_use]
+pub fn correction(defect: Defect<'_>, tag_key: &str) -> Option<String> {
+    match defect {
+        Defect::Missing { near_miss } => {
+            let found = near_miss?;
+            Some(format!(
+                "it has the tag {found:?}, write the key {tag_key:?}"
+            ))
+        }
+        Defect::Empty { value: "" } => None,
+        Defect::Empty { .. } => Some("the value is only blanks, write a value".to_owned()),
+    }
+}
+
 /// `text` with its first letter in upper case, if that letter is ASCII.
 #[must_use]
 pub fn sentence(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().map(|first| first.to_ascii_uppercase());
     first.into_iter().chain(characters).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn corrects_only_what_is_nearly_right() {
+        let near_miss = Some("owner\u{200b}");
+        for (defect, expected) in [
+            (
+                Defect::Missing { near_miss },
+                Some(r#"it has the tag "owner\u{200b}", write the key "Owner""#),
+            ),
+            (Defect::Missing { near_miss: None }, None),
+            (
+                Defect::Empty { value: "\t" },
+                Some("the value is only blanks, write a value"),
+            ),
+            (Defect::Empty { value: "" }, None),
+        ] {
+            assert_eq!(correction(defect, "Owner").as_deref(), expected);
+            assert_eq!(defect.is_nearly_right(), expected.is_some());
+        }
+    }
 }

@@ -176,7 +176,7 @@ async fn never_overwrites_a_value_that_somebody_set() {
     let world = World::new().enforcing();
     let set = [
         ("ProjectCode", "mine"),
-        ("CreatedBy", " "),
+        ("CreatedBy", "-"),
         ("Expires", "never"),
     ];
     let id = world.instance(&set);

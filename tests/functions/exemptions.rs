@@ -164,7 +164,6 @@ async fn remediation_leaves_an_instance_alone_until_its_exemption_ends() {
 #[rstest]
 #[case(TODAY, false)]
 #[case(YESTERDAY, true)]
-#[case("soon", true)]
 #[tokio::test(start_paused = true)]
 async fn dry_run_plans_nothing_while_an_exemption_holds(
     #[case] value: &str,
@@ -220,4 +219,38 @@ async fn rejects_a_rule_for_the_exemption_tag() {
         );
     }
     assert_eq!((world.writes(), world.verdict(&id)), (0, None));
+}
+
+/// A typing error in an exemption must not cost a machine. Its tags are written all the same.
+#[rstest]
+#[case::value(KEY, "31.12.2026 audit")]
+#[case::no_reason(KEY, "2026-12-31")]
+#[case::key_in_another_case("Tagwarden:Exempt-Until", TODAY)]
+#[case::no_prefix("exempt-until", TODAY)]
+#[tokio::test(start_paused = true)]
+async fn an_exemption_that_cannot_be_read_protects_from_a_shutdown(
+    #[case] key: &str,
+    #[case] value: &str,
+) {
+    let world = World::with_table(&strict_rules()).enforcing();
+    let id = world.instance(&[(key, value)]);
+    let answer = world.sweep().await;
+    assert_eq!(answer["terminated"], 0, "{answer}");
+    assert_eq!(answer["refused"], 1, "{answer}");
+    assert_eq!(world.state(&id), "running");
+    assert_eq!(world.tag(&id, "Owner").as_deref(), Some("nobody"));
+    let report = world.reports().join("\n");
+    assert!(report.contains("cannot be read"), "{report}");
+    assert!(report.contains(&format!("{key:?} = {value:?}")), "{report}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_dashboard_names_a_misspelt_exemption() {
+    let world = World::with_table(&strict_rules());
+    let id = world.instance(&[("Exempt-Until", TODAY), ("Owner", "ann"), ("Team", "a")]);
+    let event = world.account.change_event(RULE, &id);
+    world.evaluate(event).await.unwrap();
+    assert_eq!(world.verdict(&id).as_deref(), Some("COMPLIANT"));
+    let expected = "\"Exempt-Until\" exempts nothing: the key must be tagwarden:exempt-until";
+    assert_eq!(world.annotation(&id).as_deref(), Some(expected));
 }

@@ -18,6 +18,7 @@ mod exemptions;
 mod ledger;
 mod malformed_events;
 mod managers;
+mod nearly_right;
 mod policy_table;
 mod report;
 mod rule;

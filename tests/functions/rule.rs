@@ -350,3 +350,108 @@ async fn applies_a_table_change_at_once() {
     rule.handle(event()).await.unwrap();
     assert_eq!(world.verdict(&id).as_deref(), Some("NON_COMPLIANT"));
 }
+
+/// `event` with these members of its `invokingEvent`.
+fn with_members(mut event: Value, members: &[(&str, Value)]) -> Value {
+    let text = event["invokingEvent"].as_str().unwrap();
+    let mut invoking: Value = serde_json::from_str(text).unwrap();
+    for (pointer, value) in members {
+        let (parent, name) = pointer.rsplit_once('/').unwrap();
+        invoking.pointer_mut(parent).unwrap()[name] = value.clone();
+    }
+    event["invokingEvent"] = json!(invoking.to_string());
+    event
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_null_member_says_no_more_than_an_absent_one() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    let null = Value::Null;
+    let events = [
+        (
+            world.account.change_event(RULE, &id),
+            vec![
+                "/configurationItemDiff",
+                "/configurationItem/awsAccountId",
+                "/configurationItem/relationships",
+            ],
+        ),
+        (
+            world.account.oversized_event(RULE, &id),
+            vec![
+                "/configurationItemSummary/changeType",
+                "/configurationItemSummary/awsAccountId",
+            ],
+        ),
+        (
+            world.account.scheduled_event(RULE),
+            vec!["/awsAccountId", "/recordVersion"],
+        ),
+    ];
+    for (event, members) in events {
+        let members: Vec<_> = members
+            .into_iter()
+            .map(|name| (name, null.clone()))
+            .collect();
+        let mut event = with_members(event, &members);
+        for member in [
+            "eventLeftScope",
+            "ruleParameters",
+            "executionRoleArn",
+            "configRuleArn",
+            "accountId",
+            "version",
+        ] {
+            event[member] = Value::Null;
+        }
+        assert_eq!(
+            world.evaluate(event.clone()).await,
+            Ok(counts(0, 1, 0)),
+            "{event}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_item_without_configuration_and_tags_is_an_error_and_not_an_untagged_instance() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    for nothing in [Value::Null, json!({})] {
+        let members = [
+            ("/configurationItem/configuration", nothing.clone()),
+            ("/configurationItem/tags", nothing),
+        ];
+        let event = with_members(world.account.change_event(RULE, &id), &members);
+        let (kind, message) = world.evaluate(event).await.unwrap_err();
+        assert_eq!(kind, "EmptyConfigurationItem");
+        assert!(message.contains(&id), "{message}");
+        assert_eq!(world.verdict(&id), None);
+    }
+    // Its tags alone are enough.
+    let members = [("/configurationItem/configuration", Value::Null)];
+    let event = with_members(world.account.change_event(RULE, &id), &members);
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_of_blanks_is_empty() {
+    let world = World::new();
+    let id = world.instance(&[("ProjectCode", " \u{200b}"), ("CreatedBy", "ann")]);
+    let event = world.account.change_event(RULE, &id);
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+    let expected =
+        "empty tag ProjectCode (rule 1; only blanks); optional: missing tag Expires (rule 3)";
+    assert_eq!(world.annotation(&id).as_deref(), Some(expected));
+}
+
+/// The rule writes nothing but its results, so a hold does not concern it.
+#[tokio::test(start_paused = true)]
+async fn goes_on_under_a_hold() {
+    let world = World::new();
+    let id = world.instance(&[("Name", "web")]);
+    let hold = json!({"RuleId": 9, "Hold": "the network is being moved"});
+    world.account.put_item(TABLE, hold);
+    let event = world.account.change_event(RULE, &id);
+    assert_eq!(world.evaluate(event).await, Ok(counts(0, 1, 0)));
+}

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
+use tagwarden_core::policy::{ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE};
 
 use crate::policy_file::value::same;
 use crate::policy_file::write::{id, order};
@@ -129,7 +129,7 @@ fn alteration(before: Item, item: &Item) -> Result<RuleChange, Item> {
         .collect();
     let remove: BTreeSet<_> = ATTRIBUTES
         .into_iter()
-        .chain([TEMPLATE_ATTRIBUTE])
+        .chain([TEMPLATE_ATTRIBUTE, HOLD_ATTRIBUTE])
         .filter(|name| before.contains_key(*name) && !item.contains_key(*name))
         .map(ToOwned::to_owned)
         .collect();

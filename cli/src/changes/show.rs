@@ -10,7 +10,7 @@ use tagwarden_aws::policy_table::Item;
 use tagwarden_core::policy::TEMPLATE_ATTRIBUTE;
 
 use super::{Changes, RuleChange};
-use crate::policy_file::rows::{describe_rows, is_template};
+use crate::policy_file::rows::{describe_rows, is_hold, is_template};
 use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
 use crate::words::count;
@@ -53,21 +53,28 @@ pub fn names(items: &[Item]) -> String {
 
 /// `1 rule to add, 1 to change, 0 to delete`.
 pub fn tally(changes: &Changes) -> String {
-    let (templates, rules): (Vec<_>, Vec<_>) = changes
+    let (others, rules): (Vec<&RuleChange>, Vec<&RuleChange>) = changes
         .steps
         .iter()
-        .partition(|change| is_template(row_of(change)));
+        .partition(|change| is_template(row_of(change)) || is_hold(row_of(change)));
     let number = |wanted: fn(&RuleChange) -> bool| {
         let rules = rules.iter();
         rules.filter(|change| wanted(change)).count()
     };
-    let and = match templates.as_slice() {
-        [] => "",
-        [RuleChange::Add(_)] => "; the report's template to add",
-        [RuleChange::Alter { .. }] => "; the report's template to change",
-        [RuleChange::Delete(_)] => "; the report's template to delete",
-        _ => "; and the report's template",
-    };
+    let others = others.iter().map(|change| {
+        let what = if is_hold(row_of(change)) {
+            "a hold"
+        } else {
+            "the report's template"
+        };
+        let how = match change {
+            RuleChange::Add(_) => "add",
+            RuleChange::Alter { .. } => "change",
+            RuleChange::Delete(_) => "delete",
+        };
+        format!("; {what} to {how}")
+    });
+    let and: String = others.collect();
     format!(
         "{} to add, {} to change, {} to delete{and}",
         count(
@@ -139,10 +146,11 @@ fn headline(change: &RuleChange) -> String {
     format!("  {mark} {}", title(row_of(change)).bold())
 }
 
-/// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`.
+/// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`, `row 0 (a hold)`.
 fn title(item: &Item) -> String {
     match item.get("TagKey") {
         _ if is_template(item) => format!("row {} (the report's template)", id(item)),
+        _ if is_hold(item) => format!("row {} (a hold)", id(item)),
         Some(key @ AttributeValue::S(_)) => {
             format!("rule {} ({})", id(item), inline(&written(key)))
         }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
+use tagwarden_core::wording::sentence;
 use tagwarden_core::{Instance, Policy, Scope};
 use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::plan::{Outcome, Remedy};
@@ -270,6 +271,13 @@ impl<'a> Reader<'a> {
                 ));
             }
         };
+        if let Some(reason) = policy.hold() {
+            let note = format!(
+                "{} has a hold, so nothing is written and nothing is shut down: {reason}",
+                sentence(&name)
+            );
+            notes.push(note);
+        }
         let (settings, instances) = (self.settings, &self.instances);
         let report = match self.launches {
             LaunchSource::Recordings(launches) => {

@@ -212,7 +212,7 @@ pub fn group(entry: &Entry) -> StepGroup {
         (Outcome::Deferred(_), _) => StepGroup::Later,
         (Outcome::Refused(_), _) => StepGroup::Refused,
         (Outcome::Failed(_), _) => StepGroup::Failed,
-        (_, Remedy::Notify) => StepGroup::Notify,
+        (_, Remedy::Notify { .. }) => StepGroup::Notify,
         (_, Remedy::Tag { .. } | Remedy::TagLauncher) => StepGroup::Tag,
         (_, Remedy::Stop { .. }) => StepGroup::Stop,
         (_, Remedy::Terminate) => StepGroup::Terminate,

@@ -133,7 +133,7 @@ pub fn what(entry: &Entry) -> String {
         Remedy::TagLauncher => format!("tag {key} = its launcher"),
         Remedy::Stop { .. } => "stop".to_owned(),
         Remedy::Terminate => "terminate".to_owned(),
-        Remedy::Notify => "report".to_owned(),
+        Remedy::Notify { .. } => "report".to_owned(),
     }
 }
 

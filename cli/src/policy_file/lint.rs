@@ -15,7 +15,7 @@ use tagwarden_core::policy::{
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
 
-use super::rows::{FileRule, FileRules, SHAPE, is_template};
+use super::rows::{FileRule, FileRules, SHAPE, is_hold, is_template};
 use crate::text::node::{Node, NodeEntry, NodeKind};
 use crate::text::problem::TextProblem;
 use crate::text::suggestion::{nearest, nearest_attribute, nearest_function, yes_or_no};
@@ -35,6 +35,7 @@ pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<T
     unused_defaults(rules, problems);
     optional_shutdowns(rules, problems);
     exemption_keys(rules, problems);
+    holds(rules, problems);
     broken_template(rules, text, problems);
 }
 
@@ -247,6 +248,15 @@ fn optional_shutdowns(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
                 "nothing is shut down that is not NON_COMPLIANT: use Required Y, or Action Notify";
             problems.push(problem.help(help));
         }
+    }
+}
+
+/// Warns about a hold: under it the functions change nothing.
+fn holds(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
+    for rule in rules.rows.iter().filter(|rule| is_hold(&rule.item)) {
+        let message = "the policy has a hold: nothing is written and nothing is shut down";
+        let problem = TextProblem::warning(rule.node.span.clone(), message.to_owned());
+        problems.push(problem.help("the Config rule and the reports go on"));
     }
 }
 

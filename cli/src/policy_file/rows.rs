@@ -2,7 +2,9 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::{Item, row};
-use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE, is_template_row};
+use tagwarden_core::policy::{
+    ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE, is_hold_row, is_template_row,
+};
 
 use super::value;
 use crate::text::node::{Node, NodeEntry, NodeKind};
@@ -10,14 +12,34 @@ use crate::text::problem::TextProblem;
 use crate::text::suggestion;
 use crate::words::count;
 
-/// The number of rows: `3 rules`, `3 rules and the report's template`.
+/// The number of rows: `3 rules`, `3 rules and the report's template`, `3 rules, the report's template and a hold`.
 pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
-    let (templates, rules): (Vec<_>, Vec<_>) =
-        items.into_iter().partition(|item| is_template(item));
-    match (rules.len(), templates.is_empty()) {
-        (number, true) => count(number, "rule"),
-        (0, false) => "the report's template".to_owned(),
-        (number, false) => format!("{} and the report's template", count(number, "rule")),
+    let (mut rules, mut has_template, mut has_hold) = (0, false, false);
+    for item in items {
+        if is_template(item) {
+            has_template = true;
+        } else if is_hold(item) {
+            has_hold = true;
+        } else {
+            rules += 1;
+        }
+    }
+    let others = [
+        has_template.then_some("the report's template"),
+        has_hold.then_some("a hold"),
+    ];
+    let mut parts: Vec<String> = others
+        .into_iter()
+        .flatten()
+        .map(ToOwned::to_owned)
+        .collect();
+    if rules > 0 || parts.is_empty() {
+        parts.insert(0, count(rules, "rule"));
+    }
+    match parts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, first)) => format!("{} and {last}", first.join(", ")),
+        None => String::new(),
     }
 }
 
@@ -25,6 +47,14 @@ pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
 pub fn is_template(item: &Item) -> bool {
     item.contains_key(TEMPLATE_ATTRIBUTE) && is_template_row(&row(item.clone()))
 }
+
+/// Whether the row is a hold, and not a rule.
+pub fn is_hold(item: &Item) -> bool {
+    item.contains_key(HOLD_ATTRIBUTE) && is_hold_row(&row(item.clone()))
+}
+
+/// The id of a hold that a file gives as a text, without a row of its own.
+pub const HOLD_ID: &str = "0";
 
 /// The rows of a file.
 pub struct FileRules<'a> {
@@ -56,8 +86,8 @@ impl<'a> FileRule<'a> {
     }
 }
 
-/// The names allowed at the top of a file: the rules, the report's template, and the schema for editors.
-const TOP: [&str; 3] = ["rules", "report", "$schema"];
+/// The names allowed at the top of a file: the rules, the report's template, the hold, and the schema for editors.
+const TOP: [&str; 4] = ["rules", "report", "hold", "$schema"];
 
 pub const SHAPE: &str = "a policy file looks like this:\n  rules:\n    - RuleId: 1\n      TagKey: ProjectCode\n      \
                      Action: Update\n      Required: Y\n      Default: Proj007";
@@ -81,7 +111,7 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
             );
             let problem = TextProblem::error(entry.name_span.clone(), message);
             problems.push(
-                match suggestion::nearest(&entry.name, &["rules", "report"]) {
+                match suggestion::nearest(&entry.name, &["rules", "report", "hold"]) {
                     Some(meant) if !has_rules || meant != "rules" => {
                         problem.help(format!("did you mean {meant}?"))
                     }
@@ -130,6 +160,8 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
     let is_complete = rows.len() == nodes.len();
     let report = entries.iter().find(|entry| entry.name == "report");
     rows.extend(report.and_then(|report| template(report, problems)));
+    let brake = entries.iter().find(|entry| entry.name == "hold");
+    rows.extend(brake.and_then(|entry| hold(entry, problems)));
     Some(FileRules {
         node: &rules.value,
         is_complete,
@@ -178,6 +210,41 @@ fn template<'a>(report: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Optio
         let message = format!("{TEMPLATE_ATTRIBUTE} is missing");
         problems.push(TextProblem::error(span.clone(), message).help(REPORT_SHAPE));
     }
+    None
+}
+
+const HOLD_SHAPE: &str = "a hold looks like this:\n  hold: the network is being moved";
+
+/// The row of the hold: a reason, or a mapping where the row has an id of its own. Returns `None`, and adds a problem,
+/// where it is not a hold.
+fn hold<'a>(entry: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Option<FileRule<'a>> {
+    let node = &entry.value;
+    let (entries, item): (&[NodeEntry], Item) = match &node.kind {
+        NodeKind::Unreadable => return None,
+        NodeKind::Text(reason) => {
+            let id = AttributeValue::N(HOLD_ID.to_owned());
+            let reason = AttributeValue::S(reason.clone());
+            let item = [("RuleId", id), (HOLD_ATTRIBUTE, reason)];
+            let item = item.map(|(name, value)| (name.to_owned(), value));
+            (&[], item.into())
+        }
+        NodeKind::Map(entries) => (entries, item(entries, problems)),
+        _ => {
+            let message = format!("hold must be a reason, this is {}", node.describe());
+            problems.push(TextProblem::error(entry.name_span.clone(), message).help(HOLD_SHAPE));
+            return None;
+        }
+    };
+    if is_hold(&item) {
+        return Some(FileRule {
+            entries,
+            node,
+            item,
+        });
+    }
+    let message =
+        format!("hold needs RuleId and {HOLD_ATTRIBUTE}, and no attribute of another row");
+    problems.push(TextProblem::error(entry.name_span.clone(), message).help(HOLD_SHAPE));
     None
 }
 

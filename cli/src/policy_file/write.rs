@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::{ATTRIBUTES, TEMPLATE_ATTRIBUTE};
+use tagwarden_core::policy::{ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE};
 
-use super::rows::is_template;
+use super::rows::{HOLD_ID, is_hold, is_template};
 use super::value::{self, UnknownType};
 use crate::text::node::{NodeKind, plain};
 
@@ -44,9 +44,12 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
     // A second template makes the table invalid, and stays among the rules, where `check` finds it.
     let template = items.iter().position(|item| is_template(item));
     let template = template.map(|position| rule(items.remove(position)));
+    let hold = items.iter().position(|item| is_hold(item));
+    let hold = hold.map(|position| hold_of(items.remove(position)));
     let file = File {
         rules: items.into_iter().map(rule).collect::<Result<_, _>>()?,
         report: template.transpose()?,
+        hold: hold.transpose()?,
     };
     Ok(match format {
         FileFormat::Yaml => yaml(&file),
@@ -79,6 +82,17 @@ struct File {
     /// The row of the report's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Rule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hold: Option<HoldRow>,
+}
+
+/// The row of the hold.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum HoldRow {
+    /// Its reason, where the row has nothing else and the usual id.
+    Reason(String),
+    Row(Rule),
 }
 
 impl Serialize for Rule {
@@ -89,6 +103,15 @@ impl Serialize for Rule {
         }
         map.end()
     }
+}
+
+fn hold_of(item: &Item) -> Result<HoldRow, Unwritable> {
+    Ok(match item.get(HOLD_ATTRIBUTE) {
+        Some(AttributeValue::S(reason)) if item.len() == 2 && id(item) == HOLD_ID => {
+            HoldRow::Reason(reason.clone())
+        }
+        _ => HoldRow::Row(rule(item)?),
+    })
 }
 
 fn rule(item: &Item) -> Result<Rule, Unwritable> {
@@ -110,9 +133,11 @@ fn rule(item: &Item) -> Result<Rule, Unwritable> {
 
 /// The position of an attribute among the others: tagwarden's own come first.
 pub fn rank(name: &str) -> usize {
-    let mut known = ATTRIBUTES.iter().chain([&TEMPLATE_ATTRIBUTE]);
+    let mut known = ATTRIBUTES
+        .iter()
+        .chain([&TEMPLATE_ATTRIBUTE, &HOLD_ATTRIBUTE]);
     let position = known.position(|known| *known == name);
-    position.unwrap_or(ATTRIBUTES.len() + 1)
+    position.unwrap_or(ATTRIBUTES.len() + 2)
 }
 
 /// The file as YAML: one attribute a line, lists and mappings as JSON, which YAML includes.
@@ -134,6 +159,18 @@ fn yaml(file: &File) -> String {
                 .unwrap_or_else(|| inline(value));
             let _ = writeln!(text, "  {}: {value}", scalar(name));
         }
+    }
+    match &file.hold {
+        Some(HoldRow::Reason(reason)) => {
+            let _ = writeln!(text, "hold: {}", scalar(reason));
+        }
+        Some(HoldRow::Row(Rule(attributes))) => {
+            text.push_str("hold:\n");
+            for (name, value) in attributes {
+                let _ = writeln!(text, "  {}: {}", scalar(name), inline(value));
+            }
+        }
+        None => {}
     }
     text
 }

@@ -63,9 +63,9 @@ fn warnings_alone_do_not_fail() {
         "9:13 warning",
         "12:14 warning",
         "13:5 warning",
-        "21:15 warning",
-        "22:56 warning",
-        "23:25 warning",
+        "22:15 warning",
+        "23:55 warning",
+        "24:25 warning",
     ];
     assert_eq!(places("warnings.yaml"), expected);
     let output = check(&["warnings.yaml"]);

@@ -16,7 +16,10 @@ pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 pub use problem::{InvalidPolicy, Problem, ProblemKind};
 pub use remedy::{Defect, DefectName, RuleRemedy, Shutdown};
-pub use row::{ATTRIBUTES, Row, TEMPLATE_ATTRIBUTE, is_own_attribute, is_template_row};
+pub use row::{
+    ATTRIBUTES, HOLD_ATTRIBUTE, Row, TEMPLATE_ATTRIBUTE, is_hold_row, is_own_attribute,
+    is_template_row,
+};
 pub use rule::{Action, TagRule};
 pub use table::{Policy, ReportTemplate};
 

@@ -60,6 +60,18 @@ pub enum ProblemKind {
         /// The first row with a template.
         first: i64,
     },
+    /// A rule or the template's row has a hold.
+    #[error("must be in a row of its own: this row is {0}")]
+    HoldInRow(&'static str),
+    /// `Hold` is null or blank.
+    #[error("must give a reason, such as \"the network is being moved\"")]
+    NoReason,
+    /// Two rows have a hold.
+    #[error("is in the table twice: row {first} also has it")]
+    RepeatedHold {
+        /// The first row with a hold.
+        first: i64,
+    },
     /// A key or value has more characters than EC2 allows.
     #[error("must have at most {limit} characters, found {length}")]
     TooLong {

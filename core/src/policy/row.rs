@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::likeness::is_blank;
+
 /// One row of the policy table: attribute names and values. A DynamoDB number is a JSON number.
 pub type Row = Map<String, Value>;
 
@@ -11,10 +13,13 @@ pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "De
 /// The attribute that holds the [report's template](super::ReportTemplate), in a row that is not a rule.
 pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";
 
-/// Whether tagwarden reads the attribute `name`, in a rule or in the template's row.
+/// The attribute that holds the reason of a [hold](super::Policy::hold), in a row that is not a rule.
+pub const HOLD_ATTRIBUTE: &str = "Hold";
+
+/// Whether tagwarden reads the attribute `name`, in a rule, in the template's row or in a hold.
 #[must_use]
 pub fn is_own_attribute(name: &str) -> bool {
-    name == TEMPLATE_ATTRIBUTE || ATTRIBUTES.contains(&name)
+    name == TEMPLATE_ATTRIBUTE || name == HOLD_ATTRIBUTE || ATTRIBUTES.contains(&name)
 }
 
 /// Whether a row holds the [report's template](super::ReportTemplate) and is not a rule: it has `ReportTemplate`, and no
@@ -22,15 +27,28 @@ pub fn is_own_attribute(name: &str) -> bool {
 /// attributes that people leave empty.
 #[must_use]
 pub fn is_template_row(row: &Row) -> bool {
+    has(row, TEMPLATE_ATTRIBUTE) && !has_rule_attribute(row)
+}
+
+/// Whether a row is a [hold](super::Policy::hold) and not a rule: it has `Hold`, and no attribute of a rule except `RuleId`.
+///
+/// A `Hold` that is null or blank counts too: a brake without a reason must be a problem that names it.
+#[must_use]
+pub fn is_hold_row(row: &Row) -> bool {
+    row.contains_key(HOLD_ATTRIBUTE) && !has(row, TEMPLATE_ATTRIBUTE) && !has_rule_attribute(row)
+}
+
+/// Whether the row has an attribute of a rule except `RuleId`.
+fn has_rule_attribute(row: &Row) -> bool {
     let mut of_rule = ATTRIBUTES.iter().filter(|name| **name != "RuleId");
-    has(row, TEMPLATE_ATTRIBUTE) && !of_rule.any(|name| has(row, name))
+    of_rule.any(|name| has(row, name))
 }
 
 /// Whether the row has the attribute with a value that is not blank.
 pub(super) fn has(row: &Row, attribute: &str) -> bool {
     match row.get(attribute) {
         None | Some(Value::Null) => false,
-        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(Value::String(text)) => !is_blank(text),
         Some(_) => true,
     }
 }

@@ -7,6 +7,7 @@ use super::rule::TagRule;
 pub struct Policy {
     pub(super) rules: Vec<TagRule>,
     pub(super) report_template: Option<ReportTemplate>,
+    pub(super) hold: Option<String>,
 }
 
 /// The row that holds the template of the remediation's report: `RuleId` and `ReportTemplate`.
@@ -31,5 +32,13 @@ impl Policy {
     #[must_use]
     pub fn report_template(&self) -> Option<&ReportTemplate> {
         self.report_template.as_ref()
+    }
+
+    /// The reason for which nothing is written or shut down, such as `the network is being moved`; `None` without a hold.
+    ///
+    /// A hold is the row `{RuleId, Hold}`. It changes no assessment: only the remediation and the command obey it.
+    #[must_use]
+    pub fn hold(&self) -> Option<&str> {
+        self.hold.as_deref()
     }
 }

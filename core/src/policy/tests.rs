@@ -86,6 +86,7 @@ fn accepts_a_valid_row(#[case] members: Value) {
 #[case(json!({"Required": true}), "rule 7: Required must be a string (S), found true")]
 #[case(json!({"Default": null}), "rule 7: Default is missing: Action Update needs the value to write")]
 #[case(json!({"Default": ""}), "rule 7: Default is missing: Action Update needs the value to write")]
+#[case(json!({"Default": "\u{200b}"}), "rule 7: Default is missing: Action Update needs the value to write")]
 #[case(json!({"Default": 7}), "rule 7: Default must be a string (S), found 7")]
 #[case(json!({"Default": "v".repeat(257)}), "rule 7: Default must have at most 256 characters, found 257")]
 #[case(json!({"Action": "Notify", "Default": "v".repeat(257)}), "rule 7: Default must have at most 256 characters, found 257")]
@@ -177,7 +178,7 @@ proptest! {
     /// Any table either is a policy with all its rows, or has at least one problem.
     #[test]
     fn no_table_causes_a_panic(rows in prop::collection::vec(
-        prop::collection::btree_map("RuleId|TagKey|Action|Required|Default|ReportTemplate|Else", any_value(), 0..6),
+        prop::collection::btree_map("RuleId|TagKey|Action|Required|Default|ReportTemplate|Hold|Else", any_value(), 0..6),
         0..4,
     )) {
         let count = rows.len();
@@ -185,7 +186,8 @@ proptest! {
         match Policy::from_rows(rows) {
             Ok(policy) => {
                 let templates = usize::from(policy.report_template().is_some());
-                prop_assert_eq!(policy.rules().len() + templates, count);
+                let holds = usize::from(policy.hold().is_some());
+                prop_assert_eq!(policy.rules().len() + templates + holds, count);
             }
             Err(invalid) => prop_assert!(!invalid.problems().is_empty()),
         }
@@ -314,4 +316,47 @@ fn every_action_has_a_row_in_the_table_of_remedies() {
             "Terminate"
         ]
     );
+}
+
+#[test]
+fn reads_a_hold_from_a_row_of_its_own() {
+    let rule =
+        json!({"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y", "Hold": " "});
+    let hold = json!({
+        "RuleId": 0, "Hold": "the network is being moved", "TagKey": "", "Default": null, "Comment": "ann",
+    });
+    let held = policy(json!([rule, hold])).unwrap();
+    assert_eq!(held.rules().len(), 1);
+    assert_eq!(held.hold(), Some("the network is being moved"));
+    assert_eq!(policy(json!([rule])).unwrap().hold(), None);
+}
+
+#[rstest]
+#[case::blank(json!([{"RuleId": 9, "Hold": " "}]), r#"rule 9: Hold must give a reason, such as "the network is being moved""#)]
+#[case::null(json!([{"RuleId": 9, "Hold": null}]), r#"rule 9: Hold must give a reason, such as "the network is being moved""#)]
+#[case::no_text(json!([{"RuleId": 9, "Hold": true}]), "rule 9: Hold must be a string (S), found true")]
+#[case::with_a_key(
+    json!([{"RuleId": 9, "Hold": "x", "TagKey": "B", "Action": "Notify", "Required": "Y"}]),
+    "rule 9: Hold must be in a row of its own: this row is a rule"
+)]
+#[case::with_the_template(
+    json!([{"RuleId": 9, "Hold": "x", "ReportTemplate": "y"}]),
+    "rule 9: Hold must be in a row of its own: this row is the report's template"
+)]
+#[case::twice(
+    json!([{"RuleId": 8, "Hold": "x"}, {"RuleId": 9, "Hold": "y"}]),
+    "rule 9: Hold is in the table twice: row 8 also has it"
+)]
+#[case::without_an_id(json!([{"Hold": "x"}]), "RuleId is missing")]
+fn rejects_a_malformed_hold(#[case] rows: Value, #[case] problem: &str) {
+    let rule = json!({"RuleId": 1, "TagKey": "A", "Action": "Notify", "Required": "Y"});
+    let mut rows = rows;
+    rows.as_array_mut().unwrap().push(rule);
+    assert_eq!(policy(rows).unwrap_err(), [problem]);
+}
+
+#[test]
+fn a_table_with_only_a_hold_has_no_rules() {
+    let rows = json!([{"RuleId": 9, "Hold": "x"}]);
+    assert_eq!(policy(rows).unwrap_err(), ["the table has no rules"]);
 }

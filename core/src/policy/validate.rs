@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::function::Function;
 use super::key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 use super::problem::{InvalidPolicy, Problem, ProblemKind};
-use super::row::{Row, TEMPLATE_ATTRIBUTE, has, is_template_row};
+use super::row::{HOLD_ATTRIBUTE, Row, TEMPLATE_ATTRIBUTE, has, is_hold_row, is_template_row};
 use super::rule::{Action, TagRule};
 use super::table::{Policy, ReportTemplate};
 
@@ -38,7 +38,8 @@ where
     rows.sort_by_key(|row| row.id);
 
     let mut problems = Vec::new();
-    if rows.iter().all(|row| is_template_row(&row.row)) {
+    let is_rule = |row: &Reader| !is_template_row(&row.row) && !is_hold_row(&row.row);
+    if !rows.iter().any(is_rule) {
         problems.push(Problem {
             row: None,
             rule_id: None,
@@ -48,6 +49,8 @@ where
     }
     let mut rules = Vec::new();
     let mut report_template: Option<ReportTemplate> = None;
+    let mut hold: Option<String> = None;
+    let mut hold_id = None;
     let mut rule_of_key = BTreeMap::new();
     let mut previous_id = None;
     for mut row in rows {
@@ -59,6 +62,10 @@ where
             let first = report_template.as_ref().map(|template| template.row_id);
             let template = row.template(first);
             report_template = report_template.or(template);
+        } else if is_hold_row(&row.row) {
+            let reason = row.hold(hold_id);
+            hold_id = hold_id.or(row.id);
+            hold = hold.or(reason);
         } else {
             rules.extend(row.rule(&mut rule_of_key));
         }
@@ -68,6 +75,7 @@ where
         Ok(Policy {
             rules,
             report_template,
+            hold,
         })
     } else {
         Err(InvalidPolicy { problems })
@@ -106,6 +114,7 @@ impl Reader {
     /// The template, if the row is valid. `first` is the row that already has one.
     fn template(&mut self, first: Option<i64>) -> Option<ReportTemplate> {
         let text = self.text(TEMPLATE_ATTRIBUTE)?;
+        self.check_no_hold("the report's template");
         if let Some(first) = first {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::RepeatedTemplate { first });
         }
@@ -113,6 +122,25 @@ impl Reader {
             row_id: self.id?,
             text,
         })
+    }
+
+    /// The reason of the hold, if the row is valid. `first` is the row that already has one.
+    fn hold(&mut self, first: Option<i64>) -> Option<String> {
+        let reason = self.optional_text(HOLD_ATTRIBUTE);
+        if reason.is_none() && !self.has_problem_with(HOLD_ATTRIBUTE) {
+            self.problem(HOLD_ATTRIBUTE, ProblemKind::NoReason);
+        }
+        if let Some(first) = first {
+            self.problem(HOLD_ATTRIBUTE, ProblemKind::RepeatedHold { first });
+        }
+        reason
+    }
+
+    /// A brake that stands in another row may have been meant for this row only, so it is a problem.
+    fn check_no_hold(&mut self, row: &'static str) {
+        if has(&self.row, HOLD_ATTRIBUTE) {
+            self.problem(HOLD_ATTRIBUTE, ProblemKind::HoldInRow(row));
+        }
     }
 
     /// The rule, if the row is valid. `rule_of_key` holds the first rule of each tag key.
@@ -123,6 +151,7 @@ impl Reader {
         if has(&self.row, TEMPLATE_ATTRIBUTE) {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::TemplateInRule);
         }
+        self.check_no_hold("a rule");
         Some(TagRule {
             id: self.id?,
             tag_key: tag_key?,

@@ -95,6 +95,14 @@ impl From<ItemSummary> for ConfigurationItem {
 }
 
 impl ConfigurationItem {
+    /// Whether the item says nothing about its resource: it has neither tags nor a description.
+    ///
+    /// The instance that it gives would be untagged, although nothing is known of its tags.
+    #[must_use]
+    pub fn describes_nothing(&self) -> bool {
+        self.tags.is_empty() && self.configuration == InstanceFacts::default()
+    }
+
     /// The instance that this item describes.
     #[must_use]
     pub fn into_instance(self) -> Instance {
@@ -156,6 +164,30 @@ mod tests {
         let instance = instance.into_instance();
         assert_eq!(instance.tags.get("A").map(String::as_str), Some(""));
         assert_eq!(instance.tags.get("B").map(String::as_str), Some(""));
+    }
+
+    #[test]
+    fn an_item_without_tags_and_description_describes_nothing() {
+        for (members, expected) in [
+            (json!({}), true),
+            (json!({"tags": null, "configuration": null}), true),
+            (json!({"tags": {}, "configuration": {}}), true),
+            (json!({"tags": {"Owner": ""}}), false),
+            (
+                json!({"configuration": {"state": {"name": "running"}}}),
+                false,
+            ),
+            (
+                json!({"tags": {}, "configuration": {"tags": [{"key": "A"}]}}),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                item(members.clone()).describes_nothing(),
+                expected,
+                "{members}"
+            );
+        }
     }
 
     #[test]

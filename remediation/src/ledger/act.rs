@@ -100,7 +100,7 @@ impl Serialize for Act {
         let (unknown, terminate_on) = match &self.step.remedy {
             Remedy::Tag { unknown, .. } => (*unknown, None),
             Remedy::Stop { terminate_on } => (None, *terminate_on),
-            Remedy::TagLauncher | Remedy::Terminate | Remedy::Notify => (None, None),
+            Remedy::TagLauncher | Remedy::Terminate | Remedy::Notify { .. } => (None, None),
         };
         StoredAct {
             instance_id: self.instance_id().to_owned(),

@@ -110,6 +110,9 @@ pub struct PlanContext {
     pub protected: BTreeSet<String>,
     /// The Spot requests that launch no other instance, `sir-…`. A request that is not here may launch one.
     pub one_time_spot: BTreeSet<String>,
+    /// When an exemption that cannot be read was first reported, by instance. One that is not here has not been
+    /// reported: its protection counts from now.
+    pub unreadable_exemptions: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl Plan {
@@ -151,6 +154,27 @@ impl Plan {
                 self.reasons.insert(reason.clone(), 1);
             }
         }
+    }
+
+    /// Refuses every act, because the policy has a hold for `reason`. What is only reported stays, and no countdown goes on.
+    pub(super) fn hold(&mut self, reason: &str) {
+        let tags = std::mem::take(&mut self.tags);
+        let shutdowns = std::mem::take(&mut self.shutdowns).into_values();
+        let refused = tags.into_iter().chain(shutdowns).map(|act| {
+            let reason = reason.to_owned();
+            (act.step, Outcome::Refused(Reason::Hold { reason }))
+        });
+        self.settled.extend(refused);
+        // What is counted down is held as well.
+        for (_, outcome) in &mut self.settled {
+            if let Outcome::Deferred(Reason::Counting { .. } | Reason::Announced { .. }) = outcome {
+                let reason = reason.to_owned();
+                *outcome = Outcome::Refused(Reason::Hold { reason });
+            }
+        }
+        self.standing.clear();
+        self.countdowns.clear();
+        self.notices.clear();
     }
 
     /// Whether there is nothing to do and nothing to report.

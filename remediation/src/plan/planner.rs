@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
+use chrono::{DateTime, Days, TimeDelta, Utc};
+use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::wording::correction;
+use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
 use super::countdown::{Progress, Terms};
 use super::manager::manager_of;
@@ -31,16 +33,17 @@ pub fn plan(
     let mut by_age: Vec<&Instance> = instances.iter().collect();
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
+        let assessment = assess(policy, &settings.policy.scope, instance, now);
         let mut planner = Planner {
             settings,
             context,
             now,
             instance,
+            exemption: assessment.exemption,
             plan: &mut plan,
             found: BTreeSet::new(),
             due: None,
         };
-        let assessment = assess(policy, &settings.policy.scope, instance, now);
         // One remedy for the whole instance replaces those of the rules.
         if assessment.is_untagged {
             planner.plan_untagged();
@@ -51,6 +54,9 @@ pub fn plan(
         }
         planner.finish();
     }
+    if let Some(reason) = policy.hold() {
+        plan.hold(reason);
+    }
     plan
 }
 
@@ -60,6 +66,7 @@ struct Planner<'a> {
     context: &'a PlanContext,
     now: DateTime<Utc>,
     instance: &'a Instance,
+    exemption: Option<Exemption<'a>>,
     plan: &'a mut Plan,
     /// What was found of what is counted down.
     found: BTreeSet<CountdownReason>,
@@ -73,7 +80,7 @@ impl Planner<'_> {
         match self.settings.untagged {
             Untagged::Terminate => self.shut_down(cause, Remedy::Terminate),
             Untagged::Stop => self.stop_first(cause),
-            Untagged::Notify => self.report(cause),
+            Untagged::Notify => self.report(cause, None),
         }
     }
 
@@ -88,7 +95,10 @@ impl Planner<'_> {
                 self.write(cause, function.value(self.now), None);
             }
             RuleRemedy::WriteLauncher => self.write_launcher(cause),
-            RuleRemedy::Report => self.report(cause),
+            RuleRemedy::Report => {
+                let correction = correction(finding.defect, &finding.rule.tag_key);
+                self.report(cause, correction);
+            }
             RuleRemedy::ShutDown(Shutdown::Stop) => {
                 self.shut_down(cause, Remedy::Stop { terminate_on: None });
             }
@@ -96,9 +106,9 @@ impl Planner<'_> {
         }
     }
 
-    fn report(&mut self, cause: Cause) {
+    fn report(&mut self, cause: Cause, correction: Option<String>) {
         self.find(&cause);
-        let step = self.step(cause, Remedy::Notify);
+        let step = self.step(cause, Remedy::Notify { correction });
         self.plan.reported.push(step);
     }
 
@@ -261,6 +271,9 @@ impl Planner<'_> {
         if let Some(reason) = self.managed() {
             return Some(Outcome::Refused(reason));
         }
+        if let Some(reason) = self.unreadable_exemption() {
+            return Some(Outcome::Refused(reason));
+        }
         if *cause != Cause::Untagged
             && !self.settings.rules_may_destroy.allows(is_stop)
             && self.holds(Safeguard::Permission)
@@ -294,6 +307,21 @@ impl Planner<'_> {
         manager.filter(|_| self.holds(Safeguard::Manager))
     }
 
+    /// The exemption that cannot be read, as long as it protects.
+    fn unreadable_exemption(&self) -> Option<Reason> {
+        let Some(Exemption::Unreadable { key, value }) = self.exemption else {
+            return None;
+        };
+        let reported = self.context.unreadable_exemptions.get(&self.instance.id);
+        let first_day = reported.unwrap_or(&self.now).date_naive();
+        let until = first_day.checked_add_days(Days::new(UNREADABLE_PROTECTS_DAYS))?;
+        (self.now.date_naive() <= until).then(|| Reason::UnreadableExemption {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            until,
+        })
+    }
+
     /// Adds what is due to the plan, and the countdowns whose reasons are gone.
     fn finish(mut self) {
         if let Some((since, act, countdown)) = self.due.take() {
@@ -307,7 +335,7 @@ impl Planner<'_> {
             return;
         };
         // What would not be shut down now starts over once it would.
-        let is_spared = self.managed().is_some();
+        let is_spared = self.managed().is_some() || self.unreadable_exemption().is_some();
         for (name, countdown) in running {
             if is_spared || !self.found.contains(&name.reason) {
                 self.plan.gone.insert(name.clone(), *countdown);

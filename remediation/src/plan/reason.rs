@@ -3,6 +3,7 @@
 use std::fmt;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use tagwarden_core::exemption::EXEMPTION_KEY;
 
 /// Why a step is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +89,20 @@ pub enum Reason {
     Protected,
     /// The instance does not exist any more. Refused.
     Vanished,
+    /// The policy has a hold: see [`Policy::hold`](tagwarden_core::Policy::hold). Refused.
+    Hold {
+        /// The hold's reason.
+        reason: String,
+    },
+    /// A tag of the instance looks like an exemption and cannot be read, so it protects for some days. Refused.
+    UnreadableExemption {
+        /// The key of the tag.
+        key: String,
+        /// The value of the tag.
+        value: String,
+        /// The last day on which it protects, to the end of that day in UTC.
+        until: NaiveDate,
+    },
 }
 
 impl Reason {
@@ -116,6 +131,8 @@ impl Reason {
             Self::ManyProtected => "many-protected",
             Self::Protected => "protected",
             Self::Vanished => "vanished",
+            Self::Hold { .. } => "hold",
+            Self::UnreadableExemption { .. } => "unreadable-exemption",
         }
     }
 }
@@ -203,6 +220,11 @@ impl fmt::Display for Reason {
             }
             Self::Protected => f.write_str("the instance is protected against it"),
             Self::Vanished => f.write_str("the instance does not exist any more"),
+            Self::Hold { reason } => write!(f, "the policy has a hold: {reason}"),
+            Self::UnreadableExemption { key, value, until } => write!(
+                f,
+                "its tag {key:?} = {value:?} looks like an exemption and cannot be read: write {EXEMPTION_KEY} = \"2026-12-31 why\"; it protects the instance until the end of {until}"
+            ),
         }
     }
 }

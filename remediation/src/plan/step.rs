@@ -54,7 +54,10 @@ pub enum Remedy {
     /// Terminate the instance.
     Terminate,
     /// Report it.
-    Notify,
+    Notify {
+        /// What to write, for a tag that is [nearly right](tagwarden_core::Defect::is_nearly_right).
+        correction: Option<String>,
+    },
 }
 
 impl Step {
@@ -140,7 +143,7 @@ impl Remedy {
             Self::Tag { .. } | Self::TagLauncher => "tag",
             Self::Stop { .. } => "stop",
             Self::Terminate => "terminate",
-            Self::Notify => "notify",
+            Self::Notify { .. } => "notify",
         }
     }
 }

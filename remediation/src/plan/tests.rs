@@ -11,6 +11,8 @@ use super::*;
 use crate::launcher::Unknown;
 use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
+mod protections;
+
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -151,7 +153,7 @@ fn undefined(unknown: Unknown) -> Remedy {
 #[rstest]
 #[case("Update", "nobody", tag("nobody"))]
 #[case("Function", "today()+1d", tag("2026-11-24"))]
-#[case("Notify", "", Remedy::Notify)]
+#[case("Notify", "", Remedy::Notify { correction: None })]
 fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remedy: Remedy) {
     let plan = plan_one(
         &rule(action, default),
@@ -188,7 +190,7 @@ fn only_reports_an_untagged_instance_if_configured() {
     settings.untagged = Untagged::Notify;
     let plan = plan_one(&rule("Update", "nobody"), &settings, &instance(0, &[]));
     let expected = Steps {
-        in_order: vec![untagged(Remedy::Notify)],
+        in_order: vec![untagged(Remedy::Notify { correction: None })],
         ..Steps::default()
     };
     assert_eq!(plan, expected);

@@ -274,7 +274,7 @@ mod tests {
             Remedy::TagLauncher,
             Remedy::Stop { terminate_on: None },
             Remedy::Terminate,
-            Remedy::Notify,
+            Remedy::Notify { correction: None },
         ]);
         let age = Some(TimeDelta::minutes(3));
         let grace = TimeDelta::minutes(15);

@@ -173,7 +173,7 @@ impl Report {
         let tag: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Tag { .. });
         let stop: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Stop { .. });
         let terminate: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Terminate;
-        let notify: fn(&Remedy) -> bool = |remedy| *remedy == Remedy::Notify;
+        let notify: fn(&Remedy) -> bool = |remedy| matches!(remedy, Remedy::Notify { .. });
         let count = |is: fn(&Entry) -> bool| self.instances_where(is).len();
         ReportCounts {
             instances: self.instances,
@@ -209,11 +209,12 @@ impl Entry {
         }
     }
 
-    /// Why it was not done, or why the tag's value is `Undefined`.
+    /// Why it was not done, why the tag's value is `Undefined`, or what to write for a tag that is nearly right.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
         self.outcome.reason().or_else(|| match &self.step.remedy {
             Remedy::Tag { unknown, .. } => unknown.map(|why| why.to_string()),
+            Remedy::Notify { correction } => correction.clone(),
             _ => None,
         })
     }
@@ -224,7 +225,7 @@ impl Entry {
     #[must_use]
     pub fn name(&self) -> Option<String> {
         let how = match &self.outcome {
-            Outcome::Done if self.step.remedy != Remedy::Notify => return None,
+            Outcome::Done if !matches!(self.step.remedy, Remedy::Notify { .. }) => return None,
             Outcome::Refused(reason @ Reason::Budget { .. }) => {
                 return Some(reason.name().to_owned());
             }

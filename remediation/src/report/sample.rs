@@ -63,7 +63,11 @@ pub(super) fn enforced() -> Vec<Sample> {
             Remedy::Stop { terminate_on: None },
             Outcome::Done,
         ),
-        (missing(4), Remedy::Notify, Outcome::Done),
+        (
+            missing(4),
+            Remedy::Notify { correction: None },
+            Outcome::Done,
+        ),
         (
             missing(1),
             tag("Proj007"),
@@ -123,7 +127,11 @@ pub(super) fn dry_run() -> Vec<Sample> {
             Outcome::WouldDo,
         ),
         (Cause::Untagged, Remedy::Terminate, Outcome::WouldDo),
-        (missing(4), Remedy::Notify, Outcome::Done),
+        (
+            missing(4),
+            Remedy::Notify { correction: None },
+            Outcome::Done,
+        ),
     ]
 }
 

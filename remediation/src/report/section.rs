@@ -40,8 +40,12 @@ enum Concern {
     NotPermitted,
     /// It must be announced, and cannot be.
     NotAnnounced,
+    /// The policy has a hold.
+    Hold,
     /// Nothing is shut down without a ledger.
     NoLedger,
+    /// Its exemption cannot be read, and protects it for some days.
+    UnreadableExemption,
     /// The instance is protected against its shutdown.
     Protected,
     /// The instance has a manager.
@@ -164,8 +168,11 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
         Concern::Protected => {
             format!("tag it, turn its protection off, or exempt it with the tag {EXEMPTION_KEY}.")
         }
-        // The line ends in what lasts.
-        Concern::Managed => return None,
+        Concern::Hold => {
+            "take the row with Hold out of the policy table once tagwarden may go on.".to_owned()
+        }
+        // The line says what to do.
+        Concern::Managed | Concern::UnreadableExemption => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
@@ -181,7 +188,7 @@ impl Concern {
             Outcome::Failed(failure) | Outcome::Unclear(failure) => Some(Self::of_failure(failure)),
             Outcome::Refused(reason) | Outcome::Deferred(reason) => Self::of_reason(reason),
             Outcome::Done | Outcome::WouldDo => match &entry.step.remedy {
-                Remedy::Notify => Some(Self::Reported),
+                Remedy::Notify { .. } => Some(Self::Reported),
                 Remedy::Tag {
                     unknown: Some(_), ..
                 } => Some(Self::UnknownLauncher),
@@ -207,6 +214,8 @@ impl Concern {
         match reason {
             Reason::Managed { .. } => Some(Self::Managed),
             Reason::NoLedger => Some(Self::NoLedger),
+            Reason::Hold { .. } => Some(Self::Hold),
+            Reason::UnreadableExemption { .. } => Some(Self::UnreadableExemption),
             Reason::Budget { .. } => Some(Self::Budget),
             Reason::Stopped { .. } | Reason::Announced { .. } => Some(Self::Deadline),
             Reason::NotPermitted { .. } => Some(Self::NotPermitted),

@@ -41,10 +41,12 @@ fn line_of_any_run(entry: &Entry) -> String {
         Remedy::Tag { .. } | Remedy::TagLauncher => {
             format!("-- Instance {id} {}", tagging(entry))
         }
-        Remedy::Notify => format!(
-            "-- Instance {id} {}. Reported only.",
-            defect(&entry.step.cause)
-        ),
+        Remedy::Notify { correction } => {
+            let correction = correction.as_ref();
+            let correction = correction.map_or_else(String::new, |text| format!(": {text}"));
+            let defect = defect(&entry.step.cause);
+            format!("-- Instance {id} {defect}. Reported only{correction}.")
+        }
     }
 }
 

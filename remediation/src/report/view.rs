@@ -208,7 +208,7 @@ fn history(report: &Report, context: &ReportContext<'_>) -> Option<String> {
     let is_act = |entry: &Entry| {
         entry.outcome == Outcome::Done
             && entry.done_by.is_none()
-            && entry.step.remedy != Remedy::Notify
+            && !matches!(entry.step.remedy, Remedy::Notify { .. })
     };
     if !report.entries.iter().any(is_act) {
         return None;

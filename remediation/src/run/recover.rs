@@ -6,6 +6,7 @@ use std::mem;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::{AwsError, instances};
 use tagwarden_core::Instance;
+use tagwarden_core::likeness::is_blank;
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger};
 use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
@@ -95,7 +96,7 @@ fn is_done(act: &Act, live: Option<&Instance>) -> bool {
     let tag = tag.map(String::as_str);
     match act.remedy {
         RemedyName::Tag => tag.is_some() && tag == act.tag_value(),
-        RemedyName::Untag => tag.is_none_or(str::is_empty),
+        RemedyName::Untag => tag.is_none_or(is_blank),
         RemedyName::Stop => live.state.is_stopped() || live.state.is_gone(),
         RemedyName::Terminate => live.state.is_gone(),
     }

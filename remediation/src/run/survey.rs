@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
-use tagwarden_core::exemption::EXEMPTION_KEY;
+use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::{Action, Finding, Instance, Policy, RuleRemedy, Scope, Verdict, assess};
 
 use crate::launcher::Unattributed;
@@ -185,7 +185,10 @@ pub(super) async fn read_again_by_id(
 }
 
 async fn check_policy(home: &Remediation, policy: &Policy) -> Result<(), RemediationError> {
-    if current_policy(home).await?.rules() == policy.rules() {
+    let now = current_policy(home).await?;
+    // A hold stops what was planned before it. One that is lifted changes nothing about a plan that it refused.
+    let is_held_since = now.hold().is_some() && policy.hold().is_none();
+    if now.rules() == policy.rules() && !is_held_since {
         Ok(())
     } else {
         Err(RemediationError::PolicyChanged)
@@ -196,7 +199,7 @@ async fn check_policy(home: &Remediation, policy: &Policy) -> Result<(), Remedia
 fn as_safeguarded(home: &Remediation, mut instances: Vec<Instance>) -> Vec<Instance> {
     if !home.settings.safeguards.hold(Safeguard::Exemption) {
         for instance in &mut instances {
-            instance.tags.remove(EXEMPTION_KEY);
+            instance.tags.retain(|key, _| !is_exemption_like(key));
         }
     }
     instances

@@ -250,7 +250,7 @@ impl Undo {
     /// Takes away the tags that were not there: one call for all instances that have the same ones.
     async fn delete(&self, work: &Work) -> BTreeMap<Place, Taken> {
         let mut results = BTreeMap::new();
-        for (tags, ids) in sets(work.waiting(Before::Missing)) {
+        for (tags, ids) in sets(work.waiting().filter(|step| step.before == Before::Missing)) {
             for (id, outcome) in delete_tags(&self.ec2, ids, &tags).await {
                 for key in tags.keys() {
                     let place = (id.clone(), key.clone());
@@ -261,16 +261,20 @@ impl Undo {
         results
     }
 
-    /// Empties the tags that were there. EC2 has no call that compares first, so they are looked at right before.
+    /// Gives the tags that were there their empty values back. EC2 has no call that compares first, so they are looked at right before.
     async fn empty(&self, work: &Work) -> BTreeMap<Place, Taken> {
         let mut results = BTreeMap::new();
         let ids: BTreeSet<String> = work
-            .waiting(Before::Empty)
+            .waiting()
+            .filter(|step| step.before != Before::Missing)
             .map(|step| step.written.instance_id.clone())
             .collect();
         let live = self.live(ids).await;
         let mut unchanged = Vec::new();
-        for step in work.waiting(Before::Empty) {
+        for step in work.waiting() {
+            let Before::Empty { value: before } = &step.before else {
+                continue;
+            };
             let value = match &live {
                 Ok(live) => value_of(step.written.place(), live),
                 Err(error) => {
@@ -280,15 +284,18 @@ impl Undo {
                 }
             };
             match changed(value, &step.written.value) {
-                None => unchanged.push(step),
+                None => unchanged.push((step, before.as_str())),
                 Some(reason) => {
                     let spared = UndoOutcome::Spared(reason);
                     results.insert(place(step), Taken::Settled(spared));
                 }
             }
         }
-        for (tags, ids) in sets(unchanged) {
-            let tags = tags.into_keys().map(|key| (key, String::new())).collect();
+        let restored = group_by_tags(unchanged.into_iter().map(|(step, before)| {
+            let (id, key) = step.written.place();
+            (id, key, before)
+        }));
+        for (tags, ids) in restored {
             for (id, outcome) in calls::create_tags(&self.ec2, ids, &tags).await {
                 for key in tags.keys() {
                     let place = (id.clone(), key.clone());
@@ -335,11 +342,11 @@ impl Work {
         open.map(|(step, _)| step.to_act()).collect()
     }
 
-    /// Those that are not settled, where this was before.
-    fn waiting(&self, before: Before) -> impl Iterator<Item = &UndoStep> {
-        self.steps
-            .values()
-            .filter(move |(step, outcome)| outcome.is_none() && step.before == before)
+    /// The steps that are not settled.
+    fn waiting(&self) -> impl Iterator<Item = &UndoStep> {
+        let steps = self.steps.values();
+        steps
+            .filter(|(_, outcome)| outcome.is_none())
             .map(|(step, _)| step)
     }
 

@@ -74,12 +74,15 @@ pub struct UndoStep {
 }
 
 /// What was there before tagwarden wrote a tag: it writes no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Before {
     /// No such tag.
     Missing,
     /// The tag, with an empty value.
-    Empty,
+    Empty {
+        /// The value: empty, or blanks alone.
+        value: String,
+    },
 }
 
 /// A tag that stays.
@@ -124,6 +127,11 @@ pub enum KeepReason {
     Unsure,
     /// Without it the instance would have no tags at all, and would be ended for that.
     LastTag,
+    /// The policy has a hold: nothing is written.
+    Hold {
+        /// The hold's reason.
+        reason: String,
+    },
     /// The policy ends an instance without it.
     WouldShutDown {
         /// The policy's rule.
@@ -166,7 +174,7 @@ impl UndoStep {
             tag_key: written.tag_key.clone(),
             defect: match self.before {
                 Before::Missing => DefectName::Missing,
-                Before::Empty => DefectName::Empty,
+                Before::Empty { .. } => DefectName::Empty,
             },
         };
         Act {
@@ -217,6 +225,7 @@ impl KeepReason {
             Self::Contended => "contended",
             Self::Unsure => "unsure",
             Self::LastTag => "last-tag",
+            Self::Hold { .. } => "hold",
             Self::WouldShutDown { .. } => "would-end",
         }
     }
@@ -244,6 +253,9 @@ impl fmt::Display for KeepReason {
             Self::LastTag => f.write_str(
                 "without it the instance would have no tags, and would be ended for that: give it another tag first",
             ),
+            Self::Hold { reason } => {
+                write!(f, "the policy has a hold, so nothing is written: {reason}")
+            }
             Self::WouldShutDown { rule_id, remedy } => write!(
                 f,
                 "without it rule {rule_id} would {} the instance: exempt the instance first",

@@ -48,6 +48,7 @@ pub fn plan(selection: &Selection, facts: &UndoFacts<'_>) -> UndoPlan {
         }
     }
     facts.drop_unsafe_steps(&mut plan, &live);
+    facts.drop_held_steps(&mut plan);
     plan.left
         .sort_by(|left, right| left.written.place().cmp(&right.written.place()));
     plan
@@ -160,7 +161,11 @@ impl UndoFacts<'_> {
             KeepReason::WrittenAgain { run_id }
         } else if is_there {
             let before = if asked.act.step.cause.is_empty_tag() {
-                Before::Empty
+                let key = &written.tag_key;
+                let value = asked.act.tags_before.get(key).cloned();
+                Before::Empty {
+                    value: value.unwrap_or_default(),
+                }
             } else {
                 Before::Missing
             };
@@ -228,6 +233,20 @@ impl UndoFacts<'_> {
         }
     }
 
+    /// Leaves every tag as it is while the policy has a hold.
+    fn drop_held_steps(&self, plan: &mut UndoPlan) {
+        let Some(reason) = self.policy.and_then(Policy::hold) else {
+            return;
+        };
+        let held = std::mem::take(&mut plan.steps).into_iter();
+        plan.left.extend(held.map(|step| KeptTag {
+            written: step.written,
+            reason: KeepReason::Hold {
+                reason: reason.to_owned(),
+            },
+        }));
+    }
+
     /// What the policy asks for once these tags are taken back, by their keys.
     fn required_by_policy(
         &self,
@@ -270,11 +289,11 @@ enum Requirement {
 fn without(live: &Instance, steps: &[UndoStep]) -> Instance {
     let mut after = live.clone();
     for step in steps {
-        match step.before {
+        match &step.before {
             Before::Missing => after.tags.remove(&step.written.tag_key),
-            Before::Empty => after
+            Before::Empty { value } => after
                 .tags
-                .insert(step.written.tag_key.clone(), String::new()),
+                .insert(step.written.tag_key.clone(), value.clone()),
         };
     }
     after

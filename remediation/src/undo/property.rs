@@ -91,7 +91,9 @@ impl World {
     fn write(&mut self, now: usize, key: &'static str, value: &str, how: How) {
         let before = match self.tags.get(key).map(String::as_str) {
             None => Before::Missing,
-            Some("") => Before::Empty,
+            Some(value @ ("" | " ")) => Before::Empty {
+                value: value.to_owned(),
+            },
             Some(_) => return,
         };
         let state = match how {
@@ -99,7 +101,7 @@ impl World {
             How::CutOffBefore | How::CutOffAfter => ActState::Begun,
             How::Failed => ActState::Failed,
         };
-        let act = tag(ID, key, value, before, state);
+        let act = tag(ID, key, value, before.clone(), state);
         self.history.push(batch(now, vec![act]));
         if matches!(how, How::Done | How::CutOffAfter) {
             self.tags.insert(key.to_owned(), value.to_owned());
@@ -128,9 +130,9 @@ impl World {
         let mut acts: Vec<Act> = Vec::new();
         for step in steps {
             let key = &step.written.tag_key;
-            match step.before {
+            match &step.before {
                 Before::Missing => self.tags.remove(key),
-                Before::Empty => self.tags.insert(key.clone(), String::new()),
+                Before::Empty { value } => self.tags.insert(key.clone(), value.clone()),
             };
             self.ours.retain(|ours, _| ours != key);
             let mut act = step.to_act();
@@ -149,7 +151,7 @@ impl World {
             if *written >= since {
                 match before {
                     Before::Missing => tags.remove(*key),
-                    Before::Empty => tags.insert((*key).to_owned(), String::new()),
+                    Before::Empty { value } => tags.insert((*key).to_owned(), value.clone()),
                 };
             }
         }

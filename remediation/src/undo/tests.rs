@@ -32,10 +32,15 @@ pub(super) fn batch(minute: usize, acts: Vec<Act>) -> Batch {
     }
 }
 
+/// An empty value, before tagwarden wrote the tag.
+const EMPTY: Before = Before::Empty {
+    value: String::new(),
+};
+
 pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActState) -> Act {
-    let tags_before = match before {
+    let tags_before = match &before {
         Before::Missing => BTreeMap::new(),
-        Before::Empty => tags(&[(key, "")]),
+        Before::Empty { value } => tags(&[(key, value)]),
     };
     Act {
         step: Step {
@@ -45,7 +50,7 @@ pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActSt
                 tag_key: key.into(),
                 defect: match before {
                     Before::Missing => DefectName::Missing,
-                    Before::Empty => DefectName::Empty,
+                    Before::Empty { .. } => DefectName::Empty,
                 },
             },
             remedy: Remedy::Tag {
@@ -170,9 +175,14 @@ fn told(plan: &UndoPlan) -> Vec<String> {
             None => String::new(),
         };
         let WrittenTag { tag_key, value, .. } = &step.written;
-        match step.before {
+        match &step.before {
             Before::Missing => format!("delete {tag_key}={value}{asked_by}"),
-            Before::Empty => format!("empty {tag_key}={value}{asked_by}"),
+            Before::Empty { value: before } if before.is_empty() => {
+                format!("empty {tag_key}={value}{asked_by}")
+            }
+            Before::Empty { value: before } => {
+                format!("restore {before:?} for {tag_key}={value}{asked_by}")
+            }
         }
     });
     let left = plan
@@ -241,15 +251,38 @@ fn what_the_acts_and_the_tag_say(
 
 #[test]
 fn empties_a_tag_that_was_empty() {
-    let act = tag(ID, "K", "v", Before::Empty, Done);
+    let act = tag(ID, "K", "v", EMPTY, Done);
     let world = World::new(vec![batch(1, vec![act])], &[("K", "v")]);
     assert_eq!(world.told(), ["empty K=v"]);
 }
 
 #[test]
+fn restores_the_blanks_that_a_tag_had() {
+    let value = " \u{200b}".to_owned();
+    let act = tag(ID, "K", "v", Before::Empty { value }, Done);
+    let world = World::new(vec![batch(1, vec![act])], &[("K", "v")]);
+    assert_eq!(world.told(), [r#"restore " \u{200b}" for K=v"#]);
+}
+
+#[test]
+fn leaves_everything_under_a_hold() {
+    let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
+    world.policy = Some(policy(&[
+        json!({"RuleId": 7, "TagKey": "K", "Action": "Notify", "Required": "Y"}),
+        json!({"RuleId": 9, "Hold": "the network is being moved"}),
+    ]));
+    assert_eq!(world.told(), ["leave K: hold"]);
+    let reason = world.plan(&Selection::default()).left[0].reason.to_string();
+    assert_eq!(
+        reason,
+        "the policy has a hold, so nothing is written: the network is being moved"
+    );
+}
+
+#[test]
 fn goes_by_the_last_write() {
     let history = vec![
-        batch(1, vec![tag(ID, "K", "v", Before::Empty, Done)]),
+        batch(1, vec![tag(ID, "K", "v", EMPTY, Done)]),
         batch(2, vec![tag(ID, "K", "w", Before::Missing, Done)]),
     ];
     let world = World::new(history, &[("K", "w")]);
@@ -313,7 +346,7 @@ fn leaves_the_last_tags_of_an_instance() {
     world.live[0].tags.remove("Name");
     assert_eq!(world.told(), ["leave K: last-tag", "leave L: last-tag"]);
     // An empty tag is a tag too.
-    let both = vec![act("K", Before::Missing), act("L", Before::Empty)];
+    let both = vec![act("K", Before::Missing), act("L", EMPTY)];
     world.history = vec![batch(1, both)];
     assert_eq!(world.told(), ["delete K=v", "empty L=v"]);
 }
@@ -325,7 +358,10 @@ fn leaves_the_last_tags_of_an_instance() {
 #[case("Function", "N", "today()", &["delete K=v, which rule 7 writes again"])]
 #[case("Notify", "Y", "", &["delete K=v"])]
 #[case("Stop", "Y", "", &["leave K: would-end"])]
-#[case("Terminate", "N", "", &["leave K: would-end"])]
+#[case("Terminate", "Y", "", &["leave K: would-end"])]
+// Under Required=N nothing is shut down.
+#[case("Stop", "N", "", &["delete K=v"])]
+#[case("Terminate", "N", "", &["delete K=v"])]
 fn what_the_policy_would_do_next(
     #[case] action: &str,
     #[case] required: &str,

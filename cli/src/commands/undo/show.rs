@@ -56,9 +56,9 @@ fn sum(plan: &UndoPlan) -> String {
 fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
     let rows = steps.iter().map(|step| {
         let written = &step.written;
-        let after = match step.before {
+        let after = match &step.before {
             Before::Missing => Cell::new("no such tag").fg(Color::DarkRed),
-            Before::Empty => Cell::new("\"\"").fg(Color::DarkYellow),
+            Before::Empty { value } => Cell::new(format!("{value:?}")).fg(Color::DarkYellow),
         };
         let next = match step.asked_by {
             Some(rule_id) => format!("rule {rule_id} writes it again"),
@@ -249,9 +249,9 @@ pub fn json(look: &UndoPreview, undone: Option<&UndoResult>) -> Map<String, Valu
 
 fn step_json(step: &UndoStep, outcome: &str, why: Option<&str>) -> Value {
     let mut map = written_json(&step.written);
-    let before = match step.before {
+    let before = match &step.before {
         Before::Missing => None,
-        Before::Empty => Some(""),
+        Before::Empty { value } => Some(value),
     };
     map.insert("before".to_owned(), json!(before));
     map.insert("askedBy".to_owned(), json!(step.asked_by));

@@ -88,8 +88,9 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let default = prop_oneof![1 => Just(None), 3 => value().prop_map(Some)];
     let rest = (mostly(json!(1)), mostly(json!("Owner")), mostly(json!("Y")));
     let template = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
-    (rest, action, default, any::<bool>(), template).prop_map(
-        |((id, key, required), action, default, foreign, template)| {
+    let hold = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
+    (rest, action, default, any::<bool>(), (template, hold)).prop_map(
+        |((id, key, required), action, default, foreign, (template, hold))| {
             let members = [
                 ("RuleId", id),
                 ("TagKey", key),
@@ -98,6 +99,7 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Default", default),
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
                 ("ReportTemplate", template),
+                ("Hold", hold),
             ];
             let members = members.into_iter();
             members
@@ -132,7 +134,9 @@ fn template_row() -> impl Strategy<Value = Map<String, Value>> {
     let mostly = |usual: Option<Value>| prop_oneof![4 => Just(usual), 1 => value().prop_map(Some), 1 => Just(None)];
     // Another id than the rule's.
     let id = mostly(Some(json!(1000))).prop_filter("another rule", |id| *id != Some(json!(1)));
-    let foreign = prop::sample::select(vec!["TagKey", "Action", "Required", "Default", "Comment"]);
+    let foreign = prop::sample::select(vec![
+        "TagKey", "Action", "Required", "Default", "Comment", "Hold",
+    ]);
     let rest = (
         foreign,
         prop_oneof![2 => Just(None), 1 => value().prop_map(Some)],
@@ -172,6 +176,25 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
         (json!({ "rules": [rule], "report": null }), false),
         (json!({ "rules": [rule], "report": "x" }), false),
         (json!({ "rules": [rule], "report": {"RuleId": 9} }), false),
+        (json!({ "rules": [rule], "hold": "x" }), true),
+        (json!({ "rules": [rule], "hold": " " }), false),
+        (json!({ "rules": [rule], "hold": null }), false),
+        (json!({ "rules": [rule], "hold": 7 }), false),
+        (
+            json!({ "rules": [rule], "hold": {"RuleId": 9, "Hold": "x"} }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "hold": {"RuleId": 9, "Hold": " "} }),
+            false,
+        ),
+        (json!({ "rules": [rule], "hold": {"RuleId": 9} }), false),
+        (json!({ "rules": [rule], "hold": {"Hold": "x"} }), false),
+        (
+            json!({ "rules": [rule], "hold": {"RuleId": 9, "Hold": "x", "TagKey": "K"} }),
+            false,
+        ),
+        (json!({ "rules": [], "hold": "x" }), false),
         (json!({ "rules": [] }), false),
         (json!({ "rules": rule }), false),
         (json!({ "rules": ["x"] }), false),

@@ -236,7 +236,7 @@ fn act(remedy: RemedyName, state: ActState) -> Act {
         step: Step {
             instance_id: "i-a".to_owned(),
             cause: Cause::Untagged,
-            remedy: Remedy::Notify,
+            remedy: Remedy::Notify { correction: None },
         },
         remedy,
         tags_before: BTreeMap::new(),
