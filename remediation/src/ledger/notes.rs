@@ -1,4 +1,4 @@
-//! What the ledger notes from run to run beside acts: what was reported, what is protected, what is stopped.
+//! What the ledger notes from run to run beside acts: what was reported, what is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,16 +55,6 @@ impl Ledger {
         names: DayNotes,
     ) -> Result<(), AwsError> {
         self.add_names(reported_by(mode), names).await
-    }
-
-    /// The instances that EC2 refused to stop or terminate today.
-    pub(crate) async fn protected(&self) -> Result<DayNotes, AwsError> {
-        self.names("protected").await
-    }
-
-    /// Adds to those.
-    pub(crate) async fn remember_protected(&self, ids: DayNotes) -> Result<(), AwsError> {
-        self.add_names("protected", ids).await
     }
 
     /// What is noted of those of `ids` that were seen stopped and untagged.

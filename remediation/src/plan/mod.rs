@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `step` | [`Step`]: one [`Remedy`] for one [`Cause`] on one instance |
 //! | `act` | [`Act`]: a step that changes an instance, and how far it got |
+//! | `refusal` | [`Refusal`]: what EC2 refused to shut down |
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `countdown` | [`Countdown`]: how long an instance has been stopped and untagged |
@@ -17,9 +18,10 @@ mod countdown;
 mod outcome;
 mod planner;
 mod reason;
+mod refusal;
 mod step;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
@@ -30,6 +32,7 @@ pub use countdown::Countdown;
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
+pub use refusal::Refusal;
 pub use step::{Cause, Remedy, Step};
 
 /// What to do, and what is settled without doing anything.
@@ -56,8 +59,8 @@ pub struct PlanContext {
     pub launchers: BTreeMap<String, Launcher>,
     /// What the ledger notes of instances that are stopped and untagged.
     pub countdowns: BTreeMap<String, Countdown>,
-    /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
-    pub protected: BTreeSet<String>,
+    /// What EC2 refused to stop or terminate in the last days: not tried again for a day, and then after all others.
+    pub refused: BTreeMap<(String, RemedyName), Refusal>,
 }
 
 impl Plan {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
 use super::countdown::{NOTICE, SEEN, SEEN_AGAIN, after_notice};
-use super::{Act, Cause, Countdown, Outcome, Plan, PlanContext, Reason, Remedy, Step};
+use super::{Act, Cause, Countdown, Outcome, Plan, PlanContext, Reason, Remedy, RemedyName, Step};
 use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Settings, Untagged};
@@ -170,7 +170,7 @@ impl Planner<'_> {
         if is_stop && instance.state.is_stopped() {
             return;
         }
-        if let Some(outcome) = self.obstacle() {
+        if let Some(outcome) = self.obstacle(is_stop) {
             return self.settle(cause, remedy, outcome);
         }
         // If two rules want the instance shut down, it is terminated, because both allow that.
@@ -183,7 +183,7 @@ impl Planner<'_> {
     }
 
     /// What stands against shutting the instance down. What no later run changes comes first.
-    fn obstacle(&self) -> Option<Outcome> {
+    fn obstacle(&self, is_stop: bool) -> Option<Outcome> {
         let manager = self.instance.manager();
         if let Some(manager) = manager.filter(|_| self.holds(Safeguard::Owner)) {
             return Some(Outcome::Refused(Reason::Owned {
@@ -198,8 +198,14 @@ impl Planner<'_> {
         if let Some(reason) = self.within_grace() {
             return Some(Outcome::Deferred(reason));
         }
-        let is_protected = self.context.protected.contains(&self.instance.id);
-        is_protected.then_some(Outcome::Refused(Reason::Protected))
+        let remedy = if is_stop {
+            RemedyName::Stop
+        } else {
+            RemedyName::Terminate
+        };
+        let refused = self.context.refused.get(&(self.instance.id.clone(), remedy));
+        let refused = refused.filter(|refused| refused.holds(self.now));
+        refused.map(|refused| Outcome::Refused(refused.reason.clone()))
     }
 
     /// Leaves the termination of a stopped instance until then.

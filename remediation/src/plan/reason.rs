@@ -52,8 +52,17 @@ pub enum Reason {
     },
     /// EC2 refused many of the run's instances, so the others were not tried. Deferred.
     ManyProtected,
+    /// The run wrote a tag to the instance, or may have. The next look decides. Deferred.
+    JustTagged,
     /// The instance is protected against this. Refused.
     Protected,
+    /// EC2 refused this for what the instance is, or for who asked. Refused.
+    RefusedByEc2 {
+        /// AWS's error code.
+        code: String,
+        /// What EC2 answered, with the code.
+        why: String,
+    },
     /// The instance does not exist any more. Refused.
     Vanished,
 }
@@ -74,7 +83,9 @@ impl Reason {
             Self::Budget { .. } => "budget",
             Self::Stopped { .. } => "stopped",
             Self::ManyProtected => "many-protected",
+            Self::JustTagged => "just-tagged",
             Self::Protected => "protected",
+            Self::RefusedByEc2 { .. } => "refused-by-ec2",
             Self::Vanished => "vanished",
         }
     }
@@ -125,9 +136,9 @@ impl fmt::Display for Reason {
                 f,
                 "it is stopped, and will be terminated on {terminate_on} unless it is tagged"
             ),
-            Self::ManyProtected => {
-                f.write_str("too many others turned out to be protected in this run")
-            }
+            Self::ManyProtected => f.write_str("EC2 refused too many others in this run"),
+            Self::JustTagged => f.write_str("this run wrote a tag to it: the next one decides"),
+            Self::RefusedByEc2 { why, .. } => f.write_str(why),
             Self::Protected => f.write_str("the instance is protected against it"),
             Self::Vanished => f.write_str("the instance does not exist any more"),
         }

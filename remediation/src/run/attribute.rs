@@ -39,7 +39,7 @@ pub(crate) async fn attribute(
     let may_shut_down = actions.any(|action| matches!(action, Action::Stop | Action::Terminate))
         || (settings.untagged != Untagged::Notify && survey.has_untagged);
     if may_shut_down && !survey.with_findings.is_empty() {
-        context.protected = ledger.protected().await?;
+        context.refused = ledger.refusals().await?;
     }
     Ok(context)
 }

@@ -12,8 +12,9 @@
 //!
 //! 5. **Recover** (`recover`). Runs whose functions were killed may have acted without reporting. What they did is found
 //!    out before this run acts, so that it is in the ledger and in this report.
-//! 6. **Execute** (`execute`). Writes tags, then stops and terminates. Every act is written down first, and every
-//!    shutdown is confirmed once more.
+//! 6. **Execute** (`execute`). Writes tags (`write_tags`), then stops and terminates (`shutdown_calls`). Every act is
+//!    written down first. Every shutdown is confirmed once more before each call, and every tag whose instance was read
+//!    more than a few seconds before.
 //! 7. **Requeue** (`requeue`). What there was no time for goes back on the queue. This comes before the report, because
 //!    a report that cannot be published ends the run.
 //! 8. **Report** ([`notify`](crate::notify)). Publishes what is new.
@@ -24,7 +25,9 @@ mod dry_run;
 mod execute;
 mod recover;
 mod requeue;
+mod shutdown_calls;
 mod survey;
+mod write_tags;
 
 use std::collections::BTreeSet;
 
@@ -173,17 +176,17 @@ impl<'a> Run<'a> {
             read_at,
             writer: self.writer(),
             report: &mut report,
-            contended: BTreeSet::new(),
+            again: BTreeSet::new(),
             last_start: self.last_start(),
         };
         execution.execute(plan).await;
-        let (writer, contended) = (execution.writer, execution.contended);
+        let (writer, again) = (execution.writer, execution.again);
         if home.monitor.is_cancelled() {
             report.name_interrupted();
         }
 
         // Before the report, which may fail.
-        requeue::requeue(home, &self.request, &report, &contended).await;
+        requeue::requeue(home, &self.request, &report, &again).await;
         let result = self.publish(report).await;
 
         // Only what was reported is closed. The next run reports the rest.
