@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
 use aws_sdk_ec2::Client;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -29,6 +30,8 @@ const TERMINATE: (u32, u32) = (100, 5);
 #[derive(Debug)]
 pub struct Ec2 {
     client: Client,
+    /// Sends each request once. Its caller looks at the instances again before another attempt.
+    once: Client,
     describe: Pace,
     describe_attribute: Pace,
     describe_spot_requests: Pace,
@@ -44,8 +47,11 @@ impl Ec2 {
     pub fn new(config: &SdkConfig) -> Self {
         let clock = Clock::of(config);
         let pace = |quota| Pace::new(&clock, quota);
+        let once = RetryConfig::standard().with_max_attempts(1);
+        let once = aws_sdk_ec2::config::Builder::from(config).retry_config(once);
         Self {
             client: Client::new(config),
+            once: Client::from_conf(once.build()),
             describe: pace(DESCRIBE),
             describe_attribute: pace(DESCRIBE_ATTRIBUTE),
             describe_spot_requests: pace(DESCRIBE_SPOT_REQUESTS),
@@ -86,16 +92,16 @@ impl Ec2 {
         &self.client
     }
 
-    /// Waits for a turn of StopInstances, and gives the client for one request.
+    /// Waits for a turn of StopInstances, and gives the client for one request. The client does not retry.
     pub async fn to_stop(&self) -> &Client {
         self.stop.turn().await;
-        &self.client
+        &self.once
     }
 
-    /// Waits for a turn of TerminateInstances, and gives the client for one request.
+    /// Waits for a turn of TerminateInstances, and gives the client for one request. The client does not retry.
     pub async fn to_terminate(&self) -> &Client {
         self.terminate.turn().await;
-        &self.client
+        &self.once
     }
 }
 

@@ -1,74 +1,50 @@
 //! The EC2 calls that change something.
 //!
-//! One call serves many instances, and EC2 refuses the whole call if one instance is unknown or protected.
-//! `set_aside` sets that instance aside, so that the call succeeds for the others.
+//! One call serves many instances, and EC2 refuses the whole call if one instance is unknown, protected or denied.
+//! `split` sets that instance aside, so that the call succeeds for the others. `tag_calls` does the same for tag keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName, Tag};
+use aws_sdk_ec2::types::{AttributeBooleanValue, InstanceAttributeName};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tagwarden_aws::{AwsError, Ec2};
 
+use crate::error_code::ErrorKind;
 use crate::plan::{Act, Outcome, Reason, RemedyName, StepFailure};
 
 /// The most instances that CreateTags, DeleteTags, StopInstances and TerminateInstances take in one call.
-const CALL_LIMIT: usize = 1_000;
+pub(crate) const CALL_LIMIT: usize = 1_000;
 
 /// The most `DescribeInstanceAttribute` calls in flight at a time.
 const AT_ONCE: usize = 8;
 
-/// Writes `tags` to every one of `ids`. A tag that is there already is overwritten: be sure it is empty.
-///
-/// See [CreateTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html).
-pub async fn create_tags(
-    ec2: &Ec2,
-    ids: Vec<String>,
-    tags: &BTreeMap<String, String>,
-) -> Vec<(String, Outcome)> {
-    let tags: Vec<Tag> = tags
-        .iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
-    set_aside(ids, async |ids: &[String]| {
-        let request = ec2
-            .to_create_tags()
-            .await
-            .create_tags()
-            .set_tags(Some(tags.clone()));
-        match request.set_resources(Some(ids.to_vec())).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(AwsError::new("ec2:CreateTags", &error)),
-        }
-    })
-    .await
-}
-
-/// Stops every one of `ids`.
+/// Stops every one of `ids` in one call: one attempt, at most 1,000 instances.
 ///
 /// See [StopInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html).
-pub async fn stop(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Outcome)> {
-    set_aside(ids, async |ids: &[String]| {
-        let request = ec2.to_stop().await.stop_instances();
-        match request.set_instance_ids(Some(ids.to_vec())).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(AwsError::new("ec2:StopInstances", &error)),
-        }
-    })
-    .await
+///
+/// # Errors
+/// EC2 refused the call, or did not answer.
+pub(crate) async fn stop(ec2: &Ec2, ids: &[String]) -> Result<(), AwsError> {
+    let request = ec2.to_stop().await.stop_instances();
+    match request.set_instance_ids(Some(ids.to_vec())).send().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(AwsError::new("ec2:StopInstances", &error)),
+    }
 }
 
-/// Terminates every one of `ids`.
+/// Terminates every one of `ids` in one call: one attempt, at most 1,000 instances.
 ///
 /// See [TerminateInstances](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html).
-pub async fn terminate(ec2: &Ec2, ids: Vec<String>) -> Vec<(String, Outcome)> {
-    set_aside(ids, async |ids: &[String]| {
-        let request = ec2.to_terminate().await.terminate_instances();
-        match request.set_instance_ids(Some(ids.to_vec())).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(AwsError::new("ec2:TerminateInstances", &error)),
-        }
-    })
-    .await
+///
+/// # Errors
+/// EC2 refused the call, or did not answer. It may have terminated some of the instances all the same: those in other
+/// Availability Zones than a protected one.
+pub(crate) async fn terminate(ec2: &Ec2, ids: &[String]) -> Result<(), AwsError> {
+    let request = ec2.to_terminate().await.terminate_instances();
+    match request.set_instance_ids(Some(ids.to_vec())).send().await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(AwsError::new("ec2:TerminateInstances", &error)),
+    }
 }
 
 /// Of the instances that `acts` would stop or terminate, those that are protected against it: one call each.
@@ -108,8 +84,49 @@ pub async fn protected(
     Ok(protected.into_iter().flatten().collect())
 }
 
-/// Calls `call` for all of `ids`, in as few calls as it takes. Where one instance spoils a call, the error names
-/// it, or halving finds it; the rest are tried again without it. All calls must be idempotent.
+/// What becomes of the instances of a call that EC2 refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SetAside {
+    /// They spoiled the call, or it fails whatever its instances are.
+    pub(crate) settled: Vec<String>,
+    /// They are to be tried again, each batch in a call of its own.
+    pub(crate) rest: Vec<Vec<String>>,
+}
+
+/// Sets aside the instances of `batch` that spoiled a call: those that the error names. Where it names none, halving
+/// the batch finds them.
+pub(crate) fn split(mut batch: Vec<String>, error: &AwsError) -> SetAside {
+    let kind = ErrorKind::of(error.code());
+    let (settled, mut rest): (Vec<_>, Vec<_>) =
+        batch.drain(..).partition(|id| names(error.message(), id));
+    let is_about_one = match kind {
+        ErrorKind::Instance | ErrorKind::TagLimit => true,
+        ErrorKind::Denied | ErrorKind::Permanent => !settled.is_empty(),
+        ErrorKind::Passing | ErrorKind::Unclear => false,
+    };
+    let is_single = settled.len() + rest.len() == 1;
+    if !is_about_one || is_single {
+        rest.extend(settled);
+        return SetAside {
+            settled: rest,
+            rest: Vec::new(),
+        };
+    }
+    if settled.is_empty() {
+        let half = rest.split_off(rest.len() / 2);
+        let rest = vec![half, rest];
+        return SetAside { settled, rest };
+    }
+    let rest = if rest.is_empty() {
+        Vec::new()
+    } else {
+        vec![rest]
+    };
+    SetAside { settled, rest }
+}
+
+/// Calls `call` for all of `ids`, in as few calls as it takes, and sets aside the instances that spoil a call. All
+/// calls must be idempotent.
 pub(crate) async fn set_aside<F>(ids: Vec<String>, call: F) -> Vec<(String, Outcome)>
 where
     F: AsyncFn(&[String]) -> Result<(), AwsError>,
@@ -119,79 +136,49 @@ where
         results.extend(ids.into_iter().map(|id| (id, outcome.clone())));
     };
     let mut waiting: Vec<Vec<String>> = ids.chunks(CALL_LIMIT).map(<[String]>::to_vec).collect();
-    while let Some(mut batch) = waiting.pop() {
+    while let Some(batch) = waiting.pop() {
         let Err(error) = call(&batch).await else {
             settle(batch, &Outcome::Done);
             continue;
         };
-        if batch.len() == 1 || !is_about_instances(&error) {
-            settle(batch, &outcome(&error));
-            continue;
-        }
-        let (named, rest): (Vec<_>, Vec<_>) =
-            batch.drain(..).partition(|id| names(error.message(), id));
-        if named.is_empty() {
-            let mut rest = rest;
-            let half = rest.split_off(rest.len() / 2);
-            waiting.extend([rest, half]);
-        } else {
-            settle(named, &outcome(&error));
-            if !rest.is_empty() {
-                waiting.push(rest);
-            }
-        }
+        let aside = split(batch, &error);
+        settle(aside.settled, &outcome(&error));
+        waiting.extend(aside.rest);
     }
     results
 }
 
-/// Whether EC2 refused the call for what some of its instances are, and would take it without them.
-///
-/// See [Error codes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
-fn is_about_instances(error: &AwsError) -> bool {
-    error.code().is_some_and(|code| {
-        code.starts_with("InvalidInstanceID")
-            || matches!(
-                code,
-                "IncorrectInstanceState"
-                    | "IncorrectState"
-                    | "InvalidID"
-                    | "OperationNotPermitted"
-                    | "TagLimitExceeded"
-                    | "UnsupportedOperation"
-            )
-    })
-}
-
-fn outcome(error: &AwsError) -> Outcome {
+/// What became of a tag whose call the SDK retried and gave up with `error`. Throttling is unclear, because an earlier
+/// attempt, whose answer was lost, may have been carried out.
+pub(crate) fn outcome(error: &AwsError) -> Outcome {
     match error.code() {
         Some("OperationNotPermitted") => Outcome::Refused(Reason::Protected),
         Some("InvalidInstanceID.NotFound") => Outcome::Refused(Reason::Vanished),
-        _ if is_unclear(error) => Outcome::Unclear(error.into()),
+        code if ErrorKind::of(code).may_pass() => Outcome::Unclear(error.into()),
         _ => Outcome::Failed(StepFailure::from(error)),
     }
 }
 
-/// Whether the call, or an earlier try of it whose answer was lost, may have been carried out: the SDK tries again
-/// after these, and gives the last of the errors.
-///
-/// See [Error codes](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html).
-fn is_unclear(error: &AwsError) -> bool {
-    error.code().is_none_or(|code| {
-        matches!(
-            code,
-            "EC2ThrottledException"
-                | "InternalError"
-                | "InternalFailure"
-                | "RequestLimitExceeded"
-                | "ServiceUnavailable"
-                | "Throttling"
-                | "Unavailable"
-        )
-    })
+/// What became of the shutdown of `id`, whose only attempt ended with `error`.
+pub(crate) fn shutdown_outcome(error: &AwsError, id: &str) -> Outcome {
+    let refused = || {
+        Outcome::Refused(Reason::RefusedByEc2 {
+            code: error.code().unwrap_or_default().to_owned(),
+            why: error.to_string(),
+        })
+    };
+    match (ErrorKind::of(error.code()), error.code()) {
+        (_, Some("OperationNotPermitted")) => Outcome::Refused(Reason::Protected),
+        (_, Some("InvalidInstanceID.NotFound")) => Outcome::Refused(Reason::Vanished),
+        (ErrorKind::Unclear, _) => Outcome::Unclear(error.into()),
+        (ErrorKind::Instance, _) => refused(),
+        (ErrorKind::Denied | ErrorKind::Permanent, _) if names(error.message(), id) => refused(),
+        _ => Outcome::Failed(StepFailure::from(error)),
+    }
 }
 
 /// Whether `message` names exactly `id`, not one that only begins with it.
-fn names(message: &str, id: &str) -> bool {
+pub(crate) fn names(message: &str, id: &str) -> bool {
     message
         .split(|character: char| !(character.is_ascii_alphanumeric() || character == '-'))
         .any(|word| word == id)

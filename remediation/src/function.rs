@@ -57,7 +57,8 @@ struct Answer {
 impl Remediation {
     /// Does what the policy asks for about the instances that one event names, and reports it.
     ///
-    /// Answers an SQS batch with the messages that failed, any other event with the [`ReportCounts`] as JSON.
+    /// Answers an SQS batch with the messages that are to come again, any other event with the [`ReportCounts`] as JSON.
+    /// A message comes again if it cannot be read, or if something that it asks for failed and may pass by itself.
     ///
     /// # Errors
     /// See [`RemediationError`]; for a batch, only where no message of it could be served.
@@ -107,18 +108,19 @@ impl Remediation {
         }
         let (message_ids, requests): (Vec<String>, Vec<EventRequest>) = served.into_iter().unzip();
         let (report, _) = self.serve(&requests, context).await?;
-        let failed = report.failed_instances();
+        // A permanent failure is in the report. The same run again would fail in the same way.
+        let to_retry = report.instances_to_retry();
         for (id, request) in message_ids.into_iter().zip(&requests) {
-            let has_failed = match request {
+            let is_to_retry = match request {
                 EventRequest::Nothing(_) | EventRequest::Later(..) | EventRequest::Settled(_) => {
                     false
                 }
-                EventRequest::Sweep => !failed.is_empty(),
+                EventRequest::Sweep => !to_retry.is_empty(),
                 EventRequest::Instances(_, named) => named
                     .iter()
-                    .any(|instance| failed.contains(instance.id.as_str())),
+                    .any(|instance| to_retry.contains(instance.id.as_str())),
             };
-            if has_failed {
+            if is_to_retry {
                 response.add_failure(id);
             }
         }

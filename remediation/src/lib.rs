@@ -16,6 +16,7 @@
 //! | [`plan`] | findings → what to do, what to leave for later, what to refuse |
 //! | [`ledger`] | every act, written down before it is done |
 //! | [`calls`] | the EC2 calls that change something, for as many instances as a call takes |
+//! | `tag_calls` | CreateTags, so that one instance, key or value does not spoil the call for the others |
 //! | [`report`] | what was done, for people and for programs |
 //! | `run` | one run, in order: start reading here |
 //! | `notify` | publishes the report |
@@ -23,6 +24,7 @@
 //! | [`on_demand`] | the same for the `tagwarden` command, and what a sweep would do |
 //! | [`undo`] | takes back what was written, for the `tagwarden` command |
 //! | [`progress`] | progress and cancellation of a run |
+//! | `error_code` | what AWS's error codes say about a call |
 //! | [`metrics`] | what is measured, for CloudWatch |
 //!
 //! `identity`, `plan`, `report` and the plan of `undo` are pure, and so is `launcher` but for its look-up. That,
@@ -32,13 +34,15 @@
 //! function · on_demand
 //!      run
 //!     notify                     undo
-//!  remediation · report     calls · tag_batches
+//!  remediation · report     tag_calls
+//!                         calls · tag_batches
 //!            ledger · metrics
 //!               plan
-//! request · launcher · settings · run_id · progress · safeguard
+//! request · launcher · settings · run_id · progress · safeguard · error_code
 //! ```
 
 pub mod calls;
+mod error_code;
 pub mod function;
 pub mod identity;
 pub mod launcher;
@@ -56,6 +60,7 @@ mod run_id;
 pub mod safeguard;
 pub mod settings;
 mod tag_batches;
+mod tag_calls;
 pub mod trigger;
 pub mod undo;
 

@@ -13,7 +13,8 @@
 //! | an instance's id | `stopped` | what older versions noted of an instance that is stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
 //! | `told`, `told#dry-run` | a day | what was reported to the topic that day and is not reported again |
-//! | `protected` | a day | instances that EC2 refused to stop or terminate that day |
+//! | `protected` | an instance's id, `#stop` or `#terminate` | that EC2 refused it, when and why |
+//! | `protected` | a day | the same, as older versions noted it: instances that were protected that day |
 //!
 //! An act begins with one transaction: the claim of its instance, its part of the budget, the act itself and the mark
 //! that the run is open are written together or not at all. Nothing is done before. A function that ends in between
@@ -29,6 +30,7 @@ mod items;
 mod notes;
 mod open_runs;
 mod reader;
+mod refusals;
 mod selection;
 mod transaction;
 mod writer;
@@ -45,6 +47,7 @@ pub use selection::Selection;
 pub(crate) use claim::{AFTER_TAG, ClaimName};
 pub(crate) use countdowns::{RunningCountdowns, SuspicionNote};
 pub(crate) use open_runs::AbandonedRun;
+pub(crate) use refusals::Refusals;
 pub(crate) use writer::{BeginResult, Claims, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.

@@ -1,5 +1,4 @@
-//! What the ledger notes from run to run beside acts: what was reported, and what is
-//! protected.
+//! What the ledger notes from run to run beside acts: what was reported.
 
 use std::collections::BTreeSet;
 
@@ -42,16 +41,6 @@ impl Ledger {
         names: DayNotes,
     ) -> Result<(), AwsError> {
         self.add_names(reported_by(mode), names).await
-    }
-
-    /// The instances that EC2 refused to stop or terminate today.
-    pub(crate) async fn protected(&self) -> Result<DayNotes, AwsError> {
-        self.names("protected").await
-    }
-
-    /// Adds to those.
-    pub(crate) async fn remember_protected(&self, ids: DayNotes) -> Result<(), AwsError> {
-        self.add_names("protected", ids).await
     }
 
     async fn names(&self, what: &str) -> Result<DayNotes, AwsError> {

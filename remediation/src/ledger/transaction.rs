@@ -81,23 +81,57 @@ impl Ledger {
         let codes: Vec<&str> = codes
             .map(|reason| reason.code().unwrap_or("None"))
             .collect();
-        let refused: BTreeSet<usize> = codes
-            .iter()
-            .enumerate()
-            .filter_map(|(position, code)| (*code == "ConditionalCheckFailed").then_some(position))
-            .collect();
-        let is_passing = |code: &&str| {
-            matches!(
-                *code,
-                "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
-            )
-        };
-        if !refused.is_empty() {
-            Ok(TransactionResult::Refused(refused))
-        } else if codes.iter().any(is_passing) {
-            Ok(TransactionResult::Busy)
-        } else {
-            Err(AwsError::new(PUT, &error))
+        result_of(&codes).ok_or_else(|| AwsError::new(PUT, &error))
+    }
+}
+
+/// What the reasons of a cancelled transaction say, one for each write; `None` if trying again does not help.
+///
+/// See [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+fn result_of(codes: &[&str]) -> Option<TransactionResult> {
+    let refused: BTreeSet<usize> = codes
+        .iter()
+        .enumerate()
+        .filter_map(|(position, code)| (*code == "ConditionalCheckFailed").then_some(position))
+        .collect();
+    let is_passing = |code: &&str| {
+        matches!(
+            *code,
+            "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded"
+        )
+    };
+    if !refused.is_empty() {
+        Some(TransactionResult::Refused(refused))
+    } else if codes.iter().any(is_passing) {
+        Some(TransactionResult::Busy)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_again_what_conflicts_or_is_throttled() {
+        for code in [
+            "TransactionConflict",
+            "ThrottlingError",
+            "ProvisionedThroughputExceeded",
+        ] {
+            assert_eq!(
+                result_of(&["None", code, "None"]),
+                Some(TransactionResult::Busy)
+            );
         }
+        let refused = TransactionResult::Refused(BTreeSet::from([0, 2]));
+        let codes = [
+            "ConditionalCheckFailed",
+            "TransactionConflict",
+            "ConditionalCheckFailed",
+        ];
+        assert_eq!(result_of(&codes), Some(refused));
+        assert_eq!(result_of(&["ValidationError", "None"]), None);
     }
 }

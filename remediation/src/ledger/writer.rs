@@ -351,8 +351,14 @@ impl Ledger {
     }
 
     async fn complete_shutdowns(&self, batch: &Batch, claims: Claims) -> Result<(), AwsError> {
-        // An act that failed may have been done all the same.
-        let spent = |act: &&Act| !matches!(act.state, ActState::Spared | ActState::Refused);
+        // What definitely did not happen gives its part back at once. An abandoned act counts as done, because its
+        // function may still have sent the call.
+        let spent = |act: &&Act| {
+            matches!(
+                act.state,
+                ActState::Begun | ActState::Done | ActState::Abandoned
+            )
+        };
         let spent = batch.acts.iter().filter(spent).count();
         for attempt in 0..ATTEMPTS {
             let budget = self.budget().await?;

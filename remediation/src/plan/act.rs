@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use tagwarden_core::Instance;
+use tagwarden_core::likeness::is_blank;
+
 use super::{CountdownReason, Outcome, Remedy, Step};
 use crate::run_id::RunId;
 
@@ -118,6 +121,21 @@ impl Act {
             (RemedyName::Untag, _) => self.step.cause.is_empty_tag().then_some(""),
             (_, Remedy::Tag { value, .. }) => Some(value),
             _ => None,
+        }
+    }
+
+    /// Whether the instance, as it is now, shows that the act was done. One that does not exist any more was terminated.
+    pub(crate) fn shows_on(&self, live: Option<&Instance>) -> bool {
+        let Some(live) = live else {
+            return self.remedy.is_destructive();
+        };
+        let tag = self.tag_key().and_then(|key| live.tags.get(key));
+        let tag = tag.map(String::as_str);
+        match self.remedy {
+            RemedyName::Tag => tag.is_some() && tag == self.tag_value(),
+            RemedyName::Untag => tag.is_none_or(is_blank),
+            RemedyName::Stop => live.state.is_stopped() || live.state.is_gone(),
+            RemedyName::Terminate => live.state.is_gone(),
         }
     }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `step` | [`Step`]: one [`Remedy`] for one [`Cause`] on one instance |
 //! | `act` | [`Act`]: a step that changes an instance, and how far it got |
+//! | `refusal` | [`Refusal`]: what EC2 refused to shut down |
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
@@ -19,6 +20,7 @@ mod manager;
 mod outcome;
 mod planner;
 mod reason;
+mod refusal;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +35,7 @@ pub use countdown::{Countdown, CountdownName, CountdownReason};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
+pub use refusal::Refusal;
 pub use step::{Cause, Remedy, Step};
 
 /// What to do, and what is settled without doing anything.
@@ -106,8 +109,8 @@ pub struct PlanContext {
     pub countdown_failure: Option<StepFailure>,
     /// Why no missing tag is to be believed, if there is a reason.
     pub doubt: Option<Doubt>,
-    /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
-    pub protected: BTreeSet<String>,
+    /// What EC2 refused to stop or terminate in the last days: not tried again for a day, and then after all others.
+    pub refused: BTreeMap<(String, RemedyName), Refusal>,
     /// The Spot requests that launch no other instance, `sir-…`. A request that is not here may launch one.
     pub one_time_spot: BTreeSet<String>,
     /// When an exemption that cannot be read was first reported, by instance. One that is not here has not been

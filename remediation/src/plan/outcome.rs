@@ -5,6 +5,7 @@ use std::fmt;
 use tagwarden_aws::AwsError;
 
 use super::Reason;
+use crate::error_code::ErrorKind;
 
 /// What became of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,16 @@ impl Outcome {
         }
     }
 
+    /// Whether the same may succeed in a later run without any change by a person: AWS throttled it, failed, or did
+    /// not answer.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Failed(failure) | Self::Unclear(failure) => failure.may_pass(),
+            Self::Done | Self::WouldDo | Self::Deferred(_) | Self::Refused(_) => false,
+        }
+    }
+
     /// Why, where it was not done.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
@@ -64,6 +75,12 @@ impl StepFailure {
             code: None,
             text: text.into(),
         }
+    }
+
+    /// Whether the same may succeed without any change by a person.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        ErrorKind::of(self.code.as_deref()).may_pass()
     }
 }
 

@@ -11,7 +11,7 @@ use super::countdown::{Progress, Terms};
 use super::manager::manager_of;
 use super::{
     Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
-    PlanContext, Reason, Remedy, Step,
+    PlanContext, Reason, Remedy, RemedyName, Step,
 };
 use crate::launcher::{Launcher, Unknown};
 use crate::safeguard::Safeguard;
@@ -297,8 +297,17 @@ impl Planner<'_> {
         if let Some(reason) = self.within_grace().filter(|_| goes_by_age) {
             return Some(Outcome::Deferred(reason));
         }
-        let is_protected = self.context.protected.contains(&self.instance.id);
-        is_protected.then_some(Outcome::Refused(Reason::Protected))
+        let remedy = if is_stop {
+            RemedyName::Stop
+        } else {
+            RemedyName::Terminate
+        };
+        let refused = self
+            .context
+            .refused
+            .get(&(self.instance.id.clone(), remedy));
+        let refused = refused.filter(|refused| refused.holds(self.now));
+        refused.map(|refused| Outcome::Refused(refused.reason.clone()))
     }
 
     /// The instance's manager as a reason, if it has one.

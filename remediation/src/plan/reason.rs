@@ -85,8 +85,17 @@ pub enum Reason {
     },
     /// EC2 refused many of the run's instances, so the others were not tried. Deferred.
     ManyProtected,
+    /// The run wrote a tag to the instance, or may have. The next look decides. Deferred.
+    JustTagged,
     /// The instance is protected against this. Refused.
     Protected,
+    /// EC2 refused this for what the instance is, or for who asked. Refused.
+    RefusedByEc2 {
+        /// AWS's error code.
+        code: String,
+        /// What EC2 answered, with the code.
+        why: String,
+    },
     /// The instance does not exist any more. Refused.
     Vanished,
     /// The policy has a hold: see [`Policy::hold`](tagwarden_core::Policy::hold). Refused.
@@ -129,7 +138,9 @@ impl Reason {
             Self::TagsUnconfirmed(_) => "tags-unconfirmed",
             Self::Suspicion { .. } => "suspicion",
             Self::ManyProtected => "many-protected",
+            Self::JustTagged => "just-tagged",
             Self::Protected => "protected",
+            Self::RefusedByEc2 { .. } => "refused-by-ec2",
             Self::Vanished => "vanished",
             Self::Hold { .. } => "hold",
             Self::UnreadableExemption { .. } => "unreadable-exemption",
@@ -215,9 +226,9 @@ impl fmt::Display for Reason {
                 f,
                 "{count} of {of} instances have the same defect, which may be a mistake in the policy; a sweep at least an hour later that finds the same does it"
             ),
-            Self::ManyProtected => {
-                f.write_str("too many others turned out to be protected in this run")
-            }
+            Self::ManyProtected => f.write_str("EC2 refused too many others in this run"),
+            Self::JustTagged => f.write_str("this run wrote a tag to it: the next one decides"),
+            Self::RefusedByEc2 { why, .. } => f.write_str(why),
             Self::Protected => f.write_str("the instance is protected against it"),
             Self::Vanished => f.write_str("the instance does not exist any more"),
             Self::Hold { reason } => write!(f, "the policy has a hold: {reason}"),

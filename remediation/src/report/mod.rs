@@ -157,10 +157,10 @@ impl Report {
         });
     }
 
-    /// The instances that have something that failed.
+    /// The instances that have something that failed and may succeed without any change by a person.
     #[must_use]
-    pub fn failed_instances(&self) -> BTreeSet<&str> {
-        self.instances_where(|entry| matches!(entry.outcome, Outcome::Failed(_)))
+    pub fn instances_to_retry(&self) -> BTreeSet<&str> {
+        self.instances_where(|entry| entry.outcome.may_pass())
     }
 
     /// Counts instances.

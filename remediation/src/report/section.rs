@@ -202,7 +202,11 @@ impl Concern {
 
     /// By the codes of [EC2](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html) and CloudTrail.
     fn of_failure(failure: &StepFailure) -> Self {
-        match failure.code.as_deref() {
+        Self::of_code(failure.code.as_deref())
+    }
+
+    fn of_code(code: Option<&str>) -> Self {
+        match code {
             Some("UnauthorizedOperation") => Self::Denied,
             Some(code) if code.starts_with("AccessDenied") => Self::Denied,
             Some("TagLimitExceeded") => Self::TagLimit,
@@ -223,6 +227,7 @@ impl Concern {
             Reason::TagsUnconfirmed(_) => Some(Self::Denied),
             Reason::Suspicion { .. } => Some(Self::Suspicion),
             Reason::Protected => Some(Self::Protected),
+            Reason::RefusedByEc2 { code, .. } => Some(Self::of_code(Some(code))),
             Reason::Grace { age: None, .. } | Reason::LaunchNotShown { age: None, .. } => {
                 Some(Self::UnknownAge)
             }
@@ -235,6 +240,7 @@ impl Concern {
             | Reason::PolicyChanged
             | Reason::Interrupted
             | Reason::ManyProtected
+            | Reason::JustTagged
             | Reason::Vanished => None,
         }
     }

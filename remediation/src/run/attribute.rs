@@ -52,7 +52,7 @@ pub(crate) async fn attribute(
     }
     let may_shut_down = rules_shut_down || (untagged_shut_down && survey.has_untagged);
     if may_shut_down && !survey.with_findings.is_empty() {
-        context.protected = ledger.protected().await?;
+        context.refused = ledger.refusals().await?;
     }
     Ok(context)
 }

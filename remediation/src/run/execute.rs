@@ -4,28 +4,26 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::{mem, slice};
 
 use chrono::{DateTime, Utc};
-use futures_util::{StreamExt, stream};
 use tagwarden_core::Policy;
 
+use super::shutdown_calls::ShutdownOutcomes;
 use super::survey::read_again_by_id;
 use super::truth;
-use crate::calls;
-use crate::ledger::{Batch, BeginResult, Writer};
+use crate::ledger::{Batch, BeginResult, Refusals, Writer};
 use crate::plan::{
-    Act, ActState, Countdown, CountdownName, Doubt, Outcome, Plan, PlanContext, Reason, RemedyName,
+    Act, ActState, Countdown, CountdownName, Doubt, Outcome, Plan, PlanContext, Reason, Refusal,
     plan,
 };
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::safeguard::Safeguard;
-use crate::tag_batches::group_by_tags;
 
-/// After EC2 refused this many instances one by one, the others are left for the next run, which knows of these.
-const MOST_REFUSED: usize = 20;
+/// After this many shutdowns failed or were refused, the others are left for the next run, which knows of these.
+const MOST_REFUSED: usize = 100;
 
-/// The most tag-writing calls in flight at a time.
-const AT_ONCE: usize = 8;
+/// The most instances that a run tries again although EC2 refused them some days ago.
+const MOST_RETRIED: usize = 20;
 
 /// Carries out one run's plan.
 pub(super) struct Execution<'a, 'r> {
@@ -41,8 +39,9 @@ pub(super) struct Execution<'a, 'r> {
     pub(super) standing: BTreeMap<String, (CountdownName, Countdown)>,
     /// Why no missing tag is believed any more.
     pub(super) doubt: Option<Doubt>,
-    /// Instances to which another run does the same right now.
-    pub(super) contended: BTreeSet<String>,
+    /// Instances to look at again a little later: another run does the same to them right now, or this one tagged them
+    /// and did not shut them down.
+    pub(super) again: BTreeSet<String>,
     /// No act is begun later than this.
     pub(super) last_start: Option<DateTime<Utc>>,
 }
@@ -54,44 +53,31 @@ impl Execution<'_, '_> {
             self.report.add(step, Outcome::Done);
         }
         // Tags come first: they help even if there is no time for anything else.
-        self.write_tags(plan.tags).await;
-        self.shut_down(plan.shutdowns.into_values().collect()).await;
+        let tagged = self.write_tags(plan.tags).await;
+        let shutdowns = self.without_tagged(plan.shutdowns.into_values(), &tagged);
+        self.shut_down(shutdowns).await;
         for (step, outcome) in plan.settled {
             self.report.add(step, outcome);
         }
     }
 
-    /// Writes the tags: one call for all instances that get the same ones.
-    async fn write_tags(&mut self, acts: Vec<Act>) {
-        // Nothing is written that is not in the ledger.
-        let mut batches = self.begin_tags(acts).await;
-
-        // Few calls serve many instances, and several calls are in flight at a time.
-        let acts = batches.iter().flat_map(|batch| &batch.acts);
-        let ids_of = group_by_tags(
-            acts.filter_map(|act| Some((act.instance_id(), act.tag_key()?, act.tag_value()?))),
-        );
-        let this = &*self;
-        let monitor = &self.home.monitor;
-        monitor.enter(Phase::Tagging, Some(ids_of.values().map(Vec::len).sum()));
-        let calls = stream::iter(ids_of).map(|(tags, ids)| async move {
-            if this.is_in_time() {
-                let outcomes = calls::create_tags(&this.home.ec2, ids, &tags).await;
-                monitor.add(outcomes.len());
-                outcomes
-            } else {
-                let left = || Outcome::Deferred(Reason::NoTime);
-                ids.into_iter().map(|id| (id, left())).collect()
-            }
-        });
-        let outcomes: Vec<Vec<(String, Outcome)>> = calls.buffer_unordered(AT_ONCE).collect().await;
-
-        // What became of each act completes it in the ledger, and is reported.
-        let outcomes = outcomes.into_iter().flatten().collect();
-        self.complete(&mut batches, &outcomes).await;
+    /// Leaves out the instances that this run wrote a tag to, because the policy was judged without that tag.
+    fn without_tagged(
+        &mut self,
+        acts: impl Iterator<Item = Act>,
+        tagged: &BTreeSet<String>,
+    ) -> Vec<Act> {
+        let (tagged, others): (Vec<Act>, Vec<Act>) =
+            acts.partition(|act| tagged.contains(act.instance_id()));
+        for act in tagged {
+            self.again.insert(act.instance_id().to_owned());
+            let outcome = Outcome::Deferred(Reason::JustTagged);
+            self.report.add(act.step, outcome);
+        }
+        others
     }
 
-    async fn begin_tags(&mut self, acts: Vec<Act>) -> Vec<Batch> {
+    pub(super) async fn begin_tags(&mut self, acts: Vec<Act>) -> Vec<Batch> {
         match &mut self.writer {
             _ if acts.is_empty() => Vec::new(),
             Some(writer) => {
@@ -103,29 +89,32 @@ impl Execution<'_, '_> {
     }
 
     /// Stops and terminates, as many as the budget allows.
-    async fn shut_down(&mut self, mut waiting: VecDeque<Act>) {
+    async fn shut_down(&mut self, waiting: Vec<Act>) {
         let home = self.home;
-        let mut protected = BTreeSet::new();
+        let mut waiting = self.without_standing_refusals(waiting);
+        let mut refused = Refusals::new();
+        let mut failed = 0;
         let mut is_in_time = self.is_in_time();
         home.monitor.enter(Phase::Shutdown, Some(waiting.len()));
-        // A protected instance costs no budget, so that many of them cannot keep the others from their turn.
-        while !waiting.is_empty() && protected.len() < MOST_REFUSED && is_in_time {
+        // What EC2 refuses costs no budget, so that many of them cannot keep the others from their turn.
+        while !waiting.is_empty() && failed < MOST_REFUSED && is_in_time {
             // The ledger takes as many as the budget leaves and as one transaction holds.
             let Some(mut batch) = self.begin_shutdowns(&mut waiting).await else {
                 continue;
             };
             // Begun, and not done yet: this is the last moment at which a person's change still counts.
             self.confirm(&mut batch).await;
-            let outcomes = self.call(&batch).await;
-            let refused = outcomes
-                .iter()
-                .filter(|(_, outcome)| **outcome == Outcome::Refused(Reason::Protected));
-            protected.extend(refused.map(|(id, _)| id.clone()));
+            let outcomes = self.call(&mut batch).await;
+            failed += outcomes.values().filter(|it| is_failure(it)).count();
+            refused.extend(self.refusals(&batch, &outcomes));
             // Completing gives the budget of what was not done back to the next batch.
-            self.complete(slice::from_mut(&mut batch), &outcomes).await;
+            self.complete(slice::from_mut(&mut batch), |act| {
+                outcomes.get(act.instance_id())
+            })
+            .await;
             is_in_time = self.is_in_time();
         }
-        // The next run goes on with the rest, and knows by then what is protected.
+        // The next run goes on with the rest, and knows by then what EC2 refuses.
         for act in waiting {
             let reason = if is_in_time {
                 Reason::ManyProtected
@@ -135,28 +124,44 @@ impl Execution<'_, '_> {
             self.report.add(act.step, Outcome::Deferred(reason));
         }
         if let Some(ledger) = &home.ledger
-            && let Err(error) = ledger.remember_protected(protected).await
+            && let Err(error) = ledger.remember_refusals(&refused).await
         {
-            tracing::error!("protected instances will be tried again: {error}");
+            tracing::error!("what EC2 refused will be tried again: {error}");
         }
     }
 
-    /// Stops and terminates those of `batch` that are still begun.
-    async fn call(&self, batch: &Batch) -> BTreeMap<String, Outcome> {
-        let of = |remedy| {
-            let acts = batch
-                .acts
-                .iter()
-                .filter(move |act| act.remedy == remedy && act.state == ActState::Begun);
-            acts.map(|act| act.instance_id().to_owned())
-                .collect::<Vec<_>>()
-        };
-        let ec2 = &self.home.ec2;
-        let mut outcomes: BTreeMap<String, Outcome> = BTreeMap::new();
-        outcomes.extend(calls::stop(ec2, of(RemedyName::Stop)).await);
-        outcomes.extend(calls::terminate(ec2, of(RemedyName::Terminate)).await);
-        self.home.monitor.add(outcomes.len());
-        outcomes
+    /// Puts the acts that EC2 refused in the last days behind all others, and leaves out those for which it is not yet
+    /// their turn.
+    fn without_standing_refusals(&mut self, acts: Vec<Act>) -> VecDeque<Act> {
+        let name = |act: &Act| (act.instance_id().to_owned(), act.remedy);
+        let of = |act: &Act| self.context.refused.get(&name(act));
+        let (mut again, others): (Vec<Act>, Vec<Act>) =
+            acts.into_iter().partition(|act| of(act).is_some());
+        // Those that were tried last come last, so that each has its turn.
+        again.sort_by_key(|act| of(act).map(|refusal| refusal.at));
+        let left = again.split_off(again.len().min(MOST_RETRIED));
+        for act in left {
+            if let Some(refusal) = of(&act) {
+                let outcome = Outcome::Refused(refusal.reason.clone());
+                self.report.add(act.step, outcome);
+            }
+        }
+        others.into_iter().chain(again).collect()
+    }
+
+    /// What EC2 refused of `batch`, to be remembered.
+    fn refusals(&self, batch: &Batch, outcomes: &ShutdownOutcomes) -> Refusals {
+        let at = self.home.clock.now();
+        let acts = batch.acts.iter();
+        acts.filter_map(|act| match outcomes.get(act.instance_id())? {
+            Outcome::Refused(reason @ (Reason::Protected | Reason::RefusedByEc2 { .. })) => {
+                let name = (act.instance_id().to_owned(), act.remedy);
+                let reason = reason.clone();
+                Some((name, Refusal { reason, at }))
+            }
+            _ => None,
+        })
+        .collect()
     }
 
     /// Takes the next of `waiting` and begins them, as far as the budget allows; `None` if none of them may be begun.
@@ -203,16 +208,16 @@ impl Execution<'_, '_> {
     }
 
     /// Spares those that the policy and the instances, both read again, do not ask for any more.
-    async fn confirm(&mut self, batch: &mut Batch) {
+    pub(super) async fn confirm(&mut self, batch: &mut Batch) {
         let home = self.home;
         if !home.settings.safeguards.hold(Safeguard::LiveTruth) {
             return;
         }
-        let ids: Vec<String> = batch
-            .acts
-            .iter()
-            .map(|act| act.instance_id().to_owned())
-            .collect();
+        let begun = batch.acts.iter().filter(|act| is_begun(act));
+        let ids: Vec<String> = begun.map(|act| act.instance_id().to_owned()).collect();
+        if ids.is_empty() {
+            return;
+        }
         let live = match read_again_by_id(home, self.policy, &ids).await {
             Ok(live) => live,
             Err(error) => return self.spare_all(batch, &error),
@@ -232,11 +237,7 @@ impl Execution<'_, '_> {
         }
         let now = home.clock.now();
         let still = plan(self.policy, &home.settings, &live, self.context, now).shutdowns;
-        for act in batch
-            .acts
-            .iter_mut()
-            .filter(|act| act.state == ActState::Begun)
-        {
+        for act in batch.acts.iter_mut().filter(|act| is_begun(act)) {
             let is_asked_for = !source.changed.contains(act.instance_id())
                 && still.values().any(|it| it.step.is_same_act(&act.step));
             if is_asked_for {
@@ -252,7 +253,7 @@ impl Execution<'_, '_> {
 
     /// Spares and reports all of `batch`, which could not be confirmed.
     fn spare_all(&mut self, batch: &mut Batch, error: &RemediationError) {
-        for act in &mut batch.acts {
+        for act in batch.acts.iter_mut().filter(|act| is_begun(act)) {
             let outcome = match error {
                 RemediationError::PolicyChanged => Outcome::Deferred(Reason::PolicyChanged),
                 error => Outcome::Failed(error.to_failure()),
@@ -263,9 +264,13 @@ impl Execution<'_, '_> {
     }
 
     /// Notes what became of the acts of `batches`, in the ledger and in the report.
-    async fn complete(&mut self, batches: &mut [Batch], outcomes: &BTreeMap<String, Outcome>) {
+    pub(super) async fn complete<'o>(
+        &mut self,
+        batches: &mut [Batch],
+        outcome: impl Fn(&Act) -> Option<&'o Outcome>,
+    ) {
         for act in batches.iter_mut().flat_map(|batch| &mut batch.acts) {
-            let Some(outcome) = outcomes.get(act.instance_id()) else {
+            let Some(outcome) = outcome(act) else {
                 continue;
             };
             act.settle(outcome);
@@ -276,7 +281,7 @@ impl Execution<'_, '_> {
         }
     }
 
-    fn is_in_time(&self) -> bool {
+    pub(super) fn is_in_time(&self) -> bool {
         let now = self.home.clock.now();
         !self.home.monitor.is_cancelled()
             && self.last_start.is_none_or(|last_start| now <= last_start)
@@ -287,7 +292,7 @@ impl Execution<'_, '_> {
         for act in begun.contended {
             let id = act.step.instance_id;
             tracing::info!(instance = id, "left to another run, which does the same");
-            self.contended.insert(id);
+            self.again.insert(id);
         }
         for (act, failure) in begun.failed {
             self.report.add(act.step, Outcome::Failed(failure));
@@ -310,5 +315,18 @@ impl Execution<'_, '_> {
             begun_at: self.home.clock.now(),
             acts,
         }
+    }
+}
+
+fn is_begun(act: &Act) -> bool {
+    act.state == ActState::Begun
+}
+
+/// Whether the shutdown did not happen for a cause that the instance may have again.
+fn is_failure(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Refused(reason) => *reason != Reason::Vanished,
+        Outcome::Failed(_) | Outcome::Unclear(_) => true,
+        Outcome::Done | Outcome::WouldDo | Outcome::Deferred(_) => false,
     }
 }

@@ -15,8 +15,9 @@
 //!
 //! 5. **Recover** (`recover`). Runs whose functions were killed may have acted without reporting. What they did is found
 //!    out before this run acts, so that it is in the ledger and in this report.
-//! 6. **Execute** (`execute`). Writes tags, then stops and terminates. Every act is written down first, and every
-//!    shutdown is confirmed once more.
+//! 6. **Execute** (`execute`). Writes tags (`write_tags`), then stops and terminates (`shutdown_calls`). Every act is
+//!    written down first. Every shutdown is confirmed once more before each call, and every tag whose instance was read
+//!    more than a few seconds before.
 //! 7. **Requeue** (`requeue`). What there was no time for goes back on the queue. This comes before the report, because
 //!    a report that cannot be published ends the run.
 //! 8. **Report** ([`notify`](crate::notify)). Publishes what is new.
@@ -28,10 +29,12 @@ mod dry_run;
 mod execute;
 mod recover;
 mod requeue;
+mod shutdown_calls;
 mod spot;
 mod survey;
 mod suspicion;
 mod truth;
+mod write_tags;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -223,17 +226,17 @@ impl<'a> Run<'a> {
             report: &mut report,
             standing: std::mem::take(&mut plan.standing),
             doubt: None,
-            contended: BTreeSet::new(),
+            again: BTreeSet::new(),
             last_start: self.last_start(),
         };
         execution.execute(plan).await;
-        let (writer, contended) = (execution.writer, execution.contended);
+        let (writer, again) = (execution.writer, execution.again);
         if home.monitor.is_cancelled() {
             report.name_interrupted();
         }
 
         // Before the report, which may fail.
-        requeue::requeue(home, &self.request, &report, &contended).await;
+        requeue::requeue(home, &self.request, &report, &again).await;
         let mut wake_ups = countdowns::wake_ups(begun, home.clock.now());
         countdowns::add_launches(&mut wake_ups, &report, home.clock.now());
         if let Some((at, ids)) = self.over_budget(&report).await {

@@ -6,7 +6,6 @@ use std::mem;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::{AwsError, instances};
 use tagwarden_core::Instance;
-use tagwarden_core::likeness::is_blank;
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger};
 use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
@@ -73,7 +72,7 @@ async fn complete(
     for act in begun {
         let by = claimed_by.get(&ClaimName::of(act));
         let is_overtaken = by.is_some_and(|by| *by != run.run_id);
-        if !is_overtaken && is_done(act, live.get(act.instance_id()).copied()) {
+        if !is_overtaken && act.shows_on(live.get(act.instance_id()).copied()) {
             act.settle(&Outcome::Done);
         } else if act.why.is_none() {
             act.abandon();
@@ -85,21 +84,6 @@ async fn complete(
     run.batches = complete;
     run.batches.extend(batches);
     Ok(())
-}
-
-/// Whether the instance, as it is now, shows that `act` was done. One that does not exist any more was terminated.
-fn is_done(act: &Act, live: Option<&Instance>) -> bool {
-    let Some(live) = live else {
-        return act.remedy.is_destructive();
-    };
-    let tag = act.tag_key().and_then(|key| live.tags.get(key));
-    let tag = tag.map(String::as_str);
-    match act.remedy {
-        RemedyName::Tag => tag.is_some() && tag == act.tag_value(),
-        RemedyName::Untag => tag.is_none_or(is_blank),
-        RemedyName::Stop => live.state.is_stopped() || live.state.is_gone(),
-        RemedyName::Terminate => live.state.is_gone(),
-    }
 }
 
 /// What there is to report of another run's act. An abandoned act is not reported, because whoever looks at the

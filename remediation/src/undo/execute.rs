@@ -15,6 +15,7 @@ use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
 use crate::plan::{Act, ActState, Outcome, Reason};
 use crate::run_id::RunId;
 use crate::tag_batches::{Tags, group_by_tags};
+use crate::tag_calls::{KeyMemory, Leave, create_tags};
 
 /// What the ledger calls an undo's trigger.
 const TRIGGER: &str = "undo";
@@ -252,7 +253,7 @@ impl Undo {
         let mut results = BTreeMap::new();
         for (tags, ids) in sets(work.waiting().filter(|step| step.before == Before::Missing)) {
             for (id, outcome) in delete_tags(&self.ec2, ids, &tags).await {
-                for key in tags.keys() {
+                for (key, _) in &tags {
                     let place = (id.clone(), key.clone());
                     results.insert(place, taken(&outcome));
                 }
@@ -295,12 +296,12 @@ impl Undo {
             let (id, key) = step.written.place();
             (id, key, before)
         }));
+        let memory = KeyMemory::default();
         for (tags, ids) in restored {
-            for (id, outcome) in calls::create_tags(&self.ec2, ids, &tags).await {
-                for key in tags.keys() {
-                    let place = (id.clone(), key.clone());
-                    results.insert(place, taken(&outcome));
-                }
+            let tags = tags.into_iter().collect();
+            let leave = || Leave::Go;
+            for done in create_tags(&self.ec2, ids, tags, &memory, leave).await {
+                results.insert((done.id, done.key), taken(&done.outcome));
             }
         }
         results
@@ -381,11 +382,7 @@ fn sets<'a>(steps: impl IntoIterator<Item = &'a UndoStep>) -> BTreeMap<Tags, Vec
 /// a value that somebody sets at this very moment stays. That it stayed is no error.
 ///
 /// See [DeleteTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
-async fn delete_tags(
-    ec2: &Ec2,
-    ids: Vec<String>,
-    tags: &BTreeMap<String, String>,
-) -> Vec<(String, Outcome)> {
+async fn delete_tags(ec2: &Ec2, ids: Vec<String>, tags: &Tags) -> Vec<(String, Outcome)> {
     let tags: Vec<Tag> = tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
