@@ -2,8 +2,6 @@
 
 use serde_json::{Map, Value};
 
-use crate::likeness::is_blank;
-
 /// One row of the policy table: attribute names and values. A DynamoDB number is a JSON number.
 pub type Row = Map<String, Value>;
 
@@ -48,7 +46,7 @@ fn has_rule_attribute(row: &Row) -> bool {
 pub(super) fn has(row: &Row, attribute: &str) -> bool {
     match row.get(attribute) {
         None | Some(Value::Null) => false,
-        Some(Value::String(text)) => !is_blank(text),
+        Some(Value::String(text)) => !text.trim().is_empty(),
         Some(_) => true,
     }
 }

@@ -10,6 +10,7 @@ use super::problem::{InvalidPolicy, Problem, ProblemKind};
 use super::row::{HOLD_ATTRIBUTE, Row, TEMPLATE_ATTRIBUTE, has, is_hold_row, is_template_row};
 use super::rule::{Action, TagRule};
 use super::table::{Policy, ReportTemplate};
+use crate::likeness::is_blank;
 
 impl Policy {
     /// Validates the rows of a policy table.
@@ -127,6 +128,7 @@ impl Reader {
     /// The reason of the hold, if the row is valid. `first` is the row that already has one.
     fn hold(&mut self, first: Option<i64>) -> Option<String> {
         let reason = self.optional_text(HOLD_ATTRIBUTE);
+        let reason = reason.filter(|reason| !is_blank(reason));
         if reason.is_none() && !self.has_problem_with(HOLD_ATTRIBUTE) {
             self.problem(HOLD_ATTRIBUTE, ProblemKind::NoReason);
         }
@@ -192,6 +194,8 @@ impl Reader {
     fn action(&mut self) -> Option<Action> {
         // Checked for every action, because a value that EC2 cannot store is always a mistake.
         let default = self.optional_text("Default");
+        // Zero-width characters alone would be written, and found empty again at every look.
+        let default = default.filter(|value| !is_blank(value));
         if let Some(value) = &default {
             self.check_length("Default", value, MAX_VALUE_CHARS);
         }

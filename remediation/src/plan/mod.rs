@@ -159,22 +159,23 @@ impl Plan {
         }
     }
 
-    /// Refuses every act, because the policy has a hold for `reason`. What is only reported stays, and no countdown goes on.
+    /// Refuses every act, because the policy has a hold for `reason`. What is only reported stays.
+    ///
+    /// No countdown begins, is confirmed or is announced. What is left for later is refused too, because no run does it
+    /// under the hold.
     pub(super) fn hold(&mut self, reason: &str) {
-        let tags = std::mem::take(&mut self.tags);
-        let shutdowns = std::mem::take(&mut self.shutdowns).into_values();
-        let refused = tags.into_iter().chain(shutdowns).map(|act| {
-            let reason = reason.to_owned();
-            (act.step, Outcome::Refused(Reason::Hold { reason }))
+        let refused = Outcome::Refused(Reason::Hold {
+            reason: reason.to_owned(),
         });
-        self.settled.extend(refused);
-        // What is counted down is held as well.
         for (_, outcome) in &mut self.settled {
-            if let Outcome::Deferred(Reason::Counting { .. } | Reason::Announced { .. }) = outcome {
-                let reason = reason.to_owned();
-                *outcome = Outcome::Refused(Reason::Hold { reason });
+            if matches!(outcome, Outcome::Deferred(_)) {
+                *outcome = refused.clone();
             }
         }
+        let tags = std::mem::take(&mut self.tags);
+        let shutdowns = std::mem::take(&mut self.shutdowns).into_values();
+        let acts = tags.into_iter().chain(shutdowns);
+        self.settled.extend(acts.map(|act| (act.step, refused.clone())));
         self.standing.clear();
         self.countdowns.clear();
         self.notices.clear();

@@ -107,7 +107,10 @@ impl Planner<'_> {
     }
 
     fn report(&mut self, cause: Cause, correction: Option<String>) {
-        self.find(&cause);
+        // What is nearly right is no reason for a shutdown, so a countdown for it is over.
+        if correction.is_none() {
+            self.find(&cause);
+        }
         let step = self.step(cause, Remedy::Notify { correction });
         self.plan.reported.push(step);
     }

@@ -127,7 +127,7 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
     });
     let foreign = hash_map(name, value(), 0..4).boxed();
     let template = proptest::option::of((template(), foreign.clone()));
-    let reason = text().prop_filter("blank", |text| !text.trim().is_empty());
+    let reason = text().prop_filter("blank", |text| !tagwarden_core::likeness::is_blank(text));
     let hold = proptest::option::of((reason, any::<bool>(), foreign.clone()));
     let rows = (vec((any::<i32>(), text(), foreign), 1..4), template, hold);
     rows.prop_map(|(rules, template, hold)| {
