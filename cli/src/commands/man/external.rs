@@ -20,7 +20,7 @@ const fn with(option: &'static str, name: &'static str, what_for: &'static str) 
 }
 
 /// The variables, the most used ones first.
-const VARIABLES: [External; 20] = [
+const VARIABLES: [External; 21] = [
     with(
         "profile",
         "AWS_PROFILE",
