@@ -167,7 +167,7 @@ mod tests {
             let Some(Launcher::Failed(error)) = told(&[event]) else {
                 panic!("{record:?} told a launcher");
             };
-            let message = "cloudtrail:LookupEvents: the event of its launch cannot be read: ";
+            let message = "cloudtrail:LookupEvents: UnreadableDocument: the event of its launch cannot be read: ";
             assert!(error.to_string().starts_with(message), "{error}");
         }
     }
