@@ -44,6 +44,16 @@ impl AwsError {
         }
     }
 
+    /// Makes the error of a call that succeeded, but whose response has a document that cannot be read. Its code is
+    /// `UnreadableDocument`, which AWS does not use: the same call would give the same document again.
+    #[must_use]
+    pub fn unreadable(call: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            code: Some("UnreadableDocument".to_owned()),
+            ..Self::unexpected(call, message)
+        }
+    }
+
     /// The call, as IAM names it.
     #[must_use]
     pub fn call(&self) -> &'static str {

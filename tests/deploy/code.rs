@@ -24,9 +24,15 @@ pub fn of_the_remediation() -> Calls {
 /// Adds the files of `tagwarden-aws` whose modules `files` name.
 fn with_shared_modules(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     let own: String = files.iter().map(|file| shipped(file)).collect();
+    // `use tagwarden_aws::{AwsError, tags}`
+    let groups = own.split("tagwarden_aws::{").skip(1);
+    let together: BTreeSet<&str> = groups
+        .filter_map(|rest| rest.split('}').next())
+        .flat_map(|names| names.split(',').map(str::trim))
+        .collect();
     for file in sources("aws/src") {
         let module = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if own.contains(&format!("tagwarden_aws::{module}")) {
+        if together.contains(&*module) || own.contains(&format!("tagwarden_aws::{module}")) {
             files.push(file);
         }
     }

@@ -80,6 +80,30 @@ async fn names_every_kind_of_identity_from_the_launch_event() {
     }
 }
 
+/// Service Catalog launches with the product's role. Its tag, which nobody else can write, names the person.
+#[tokio::test(start_paused = true)]
+async fn names_the_person_who_launched_through_service_catalog() {
+    let launch_role = cases()
+        .into_iter()
+        .find(|case| case.value == "LinuxLaunchRole/servicecatalog")
+        .unwrap();
+    let principal = "arn:aws:sts::111111111111:assumed-role/EndUsers/ann@example.com";
+    let tagged = old(&REST).tag("aws:servicecatalog:provisioningPrincipalArn", principal);
+    for at_launch in [true, false] {
+        let world = World::new().enforcing();
+        let identity = Identity::raw(launch_role.user_identity.clone());
+        let id = world.account.launch(tagged.clone().launched_by(identity));
+        if at_launch {
+            let event = world.account.run_instances_event(&id).unwrap();
+            world.remediate(event).await.unwrap();
+        } else {
+            world.sweep().await;
+        }
+        assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann@example.com");
+        assert_eq!(look_ups(&world), 0);
+    }
+}
+
 /// The event names every instance of the launch, so one call tags them all before CloudTrail shows it.
 #[tokio::test(start_paused = true)]
 async fn tags_all_instances_of_a_launch_in_one_call() {

@@ -10,7 +10,7 @@ const SERVICES_OWN: [&str; 2] = ["AWSCloudFormation", "CCSSession"];
 const BACKUP: &str = "AWSBackup-";
 
 /// What services and programs call the sessions of whoever uses them: Service Catalog's launch role, the roles of
-/// `SageMaker` and of Cognito's identities.
+/// SageMaker and of Cognito's identities.
 const FOR_EVERYBODY: [&str; 3] = ["CognitoIdentityCredentials", "SageMaker", "servicecatalog"];
 
 /// The beginnings of the session names that SDKs and well-known tools make up if the caller gives none.

@@ -85,7 +85,7 @@ pub(crate) fn launch<'a>(
     let by = match (&record, error) {
         (_, Some(error)) => {
             let message = format!("the event of its launch cannot be read: {error}");
-            Launcher::Failed(AwsError::unexpected(CALL, message))
+            Launcher::Failed(AwsError::unreadable(CALL, message))
         }
         (Some(record), None) => record.user_identity.name().into(),
         (None, None) => username.and_then(tag_value).into(),

@@ -167,7 +167,7 @@ mod tests {
             let Some(Launcher::Failed(error)) = told(&[event]) else {
                 panic!("{record:?} told a launcher");
             };
-            let message = "cloudtrail:LookupEvents: the event of its launch cannot be read: ";
+            let message = "cloudtrail:LookupEvents: UnreadableDocument: the event of its launch cannot be read: ";
             assert!(error.to_string().starts_with(message), "{error}");
         }
     }
@@ -219,8 +219,8 @@ mod tests {
             cloud_trail_event: None,
         });
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
-        let launchers = launches.launchers([Unattributed::from(&instance)], now);
-        assert_eq!(launchers["i-1"], known("ann@example.com"));
+        let told = launches.launchers([Unattributed::from(&instance)], now);
+        assert_eq!(told["i-1"], known("ann@example.com"));
     }
 
     #[test]

@@ -79,9 +79,10 @@ impl Pattern {
     }
 
     fn matches(&self, key: &str) -> bool {
-        match self.is_prefix {
-            true => key.starts_with(&self.text),
-            false => key == self.text,
+        if self.is_prefix {
+            key.starts_with(&self.text)
+        } else {
+            key == self.text
         }
     }
 }

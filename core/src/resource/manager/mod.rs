@@ -102,7 +102,7 @@ pub enum Manager<'a> {
         /// `sig-…` for an Elastigroup, `o-…` for Ocean, if the tag names it.
         group: Option<&'a str>,
     },
-    /// AWS `ParallelCluster`, version 3: the tag `parallelcluster:cluster-name`.
+    /// AWS ParallelCluster, version 3: the tag `parallelcluster:cluster-name`.
     ///
     /// See [View tags](https://docs.aws.amazon.com/parallelcluster/latest/ug/view-tagging.html) and, for the fix, the
     /// [`Tags` section](https://docs.aws.amazon.com/parallelcluster/latest/ug/Tags-v3.html).
