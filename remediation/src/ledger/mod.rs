@@ -7,7 +7,9 @@
 //! |---|---|---|
 //! | a day, `2026-11-23` | a run's id, `#`, a number | [`Batch`]: acts that were begun together |
 //! | `open` | a run's id | a run that began acts and has not reported all of them yet |
-//! | an instance's id | `claim#tag#` and a key, `claim#end` | which run writes that tag, stops or terminates it, and until when no other run does |
+//! | an instance's id | `memory` | who launched it, which tags tagwarden wrote to it, which run writes which tag, and until when no other run does ([`Memory`](crate::plan::Memory)) |
+//! | an instance's id | `claim#end` | which run stops or terminates it, and until when no other run does |
+//! | an instance's id | `claim#tag#` and a key | which run of an older version writes that tag |
 //! | an instance's id | `stopped` | since when it has been stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
 //! | `told`, `told#dry-run` | a day | what was reported to the topic that day and is not reported again |
@@ -23,6 +25,7 @@ mod act;
 mod budget;
 mod claim;
 mod items;
+mod memory;
 mod notes;
 mod open_runs;
 mod reader;
@@ -39,9 +42,10 @@ pub use crate::run_id::{NotARunId, RunId};
 pub use act::Batch;
 pub use selection::Selection;
 
-pub(crate) use claim::{AFTER_TAG, ClaimName};
+pub(crate) use claim::{AFTER_TAG, ClaimName, Claims};
+pub(crate) use memory::Memories;
 pub(crate) use open_runs::AbandonedRun;
-pub(crate) use writer::{BeginResult, Claims, Writer};
+pub(crate) use writer::{BeginResult, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.
 const KEPT: TimeDelta = TimeDelta::days(400);

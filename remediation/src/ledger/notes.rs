@@ -19,7 +19,7 @@ const BATCH_GET: &str = "dynamodb:BatchGetItem";
 /// The most items that `BatchGetItem` takes.
 ///
 /// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
-const BATCH_GET_LIMIT: usize = 100;
+pub(super) const BATCH_GET_LIMIT: usize = 100;
 
 /// The sort key of the note that an instance is stopped and untagged.
 pub(super) const STOPPED: &str = "stopped";

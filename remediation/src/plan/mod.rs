@@ -10,10 +10,12 @@
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `countdown` | [`Countdown`]: how long an instance has been stopped and untagged |
+//! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
 
 mod act;
 mod countdown;
+mod memory;
 mod outcome;
 mod planner;
 mod reason;
@@ -27,6 +29,8 @@ use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
 pub use countdown::Countdown;
+pub use memory::Memory;
+pub(crate) use memory::{TagClaim, rule_note};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
@@ -58,6 +62,17 @@ pub struct PlanContext {
     pub countdowns: BTreeMap<String, Countdown>,
     /// Those that EC2 refused to stop or terminate today: not tried again before tomorrow.
     pub protected: BTreeSet<String>,
+    /// What is remembered of those that are untagged or lack a name or a date. Nothing is remembered of one that is not
+    /// here.
+    pub memories: BTreeMap<String, Memory>,
+}
+
+impl PlanContext {
+    /// Whether tagwarden has ever tagged the instance with this id, as far as the ledger shows.
+    #[must_use]
+    pub fn was_tagged(&self, id: &str) -> bool {
+        self.memories.get(id).is_some_and(Memory::was_tagged)
+    }
 }
 
 impl Plan {

@@ -33,8 +33,9 @@ pub fn plan(
             plan: &mut plan,
         };
         let assessment = assess(policy, &settings.policy.scope, instance, now);
-        // One remedy for the whole instance replaces those of the rules.
-        if assessment.is_untagged {
+        // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
+        // its rules, which write them again.
+        if assessment.is_untagged && !context.was_tagged(&instance.id) {
             planner.plan_untagged();
             continue;
         }

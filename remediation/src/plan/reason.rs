@@ -56,6 +56,13 @@ pub enum Reason {
     Protected,
     /// The instance does not exist any more. Refused.
     Vanished,
+    /// The tag was restored several times within a week, and somebody removed it each time. Refused.
+    RemovedRepeatedly {
+        /// When it is written again at the earliest.
+        until: NaiveDate,
+        /// Who removed it last; `None` where that was not looked up or is not known.
+        by: Option<String>,
+    },
 }
 
 impl Reason {
@@ -76,6 +83,7 @@ impl Reason {
             Self::ManyProtected => "many-protected",
             Self::Protected => "protected",
             Self::Vanished => "vanished",
+            Self::RemovedRepeatedly { .. } => "removed-repeatedly",
         }
     }
 }
@@ -130,6 +138,16 @@ impl fmt::Display for Reason {
             }
             Self::Protected => f.write_str("the instance is protected against it"),
             Self::Vanished => f.write_str("the instance does not exist any more"),
+            Self::RemovedRepeatedly { until, by } => {
+                f.write_str("it was restored three times within a week, and removed each time")?;
+                if let Some(by) = by {
+                    write!(f, ", last by {by}")?;
+                }
+                write!(
+                    f,
+                    "; it is not written again before {until}: put the tag into the code that removes it"
+                )
+            }
         }
     }
 }

@@ -40,6 +40,8 @@ enum Concern {
     Protected,
     /// The instance has a manager.
     Owned,
+    /// Somebody keeps removing the tag.
+    Removed,
     /// Its age is not known, so its grace period never ends.
     UnknownAge,
     /// The policy wants it reported.
@@ -148,7 +150,7 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
             format!("tag it, turn its protection off, or exempt it with the tag {EXEMPTION_KEY}.")
         }
         // The line ends in what lasts.
-        Concern::Owned => return None,
+        Concern::Owned | Concern::Removed => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
@@ -193,6 +195,7 @@ impl Concern {
             Reason::Budget { .. } => Some(Self::Budget),
             Reason::Stopped { .. } => Some(Self::Deadline),
             Reason::Protected => Some(Self::Protected),
+            Reason::RemovedRepeatedly { .. } => Some(Self::Removed),
             Reason::Grace { age: None, .. } | Reason::LaunchNotShown { age: None, .. } => {
                 Some(Self::UnknownAge)
             }

@@ -26,11 +26,12 @@ mod recover;
 mod requeue;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::Policy;
 
+use crate::launcher::Launcher;
 use crate::ledger::Writer;
 use crate::notify;
 use crate::plan::{Plan, PlanContext, plan};
@@ -105,6 +106,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// See [`RemediationError`]; nothing was done then.
     pub(crate) async fn finish(self) -> Result<RunResult, RemediationError> {
+        self.remember_launches().await;
         let survey = survey::survey(self.home, &self.policy, &self.request.target).await?;
         let context = attribute(self.home, &self.policy, &survey, &self.request).await?;
         let read_at = self.home.clock.now();
@@ -115,6 +117,24 @@ impl<'a> Run<'a> {
         match self.mode() {
             Mode::DryRun => Ok(self.preview(plan, report).await),
             Mode::Enforce => self.enforce(plan, &context, read_at, report).await,
+        }
+    }
+
+    /// Remembers who launched the instances of launch events: a fact, also in a dry run, which CloudTrail shows later and
+    /// for 90 days only.
+    ///
+    /// What cannot be written is logged: it is looked up once it is needed.
+    async fn remember_launches(&self) {
+        let named = self.request.launchers.iter();
+        let named = named.filter_map(|(id, launcher)| match launcher {
+            Launcher::Known(name) => Some((id.clone(), name.clone())),
+            Launcher::Nobody | Launcher::TooOld | Launcher::Failed(_) => None,
+        });
+        let named: BTreeMap<String, String> = named.collect();
+        if let Some(ledger) = self.home.ledger.as_ref().filter(|_| !named.is_empty())
+            && let Err(error) = ledger.remember_launchers(&named).await
+        {
+            tracing::error!("launches are not remembered: {error}");
         }
     }
 

@@ -1,12 +1,12 @@
 //! Reads instances: first to see what is wrong with which, and again right before anything is planned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::EXEMPTION_KEY;
-use tagwarden_core::{Action, Finding, Instance, Policy, Scope, Verdict, assess};
+use tagwarden_core::{Action, Instance, Policy, Scope, Verdict, assess};
 
 use crate::launcher::Unattributed;
 use crate::progress::Phase;
@@ -27,8 +27,10 @@ pub(crate) struct Survey {
     pub(crate) with_findings: Vec<String>,
     /// Those of them that lack a tag for which their launcher's name is needed.
     pub(crate) unattributed: Vec<Unattributed>,
-    /// Whether any has no tags at all.
-    pub(crate) has_untagged: bool,
+    /// Those of them that have no tags at all. A launcher's name is needed only if tagwarden has tagged them before.
+    pub(crate) untagged: BTreeMap<String, Unattributed>,
+    /// The ids of those whose memory the plan may depend on: they are untagged, or lack a name or a date.
+    pub(crate) remembered: Vec<String>,
     /// The ids of those that have no tags at all and are stopped.
     pub(crate) stopped_untagged: Vec<String>,
 }
@@ -56,14 +58,23 @@ impl Survey {
             return;
         }
         self.with_findings.push(instance.id.clone());
+        let lacks = |is: fn(&Action) -> bool| {
+            let mut rules = assessment.findings.iter().map(|finding| finding.rule);
+            rules.any(|rule| is(&rule.action))
+        };
+        let lacks_launcher = lacks(|action| *action == Action::UserLookup);
+        if assessment.is_untagged || lacks_launcher || lacks(|it| matches!(it, Action::Function(_)))
+        {
+            self.remembered.push(instance.id.clone());
+        }
         if assessment.is_untagged {
-            self.has_untagged = true;
+            let unattributed = Unattributed::from(instance);
+            self.untagged.insert(instance.id.clone(), unattributed);
             if instance.state.is_stopped() {
                 self.stopped_untagged.push(instance.id.clone());
             }
         }
-        let lacks_launcher = |finding: &Finding<'_>| finding.rule.action == Action::UserLookup;
-        if !assessment.is_untagged && assessment.findings.iter().any(lacks_launcher) {
+        if !assessment.is_untagged && lacks_launcher {
             self.unattributed.push(Unattributed::from(instance));
         }
     }
