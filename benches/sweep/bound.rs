@@ -21,8 +21,10 @@ const EVENTS: usize = 50;
 const EVALUATIONS: usize = 100;
 /// The most writes of a DynamoDB transaction.
 const WRITES: usize = 100;
-/// The most instances whose tags one transaction begins: it writes a claim for each, the acts, and the run's mark.
+/// The most instances whose tags one transaction begins: it writes what is remembered of each, the acts, and the run's mark.
 const BEGUN: usize = WRITES - 2;
+/// The most items of a BatchGetItem.
+const REMEMBERED: usize = 100;
 /// The largest SNS message.
 const MESSAGE: usize = 256 * 1024;
 
@@ -54,6 +56,7 @@ pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
 /// - `CreateTags`: each distinct set of tags, by 1,000 instances.
 /// - `TerminateInstances`: one call, as if no instance were protected.
 /// - `TransactWriteItems`: one begins the tags of 98 instances, one completes 100 such batches; the same for shutdowns.
+/// - `BatchGetItem`: what is remembered of those that are untagged or lack a name or a date, by 100.
 /// - `GetItem`: the protected instances, the budget before and after, what was reported. `Query`: abandoned runs.
 ///   `UpdateItem`: what was reported. `DeleteItem`: the run's mark.
 /// - `Publish`: one call for 256 KiB.
@@ -61,6 +64,7 @@ pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
     let pages = fleet.count(|_| true).div_ceil(PAGE);
     let faulty = fleet.count(|matter| matter != Matter::Nothing);
     let batches = fleet.count(Matter::is_tagged_by_sweep).div_ceil(BEGUN);
+    let remembered = fleet.count(Matter::is_remembered);
     let look_ups = fleet
         .launches
         .iter()
@@ -75,6 +79,7 @@ pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
         ("CreateTags", create_tags(fleet)),
         ("TerminateInstances", 1),
         ("TransactWriteItems", batches + batches.div_ceil(WRITES) + 2),
+        ("BatchGetItem", remembered.div_ceil(REMEMBERED)),
         ("GetItem", 4),
         ("Query", 1),
         ("UpdateItem", 1),

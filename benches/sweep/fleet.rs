@@ -130,6 +130,12 @@ impl Matter {
         matches!(self, Self::Untagged | Self::UntaggedAndProtected)
     }
 
+    /// Whether the sweep reads what is remembered of the instance: it is untagged, or lacks a name or a date.
+    pub fn is_remembered(self) -> bool {
+        let lacks_expiry = matches!(self, Self::NoExpiry | Self::EmptyExpiry);
+        self.is_untagged() || self.lacks_creator() || lacks_expiry
+    }
+
     /// Whether the rule finds it compliant: the expiry date has Required=N.
     pub fn is_compliant(self) -> bool {
         matches!(self, Self::Nothing | Self::NoExpiry | Self::EmptyExpiry)

@@ -61,12 +61,37 @@ fn ledger_difference(written: &[Value], now: &[Value]) -> Option<String> {
     let now: BTreeMap<_, &Value> = now.iter().map(|item| (key(item), item)).collect();
     written.iter().find_map(|item| {
         let (pk, sk) = key(item);
-        match now.get(&key(item)) {
-            Some(new) => difference(item, new, Members::MayCome)
+        if let Some(tag_key) = sk.strip_prefix("claim#tag#") {
+            let memory = now.get(&(pk.clone(), "memory".to_owned()));
+            let tag = memory.and_then(|it| it["Tags"]["M"].get(tag_key));
+            if let Some(tag) =
+                tag.or_else(|| (!now.contains_key(&key(item))).then_some(&Value::Null))
+            {
+                return claim_difference(item, &tag["M"])
+                    .map(|difference| format!(" claim of {pk:?}, {tag_key:?}: {difference}"));
+            }
+        }
+        let mut item = (*item).clone();
+        // A claim that was given back expired in 1970, and DynamoDB never deleted it.
+        if item["ExpiresAt"]["N"] == "86400" {
+            item["ExpiresAt"] = now
+                .get(&key(&item))
+                .map_or(Value::Null, |it| it["ExpiresAt"].clone());
+        }
+        match now.get(&key(&item)) {
+            Some(new) => difference(&item, new, Members::MayCome)
                 .map(|difference| format!(" item {pk:?}, {sk:?}: {difference}")),
             None => Some(format!(" item {pk:?}, {sk:?} is gone")),
         }
     })
+}
+
+/// The claim of a tag was an item; it is a part of what is remembered of the instance now.
+fn claim_difference(written: &Value, tag: &Value) -> Option<String> {
+    let mut parts = ["RunId", "ClaimedUntil"].into_iter();
+    let part = parts.find(|part| written[*part] != tag[*part])?;
+    let (written, now) = (&written[part], &tag[part]);
+    Some(format!("{part} was {written} and is {now}"))
 }
 
 /// The fixtures hold what they are for: else a replay would show little.

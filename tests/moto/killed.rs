@@ -104,6 +104,14 @@ async fn expire_claims(account: &Account<'_>) {
                 *until = AttributeValue::N("1".to_owned());
             }
         }
+        if let Some(AttributeValue::M(tags)) = item.get_mut("Tags") {
+            for tag in tags.values_mut() {
+                if let AttributeValue::M(tag) = tag {
+                    let over = AttributeValue::N("1".to_owned());
+                    tag.insert("ClaimedUntil".to_owned(), over);
+                }
+            }
+        }
         let put = dynamodb.put_item().table_name(LEDGER);
         put.set_item(Some(item)).send().await.unwrap();
     }

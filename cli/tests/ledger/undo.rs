@@ -35,6 +35,11 @@ fn claims_are_over(scene: &Scene) {
         if item["ClaimedUntil"].is_number() {
             item["ClaimedUntil"] = json!(0);
             scene.account.put_item(LEDGER, item);
+        } else if let Some(tags) = item["Tags"].as_object_mut() {
+            for tag in tags.values_mut() {
+                tag["ClaimedUntil"] = json!(0);
+            }
+            scene.account.put_item(LEDGER, item);
         }
     }
 }

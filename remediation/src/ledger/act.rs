@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tagwarden_aws::AwsError;
 use tagwarden_core::DefectName;
+
+use super::items::{self, LedgerItem, day_key, expires, key};
 
 use crate::launcher::Unknown;
 use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step};
@@ -240,6 +243,14 @@ impl From<ActState> for StoredState {
             ActState::Failed | ActState::Abandoned => Self::Failed,
         }
     }
+}
+
+/// The stored form of a batch.
+pub(super) fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<LedgerItem, AwsError> {
+    let sort_key = format!("{}#{:04}", batch.run_id, batch.number);
+    let mut item = items::item(key(day_key(batch.run_id.day()), sort_key), batch)?;
+    item.extend([expires(now)]);
+    Ok(item)
 }
 
 #[cfg(test)]

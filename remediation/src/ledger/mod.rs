@@ -7,7 +7,9 @@
 //! |---|---|---|
 //! | a day, `2026-11-23` | a run's id, `#`, a number | [`Batch`]: acts that were begun together |
 //! | `open` | a run's id | a run that began acts and has not reported all of them yet |
-//! | an instance's id | `claim#tag#` and a key, `claim#end` | which run writes that tag, stops or terminates it, and until when no other run does |
+//! | an instance's id | `memory` | who launched it, which tags tagwarden wrote to it, which run writes which tag, and until when no other run does ([`Memory`](crate::plan::Memory)) |
+//! | an instance's id | `claim#end` | which run stops or terminates it, and until when no other run does |
+//! | an instance's id | `claim#tag#` and a key | which run of an older version writes that tag |
 //! | `countdown` | an instance's id, a shutdown, a reason | how long the reason has stood, and who was told |
 //! | `suspicion` | a reason | when sweeps found it on nearly every instance |
 //! | an instance's id | `stopped` | what older versions noted of an instance that is stopped and untagged |
@@ -27,6 +29,7 @@ mod budget;
 mod claim;
 mod countdowns;
 mod items;
+mod memory;
 mod notes;
 mod open_runs;
 mod reader;
@@ -44,11 +47,12 @@ pub use crate::run_id::{NotARunId, RunId};
 pub use act::Batch;
 pub use selection::Selection;
 
-pub(crate) use claim::{AFTER_TAG, ClaimName};
+pub(crate) use claim::{AFTER_TAG, ClaimName, Claims};
 pub(crate) use countdowns::{RunningCountdowns, SuspicionNote};
+pub(crate) use memory::Memories;
 pub(crate) use open_runs::AbandonedRun;
 pub(crate) use refusals::Refusals;
-pub(crate) use writer::{BeginResult, Claims, Writer};
+pub(crate) use writer::{BeginResult, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.
 const KEPT: TimeDelta = TimeDelta::days(400);

@@ -16,7 +16,7 @@ const BATCH_GET: &str = "dynamodb:BatchGetItem";
 /// The most items that `BatchGetItem` takes.
 ///
 /// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
-const BATCH_GET_LIMIT: usize = 100;
+pub(super) const BATCH_GET_LIMIT: usize = 100;
 
 /// Names of what was reported, or seen, on one day.
 pub(crate) type DayNotes = BTreeSet<String>;

@@ -1,6 +1,7 @@
 //! Writes that are carried out together or not at all.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
@@ -14,6 +15,20 @@ use super::items::PUT;
 ///
 /// See [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
 pub(super) const MOST_WRITES: usize = 100;
+
+/// The most bytes of a batch, by [`Act::size`]. Stops and terminations hold all tags of their instances, and a DynamoDB
+/// item has at most 400 KB.
+///
+/// See [Quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+pub(super) const LARGEST_BATCH: usize = 200 * 1024;
+
+/// How many times a transaction is tried that conflicts with others. Each time one of the others succeeds, so this is
+/// enough for more functions at a time than an account has.
+pub(super) const ATTEMPTS: u32 = 60;
+
+/// The shortest and the longest pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Puts, to be carried out together.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +98,14 @@ impl Ledger {
             .collect();
         result_of(&codes).ok_or_else(|| AwsError::new(PUT, &error))
     }
+
+    /// Waits before the next attempt: longer each time, and by chance never as long as others.
+    pub(super) async fn pause(&self, attempt: u32) {
+        let longest = PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
+        let longest = longest.min(LONGEST_PAUSE);
+        let part = fastrand::u32(1..=1_000);
+        self.clock.sleep(longest.saturating_mul(part) / 1_000).await;
+    }
 }
 
 /// What the reasons of a cancelled transaction say, one for each write; `None` if trying again does not help.
@@ -107,6 +130,13 @@ fn result_of(codes: &[&str]) -> Option<TransactionResult> {
     } else {
         None
     }
+}
+
+pub(super) fn busy() -> AwsError {
+    AwsError::unexpected(
+        PUT,
+        "too many functions write to the ledger at the same time",
+    )
 }
 
 #[cfg(test)]

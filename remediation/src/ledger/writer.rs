@@ -1,42 +1,29 @@
 //! Writes acts down: begins and completes them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
+use tagwarden_core::TagRule;
 
 use super::Ledger;
-use super::act::Batch;
+use super::act::{Batch, stored};
 use super::budget::Budget;
-use super::claim::{Claim, ClaimName};
+use super::claim::{Claim, ClaimName, Claims};
 use super::countdowns::countdown_item;
-use super::items::{self, LedgerItem, PUT, day_key, expires, key, number, text};
+use super::items::{self, LedgerItem, PUT, key, number, text};
+use super::memory::{self, Memories, Rules};
+use super::notes::BATCH_GET_LIMIT;
 use super::open_runs::OpenMark;
-use super::transaction::{MOST_WRITES, Transaction, TransactionResult};
-use crate::plan::{Act, ActState, Countdown, CountdownName, RemedyName, StepFailure};
+use super::transaction::{
+    ATTEMPTS, LARGEST_BATCH, MOST_WRITES, Transaction, TransactionResult, busy,
+};
+use crate::plan::{Act, ActState, Countdown, CountdownName, Reason, RemedyName, StepFailure};
 use crate::run_id::RunId;
-
-/// The most tags of one batch: beginning it writes a claim for each, the mark and the batch.
-const MOST_TAGS: usize = MOST_WRITES - 2;
 
 /// The most stops and terminations of one batch: beginning it writes a claim and a countdown for each, the mark, the
 /// batch and the budget; completing it writes a claim and a countdown for each, the batch and the budget.
 const MOST_SHUTDOWNS: usize = (MOST_WRITES - 3) / 2;
-
-/// The most bytes of a batch of stops and terminations, by [`Act::size`]. Such acts hold all tags of their instances, and
-/// a DynamoDB item has at most 400 KB.
-///
-/// See [Quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
-const LARGEST_BATCH: usize = 200 * 1024;
-
-/// How many times a transaction is tried that conflicts with others. Each time one of the others succeeds, so this is
-/// enough for more functions at a time than an account has.
-const ATTEMPTS: u32 = 60;
-
-/// The shortest and the longest pause between two attempts.
-const PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Writes down the acts of one run.
 #[derive(Debug)]
@@ -50,6 +37,10 @@ pub(crate) struct Writer<'a> {
     claims: bool,
     /// How many batches were begun, or may have been.
     batches: u32,
+    /// What is remembered of the resources, as far as it was read or written.
+    memories: Memories,
+    /// What each rule writes, by its number.
+    rules: Rules,
     /// Whether a batch, or part of it, could not be completed. The run then stays open, and the next run finds out what was
     /// done.
     is_incomplete: bool,
@@ -66,18 +57,6 @@ struct Want<'w> {
     standing: &'w BTreeMap<String, (CountdownName, Countdown)>,
 }
 
-/// What happens to the claims of acts that are completed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Claims {
-    /// They end, because the run that completes the acts holds them.
-    End,
-    /// Those of acts that were not done end. The others end with the run's time, because ending each of very many costs as
-    /// many calls as beginning them.
-    EndUndone,
-    /// They stay as they are, because others may hold them by now.
-    Stay,
-}
-
 /// Which acts began, and which did not.
 #[derive(Debug, Default)]
 pub(crate) struct BeginResult {
@@ -87,6 +66,8 @@ pub(crate) struct BeginResult {
     pub(crate) contended: Vec<Act>,
     /// There is no budget for them.
     pub(crate) over_budget: Vec<Act>,
+    /// They are not to be done, as what is remembered of their resources shows.
+    pub(crate) refused: Vec<(Act, Reason)>,
     /// They could not be written down, so they must not be done.
     pub(crate) failed: Vec<(Act, StepFailure)>,
 }
@@ -108,20 +89,44 @@ impl<'a> Writer<'a> {
             lease,
             claims,
             batches: 0,
+            memories: Memories::new(),
+            rules: Rules::new(),
             is_incomplete: false,
         }
+    }
+
+    /// Takes what was read of the ledger already, and the rules by which the acts were planned.
+    pub(crate) fn know(&mut self, memories: &Memories, rules: &[TagRule]) {
+        self.memories = memories.clone();
+        self.rules = rules.iter().map(|it| (it.id, it.clone())).collect();
     }
 
     /// Begins tag writes to instances that were read at `read_at` or later.
     pub(crate) async fn begin_tags(&mut self, acts: &[Act], read_at: DateTime<Utc>) -> BeginResult {
         let mut begun = BeginResult::default();
-        for acts in acts.chunks(MOST_TAGS) {
+        let mut acts = acts.to_vec();
+        // A large run does without, because to write a tag twice does no harm.
+        if self.claims && acts.len() <= BATCH_GET_LIMIT {
+            match self.ledger.claimed_by_older_version(&acts, read_at).await {
+                Ok(claimed) => {
+                    let contended = acts.extract_if(.., |it| claimed.contains(&ClaimName::of(it)));
+                    begun.contended.extend(contended);
+                }
+                Err(error) => {
+                    let failure = StepFailure::from(&error);
+                    let failed = acts.into_iter().map(|act| (act, failure.clone()));
+                    begun.failed.extend(failed);
+                    return begun;
+                }
+            }
+        }
+        for acts in memory::tag_batches(&acts) {
             let want = Want {
                 limit: None,
                 read_at: Some(read_at),
                 standing: &BTreeMap::new(),
             };
-            self.begin(acts.to_vec(), want, &mut begun).await;
+            self.begin(acts, want, &mut begun).await;
         }
         begun
     }
@@ -187,6 +192,12 @@ impl<'a> Writer<'a> {
                     Some(budget)
                 }
             };
+            if let Some(read_at) = want.read_at.filter(|_| self.claims) {
+                let now = self.ledger.clock.now();
+                let barred = memory::take_out(acts, &self.memories, &self.rules, read_at, now);
+                begun.contended.extend(barred.contended);
+                begun.refused.extend(barred.refused);
+            }
             if acts.is_empty() {
                 return Ok(());
             }
@@ -198,11 +209,11 @@ impl<'a> Writer<'a> {
                 begun_at: self.ledger.clock.now(),
                 acts: acts.clone(),
             };
-            let read_at = want.read_at.unwrap_or(batch.begun_at);
-            let (transaction, claims) = self.beginning(&batch, budget, read_at, want.standing)?;
+            let (transaction, claims, memories) = self.beginning(&batch, budget, want.standing)?;
             match self.ledger.transact(transaction).await? {
                 TransactionResult::Yes => {
                     self.batches += 1;
+                    self.memories.extend(memories);
                     begun.batches.push(batch);
                     return Ok(());
                 }
@@ -214,11 +225,18 @@ impl<'a> Writer<'a> {
                             "another run has taken over this run",
                         ));
                     }
-                    // What another run has claimed is left to that run, and the rest is tried at once.
                     let claimed = positions.iter().filter_map(|position| claims.get(position));
-                    let claimed: BTreeSet<&ClaimName> = claimed.collect();
-                    let contended =
-                        acts.extract_if(.., |act| claimed.contains(&ClaimName::of(act)));
+                    let claimed: BTreeSet<String> = claimed.cloned().collect();
+                    if want.limit.is_none() {
+                        // What is remembered is not known, or another run has changed it: the next attempt goes by what
+                        // it is now.
+                        let read = self.ledger.memories(&claimed).await?;
+                        self.memories.retain(|id, _| !claimed.contains(id));
+                        self.memories.extend(read);
+                        continue;
+                    }
+                    // What another run has claimed is left to that run, and the rest is tried at once.
+                    let contended = acts.extract_if(.., |act| claimed.contains(act.instance_id()));
                     begun.contended.extend(contended);
                     // Otherwise the budget was refused, because another run changed it meanwhile.
                     if !claimed.is_empty() {
@@ -232,14 +250,14 @@ impl<'a> Writer<'a> {
         Err(busy())
     }
 
-    /// The transaction that begins `batch`, with the mark of the run first; and what is claimed at which position.
+    /// The transaction that begins `batch`, with the mark of the run first; which instance is claimed at which position;
+    /// and what is remembered of the instances once it is carried out.
     fn beginning(
         &self,
         batch: &Batch,
         budget: Option<Budget>,
-        read_at: DateTime<Utc>,
         standing: &BTreeMap<String, (CountdownName, Countdown)>,
-    ) -> Result<(Transaction, BTreeMap<usize, ClaimName>), AwsError> {
+    ) -> Result<(Transaction, BTreeMap<usize, String>, Memories), AwsError> {
         let ledger = self.ledger;
         let now = batch.begun_at;
         let mut transaction = Transaction::default();
@@ -260,23 +278,38 @@ impl<'a> Writer<'a> {
             transaction.add(ledger.put_budget(&budget, &taken)?)?;
         }
         let mut claims = BTreeMap::new();
+        let mut memories = Memories::new();
         for act in &batch.acts {
-            let claim = Claim::of(act, &self.run_id, self.lease);
-            let mut put = ledger.put(claim_item(&claim)?);
-            if self.claims {
-                put = put
-                    .condition_expression("attribute_not_exists(Pk) OR ClaimedUntil < :looked")
-                    .expression_attribute_values(":looked", number(read_at.timestamp_millis()));
+            if act.remedy.is_destructive() {
+                let claim = Claim::of(act, &self.run_id, self.lease);
+                let mut put = ledger.put(claim_item(&claim)?);
+                if self.claims {
+                    put = put
+                        .condition_expression("attribute_not_exists(Pk) OR ClaimedUntil < :looked")
+                        .expression_attribute_values(":looked", number(now.timestamp_millis()));
+                }
+                claims.insert(transaction.add(put)?, act.instance_id().to_owned());
+            } else {
+                let known = || self.memories.get(act.instance_id()).cloned();
+                let memory = memories
+                    .entry(act.instance_id().to_owned())
+                    .or_insert_with(|| known().unwrap_or_default());
+                memory::claim(memory, act, batch, &self.rules, self.lease);
             }
-            let countdown = standing.get(act.instance_id());
-            if let Some((name, countdown)) = countdown {
-                let put_countdown =
-                    ledger.put_countdown(name, Some(countdown), &countdown.seen(now))?;
-                claims.insert(transaction.add(put_countdown)?, claim.name.clone());
+            if let Some((name, countdown)) = standing.get(act.instance_id()) {
+                let put = ledger.put_countdown(name, Some(countdown), &countdown.seen(now))?;
+                claims.insert(transaction.add(put)?, act.instance_id().to_owned());
             }
-            claims.insert(transaction.add(put)?, claim.name);
         }
-        Ok((transaction, claims))
+        for (id, memory) in &mut memories {
+            let put = if self.claims {
+                ledger.put_memory(id, memory)?
+            } else {
+                ledger.put_memory_anyway(id, memory)?
+            };
+            claims.insert(transaction.add(put)?, id.clone());
+        }
+        Ok((transaction, claims, memories))
     }
 
     /// Completes `batches`, whose acts say now how far they got.
@@ -285,7 +318,8 @@ impl<'a> Writer<'a> {
     pub(crate) async fn complete(&mut self, batches: &[Batch]) {
         let mut acts = batches.iter().flat_map(|batch| &batch.acts);
         self.is_incomplete |= acts.any(|act| act.state == ActState::Begun);
-        if let Err(error) = self.ledger.complete(batches, Claims::End).await {
+        let memories = &mut self.memories;
+        if let Err(error) = self.ledger.complete(batches, Claims::End, memories).await {
             tracing::error!("acts could not be completed in the ledger: {error}");
             self.is_incomplete = true;
         }
@@ -309,32 +343,30 @@ impl<'a> Writer<'a> {
 }
 
 impl Ledger {
-    /// Completes batches of any run, several in one transaction where they fit.
+    /// Completes batches of any run, several in one transaction where they fit. `memories` are those that the run has
+    /// written.
     ///
     /// # Errors
     /// DynamoDB did not take them all.
-    pub(crate) async fn complete(&self, batches: &[Batch], claims: Claims) -> Result<(), AwsError> {
-        let mut transaction = Transaction::default();
-        let acts: usize = batches.iter().map(|batch| batch.acts.len()).sum();
-        let claims_of_tags = match claims {
-            Claims::End if acts + batches.len() > MOST_WRITES => Claims::EndUndone,
+    pub(crate) async fn complete(
+        &self,
+        batches: &[Batch],
+        claims: Claims,
+        memories: &mut Memories,
+    ) -> Result<(), AwsError> {
+        let (shutdowns, tags): (Vec<&Batch>, Vec<&Batch>) = batches
+            .iter()
+            .partition(|batch| batch.acts.iter().any(|act| act.remedy.is_destructive()));
+        for batch in shutdowns {
+            self.complete_shutdowns(batch, claims).await?;
+        }
+        let acts = tags.iter().flat_map(|batch| &batch.acts);
+        let tagged: BTreeSet<&str> = acts.map(Act::instance_id).collect();
+        let claims = match claims {
+            Claims::End if tagged.len() + tags.len() > MOST_WRITES => Claims::EndUndone,
             claims => claims,
         };
-        for batch in batches {
-            if batch.acts.iter().any(|act| act.remedy.is_destructive()) {
-                self.complete_shutdowns(batch, claims).await?;
-                continue;
-            }
-            let claims = claims_of_tags;
-            let items = self.completion(batch, claims)?;
-            if transaction.len() + items.len() > MOST_WRITES {
-                self.write(std::mem::take(&mut transaction)).await?;
-            }
-            for item in items {
-                transaction.add(self.put(item))?;
-            }
-        }
-        self.write(transaction).await
+        self.complete_tags(&tags, claims, memories).await
     }
 
     pub(super) async fn write(&self, transaction: Transaction) -> Result<(), AwsError> {
@@ -365,7 +397,7 @@ impl Ledger {
             let settled = budget.settled(&batch.run_id, batch.number, spent, self.clock.now());
             let mut transaction = Transaction::default();
             transaction.add(self.put_budget(&budget, &settled)?)?;
-            for item in self.completion(batch, claims)? {
+            for item in self.shutdowns_completed(batch, claims)? {
                 transaction.add(self.put(item))?;
             }
             if self.transact(transaction).await? == TransactionResult::Yes {
@@ -376,8 +408,13 @@ impl Ledger {
         Err(busy())
     }
 
-    /// What to put once a batch has ended: itself, the claims that end with it, and which instances it stopped.
-    fn completion(&self, batch: &Batch, claims: Claims) -> Result<Vec<LedgerItem>, AwsError> {
+    /// What to put once a batch of shutdowns has ended: itself, the claims that end with it, and which instances it
+    /// stopped.
+    fn shutdowns_completed(
+        &self,
+        batch: &Batch,
+        claims: Claims,
+    ) -> Result<Vec<LedgerItem>, AwsError> {
         let now = self.clock.now();
         let mut items = vec![stored(batch, now)?];
         for act in &batch.acts {
@@ -427,21 +464,6 @@ impl Ledger {
                 .expression_attribute_values(":revision", number(old.revision))
         })
     }
-
-    /// Waits before the next attempt: longer each time, and by chance never as long as others.
-    pub(super) async fn pause(&self, attempt: u32) {
-        let longest = PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(16)));
-        let longest = longest.min(LONGEST_PAUSE);
-        let part = fastrand::u32(1..=1_000);
-        self.clock.sleep(longest.saturating_mul(part) / 1_000).await;
-    }
-}
-
-fn stored(batch: &Batch, now: DateTime<Utc>) -> Result<LedgerItem, AwsError> {
-    let sort_key = format!("{}#{:04}", batch.run_id, batch.number);
-    let mut item = items::item(key(day_key(batch.run_id.day()), sort_key), batch)?;
-    item.extend([expires(now)]);
-    Ok(item)
 }
 
 fn budget_key() -> LedgerItem {
@@ -450,11 +472,4 @@ fn budget_key() -> LedgerItem {
 
 fn claim_item(claim: &Claim) -> Result<LedgerItem, AwsError> {
     items::item(claim.name.key(), claim)
-}
-
-fn busy() -> AwsError {
-    AwsError::unexpected(
-        PUT,
-        "too many functions write to the ledger at the same time",
-    )
 }

@@ -12,11 +12,13 @@
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
+//! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
 
 mod act;
 mod countdown;
 mod manager;
+mod memory;
 mod outcome;
 mod planner;
 mod reason;
@@ -32,6 +34,8 @@ use crate::launcher::Launcher;
 pub use act::{Act, ActState, RemedyName};
 pub(crate) use countdown::REMEMBERED;
 pub use countdown::{Countdown, CountdownName, CountdownReason};
+pub use memory::Memory;
+pub(crate) use memory::{TagClaim, rule_note};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
@@ -116,6 +120,17 @@ pub struct PlanContext {
     /// When an exemption that cannot be read was first reported, by instance. One that is not here has not been
     /// reported: its protection counts from now.
     pub unreadable_exemptions: BTreeMap<String, DateTime<Utc>>,
+    /// What is remembered of those that are untagged or lack a name or a date. Nothing is remembered of one that is not
+    /// here.
+    pub memories: BTreeMap<String, Memory>,
+}
+
+impl PlanContext {
+    /// Whether tagwarden has ever tagged the instance with this id, as far as the ledger shows.
+    #[must_use]
+    pub fn was_tagged(&self, id: &str) -> bool {
+        self.memories.get(id).is_some_and(Memory::was_tagged)
+    }
 }
 
 impl Plan {
@@ -175,7 +190,8 @@ impl Plan {
         let tags = std::mem::take(&mut self.tags);
         let shutdowns = std::mem::take(&mut self.shutdowns).into_values();
         let acts = tags.into_iter().chain(shutdowns);
-        self.settled.extend(acts.map(|act| (act.step, refused.clone())));
+        self.settled
+            .extend(acts.map(|act| (act.step, refused.clone())));
         self.standing.clear();
         self.countdowns.clear();
         self.notices.clear();

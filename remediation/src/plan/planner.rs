@@ -44,8 +44,9 @@ pub fn plan(
             found: BTreeSet::new(),
             due: None,
         };
-        // One remedy for the whole instance replaces those of the rules.
-        if assessment.is_untagged {
+        // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
+        // its rules, which write them again.
+        if assessment.is_untagged && !context.was_tagged(&instance.id) {
             planner.plan_untagged();
         } else {
             for finding in &assessment.findings {

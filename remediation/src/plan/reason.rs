@@ -112,6 +112,13 @@ pub enum Reason {
         /// The last day on which it protects, to the end of that day in UTC.
         until: NaiveDate,
     },
+    /// The tag was restored several times within a week, and somebody removed it each time. Refused.
+    RemovedRepeatedly {
+        /// When it is written again at the earliest.
+        until: NaiveDate,
+        /// Who removed it last; `None` where that was not looked up or is not known.
+        by: Option<String>,
+    },
 }
 
 impl Reason {
@@ -144,6 +151,7 @@ impl Reason {
             Self::Vanished => "vanished",
             Self::Hold { .. } => "hold",
             Self::UnreadableExemption { .. } => "unreadable-exemption",
+            Self::RemovedRepeatedly { .. } => "removed-repeatedly",
         }
     }
 }
@@ -236,6 +244,16 @@ impl fmt::Display for Reason {
                 f,
                 "its tag {key:?} = {value:?} looks like an exemption and cannot be read: write {EXEMPTION_KEY} = \"2026-12-31 why\"; it protects the instance until the end of {until}"
             ),
+            Self::RemovedRepeatedly { until, by } => {
+                f.write_str("it was restored three times within a week, and removed each time")?;
+                if let Some(by) = by {
+                    write!(f, ", last by {by}")?;
+                }
+                write!(
+                    f,
+                    "; it is not written again before {until}: put the tag into the code that removes it"
+                )
+            }
         }
     }
 }

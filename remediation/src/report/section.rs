@@ -50,6 +50,8 @@ enum Concern {
     Protected,
     /// The instance has a manager.
     Managed,
+    /// Somebody keeps removing the tag.
+    Removed,
     /// Its age is not known, so its grace period never ends.
     UnknownAge,
     /// The policy wants it reported.
@@ -172,7 +174,7 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
             "take the row with Hold out of the policy table once tagwarden may go on.".to_owned()
         }
         // The line says what to do.
-        Concern::Managed | Concern::UnreadableExemption => return None,
+        Concern::Managed | Concern::UnreadableExemption | Concern::Removed => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
@@ -228,6 +230,7 @@ impl Concern {
             Reason::Suspicion { .. } => Some(Self::Suspicion),
             Reason::Protected => Some(Self::Protected),
             Reason::RefusedByEc2 { code, .. } => Some(Self::of_code(Some(code))),
+            Reason::RemovedRepeatedly { .. } => Some(Self::Removed),
             Reason::Grace { age: None, .. } | Reason::LaunchNotShown { age: None, .. } => {
                 Some(Self::UnknownAge)
             }

@@ -5,6 +5,7 @@ use tagwarden_core::{Action, Policy};
 
 use super::spot;
 use super::survey::Survey;
+use crate::launcher::{Launcher, Unattributed};
 use crate::ledger::{Ledger, RunningCountdowns};
 use crate::plan::{PlanContext, StepFailure};
 use crate::remediation::{Remediation, RemediationError};
@@ -21,16 +22,33 @@ pub(crate) async fn attribute(
     survey: &Survey,
     request: &RunRequest,
 ) -> Result<PlanContext, RemediationError> {
-    // An event that says who launched an instance saves the look-up.
-    let mut context = PlanContext {
-        launchers: request.launchers.clone(),
-        ..PlanContext::default()
-    };
-    let unattributed = survey.unattributed.iter();
-    let unattributed = unattributed
-        .filter(|it| it.provisioned_by.is_some() || !request.launchers.contains_key(&it.id));
-    let found = home.look_up.find(unattributed.cloned(), request.deadline);
-    context.launchers.extend(found.await);
+    let mut context = PlanContext::default();
+    if let Some(ledger) = &home.ledger {
+        context.memories = ledger.memories(&survey.remembered).await?;
+    }
+
+    // What the ledger remembers, or an event says, is not looked up.
+    let remembered = context.memories.iter().filter_map(|(id, memory)| {
+        let name = memory.launcher()?.to_owned();
+        Some((id.clone(), Launcher::Known(name)))
+    });
+    context.launchers = remembered.collect();
+    context.launchers.extend(request.launchers.clone());
+    let has_look_up = policy
+        .rules()
+        .iter()
+        .any(|rule| rule.action == Action::UserLookup);
+    let judged_by_rules = survey
+        .untagged
+        .values()
+        .filter(|it| has_look_up && context.was_tagged(&it.id));
+    let unattributed = survey.unattributed.iter().chain(judged_by_rules);
+    let unattributed: Vec<Unattributed> = unattributed
+        .filter(|it| it.provisioned_by.is_some() || !context.launchers.contains_key(&it.id))
+        .cloned()
+        .collect();
+    let found = home.look_up.find(unattributed, request.deadline).await;
+    context.launchers.extend(found);
     context.one_time_spot = spot::one_time_requests(home, &survey.to_shut_down).await;
 
     let Some(ledger) = &home.ledger else {
@@ -50,7 +68,7 @@ pub(crate) async fn attribute(
             }
         }
     }
-    let may_shut_down = rules_shut_down || (untagged_shut_down && survey.has_untagged);
+    let may_shut_down = rules_shut_down || (untagged_shut_down && !survey.untagged.is_empty());
     if may_shut_down && !survey.with_findings.is_empty() {
         context.refused = ledger.refusals().await?;
     }

@@ -81,6 +81,7 @@ impl Execution<'_, '_> {
         match &mut self.writer {
             _ if acts.is_empty() => Vec::new(),
             Some(writer) => {
+                writer.know(&self.context.memories, self.policy.rules());
                 let begun = writer.begin_tags(&acts, self.read_at).await;
                 self.report_unbegun(begun)
             }
@@ -293,6 +294,9 @@ impl Execution<'_, '_> {
             let id = act.step.instance_id;
             tracing::info!(instance = id, "left to another run, which does the same");
             self.again.insert(id);
+        }
+        for (act, reason) in begun.refused {
+            self.report.add(act.step, Outcome::Refused(reason));
         }
         for (act, failure) in begun.failed {
             self.report.add(act.step, Outcome::Failed(failure));

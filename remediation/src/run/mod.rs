@@ -41,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::Policy;
 
+use crate::launcher::Launcher;
 use crate::ledger::{Ledger, Writer};
 use crate::notify;
 use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
@@ -118,6 +119,7 @@ impl<'a> Run<'a> {
     /// See [`RemediationError`]; nothing was done then.
     pub(crate) async fn finish(self) -> Result<RunResult, RemediationError> {
         let home = self.home;
+        self.remember_launches().await;
         let mut survey = survey::survey(home, &self.policy, &self.request.target).await?;
         let mut context = attribute(home, &self.policy, &survey, &self.request).await?;
         let mut begun = Begun::new();
@@ -157,6 +159,24 @@ impl<'a> Run<'a> {
         countdowns::check_notices(self.home, plan).await;
         countdowns::confirm(ledger, plan).await;
         Ok(())
+    }
+
+    /// Remembers who launched the instances of launch events: a fact, also in a dry run, which CloudTrail shows later and
+    /// for 90 days only.
+    ///
+    /// What cannot be written is logged: it is looked up once it is needed.
+    async fn remember_launches(&self) {
+        let named = self.request.launchers.iter();
+        let named = named.filter_map(|(id, launcher)| match launcher {
+            Launcher::Known(name) => Some((id.clone(), name.clone())),
+            Launcher::Nobody | Launcher::TooOld | Launcher::Failed(_) => None,
+        });
+        let named: BTreeMap<String, String> = named.collect();
+        if let Some(ledger) = self.home.ledger.as_ref().filter(|_| !named.is_empty())
+            && let Err(error) = ledger.remember_launchers(&named).await
+        {
+            tracing::error!("launches are not remembered: {error}");
+        }
     }
 
     /// Reads the instances with a finding again, and plans for them as they are now.

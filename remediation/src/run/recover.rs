@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::{AwsError, instances};
 use tagwarden_core::Instance;
 
-use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger};
+use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger, Memories};
 use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
 use crate::remediation::Remediation;
 use crate::report::{Entry, Report};
@@ -80,7 +80,10 @@ async fn complete(
             act.state = ActState::Failed;
         }
     }
-    ledger.complete(&batches, Claims::Stay).await?;
+    let mut memories = Memories::new();
+    ledger
+        .complete(&batches, Claims::Stay, &mut memories)
+        .await?;
     run.batches = complete;
     run.batches.extend(batches);
     Ok(())

@@ -1,6 +1,6 @@
 //! Reads instances: first to see what is wrong with which, and again right before anything is planned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
@@ -27,10 +27,12 @@ pub(crate) struct Survey {
     pub(crate) with_findings: Vec<String>,
     /// Those of them that lack a tag for which their launcher's name is needed.
     pub(crate) unattributed: Vec<Unattributed>,
+    /// Those of them that have no tags at all. A launcher's name is needed only if tagwarden has tagged them before.
+    pub(crate) untagged: BTreeMap<String, Unattributed>,
+    /// The ids of those whose memory the plan may depend on: they are untagged, or lack a name or a date.
+    pub(crate) remembered: Vec<String>,
     /// Those that may be shut down, because they have no tags or a rule wants it.
     pub(crate) to_shut_down: Vec<Instance>,
-    /// Whether any has no tags at all.
-    pub(crate) has_untagged: bool,
 }
 
 impl Survey {
@@ -56,8 +58,18 @@ impl Survey {
             return;
         }
         self.with_findings.push(instance.id.clone());
+        let lacks = |is: fn(&Action) -> bool| {
+            let mut rules = assessment.findings.iter().map(|finding| finding.rule);
+            rules.any(|rule| is(&rule.action))
+        };
+        let lacks_launcher = lacks(|action| *action == Action::UserLookup);
+        if assessment.is_untagged || lacks_launcher || lacks(|it| matches!(it, Action::Function(_)))
+        {
+            self.remembered.push(instance.id.clone());
+        }
         if assessment.is_untagged {
-            self.has_untagged = true;
+            let unattributed = Unattributed::from(instance);
+            self.untagged.insert(instance.id.clone(), unattributed);
         }
         let wants_shutdown = |finding: &Finding<'_>| {
             let remedy = finding.rule.remedy(finding.defect);
@@ -66,8 +78,7 @@ impl Survey {
         if assessment.is_untagged || assessment.findings.iter().any(wants_shutdown) {
             self.to_shut_down.push(instance.clone());
         }
-        let lacks_launcher = |finding: &Finding<'_>| finding.rule.action == Action::UserLookup;
-        if !assessment.is_untagged && assessment.findings.iter().any(lacks_launcher) {
+        if !assessment.is_untagged && lacks_launcher {
             self.unattributed.push(Unattributed::from(instance));
         }
     }

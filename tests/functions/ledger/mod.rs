@@ -5,6 +5,7 @@ mod budget;
 mod concurrent_runs;
 mod crashes;
 mod items;
+mod memory;
 mod reported_once;
 mod stop_first;
 mod unwritable;

@@ -1,0 +1,100 @@
+//! What the ledger remembers of an instance: the claims of its tags, and that it was tagged.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::support::{LEDGER, World, customers_rules, old};
+
+/// What is remembered of the instance.
+pub fn memory(world: &World, id: &str) -> Value {
+    let items = world.account.items(LEDGER);
+    let mut of_one = items
+        .into_iter()
+        .filter(|item| item["Pk"] == id && item["Sk"] == "memory");
+    of_one.next().unwrap_or(Value::Null)
+}
+
+#[tokio::test(start_paused = true)]
+async fn remembers_the_tags_that_it_wrote() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Name", "web"), ("ProjectCode", "P")]);
+    world.sweep().await;
+    let memory = memory(&world, &id);
+    let tags = memory["Tags"].as_object().unwrap();
+    let keys: Vec<&String> = tags.keys().collect();
+    assert_eq!(keys, ["CreatedBy", "Expires"]);
+    assert_eq!(tags["CreatedBy"]["Value"], "ann");
+    assert_eq!(tags["CreatedBy"]["Rule"], "UserLookup");
+    assert_eq!(tags["Expires"]["Value"], "2026-11-23");
+    assert_eq!(tags["Expires"]["Rule"], "Function:today()");
+    let written_at = &tags["Expires"]["WrittenAt"];
+    assert_eq!(written_at.as_array().unwrap().len(), 1, "{memory}");
+    let kept = (world.account.now() + TimeDelta::days(400)).timestamp();
+    assert_eq!(memory["ExpiresAt"], kept);
+}
+
+/// One item an instance, however many tags it gets.
+#[tokio::test(start_paused = true)]
+async fn begins_all_tags_of_98_instances_in_one_transaction() {
+    let world = World::new().enforcing();
+    let _ = world.account.launch_many(old(&[("Name", "web")]), 98);
+    assert_eq!(world.sweep().await["tagged"], 98);
+    // One begins them. They are completed by one that writes the batch only, because not all memories fit beside it.
+    assert_eq!(world.account.count("TransactWriteItems"), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn forgets_a_write_that_ec2_refused() {
+    let world = World::with_table(&customers_rules()[..1]).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    let denied = tagwarden_sandbox::Fault::new("CreateTags", "UnauthorizedOperation", "no");
+    world.account.fail(denied);
+    assert_eq!(world.sweep().await["failed"], 1);
+    let tag = &memory(&world, &id)["Tags"]["ProjectCode"];
+    assert_eq!(tag["WrittenAt"], Value::Null, "{tag}");
+    assert_eq!(tag["ClaimedUntil"], 0, "{tag}");
+}
+
+/// `terraform apply` of a module without tags takes all of them away.
+#[tokio::test(start_paused = true)]
+async fn writes_the_tags_of_an_instance_that_lost_them_all_again() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    assert_eq!(world.sweep().await["tagged"], 1);
+    let tags: Vec<String> = world.tags(&id).into_keys().collect();
+    for _ in 0..2 {
+        for key in &tags {
+            world.account.remove_tag(&id, key);
+        }
+        world.account.advance(TimeDelta::hours(6));
+        let answer = world.sweep().await;
+        assert_eq!(
+            (&answer["tagged"], &answer["terminated"]),
+            (&json!(1), &json!(0))
+        );
+    }
+    assert_eq!(world.state(&id), "running");
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+    assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "Proj007");
+}
+
+#[tokio::test(start_paused = true)]
+async fn terminates_an_untagged_instance_that_it_never_tagged() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[]);
+    let other = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    assert_eq!(world.state(&id), "shutting-down");
+    assert_eq!(world.state(&other), "running");
+}
+
+#[tokio::test(start_paused = true)]
+async fn remembers_who_launched_an_instance_also_in_a_dry_run() {
+    let world = World::new().enforcing().set("TAGWARDEN_MODE", "dry-run");
+    let id = world
+        .account
+        .launch(old(&[("Name", "web")]).ago(TimeDelta::seconds(30)));
+    let event = world.account.run_instances_event(&id).unwrap();
+    world.remediate(event).await.unwrap();
+    assert_eq!(memory(&world, &id)["LaunchedBy"], "ann");
+}
