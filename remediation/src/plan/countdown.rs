@@ -96,7 +96,7 @@ pub(crate) struct Terms {
 
 /// How far a countdown is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub(crate) enum CountdownStage {
     /// The shutdown may happen, since then.
     Due(DateTime<Utc>),
     /// Not yet.
@@ -212,12 +212,12 @@ impl Countdown {
     }
 
     /// How far it is at `now`, for an instance that was last started at `started_at`.
-    pub(crate) fn progress(
+    pub(crate) fn stage(
         &self,
         terms: &Terms,
         started_at: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
-    ) -> Progress {
+    ) -> CountdownStage {
         // A start in between starts the grace period and the last notice over, not the whole wait.
         let restarted_at = started_at.filter(|at| *at > self.since);
         let mut day = later(later(self.since, terms.grace), terms.wait);
@@ -232,9 +232,9 @@ impl Countdown {
                 let announce_at = earlier(day, terms.notice);
                 return if now >= announce_at {
                     let day = day.max(later(now, terms.notice));
-                    Progress::Announce { day }
+                    CountdownStage::Announce { day }
                 } else {
-                    Progress::Waiting {
+                    CountdownStage::Waiting {
                         next: announce_at,
                         day,
                     }
@@ -246,9 +246,9 @@ impl Countdown {
                 .max(self.day.unwrap_or(day));
         }
         if now >= day {
-            Progress::Due(day)
+            CountdownStage::Due(day)
         } else {
-            Progress::Waiting { next: day, day }
+            CountdownStage::Waiting { next: day, day }
         }
     }
 }

@@ -7,7 +7,7 @@ use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
 use tagwarden_core::wording::correction;
 use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
 
-use super::countdown::{Progress, Terms};
+use super::countdown::{CountdownStage, Terms};
 use super::manager::manager_of;
 use super::{
     Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
@@ -210,12 +210,12 @@ impl Planner<'_> {
             next: None,
         };
         // A countdown must have begun before the second look.
-        let (next, day, is_notice) = match countdown.progress(terms, started_at, now) {
-            Progress::Due(since) => {
+        let (next, day, is_notice) = match countdown.stage(terms, started_at, now) {
+            CountdownStage::Due(since) => {
                 return self.ask_for(cause, remedy, since, Some((name, countdown)));
             }
-            Progress::Waiting { next, day } => (next, day, false),
-            Progress::Announce { day } => (day, day, true),
+            CountdownStage::Waiting { next, day } => (next, day, false),
+            CountdownStage::Announce { day } => (day, day, true),
         };
         let needs_confirmation = has_begun || countdown.needs_confirmation(terms, now);
         if is_notice || needs_confirmation {

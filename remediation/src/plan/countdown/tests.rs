@@ -32,38 +32,38 @@ fn begun() -> Countdown {
     Countdown::starting(at(0))
 }
 
-fn waiting(next: i64, day: i64) -> Progress {
+fn waiting(next: i64, day: i64) -> CountdownStage {
     let (next, day) = (at(next), at(day));
-    Progress::Waiting { next, day }
+    CountdownStage::Waiting { next, day }
 }
 
 #[rstest]
 #[case::grace_runs(0, waiting(15, 15))]
 #[case::grace_nearly_over(14, waiting(15, 15))]
-#[case::due(15, Progress::Due(at(15)))]
-#[case::due_for_long(500, Progress::Due(at(15)))]
-fn without_a_notice_the_grace_period_is_all(#[case] now: i64, #[case] expected: Progress) {
-    let progress = begun().progress(&terms(15, 0), None, at(now));
+#[case::due(15, CountdownStage::Due(at(15)))]
+#[case::due_for_long(500, CountdownStage::Due(at(15)))]
+fn without_a_notice_the_grace_period_is_all(#[case] now: i64, #[case] expected: CountdownStage) {
+    let progress = begun().stage(&terms(15, 0), None, at(now));
     assert_eq!(progress, expected);
 }
 
 #[rstest]
 #[case::grace_runs(14, None, waiting(15, 15 + DAY))]
-#[case::must_be_announced(15, None, Progress::Announce { day: at(15 + DAY) })]
-#[case::announced_late_moves_the_day(3 * DAY, None, Progress::Announce { day: at(4 * DAY) })]
+#[case::must_be_announced(15, None, CountdownStage::Announce { day: at(15 + DAY) })]
+#[case::announced_late_moves_the_day(3 * DAY, None, CountdownStage::Announce { day: at(4 * DAY) })]
 #[case::announced(16, Some(15), waiting(15 + DAY, 15 + DAY))]
-#[case::day_comes(15 + DAY, Some(15), Progress::Due(at(15 + DAY)))]
+#[case::day_comes(15 + DAY, Some(15), CountdownStage::Due(at(15 + DAY)))]
 #[case::late_notice_is_given_its_time(15 + DAY, Some(300), waiting(300 + DAY, 300 + DAY))]
 fn a_notice_is_accepted_a_day_before(
     #[case] now: i64,
     #[case] noticed: Option<i64>,
-    #[case] expected: Progress,
+    #[case] expected: CountdownStage,
 ) {
     let countdown = Countdown {
         reminded_at: noticed.map(at),
         ..begun()
     };
-    let progress = countdown.progress(&terms(15, DAY), None, at(now));
+    let progress = countdown.stage(&terms(15, DAY), None, at(now));
     assert_eq!(progress, expected);
 }
 
@@ -73,12 +73,12 @@ fn nothing_happens_before_the_day_that_a_notice_named() {
     let countdown = begun().announced(at(15), at(15 + 3 * DAY));
     let short = terms(15, HOUR);
     assert_eq!(
-        countdown.progress(&short, None, at(2 * DAY)),
+        countdown.stage(&short, None, at(2 * DAY)),
         waiting(15 + 3 * DAY, 15 + 3 * DAY)
     );
     assert_eq!(
-        countdown.progress(&short, None, at(15 + 3 * DAY)),
-        Progress::Due(at(15 + 3 * DAY))
+        countdown.stage(&short, None, at(15 + 3 * DAY)),
+        CountdownStage::Due(at(15 + 3 * DAY))
     );
 }
 
@@ -86,13 +86,13 @@ fn nothing_happens_before_the_day_that_a_notice_named() {
 #[test]
 fn a_start_starts_the_grace_period_and_the_notice_over() {
     let started = Some(at(2 * DAY));
-    let progress = begun().progress(&terms(15, 0), started, at(2 * DAY + 14));
+    let progress = begun().stage(&terms(15, 0), started, at(2 * DAY + 14));
     assert_eq!(progress, waiting(2 * DAY + 15, 2 * DAY + 15));
     let countdown = begun().announced(at(15), at(15 + DAY));
     let now = 2 * DAY + 20;
     assert_eq!(
-        countdown.progress(&terms(15, DAY), started, at(now)),
-        Progress::Announce { day: at(now + DAY) }
+        countdown.stage(&terms(15, DAY), started, at(now)),
+        CountdownStage::Announce { day: at(now + DAY) }
     );
 }
 
@@ -406,7 +406,7 @@ proptest! {
         let terms = terms(grace, notice);
         let countdown = Countdown { reminded_at: noticed.map(at), ..begun() };
         let started = started.filter(|started| *started <= now);
-        if let Progress::Due(day) = countdown.progress(&terms, started.map(at), at(now)) {
+        if let CountdownStage::Due(day) = countdown.stage(&terms, started.map(at), at(now)) {
             prop_assert!(day <= at(now));
             prop_assert!(now >= grace + notice);
             if let Some(started) = started.filter(|started| *started > 0) {
