@@ -172,7 +172,8 @@ impl Plan {
         let tags = std::mem::take(&mut self.tags);
         let shutdowns = std::mem::take(&mut self.shutdowns).into_values();
         let acts = tags.into_iter().chain(shutdowns);
-        self.settled.extend(acts.map(|act| (act.step, refused.clone())));
+        self.settled
+            .extend(acts.map(|act| (act.step, refused.clone())));
         self.standing.clear();
         self.countdowns.clear();
         self.notices.clear();
