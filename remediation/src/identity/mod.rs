@@ -9,6 +9,7 @@ mod session;
 
 use serde::Deserialize;
 use serde_json::Value;
+use tagwarden_core::likeness::is_blank;
 use tagwarden_core::policy::MAX_VALUE_CHARS;
 
 /// The members of `userIdentity` that name somebody. Which are there depends on the type, so none is demanded.
@@ -197,7 +198,8 @@ impl UserIdentity {
 pub(crate) fn tag_value(name: &str) -> Option<String> {
     let printable: String = name.chars().filter(|char| !char.is_control()).collect();
     let cut: String = printable.trim().chars().take(MAX_VALUE_CHARS).collect();
-    filled(Some(cut.trim_end()))
+    // A value of zero-width characters alone would be found empty again at every look.
+    filled(Some(cut.trim_end())).filter(|value| !is_blank(value))
 }
 
 fn filled(text: Option<&str>) -> Option<String> {

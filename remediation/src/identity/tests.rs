@@ -145,6 +145,8 @@ fn fits_names_into_tag_values() {
         let identity = json!({"type": "IAMUser", "userName": given});
         assert_eq!(name(identity), Some(fitting));
     }
+    // It would be written, and found empty again at every look.
+    assert_eq!(tag_value("\u{200b}\u{feff}"), None);
 }
 
 #[test]
