@@ -33,19 +33,22 @@ async fn handles_a_batch_in_one_run_with_one_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn returns_only_failed_messages_to_the_queue() {
+async fn returns_only_messages_that_may_succeed_later() {
     let world = World::new().enforcing();
     let (fine, denied) = (world.instance(&MOSTLY), world.instance(&MOSTLY[..1]));
-    let unlucky = denied.clone();
+    let throttled = world.instance(&[("CreatedBy", "eve"), ("ProjectCode", "P")]);
+    world.account.deny("CreateTags", &denied);
+    let unlucky = throttled.clone();
+    let limit = Fault::new(
+        "CreateTags",
+        "RequestLimitExceeded",
+        "Request limit exceeded.",
+    );
     world.account.fail(
-        Fault::new(
-            "CreateTags",
-            "UnauthorizedOperation",
-            "You are not authorized.",
-        )
-        .status(403)
-        .when(move |request| request.mentions(&unlucky))
-        .always(),
+        limit
+            .status(503)
+            .when(move |request| request.mentions(&unlucky))
+            .always(),
     );
     let foreign = compliance_change(&fine)
         .to_string()
@@ -61,16 +64,57 @@ async fn returns_only_failed_messages_to_the_queue() {
         ("unknown", r#"{"hello": "world"}"#.to_owned()),
         ("foreign", foreign),
         ("compliant", compliant),
-        ("both", json!({"instanceIds": [fine, denied]}).to_string()),
+        (
+            "permanent",
+            json!({"instanceIds": [fine, denied]}).to_string(),
+        ),
+        ("throttled", compliance_change(&throttled).to_string()),
+        (
+            "both",
+            json!({"instanceIds": [throttled, denied]}).to_string(),
+        ),
     ]);
     let mut answer = world.remediate(batch).await.unwrap();
     let failed = answer["batchItemFailures"].as_array_mut().unwrap();
     failed.sort_by_key(ToString::to_string);
     assert_eq!(
         answer,
-        failures(&["both", "denied", "empty", "foreign", "not json", "unknown"])
+        failures(&[
+            "both",
+            "empty",
+            "foreign",
+            "not json",
+            "throttled",
+            "unknown"
+        ])
     );
     assert_eq!(world.tag(&fine, "ProjectCode").unwrap(), "Proj007");
+}
+
+/// A sweep with a hopeless instance runs once, not five times with a dead letter at the end.
+#[tokio::test(start_paused = true)]
+async fn returns_a_sweep_only_for_what_may_succeed_later() {
+    let world = World::new().enforcing();
+    let hopeless = world.instance(&MOSTLY);
+    world.account.deny("CreateTags", &hopeless);
+    let sweep = sqs_batch(&[("sweep", scheduled_event().to_string())]);
+    assert_eq!(world.remediate(sweep.clone()).await, Ok(failures(&[])));
+    assert!(world.lines()[0].contains("UnauthorizedOperation"));
+
+    let internal = Fault::new(
+        "CreateTags",
+        "InternalError",
+        "An internal error has occurred.",
+    );
+    world.account.allow("CreateTags", &hopeless);
+    world.account.fail(internal.status(500).times(5));
+    assert_eq!(
+        world.remediate(sweep.clone()).await,
+        Ok(failures(&["sweep"]))
+    );
+    world.account.advance(chrono::TimeDelta::hours(1));
+    assert_eq!(world.remediate(sweep).await, Ok(failures(&[])));
+    assert_eq!(world.tag(&hopeless, "ProjectCode").unwrap(), "Proj007");
 }
 
 #[tokio::test(start_paused = true)]

@@ -155,9 +155,12 @@ async fn remediation_leaves_an_instance_alone_until_its_exemption_ends() {
     world.account.advance(TimeDelta::hours(1));
     let answer = world.sweep().await;
     assert_eq!(
-        (&answer["tagged"], &answer["terminated"]),
+        (&answer["tagged"], &answer["deferred"]),
         (&json!(1), &json!(1))
     );
+    // A run that writes a tag to an instance does not shut it down.
+    assert_eq!(world.state(&id), "running");
+    assert_eq!(world.sweep().await["terminated"], 1);
     assert_eq!(world.state(&id), "shutting-down");
 }
 

@@ -11,6 +11,7 @@ mod account_boundaries;
 #[path = "../support/aftermath.rs"]
 mod aftermath;
 mod attribution;
+mod bad_apples;
 mod batches;
 mod countdowns;
 mod customers_sample;

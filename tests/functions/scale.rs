@@ -167,10 +167,12 @@ fn fleet_has_482_instances_with_a_defect_in_a_thousand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sweeps_a_thousand_instances_in_43_calls_and_six_seconds() {
+async fn sweeps_a_thousand_instances_in_forty_nine_calls_and_six_seconds() {
     let fleet = fleet(1_000);
     let cost = simulate::sweep(&fleet).await;
-    assert!(bound::total(&cost.calls) <= 43, "{:?}", cost.calls);
+    // Three calls read what is remembered of instances that lack a name or a date, three ask DescribeTags. One instance is
+    // protected. Before the call without it, the policy, the instances and their tags are read again.
+    assert!(bound::total(&cost.calls) <= 49, "{:?}", cost.calls);
     assert_eq!(cost.throttled(), 0);
     assert_eq!(
         cost.refused.into_keys().collect::<Vec<_>>(),

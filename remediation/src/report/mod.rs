@@ -157,10 +157,10 @@ impl Report {
         });
     }
 
-    /// The instances that have something that failed and may succeed without any change by a person.
+    /// The instances that have something that failed in this run and may succeed without any change by a person.
     #[must_use]
     pub fn instances_to_retry(&self) -> BTreeSet<&str> {
-        self.instances_where(|entry| entry.outcome.may_pass())
+        self.instances_where(|entry| entry.done_by.is_none() && entry.outcome.may_pass())
     }
 
     /// Counts instances.

@@ -44,7 +44,7 @@ async fn two_runs_of_one_event_do_everything_once() {
         };
         assert_eq!(
             ["tagged", "stopped", "terminated"].map(sum),
-            [3, 2, 1],
+            [2, 2, 1],
             "{how}"
         );
         assert_eq!(["deferred", "refused", "failed"].map(sum), [0; 3], "{how}");

@@ -38,7 +38,7 @@ fn world_of_work() -> (World, BTreeSet<Deed>) {
             &["CreatedBy", "Expires"],
         ),
         (&[PROJECT, CREATOR, EXPIRY], &["stop"]),
-        (&[PROJECT, CREATOR], &["Expires", "stop"]),
+        (&[PROJECT, CREATOR, EXPIRY], &["stop"]),
         (&[], &["terminate"]),
         (&[OWNER, PROJECT, CREATOR, EXPIRY], &[]),
     ];

@@ -133,14 +133,15 @@ async fn next_run_reports_what_could_not_be_published() {
 async fn tries_a_protected_instance_once_a_day() {
     let world = World::new().enforcing();
     world.account.launch(old(&[]).protected());
-    for (sweeps, hours) in [(1, 1), (1, 1), (1, 10), (2, 1)] {
+    // It is reported once for each day of the calendar, and tried a day after it was refused.
+    for (tries, reports, hours) in [(1, 1, 1), (1, 1, 10), (1, 1, 12), (1, 2, 1), (2, 2, 1)] {
         let answer = world.sweep().await;
         assert_eq!(
             (&answer["refused"], &answer["terminated"]),
             (&1.into(), &0.into())
         );
-        assert_eq!(world.account.count("TerminateInstances"), sweeps);
-        assert_eq!(reported(&world).0, sweeps);
+        assert_eq!(world.account.count("TerminateInstances"), tries);
+        assert_eq!(reported(&world).0, reports);
         world.account.advance(TimeDelta::hours(hours));
     }
 }
