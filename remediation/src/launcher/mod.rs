@@ -28,6 +28,7 @@ use tagwarden_core::Instance;
 use crate::identity::UserIdentity;
 
 pub use look_up::LookUp;
+pub(crate) use planner::SHOWN_AFTER;
 pub use recorded::{RecordedEvent, RecordedLaunches, RecordedResource};
 
 /// How far back CloudTrail's event history goes.

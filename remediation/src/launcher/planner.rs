@@ -55,7 +55,7 @@ const MOST_CREDIT: usize = 4;
 
 /// How long CloudTrail may not show a launch. Younger launches are asked for last, so that they do not take the place of
 /// others run after run.
-const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(15);
+pub(crate) const SHOWN_AFTER: TimeDelta = TimeDelta::minutes(15);
 
 /// One LookupEvents request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
 use tagwarden_core::wording::correction;
-use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, assess};
+use tagwarden_core::{
+    Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
+    Verdict, assess,
+};
 
 use super::countdown::{CountdownStage, Terms};
 use super::manager::manager_of;
@@ -13,7 +16,7 @@ use super::{
     Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
     PlanContext, Reason, Remedy, RemedyName, Step,
 };
-use crate::launcher::{Launcher, Unknown};
+use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Settings, Untagged};
 
@@ -51,6 +54,11 @@ pub fn plan(
         } else {
             for finding in &assessment.findings {
                 planner.plan_finding(finding);
+            }
+            if !matches!(assessment.verdict, Verdict::NotApplicable(_)) {
+                for rule in policy.rules() {
+                    planner.replace_undefined(rule);
+                }
             }
         }
         planner.finish();
@@ -91,11 +99,13 @@ impl Planner<'_> {
         };
         let cause = Cause::from(finding);
         match remedy {
-            RuleRemedy::Write(value) => self.write(cause, value.to_owned(), None),
+            RuleRemedy::Write(value) => self.write(cause, finding.rule, value.to_owned(), None),
             RuleRemedy::WriteFunction(function) => {
-                self.write(cause, function.value(self.now), None);
+                let restored = self.restorable(finding.rule);
+                let value = restored.unwrap_or_else(|| function.value(self.now));
+                self.write(cause, finding.rule, value, None);
             }
-            RuleRemedy::WriteLauncher => self.write_launcher(cause),
+            RuleRemedy::WriteLauncher => self.write_launcher(cause, finding.rule),
             RuleRemedy::Report => {
                 let correction = correction(finding.defect, &finding.rule.tag_key);
                 self.report(cause, correction);
@@ -116,30 +126,78 @@ impl Planner<'_> {
         self.plan.reported.push(step);
     }
 
-    fn write(&mut self, cause: Cause, value: String, unknown: Option<Unknown>) {
-        let step = self.step(cause, Remedy::Tag { value, unknown });
+    /// The value that tagwarden wrote for `rule` before, if it is a name or a date and may be written again.
+    fn restorable(&self, rule: &TagRule) -> Option<String> {
+        let memory = self.context.memories.get(&self.instance.id)?;
+        memory.restorable(rule).map(ToOwned::to_owned)
+    }
+
+    fn write(&mut self, cause: Cause, rule: &TagRule, value: String, unknown: Option<Unknown>) {
+        let memory = self.context.memories.get(&self.instance.id);
+        let paused = memory.and_then(|memory| memory.paused_until(rule, self.now));
+        let remedy = Remedy::Tag { value, unknown };
+        if let Some(until) = paused.map(|until| until.date_naive()) {
+            let reason = Reason::RemovedRepeatedly { until, by: None };
+            return self.settle(cause, remedy, Outcome::Refused(reason));
+        }
+        let step = self.step(cause, remedy);
         self.plan.tags.extend(Act::of(step, &self.instance.tags));
     }
 
-    fn write_launcher(&mut self, cause: Cause) {
-        let undefined = UNDEFINED.to_owned();
-        let outcome = match self.context.launchers.get(&self.instance.id) {
-            Some(Launcher::Known(name)) => return self.write(cause, name.clone(), None),
-            Some(Launcher::TooOld) => return self.write(cause, undefined, Some(Unknown::TooOld)),
-            // CloudTrail shows a launch minutes after it happened.
-            Some(Launcher::Nobody) => match self.within_grace() {
-                Some(Reason::Grace { age, grace }) => {
-                    Outcome::Deferred(Reason::LaunchNotShown { age, grace })
+    fn write_launcher(&mut self, cause: Cause, rule: &TagRule) {
+        if let Some(name) = self.restorable(rule) {
+            return self.write(cause, rule, name, None);
+        }
+        let undefined = |unknown| (UNDEFINED.to_owned(), Some(unknown));
+        let (value, unknown) = match self.context.launchers.get(&self.instance.id) {
+            Some(Launcher::Known(name)) => (name.clone(), None),
+            Some(Launcher::TooOld) => undefined(Unknown::TooOld),
+            Some(Launcher::Nobody) => match self.launch_not_shown() {
+                Some(reason) => {
+                    return self.settle(cause, Remedy::TagLauncher, Outcome::Deferred(reason));
                 }
-                Some(reason) => Outcome::Deferred(reason),
-                None => return self.write(cause, undefined, Some(Unknown::NotRecorded)),
+                None => undefined(Unknown::NotRecorded),
             },
-            Some(Launcher::Failed(error)) => Outcome::Failed(error.into()),
-            None => Outcome::Deferred(Reason::LookUpUnfinished),
+            Some(Launcher::Failed(error)) => {
+                return self.settle(cause, Remedy::TagLauncher, Outcome::Failed(error.into()));
+            }
+            None => {
+                let outcome = Outcome::Deferred(Reason::LookUpUnfinished);
+                return self.settle(cause, Remedy::TagLauncher, outcome);
+            }
         };
-        self.settle(cause, Remedy::TagLauncher, outcome);
+        self.write(cause, rule, value, unknown);
     }
 
+    /// Replaces an `Undefined` that tagwarden wrote a short time ago and for which there is a name by now. This is the only
+    /// value that is ever overwritten.
+    fn replace_undefined(&mut self, rule: &TagRule) {
+        let is_undefined =
+            self.instance.tags.get(&rule.tag_key).map(String::as_str) == Some(UNDEFINED);
+        let memory = self.context.memories.get(&self.instance.id);
+        let is_own = memory.is_some_and(|it| it.is_own_undefined(&rule.tag_key, self.now));
+        let launcher = self.context.launchers.get(&self.instance.id);
+        if rule.action == Action::UserLookup
+            && is_undefined
+            && is_own
+            && let Some(Launcher::Known(name)) = launcher
+        {
+            let cause = Cause::Tag {
+                rule_id: rule.id,
+                tag_key: rule.tag_key.clone(),
+                defect: DefectName::Missing,
+            };
+            self.write(cause, rule, name.clone(), None);
+        }
+    }
+
+    /// Why CloudTrail may not show the launch yet: it shows one minutes after it happened.
+    fn launch_not_shown(&self) -> Option<Reason> {
+        match self.younger_than(self.settings.grace.max(SHOWN_AFTER))? {
+            Reason::Grace { age, grace } => Some(Reason::LaunchNotShown { age, grace }),
+            reason => Some(reason),
+        }
+    }
     /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
     fn stop_first(&mut self, cause: Cause) {
         let terminate_after = self.settings.terminate_after;
@@ -374,7 +432,10 @@ impl Planner<'_> {
     }
 
     fn within_grace(&self) -> Option<Reason> {
-        let grace = self.settings.grace;
+        self.younger_than(self.settings.grace)
+    }
+
+    fn younger_than(&self, grace: TimeDelta) -> Option<Reason> {
         let age = self
             .instance
             .launched_at

@@ -24,7 +24,9 @@ pub(crate) async fn attribute(
 ) -> Result<PlanContext, RemediationError> {
     let mut context = PlanContext::default();
     if let Some(ledger) = &home.ledger {
-        context.memories = ledger.memories(&survey.remembered).await?;
+        let undefined = survey.undefined.iter().map(|it| &it.id);
+        let ids = survey.remembered.iter().chain(undefined);
+        context.memories = ledger.memories(ids).await?;
     }
 
     // What the ledger remembers, or an event says, is not looked up.
@@ -34,15 +36,22 @@ pub(crate) async fn attribute(
     });
     context.launchers = remembered.collect();
     context.launchers.extend(request.launchers.clone());
-    let has_look_up = policy
-        .rules()
-        .iter()
-        .any(|rule| rule.action == Action::UserLookup);
+    let rules = policy.rules().iter();
+    let look_ups = rules.filter(|rule| rule.action == Action::UserLookup);
+    let keys: Vec<&str> = look_ups.map(|rule| rule.tag_key.as_str()).collect();
+    let has_look_up = !keys.is_empty();
+    let now = home.clock.now();
+    let is_own_undefined = |it: &&Unattributed| {
+        let memory = context.memories.get(&it.id);
+        memory.is_some_and(|memory| keys.iter().any(|key| memory.is_own_undefined(key, now)))
+    };
+    let undefined = survey.undefined.iter().filter(is_own_undefined);
     let judged_by_rules = survey
         .untagged
         .values()
         .filter(|it| has_look_up && context.was_tagged(&it.id));
-    let unattributed = survey.unattributed.iter().chain(judged_by_rules);
+    let unattributed = survey.unattributed.iter();
+    let unattributed = unattributed.chain(judged_by_rules).chain(undefined);
     let unattributed: Vec<Unattributed> = unattributed
         .filter(|it| it.provisioned_by.is_some() || !context.launchers.contains_key(&it.id))
         .cloned()

@@ -122,6 +122,7 @@ impl<'a> Run<'a> {
         self.remember_launches().await;
         let mut survey = survey::survey(home, &self.policy, &self.request.target).await?;
         let mut context = attribute(home, &self.policy, &survey, &self.request).await?;
+        survey.watch_named(&context);
         let mut begun = Begun::new();
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
             // Before the second look, which must still find what is counted down.

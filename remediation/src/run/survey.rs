@@ -6,9 +6,12 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
-use tagwarden_core::{Action, Finding, Instance, Policy, RuleRemedy, Scope, Verdict, assess};
+use tagwarden_core::{
+    Action, Finding, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
+};
 
-use crate::launcher::Unattributed;
+use crate::launcher::{HISTORY, Launcher, Unattributed};
+use crate::plan::{PlanContext, UNDEFINED};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::Target;
@@ -29,6 +32,9 @@ pub(crate) struct Survey {
     pub(crate) unattributed: Vec<Unattributed>,
     /// Those of them that have no tags at all. A launcher's name is needed only if tagwarden has tagged them before.
     pub(crate) untagged: BTreeMap<String, Unattributed>,
+    /// Those whose launcher's name is `Undefined`, launched in CloudTrail's event history. If tagwarden wrote that a short
+    /// time ago, they are looked up again.
+    pub(crate) undefined: Vec<Unattributed>,
     /// The ids of those whose memory the plan may depend on: they are untagged, or lack a name or a date.
     pub(crate) remembered: Vec<String>,
     /// Those that may be shut down, because they have no tags or a rule wants it.
@@ -54,6 +60,17 @@ impl Survey {
         let assessment = assess(policy, scope, instance, now);
         let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
         self.instances += usize::from(applies);
+        let horizon = now.checked_sub_signed(HISTORY).unwrap_or(now);
+        let is_undefined = |rule: &TagRule| {
+            rule.action == Action::UserLookup
+                && instance.tags.get(&rule.tag_key).map(String::as_str) == Some(UNDEFINED)
+        };
+        if applies
+            && instance.launched_at.is_some_and(|at| at > horizon)
+            && policy.rules().iter().any(is_undefined)
+        {
+            self.undefined.push(Unattributed::from(instance));
+        }
         if !assessment.has_findings() {
             return;
         }
@@ -90,6 +107,17 @@ impl Survey {
         let stopped = self.to_shut_down.iter();
         let stopped = stopped.filter(|it| it.tags.is_empty() && it.state.is_stopped());
         stopped.map(|it| it.id.clone()).collect()
+    }
+
+    /// Has the second look read those whose `Undefined` can be replaced by a name.
+    pub(crate) fn watch_named(&mut self, context: &PlanContext) {
+        let is_named = |it: &&Unattributed| {
+            let launcher = context.launchers.get(&it.id);
+            matches!(launcher, Some(Launcher::Known(_)))
+        };
+        let named = self.undefined.iter().filter(is_named);
+        let named: Vec<String> = named.map(|it| it.id.clone()).collect();
+        self.watch(named.iter());
     }
 
     /// Has the second look read the instances with `ids` too.

@@ -39,6 +39,7 @@ impl Execution<'_, '_> {
     /// Writes the tags: one call for all instances that get the same ones. Gives the instances that got a tag, or may
     /// have.
     pub(super) async fn write_tags(&mut self, acts: Vec<Act>) -> BTreeSet<String> {
+        let acts = self.unchanged(acts).await;
         // Nothing is written that is not in the ledger.
         let mut batches = self.begin_tags(acts).await;
 
@@ -76,6 +77,42 @@ impl Execution<'_, '_> {
             .into_iter()
             .filter(|(_, outcome)| is_written(outcome));
         written.map(|((id, _), _)| id).collect()
+    }
+
+    /// Drops the acts that would replace an `Undefined` which is not there any more: EC2 overwrites a tag whatever its
+    /// value.
+    async fn unchanged(&mut self, mut acts: Vec<Act>) -> Vec<Act> {
+        let replaced = |act: &Act| {
+            let before = act.tag_key().and_then(|key| act.tags_before.get(key));
+            before.is_some_and(|value| !value.trim().is_empty())
+        };
+        let ids: BTreeSet<&str> = acts
+            .iter()
+            .filter(|act| replaced(act))
+            .map(Act::instance_id)
+            .collect();
+        if ids.is_empty() {
+            return acts;
+        }
+        let ids: Vec<String> = ids.into_iter().map(ToOwned::to_owned).collect();
+        let live = match read_again_by_id(self.home, self.policy, &ids).await {
+            Ok(live) => live,
+            Err(error) => {
+                // What is there is left as it is. The next run looks again.
+                tracing::warn!("Undefined stays: {error}");
+                Vec::new()
+            }
+        };
+        let live: BTreeMap<&str, _> = live.iter().map(|it| (it.id.as_str(), &it.tags)).collect();
+        acts.retain(|act| {
+            let tags = live.get(act.instance_id());
+            let now = tags
+                .zip(act.tag_key())
+                .and_then(|(tags, key)| tags.get(key));
+            let before = act.tag_key().and_then(|key| act.tags_before.get(key));
+            !replaced(act) || now == before
+        });
+        acts
     }
 
     async fn write_sets(

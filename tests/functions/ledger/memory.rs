@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{LEDGER, World, customers_rules, old};
+use crate::support::{LEDGER, TABLE, World, customers_rules, old};
 
 /// What is remembered of the instance.
 pub fn memory(world: &World, id: &str) -> Value {
@@ -97,4 +97,126 @@ async fn remembers_who_launched_an_instance_also_in_a_dry_run() {
     let event = world.account.run_instances_event(&id).unwrap();
     world.remediate(event).await.unwrap();
     assert_eq!(memory(&world, &id)["LaunchedBy"], "ann");
+}
+
+/// The date stays, and the launcher's name does, also when CloudTrail has forgotten the launch.
+#[tokio::test(start_paused = true)]
+async fn restores_a_name_and_a_date_with_the_same_value() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    world.account.advance(TimeDelta::days(120));
+    for key in ["CreatedBy", "Expires"] {
+        world.account.remove_tag(&id, key);
+    }
+    let look_ups = world.account.count("LookupEvents");
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+    assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-23");
+    assert_eq!(world.account.count("LookupEvents"), look_ups);
+}
+
+/// What another action wrote is not restored, and neither is a default.
+#[tokio::test(start_paused = true)]
+async fn works_out_anew_what_the_policy_says_differently_now() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    world.account.advance(TimeDelta::days(3));
+    for key in ["ProjectCode", "Expires"] {
+        world.account.remove_tag(&id, key);
+    }
+    let update = |rule: u32, key: &str, value: &str| json!({"RuleId": rule, "TagKey": key, "Action": "Update", "Required": "Y", "Default": value});
+    world
+        .account
+        .put_item(TABLE, update(1, "ProjectCode", "Proj100"));
+    world.account.put_item(TABLE, update(3, "Expires", "never"));
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "Proj100");
+    assert_eq!(world.tag(&id, "Expires").unwrap(), "never");
+}
+
+/// A launch that an event announced needs no CloudTrail, also after its 90 days.
+#[tokio::test(start_paused = true)]
+async fn names_the_launcher_that_an_event_named_long_ago() {
+    let world = World::new().enforcing();
+    let complete = old(&[("ProjectCode", "P"), ("CreatedBy", "x"), ("Expires", "x")]);
+    let id = world.account.launch(complete.ago(TimeDelta::seconds(30)));
+    let event = world.account.run_instances_event(&id).unwrap();
+    world.remediate(event).await.unwrap();
+    world.account.advance(TimeDelta::days(200));
+    world.account.remove_tag(&id, "CreatedBy");
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+    assert_eq!(world.account.count("LookupEvents"), 0);
+}
+
+/// Restored three times within a week; then left alone for 30 days.
+#[tokio::test(start_paused = true)]
+async fn gives_up_what_somebody_keeps_removing() {
+    let world = World::with_table(&customers_rules()[2..]).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    for _ in 0..3 {
+        world.account.remove_tag(&id, "Expires");
+        world.account.advance(TimeDelta::hours(6));
+        world.sweep().await;
+        assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-23");
+    }
+    world.account.remove_tag(&id, "Expires");
+    world.account.advance(TimeDelta::hours(6));
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["tagged"], &answer["refused"]),
+        (&json!(0), &json!(1))
+    );
+    assert!(
+        world.lines()[0].contains("restored three times within a week"),
+        "{:?}",
+        world.lines()
+    );
+    world.account.advance(TimeDelta::days(29));
+    assert_eq!(world.sweep().await["tagged"], 0);
+    world.account.advance(TimeDelta::days(2));
+    assert_eq!(world.sweep().await["tagged"], 1);
+    assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-23");
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_again_what_was_given_up_once_the_rule_changes() {
+    let world = World::with_table(&customers_rules()[..1]).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    for _ in 0..5 {
+        world.sweep().await;
+        world.account.remove_tag(&id, "ProjectCode");
+        world.account.advance(TimeDelta::hours(6));
+    }
+    assert_eq!(world.sweep().await["refused"], 1);
+    let rule = json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj008"});
+    world.account.put_item(TABLE, rule);
+    assert_eq!(world.sweep().await["tagged"], 1);
+}
+
+/// CloudTrail may show a launch 15 minutes late, however short the grace period is.
+#[tokio::test(start_paused = true)]
+async fn waits_for_cloudtrail_and_looks_an_undefined_up_again() {
+    let world = World::with_table(&customers_rules()[1..2])
+        .enforcing()
+        .set("TAGWARDEN_GRACE_MINUTES", "0");
+    world.account.trail_lag(TimeDelta::hours(2));
+    let id = world
+        .account
+        .launch(old(&[("Name", "web")]).ago(TimeDelta::minutes(5)));
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy"), None);
+    world.account.advance(TimeDelta::minutes(11));
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
+    world.account.advance(TimeDelta::hours(3));
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
+    // What a person writes is never overwritten.
+    world.account.set_tag(&id, "CreatedBy", "Undefined");
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
 }
