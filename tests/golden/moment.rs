@@ -155,6 +155,14 @@ fn settings(before: &Value, topic: String) -> BTreeMap<String, String> {
         .map(|(name, value)| (name.clone(), text(value).to_owned()))
         .collect();
     variables.insert("TAGWARDEN_TOPIC_ARN".to_owned(), topic);
+    // Version 0.1.0 let rules shut instances down, and did so at the first look. Today that takes these settings.
+    let mut today = vec![("TAGWARDEN_RULES_MAY_DESTROY", "stop-and-terminate")];
+    if variables["TAGWARDEN_MODE"] == "enforce" {
+        today.push(("TAGWARDEN_GRACE_MINUTES", "0"));
+    }
+    for (name, value) in today {
+        variables.insert(name.to_owned(), value.to_owned());
+    }
     variables
 }
 

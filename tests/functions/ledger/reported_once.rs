@@ -21,7 +21,7 @@ async fn reports_deferred_refused_and_failed_steps_once_a_day() {
         .enforcing()
         .set("TAGWARDEN_GRACE_MINUTES", "2880");
     let project = [("ProjectCode", "P1")];
-    let young = world.instance(&project);
+    let counted = world.instance(&project);
     let owned = world
         .account
         .launch(old(&project).auto_scaling_group("web"));
@@ -38,7 +38,10 @@ async fn reports_deferred_refused_and_failed_steps_once_a_day() {
             "Tagging failed: ec2:CreateTags: UnauthorizedOperation",
         ),
         (&owned, "Refused: it belongs to the Auto Scaling group web"),
-        (&young, "Left for later: launched 60 minutes ago"),
+        (
+            &counted,
+            "Left for later: first seen so at 2026-11-23 12:00 UTC",
+        ),
     ]) {
         assert!(line.contains(id.as_str()) && line.contains(what), "{line}");
     }

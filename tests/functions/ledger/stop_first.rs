@@ -172,10 +172,12 @@ async fn crash_after_a_stop_delays_the_termination_by_one_sweep() {
 async fn crash_keeps_the_countdowns_already_recorded() {
     let world = world().set("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1000");
     world.account.launch_many(old(&[]), 60);
+    // What nearly every instance lacks would be suspicious.
+    world.account.launch_many(old(&[("Name", "web")]), 20);
     assert!(!sweep_until_nth(&world, "StopInstances", 1).await);
     let noted = |hour: &str| {
         let items = world.account.items(LEDGER);
-        let since = items.iter().filter(|item| item["Sk"] == "stopped");
+        let since = items.iter().filter(|item| item["Pk"] == "countdown");
         let since = since.filter_map(|item| item["Since"].as_str());
         since.filter(|since| since.contains(hour)).count()
     };
