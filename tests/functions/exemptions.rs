@@ -172,7 +172,8 @@ async fn dry_run_plans_nothing_while_an_exemption_holds(
     #[case] value: &str,
     #[case] planned: bool,
 ) {
-    let world = World::with_table(&strict_rules());
+    let world =
+        World::with_table(&strict_rules()).set("TAGWARDEN_RULES_MAY_DESTROY", "stop-and-terminate");
     world.instance(&[(KEY, value)]);
     assert_eq!(world.sweep().await["wouldTerminate"], i32::from(planned));
     assert_eq!(world.reports().is_empty(), !planned);

@@ -79,7 +79,11 @@ pub(crate) async fn attribute(
     }
     let may_shut_down = rules_shut_down || (untagged_shut_down && !survey.untagged.is_empty());
     if may_shut_down && !survey.with_findings.is_empty() {
-        context.refused = ledger.refusals().await?;
+        // What is not known is tried again, and refused again.
+        match ledger.refusals().await {
+            Ok(refused) => context.refused = refused,
+            Err(error) => tracing::error!("what EC2 refused is not known: {error}"),
+        }
     }
     Ok(context)
 }

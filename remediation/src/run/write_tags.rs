@@ -45,7 +45,6 @@ impl Execution<'_, '_> {
 
         let mut outcomes = Outcomes::new();
         let memory = KeyMemory::default();
-        let mut looked_at = self.read_at;
         let acts = batches.iter().flat_map(|batch| &batch.acts);
         let ids: BTreeSet<&str> = acts.map(Act::instance_id).collect();
         self.home.monitor.enter(Phase::Tagging, Some(ids.len()));
@@ -58,9 +57,11 @@ impl Execution<'_, '_> {
                 defer(sets, &mut outcomes);
                 break;
             }
+            let mut looked_at = self.read_at;
             if self.is_stale(looked_at) {
                 let ids = first_wave(&sets);
                 self.look_again(&mut batches, &ids, &mut outcomes).await;
+                // This look is of the wave only: the next wave needs one of its own.
                 looked_at = self.home.clock.now();
                 sets = waiting(&batches, &outcomes, Some(&ids));
             }
