@@ -357,3 +357,20 @@ async fn what_the_budget_holds_back_comes_back_by_a_message() {
     // One message under way at a time, sent on every 15 minutes.
     assert!(deliveries <= 12, "{deliveries}");
 }
+
+/// It protects for 14 days after its first report, and then the countdown begins.
+#[tokio::test(start_paused = true)]
+async fn an_exemption_that_cannot_be_read_protects_for_14_days() {
+    let (world, _) = counting(&owner_or_terminate());
+    let id = world.instance(&[("tagwarden:exempt-until", "31.12.2026 audit")]);
+    for day in 0..=14 {
+        let answer = world.sweep().await;
+        assert_eq!(answer["refused"], 1, "{day}");
+        later(&world, 24 * 60);
+    }
+    assert!(world.reports()[0].contains("looks like an exemption and cannot be read"));
+    assert_eq!(world.sweep().await["deferred"], 1);
+    later(&world, 15);
+    assert_eq!(world.sweep().await["terminated"], 1);
+    assert_eq!(world.state(&id), "shutting-down");
+}

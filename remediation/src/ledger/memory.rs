@@ -58,12 +58,47 @@ impl Ledger {
         &self,
         launchers: &BTreeMap<String, String>,
     ) -> Result<(), AwsError> {
-        let mut waiting: BTreeSet<&String> = launchers.keys().collect();
+        self.remember(launchers.keys(), |id, memory| {
+            let launcher = launchers.get(id);
+            let is_new = memory.launched_by.as_ref() != launcher;
+            memory.launched_by = launcher.cloned();
+            is_new
+        })
+        .await
+    }
+
+    /// Remembers that exemptions of these resources, which cannot be read, were first reported at `now`. What is
+    /// remembered already is not written.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it all.
+    pub(crate) async fn remember_unreadable_exemptions(
+        &self,
+        ids: &BTreeSet<String>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AwsError> {
+        self.remember(ids, |_, memory| {
+            let is_new = memory.unreadable_exemption_since.is_none();
+            memory
+                .unreadable_exemption_since
+                .get_or_insert(now.timestamp_millis());
+            is_new
+        })
+        .await
+    }
+
+    /// Changes the memories of `ids` by `change`, which says whether there was anything to change.
+    async fn remember<'i>(
+        &self,
+        ids: impl IntoIterator<Item = &'i String>,
+        change: impl Fn(&str, &mut Memory) -> bool,
+    ) -> Result<(), AwsError> {
+        let mut waiting: BTreeSet<&String> = ids.into_iter().collect();
         for attempt in 0..ATTEMPTS {
             let mut memories = self.memories(waiting.iter().copied()).await?;
             waiting.retain(|id| {
-                let known = memories.get(*id).and_then(|it| it.launched_by.as_ref());
-                known != launchers.get(*id)
+                let memory = memories.entry((*id).clone()).or_default();
+                change(id.as_str(), memory)
             });
             if waiting.is_empty() {
                 return Ok(());
@@ -73,7 +108,6 @@ impl Ledger {
                 let mut transaction = Transaction::default();
                 for id in ids {
                     let mut memory = memories.remove(*id).unwrap_or_default();
-                    memory.launched_by = launchers.get(*id).cloned();
                     transaction.add(self.put_memory(id, &mut memory)?)?;
                 }
                 self.transact(transaction).await?;

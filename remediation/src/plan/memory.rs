@@ -93,6 +93,13 @@ impl Memory {
             .any(|tag| !tag.written_at.is_empty() || tag.undone_at.is_some())
     }
 
+    /// When an exemption of the resource that cannot be read was first reported.
+    #[must_use]
+    pub fn unreadable_exemption_since(&self) -> Option<DateTime<Utc>> {
+        self.unreadable_exemption_since
+            .and_then(DateTime::from_timestamp_millis)
+    }
+
     /// Who launched the resource: as the launch's event said, or as a UserLookup tag that tagwarden wrote says.
     #[must_use]
     pub fn launcher(&self) -> Option<&str> {

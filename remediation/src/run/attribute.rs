@@ -29,6 +29,11 @@ pub(crate) async fn attribute(
         context.memories = ledger.memories(ids).await?;
     }
 
+    let unreadable = context.memories.iter();
+    let unreadable =
+        unreadable.filter_map(|(id, it)| Some((id.clone(), it.unreadable_exemption_since()?)));
+    context.unreadable_exemptions = unreadable.collect();
+
     // What the ledger remembers, or an event says, is not looked up.
     let remembered = context.memories.iter().filter_map(|(id, memory)| {
         let name = memory.launcher()?.to_owned();

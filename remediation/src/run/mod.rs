@@ -275,7 +275,10 @@ impl<'a> Run<'a> {
             for run in &recovered {
                 ledger.let_go(run, &self.id, is_reported).await;
             }
-            // A countdown goes on only if its notice was published.
+            if is_reported {
+                self.remember_unreadable_exemptions(ledger, context, &result.report)
+                    .await;
+            }
             // A notice counts once SNS has accepted the report that holds it.
             if is_reported {
                 let now = home.clock.now();
@@ -284,6 +287,30 @@ impl<'a> Run<'a> {
             }
         }
         Ok(result)
+    }
+
+    /// Remembers which exemptions were reported that cannot be read: they protect for some days from then on.
+    ///
+    /// What cannot be written is logged: they protect for longer.
+    async fn remember_unreadable_exemptions(
+        &self,
+        ledger: &Ledger,
+        context: &PlanContext,
+        report: &Report,
+    ) {
+        let is_it = |outcome: &Outcome| {
+            matches!(
+                outcome,
+                Outcome::Refused(Reason::UnreadableExemption { .. })
+            )
+        };
+        let reported = report.entries.iter().filter(|it| is_it(&it.outcome));
+        let mut ids: BTreeSet<String> = reported.map(|it| it.step.instance_id.clone()).collect();
+        ids.retain(|id| !context.unreadable_exemptions.contains_key(id));
+        let now = self.home.clock.now();
+        if let Err(error) = ledger.remember_unreadable_exemptions(&ids, now).await {
+            tracing::error!("exemptions that cannot be read protect for longer: {error}");
+        }
     }
 
     /// When the budget has room for what it holds back now; `None` if that is nothing, or another run has arranged for

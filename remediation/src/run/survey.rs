@@ -7,7 +7,7 @@ use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::{
-    Action, Finding, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
+    Action, Exemption, Finding, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
@@ -94,6 +94,10 @@ impl Survey {
         };
         if assessment.is_untagged || assessment.findings.iter().any(wants_shutdown) {
             self.to_shut_down.push(instance.clone());
+            // The ledger remembers since when an exemption that cannot be read protects.
+            if matches!(assessment.exemption, Some(Exemption::Unreadable { .. })) {
+                self.remembered.push(instance.id.clone());
+            }
         }
         if !assessment.is_untagged && lacks_launcher {
             self.unattributed.push(Unattributed::from(instance));
