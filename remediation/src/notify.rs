@@ -6,6 +6,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_core::Policy;
 
+use crate::ledger::DayNotes;
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::{Entry, Report, ReportContext, messages, text};
@@ -27,10 +28,14 @@ pub(crate) async fn publish(
     let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
     let ledger = home.ledger.as_ref();
     let ledger = ledger.filter(|_| home.settings.topic_arn.is_some());
+    let mut notes = DayNotes::default();
     if let Some(ledger) = ledger.filter(|_| !names.is_empty()) {
         // To report it twice is better than not at all.
         match ledger.reported(report.mode).await {
-            Ok(names) => report.already_reported = names,
+            Ok(read) => {
+                report.already_reported.clone_from(&read.names);
+                notes = read;
+            }
             Err(error) => tracing::error!("the ledger: {error}"),
         }
     }
@@ -51,7 +56,10 @@ pub(crate) async fn publish(
     // Only what SNS took counts as reported.
     if let Some(ledger) = ledger {
         let new = names.difference(&report.already_reported).cloned();
-        if let Err(error) = ledger.remember_reported(report.mode, new.collect()).await {
+        if let Err(error) = ledger
+            .remember_reported(report.mode, &notes, new.collect())
+            .await
+        {
             tracing::error!("what was reported will be reported again: {error}");
         }
     }
@@ -88,12 +96,28 @@ pub(crate) async fn check_subscribers(home: &Remediation) -> Result<(), String> 
     }
 }
 
-/// Publishes that the policy table is not valid, so that somebody notices.
+/// Publishes that the policy table is not valid, once a day, so that somebody notices.
 pub(crate) async fn publish_broken_policy(home: &Remediation, error: &PolicyTableError) {
-    if let PolicyTableError::Invalid { table, source } = error
-        && let Err(error) = send(home, text::broken_policy(table, source), false).await
-    {
+    let PolicyTableError::Invalid { table, source } = error else {
+        return;
+    };
+    let ledger = home.ledger.as_ref();
+    let ledger = ledger.filter(|_| home.settings.topic_arn.is_some());
+    if let Some(ledger) = ledger {
+        match ledger.has_reported_policy().await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => tracing::error!("the ledger: {error}"),
+        }
+    }
+    if let Err(error) = send(home, text::broken_policy(table, source), false).await {
         tracing::error!("{error}");
+        return;
+    }
+    if let Some(ledger) = ledger
+        && let Err(error) = ledger.remember_policy_reported().await
+    {
+        tracing::error!("that the policy is not valid will be reported again: {error}");
     }
 }
 

@@ -454,17 +454,15 @@ fn keeps_tags_that_prevent_a_shutdown() {
     assert_eq!(scene.account.count("DeleteTags"), 1);
 }
 
+/// The policy may have a rule that stops or terminates an instance without the tag.
 #[test]
-fn warns_of_an_unreadable_policy() {
+fn undoes_nothing_while_the_policy_cannot_be_read() {
     let (scene, id, run) = one_tag("undo-no-policy");
     scene.account.delete_table(TABLE);
     let told = scene.told(&["undo", "--run", &run, "--yes"]);
-    assert!(
-        told.contains("it is not known whether it still asks for these tags"),
-        "{told}"
-    );
-    assert!(told.contains(TABLE), "{told}");
-    assert_eq!(scene.tags(&id), []);
+    assert!(told.contains("the policy cannot be read"), "{told}");
+    assert_eq!(scene.tags(&id), owned(&[("ProjectCode", "Proj007")]));
+    assert_eq!(scene.account.count("DeleteTags"), 0);
 }
 
 #[test]
@@ -491,4 +489,43 @@ fn rejects_a_wrong_command_line() {
         let message = stderr(&output);
         assert!(message.contains(culprit), "{message}");
     }
+}
+
+/// An instance whose only two tags were written by tagwarden, and the run that wrote them.
+fn two_tags(test: &str) -> (Scene, String, String) {
+    let scene = Scene::new(test);
+    let id = scene.launch(&[("ProjectCode", "Proj007"), ("CreatedBy", "ann")]);
+    let acts = [
+        wrote(&id, "ProjectCode", "Proj007", "done"),
+        wrote(&id, "CreatedBy", "ann", "done"),
+    ];
+    let run = scene.past(TimeDelta::minutes(1), "00000001", "schedule", &acts);
+    (scene, id, run)
+}
+
+/// Two undos of different tags both see that the other tag stays.
+#[test]
+fn leaves_the_last_tag_if_another_undo_took_the_other_one() {
+    let (scene, id, run) = two_tags("undo-two");
+    let taken = id.clone();
+    scene
+        .account
+        .on_next_call("TransactWriteItems", move |account| {
+            account.remove_tag(&taken, "CreatedBy");
+        });
+    let told = scene.told(&["undo", "--run", &run, "--tag", "ProjectCode", "--yes"]);
+    assert!(told.contains("would have no tags"), "{told}");
+    assert_eq!(scene.tags(&id), owned(&[("ProjectCode", "Proj007")]));
+}
+
+#[test]
+fn leaves_an_instance_to_another_undo_of_another_tag() {
+    let (scene, id, run) = two_tags("undo-claimed");
+    let until = (scene.account.now() + TimeDelta::minutes(10)).timestamp_millis();
+    let tag = json!({"RunId": "20261123T120000Z-0000000a", "ClaimedUntil": until});
+    let memory = json!({"Pk": id, "Sk": "memory", "Revision": 1, "Tags": {"CreatedBy": tag}});
+    scene.account.put_item(LEDGER, memory);
+    let told = scene.told(&["undo", "--run", &run, "--tag", "ProjectCode", "--yes"]);
+    assert!(told.contains("another undo is at work"), "{told}");
+    assert_eq!(scene.account.count("DeleteTags"), 0);
 }

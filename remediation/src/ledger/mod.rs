@@ -14,7 +14,8 @@
 //! | `suspicion` | a reason | when sweeps found it on nearly every instance |
 //! | an instance's id | `stopped` | what older versions noted of an instance that is stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
-//! | `told`, `told#dry-run` | a day | what was reported to the topic that day and is not reported again |
+//! | `told`, `told#dry-run` | a day, and `#01`, … where it is much | what was reported to the topic that day and is not reported again |
+//! | `told#policy` | a day | that it was reported that day that the policy is not valid |
 //! | `protected` | an instance's id, `#stop` or `#terminate` | that EC2 refused it, when and why |
 //! | `protected` | a day | the same, as older versions noted it: instances that were protected that day |
 //!
@@ -50,6 +51,7 @@ pub use selection::Selection;
 pub(crate) use claim::{AFTER_TAG, ClaimName, Claims};
 pub(crate) use countdowns::{RunningCountdowns, SuspicionNote};
 pub(crate) use memory::Memories;
+pub(crate) use notes::DayNotes;
 pub(crate) use open_runs::AbandonedRun;
 pub(crate) use refusals::Refusals;
 pub(crate) use writer::{BeginResult, Writer};

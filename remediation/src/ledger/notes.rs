@@ -1,13 +1,14 @@
 //! What the ledger notes from run to run beside acts: what was reported.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use chrono::TimeDelta;
 use serde::Deserialize;
 use tagwarden_aws::AwsError;
 
 use super::Ledger;
-use super::items::{self, LedgerItem, day_key, expires, key};
+use super::items::{self, LedgerItem, day_key, key, number};
 use crate::settings::Mode;
 
 const UPDATE: &str = "dynamodb:UpdateItem";
@@ -18,14 +19,32 @@ const BATCH_GET: &str = "dynamodb:BatchGetItem";
 /// See [BatchGetItem](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html).
 pub(super) const BATCH_GET_LIMIT: usize = 100;
 
-/// Names of what was reported, or seen, on one day.
-pub(crate) type DayNotes = BTreeSet<String>;
+/// The most bytes of names in one item, so that several functions at a time stay within the 400 KB of a DynamoDB item.
+///
+/// See [Quotas](https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html).
+const LARGEST_NOTE: usize = 250_000;
 
-#[derive(Default, Deserialize)]
+/// How long the notes of a day are kept. They are of use on that day only.
+const DAYS_KEPT: TimeDelta = TimeDelta::days(3);
+
+/// The partition of the days on which a policy that is not valid was reported.
+const BROKEN_POLICY: &str = "told#policy";
+
+/// What was reported on one day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DayNotes {
+    /// The names of what was reported.
+    pub(crate) names: BTreeSet<String>,
+    /// How many bytes of names each item holds, by its sort key.
+    sizes: BTreeMap<String, usize>,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct NamesNote {
+    sk: String,
     #[serde(default)]
-    entries: DayNotes,
+    entries: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -34,37 +53,84 @@ impl Ledger {
         self.names(reported_by(mode)).await
     }
 
-    /// Adds to what runs of this mode have reported to the topic today.
+    /// Adds to what runs of this mode have reported to the topic today, which was `notes`.
     pub(crate) async fn remember_reported(
         &self,
         mode: Mode,
-        names: DayNotes,
+        notes: &DayNotes,
+        names: BTreeSet<String>,
     ) -> Result<(), AwsError> {
-        self.add_names(reported_by(mode), names).await
+        self.add_names(reported_by(mode), notes, names).await
     }
 
+    /// Whether it was reported today that the policy is not valid.
+    pub(crate) async fn has_reported_policy(&self) -> Result<bool, AwsError> {
+        Ok(!self.names(BROKEN_POLICY).await?.names.is_empty())
+    }
+
+    /// Notes that it was reported today that the policy is not valid.
+    pub(crate) async fn remember_policy_reported(&self) -> Result<(), AwsError> {
+        let names = BTreeSet::from(["invalid".to_owned()]);
+        let none = DayNotes::default();
+        self.add_names(BROKEN_POLICY, &none, names).await
+    }
+
+    /// The names of a day are in one item, and in further ones where they are many. Older versions know the first only.
     async fn names(&self, what: &str) -> Result<DayNotes, AwsError> {
         let today = day_key(self.clock.now().date_naive());
-        let names: Option<NamesNote> = self.get(key(what, today)).await?;
-        Ok(names.unwrap_or_default().entries)
+        let mut notes = DayNotes::default();
+        for note in self.query::<NamesNote>(what, &today).await? {
+            let size = note.entries.iter().map(|name| size(name)).sum();
+            notes.sizes.insert(note.sk, size);
+            notes.names.extend(note.entries);
+        }
+        Ok(notes)
     }
 
-    async fn add_names(&self, what: &str, names: DayNotes) -> Result<(), AwsError> {
-        if names.is_empty() {
-            return Ok(());
+    async fn add_names(
+        &self,
+        what: &str,
+        notes: &DayNotes,
+        names: BTreeSet<String>,
+    ) -> Result<(), AwsError> {
+        let today = day_key(self.clock.now().date_naive());
+        let mut names = names.into_iter().peekable();
+        let mut number: u32 = 0;
+        while names.peek().is_some() {
+            let sort_key = match number {
+                0 => today.clone(),
+                number => format!("{today}#{number:02}"),
+            };
+            let held = notes.sizes.get(&sort_key).copied().unwrap_or_default();
+            let mut room = LARGEST_NOTE.saturating_sub(held);
+            let mut fitting = Vec::new();
+            while let Some(name) = names.next_if(|name| size(name) <= room) {
+                room -= size(&name);
+                fitting.push(name);
+            }
+            if !fitting.is_empty() {
+                self.add_to_note(what, sort_key, fitting).await?;
+            }
+            number += 1;
         }
+        Ok(())
+    }
+
+    async fn add_to_note(
+        &self,
+        what: &str,
+        sort_key: String,
+        names: Vec<String>,
+    ) -> Result<(), AwsError> {
         let now = self.clock.now();
-        let (_, expires_at) = expires(now);
+        let expires_at = now.checked_add_signed(DAYS_KEPT).unwrap_or(now);
         self.client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(what, day_key(now.date_naive()))))
+            .set_key(Some(key(what, sort_key)))
             .update_expression("ADD Entries :entries SET ExpiresAt = :expires")
-            .expression_attribute_values(
-                ":entries",
-                AttributeValue::Ss(names.into_iter().collect()),
-            )
-            .expression_attribute_values(":expires", expires_at)
+            .expression_attribute_values(":entries", AttributeValue::Ss(names))
+            .expression_attribute_values(":expires", number(expires_at.timestamp()))
             .send()
             .await
             .map_err(|error| AwsError::new(UPDATE, &error))?;
@@ -120,4 +186,9 @@ fn reported_by(mode: Mode) -> &'static str {
         Mode::DryRun => "told#dry-run",
         Mode::Enforce => "told",
     }
+}
+
+/// About how many bytes a name takes in a set.
+fn size(name: &str) -> usize {
+    name.len() + 3
 }

@@ -9,6 +9,7 @@ use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
 use tagwarden_core::Instance;
 
+use super::plan::unsafe_steps;
 use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
 use crate::calls;
 use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
@@ -172,6 +173,7 @@ impl Undo {
         if batches.is_empty() {
             return Ok(work.end(None));
         }
+        self.confirm_claimed(&mut batches, &mut work).await;
         self.take_back(&mut batches, &mut work).await;
         writer.complete(&batches).await;
         let acts = batches.iter().flat_map(|batch| &batch.acts);
@@ -210,6 +212,44 @@ impl Undo {
         })
     }
 
+    /// Spares what must not be taken back any more. The instances are claimed by now, so another undo that took tags of
+    /// them has ended, and its work shows: two undos never leave an instance without tags.
+    async fn confirm_claimed(&self, batches: &mut [Batch], work: &mut Work) {
+        let acts = batches.iter().flat_map(|batch| &batch.acts);
+        let ids: BTreeSet<String> = acts.map(|act| act.instance_id().to_owned()).collect();
+        let ids: Vec<String> = ids.into_iter().collect();
+        let mut kept: BTreeMap<Place, UndoOutcome> = BTreeMap::new();
+        let steps: Vec<UndoStep> = work.waiting().cloned().collect();
+        match instances::describe(&self.ec2, &ids).await {
+            Ok(live) => {
+                let policy = read_policy(&self.dynamodb, &self.policy_table).await;
+                let facts = UndoFacts {
+                    history: &[],
+                    at_work: &BTreeSet::new(),
+                    live: &live,
+                    policy: policy.as_ref().ok(),
+                    now: self.clock.now(),
+                };
+                for left in unsafe_steps(steps, &facts) {
+                    let (id, key) = left.written.place();
+                    let place = (id.to_owned(), key.to_owned());
+                    kept.insert(place, UndoOutcome::Spared(left.reason));
+                }
+            }
+            Err(error) => {
+                let failed = UndoOutcome::Failed(error.to_string());
+                kept.extend(steps.iter().map(|step| (place(step), failed.clone())));
+            }
+        }
+        for act in batches.iter_mut().flat_map(|batch| &mut batch.acts) {
+            let Some(outcome) = act_place(act).and_then(|place| kept.remove(&place)) else {
+                continue;
+            };
+            note(act, &outcome);
+            work.settle(act, outcome);
+        }
+    }
+
     /// Takes the tags back, and says of each act how far it got. One whose end cannot be seen stays begun.
     async fn take_back(&self, batches: &mut [Batch], work: &mut Work) {
         let mut results = self.delete(work).await;
@@ -239,11 +279,7 @@ impl Undo {
                 },
                 Taken::Settled(other) => other,
             };
-            (act.state, act.why) = match &outcome {
-                UndoOutcome::Done => (ActState::Done, None),
-                UndoOutcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
-                UndoOutcome::Failed(why) => (ActState::Failed, Some(why.clone())),
-            };
+            note(act, &outcome);
             work.settle(act, outcome);
         }
     }
@@ -367,6 +403,15 @@ impl Work {
             outcomes: outcomes.collect(),
         }
     }
+}
+
+/// Notes in `act` what became of it.
+fn note(act: &mut Act, outcome: &UndoOutcome) {
+    (act.state, act.why) = match outcome {
+        UndoOutcome::Done => (ActState::Done, None),
+        UndoOutcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
+        UndoOutcome::Failed(why) => (ActState::Failed, Some(why.clone())),
+    };
 }
 
 /// The tags to take back: each set is one call.

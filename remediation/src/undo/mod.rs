@@ -132,6 +132,8 @@ pub enum KeepReason {
         /// The hold's reason.
         reason: String,
     },
+    /// The policy cannot be read, and may stop or terminate an instance without it.
+    PolicyUnread,
     /// The policy ends an instance without it.
     WouldShutDown {
         /// The policy's rule.
@@ -225,6 +227,7 @@ impl KeepReason {
             Self::Contended => "contended",
             Self::Unsure => "unsure",
             Self::LastTag => "last-tag",
+            Self::PolicyUnread => "policy-unread",
             Self::Hold { .. } => "hold",
             Self::WouldShutDown { .. } => "would-end",
         }
@@ -256,6 +259,9 @@ impl fmt::Display for KeepReason {
             Self::Hold { reason } => {
                 write!(f, "the policy has a hold, so nothing is written: {reason}")
             }
+            Self::PolicyUnread => f.write_str(
+                "the policy cannot be read, and may stop or terminate the instance without it: correct the policy first",
+            ),
             Self::WouldShutDown { rule_id, remedy } => write!(
                 f,
                 "without it rule {rule_id} would {} the instance: exempt the instance first",

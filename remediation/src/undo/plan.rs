@@ -54,6 +54,18 @@ pub fn plan(selection: &Selection, facts: &UndoFacts<'_>) -> UndoPlan {
     plan
 }
 
+/// Of `steps`, those that must not be taken any more, as the instances and the policy are now.
+pub(super) fn unsafe_steps(steps: Vec<UndoStep>, facts: &UndoFacts<'_>) -> Vec<KeptTag> {
+    let live: BTreeMap<&str, &Instance> =
+        facts.live.iter().map(|it| (it.id.as_str(), it)).collect();
+    let mut plan = UndoPlan {
+        steps,
+        ..UndoPlan::default()
+    };
+    facts.drop_unsafe_steps(&mut plan, &|id| live.get(id).copied());
+    plan.left
+}
+
 /// A tag of an instance.
 type Place<'a> = (&'a str, &'a str);
 
@@ -203,7 +215,13 @@ impl UndoFacts<'_> {
                 written: step.written,
                 reason,
             };
-            let asking = self.required_by_policy(live, &steps);
+            let Some(policy) = self.policy else {
+                let left = steps.into_iter();
+                plan.left
+                    .extend(left.map(|step| leave(step, KeepReason::PolicyUnread)));
+                continue;
+            };
+            let asking = self.required_by_policy(policy, live, &steps);
             steps = steps
                 .into_iter()
                 .filter_map(|mut step| match asking.get(&step.written.tag_key) {
@@ -250,12 +268,10 @@ impl UndoFacts<'_> {
     /// What the policy asks for once these tags are taken back, by their keys.
     fn required_by_policy(
         &self,
+        policy: &Policy,
         live: &Instance,
         steps: &[UndoStep],
     ) -> BTreeMap<String, Requirement> {
-        let Some(policy) = self.policy else {
-            return BTreeMap::new();
-        };
         let everywhere = Scope::default();
         let after = without(live, steps);
         let findings = assess(policy, &everywhere, &after, self.now).findings;

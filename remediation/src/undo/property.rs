@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{ID, at, batch, instance, run, tag};
+use super::tests::{ID, asks_for_nothing, at, batch, instance, run, tag};
 use super::*;
 use crate::ledger::{Batch, Selection};
 use crate::plan::ActState;
@@ -118,7 +118,7 @@ impl World {
             history: &self.history,
             at_work: &BTreeSet::new(),
             live: &[instance(ID, self.tags.clone())],
-            policy: None,
+            policy: Some(&asks_for_nothing()),
             now: at(now),
         };
         plan(&selection, &facts)

@@ -131,6 +131,11 @@ fn policy(rows: &[Value]) -> Policy {
     Policy::from_rows(rows).unwrap()
 }
 
+/// A policy that none of the tests' tags are of interest to.
+pub(super) fn asks_for_nothing() -> Policy {
+    policy(&[json!({"RuleId": 1, "TagKey": "Elsewhere", "Action": "Notify", "Required": "N"})])
+}
+
 struct World {
     history: Vec<Batch>,
     at_work: BTreeSet<RunId>,
@@ -147,7 +152,7 @@ impl World {
             history,
             at_work: BTreeSet::new(),
             live: vec![instance(ID, now)],
-            policy: None,
+            policy: Some(asks_for_nothing()),
         }
     }
 
@@ -386,6 +391,15 @@ fn what_the_policy_would_do_next(
     row["TagKey"] = "Other".into();
     world.policy = Some(policy(&[row]));
     assert_eq!(world.told(), ["delete K=v"]);
+}
+
+/// It may have a rule that stops or terminates an instance without the tag.
+#[test]
+fn leaves_all_tags_while_the_policy_cannot_be_read() {
+    let mut world = World::new(vec![wrote(1, Done)], &[("K", "v")]);
+    assert_eq!(world.told(), ["delete K=v"]);
+    world.policy = None;
+    assert_eq!(world.told(), ["leave K: policy-unread"]);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tagwarden_remediation::ledger::{Ledger, Selection};
+use tagwarden_remediation::undo::Undo;
 
 use crate::support::{LEDGER, TABLE, World, customers_rules, old};
 
@@ -219,4 +221,29 @@ async fn waits_for_cloudtrail_and_looks_an_undefined_up_again() {
     world.account.set_tag(&id, "CreatedBy", "Undefined");
     world.sweep().await;
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
+}
+
+/// The value that undo took back is looked up anew, not remembered.
+#[tokio::test(start_paused = true)]
+async fn restores_nothing_that_undo_took_back() {
+    let world = World::with_table(&customers_rules()[2..]).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    world.account.advance(TimeDelta::days(2));
+    let config = world.account.sdk_config();
+    let clock = tagwarden_aws::Clock::of(&config);
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let ledger = Ledger::new(client, clock, LEDGER.to_owned());
+    let undo = Undo::new(&config, ledger, TABLE.to_owned());
+    let selection = Selection {
+        since: Some(world.account.now() - TimeDelta::days(3)),
+        ..Selection::default()
+    };
+    let plan = undo.preview(&selection).await.unwrap().plan;
+    undo.execute(&selection, &plan).await.unwrap();
+    assert_eq!(world.tag(&id, "Expires"), None);
+    assert!(memory(&world, &id)["Tags"]["Expires"]["UndoneAt"].is_number());
+    world.account.advance(TimeDelta::hours(1));
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-25");
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::json;
 use tagwarden_sandbox::Fault;
 
-use crate::support::{World, old};
+use crate::support::{LEDGER, World, old, scheduled_event};
 
 /// The number of reports, and the lines of the last one.
 fn reported(world: &World) -> (usize, Vec<String>) {
@@ -147,4 +147,37 @@ async fn tries_a_protected_instance_once_a_day() {
         assert_eq!(reported(&world).0, reports);
         world.account.advance(TimeDelta::hours(hours));
     }
+}
+
+/// The names of 15,000 entries do not fit into one item of 400 KB.
+#[tokio::test(start_paused = true)]
+async fn reports_what_15_000_instances_lack_once() {
+    let rule = json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "P1"});
+    let world = World::with_table(&[rule])
+        .enforcing()
+        .set("TAGWARDEN_MODE", "dry-run");
+    let _ = world.account.launch_many(old(&[("Name", "web")]), 15_000);
+    assert_eq!(world.sweep().await["wouldTag"], 15_000);
+    let reports = world.reports().len();
+    world.sweep().await;
+    assert_eq!(world.reports().len(), reports);
+
+    // The notes of a day are of no use after it.
+    world.account.advance(TimeDelta::days(4));
+    world.account.expire_items();
+    assert_eq!(world.account.items(LEDGER).len(), 0);
+}
+
+/// A message whose run fails is delivered five times, and there are four sweeps a day.
+#[tokio::test(start_paused = true)]
+async fn reports_an_invalid_policy_once_a_day() {
+    let row = json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Updat", "Required": "Y"});
+    let world = World::with_table(&[row]).enforcing();
+    for _ in 0..5 {
+        world.remediate(scheduled_event()).await.unwrap_err();
+    }
+    assert_eq!(world.reports().len(), 1);
+    world.account.advance(TimeDelta::days(1));
+    world.remediate(scheduled_event()).await.unwrap_err();
+    assert_eq!(world.reports().len(), 2);
 }
