@@ -46,6 +46,7 @@ impl Execution<'_, '_> {
         let mut outcomes = Outcomes::new();
         let memory = KeyMemory::default();
         let mut looked_at = self.read_at;
+        let mut is_looking_again = false;
         let acts = batches.iter().flat_map(|batch| &batch.acts);
         let ids: BTreeSet<&str> = acts.map(Act::instance_id).collect();
         self.home.monitor.enter(Phase::Tagging, Some(ids.len()));
@@ -58,7 +59,9 @@ impl Execution<'_, '_> {
                 defer(sets, &mut outcomes);
                 break;
             }
-            if self.is_stale(looked_at) {
+            // A look at one wave says nothing about the instances of the next.
+            if is_looking_again || self.is_stale(looked_at) {
+                is_looking_again = true;
                 let ids = first_wave(&sets);
                 self.look_again(&mut batches, &ids, &mut outcomes).await;
                 looked_at = self.home.clock.now();
