@@ -6,7 +6,6 @@ use std::{mem, slice};
 use chrono::{DateTime, Utc};
 use tagwarden_core::Policy;
 
-use super::shutdown_calls::ShutdownOutcomes;
 use super::survey::read_again_by_id;
 use super::truth;
 use crate::ledger::{Batch, BeginResult, Refusals, Writer};
@@ -151,7 +150,7 @@ impl Execution<'_, '_> {
     }
 
     /// What EC2 refused of `batch`, to be remembered.
-    fn refusals(&self, batch: &Batch, outcomes: &ShutdownOutcomes) -> Refusals {
+    fn refusals(&self, batch: &Batch, outcomes: &BTreeMap<String, Outcome>) -> Refusals {
         let at = self.home.clock.now();
         let acts = batch.acts.iter();
         acts.filter_map(|act| match outcomes.get(act.instance_id())? {
