@@ -54,6 +54,20 @@ impl AwsError {
         }
     }
 
+    /// Makes an error with a code, as AWS gives it.
+    #[must_use]
+    pub fn with_code(
+        call: &'static str,
+        code: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            call,
+            code: Some(code.into()),
+            message: message.into(),
+        }
+    }
+
     /// The call, as IAM names it.
     #[must_use]
     pub fn call(&self) -> &'static str {

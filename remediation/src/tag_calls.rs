@@ -18,9 +18,9 @@ use crate::tag_batches::{Tag, Tags};
 /// After this many denials of the same keys in a row, it is not the instances that are denied.
 const DENIALS: u32 = 3;
 
-/// The most denials of one key in a row, each of another instance. After that the key counts as denied for the rest of
-/// the call's instances.
-const MOST_DENIALS: u32 = 32;
+/// The most instances for which a key is denied before it is accepted for one. After that it counts as denied for the
+/// rest of the set's instances.
+const MOST_DENIALS: usize = 32;
 
 /// A key is denied for a run once this many calls wrote other tags to the same instances, and were denied this key.
 const WITNESSES: u32 = 3;
@@ -259,7 +259,7 @@ impl Work<'_> {
         if is_about_one {
             let learned = self.memory.learned();
             is_about_one = if is_one_key {
-                part.denials < MOST_DENIALS || learned.has_accepted(&part.tags)
+                self.denials_alone(&part.tags) < MOST_DENIALS || learned.has_accepted(&part.tags)
             } else {
                 part.denials < DENIALS && !learned.is_suspect(&part.tags)
             };
@@ -332,6 +332,12 @@ impl Work<'_> {
             parts.push(Part::new(ids, tags));
         }
         self.waiting.extend(parts);
+    }
+
+    /// For how many instances the key was denied alone.
+    fn denials_alone(&self, tags: &Tags) -> usize {
+        let denied = tags.iter().filter_map(|(key, _)| self.denied.get(key));
+        denied.map(|(ids, _)| ids.len()).sum()
     }
 
     fn deny_alone(&mut self, tags: &Tags, ids: &[String], failure: &StepFailure) {

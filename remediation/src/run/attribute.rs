@@ -84,10 +84,10 @@ pub(crate) async fn attribute(
     }
     let may_shut_down = rules_shut_down || (untagged_shut_down && !survey.untagged.is_empty());
     if may_shut_down && !survey.with_findings.is_empty() {
-        // What is not known is tried again, and refused again.
+        // Without them an instance is tried once more that EC2 refuses, which does no harm.
         match ledger.refusals().await {
             Ok(refused) => context.refused = refused,
-            Err(error) => tracing::error!("what EC2 refused is not known: {error}"),
+            Err(error) => tracing::error!("what EC2 refused is tried again: {error}"),
         }
     }
     Ok(context)

@@ -6,7 +6,6 @@ use std::{mem, slice};
 use chrono::{DateTime, Utc};
 use tagwarden_core::Policy;
 
-use super::shutdown_calls::ShutdownOutcomes;
 use super::survey::read_again_by_id;
 use super::truth;
 use crate::ledger::{Batch, BeginResult, Refusals, Writer};
@@ -151,7 +150,7 @@ impl Execution<'_, '_> {
     }
 
     /// What EC2 refused of `batch`, to be remembered.
-    fn refusals(&self, batch: &Batch, outcomes: &ShutdownOutcomes) -> Refusals {
+    fn refusals(&self, batch: &Batch, outcomes: &BTreeMap<String, Outcome>) -> Refusals {
         let at = self.home.clock.now();
         let acts = batch.acts.iter();
         acts.filter_map(|act| match outcomes.get(act.instance_id())? {
@@ -224,14 +223,16 @@ impl Execution<'_, '_> {
             Err(error) => return self.spare_all(batch, &error),
         };
         // The tags are asked for twice, because DescribeInstances may leave them out.
-        let missing = batch.acts.iter().filter(|act| act.is_for_absence());
+        let begun = batch.acts.iter().filter(|act| is_begun(act));
+        let missing = begun.filter(|act| act.is_for_absence());
         let missing: BTreeSet<&str> = missing.map(Act::instance_id).collect();
         let doubtful = live.iter().filter(|it| missing.contains(it.id.as_str()));
         let source = truth::ask(home, doubtful).await;
         self.doubt = self.doubt.take().or(source.doubt);
         if let Some(doubt) = &self.doubt {
             let outcome = doubt.outcome();
-            for act in batch.acts.iter_mut().filter(|act| act.is_for_absence()) {
+            let begun = batch.acts.iter_mut().filter(|act| is_begun(act));
+            for act in begun.filter(|act| act.is_for_absence()) {
                 act.spare(outcome.reason().unwrap_or_default());
                 self.report.add(act.step.clone(), outcome.clone());
             }

@@ -23,7 +23,7 @@ const ATTEMPTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What became of shutdowns, by instance.
-pub(super) type ShutdownOutcomes = BTreeMap<String, Outcome>;
+type ShutdownOutcomes = BTreeMap<String, Outcome>;
 
 /// The calls of one batch.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ struct Calls {
 
 impl Execution<'_, '_> {
     /// Stops and terminates those of `batch` that are still begun, which were just confirmed.
-    pub(super) async fn call(&mut self, batch: &mut Batch) -> ShutdownOutcomes {
+    pub(super) async fn call(&mut self, batch: &mut Batch) -> BTreeMap<String, Outcome> {
         let mut calls = Calls::default();
         for remedy in [RemedyName::Stop, RemedyName::Terminate] {
             let begun = begun(batch).filter(|act| act.remedy == remedy);
