@@ -35,7 +35,8 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
             let was_protected = model
                 .deeds_after(&instance.id, 0)
                 .any(|deed| matches!(deed, Deed::Protect(_)));
-            if !was_protected && model.is_overdue(&instance, now) {
+            let was_refused = was_protected || model.was_denied(&instance.id);
+            if !was_refused && model.is_overdue(&instance, now) {
                 model.violate(format!("a due shutdown was not done: {instance:?}"));
             }
         }

@@ -153,11 +153,7 @@ fn machine(tags: &[(&'static str, &'static str)]) -> Machine {
     Machine {
         age_minutes: 600,
         tags: tags.to_vec(),
-        exempt: None,
-        manager: None,
-        protection: None,
-        stopped: false,
-        other_zone: false,
+        ..Machine::default()
     }
 }
 
@@ -165,14 +161,7 @@ fn machine(tags: &[(&'static str, &'static str)]) -> Machine {
 fn small_storm_of_everything() -> Storm {
     Storm {
         seed: 1,
-        setup: Setup {
-            untagged: "terminate",
-            grace_minutes: 15,
-            budget: 3,
-            functions: 1,
-            batch: 10,
-            timeout_seconds: 300,
-        },
+        setup: Setup::default(),
         policies: vec![vec![
             rule(1, "ProjectCode", "Update", "Proj007"),
             rule(2, "CreatedBy", "UserLookup", ""),
