@@ -27,7 +27,6 @@ use crate::scenario::{Deed, Rule, SCOPE, Setup};
 
 pub use shutdown::is_exempt;
 pub use tally::Tally;
-pub use view::Tags;
 use view::{Look, View};
 
 /// The policy table.
@@ -162,6 +161,16 @@ impl Model {
         });
     }
 
+    /// The keys that the policy in force fills in where they are missing.
+    pub fn keys_to_fill_in(&self) -> Vec<&'static str> {
+        let rules = self.policies.get(self.policy).into_iter().flatten();
+        let rules = rules.filter(|rule| match rule.action {
+            "Update" => rule.required,
+            action => matches!(action, "UserLookup" | "Function"),
+        });
+        rules.map(|rule| rule.key).collect()
+    }
+
     /// Records that a function starts.
     pub fn run_started(&mut self, run: Run, now: DateTime<Utc>) {
         self.sequence += 1;
@@ -249,9 +258,7 @@ impl Model {
             "DescribeTags" if is_done => {
                 for (id, instance) in after {
                     let last = view.looks.get(id).and_then(|looks| looks.last());
-                    let shown = last.map(|look| &look.shown.tags);
-                    let mut keys = instance.tags.keys();
-                    if shown.is_some_and(|shown| keys.any(|key| !shown.contains_key(key))) {
+                    if last.is_some_and(Look::is_cut) && !instance.tags.is_empty() {
                         view.is_in_doubt = true;
                     }
                     view.listed.insert(id.clone(), instance.tags.clone());
@@ -321,9 +328,9 @@ impl Model {
         };
         let id = &change.instance_id;
         let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let last = looks.and_then(|looks| looks.last());
-        let is_left_out =
-            last.is_some_and(|look| look.is_cut() && look.listed.contains_key(key));
+        let last = looks.and_then(|looks| looks.last()).cloned();
+        let last = last.as_ref();
+        let is_left_out = last.is_some_and(|look| look.is_cut() && look.listed.contains_key(key));
         if is_left_out {
             self.violate(format!(
                 "{now} run {run} wrote {key} = {value} to {id}, whose tags were left out"
@@ -341,7 +348,12 @@ impl Model {
                 && matches!(&effect.change.tag, Some((written, _)) if written == key)
         };
         let earlier = self.effects.iter().rev().find(same);
+        // EC2 may be late to show what was written.
+        let is_hidden = earlier.is_some_and(|earlier| {
+            last.is_some_and(|look| look.sequence > earlier.sequence && is_unset(&look.listed, key))
+        });
         if let Some(earlier) = earlier
+            && !is_hidden
             && !is_unset(&instance.tags, key)
             && !self.is_tag_undone(id, key, earlier.sequence)
         {
@@ -422,4 +434,3 @@ pub fn is_of(batch: &Batch, run: Run) -> bool {
 fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
     tags.get(key).is_none_or(String::is_empty)
 }
-

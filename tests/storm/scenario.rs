@@ -303,4 +303,3 @@ pub const MEDDLING: [Deed; 24] = [
     Deed::Deny(true),
     Deed::Deny(false),
 ];
-

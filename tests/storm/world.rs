@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::safeguard::Safeguards;
 use tagwarden_sandbox::{Account, InstanceRecord};
@@ -130,6 +131,17 @@ impl World {
 
     pub fn storm(&self) -> &Storm {
         &self.0.storm
+    }
+
+    /// When the storm began, by the account's clock.
+    pub fn begun_at(&self) -> DateTime<Utc> {
+        START.parse().unwrap()
+    }
+
+    /// When an instance was last changed.
+    pub fn last_effect_at(&self) -> DateTime<Utc> {
+        let last = self.model(|model| model.effects.last().map(|effect| effect.at));
+        last.unwrap_or_else(|| self.begun_at())
     }
 
     /// The number of calls that a run made.

@@ -316,9 +316,7 @@ impl Model {
         for (other, view) in self.runs.iter().filter(|(other, _)| **other != run) {
             let looks = view.looks.get(&change.instance_id).into_iter().flatten();
             for look in looks.filter(|look| look.at <= now) {
-                let counts = self
-                    .objections_at(&look.shown, look.at.min(now))
-                    .is_empty()
+                let counts = self.objections_at(&look.shown, look.at.min(now)).is_empty()
                     && look.policy.is_some_and(|policy| {
                         self.reasons(change.remedy, &look.shown, policy)
                             .contains(&reason)

@@ -122,7 +122,7 @@ fn setup(functions: Range<usize>) -> impl Strategy<Value = Setup> {
         0..8_usize,
         functions,
         prop::sample::select(vec![1_usize, 10, 10, 100]),
-        prop::sample::select(vec![60_u64, 300, 900]),
+        prop::sample::select(vec![20_u64, 60, 300, 900]),
         prop_oneof![1 => Just("no"), 2 => Just("stop"), 6 => Just("stop-and-terminate")],
         prop_oneof![5 => Just(0_i64), 1 => Just(1), 1 => Just(3)],
         prop::bool::weighted(0.2),

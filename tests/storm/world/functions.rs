@@ -28,6 +28,7 @@ const MOST_REFUSED: usize = 20;
 impl World {
     /// Runs one function. Returns an error if it failed, was killed or timed out.
     pub(super) async fn invoke(&self, payload: Value) -> Result<Value, ()> {
+        let trace: String = payload.to_string().chars().take(700).collect();
         let function = self.function();
         let config = self.account().sdk_config();
         let network = Network {
@@ -49,6 +50,9 @@ impl World {
             format!("arn:aws:lambda:us-east-1:{number}:function:tagwarden");
         context.deadline = deadline.timestamp_millis().unsigned_abs();
         let handled = timeout(time, remediation.handle(LambdaEvent::new(payload, context)));
+        if std::env::var("TRACE").is_ok() {
+            eprintln!("{} run {} {}", self.account().now(), function.run, trace);
+        }
         let now = self.account().now();
         self.model(|model| model.run_started(function.run, now));
         let answer = tokio::select! {
@@ -99,8 +103,14 @@ pub(super) async fn settle(world: &World) {
     world.calm_down();
     let setup = &world.storm().setup;
     let lull = Duration::from_mins(setup.lull_minutes);
-    let waiting = TimeDelta::hours(setup.notice_hours).num_minutes() + setup.grace_minutes;
-    let waiting = usize::try_from(waiting).unwrap() / usize::try_from(setup.lull_minutes).unwrap();
+    let after_stop = match setup.terminate_after_days {
+        0 => TimeDelta::zero(),
+        days => TimeDelta::days(days + 1),
+    };
+    let waiting = TimeDelta::minutes(setup.grace_minutes)
+        + TimeDelta::hours(setup.notice_hours).max(after_stop);
+    let waiting = usize::try_from(waiting.num_minutes()).unwrap();
+    let waiting = waiting / usize::try_from(setup.lull_minutes).unwrap();
     let idle_sweeps = 3 + waiting + world.state().fleet.len() / MOST_REFUSED;
     let mut last = String::new();
     let mut idle = 0;

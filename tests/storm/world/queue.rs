@@ -125,9 +125,7 @@ pub(super) async fn deliver(world: &World, is_over: impl Fn() -> bool) {
         if batch.is_empty() {
             drop(permit);
             let next = world.next_message();
-            if next.is_none() && is_over() && in_flight.is_empty()
-                || world.has_violation()
-            {
+            if next.is_none() && is_over() && in_flight.is_empty() || world.has_violation() {
                 return;
             }
             let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));
