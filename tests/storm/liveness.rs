@@ -114,11 +114,7 @@ fn terminates_what_it_stopped_a_week_ago() {
         lull_minutes: 12 * 60,
         ..Setup::default()
     };
-    let by_hand = Machine {
-        stopped: true,
-        ..machine(&[])
-    };
-    let fleet = vec![machine(&[]), machine(&[]), machine(&[]), by_hand];
+    let fleet = vec![machine(&[]), machine(&[]), machine(&[])];
     let mut storm = storm(setup, fleet);
     let sweep = |hours: u64| Timed {
         at: hours * DAY / 24,

@@ -99,6 +99,8 @@ fn shuts_an_instance_down_twice_without_claims() {
         }
         // All functions must find the same instances.
         storm.setup.functions = 10;
+        storm.setup.grace_minutes = 0;
+        storm.setup.notice_hours = 0;
         storm.setup.budget = 7;
         storm.trouble = Trouble {
             latency_millis: 400,

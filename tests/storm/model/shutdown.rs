@@ -108,6 +108,9 @@ impl Model {
         if instance.stop_protected || (instance.protected && change.remedy != RemedyName::Stop) {
             objections.push("it is protected");
         }
+        if is_exempt_unreadably(&look.shown) {
+            objections.push("its exemption cannot be read");
+        }
         if !self.is_begun(run, change) {
             objections.push("it was not written down before");
         }
@@ -440,6 +443,7 @@ impl Model {
         self.setup.budget > 0
             && !instance.protected
             && !instance.stop_protected
+            && !is_exempt_unreadably(instance)
             && self.objections_at(instance, now).is_empty()
             && [RemedyName::Stop, RemedyName::Terminate]
                 .into_iter()
@@ -481,6 +485,16 @@ fn has_manager(instance: &InstanceRecord) -> bool {
     instance.tags.contains_key(GROUP)
         || instance.spot_request_id.is_some()
         || instance.operator.is_some()
+}
+
+/// Whether there is an exemption without a date or without a reason. It protects for 14 days, longer than any storm.
+fn is_exempt_unreadably(instance: &InstanceRecord) -> bool {
+    instance.tags.get(EXEMPTION).is_some_and(|tag| {
+        let parts = tag.split_once(' ');
+        !parts.is_some_and(|(date, reason)| {
+            date.parse::<NaiveDate>().is_ok() && !reason.is_empty()
+        })
+    })
 }
 
 /// Whether the exemption's date has not passed and a reason follows it.
