@@ -25,8 +25,8 @@ use tagwarden_sandbox::{Call, InstanceRecord};
 
 use crate::scenario::{Deed, Rule, SCOPE, Setup};
 
-pub use shutdown::is_exempt;
 pub use tally::Tally;
+pub use view::is_exempt;
 use view::{Look, View};
 
 /// The policy table.
@@ -330,10 +330,11 @@ impl Model {
         let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
         let last = looks.and_then(|looks| looks.last()).cloned();
         let last = last.as_ref();
-        let is_left_out = last.is_some_and(|look| look.is_cut() && look.listed.contains_key(key));
-        if is_left_out {
+        let listed = last.filter(|look| look.is_cut());
+        let listed = listed.and_then(|look| look.listed.get(key));
+        if listed.is_some_and(|listed| !listed.is_empty() && listed != value) {
             self.violate(format!(
-                "{now} run {run} wrote {key} = {value} to {id}, whose tags were left out"
+                "{now} run {run} wrote {key} = {value} over {listed:?} of {id}, whose tags were left out"
             ));
         }
         let shown = self.shown(run, id);

@@ -4,12 +4,13 @@
 //! grace period before, no run has found the reason gone since, nothing else stands against it, and `DescribeTags`
 //! agrees that a missing tag is missing.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_remediation::ledger::RemedyName;
 use tagwarden_sandbox::{Call, InstanceRecord};
 
 use super::view::{Look, View};
-use super::{Change, EXEMPTION, GROUP, Model, Run, Snapshot, is_unset};
+use super::view::{has_manager, is_exempt, is_exempt_unreadably};
+use super::{Change, Model, Run, Snapshot, is_unset};
 use crate::scenario::{Deed, SCOPE};
 
 /// The fewest instances on which one reason is suspicious.
@@ -479,29 +480,4 @@ impl ShutdownReason {
     fn is_left_out(self, look: &Look) -> bool {
         look.is_cut() && !self.holds_for(&look.listed)
     }
-}
-
-fn has_manager(instance: &InstanceRecord) -> bool {
-    instance.tags.contains_key(GROUP)
-        || instance.spot_request_id.is_some()
-        || instance.operator.is_some()
-}
-
-/// Whether there is an exemption without a date or without a reason. It protects for 14 days, longer than any storm.
-fn is_exempt_unreadably(instance: &InstanceRecord) -> bool {
-    instance.tags.get(EXEMPTION).is_some_and(|tag| {
-        let parts = tag.split_once(' ');
-        !parts.is_some_and(|(date, reason)| {
-            date.parse::<NaiveDate>().is_ok() && !reason.is_empty()
-        })
-    })
-}
-
-/// Whether the exemption's date has not passed and a reason follows it.
-pub fn is_exempt(instance: &InstanceRecord, today: NaiveDate) -> bool {
-    let tag = instance.tags.get(EXEMPTION).map(String::as_str);
-    let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
-        return false;
-    };
-    !reason.is_empty() && date.parse::<NaiveDate>().is_ok_and(|date| date >= today)
 }

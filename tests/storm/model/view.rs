@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use tagwarden_sandbox::InstanceRecord;
+
+use super::{EXEMPTION, GROUP};
 
 /// Tags by their keys.
 pub type Tags = BTreeMap<String, String>;
@@ -55,4 +57,27 @@ impl Look {
             .keys()
             .any(|key| !self.shown.tags.contains_key(key))
     }
+}
+
+pub fn has_manager(instance: &InstanceRecord) -> bool {
+    instance.tags.contains_key(GROUP)
+        || instance.spot_request_id.is_some()
+        || instance.operator.is_some()
+}
+
+/// Whether there is an exemption without a date or without a reason. It protects for 14 days, longer than any storm.
+pub fn is_exempt_unreadably(instance: &InstanceRecord) -> bool {
+    instance.tags.get(EXEMPTION).is_some_and(|tag| {
+        let parts = tag.split_once(' ');
+        !parts.is_some_and(|(date, reason)| date.parse::<NaiveDate>().is_ok() && !reason.is_empty())
+    })
+}
+
+/// Whether the exemption's date has not passed and a reason follows it.
+pub fn is_exempt(instance: &InstanceRecord, today: NaiveDate) -> bool {
+    let tag = instance.tags.get(EXEMPTION).map(String::as_str);
+    let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
+        return false;
+    };
+    !reason.is_empty() && date.parse::<NaiveDate>().is_ok_and(|date| date >= today)
 }

@@ -28,7 +28,6 @@ const MOST_REFUSED: usize = 20;
 impl World {
     /// Runs one function. Returns an error if it failed, was killed or timed out.
     pub(super) async fn invoke(&self, payload: Value) -> Result<Value, ()> {
-        let trace: String = payload.to_string().chars().take(700).collect();
         let function = self.function();
         let config = self.account().sdk_config();
         let network = Network {
@@ -50,9 +49,6 @@ impl World {
             format!("arn:aws:lambda:us-east-1:{number}:function:tagwarden");
         context.deadline = deadline.timestamp_millis().unsigned_abs();
         let handled = timeout(time, remediation.handle(LambdaEvent::new(payload, context)));
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("{} run {} {}", self.account().now(), function.run, trace);
-        }
         let now = self.account().now();
         self.model(|model| model.run_started(function.run, now));
         let answer = tokio::select! {
