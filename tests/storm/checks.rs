@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tagwarden_aws::Clock;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, Ledger, RemedyName};
 
-use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_of, run_of};
+use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_exempt, is_of, run_of};
 use crate::scenario::Deed;
 use crate::world::{World, open_marks};
 
@@ -30,12 +30,14 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
         check_done_acts_were_seen(model, &batches);
         check_done_acts_were_reported(model, &batches);
         let now = account.now();
+        check_tags_are_complete(model, account);
         for instance in account.instances() {
             // tagwarden does not retry on the same day what EC2 refused for protection.
             let was_protected = model
                 .deeds_after(&instance.id, 0)
                 .any(|deed| matches!(deed, Deed::Protect(_)));
-            if !was_protected && model.is_overdue(&instance, now) {
+            let was_refused = was_protected || model.was_denied(&instance.id);
+            if !was_refused && model.is_overdue(&instance, now) {
                 model.violate(format!("a due shutdown was not done: {instance:?}"));
             }
         }
@@ -224,6 +226,32 @@ fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
                     "an act of run {} was reported by runs {again:?} and {first}: {act:?}",
                     batch.run_id
                 ));
+            }
+        }
+    }
+}
+
+/// Every tag that the policy fills in is there, whatever else was refused.
+fn check_tags_are_complete(model: &mut Model, account: &tagwarden_sandbox::Account) {
+    let today = account.now().date_naive();
+    for instance in account.instances() {
+        let id = &instance.id;
+        let is_excluded = instance.state.is_ending()
+            || instance.tags.is_empty()
+            || is_exempt(&instance, today)
+            || !model.is_in_scope(&instance)
+            || model.was_denied(id);
+        if is_excluded {
+            continue;
+        }
+        for key in model.keys_to_fill_in() {
+            let is_unset = instance.tags.get(key).is_none_or(String::is_empty);
+            // What people keep removing is left to them after a while.
+            let removals = model.deeds_after(id, 0).filter(|deed| {
+                matches!(deed, Deed::UntagFully | Deed::Flicker(_)) || *deed == Deed::Untag(key)
+            });
+            if is_unset && !model.was_denied(key) && removals.count() < 3 {
+                model.violate(format!("the tag {key} is still missing: {instance:?}"));
             }
         }
     }

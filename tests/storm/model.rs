@@ -11,15 +11,23 @@
 //! ledger nor to EC2. After any other write the read was not the last step before the act, so the act is judged by the
 //! instance's current state. Age and protection are always judged by the current state.
 
-use std::collections::BTreeMap;
-use std::ops::AddAssign;
+mod records;
+mod shutdown;
+mod tally;
+mod view;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tagwarden_remediation::ledger::{ActState, Batch, RemedyName};
 use tagwarden_sandbox::{Call, InstanceRecord};
 
-use crate::scenario::{Deed, Rule, Setup};
+use crate::scenario::{Deed, Rule, SCOPE, Setup};
+
+pub use tally::Tally;
+pub use view::is_exempt;
+use view::{Look, View};
 
 /// The policy table.
 pub const POLICY_TABLE: &str = "policy";
@@ -53,23 +61,16 @@ pub struct Model {
     pub ledger: BTreeMap<(String, u32), Batch>,
     /// The acts that reports have as done.
     pub reported: Vec<ReportedAct>,
+    /// The notices that SNS accepted.
+    notices: Vec<Notice>,
+    /// The instances and the tag keys that a policy has denied at any time.
+    denied: BTreeSet<String>,
+    /// Whether the topic has a confirmed subscription.
+    has_subscribers: bool,
     /// What must not happen and did.
     pub violations: Vec<String>,
     /// The counts of what happened.
     pub tally: Tally,
-}
-
-/// What one function has read, and whether it was disturbed.
-#[derive(Debug, Default)]
-struct View {
-    /// When it last read the policy, and the index of that policy.
-    policy: Option<(u64, usize)>,
-    /// Every read of an instance.
-    reads: BTreeMap<String, Vec<(u64, InstanceRecord)>>,
-    /// When it last wrote anything but a shutdown.
-    wrote: u64,
-    /// Whether it was killed, or one of its calls failed or lost its answer.
-    is_troubled: bool,
 }
 
 /// A change of one instance.
@@ -100,6 +101,14 @@ pub struct PersonDeed {
     pub deed: Deed,
 }
 
+/// A notice of a shutdown, in a report that SNS accepted on a topic with a subscription.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    pub at: DateTime<Utc>,
+    pub instance_id: String,
+    pub remedy: String,
+}
+
 /// An act that a report has as done.
 #[derive(Clone, Debug)]
 pub struct ReportedAct {
@@ -110,55 +119,6 @@ pub struct ReportedAct {
     pub instance_id: String,
     pub rule_id: Option<i64>,
     pub remedy: String,
-}
-
-/// The counts of what happened, to prove that a storm was not a calm.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub storms: usize,
-    pub functions: usize,
-    pub events: usize,
-    pub calls: usize,
-    pub killed: usize,
-    pub refused_calls: usize,
-    pub lost_answers: usize,
-    pub conflicts: usize,
-    pub deeds: usize,
-    pub meddled: usize,
-    pub tags: usize,
-    pub stops: usize,
-    pub terminations: usize,
-    /// Acts that were no longer needed, and acts in the window that no read can close.
-    pub in_the_window: usize,
-    pub begun: usize,
-    pub spared: usize,
-    pub refused: usize,
-    pub failed: usize,
-    pub recovered_by_others: usize,
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.storms += other.storms;
-        self.functions += other.functions;
-        self.events += other.events;
-        self.calls += other.calls;
-        self.killed += other.killed;
-        self.refused_calls += other.refused_calls;
-        self.lost_answers += other.lost_answers;
-        self.conflicts += other.conflicts;
-        self.deeds += other.deeds;
-        self.meddled += other.meddled;
-        self.tags += other.tags;
-        self.stops += other.stops;
-        self.terminations += other.terminations;
-        self.in_the_window += other.in_the_window;
-        self.begun += other.begun;
-        self.spared += other.spared;
-        self.refused += other.refused;
-        self.failed += other.failed;
-        self.recovered_by_others += other.recovered_by_others;
-    }
 }
 
 /// Instances at one moment, by id.
@@ -177,6 +137,9 @@ impl Model {
             deeds: Vec::new(),
             ledger: BTreeMap::new(),
             reported: Vec::new(),
+            notices: Vec::new(),
+            denied: BTreeSet::new(),
+            has_subscribers: true,
             violations: Vec::new(),
             tally: Tally::default(),
         }
@@ -196,6 +159,45 @@ impl Model {
             instance_id: instance_id.to_owned(),
             deed,
         });
+    }
+
+    /// The keys that the policy in force fills in where they are missing.
+    pub fn keys_to_fill_in(&self) -> Vec<&'static str> {
+        let rules = self.policies.get(self.policy).into_iter().flatten();
+        let rules = rules.filter(|rule| match rule.action {
+            "Update" => rule.required,
+            action => matches!(action, "UserLookup" | "Function"),
+        });
+        rules.map(|rule| rule.key).collect()
+    }
+
+    /// Records that a function starts.
+    pub fn run_started(&mut self, run: Run, now: DateTime<Utc>) {
+        self.sequence += 1;
+        let view = self.runs.entry(run).or_default();
+        view.started = self.sequence;
+        view.started_at = now;
+    }
+
+    /// Records that a function ended, or was ended.
+    pub fn run_ended(&mut self, run: Run) {
+        self.sequence += 1;
+        self.runs.entry(run).or_default().ended = Some(self.sequence);
+    }
+
+    /// Records that a policy denies writes to an instance, or of a tag key.
+    pub fn denied(&mut self, what: &str) {
+        self.denied.insert(what.to_owned());
+    }
+
+    /// Whether a policy has denied writes to an instance, or of a tag key, at any time.
+    pub fn was_denied(&self, what: &str) -> bool {
+        self.denied.contains(what)
+    }
+
+    /// Records whether the topic has a confirmed subscription.
+    pub fn subscribed(&mut self, has_subscribers: bool) {
+        self.has_subscribers = has_subscribers;
     }
 
     /// Records that a function was killed or that one of its calls failed.
@@ -219,7 +221,8 @@ impl Model {
         self.deeds.iter().filter(of_it).map(|done| done.deed)
     }
 
-    /// Observes a call of `run` that was executed or refused. `before` and `after` are the instances it names.
+    /// Observes a call of `run` that was executed or refused. `before` and `after` are the instances it names. For a
+    /// description `before` is what `DescribeInstances` shows, and `after` has the tags that `DescribeTags` shows.
     pub fn observe(&mut self, run: Run, call: &Call, before: &Snapshot, after: &Snapshot) {
         self.sequence += 1;
         self.tally.calls += 1;
@@ -232,10 +235,37 @@ impl Model {
                 view.policy = Some((sequence, policy));
             }
             "DescribeInstances" if is_done => {
-                for (id, instance) in before {
-                    let reads = view.reads.entry(id.clone()).or_default();
-                    reads.push((sequence, instance.clone()));
+                let is_of_all = call.resources.is_empty();
+                let is_scoped = self.setup.is_scoped && is_of_all;
+                let in_scope = before
+                    .iter()
+                    .filter(|(_, it)| !is_scoped || it.vpc_id == SCOPE);
+                let in_scope: Vec<_> = in_scope.collect();
+                if is_of_all && view.fleet.is_none() {
+                    view.fleet = Some(in_scope.iter().map(|(id, _)| (*id).clone()).collect());
                 }
+                for (id, instance) in in_scope {
+                    let listed = after.get(id).map(|it| it.tags.clone());
+                    view.looks.entry(id.clone()).or_default().push(Look {
+                        sequence,
+                        at: call.at,
+                        shown: instance.clone(),
+                        listed: listed.unwrap_or_default(),
+                        policy: view.policy.map(|(_, policy)| policy),
+                    });
+                }
+            }
+            "DescribeTags" if is_done => {
+                for (id, instance) in after {
+                    let last = view.looks.get(id).and_then(|looks| looks.last());
+                    if last.is_some_and(Look::is_cut) && !instance.tags.is_empty() {
+                        view.is_in_doubt = true;
+                    }
+                    view.listed.insert(id.clone(), instance.tags.clone());
+                }
+            }
+            "GetTopicAttributes" if is_done => {
+                view.has_subscribers |= self.has_subscribers;
             }
             "CreateTags" => {
                 view.wrote = sequence;
@@ -297,6 +327,16 @@ impl Model {
             return;
         };
         let id = &change.instance_id;
+        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
+        let last = looks.and_then(|looks| looks.last()).cloned();
+        let last = last.as_ref();
+        let listed = last.filter(|look| look.is_cut());
+        let listed = listed.and_then(|look| look.listed.get(key));
+        if listed.is_some_and(|listed| !listed.is_empty() && listed != value) {
+            self.violate(format!(
+                "{now} run {run} wrote {key} = {value} over {listed:?} of {id}, whose tags were left out"
+            ));
+        }
         let shown = self.shown(run, id);
         if !shown.iter().any(|tags| is_unset(tags, key)) {
             self.violate(format!(
@@ -309,7 +349,12 @@ impl Model {
                 && matches!(&effect.change.tag, Some((written, _)) if written == key)
         };
         let earlier = self.effects.iter().rev().find(same);
+        // EC2 may be late to show what was written.
+        let is_hidden = earlier.is_some_and(|earlier| {
+            last.is_some_and(|look| look.sequence > earlier.sequence && is_unset(&look.listed, key))
+        });
         if let Some(earlier) = earlier
+            && !is_hidden
             && !is_unset(&instance.tags, key)
             && !self.is_tag_undone(id, key, earlier.sequence)
         {
@@ -326,164 +371,11 @@ impl Model {
         }
     }
 
-    fn shut_down(
-        &mut self,
-        run: Run,
-        remedy: RemedyName,
-        call: &Call,
-        before: &Snapshot,
-        after: &Snapshot,
-    ) {
-        for (id, instance) in before {
-            let was = instance.state;
-            let is = after.get(id).map_or(was, |instance| instance.state);
-            let change = Change {
-                instance_id: id.clone(),
-                remedy,
-                tag: None,
-            };
-            if was == is && call.outcome.is_err() {
-                continue;
-            }
-            self.agreed.push((run, change.clone()));
-            if was == is {
-                self.judge_repetition(run, &change, call.at);
-                continue;
-            }
-            self.judge_shutdown(run, &change, instance, call.at);
-            match remedy {
-                RemedyName::Stop => self.tally.stops += 1,
-                _ => self.tally.terminations += 1,
-            }
-            self.take_effect(run, call.at, change);
-        }
-    }
-
-    /// Judges a repetition: no run may request what another run has done, unless it was undone.
-    fn judge_repetition(&mut self, run: Run, change: &Change, now: DateTime<Utc>) {
-        let same = |effect: &&Effect| effect.change == *change && effect.run != run;
-        let Some(earlier) = self.effects.iter().rev().find(same) else {
-            self.tally.in_the_window += 1;
-            return;
-        };
-        let is_undone = self
-            .deeds_after(&change.instance_id, earlier.sequence)
-            .any(|deed| matches!(deed, Deed::Start | Deed::Terminate));
-        if !is_undone {
-            let message = format!(
-                "{now} run {run} repeated what run {} had done at {}: {change:?}",
-                earlier.run, earlier.at
-            );
-            self.violate(message);
-        }
-    }
-
-    /// Judges a shutdown by the policy and by the instance's age, manager, exemption and protection. The act must also
-    /// be in the ledger already.
-    fn judge_shutdown(
-        &mut self,
-        run: Run,
-        change: &Change,
-        instance: &InstanceRecord,
-        now: DateTime<Utc>,
-    ) {
-        let view = self.runs.entry(run).or_default();
-        let reads = view.reads.get(&change.instance_id);
-        let last = reads.and_then(|reads| reads.last());
-        let shown = last.filter(|(sequence, _)| *sequence > view.wrote);
-        let shown = shown.map_or(instance, |(_, shown)| shown).clone();
-        let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
-        let policy = read.map_or(self.policy, |(_, policy)| policy);
-
-        let mut objections = self.objections(change.remedy, &shown, policy, now);
-        if now - instance.launch_time.min(instance.attach_time) < self.grace() {
-            objections.push("it is too young");
-        }
-        if instance.stop_protected || (instance.protected && change.remedy != RemedyName::Stop) {
-            objections.push("it is protected");
-        }
-        if !self.is_begun(run, change) {
-            objections.push("it was not written down before");
-        }
-        for objection in &objections {
-            self.violate(format!("{now} run {run}: {change:?}, but {objection}"));
-        }
-        if objections.is_empty()
-            && !self
-                .objections(change.remedy, instance, self.policy, now)
-                .is_empty()
-        {
-            self.tally.in_the_window += 1;
-        }
-    }
-
-    /// The reasons against a shutdown of an instance in this state.
-    fn objections(
-        &self,
-        remedy: RemedyName,
-        instance: &InstanceRecord,
-        policy: usize,
-        now: DateTime<Utc>,
-    ) -> Vec<&'static str> {
-        let mut objections = Vec::new();
-        if instance.tags.contains_key(GROUP)
-            || instance.spot_request_id.is_some()
-            || instance.operator.is_some()
-        {
-            objections.push("it has a manager");
-        }
-        if is_exempt(instance, now.date_naive()) {
-            objections.push("it is exempt");
-        }
-        if !self.asks_for(remedy, instance, policy) {
-            objections.push("the policy does not ask for it");
-        }
-        objections
-    }
-
-    /// Whether the policy asks for this shutdown.
-    pub fn asks_for(&self, remedy: RemedyName, instance: &InstanceRecord, policy: usize) -> bool {
-        let wanted = if remedy == RemedyName::Stop {
-            "Stop"
-        } else {
-            "Terminate"
-        };
-        if instance.tags.is_empty() {
-            return self.setup.untagged.eq_ignore_ascii_case(wanted);
-        }
-        let policy = self.policies.get(policy);
-        policy.into_iter().flatten().any(|rule| {
-            // Under a rule that is not required the dashboard shows no reason for a shutdown.
-            rule.required
-                && rule.action.eq_ignore_ascii_case(wanted)
-                && is_unset(&instance.tags, rule.key)
-        })
-    }
-
-    /// Whether a shutdown of the instance is still missing although nothing speaks against it.
-    pub fn is_overdue(&self, instance: &InstanceRecord, now: DateTime<Utc>) -> bool {
-        let is_done = |remedy| match remedy {
-            RemedyName::Stop => instance.state.is_stopping() || instance.state.is_ending(),
-            _ => instance.state.is_ending(),
-        };
-        self.setup.budget > 0
-            && !instance.protected
-            && !instance.stop_protected
-            && [RemedyName::Stop, RemedyName::Terminate]
-                .into_iter()
-                .any(|remedy| {
-                    !is_done(remedy)
-                        && self
-                            .objections(remedy, instance, self.policy, now)
-                            .is_empty()
-                })
-    }
-
     /// The tags of an instance at each read by a run.
     fn shown(&self, run: Run, id: &str) -> Vec<BTreeMap<String, String>> {
-        let reads = self.runs.get(&run).and_then(|view| view.reads.get(id));
-        let reads = reads.into_iter().flatten();
-        reads.map(|(_, instance)| instance.tags.clone()).collect()
+        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
+        let looks = looks.into_iter().flatten();
+        looks.map(|look| look.shown.tags.clone()).collect()
     }
 
     /// Whether the ledger has this act of this run as begun.
@@ -497,13 +389,9 @@ impl Model {
     pub fn is_tag_undone(&self, id: &str, key: &str, sequence: u64) -> bool {
         self.deeds_after(id, sequence).any(|deed| match deed {
             Deed::Tag(changed, _) | Deed::Untag(changed) => changed == key,
-            Deed::TagFully | Deed::UntagFully => true,
+            Deed::TagFully | Deed::UntagFully | Deed::Flicker(_) => true,
             _ => false,
         })
-    }
-
-    fn grace(&self) -> TimeDelta {
-        TimeDelta::minutes(self.setup.grace_minutes)
     }
 
     fn take_effect(&mut self, run: Run, at: DateTime<Utc>, change: Change) {
@@ -515,60 +403,6 @@ impl Model {
             change,
             shown,
         });
-    }
-
-    /// Records the batches of acts that a transaction wrote.
-    fn record_batches(&mut self, call: &Call) {
-        let actions = call
-            .parameters
-            .get("TransactItems")
-            .and_then(Value::as_array);
-        for action in actions.into_iter().flatten() {
-            let Some(item) = action.pointer("/Put/Item").and_then(Value::as_object) else {
-                continue;
-            };
-            if !item.contains_key("Acts") {
-                continue;
-            }
-            let members = item
-                .iter()
-                .map(|(name, value)| (name.clone(), plain(value)));
-            match serde_json::from_value::<Batch>(members.collect()) {
-                Ok(batch) => {
-                    let key = (batch.run_id.as_str().to_owned(), batch.number);
-                    self.ledger.insert(key, batch);
-                }
-                Err(error) => self.violate(format!("an unreadable batch: {error}")),
-            }
-        }
-    }
-
-    fn record_report(&mut self, run: Run, call: &Call) {
-        let message = call.parameters.get("Message").and_then(Value::as_str);
-        let body: Value = serde_json::from_str(message.unwrap_or_default()).unwrap_or_default();
-        let report = body.get("sqs").and_then(Value::as_str).unwrap_or_default();
-        let report: Value = serde_json::from_str(report).unwrap_or_default();
-        let entries = report.get("entries").and_then(Value::as_array);
-        for entry in entries.into_iter().flatten() {
-            let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-            if text("outcome") != "done" || text("remedy") == "notify" {
-                continue;
-            }
-            let done_by = match text("runId") {
-                "" => run,
-                other => {
-                    self.tally.recovered_by_others += 1;
-                    run_of(other)
-                }
-            };
-            self.reported.push(ReportedAct {
-                by: run,
-                done_by,
-                instance_id: text("instanceId").to_owned(),
-                rule_id: entry.get("ruleId").and_then(Value::as_i64),
-                remedy: text("remedy").to_owned(),
-            });
-        }
     }
 
     pub fn violate(&mut self, what: String) {
@@ -600,30 +434,4 @@ pub fn is_of(batch: &Batch, run: Run) -> bool {
 
 fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
     tags.get(key).is_none_or(String::is_empty)
-}
-
-/// Whether the exemption's date has not passed and a reason follows it.
-fn is_exempt(instance: &InstanceRecord, today: NaiveDate) -> bool {
-    let tag = instance.tags.get(EXEMPTION).map(String::as_str);
-    let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
-        return false;
-    };
-    !reason.is_empty() && date.parse::<NaiveDate>().is_ok_and(|date| date >= today)
-}
-
-/// A DynamoDB value without its type.
-fn plain(value: &Value) -> Value {
-    let Some((kind, value)) = value.as_object().and_then(|typed| typed.iter().next()) else {
-        return Value::Null;
-    };
-    match (kind.as_str(), value) {
-        ("N", Value::String(number)) => serde_json::from_str(number).unwrap_or_default(),
-        ("L", Value::Array(values)) => values.iter().map(plain).collect(),
-        ("M", Value::Object(members)) => members
-            .iter()
-            .map(|(name, value)| (name.clone(), plain(value)))
-            .collect(),
-        ("NULL", _) => Value::Null,
-        (_, value) => value.clone(),
-    }
 }

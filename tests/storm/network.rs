@@ -169,10 +169,8 @@ async fn deliver(
     if plan.outcome == CallOutcome::Refused {
         world.account().fail(refusal(&operation));
     }
-    let before = world.instances(&operation, &ids);
-    // The account has no latency, so nothing can happen between the two snapshots but this call.
-    let answer = account.call(request).await;
-    let after = world.instances(&operation, &ids);
+    let call = account.call(request);
+    let (answer, before, after) = world.watch(&operation, &ids, call).await;
     world.observe(run, &before, &after);
     answer
 }
@@ -187,7 +185,12 @@ fn refusal(operation: &str) -> Fault {
             "ThrottlingException",
             "Rate of requests exceeds the limit",
         ),
-        "Publish" => Fault::new(operation, "Throttling", "Rate exceeded"),
+        "Publish" | "GetTopicAttributes" => Fault::new(operation, "Throttling", "Rate exceeded"),
+        "SendMessageBatch" => Fault::new(
+            operation,
+            "RequestThrottled",
+            "The request was denied due to request throttling.",
+        ),
         _ => Fault::new(operation, "RequestLimitExceeded", "Request limit exceeded.").status(503),
     }
 }

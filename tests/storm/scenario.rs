@@ -4,13 +4,11 @@
 //! amount of trouble. Everything random during play (how long a call takes, which one fails, where a function is
 //! killed) follows from [`Storm::seed`], so a storm always plays the same way.
 
+mod generate;
+
 use std::ops::Range;
 
-use proptest::collection::vec;
-use proptest::option::weighted;
-use proptest::prelude::*;
-use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+pub use generate::storm_of;
 
 /// Everything that determines a storm.
 #[derive(Clone, Debug)]
@@ -46,6 +44,40 @@ pub struct Setup {
     pub batch: usize,
     /// The function's timeout.
     pub timeout_seconds: u64,
+    /// `TAGWARDEN_RULES_MAY_DESTROY`
+    pub rules_may_destroy: &'static str,
+    /// `TAGWARDEN_NOTICE_HOURS`
+    pub notice_hours: i64,
+    /// `TAGWARDEN_TERMINATE_AFTER_DAYS`
+    pub terminate_after_days: i64,
+    /// Whether `TAGWARDEN_VPC_IDS` names [`SCOPE`] and no other.
+    pub is_scoped: bool,
+    /// The time between two sweeps after the storm, in minutes: longer than any budget, claim or run lasts.
+    pub lull_minutes: u64,
+}
+
+/// The VPC of the instances that a policy with a scope is for.
+pub const SCOPE: &str = "vpc-0a1b2c3d4e5f60718";
+
+/// The VPC of the others.
+pub const OTHER_VPC: &str = "vpc-0fedcba9876543210";
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            untagged: "terminate",
+            grace_minutes: 15,
+            budget: 3,
+            functions: 1,
+            batch: 10,
+            timeout_seconds: 300,
+            rules_may_destroy: "stop-and-terminate",
+            notice_hours: 0,
+            terminate_after_days: 0,
+            is_scoped: false,
+            lull_minutes: 80,
+        }
+    }
 }
 
 /// A row of the policy table.
@@ -57,39 +89,6 @@ pub struct Rule {
     pub required: bool,
     pub default: &'static str,
 }
-
-const fn rule(
-    id: i64,
-    key: &'static str,
-    action: &'static str,
-    required: bool,
-    default: &'static str,
-) -> Rule {
-    Rule {
-        id,
-        key,
-        action,
-        required,
-        default,
-    }
-}
-
-/// The rows that every policy has: the customer's sample.
-const SAMPLE: [Rule; 3] = [
-    rule(1, "ProjectCode", "Update", true, "Proj007"),
-    rule(2, "CreatedBy", "UserLookup", true, ""),
-    rule(3, "Expires", "Function", false, "today()"),
-];
-
-/// The rows that a policy may have in addition.
-const OTHERS: [Rule; 6] = [
-    rule(4, "Owner", "Terminate", true, ""),
-    rule(4, "Owner", "Stop", true, ""),
-    rule(5, "CostCenter", "Stop", true, ""),
-    rule(5, "CostCenter", "Terminate", false, ""),
-    rule(6, "Seen", "Function", true, "now()"),
-    rule(7, "Contact", "Notify", true, ""),
-];
 
 /// The tags that make an instance compliant with any policy.
 pub const COMPLETE: [&str; 7] = [
@@ -103,7 +102,7 @@ pub const COMPLETE: [&str; 7] = [
 ];
 
 /// An instance as it is launched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Machine {
     pub age_minutes: i64,
     pub tags: Vec<(&'static str, &'static str)>,
@@ -112,6 +111,12 @@ pub struct Machine {
     pub protection: Option<Protection>,
     pub stopped: bool,
     pub other_zone: bool,
+    /// It is in [`OTHER_VPC`].
+    pub other_vpc: bool,
+    /// EC2 refuses to stop it.
+    pub instance_store: bool,
+    /// A policy denies `CreateTags`, `StopInstances` and `TerminateInstances` for it.
+    pub is_denied: bool,
 }
 
 /// What an exemption tag says.
@@ -175,6 +180,20 @@ pub enum Deed {
     Adopt,
     Start,
     Terminate,
+    /// Removes every tag but those that AWS set, and sets them again so many seconds later.
+    Flicker(u64),
+    /// `DescribeInstances` leaves the tags out from now on (`true`), or shows them again.
+    Omit(bool),
+    /// EC2 shows the instance as it was so many seconds ago from now on.
+    Lag(i64),
+    /// A policy denies every write to the instance (`true`), or allows it again.
+    Deny(bool),
+    /// A policy denies this tag key (`true`), or allows it again.
+    DenyKey(&'static str, bool),
+    /// SNS refuses reports (`true`), or accepts them again.
+    RefuseReports(bool),
+    /// The topic loses its last confirmed subscription (`true`), or gets one again.
+    Unsubscribe(bool),
     /// Puts another policy in force.
     ChangePolicy(usize),
 }
@@ -257,176 +276,8 @@ impl Trouble {
     };
 }
 
-/// The storm of a seed. The same seed and size always give the same storm.
-pub fn storm_of(seed: u64, size: Size) -> Box<dyn ValueTree<Value = Storm>> {
-    let mut bytes = [0; 32];
-    bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    Box::new(storms(size).new_tree(&mut runner).unwrap())
-}
-
-/// Storms of this size.
-fn storms(size: Size) -> impl Strategy<Value = Storm> {
-    let parts = (
-        any::<u64>(),
-        setup(size.functions.clone()),
-        vec(policy(), 1..4),
-        vec(machine(), size.fleet.clone()),
-        trouble(),
-        // Times close together, so that runs overlap.
-        vec(0..7_200_000_u64, 2..6),
-    );
-    parts.prop_flat_map(move |(seed, setup, policies, fleet, trouble, bursts)| {
-        let when = (prop::sample::select(bursts), 0..15_000_u64).prop_map(|(at, late)| at + late);
-        let timed = move |what| (when.clone(), what).prop_map(|(at, what)| Timed { at, what });
-        let who = || 0..1_000_usize;
-        let events = vec(
-            timed_event(timed.clone(), size.changes.clone()),
-            size.events.clone(),
-        );
-        let deeds = vec(
-            (timed(Just(()).boxed()), who(), deed()).prop_map(|(timed, who, deed)| Timed {
-                at: timed.at,
-                what: (who, deed),
-            }),
-            size.deeds.clone(),
-        );
-        (events, deeds).prop_map(move |(events, deeds)| Storm {
-            seed,
-            setup: setup.clone(),
-            policies: policies.clone(),
-            fleet: fleet.clone(),
-            events,
-            deeds,
-            trouble: trouble.clone(),
-        })
-    })
-}
-
-fn timed_event<S>(
-    timed: impl Fn(BoxedStrategy<()>) -> S,
-    changes: Range<usize>,
-) -> impl Strategy<Value = Timed<Event>>
-where
-    S: Strategy<Value = Timed<()>>,
-{
-    let who = || 0..1_000_usize;
-    // Most events are delivered once and soon, some twice, and some an hour late and so out of order.
-    let late = prop_oneof![6 => 0..20_u64, 1 => 0..4_000_u64];
-    let copies = || vec(late.clone(), 1..4);
-    let event = prop_oneof![
-        5 => (vec(who(), changes), copies()).prop_map(|(who, copies)| Event::Changes(who, copies)),
-        2 => (machine(), copies()).prop_map(|(machine, copies)| {
-            Event::Launch(Machine { age_minutes: 0, ..machine }, copies)
-        }),
-        2 => Just(Event::Sweep),
-        1 => vec(who(), 1..4).prop_map(Event::Ids),
-    ];
-    (timed(Just(()).boxed()), event).prop_map(|(timed, what)| Timed { at: timed.at, what })
-}
-
-fn setup(functions: Range<usize>) -> impl Strategy<Value = Setup> {
-    (
-        prop_oneof![5 => Just("terminate"), 4 => Just("stop"), 1 => Just("notify")],
-        prop::sample::select(vec![0_i64, 15, 15, 60]),
-        0..8_usize,
-        functions,
-        prop::sample::select(vec![1_usize, 10, 10, 100]),
-        prop::sample::select(vec![60_u64, 300, 900]),
-    )
-        .prop_map(
-            |(untagged, grace_minutes, budget, functions, batch, timeout_seconds)| Setup {
-                untagged,
-                grace_minutes,
-                budget,
-                functions,
-                batch,
-                timeout_seconds,
-            },
-        )
-}
-
-fn policy() -> impl Strategy<Value = Vec<Rule>> {
-    prop::sample::subsequence(OTHERS.to_vec(), 0..=OTHERS.len()).prop_map(|others| {
-        let mut policy = SAMPLE.to_vec();
-        for rule in others {
-            if policy.iter().all(|other| other.id != rule.id) {
-                policy.push(rule);
-            }
-        }
-        policy
-    })
-}
-
-fn machine() -> impl Strategy<Value = Machine> {
-    let tags = prop_oneof![
-        // Untagged.
-        5 => Just(Vec::new()),
-        // A part of the tags, some of them empty.
-        4 => prop::sample::subsequence(COMPLETE.to_vec(), 0..COMPLETE.len())
-            .prop_flat_map(|keys| {
-                let values = vec(prop_oneof![4 => Just("by hand"), 1 => Just("")], keys.len());
-                values.prop_map(move |values| {
-                    let mut tags: Vec<_> = keys.iter().copied().zip(values).collect();
-                    tags.push(("Name", "web"));
-                    tags
-                })
-            }),
-        1 => Just(COMPLETE.iter().map(|key| (*key, "by hand")).collect()),
-    ];
-    (
-        prop_oneof![2 => 0..15_i64, 2 => 15..75_i64, 5 => 75..50_000_i64],
-        tags,
-        weighted(0.2, exempt()),
-        weighted(
-            0.2,
-            prop::sample::select(vec![
-                ManagedBy::AutoScaling,
-                ManagedBy::Spot,
-                ManagedBy::Service,
-            ]),
-        ),
-        weighted(
-            0.15,
-            prop::sample::select(vec![Protection::Termination, Protection::Stop]),
-        ),
-        prop::bool::weighted(0.15),
-        any::<bool>(),
-    )
-        .prop_map(
-            |(age_minutes, tags, exempt, manager, protection, stopped, other_zone)| Machine {
-                age_minutes,
-                tags,
-                exempt,
-                manager,
-                protection,
-                stopped,
-                other_zone,
-            },
-        )
-}
-
-fn exempt() -> impl Strategy<Value = Exempt> {
-    prop::sample::select(vec![
-        Exempt::ForLong,
-        Exempt::ForLong,
-        Exempt::Today,
-        Exempt::Ended,
-        Exempt::Unreadable,
-    ])
-}
-
-/// Any deed.
-fn deed() -> impl Strategy<Value = Deed> {
-    prop_oneof![
-        3 => prop::sample::select(MEDDLING.to_vec()),
-        2 => (0..4_usize).prop_map(Deed::ChangePolicy),
-    ]
-}
-
 /// The deeds to an instance while a function is about to change it.
-pub const MEDDLING: [Deed; 16] = [
+pub const MEDDLING: [Deed; 24] = [
     Deed::TagFully,
     Deed::TagFully,
     Deed::Tag("Name", "db"),
@@ -443,28 +294,12 @@ pub const MEDDLING: [Deed; 16] = [
     Deed::Adopt,
     Deed::Start,
     Deed::Terminate,
+    Deed::Flicker(5),
+    Deed::Flicker(200),
+    Deed::Omit(true),
+    Deed::Omit(false),
+    Deed::Lag(5),
+    Deed::Lag(60),
+    Deed::Deny(true),
+    Deed::Deny(false),
 ];
-
-fn trouble() -> impl Strategy<Value = Trouble> {
-    let chance = |most: u32| prop_oneof![1 => Just(0), 2 => 0..=most];
-    (
-        prop::sample::select(vec![20_u64, 100, 400]),
-        chance(10),
-        chance(150),
-        chance(80),
-        chance(3),
-        chance(400),
-        chance(100),
-    )
-        .prop_map(
-            |(latency_millis, slow, throttled, lost, silent, killed, meddling)| Trouble {
-                latency_millis,
-                slow,
-                throttled,
-                lost,
-                silent,
-                killed,
-                meddling,
-            },
-        )
-}

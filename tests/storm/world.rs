@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::safeguard::Safeguards;
-use tagwarden_sandbox::Account;
+use tagwarden_sandbox::{Account, InstanceRecord};
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
@@ -38,6 +39,9 @@ pub struct World(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     account: Account,
+    /// The topic of the reports, and the functions' queue.
+    topic: String,
+    queue_url: String,
     storm: Storm,
     settings: Settings,
     /// Kills this run at this call. Without it, kills are random.
@@ -74,7 +78,7 @@ pub fn play(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>)
         let world = World::new(storm, safeguards, killing);
         let storm = async {
             let people = tokio::task::spawn_local(play_events(world.clone()));
-            deliver(&world, &people).await;
+            deliver(&world, || people.is_finished()).await;
             settle(&world).await;
         };
         LocalSet::new().run_until(Box::pin(storm)).await;
@@ -90,10 +94,13 @@ impl World {
         account.set_time_to_live(LEDGER_TABLE, "ExpiresAt");
         account.create_table(POLICY_TABLE);
         let topic = account.create_topic("reports");
-        let mut settings = settings(storm, &topic);
+        let queue_url = account.create_queue("tagwarden");
+        let mut settings = settings(storm, &topic, &queue_url);
         settings.safeguards = safeguards;
         let world = Self(Arc::new(Inner {
             account,
+            topic,
+            queue_url,
             storm: storm.clone(),
             settings,
             killing,
@@ -124,6 +131,17 @@ impl World {
 
     pub fn storm(&self) -> &Storm {
         &self.0.storm
+    }
+
+    /// When the storm began, by the account's clock.
+    pub fn begun_at(&self) -> DateTime<Utc> {
+        START.parse().unwrap()
+    }
+
+    /// When an instance was last changed.
+    pub fn last_effect_at(&self) -> DateTime<Utc> {
+        let last = self.model(|model| model.effects.last().map(|effect| effect.at));
+        last.unwrap_or_else(|| self.begun_at())
     }
 
     /// The number of calls that a run made.
@@ -202,20 +220,59 @@ impl World {
         }
     }
 
-    /// The instances that a call names, in their current state.
-    pub fn instances(&self, operation: &str, ids: &[String]) -> Snapshot {
+    /// The instances that a call names, before and after `call`: for a write in their current state; for a
+    /// description as `DescribeInstances` shows them, and with the tags that `DescribeTags` shows.
+    pub async fn watch<T>(
+        &self,
+        operation: &str,
+        ids: &[String],
+        call: impl Future<Output = T>,
+    ) -> (T, Snapshot, Snapshot) {
         let account = self.account();
-        let instances = match operation {
-            "DescribeInstances" if ids.is_empty() => account.instances(),
-            "DescribeInstances" | "CreateTags" | "StopInstances" | "TerminateInstances" => {
-                ids.iter().filter_map(|id| account.instance(id)).collect()
+        if matches!(operation, "DescribeInstances" | "DescribeTags") {
+            let all = || account.instances().into_iter().map(|instance| instance.id);
+            let ids: Vec<String> = if ids.is_empty() {
+                all().collect()
+            } else {
+                ids.to_vec()
+            };
+            let mut shown = Snapshot::new();
+            let mut listed = Snapshot::new();
+            for id in ids {
+                if let Some((instance, tags)) = account.described(&id) {
+                    let tagged = InstanceRecord {
+                        tags,
+                        ..instance.clone()
+                    };
+                    shown.insert(id.clone(), instance);
+                    listed.insert(id, tagged);
+                }
             }
-            _ => Vec::new(),
+            return (call.await, shown, listed);
+        }
+        let now = || {
+            let is_write = matches!(
+                operation,
+                "CreateTags" | "StopInstances" | "TerminateInstances"
+            );
+            let ids = ids.iter().filter(|_| is_write);
+            let instances = ids.filter_map(|id| account.instance(id));
+            instances
+                .map(|instance| (instance.id.clone(), instance))
+                .collect()
         };
-        let instances = instances.into_iter();
-        instances
-            .map(|instance| (instance.id.clone(), instance))
-            .collect()
+        let before = now();
+        // The account has no latency, so nothing can happen between the two snapshots but this call.
+        let answer = call.await;
+        (answer, before, now())
+    }
+
+    /// Puts what the functions sent to their queue where they receive from.
+    fn collect_messages(&self) {
+        for body in self.account().take_messages(&self.0.queue_url) {
+            let body = serde_json::from_str(&body).unwrap();
+            self.send(body, self.since_start(), false);
+        }
     }
 
     /// Shows the model the call that was just executed.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use tagwarden_aws::{AwsError, instances, tags};
 use tagwarden_core::Instance;
+use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use crate::plan::Doubt;
 use crate::remediation::Remediation;
@@ -43,7 +44,13 @@ pub(super) async fn ask<'a>(
 
 async fn compare(home: &Remediation, described: &[&Instance]) -> Result<SecondSource, AwsError> {
     let ids: Vec<String> = described.iter().map(|it| it.id.clone()).collect();
-    let shown = tags::describe(&home.ec2, &ids).await?;
+    let mut shown = tags::describe(&home.ec2, &ids).await?;
+    if !home.settings.safeguards.hold(Safeguard::Exemption) {
+        // Otherwise a test that takes this safeguard out would see the exemption as a tag that was left out.
+        for tags in shown.values_mut() {
+            tags.remove(EXEMPTION_KEY);
+        }
+    }
     let is_left_out = |instance: &Instance| {
         let tags = shown.get(&instance.id);
         tags.is_some_and(|tags| tags.keys().any(|key| !instance.tags.contains_key(key)))

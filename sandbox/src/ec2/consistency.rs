@@ -22,13 +22,19 @@ impl Ec2Service {
     /// Leaves out the tags of those instances of one answer for which a test asked for that.
     pub(super) fn omit_tags(&mut self, instances: &mut [InstanceRecord]) {
         for instance in instances {
-            match self.omissions.0.get_mut(&instance.id) {
-                None | Some(Some(0)) => continue,
-                Some(None) => {}
-                Some(Some(left)) => *left -= 1,
+            if self.omissions.apply_to(&instance.id) {
+                instance.tags.clear();
             }
-            instance.tags.clear();
+            if let Some(Some(left)) = self.omissions.0.get_mut(&instance.id) {
+                *left = left.saturating_sub(1);
+            }
         }
+    }
+}
+
+impl TagOmissions {
+    fn apply_to(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|left| *left != Some(0))
     }
 }
 
@@ -48,6 +54,20 @@ impl Account {
     /// `DescribeInstances` shows the instance's tags again.
     pub fn show_tags(&self, id: &str) {
         self.contents().ec2.omissions.0.remove(id);
+    }
+
+    /// The instance as the next `DescribeInstances` will show it, and its tags as `DescribeTags` will; none once it has
+    /// been forgotten, or terminated for an hour.
+    #[must_use]
+    pub fn described(&self, id: &str) -> Option<(InstanceRecord, BTreeMap<String, String>)> {
+        let now = self.now();
+        let contents = self.contents();
+        let mut instance = contents.ec2.get(id, now)?.as_described(now);
+        let tags = instance.tags.clone();
+        if contents.ec2.omissions.apply_to(id) {
+            instance.tags.clear();
+        }
+        Some((instance, tags))
     }
 
     /// From now on `DescribeInstances` and `DescribeTags` show the tags, the state and the times that the instance

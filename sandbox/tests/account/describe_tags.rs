@@ -112,6 +112,8 @@ async fn omits_tags_from_descriptions_of_instances_alone() {
     let (account, ec2) = account_with_ec2();
     let id = account.launch(Launch::new().tag("Name", "web"));
     account.omit_tags_times(&id, 2);
+    let (shown, tags) = account.described(&id).unwrap();
+    assert_eq!((shown.tags.len(), tags.len()), (0, 1));
     for shown in [0, 0, 1, 1] {
         assert_eq!(described(&ec2, &id).await.0.len(), shown);
         assert_eq!(listed(&ec2, Vec::new()).await.len(), 1);

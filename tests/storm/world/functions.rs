@@ -13,17 +13,17 @@ use tagwarden_remediation::{Remediation, Settings};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::queue::sweep;
+use super::queue::{deliver, sweep};
 use super::{World, open_marks};
 use crate::model::{LEDGER_TABLE, POLICY_TABLE};
 use crate::network::{Function, Kill, Network, Stage};
-use crate::scenario::Storm;
-
-/// A pause longer than any budget, claim or run lasts.
-const LULL: Duration = Duration::from_mins(80);
+use crate::scenario::{SCOPE, Storm};
 
 /// The most sweeps after which nothing may be left to do.
 const MOST_SWEEPS: usize = 100;
+
+/// The most instances that a run finds out to be refused, before it leaves the others to the next.
+const MOST_REFUSED: usize = 20;
 
 impl World {
     /// Runs one function. Returns an error if it failed, was killed or timed out.
@@ -49,11 +49,14 @@ impl World {
             format!("arn:aws:lambda:us-east-1:{number}:function:tagwarden");
         context.deadline = deadline.timestamp_millis().unsigned_abs();
         let handled = timeout(time, remediation.handle(LambdaEvent::new(payload, context)));
+        let now = self.account().now();
+        self.model(|model| model.run_started(function.run, now));
         let answer = tokio::select! {
             biased;
             () = function.killed.notified() => None,
             answer = handled => answer.ok(),
         };
+        self.model(|model| model.run_ended(function.run));
         answer.map_or_else(
             || {
                 let mut state = self.state();
@@ -86,21 +89,44 @@ impl World {
     }
 }
 
-/// Sweeps after the storm until one sweep finds nothing to do.
+/// Sweeps after the storm until the sweeps find nothing to do.
+///
+/// One idle sweep proves nothing: it may have begun a countdown, announced a shutdown, or found out which instances
+/// are refused for good. So there must be as many in a row as these can take.
 pub(super) async fn settle(world: &World) {
     world.state().is_calm = true;
     world.activate_policy(0);
+    world.calm_down();
+    let setup = &world.storm().setup;
+    let lull = Duration::from_mins(setup.lull_minutes);
+    let after_stop = match setup.terminate_after_days {
+        0 => TimeDelta::zero(),
+        days => TimeDelta::days(days + 1),
+    };
+    let waiting = TimeDelta::minutes(setup.grace_minutes)
+        + TimeDelta::hours(setup.notice_hours).max(after_stop);
+    let waiting = usize::try_from(waiting.num_minutes()).unwrap();
+    let waiting = waiting / usize::try_from(setup.lull_minutes).unwrap();
+    let idle_sweeps = 3 + waiting + world.state().fleet.len() / MOST_REFUSED;
     let mut last = String::new();
+    let mut idle = 0;
     for _ in 0..MOST_SWEEPS {
         if world.has_violation() {
             return;
         }
-        sleep(LULL).await;
+        sleep(lull).await;
         let answer = world.invoke(sweep()).await;
         let run = world.state().runs;
+        deliver(world, || true).await;
         let is_open = open_marks(world.account()) > 0;
-        let has_written = world.model(|model| model.has_written(run));
+        let runs = run..=world.state().runs;
+        let has_written = world.model(|model| runs.into_iter().any(|run| model.has_written(run)));
         if answer.is_ok() && !has_written && !is_open {
+            idle += 1;
+        } else {
+            idle = 0;
+        }
+        if idle == idle_sweeps {
             return;
         }
         last = format!("{answer:?}, has written: {has_written}, is open: {is_open}");
@@ -108,12 +134,22 @@ pub(super) async fn settle(world: &World) {
     world.model(|model| model.violate(format!("the sweeps always found something to do: {last}")));
 }
 
-pub(super) fn settings(storm: &Storm, topic: &str) -> Settings {
+pub(super) fn settings(storm: &Storm, topic: &str, queue_url: &str) -> Settings {
     let setup = &storm.setup;
-    let variables: BTreeMap<&str, String> = BTreeMap::from([
+    let mut variables: BTreeMap<&str, String> = BTreeMap::from([
         ("TAGWARDEN_POLICY_TABLE", POLICY_TABLE.to_owned()),
         ("TAGWARDEN_LEDGER_TABLE", LEDGER_TABLE.to_owned()),
         ("TAGWARDEN_TOPIC_ARN", topic.to_owned()),
+        ("TAGWARDEN_QUEUE_URL", queue_url.to_owned()),
+        (
+            "TAGWARDEN_RULES_MAY_DESTROY",
+            setup.rules_may_destroy.to_owned(),
+        ),
+        ("TAGWARDEN_NOTICE_HOURS", setup.notice_hours.to_string()),
+        (
+            "TAGWARDEN_TERMINATE_AFTER_DAYS",
+            setup.terminate_after_days.to_string(),
+        ),
         ("TAGWARDEN_MODE", "enforce".to_owned()),
         ("TAGWARDEN_UNTAGGED", setup.untagged.to_owned()),
         ("TAGWARDEN_GRACE_MINUTES", setup.grace_minutes.to_string()),
@@ -122,6 +158,9 @@ pub(super) fn settings(storm: &Storm, topic: &str) -> Settings {
             setup.budget.to_string(),
         ),
     ]);
+    if setup.is_scoped {
+        variables.insert("TAGWARDEN_VPC_IDS", SCOPE.to_owned());
+    }
     let read = |name: &str| variables.get(name).cloned();
     Settings::from_environment(&Environment::new(&read)).unwrap()
 }

@@ -1,24 +1,87 @@
 //! People: launches, deeds to instances, and changes of the policy.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tagwarden_sandbox::{Identity, Launch};
-use tokio::time::sleep_until;
+use tokio::time::{sleep, sleep_until};
 
 use super::World;
 use super::queue::{change, sweep};
 use crate::model::{EXEMPTION, GROUP, POLICY_TABLE};
 use crate::scenario::{
-    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, Protection, Rule, Timed,
+    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, OTHER_VPC, Protection, Rule, Timed,
 };
 
 impl World {
     pub(super) fn launch(&self, machine: &Machine) -> String {
         let id = self.account().launch(launch(self, machine));
         self.state().fleet.push(id.clone());
+        if machine.is_denied {
+            self.deny(&id, true);
+        }
         id
+    }
+
+    /// Denies every write to an instance, or allows it again.
+    fn deny(&self, id: &str, is_denied: bool) {
+        let account = self.account();
+        for operation in ["CreateTags", "StopInstances", "TerminateInstances"] {
+            if is_denied {
+                account.deny(operation, id);
+            } else {
+                account.allow(operation, id);
+            }
+        }
+        if is_denied {
+            self.state().model.denied(id);
+        }
+    }
+
+    /// Ends what hides the truth: omitted and late descriptions, and refused reports.
+    pub(super) fn calm_down(&self) {
+        let account = self.account();
+        let fleet = self.state().fleet.clone();
+        for id in &fleet {
+            account.show_tags(id);
+            account.lag_behind(id, TimeDelta::zero());
+        }
+        account.refuse_publications(&self.0.topic, false);
+        self.subscribe(true);
+    }
+
+    fn subscribe(&self, has_subscribers: bool) {
+        let subscriptions = u32::from(has_subscribers);
+        self.account()
+            .set_subscriptions(&self.0.topic, subscriptions);
+        self.state().model.subscribed(has_subscribers);
+    }
+
+    /// Removes every tag but those that AWS set. Gives what was removed.
+    fn untag_fully(&self, id: &str) -> BTreeMap<String, String> {
+        let account = self.account();
+        let tags = account.instance(id).map(|instance| instance.tags);
+        let mut tags = tags.unwrap_or_default();
+        tags.retain(|key, _| !key.starts_with("aws:"));
+        for key in tags.keys() {
+            account.remove_tag(id, key);
+        }
+        tags
+    }
+
+    fn flicker(&self, id: &str, seconds: u64) {
+        let tags = self.untag_fully(id);
+        let (world, id) = (self.clone(), id.to_owned());
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            for (key, value) in tags {
+                world.account().set_tag(&id, key, value);
+            }
+            let deed = Deed::Flicker(seconds);
+            world.state().model.record_deed(&id, deed);
+        });
     }
 
     fn instance_at(&self, number: usize) -> String {
@@ -47,14 +110,19 @@ impl World {
             }
             Deed::Tag(key, value) => account.set_tag(id, key, value),
             Deed::Untag(key) => account.remove_tag(id, key),
-            Deed::UntagFully => {
-                let tags = account.instance(id).map(|instance| instance.tags);
-                for key in tags.unwrap_or_default().into_keys() {
-                    if !key.starts_with("aws:") {
-                        account.remove_tag(id, &key);
-                    }
-                }
+            Deed::UntagFully => drop(self.untag_fully(id)),
+            Deed::Flicker(seconds) => self.flicker(id, seconds),
+            Deed::Omit(true) => account.omit_tags(id),
+            Deed::Omit(false) => account.show_tags(id),
+            Deed::Lag(seconds) => account.lag_behind(id, TimeDelta::seconds(seconds)),
+            Deed::Deny(is_denied) => self.deny(id, is_denied),
+            Deed::DenyKey(key, true) => {
+                account.deny_tag_key(key);
+                self.state().model.denied(key);
             }
+            Deed::DenyKey(key, false) => account.allow_tag_key(key),
+            Deed::RefuseReports(refuse) => account.refuse_publications(&self.0.topic, refuse),
+            Deed::Unsubscribe(is_gone) => self.subscribe(!is_gone),
             Deed::Exempt(exempt) => account.set_tag(id, EXEMPTION, exemption(exempt)),
             Deed::EndExemption => account.remove_tag(id, EXEMPTION),
             Deed::Protect(protected) => account.protect(id, protected),
@@ -164,6 +232,12 @@ fn launch(world: &World, machine: &Machine) -> Launch {
     }
     if let Some(exempt) = machine.exempt {
         launch = launch.tag(EXEMPTION, exemption(exempt));
+    }
+    if machine.other_vpc {
+        launch = launch.vpc(OTHER_VPC);
+    }
+    if machine.instance_store {
+        launch = launch.instance_store_root();
     }
     if machine.other_zone {
         launch = launch.availability_zone("us-east-1b");

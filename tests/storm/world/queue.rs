@@ -14,7 +14,7 @@ use super::World;
 const MOST_RECEIVES: u32 = 5;
 
 /// Longer than any storm, in milliseconds.
-const NEVER: u64 = 1_000_000_000;
+const NEVER: u64 = 1_000_000_000_000;
 
 /// A message of the queue, or an event that bypasses it.
 #[derive(Clone, Debug)]
@@ -52,12 +52,19 @@ impl World {
 
     /// The time at which the next message becomes visible; `None` if the queue is empty.
     fn next_message(&self) -> Option<u64> {
+        let account = self.account();
+        let postponed = account.next_message_at(&self.0.queue_url).map(|at| {
+            let left = (at - account.now()).num_milliseconds().max(0);
+            self.since_start().saturating_add(left.unsigned_abs())
+        });
         let state = self.state();
-        state.queue.iter().map(|message| message.visible_at).min()
+        let queue = state.queue.iter().map(|message| message.visible_at);
+        queue.chain(postponed).min()
     }
 
     /// Takes the messages for the next function: a batch of visible messages, or one event that bypasses the queue.
     fn receive(&self) -> Vec<Message> {
+        self.collect_messages();
         let now = self.since_start();
         let mut state = self.state();
         let most = state.chance.usize(1..=self.storm().setup.batch);
@@ -105,7 +112,7 @@ impl World {
 }
 
 /// Feeds the functions until the queue is empty and people have finished.
-pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>) {
+pub(super) async fn deliver(world: &World, is_over: impl Fn() -> bool) {
     let free = Arc::new(Semaphore::new(world.storm().setup.functions));
     let mut in_flight = JoinSet::new();
     loop {
@@ -118,9 +125,7 @@ pub(super) async fn deliver(world: &World, people: &tokio::task::JoinHandle<()>)
         if batch.is_empty() {
             drop(permit);
             let next = world.next_message();
-            if next.is_none() && people.is_finished() && in_flight.is_empty()
-                || world.has_violation()
-            {
+            if next.is_none() && is_over() && in_flight.is_empty() || world.has_violation() {
                 return;
             }
             let next = next.map_or(NEVER, |at| at.saturating_sub(world.since_start()).max(1));

@@ -1,0 +1,483 @@
+//! Judges stops and terminations.
+//!
+//! A shutdown is right only if the policy or the settings ask for it, an earlier run saw the same reason at least the
+//! grace period before, no run has found the reason gone since, nothing else stands against it, and `DescribeTags`
+//! agrees that a missing tag is missing.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden_remediation::ledger::RemedyName;
+use tagwarden_sandbox::{Call, InstanceRecord};
+
+use super::view::{Look, View};
+use super::view::{has_manager, is_exempt, is_exempt_unreadably};
+use super::{Change, Model, Run, Snapshot, is_unset};
+use crate::scenario::{Deed, SCOPE};
+
+/// The fewest instances on which one reason is suspicious.
+const SUSPICIOUS: usize = 20;
+
+/// Why an instance is shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShutdownReason {
+    /// It has no tags.
+    Untagged,
+    /// It has no tags, and tagwarden stopped it days ago.
+    Stopped,
+    /// A tag is missing, or else empty.
+    Tag { key: &'static str, is_missing: bool },
+}
+
+impl Model {
+    pub(super) fn shut_down(
+        &mut self,
+        run: Run,
+        remedy: RemedyName,
+        call: &Call,
+        before: &Snapshot,
+        after: &Snapshot,
+    ) {
+        for (id, instance) in before {
+            let was = instance.state;
+            let is = after.get(id).map_or(was, |instance| instance.state);
+            let change = Change {
+                instance_id: id.clone(),
+                remedy,
+                tag: None,
+            };
+            if was == is && call.outcome.is_err() {
+                continue;
+            }
+            self.agreed.push((run, change.clone()));
+            if was == is {
+                self.judge_repetition(run, &change, call.at);
+                continue;
+            }
+            self.judge_shutdown(run, &change, instance, call.at);
+            match remedy {
+                RemedyName::Stop => self.tally.stops += 1,
+                _ => self.tally.terminations += 1,
+            }
+            self.take_effect(run, call.at, change);
+        }
+    }
+
+    /// Judges a repetition: no run may request what another run has done, unless it was undone.
+    fn judge_repetition(&mut self, run: Run, change: &Change, now: DateTime<Utc>) {
+        let same = |effect: &&super::Effect| effect.change == *change && effect.run != run;
+        let Some(earlier) = self.effects.iter().rev().find(same) else {
+            self.tally.in_the_window += 1;
+            return;
+        };
+        let is_undone = self
+            .deeds_after(&change.instance_id, earlier.sequence)
+            .any(|deed| matches!(deed, Deed::Start | Deed::Terminate));
+        if !is_undone {
+            let message = format!(
+                "{now} run {run} repeated what run {} had done at {}: {change:?}",
+                earlier.run, earlier.at
+            );
+            self.violate(message);
+        }
+    }
+
+    /// Judges a shutdown. Protection is judged by the current state.
+    fn judge_shutdown(
+        &mut self,
+        run: Run,
+        change: &Change,
+        instance: &InstanceRecord,
+        now: DateTime<Utc>,
+    ) {
+        let view = self.runs.entry(run).or_default();
+        let looks = view.looks.get(&change.instance_id);
+        let last = looks.and_then(|looks| looks.last());
+        let last = last.filter(|look| look.sequence > view.wrote);
+        let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
+        let policy = read.map_or(self.policy, |(_, policy)| policy);
+        let current = Look {
+            sequence: self.sequence,
+            at: now,
+            shown: instance.clone(),
+            listed: instance.tags.clone(),
+            policy: Some(self.policy),
+        };
+        let mut look = last.unwrap_or(&current).clone();
+        look.policy = Some(policy);
+
+        let mut objections = self.objections_at(&look.shown, now);
+        objections.extend(self.weakest_reason(run, change, &look, now));
+        if instance.stop_protected || (instance.protected && change.remedy != RemedyName::Stop) {
+            objections.push("it is protected");
+        }
+        if is_exempt_unreadably(&look.shown) {
+            objections.push("its exemption cannot be read");
+        }
+        if !self.is_begun(run, change) {
+            objections.push("it was not written down before");
+        }
+        let has_tagged = |effect: &super::Effect| {
+            effect.run == run
+                && effect.change.instance_id == change.instance_id
+                && effect.change.remedy == RemedyName::Tag
+        };
+        if self.effects.iter().any(has_tagged) {
+            objections.push("it wrote a tag to it");
+        }
+        for objection in &objections {
+            self.violate(format!("{now} run {run}: {change:?}, but {objection}"));
+        }
+        if objections.is_empty() && !self.is_asked_for_now(change.remedy, instance, now) {
+            self.tally.in_the_window += 1;
+        }
+    }
+
+    fn is_asked_for_now(
+        &self,
+        remedy: RemedyName,
+        instance: &InstanceRecord,
+        now: DateTime<Utc>,
+    ) -> bool {
+        self.objections_at(instance, now).is_empty()
+            && !self.reasons(remedy, instance, self.policy).is_empty()
+    }
+
+    /// What stands against any shutdown of an instance in this state.
+    fn objections_at(&self, instance: &InstanceRecord, now: DateTime<Utc>) -> Vec<&'static str> {
+        let mut objections = Vec::new();
+        if has_manager(instance) {
+            objections.push("it has a manager");
+        }
+        if is_exempt(instance, now.date_naive()) {
+            objections.push("it is exempt");
+        }
+        if !self.is_in_scope(instance) {
+            objections.push("it is out of scope");
+        }
+        objections
+    }
+
+    pub fn is_in_scope(&self, instance: &InstanceRecord) -> bool {
+        !self.setup.is_scoped || instance.vpc_id == SCOPE
+    }
+
+    /// The reasons for this shutdown of an instance in this state, permitted or not.
+    fn reasons(
+        &self,
+        remedy: RemedyName,
+        instance: &InstanceRecord,
+        policy: usize,
+    ) -> Vec<ShutdownReason> {
+        let is_stop = remedy == RemedyName::Stop;
+        let wanted = if is_stop { "stop" } else { "terminate" };
+        if self.is_untagged(instance) {
+            let stops_first = !is_stop
+                && self.setup.untagged == "stop"
+                && self.setup.terminate_after_days > 0
+                && instance.state.is_stopping();
+            return if self.setup.untagged == wanted {
+                vec![ShutdownReason::Untagged]
+            } else if stops_first {
+                vec![ShutdownReason::Stopped]
+            } else {
+                Vec::new()
+            };
+        }
+        let policy = self.policies.get(policy).into_iter().flatten();
+        // Under a rule that is not required the dashboard shows no reason for a shutdown.
+        let rules = policy.filter(|rule| {
+            rule.required
+                && rule.action.eq_ignore_ascii_case(wanted)
+                && is_unset(&instance.tags, rule.key)
+        });
+        rules
+            .map(|rule| ShutdownReason::Tag {
+                key: rule.key,
+                is_missing: !instance.tags.contains_key(rule.key),
+            })
+            .collect()
+    }
+
+    /// Whether an instance has no tags and tagwarden has never tagged it.
+    fn is_untagged(&self, instance: &InstanceRecord) -> bool {
+        let is_tag = |effect: &super::Effect| {
+            effect.change.instance_id == instance.id && effect.change.remedy == RemedyName::Tag
+        };
+        instance.tags.is_empty() && !self.effects.iter().any(is_tag)
+    }
+
+    /// What stands against the reason for a shutdown against which the least stands.
+    fn weakest_reason(
+        &self,
+        run: Run,
+        change: &Change,
+        look: &Look,
+        now: DateTime<Utc>,
+    ) -> Vec<&'static str> {
+        let policy = look.policy.unwrap_or(self.policy);
+        let reasons = self.reasons(change.remedy, &look.shown, policy).into_iter();
+        let objections = reasons.map(|reason| self.against(run, change, look, reason, now));
+        objections
+            .min_by_key(Vec::len)
+            .unwrap_or_else(|| vec!["the policy does not ask for it"])
+    }
+
+    /// What stands against one reason for a shutdown.
+    fn against(
+        &self,
+        run: Run,
+        change: &Change,
+        look: &Look,
+        reason: ShutdownReason,
+        now: DateTime<Utc>,
+    ) -> Vec<&'static str> {
+        let mut objections = Vec::new();
+        if let ShutdownReason::Tag { .. } = reason
+            && !self.permits(change.remedy)
+        {
+            objections.push("rules may not do this");
+        }
+        let view = self.runs.get(&run);
+        if reason.is_absence() {
+            if reason.is_left_out(look) {
+                objections.push("its tags were left out");
+            }
+            if view.is_some_and(|view| view.is_in_doubt) {
+                objections.push("tags were left out in this run");
+            }
+            let listed = view.and_then(|view| view.listed.get(&change.instance_id));
+            if !listed.is_some_and(|tags| reason.holds_for(tags)) {
+                objections.push("DescribeTags does not agree");
+            }
+        }
+        objections.extend(self.against_time(run, change, look, reason, now));
+        if view.is_some_and(|view| self.is_suspicious(view, run, reason, now)) {
+            objections.push("nearly every instance has the same");
+        }
+        objections
+    }
+
+    /// What stands against a shutdown now: too few looks, a start, or no notice.
+    fn against_time(
+        &self,
+        run: Run,
+        change: &Change,
+        look: &Look,
+        reason: ShutdownReason,
+        now: DateTime<Utc>,
+    ) -> Vec<&'static str> {
+        let mut objections = Vec::new();
+        let notice = TimeDelta::hours(self.setup.notice_hours);
+        let is_after_stop = reason == ShutdownReason::Stopped;
+        let (grace, notice) = if is_after_stop {
+            (
+                TimeDelta::days(self.setup.terminate_after_days),
+                notice.max(TimeDelta::hours(24)),
+            )
+        } else {
+            (TimeDelta::minutes(self.setup.grace_minutes), notice)
+        };
+        if grace.is_zero() && notice.is_zero() {
+            return objections;
+        }
+        let looks = self.earlier_looks(run, change, reason, now);
+        match looks.iter().min() {
+            None => objections.push("no earlier run saw the same reason"),
+            Some(first) if now - *first < grace => {
+                objections.push("the earlier run saw it too recently");
+            }
+            Some(first) if !notice.is_zero() => {
+                let is_told = |told: &&super::Notice| {
+                    told.instance_id == change.instance_id
+                        && told.remedy == change.remedy.as_str()
+                        && told.at >= *first
+                        && told.at <= now - notice
+                        && look.shown.launch_time <= told.at
+                };
+                if !self.notices.iter().any(|told| is_told(&told)) {
+                    objections.push("no notice was accepted in time");
+                }
+            }
+            Some(_) => {}
+        }
+        if !is_after_stop && now - look.shown.launch_time < grace {
+            objections.push("it was started too recently");
+        }
+        if is_after_stop && !self.is_stopped_by_tagwarden(&change.instance_id) {
+            objections.push("tagwarden did not stop it");
+        }
+        objections
+    }
+
+    /// The times of the looks by other runs that count toward this shutdown.
+    fn earlier_looks(
+        &self,
+        run: Run,
+        change: &Change,
+        reason: ShutdownReason,
+        now: DateTime<Utc>,
+    ) -> Vec<DateTime<Utc>> {
+        let mut times = Vec::new();
+        for (other, view) in self.runs.iter().filter(|(other, _)| **other != run) {
+            let looks = view.looks.get(&change.instance_id).into_iter().flatten();
+            for look in looks.filter(|look| look.at <= now) {
+                let counts = self.objections_at(&look.shown, look.at.min(now)).is_empty()
+                    && look.policy.is_some_and(|policy| {
+                        self.reasons(change.remedy, &look.shown, policy)
+                            .contains(&reason)
+                    })
+                    && !(reason.is_absence() && reason.is_left_out(look));
+                if counts && !self.is_over(run, *other, change, look, reason) {
+                    times.push(look.at);
+                }
+            }
+        }
+        times
+    }
+
+    /// Whether a run that began after the look's run, and ended undisturbed before the shutdown was written down, found
+    /// the reason gone. What overlaps either of them may come too late, because no read can close that window.
+    fn is_over(
+        &self,
+        run: Run,
+        looked_by: Run,
+        change: &Change,
+        look: &Look,
+        reason: ShutdownReason,
+    ) -> bool {
+        let id = &change.instance_id;
+        let begun = self.runs.get(&run).and_then(|view| view.begun.get(id));
+        let Some(begun) = begun else { return false };
+        let Some(looked_until) = self.runs.get(&looked_by).and_then(|view| view.ended) else {
+            return false;
+        };
+        let others = self.runs.iter().filter(|(other, _)| **other != run);
+        others.into_iter().any(|(_, view)| {
+            let is_between =
+                view.started >= looked_until && view.ended.is_some_and(|ended| ended < *begun);
+            let last = view.looks.get(id).and_then(|looks| looks.last());
+            is_between
+                && !view.is_troubled
+                && last.is_some_and(|last| {
+                    last.sequence > look.sequence && !last.is_cut() && !self.holds(reason, last)
+                })
+        })
+    }
+
+    /// Whether a look shows the reason, and nothing that ends a countdown.
+    fn holds(&self, reason: ShutdownReason, look: &Look) -> bool {
+        let is_untagged = self.is_untagged(&look.shown);
+        self.objections_at(&look.shown, look.at).is_empty()
+            && match reason {
+                ShutdownReason::Untagged => is_untagged,
+                ShutdownReason::Stopped => is_untagged && look.shown.state.is_stopping(),
+                ShutdownReason::Tag { key, is_missing } => {
+                    !is_untagged
+                        && is_unset(&look.shown.tags, key)
+                        && is_missing != look.shown.tags.contains_key(key)
+                }
+            }
+    }
+
+    fn permits(&self, remedy: RemedyName) -> bool {
+        match self.setup.rules_may_destroy {
+            "stop-and-terminate" => true,
+            "stop" => remedy == RemedyName::Stop,
+            _ => false,
+        }
+    }
+
+    fn is_stopped_by_tagwarden(&self, id: &str) -> bool {
+        let is_stop = |effect: &&super::Effect| {
+            effect.change.instance_id == *id && effect.change.remedy == RemedyName::Stop
+        };
+        let stop = self.effects.iter().rev().find(is_stop);
+        stop.is_some_and(|stop| {
+            let mut deeds = self.deeds_after(id, stop.sequence);
+            !deeds.any(|deed| deed == Deed::Start)
+        })
+    }
+
+    /// Whether a sweep found the reason on nearly every instance, and no sweep at least an hour before did.
+    fn is_suspicious(
+        &self,
+        view: &View,
+        run: Run,
+        reason: ShutdownReason,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let Some(fleet) = &view.fleet else {
+            return false;
+        };
+        let first = fleet.iter().filter_map(|id| view.looks.get(id)?.first());
+        let looks: Vec<&Look> = first
+            .filter(|look| {
+                !look.shown.state.is_ending() && !is_exempt(&look.shown, look.at.date_naive())
+            })
+            .collect();
+        let with_it = looks.iter().filter(|look| self.holds(reason, look));
+        let with_it = with_it.count();
+        // A little more than nine of ten, because the second look may find others.
+        let is_nearly_all = with_it >= SUSPICIOUS && with_it * 20 >= looks.len() * 19;
+        let an_hour_ago = now - TimeDelta::hours(1);
+        let is_repeated = self.runs.iter().any(|(other, earlier)| {
+            *other != run && earlier.fleet.is_some() && earlier.started_at <= an_hour_ago
+        });
+        is_nearly_all && !is_repeated
+    }
+
+    /// Whether a shutdown of the instance is still missing although nothing speaks against it.
+    pub fn is_overdue(&self, instance: &InstanceRecord, now: DateTime<Utc>) -> bool {
+        let is_done = |remedy| match remedy {
+            RemedyName::Stop => {
+                instance.state.is_stopping()
+                    || instance.state.is_ending()
+                    || instance.has_instance_store_root
+            }
+            _ => instance.state.is_ending(),
+        };
+        let is_permitted = |remedy, reason: &ShutdownReason| match reason {
+            ShutdownReason::Untagged => true,
+            // That takes longer than sweeps go on.
+            ShutdownReason::Stopped => false,
+            ShutdownReason::Tag { .. } => self.permits(remedy),
+        };
+        self.setup.budget > 0
+            && !instance.protected
+            && !instance.stop_protected
+            && !is_exempt_unreadably(instance)
+            && self.objections_at(instance, now).is_empty()
+            && [RemedyName::Stop, RemedyName::Terminate]
+                .into_iter()
+                .any(|remedy| {
+                    let reasons = self.reasons(remedy, instance, self.policy);
+                    let mut reasons = reasons.iter();
+                    !is_done(remedy) && reasons.any(|reason| is_permitted(remedy, reason))
+                })
+    }
+}
+
+impl ShutdownReason {
+    /// Whether a tag is what is missing.
+    fn is_absence(self) -> bool {
+        !matches!(
+            self,
+            Self::Tag {
+                is_missing: false,
+                ..
+            }
+        )
+    }
+
+    /// Whether these tags of `DescribeTags` agree.
+    fn holds_for(self, tags: &super::view::Tags) -> bool {
+        match self {
+            Self::Untagged | Self::Stopped => tags.is_empty(),
+            Self::Tag { key, .. } => !tags.contains_key(key),
+        }
+    }
+
+    /// Whether the look misses the tag only because `DescribeInstances` left it out.
+    fn is_left_out(self, look: &Look) -> bool {
+        look.is_cut() && !self.holds_for(&look.listed)
+    }
+}

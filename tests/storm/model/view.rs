@@ -1,0 +1,83 @@
+//! What each function has seen: its looks at instances, and what else decides whether it may act.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tagwarden_sandbox::InstanceRecord;
+
+use super::{EXEMPTION, GROUP};
+
+/// Tags by their keys.
+pub type Tags = BTreeMap<String, String>;
+
+/// One look at an instance.
+#[derive(Clone, Debug)]
+pub struct Look {
+    pub sequence: u64,
+    pub at: DateTime<Utc>,
+    /// The instance as `DescribeInstances` showed it.
+    pub shown: InstanceRecord,
+    /// Its tags as `DescribeTags` would have shown them.
+    pub listed: Tags,
+    /// The policy that the function had read last, by its index.
+    pub policy: Option<usize>,
+}
+
+/// What one function has seen, and whether it was disturbed.
+#[derive(Debug, Default)]
+pub struct View {
+    /// When it started and when it ended, in observations.
+    pub started: u64,
+    pub ended: Option<u64>,
+    pub started_at: DateTime<Utc>,
+    /// When it last read the policy, and the index of that policy.
+    pub policy: Option<(u64, usize)>,
+    /// Every look at an instance.
+    pub looks: BTreeMap<String, Vec<Look>>,
+    /// The instances of its first look at the whole fleet, if it had one.
+    pub fleet: Option<BTreeSet<String>>,
+    /// The tags that `DescribeTags` last showed it.
+    pub listed: BTreeMap<String, Tags>,
+    /// Whether `DescribeTags` showed it a tag that `DescribeInstances` had left out.
+    pub is_in_doubt: bool,
+    /// Whether it found a confirmed subscription of the topic.
+    pub has_subscribers: bool,
+    /// When it had first written down a shutdown of an instance.
+    pub begun: BTreeMap<String, u64>,
+    /// When it last wrote anything but a shutdown.
+    pub wrote: u64,
+    /// Whether it was killed, or one of its calls failed or lost its answer.
+    pub is_troubled: bool,
+}
+
+impl Look {
+    /// Whether `DescribeInstances` left tags out.
+    pub fn is_cut(&self) -> bool {
+        self.listed
+            .keys()
+            .any(|key| !self.shown.tags.contains_key(key))
+    }
+}
+
+pub fn has_manager(instance: &InstanceRecord) -> bool {
+    instance.tags.contains_key(GROUP)
+        || instance.spot_request_id.is_some()
+        || instance.operator.is_some()
+}
+
+/// Whether there is an exemption without a date or without a reason. It protects for 14 days, longer than any storm.
+pub fn is_exempt_unreadably(instance: &InstanceRecord) -> bool {
+    instance.tags.get(EXEMPTION).is_some_and(|tag| {
+        let parts = tag.split_once(' ');
+        !parts.is_some_and(|(date, reason)| date.parse::<NaiveDate>().is_ok() && !reason.is_empty())
+    })
+}
+
+/// Whether the exemption's date has not passed and a reason follows it.
+pub fn is_exempt(instance: &InstanceRecord, today: NaiveDate) -> bool {
+    let tag = instance.tags.get(EXEMPTION).map(String::as_str);
+    let Some((date, reason)) = tag.and_then(|tag| tag.split_once(' ')) else {
+        return false;
+    };
+    !reason.is_empty() && date.parse::<NaiveDate>().is_ok_and(|date| date >= today)
+}

@@ -1,0 +1,131 @@
+//! Removes one safeguard after the other: a storm must do the harm that the safeguard prevents.
+
+use rstest::rstest;
+use tagwarden_remediation::safeguard::{Safeguard, Safeguards};
+
+use crate::scenario::{Deed, Event, Setup, Size, Storm, Timed, Trouble, storm_of};
+use crate::{machine, play, rule};
+
+/// Without a safeguard some storm must do the harm that the safeguard prevents. Otherwise the storms would not test it.
+#[rstest]
+#[case(Safeguard::Grace, &["the earlier run saw it too recently", "no earlier run saw the same reason"])]
+#[case(Safeguard::TwoLooks, &["no earlier run saw the same reason"])]
+#[case(Safeguard::Manager, &["it has a manager"])]
+#[case(Safeguard::Exemption, &["it is exempt"])]
+#[case(Safeguard::Budget, &["instances were shut down"])]
+#[case(Safeguard::LiveTruth, &["the policy does not ask for it", "it is exempt", "it has a manager"])]
+#[case(Safeguard::Claim, &["had written it"])]
+#[case(Safeguard::WriteAhead, &["it was not written down before"])]
+fn storm_does_harm_without_each_safeguard(#[case] safeguard: Safeguard, #[case] harm: &[&str]) {
+    assert_does_harm(safeguard, harm, |_| {});
+}
+
+/// Every tag is left out at every look, and `DescribeTags` is not asked.
+#[test]
+fn shuts_a_tagged_instance_down_without_the_confirmation_of_its_tags() {
+    assert_does_harm(
+        Safeguard::TagsConfirmed,
+        &["its tags were left out"],
+        |storm| {
+            storm.setup.grace_minutes = 15;
+            storm.setup.notice_hours = 0;
+            storm.setup.untagged = "terminate";
+            storm.setup.budget = 7;
+            let omit = |who| Timed {
+                at: 0,
+                what: (who, Deed::Omit(true)),
+            };
+            storm.deeds = (0..storm.fleet.len()).map(omit).collect();
+            storm.events.push(Timed {
+                at: 1,
+                what: Event::Sweep,
+            });
+        },
+    );
+}
+
+/// Rules want shutdowns that the settings do not permit.
+#[test]
+fn rules_shut_down_without_permission() {
+    let words = ["rules may not do this"];
+    assert_does_harm(Safeguard::Permission, &words, |storm| {
+        storm.setup.rules_may_destroy = "no";
+        storm.setup.notice_hours = 0;
+        storm.setup.budget = 7;
+        for policy in &mut storm.policies {
+            policy.retain(|rule| rule.key != "Owner");
+            policy.push(rule(8, "Owner", "Stop", ""));
+        }
+    });
+}
+
+#[test]
+fn shuts_down_unannounced_without_notices() {
+    let words = ["no notice was accepted in time"];
+    assert_does_harm(Safeguard::Notice, &words, |storm| {
+        storm.setup.grace_minutes = 15;
+        storm.setup.notice_hours = 3;
+        storm.setup.budget = 7;
+    });
+}
+
+/// One sweep finds that no instance has tags.
+#[test]
+fn shuts_nearly_every_instance_down_without_suspicion() {
+    let words = ["nearly every instance has the same"];
+    assert_does_harm(Safeguard::Suspicion, &words, |storm| {
+        storm.setup = Setup {
+            grace_minutes: 0,
+            ..Setup::default()
+        };
+        storm.trouble = Trouble::NONE;
+        storm.fleet = vec![machine(&[]); 30];
+        storm.deeds.clear();
+        storm.events = vec![Timed {
+            at: 0,
+            what: Event::Sweep,
+        }];
+    });
+}
+
+/// Without tag writes, only shutdowns need claims.
+#[test]
+fn shuts_an_instance_down_twice_without_claims() {
+    assert_does_harm(Safeguard::Claim, &["repeated"], |storm| {
+        for policy in &mut storm.policies {
+            policy.retain(|rule| matches!(rule.action, "Stop" | "Terminate" | "Notify"));
+            // The table must have a row.
+            policy.push(rule(9, "Name", "Notify", ""));
+        }
+        // All functions must find the same instances.
+        storm.setup.functions = 10;
+        storm.setup.grace_minutes = 0;
+        storm.setup.notice_hours = 0;
+        storm.setup.budget = 7;
+        storm.trouble = Trouble {
+            latency_millis: 400,
+            ..Trouble::NONE
+        };
+        let what = Event::Sweep;
+        storm.events = vec![Timed { at: 0, what }; 10];
+        storm.deeds.clear();
+    });
+}
+
+/// Removes a safeguard and searches for a storm that does the expected harm: a violation that contains one of `words`.
+fn assert_does_harm(safeguard: Safeguard, words: &[&str], prepare: impl Fn(&mut Storm)) {
+    const MOST: u64 = 60;
+    let safeguards = Safeguards::without(safeguard);
+    let found = (1..=MOST).find_map(|seed| {
+        let mut storm = storm_of(seed, Size::small()).current();
+        storm.trouble = Trouble::MUCH;
+        storm.setup.grace_minutes = 60;
+        prepare(&mut storm);
+        let harm = play(&storm, &safeguards).err()?;
+        let is_it = |line: &String| words.iter().any(|words| line.contains(words));
+        Some((seed, harm.into_iter().find(is_it)?))
+    });
+    let (seed, harm) =
+        found.unwrap_or_else(|| panic!("{MOST} storms did no harm without {safeguard:?}"));
+    eprintln!("without {safeguard:?}, the storm of seed {seed}: {harm}");
+}
