@@ -189,6 +189,35 @@ impl LookUp {
         })
     }
 
+    /// Who last removed the tag `tag_key` of an instance, by one call; `None` if the newest events of the instance do not
+    /// show it.
+    ///
+    /// # Errors
+    /// CloudTrail cannot be asked.
+    pub(crate) async fn remover(
+        &self,
+        instance_id: &str,
+        tag_key: &str,
+    ) -> Result<Option<String>, AwsError> {
+        self.take_turn().await;
+        let attribute = LookupAttribute::builder()
+            .attribute_key(LookupAttributeKey::ResourceName)
+            .attribute_value(instance_id)
+            .build()
+            .map_err(|error| AwsError::unexpected(CALL, error.to_string()))?;
+        let answer = self
+            .client
+            .lookup_events()
+            .lookup_attributes(attribute)
+            .max_results(PAGE_SIZE)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CALL, &error))?;
+        // The newest event comes first.
+        let mut records = answer.events().iter().filter_map(Event::cloud_trail_event);
+        Ok(records.find_map(|text| record::remover(text, tag_key)))
+    }
+
     /// Waits until the next call may be made. The run that has waited longest is next.
     async fn take_turn(&self) {
         // Held while waiting, so that several runs in one process queue up.

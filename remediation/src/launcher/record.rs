@@ -100,6 +100,25 @@ pub(crate) fn launch<'a>(
     })
 }
 
+/// Who removed the tag `tag_key` by this event of a look-up; `None` if the event is something else, or names nobody.
+///
+/// See [DeleteTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
+pub(crate) fn remover(record: &str, tag_key: &str) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_str(record).ok()?;
+    // Without its tags, the call removed all of them, or the record leaves them out.
+    let tags = document.pointer("/requestParameters/tagSet/items");
+    let tags = tags.and_then(serde_json::Value::as_array);
+    let names = |tag: &serde_json::Value| {
+        tag.get("key").and_then(serde_json::Value::as_str) == Some(tag_key)
+    };
+    if tags.is_some_and(|tags| !tags.iter().any(names)) {
+        return None;
+    }
+    let call: ApiCall = serde_json::from_value(document).ok()?;
+    let is_removal = call.event_name == "DeleteTags" && call.error_code.is_none();
+    call.user_identity.name().filter(|_| is_removal)
+}
+
 impl ResponseElements {
     /// The ids of what was launched.
     pub(crate) fn instance_ids(self) -> impl Iterator<Item = String> {

@@ -135,6 +135,7 @@ impl<'a> Run<'a> {
             self.check_plan(ledger, &mut plan, survey.instances, &mut begun)
                 .await?;
         }
+        self.name_remover(&mut plan).await;
         let report = Report::new(self.mode(), survey.instances, self.id.clone());
         // A large fleet's ids are not needed any more.
         drop(survey);
@@ -160,6 +161,29 @@ impl<'a> Run<'a> {
         countdowns::check_notices(self.home, plan).await;
         countdowns::confirm(ledger, plan).await;
         Ok(())
+    }
+
+    /// Names who removed the first of the tags that are not restored any more. This is the run's last look-up, because
+    /// CloudTrail answers two a second for the whole account.
+    async fn name_remover(&self, plan: &mut Plan) {
+        let look_up = &self.home.look_up;
+        let mut removed = plan.settled.iter_mut().filter_map(|(step, outcome)| {
+            let Outcome::Refused(Reason::RemovedRepeatedly { by, .. }) = outcome else {
+                return None;
+            };
+            Some((
+                step.instance_id.clone(),
+                step.cause.tag_key()?.to_owned(),
+                by,
+            ))
+        });
+        let Some((id, tag_key, by)) = removed.next() else {
+            return;
+        };
+        match look_up.remover(&id, &tag_key).await {
+            Ok(name) => *by = name,
+            Err(error) => tracing::warn!("who removes {tag_key} of {id} is not known: {error}"),
+        }
     }
 
     /// Remembers who launched the instances of launch events: a fact, also in a dry run, which CloudTrail shows later and

@@ -166,17 +166,27 @@ async fn gives_up_what_somebody_keeps_removing() {
         assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-23");
     }
     world.account.remove_tag(&id, "Expires");
+    let removal = json!({
+        "eventName": "DeleteTags", "eventSource": "ec2.amazonaws.com",
+        "eventTime": "2026-11-24T06:00:00Z",
+        "userIdentity": {"type": "IAMUser", "userName": "terraform"},
+        "requestParameters": {
+            "resourcesSet": {"items": [{"resourceId": id}]},
+            "tagSet": {"items": [{"key": "Expires"}]},
+        },
+    });
+    world.account.record_trail_event(removal, &[&id]);
     world.account.advance(TimeDelta::hours(6));
+    let look_ups = world.account.count("LookupEvents");
     let answer = world.sweep().await;
+    assert_eq!(world.account.count("LookupEvents"), look_ups + 1);
     assert_eq!(
         (&answer["tagged"], &answer["refused"]),
         (&json!(0), &json!(1))
     );
-    assert!(
-        world.lines()[0].contains("restored three times within a week"),
-        "{:?}",
-        world.lines()
-    );
+    let lines = world.lines();
+    let why = "it was restored three times within a week, and removed each time, last by terraform; it is not written again";
+    assert!(lines[0].contains(why), "{lines:?}");
     world.account.advance(TimeDelta::days(29));
     assert_eq!(world.sweep().await["tagged"], 0);
     world.account.advance(TimeDelta::days(2));
