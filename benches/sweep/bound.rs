@@ -23,7 +23,7 @@ const EVALUATIONS: usize = 100;
 const WRITES: usize = 100;
 /// The most instances whose tags one transaction begins: it writes what is remembered of each, the acts, and the run's mark.
 const BEGUN: usize = WRITES - 2;
-/// The most items of a BatchGetItem.
+/// The most items of a `BatchGetItem`.
 const REMEMBERED: usize = 100;
 /// The largest SNS message.
 const MESSAGE: usize = 256 * 1024;

@@ -128,7 +128,7 @@ impl Remediation {
     }
 
     /// What `request` asks for now: what comes before its time is sent on without a look, and an instance that is not
-    /// NON_COMPLIANT any more needs a look only if something is counted down for it.
+    /// `NON_COMPLIANT` any more needs a look only if something is counted down for it.
     ///
     /// # Errors
     /// SQS did not take the message.

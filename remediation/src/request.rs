@@ -15,7 +15,7 @@ pub enum EventRequest {
     Instances(Trigger, Vec<NamedInstance>),
     /// Look at these, but not before this moment.
     Later(DateTime<Utc>, Vec<NamedInstance>),
-    /// These are not NON_COMPLIANT any more: what the ledger counts down for them is over.
+    /// These are not `NON_COMPLIANT` any more: what the ledger counts down for them is over.
     Settled(Vec<NamedInstance>),
     /// Nothing: the event is about something that needs no remedy. The text says what.
     Nothing(&'static str),

@@ -201,7 +201,7 @@ impl Reader<'_> {
 fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "list of instanceIds";
     let event: InstanceIds = parse(WHAT, event)?;
-    if event.instance_ids.is_empty() {
+    if event.ids.is_empty() {
         return Err(TriggerError::Malformed {
             what: WHAT,
             why: "it is empty".to_owned(),
@@ -213,7 +213,7 @@ fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
     };
     let not_before = event.not_before;
     event
-        .instance_ids
+        .ids
         .into_iter()
         .map(|id| {
             Ok(NamedInstance {
@@ -349,7 +349,8 @@ struct NotifiedItem {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InstanceIds {
-    instance_ids: Vec<String>,
+    #[serde(rename = "instanceIds")]
+    ids: Vec<String>,
     /// See [`requeued`].
     #[serde(default)]
     hops: u32,

@@ -14,12 +14,19 @@ const YOUNG: &str = "i-00000000000000010";
 pub fn expected(name: &str, after: &Value) -> Value {
     let mut after = after.clone();
     if let Some(items) = after["ledger"].as_array_mut() {
-        for item in items {
+        for item in items.iter_mut() {
             become_a_countdown(item);
+        }
+        match name {
+            "stop-first" => become_a_refusal(items, "stop"),
+            "sweep" => become_a_refusal(items, "terminate"),
+            "failures" => give_the_budget_back(items),
+            "terminated-at-last" => forget_the_last_look(items),
+            _ => {}
         }
     }
     if MOMENTS_OF_YOUNG.contains(&name) {
-        refuse_young_by_budget(&mut after);
+        refuse_young_by_budget(name, &mut after);
     }
     after
 }
@@ -41,9 +48,33 @@ fn become_a_countdown(item: &mut Value) {
     }
 }
 
+/// What EC2 refused is an item for each instance and shutdown, so that there is room for any number.
+fn become_a_refusal(items: &mut [Value], remedy: &str) {
+    let is_day = |item: &&mut Value| item["Pk"]["S"] == "protected";
+    let item = items.iter_mut().find(is_day).unwrap();
+    let id = text(&item["Entries"]["SS"][0]).to_owned();
+    let sk = format!("{id}#{remedy}");
+    *item = json!({"Pk": {"S": "protected"}, "Sk": {"S": sk}, "InstanceId": {"S": id}});
+}
+
+/// A termination that EC2 denied did not happen, so it takes no part of the budget.
+fn give_the_budget_back(items: &mut [Value]) {
+    let is_budget = |item: &&mut Value| item["Pk"]["S"] == "budget";
+    let item = items.iter_mut().find(is_budget).unwrap();
+    assert_eq!(item["Holds"]["L"].as_array().unwrap().len(), 1);
+    item["Holds"]["L"] = json!([]);
+}
+
+/// The act's transaction notes the look that led to it in the countdown.
+fn forget_the_last_look(items: &mut [Value]) {
+    let is_countdown = |item: &&mut Value| item["Pk"]["S"] == "countdown";
+    let item = items.iter_mut().find(is_countdown).unwrap();
+    item.as_object_mut().unwrap().remove("SeenAt").unwrap();
+}
+
 /// The grace period begins with the first look, no longer with the launch. Without a grace period a young instance
 /// comes last, and in these moments the budget is used up by then.
-fn refuse_young_by_budget(after: &mut Value) {
+fn refuse_young_by_budget(name: &str, after: &mut Value) {
     for counts in ["/answer/answer", "/published/0/document/summary"] {
         let counts = after.pointer_mut(counts).unwrap();
         assert_eq!(counts["deferred"], 1);
@@ -58,8 +89,11 @@ fn refuse_young_by_budget(after: &mut Value) {
         // After the other one that is over the budget.
         entries.insert(1, entry);
     }
-    for item in after["ledger"].as_array_mut().unwrap() {
-        if let Some(entries) = item["Entries"]["SS"].as_array_mut() {
+    // The moment "again" begins with what "sweep" reported.
+    let items = after["ledger"].as_array_mut().unwrap();
+    for item in items.iter_mut().filter(|_| name == "sweep") {
+        if item["Pk"]["S"] == "told" {
+            let entries = item["Entries"]["SS"].as_array_mut().unwrap();
             entries.retain(|it| text(it) != format!("{YOUNG} grace"));
         }
     }

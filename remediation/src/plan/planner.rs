@@ -79,8 +79,17 @@ struct Planner<'a> {
     plan: &'a mut Plan,
     /// What was found of what is counted down.
     found: BTreeSet<CountdownReason>,
-    /// The shutdown that is due, since when, and its countdown.
-    due: Option<(DateTime<Utc>, Act, Option<(CountdownName, Countdown)>)>,
+    /// The shutdown that is due.
+    due: Option<DueShutdown>,
+}
+
+/// A shutdown that is due.
+struct DueShutdown {
+    /// Since when.
+    since: DateTime<Utc>,
+    act: Act,
+    /// The countdown that is over; none where none is needed.
+    countdown: Option<(CountdownName, Countdown)>,
 }
 
 impl Planner<'_> {
@@ -318,7 +327,11 @@ impl Planner<'_> {
             return;
         }
         let act = Act::of(self.step(cause, remedy), &self.instance.tags);
-        self.due = act.map(|act| (since, act, countdown));
+        self.due = act.map(|act| DueShutdown {
+            since,
+            act,
+            countdown,
+        });
     }
 
     /// Notes that the reason was found, so that its countdowns are not taken for over.
@@ -395,12 +408,12 @@ impl Planner<'_> {
 
     /// Adds what is due to the plan, and the countdowns whose reasons are gone.
     fn finish(mut self) {
-        if let Some((since, act, countdown)) = self.due.take() {
+        if let Some(due) = self.due.take() {
             let id = self.instance.id.clone();
-            if let Some((name, countdown)) = countdown {
-                self.plan.standing.insert(id.clone(), (name, countdown));
+            if let Some(countdown) = due.countdown {
+                self.plan.standing.insert(id.clone(), countdown);
             }
-            self.plan.shutdowns.insert((Some(since), id), act);
+            self.plan.shutdowns.insert((Some(due.since), id), due.act);
         }
         let Some(running) = self.context.countdowns.get(&self.instance.id) else {
             return;

@@ -95,6 +95,7 @@ fn shutdown(entry: &Entry, done: &str) -> String {
             format!("is to be {done}. Reason: {cause}. Left for later: {reason}.")
         }
         Outcome::Refused(reason) => {
+            let reason = one_line(&reason.to_string());
             format!("has not been {done}. Reason: {cause}. Refused: {reason}.")
         }
         Outcome::Failed(why) | Outcome::Unclear(why) => {

@@ -9,7 +9,7 @@ use tagwarden_core::{Instance, Policy};
 use super::survey::Survey;
 use super::truth;
 use crate::ledger::Ledger;
-use crate::plan::{CountdownChange, CountdownName, Outcome, Plan, PlanContext, Reason, plan};
+use crate::plan::{Act, CountdownChange, CountdownName, Outcome, Plan, PlanContext, Reason, plan};
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::safeguard::Safeguard;
@@ -54,7 +54,7 @@ pub(super) async fn begin(
     let acts = first.shutdowns.values();
     wanted.extend(
         acts.filter(|act| act.is_for_absence())
-            .map(|act| act.instance_id()),
+            .map(Act::instance_id),
     );
     let doubtful = candidates
         .iter()

@@ -37,6 +37,7 @@ const EMPTY: Before = Before::Empty {
     value: String::new(),
 };
 
+#[expect(clippy::needless_pass_by_value, reason = "the cases name it by value")]
 pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActState) -> Act {
     let tags_before = match &before {
         Before::Missing => BTreeMap::new(),

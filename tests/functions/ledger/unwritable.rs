@@ -18,6 +18,16 @@ fn refuse(world: &World, operation: &str, code: &str) {
         .fail(fault.when(|request| request.mentions(LEDGER)));
 }
 
+/// Makes DynamoDB refuse to read this partition of the ledger from now on.
+fn refuse_query(world: &World, partition: &'static str, code: &str) {
+    let fault = Fault::new("Query", code, "as the test wants it").always();
+    let is_it = move |request: &Request| {
+        let values = &request.parameters["ExpressionAttributeValues"];
+        request.mentions(LEDGER) && values[":pk"]["S"] == partition
+    };
+    world.account.fail(fault.when(is_it));
+}
+
 const CODES: [&str; 3] = [
     "AccessDeniedException",
     "ProvisionedThroughputExceededException",
@@ -84,7 +94,7 @@ async fn shuts_nothing_down_when_the_budget_is_unreadable() {
 
 /// Without these records a line may be reported twice or a refused call tried again, which is harmless.
 #[rstest]
-#[case::open_runs("Query")]
+#[case::open_runs("")]
 #[case::notes("PutItem")]
 #[case::the_mark("DeleteItem")]
 #[case::what_was_told("UpdateItem")]
@@ -93,13 +103,37 @@ async fn completes_the_run_without_optional_records(#[case] operation: &str) {
     for code in CODES {
         let (world, work) = world_of_work();
         let protected = world.account.launch(old(&[]).protected());
-        refuse(&world, operation, code);
+        if operation.is_empty() {
+            refuse_query(&world, "open", code);
+        } else {
+            refuse(&world, operation, code);
+        }
         let answer = world.sweep().await;
         let counts = ["tagged", "stopped", "terminated", "refused"].map(|count| &answer[count]);
         assert_eq!(counts, [2, 2, 1, 1], "{operation} {code}");
         assert_eq!(acts(&world, ActState::Done).len(), work.len());
         assert_eq!(world.lines().len(), work.len() + 1);
         assert_eq!(world.state(&protected), "running");
+    }
+}
+
+/// Without the countdowns no run knows whether another one has seen the same. All else goes on.
+#[tokio::test(start_paused = true)]
+async fn shuts_nothing_down_when_the_countdowns_are_unreadable() {
+    for code in CODES {
+        let world = World::new()
+            .enforcing()
+            .set("TAGWARDEN_GRACE_MINUTES", "15");
+        let untagged = world.instance(&[]);
+        world.instance(&[("Name", "web")]);
+        world.sweep().await;
+        world.account.advance(TimeDelta::minutes(15));
+        world.instance(&[("Name", "db")]);
+        refuse_query(&world, "countdown", code);
+        let answer = world.sweep().await;
+        let counts = ["tagged", "terminated", "failed"].map(|count| &answer[count]);
+        assert_eq!(counts, [1, 0, 1], "{code}");
+        assert_eq!(world.state(&untagged), "running");
     }
 }
 
