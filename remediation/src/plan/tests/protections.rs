@@ -24,7 +24,7 @@ fn an_unreadable_exemption_protects_for_14_days(
     ] {
         let instance = instance(60, &[(key, value)]);
         let instances = std::slice::from_ref(&instance);
-        let steps: Steps = plan(&owner, &enforcing(), instances, &context, now()).into();
+        let steps: Steps = plan(&owner, &at_once(), instances, &context, now()).into();
         let refused = until.map(|until| {
             let reason = Reason::UnreadableExemption {
                 key: key.to_owned(),
