@@ -123,7 +123,8 @@ impl DemoPage {
         self.report(&story.report);
         self.line(&"");
         self.prose(
-            "Then its scheduled sweep, which looks at every instance, whatever the events missed:",
+            "The untagged ones are only counted: nothing is shut down before two looks agree. 15 minutes later, somebody has \
+             given rookie a name. The scheduled sweep looks at every instance, whatever the events missed:",
         );
         self.line(&"");
         self.report(&story.sweep_report);
