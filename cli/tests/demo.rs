@@ -458,6 +458,8 @@ fn normalised(page: &str) -> String {
     };
     let run_id = regex_lite::Regex::new("[0-9]{8}T[0-9]{6}Z-").unwrap();
     let page = run_id.replace_all(page, "YYYYMMDDThhmmssZ-");
+    let time = regex_lite::Regex::new(r"\b[0-9]{2}:[0-9]{2}\b").unwrap();
+    let page = time.replace_all(&page, "hh:mm");
     let lines = page.lines().map(|line| {
         if let Some((calls, time)) = line.split_once(" AWS calls in ") {
             let millis = time.strip_suffix(" ms:").unwrap();

@@ -387,7 +387,7 @@ fn reports_a_failed_publication_as_json() {
 #[test]
 fn shows_the_warnings_of_the_run() {
     // Whoever did it would otherwise take the ledger for complete.
-    let denied = || Fault::new("UpdateItem", "AccessDeniedException", "You may not.").always();
+    let denied = || Fault::new("DeleteItem", "AccessDeniedException", "You may not.").always();
     let world = with_ledger("apply-warns");
     world.account.fail(denied());
     let output = world.run(&APPLY);

@@ -376,6 +376,8 @@ mod tests {
         });
         let run_id = regex_lite::Regex::new("[0-9]{8}T[0-9]{6}Z-").unwrap();
         let page = run_id.replace_all(&page, "YYYYMMDDThhmmssZ-");
+        let time = regex_lite::Regex::new(r"\b[0-9]{2}:[0-9]{2}\b").unwrap();
+        let page = time.replace_all(&page, "hh:mm");
         page.lines()
             .map(|line| match line.split_once(" AWS calls in ") {
                 Some((calls, _)) => format!("{calls} AWS calls in … ms:\n"),
