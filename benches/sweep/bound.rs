@@ -1,7 +1,8 @@
 //! The fewest calls, by operation, of any program that keeps tagwarden's promises.
 //!
 //! They are counted from the fleet as launched, not from what the functions do. The promises: the policy and the
-//! instances are read again before any change, and once more before any shutdown; every act is in the ledger before it
+//! instances are read again before any change, and once more before any shutdown; no missing tag is believed unless
+//! DescribeTags agrees; an earlier run must have seen the same before any shutdown; every act is in the ledger before it
 //! is done and completed after; at most ten shutdowns an hour; everything is reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,8 +58,9 @@ pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
 /// - `TerminateInstances`: one call, as if no instance were protected.
 /// - `TransactWriteItems`: one begins the tags of 98 instances, one completes 100 such batches; the same for shutdowns.
 /// - `BatchGetItem`: what is remembered of those that are untagged or lack a name or a date, by 100.
-/// - `GetItem`: the protected instances, the budget before and after, what was reported. `Query`: abandoned runs.
-///   `UpdateItem`: what was reported. `DeleteItem`: the run's mark.
+/// - `DescribeTags`: a second source for those to shut down, before their countdowns and before the act.
+/// - `GetItem`: the budget before and after, what was reported. `Query`: the countdowns, what EC2 refused lately, and
+///   abandoned runs. `UpdateItem`: what was reported. `DeleteItem`: the run's mark.
 /// - `Publish`: one call for 256 KiB.
 pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
     let pages = fleet.count(|_| true).div_ceil(PAGE);
@@ -80,8 +82,9 @@ pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
         ("TerminateInstances", 1),
         ("TransactWriteItems", batches + batches.div_ceil(WRITES) + 2),
         ("BatchGetItem", remembered.div_ceil(REMEMBERED)),
-        ("GetItem", 4),
-        ("Query", 1),
+        ("DescribeTags", 2),
+        ("GetItem", 3),
+        ("Query", 3),
         ("UpdateItem", 1),
         ("DeleteItem", 1),
         ("Publish", report.div_ceil(MESSAGE)),

@@ -42,6 +42,7 @@ async fn answers_events_and_errors_in_order() {
 
     let enforcing = function(&loopback)
         .env("TAGWARDEN_MODE", "enforce")
+        .env("TAGWARDEN_GRACE_MINUTES", "0")
         .env("TAGWARDEN_LEDGER_TABLE", "ledger")
         .env("TAGWARDEN_GRACE_MINUTES", "0")
         .env("TAGWARDEN_TOPIC_ARN", topic);

@@ -96,6 +96,9 @@ impl World {
         Bootstrap::new(env!("CARGO_BIN_EXE_tagwarden-remediation"))
             .env("AWS_ENDPOINT_URL", self.loopback.url())
             .env("TAGWARDEN_MODE", "enforce")
+            // One sweep does everything, so that a kill at each of its calls is seen.
+            .env("TAGWARDEN_GRACE_MINUTES", "0")
+            .env("TAGWARDEN_RULES_MAY_DESTROY", "stop")
             .env("TAGWARDEN_LEDGER_TABLE", LEDGER)
             .env("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "1000")
             .env("TAGWARDEN_TOPIC_ARN", &self.topic)

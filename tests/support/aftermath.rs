@@ -7,11 +7,12 @@ use tagwarden_remediation::ledger::{Act, ActState, Batch};
 use tagwarden_sandbox::{Account, Call};
 
 /// The operations that the remediation calls.
-pub const OPERATIONS: [&str; 14] = [
+pub const OPERATIONS: [&str; 15] = [
     "BatchGetItem",
     "CreateTags",
     "DeleteItem",
     "DescribeInstances",
+    "DescribeTags",
     "GetItem",
     "LookupEvents",
     "Publish",

@@ -25,6 +25,8 @@ pub fn writes(account: &Account) -> usize {
     let reads = [
         "DescribeInstances",
         "DescribeInstanceAttribute",
+        "DescribeSpotInstanceRequests",
+        "DescribeTags",
         "LookupEvents",
         "Scan",
         "Query",

@@ -28,6 +28,8 @@ fn compare(test: &str, before: &str, after: &str, arguments: &[&str]) -> Output 
         &launches,
         "--at",
         RECORDED_AT,
+        "--rules-may-destroy",
+        "stop-and-terminate",
     ]);
     all.extend(arguments);
     offline(&all).output().unwrap()

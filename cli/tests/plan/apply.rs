@@ -5,16 +5,19 @@ use serde_json::Value;
 use tagwarden_sandbox::Fault;
 
 use crate::account::{world, writes};
+use crate::countdowns::begin_an_hour_ago;
 use crate::fleet::VPC;
 use crate::support::{stderr, stdout};
 use crate::world::{TABLE, World};
 
 pub const LEDGER: &str = "ledger";
 
-/// A world with a ledger, and the command that applies its policy.
+/// A world with a ledger, in which a run has seen the old untagged instances, and the command that applies its policy.
 pub fn with_ledger(test: &str) -> World {
     let world = world(test);
     world.account.create_table_with_keys(LEDGER, "Pk", "Sk");
+    // So that a run from here is the second look.
+    begin_an_hour_ago(&world.account, LEDGER);
     world
 }
 
@@ -125,6 +128,7 @@ fn keeps_the_hours_limit_across_runs() {
             .vpc(VPC)
             .ago(chrono::TimeDelta::hours(1)),
     );
+    begin_an_hour_ago(&world.account, LEDGER);
     let output = world.run(&arguments);
     assert!(
         stdout(&output).contains("the limit of 1 stops and terminations an hour"),
@@ -172,9 +176,7 @@ fn publishes_what_the_topic_has_not_received() {
     let published = world.account.published();
     assert_eq!(published.len(), 1);
     assert!(
-        published[0]
-            .message
-            .contains("the grace period is 15 minutes"),
+        published[0].message.contains("first seen so at"),
         "{published:?}"
     );
 }
@@ -241,7 +243,9 @@ fn stops_when_the_policy_changes_meanwhile() {
             .starts_with("error: the policy changed during the run, so nothing was done"),
         "{output:?}"
     );
-    assert_eq!(writes(&world.account), 0);
+    for call in ["CreateTags", "StopInstances", "TerminateInstances"] {
+        assert_eq!(world.account.count(call), 0, "{call}");
+    }
 }
 
 /// What `apply --output json` writes; nobody is to be told anything else.
@@ -311,6 +315,45 @@ fn reports_plan_and_result_as_json() {
 }
 
 #[test]
+fn begins_to_count_what_no_run_has_seen_before() {
+    let world = world("apply-counts");
+    world.account.create_table_with_keys(LEDGER, "Pk", "Sk");
+    let output = world.run(&APPLY);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    let note = "Shutdowns need two looks, 15 minutes apart. For 3 shutdowns this is the first,";
+    assert!(text.contains(note), "{text}");
+    // The old one, the protected one and the young one.
+    assert!(text.contains("3 shutdowns counted down, due "), "{text}");
+    assert!(text.contains("0 to terminate. Also: 3 left"), "{text}");
+    assert_eq!(world.account.count("TerminateInstances"), 0);
+
+    let arguments = [&APPLY[..], &["--output", "json"]].concat();
+    let again = document(&world.run(&arguments));
+    let counting = again["counting"].as_array().unwrap();
+    assert_eq!(counting.len(), 3, "{counting:?}");
+    let at = |name: &str| -> chrono::DateTime<chrono::Utc> {
+        counting[0][name].as_str().unwrap().parse().unwrap()
+    };
+    assert_eq!(at("due") - at("since"), chrono::TimeDelta::minutes(15));
+    assert_eq!(counting[0]["remedy"], "terminate");
+    assert_eq!(again["counts"]["terminated"], 0);
+}
+
+#[test]
+fn shuts_down_at_the_first_look_without_a_grace_period() {
+    let world = world("apply-at-once");
+    world.account.create_table_with_keys(LEDGER, "Pk", "Sk");
+    let arguments = [&APPLY[..], &["--grace-minutes", "0"]].concat();
+    let output = world.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = stdout(&output);
+    assert!(!text.contains("two looks"), "{text}");
+    assert!(!text.contains("counted down"), "{text}");
+    assert_eq!(world.account.instances()[6].state.as_str(), "shutting-down");
+}
+
+#[test]
 fn does_nothing_as_json_without_yes() {
     let world = with_ledger("apply-json-unasked");
     let output = world.run(&["apply", "--ledger-table", LEDGER, "--output", "json"]);
@@ -344,7 +387,7 @@ fn reports_a_failed_publication_as_json() {
 #[test]
 fn shows_the_warnings_of_the_run() {
     // Whoever did it would otherwise take the ledger for complete.
-    let denied = || Fault::new("UpdateItem", "AccessDeniedException", "You may not.").always();
+    let denied = || Fault::new("DeleteItem", "AccessDeniedException", "You may not.").always();
     let world = with_ledger("apply-warns");
     world.account.fail(denied());
     let output = world.run(&APPLY);

@@ -51,7 +51,7 @@ fn guide_shows_the_real_output() {
     guide_shows(stdout(&run(&format!("plan {at}"))));
     let against = at.replace(
         "--policy policy.yaml",
-        "--policy new.yaml --against policy.yaml",
+        "--policy new.yaml --against policy.yaml --rules-may-destroy stop-and-terminate",
     );
     guide_shows(stdout(&run(&format!("plan {against}"))));
     guide_shows(stderr(&run(

@@ -32,6 +32,7 @@ fn scene(test: &str) -> World {
         );
     }
     world.account.launch(Launch::new().ago(TimeDelta::hours(1)));
+    crate::countdowns::begin_an_hour_ago(&world.account, LEDGER);
     world
 }
 

@@ -11,6 +11,10 @@ mod account;
 mod against;
 mod apply;
 mod broken;
+
+#[path = "../support/countdowns.rs"]
+mod countdowns;
+
 mod fleet;
 mod guide;
 mod interrupt;

@@ -54,7 +54,9 @@ fn yes_is_done_and_progress_is_shown() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let text = stdout(&output);
     assert!(
-        text.contains("Tag 13 instances, terminate 1 instance? [y/N] "),
+        text.contains(
+            "Tag 13 instances, terminate 1 instance, begin to count down 1 shutdown? [y/N] "
+        ),
         "{text}"
     );
     for phase in [

@@ -6,6 +6,7 @@ mod result;
 
 use std::io::{self, Write};
 
+use chrono::TimeDelta;
 use tagwarden_remediation::on_demand::SweepResult;
 use tagwarden_remediation::plan::Outcome;
 use tagwarden_remediation::progress::Monitor;
@@ -35,6 +36,10 @@ before it acts. It spares instances that are young, managed, exempt or
 protected. It writes every act to the ledger before it does it, and the act
 counts for the hour's limit. Without a ledger, nothing is stopped or terminated.
 
+A shutdown needs two looks that agree, the grace period apart. The first only
+begins a countdown, and says when it is due. Run the command again after that,
+or leave it to the function. --grace-minutes 0 shuts down at the first look.
+
 Ctrl-C ends the run cleanly: it starts nothing new, completes the calls in
 flight, and reports what was done. A second Ctrl-C ends the run at once. The
 next run, of this command or of the function, then recovers the open acts.";
@@ -55,6 +60,8 @@ The JSON document, unless the command fails before it acts:
   counts       counts of instances: tagged, stopped, terminated, notified,
                deferred, refused, failed and others
   steps        every step and its outcome, as in the function's report
+  counting     the shutdowns that wait for another look: instanceId, remedy,
+               since, due
   interrupted  whether the run was interrupted
   unpublished  why the report was not published to the topic, or null
   warnings     other problems of the run
@@ -105,7 +112,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // The plan comes first, because consent is given to it.
     let inputs = runtime.block_on(Inputs::of_account(&config, &settings, &remediation))?;
     let view = PlanView::new(&inputs, Sort::default(), args.all);
-    let planned = args.announce(&view, &inputs)?;
+    let (planned, first_looks) = args.announce(&view, &inputs, settings.grace)?;
     let warnings = Warnings::default();
     let show = |swept: Option<&SweepResult>, is_interrupted: bool| {
         let result = ApplyResult {
@@ -118,12 +125,12 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         args.show(&view, &result)
             .map_err(|error| CommandError::unwritten(&error))
     };
-    if !planned.has_changes() {
+    if !planned.has_changes() && first_looks == 0 {
         show(None, false)?;
         return Ok(Exit::Done);
     }
     if !args.yes {
-        consent(&question(&planned), "Nothing was done.")?;
+        consent(&question(&planned, first_looks), "Nothing was done.")?;
     }
 
     // Signals are caught only now: until here, Ctrl-C has nothing to leave half done.
@@ -150,21 +157,47 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 
 impl Args {
     /// Shows the plan. Where standard output is for a program, the plan goes to standard error, and only if consent is
-    /// asked for.
-    fn announce(&self, view: &PlanView, inputs: &Inputs) -> Result<ForecastCounts, CommandError> {
+    /// asked for. Gives what is planned, and for how many shutdowns this is the first look.
+    fn announce(
+        &self,
+        view: &PlanView,
+        inputs: &Inputs,
+        grace: TimeDelta,
+    ) -> Result<(ForecastCounts, usize), CommandError> {
         let forecast = Forecast::new(inputs, &inputs.policy);
         let counts = forecast.counts();
+        let first_looks = result::to_begin(&inputs.policy.report.entries, inputs.at);
+        let has_work = counts.has_changes() || first_looks > 0;
         let show = |out: &mut dyn Write| {
             show::write_plan(out, view, counts, &forecast, PlanForm::Text)?;
             out.flush()
         };
         match self.form.output {
             OutputForm::Text => show(&mut anstream::stdout().lock()),
-            OutputForm::Json if self.yes || !counts.has_changes() => Ok(()),
+            OutputForm::Json if self.yes || !has_work => Ok(()),
             OutputForm::Json => show(&mut anstream::stderr().lock()),
         }
+        .and_then(|()| self.note_two_looks(first_looks, grace))
         .map_err(|error| CommandError::unwritten(&error))?;
-        Ok(counts)
+        Ok((counts, first_looks))
+    }
+
+    /// Says that shutdowns need two looks, where this would be the first look and the plan is shown.
+    fn note_two_looks(&self, first_looks: usize, grace: TimeDelta) -> io::Result<()> {
+        if first_looks == 0 {
+            return Ok(());
+        }
+        let note = format!(
+            "\nShutdowns need two looks, {} minutes apart. For {} this is the first, which only begins to count\n\
+             (--grace-minutes 0 shuts down at once).\n",
+            grace.num_minutes(),
+            count(first_looks, "shutdown"),
+        );
+        match self.form.output {
+            OutputForm::Text => output::print(&note),
+            OutputForm::Json if self.yes => Ok(()),
+            OutputForm::Json => anstream::stderr().lock().write_all(note.as_bytes()),
+        }
     }
 
     /// Shows what was done; as JSON, with the plan that led to it.
@@ -177,9 +210,9 @@ impl Args {
     }
 }
 
-/// `Tag 3 instances and terminate 1?`
-fn question(counts: &ForecastCounts) -> String {
-    let parts: Vec<String> = [
+/// `Tag 3 instances, terminate 1 instance?`
+fn question(counts: &ForecastCounts, first_looks: usize) -> String {
+    let mut parts: Vec<String> = [
         ("tag", counts.would_tag),
         ("stop", counts.would_stop),
         ("terminate", counts.would_terminate),
@@ -188,6 +221,12 @@ fn question(counts: &ForecastCounts) -> String {
     .filter(|(_, number)| *number > 0)
     .map(|(what, number)| format!("{what} {}", count(number, "instance")))
     .collect();
+    if first_looks > 0 {
+        parts.push(format!(
+            "begin to count down {}",
+            count(first_looks, "shutdown")
+        ));
+    }
     let mut question = parts.join(", ");
     if let Some(first) = question.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -246,11 +285,19 @@ mod tests {
             would_terminate: 1,
             ..ForecastCounts::default()
         };
-        assert_eq!(question(&counts), "Tag 3 instances, terminate 1 instance?");
+        assert_eq!(
+            question(&counts, 0),
+            "Tag 3 instances, terminate 1 instance?"
+        );
         let counts = ForecastCounts {
             would_stop: 1,
             ..ForecastCounts::default()
         };
-        assert_eq!(question(&counts), "Stop 1 instance?");
+        assert_eq!(question(&counts, 0), "Stop 1 instance?");
+        let question = question(&counts, 2);
+        assert_eq!(
+            question,
+            "Stop 1 instance, begin to count down 2 shutdowns?"
+        );
     }
 }

@@ -2,13 +2,17 @@
 
 use std::fmt::Write as _;
 
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tagwarden_remediation::on_demand::SweepResult;
-use tagwarden_remediation::report::text;
+use tagwarden_remediation::plan::{Outcome, Reason};
+use tagwarden_remediation::report::{Entry, text};
 
 use crate::commands::plan::show::{self, PlanView};
 use crate::forecast::ForecastCounts;
 use crate::forecast::inputs::Inputs;
+use crate::words::count;
 
 /// What an `apply` planned and did.
 #[derive(Debug)]
@@ -36,7 +40,58 @@ pub fn report(swept: &SweepResult) -> String {
     }
     let closing = text::closing(report.mode, &report.counts(), 0);
     let _ = writeln!(text, "\n{closing}\nRun {}.", report.run_id);
+    if let Some(sentence) = due(&counting(&report.entries)) {
+        let _ = writeln!(text, "\n{sentence}");
+    }
     text
+}
+
+/// A shutdown that waits for another look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CountedShutdown {
+    instance_id: String,
+    remedy: &'static str,
+    /// When a run first saw the reason.
+    since: DateTime<Utc>,
+    /// When the shutdown may happen at the earliest.
+    due: DateTime<Utc>,
+}
+
+/// How many shutdowns a run that begins at `at` or later would begin to count down.
+pub fn to_begin(entries: &[Entry], at: DateTime<Utc>) -> usize {
+    let counted = counting(entries).into_iter();
+    counted.filter(|it| it.since >= at).count()
+}
+
+/// The shutdowns that wait for another look.
+fn counting(entries: &[Entry]) -> Vec<CountedShutdown> {
+    let counted = entries.iter().filter_map(|entry| match entry.outcome {
+        Outcome::Deferred(Reason::Counting { since, day }) => Some(CountedShutdown {
+            instance_id: entry.step.instance_id.clone(),
+            remedy: entry.step.remedy.name(),
+            since,
+            due: day,
+        }),
+        _ => None,
+    });
+    counted.collect()
+}
+
+/// When the shutdowns are due, and what to do then; `None` if there are none.
+fn due(counted: &[CountedShutdown]) -> Option<String> {
+    let first = counted.iter().map(|it| it.due).min()?;
+    let last = counted.iter().map(|it| it.due).max()?;
+    let moment = |at: DateTime<Utc>| at.format("%Y-%m-%d %H:%M UTC");
+    let when = if first == last {
+        format!("{}", moment(first))
+    } else {
+        format!("{} to {}", moment(first), moment(last))
+    };
+    Some(format!(
+        "{} counted down, due {when}. Run the command again after that, or leave it to the function.",
+        count(counted.len(), "shutdown")
+    ))
 }
 
 impl ApplyResult<'_> {
@@ -53,6 +108,7 @@ impl ApplyResult<'_> {
             ("runId", json!(run_id)),
             ("counts", json!(report.counts())),
             ("steps", json!(report.entries)),
+            ("counting", json!(counting(&report.entries))),
             ("interrupted", json!(self.is_interrupted)),
             ("warnings", json!(self.warnings)),
             ("unpublished", json!(unpublished.map(ToString::to_string))),

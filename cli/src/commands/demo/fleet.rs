@@ -21,6 +21,9 @@ pub struct DemoInstance {
     pub launch: Launch,
 }
 
+/// The role of the instance that gets its first tag between the first look at it and the second.
+pub const LATE: &str = "rookie";
+
 /// The items of the policy table.
 pub fn policy() -> [Value; 3] {
     [
@@ -82,8 +85,8 @@ pub fn members(now: DateTime<Utc>) -> Vec<DemoInstance> {
         member("scratch", "no tags for 2 days", untagged()),
         member("vault", "no tags, protected", untagged().protected()),
         member(
-            "rookie",
-            "no tags, brand new",
+            LATE,
+            "tagged a bit later",
             // Younger than the grace period, and than CloudTrail's delay.
             untagged().ago(TimeDelta::minutes(3)),
         ),

@@ -44,8 +44,9 @@ The JSON document:
                           Config shows no result)
   dryRunReport            the report of the dry run: subject, text (for people),
                           json (for programs); and the function's answer
-  report, sweepReport     the same, of the enforcing run and of the sweep
-  left                    the steps that the sweep did not do: instanceId, role,
+  report, sweepReport     the same, of the enforcing run and of the sweep, which
+                          comes 15 minutes later
+  left                    the steps that neither of them did: instanceId, role,
                           outcome, reason
   secondSweep             another sweep: changedInstances (ids), calls
   calls                   all calls to AWS: total, byOperation (calls, refused)

@@ -23,6 +23,9 @@ const REMEDIATION: &str = "tagwarden-remediation";
 /// The remediation's ledger.
 const LEDGER_TABLE: &str = "tagwarden-ledger";
 
+/// How long after the first look that finds a reason for a shutdown a second one must still find it.
+const GRACE: TimeDelta = TimeDelta::minutes(15);
+
 /// The name of the rule in AWS Config.
 const CONFIG_RULE: &str = "tagging-policy";
 
@@ -80,7 +83,7 @@ impl Stage {
                 "TAGWARDEN_VPC_IDS" => Some(fleet::VPC.to_owned()),
                 "TAGWARDEN_MODE" => Some(mode.to_owned()),
                 "TAGWARDEN_TOPIC_ARN" => Some(topic.clone()),
-                "TAGWARDEN_GRACE_MINUTES" => Some("15".to_owned()),
+                "TAGWARDEN_GRACE_MINUTES" => Some(GRACE.num_minutes().to_string()),
                 "TAGWARDEN_LEDGER_TABLE" => Some(LEDGER_TABLE.to_owned()),
                 _ => None,
             };
@@ -102,6 +105,11 @@ impl Stage {
         let batch = self.batch();
         let dry_run_report = self.remedy(&self.dry_run, batch.clone()).await?;
         let report = self.remedy(&self.enforce, batch).await?;
+        // Between the first look and the second, somebody tags one of the two that are counted down.
+        self.account.advance(GRACE);
+        if let Some((id, member)) = self.members.iter().find(|(_, it)| it.role == fleet::LATE) {
+            self.account.set_tag(id, "Name", member.role);
+        }
         let sweep_report = self.remedy(&self.enforce, self.schedule()).await?;
         // Shutting an instance down takes a while.
         self.account.advance(TimeDelta::minutes(1));
@@ -113,7 +121,7 @@ impl Stage {
             vpc_id: fleet::VPC.to_owned(),
             policy: fleet::policy().to_vec(),
             before,
-            left: self.left(&report)?,
+            left: self.left(&report, &sweep_report)?,
             dry_run_report,
             report,
             sweep_report,
@@ -189,10 +197,24 @@ impl Stage {
         })
     }
 
-    /// The steps that a report lists as not done, with the reasons.
-    fn left(&self, report: &PublishedReport) -> Result<Vec<LeftInstance>, DemoError> {
-        let document = Document::deserialize(&report.json)?;
+    /// The steps that `report` lists as not done, with the reasons, but for what `sweep` did.
+    fn left(
+        &self,
+        report: &PublishedReport,
+        sweep: &PublishedReport,
+    ) -> Result<Vec<LeftInstance>, DemoError> {
+        let (document, swept) = (
+            Document::deserialize(&report.json)?,
+            Document::deserialize(&sweep.json)?,
+        );
         let left = document.entries.into_iter().filter_map(|entry| {
+            // What the sweep says of the same step is newer.
+            let mut swept = swept.entries.iter();
+            let newer = swept.find(|it| it.instance_id == entry.instance_id);
+            let entry = newer.cloned().unwrap_or(entry);
+            if entry.outcome == "done" {
+                return None;
+            }
             let (_, member) = self
                 .members
                 .iter()
@@ -281,7 +303,7 @@ struct Document {
     entries: Vec<DocumentEntry>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DocumentEntry {
     instance_id: String,
