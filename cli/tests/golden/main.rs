@@ -44,6 +44,15 @@ fn documents_have_the_same_members_and_values() {
             let counting = now.as_object_mut().unwrap().remove("counting");
             assert!(counting.is_some_and(|it| it.is_array()), "{name}");
         }
+        // The old command undid without a policy that can be read. This one needs one, and the account has one now.
+        if name.starts_with("undo") && name.ends_with("old ledger") {
+            let members = now.as_object_mut().unwrap();
+            assert_eq!(members["policyProblem"], Value::Null, "{name}");
+            members.insert(
+                "policyProblem".to_owned(),
+                document["policyProblem"].clone(),
+            );
+        }
         // The demo's story has a second look at the untagged ones 15 minutes later. Its document has the same form.
         let (document, now) = if name == "demo" {
             (form(document), form(&now))

@@ -66,6 +66,11 @@ impl World {
         let world = Self::empty(name);
         let left = yesterday(include_str!("ledger.json"));
         world.account.create_table(TABLE);
+        // Undo takes nothing back without a policy that can be read. This one wants nothing of the instances.
+        world.account.put_item(
+            TABLE,
+            json!({"RuleId": 1, "TagKey": "Team", "Action": "Notify", "Required": "N"}),
+        );
         world.account.create_table_with_keys(LEDGER, "Pk", "Sk");
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
