@@ -304,7 +304,6 @@ fn compliance_changes_pattern() -> Value {
         "detail-type": ["Config Rules Compliance Change"],
         "detail": {
             "configRuleName": [RULE],
-            "newEvaluationResult": { "complianceType": ["NON_COMPLIANT"] },
         },
     })
 }

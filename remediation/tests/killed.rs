@@ -165,11 +165,19 @@ impl World {
     /// use the real clock, so the test would have to wait.
     fn expire_claims(&self) {
         for mut item in self.account.items(LEDGER) {
-            let until = ["HeldUntil", "ClaimedUntil"].into_iter();
-            let held = until.filter(|name| item.get(name).is_some());
-            for name in held.collect::<Vec<_>>() {
-                item[name] = json!(1);
-                self.account.put_item(LEDGER, item.clone());
+            let before = item.clone();
+            for name in ["HeldUntil", "ClaimedUntil"] {
+                if item.get(name).is_some() {
+                    item[name] = json!(1);
+                }
+            }
+            // The claims of tags are in what is remembered of their instance.
+            let tags = item.get_mut("Tags").and_then(Value::as_object_mut);
+            for tag in tags.into_iter().flat_map(|tags| tags.values_mut()) {
+                tag["ClaimedUntil"] = json!(1);
+            }
+            if item != before {
+                self.account.put_item(LEDGER, item);
             }
         }
     }

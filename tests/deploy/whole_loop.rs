@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::Tag;
 use serde_json::{Value, json};
@@ -94,11 +95,8 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
         (&answer["mode"], &answer["instances"]),
         (&json!("enforce"), &json!(1))
     );
-    let keys = account.tags(&protected).await.into_keys();
-    let keys = keys.map(|key| Tag::builder().key(key).build()).collect();
-    let untag = account.ec2.delete_tags().resources(&protected);
-    untag.set_tags(Some(keys)).send().await.unwrap();
-    eventually(async || account.backlog().await, |messages| *messages == 0).await;
+    // Rules may not terminate here, whatever Untagged grants.
+    put_rule_that_terminates(&stack).await;
     let error = stack.automate(&protected).unwrap_err();
     assert!(error.contains("something was not done"), "{error}");
 
@@ -108,9 +106,10 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
         .iter()
         .map(|call| call["action"].as_str().unwrap())
         .collect();
+    // The launches' events named the launchers, so that CloudTrail was not asked.
     for call in [
-        "cloudtrail:LookupEvents",
         "ec2:CreateTags",
+        "ec2:DescribeTags",
         "ec2:TerminateInstances",
         "sns:Publish",
     ] {
@@ -179,7 +178,21 @@ async fn parameters_decide_what_is_granted() {
     }
 }
 
+/// The stack's default name of the policy table.
+const POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
+
 const DENIED: Option<&str> = Some("UnauthorizedOperation");
+
+/// Adds a rule that terminates what lacks the tag `Owner`.
+async fn put_rule_that_terminates(stack: &Stack) {
+    let dynamodb = aws_sdk_dynamodb::Client::new(stack.account.sdk_config());
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let put = dynamodb.put_item().table_name(POLICY_TABLE);
+    let put = put.item("RuleId", AttributeValue::N("9".to_owned()));
+    let put = put.item("TagKey", text("Owner"));
+    let put = put.item("Action", text("Terminate"));
+    put.item("Required", text("Y")).send().await.unwrap();
+}
 
 /// Asserts that each resource has a physical name, because moto skips types that it does not know.
 fn assert_every_resource_was_created(stack: &Stack, but: &[&str]) {
@@ -245,11 +258,6 @@ fn assert_dashboard_shows_recorded_metrics(stack: &Stack) {
             })
         })
         .collect();
-    let look_ups = MOTO.log();
-    let look_ups = look_ups
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok()?["lookUps"].as_u64());
-    assert!(look_ups.sum::<u64>() > 0, "the sweep looked up no launcher");
     let body = dashboard(stack);
     let widgets = body["widgets"].as_array().unwrap();
     let mut shown = BTreeSet::from([(

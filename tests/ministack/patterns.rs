@@ -28,7 +28,8 @@ async fn event_rules_match_only_what_concerns_the_remediation() {
             ),
             true,
         ),
-        (change("tagwarden", instance, "COMPLIANT"), false),
+        // What has been put right ends its countdown.
+        (change("tagwarden", instance, "COMPLIANT"), true),
         (
             change("tagwarden", "AWS::EC2::Volume", "NON_COMPLIANT"),
             false,
