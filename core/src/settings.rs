@@ -126,6 +126,12 @@ mod tests {
     }
 
     #[test]
+    fn an_environment_shows_its_name_and_no_values() {
+        let environment = Environment::new(&|_| Some("secret".to_owned()));
+        assert_eq!(format!("{environment:?}"), "Environment");
+    }
+
+    #[test]
     fn rejects_a_list_that_is_not_vpc_ids() {
         let error = settings(&[("TAGWARDEN_VPC_IDS", "vpc-1,eni-2")]).unwrap_err();
         assert_eq!(

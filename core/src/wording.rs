@@ -50,6 +50,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_sentence_begins_with_a_capital() {
+        assert_eq!(sentence("missing tag Owner"), "Missing tag Owner");
+        assert_eq!(sentence("élan"), "élan");
+        assert_eq!(sentence(""), "");
+    }
+
+    #[test]
     fn corrects_only_what_is_nearly_right() {
         let near_miss = Some("owner\u{200b}");
         for (defect, expected) in [

@@ -290,3 +290,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_untagged_instance_and_a_finding_are_findings() {
+    let policy = one_rule("Notify", "N");
+    for (tags, expected) in [
+        (&[][..], true),
+        (&[("Name", "web")][..], true),
+        (&[("Owner", "ann")][..], false),
+    ] {
+        let instance = instance(tags);
+        let assessment = assess(&policy, &Scope::default(), &instance, now());
+        assert_eq!(assessment.has_findings(), expected, "{tags:?}");
+    }
+    // A table whose rules all find nothing: the instance is untagged all the same.
+    let satisfied = one_rule("Update", "N");
+    let untagged = instance(&[]);
+    let assessment = assess(&satisfied, &Scope::default(), &untagged, now());
+    assert!(assessment.findings.is_empty() && assessment.has_findings());
+}

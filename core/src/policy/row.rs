@@ -50,3 +50,26 @@ pub(super) fn has(row: &Row, attribute: &str) -> bool {
         Some(_) => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_attributes() {
+        for own in [
+            "RuleId",
+            "TagKey",
+            "Action",
+            "Required",
+            "Default",
+            "ReportTemplate",
+            "Hold",
+        ] {
+            assert!(is_own_attribute(own), "{own}");
+        }
+        for foreign in ["", "Comment", "hold", "Rule"] {
+            assert!(!is_own_attribute(foreign), "{foreign}");
+        }
+    }
+}

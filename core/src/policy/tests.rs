@@ -360,3 +360,12 @@ fn a_table_with_only_a_hold_has_no_rules() {
     let rows = json!([{"RuleId": 9, "Hold": "x"}]);
     assert_eq!(policy(rows).unwrap_err(), ["the table has no rules"]);
 }
+
+#[test]
+fn a_defect_has_one_name() {
+    for defect in DefectName::ALL {
+        assert_eq!(DefectName::from_name(defect.as_str()), Some(defect));
+        assert_eq!(defect.to_string(), defect.as_str());
+    }
+    assert_eq!(DefectName::from_name("rotten"), None);
+}
