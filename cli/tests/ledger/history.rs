@@ -130,6 +130,7 @@ fn filters_by_run_instance_and_state() {
         (&["--instance", "i-00000000000000009"], ""),
         (&["--trigger", "launch"], "22"),
         (&["--trigger", "undo"], "44"),
+        (&["--trigger", "countdown"], ""),
         (&["--state", "done"], "2234"),
         (&["--state", "refused", "--state", "spared"], "33"),
         (&["--state", "begun"], "5"),
