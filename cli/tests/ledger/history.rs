@@ -106,7 +106,7 @@ fn filters_by_run_instance_and_state() {
     let since = (Utc::now() - TimeDelta::minutes(210)).to_rfc3339();
     let today = Utc::now().date_naive().to_string();
     let tomorrow = (Utc::now() + TimeDelta::days(1)).date_naive().to_string();
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "22333445"),
         (&["--since", "2d"], "122333445"),
         (&["--since", "29h"], "22333445"),
