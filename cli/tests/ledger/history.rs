@@ -106,7 +106,7 @@ fn filters_by_run_instance_and_state() {
     let since = (Utc::now() - TimeDelta::minutes(210)).to_rfc3339();
     let today = Utc::now().date_naive().to_string();
     let tomorrow = (Utc::now() + TimeDelta::days(1)).date_naive().to_string();
-    let cases: [(&[&str], &str); 19] = [
+    let cases: [(&[&str], &str); 20] = [
         (&[], "22333445"),
         (&["--since", "2d"], "122333445"),
         (&["--since", "29h"], "22333445"),
@@ -130,6 +130,7 @@ fn filters_by_run_instance_and_state() {
         (&["--instance", "i-00000000000000009"], ""),
         (&["--trigger", "launch"], "22"),
         (&["--trigger", "undo"], "44"),
+        (&["--trigger", "countdown"], ""),
         (&["--state", "done"], "2234"),
         (&["--state", "refused", "--state", "spared"], "33"),
         (&["--state", "begun"], "5"),

@@ -59,9 +59,9 @@ pub struct Args {
     #[arg(
         long,
         value_name = "TRIGGER",
-        value_parser = ["compliance-change", "configuration-change", "launch", "request", "schedule", "apply", "undo"],
+        value_parser = ["compliance-change", "configuration-change", "countdown", "launch", "request", "schedule", "apply", "undo"],
         hide_possible_values = true,
-        help = "Only acts of this trigger: compliance-change, launch,\nconfiguration-change, request, schedule, apply, undo"
+        help = "Only acts of this trigger: compliance-change, launch,\nconfiguration-change, countdown, request, schedule,\napply, undo"
     )]
     trigger: Option<String>,
 
