@@ -287,7 +287,7 @@ async fn looks_again_between_two_attempts() {
         world.account.fail(throttled.status(503));
         let id = saved.clone();
         world.account.on_next_call(operation, move |account| {
-            account.set_tag(&id, "Owner", "ann")
+            account.set_tag(&id, "Owner", "ann");
         });
         world.sweep().await;
         assert_eq!(world.state(&saved), "running");
@@ -311,7 +311,7 @@ async fn reports_as_done_what_an_attempt_without_an_answer_did() {
     world
         .account
         .on_next_call("TerminateInstances", move |account| {
-            account.terminate(&terminated)
+            account.terminate(&terminated);
         });
     let answer = world.sweep().await;
     assert_eq!(
@@ -349,7 +349,7 @@ async fn looks_again_between_stops_and_terminations() {
     let saved = world.instance(&[]);
     let id = saved.clone();
     world.account.on_next_call("StopInstances", move |account| {
-        account.set_tag(&id, "Owner", "ann")
+        account.set_tag(&id, "Owner", "ann");
     });
     world.sweep().await;
     assert_eq!(

@@ -325,9 +325,9 @@ fn reads_a_hold_from_a_row_of_its_own() {
     let hold = json!({
         "RuleId": 0, "Hold": "the network is being moved", "TagKey": "", "Default": null, "Comment": "ann",
     });
-    let held = policy(json!([rule, hold])).unwrap();
-    assert_eq!(held.rules().len(), 1);
-    assert_eq!(held.hold(), Some("the network is being moved"));
+    let on_hold = policy(json!([rule, hold])).unwrap();
+    assert_eq!(on_hold.rules().len(), 1);
+    assert_eq!(on_hold.hold(), Some("the network is being moved"));
     assert_eq!(policy(json!([rule])).unwrap().hold(), None);
 }
 
