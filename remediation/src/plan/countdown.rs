@@ -139,7 +139,7 @@ impl Terms {
     }
 
     fn is_long(&self) -> bool {
-        self.wait >= TimeDelta::days(1)
+        self.grace.max(self.wait) >= TimeDelta::days(1)
     }
 
     /// Whether nothing is waited for, so that no earlier look is needed.

@@ -100,6 +100,7 @@ fn a_start_starts_the_grace_period_and_the_notice_over() {
 #[case::short(terms(15, 0), DAY, true)]
 #[case::short_is_stale(terms(15, 0), DAY + 1, false)]
 #[case::long(terms(15, DAY), 8 * DAY, true)]
+#[case::long_grace(terms(2 * DAY, 0), 8 * DAY, true)]
 #[case::long_is_stale(terms(15, DAY), 8 * DAY + 1, false)]
 fn starts_over_unconfirmed(#[case] terms: Terms, #[case] now: i64, #[case] holds: bool) {
     assert_eq!(begun().holds(&terms, None, at(now)), holds);
