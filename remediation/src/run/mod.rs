@@ -217,13 +217,20 @@ impl<'a> Run<'a> {
         let (policy, settings) = (&self.policy, &self.home.settings);
         let now = self.home.clock.now();
         let mut vanished: BTreeMap<&String, _> = context.countdowns.iter().collect();
+        let mut bare = BTreeSet::new();
         survey::read_again(self.home, policy, survey, |page| {
             for instance in page {
                 vanished.remove(&instance.id);
+                if instance.tags.is_empty() && context.was_tagged(&instance.id) {
+                    bare.insert(instance.id.clone());
+                }
             }
             whole.merge(plan(policy, settings, page, context, now));
         })
         .await?;
+        // Tags that EC2 leaves out must not be overwritten.
+        let hidden = truth::hidden_of(self.home, bare).await;
+        whole.tags.retain(|act| !hidden.contains(act.instance_id()));
         // What EC2 does not show any more is gone.
         for (name, countdown) in vanished.into_values().flatten() {
             whole.gone.insert(name.clone(), *countdown);

@@ -6,7 +6,7 @@ use tagwarden_aws::{AwsError, instances, tags};
 use tagwarden_core::Instance;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
-use crate::plan::Doubt;
+use crate::plan::{Doubt, PlanContext};
 use crate::remediation::Remediation;
 use crate::safeguard::Safeguard;
 
@@ -38,6 +38,39 @@ pub(super) async fn ask<'a>(
                 doubt: Some(Doubt::Unconfirmed(error.to_string())),
                 ..SecondSource::default()
             }
+        }
+    }
+}
+
+/// Those of `instances` whose tags are hidden: DescribeInstances shows none, although tagwarden has tagged them, and
+/// DescribeTags does not agree. Nothing must be written to them, because it would overwrite what is there.
+///
+/// Makes no call unless there is such an instance.
+pub(super) async fn hidden<'a>(
+    home: &Remediation,
+    context: &PlanContext,
+    instances: impl IntoIterator<Item = &'a Instance>,
+) -> BTreeSet<String> {
+    let instances = instances.into_iter();
+    let bare = instances.filter(|it| it.tags.is_empty() && context.was_tagged(&it.id));
+    let ids: BTreeSet<String> = bare.map(|it| it.id.clone()).collect();
+    hidden_of(home, ids).await
+}
+
+/// As [`hidden`], for the ids of instances that are shown without tags although tagwarden has tagged them.
+pub(super) async fn hidden_of(home: &Remediation, ids: BTreeSet<String>) -> BTreeSet<String> {
+    if ids.is_empty() || !home.settings.safeguards.hold(Safeguard::TagsConfirmed) {
+        return BTreeSet::new();
+    }
+    let asked: Vec<String> = ids.iter().cloned().collect();
+    match tags::describe(&home.ec2, &asked).await {
+        Ok(shown) => {
+            let has_tags = |id: &String| shown.get(id).is_some_and(|tags| !tags.is_empty());
+            ids.into_iter().filter(has_tags).collect()
+        }
+        Err(error) => {
+            tracing::warn!("instances that lost all tags get none in this run: {error}");
+            ids
         }
     }
 }

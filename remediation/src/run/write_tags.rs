@@ -11,6 +11,7 @@ use tagwarden_core::{Action, Instance};
 
 use super::execute::Execution;
 use super::survey::read_again_by_id;
+use super::truth;
 use crate::ledger::Batch;
 use crate::plan::{Act, ActState, Outcome, Reason, plan};
 use crate::progress::Phase;
@@ -162,7 +163,9 @@ impl Execution<'_, '_> {
         let acts = batches.iter_mut().flat_map(|batch| &mut batch.acts);
         let acts = acts.filter(|act| is_waiting(act, outcomes) && ids.contains(act.instance_id()));
         match live {
-            Ok(live) => {
+            Ok(mut live) => {
+                let hidden = truth::hidden(home, self.context, &live).await;
+                live.retain(|instance| !hidden.contains(&instance.id));
                 for act in self.unasked_for(acts, &live) {
                     let why = "the instance has changed since it was first looked at";
                     act.spare(why);
