@@ -121,6 +121,19 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn only_two_statuses_are_of_a_resource_that_is_there() {
+        for (status, is_present) in [
+            (ItemStatus::Ok, true),
+            (ItemStatus::ResourceDiscovered, true),
+            (ItemStatus::ResourceDeleted, false),
+            (ItemStatus::ResourceDeletedNotRecorded, false),
+            (ItemStatus::ResourceNotRecorded, false),
+        ] {
+            assert_eq!(status.is_present(), is_present, "{status:?}");
+        }
+    }
     use crate::State;
 
     fn item(members: Value) -> ConfigurationItem {

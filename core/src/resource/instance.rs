@@ -106,3 +106,45 @@ pub fn is_instance_id(text: &str) -> bool {
         matches!(digits.len(), 8 | 17) && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of EC2's states: its name, whether it is stopped, whether it is gone.
+    #[test]
+    fn reads_each_state_of_ec2() {
+        for (name, state, is_stopped, is_gone) in [
+            ("pending", State::Pending, false, false),
+            ("running", State::Running, false, false),
+            ("stopping", State::Stopping, true, false),
+            ("stopped", State::Stopped, true, false),
+            ("shutting-down", State::ShuttingDown, false, true),
+            ("terminated", State::Terminated, false, true),
+        ] {
+            assert_eq!(State::from(name), state);
+            assert_eq!((state.as_str(), state.to_string().as_str()), (name, name));
+            assert_eq!((state.is_stopped(), state.is_gone()), (is_stopped, is_gone));
+        }
+        assert_eq!(State::from("hibernated"), State::Unknown);
+        assert_eq!(State::Unknown.as_str(), "unknown");
+    }
+
+    #[test]
+    fn knows_an_instance_id() {
+        for id in ["i-0a1b2c3d", "i-0a1b2c3d4e5f60718", "i-ABCDEF01"] {
+            assert!(is_instance_id(id), "{id}");
+        }
+        for other in [
+            "",
+            "i-",
+            "i-0a1b2c3",
+            "i-0a1b2c3d4",
+            "i-0a1b2c3g",
+            "vol-0a1b2c3d",
+            "0a1b2c3d",
+        ] {
+            assert!(!is_instance_id(other), "{other}");
+        }
+    }
+}

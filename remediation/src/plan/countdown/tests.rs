@@ -110,6 +110,18 @@ fn starts_over_unconfirmed(#[case] terms: Terms, #[case] now: i64, #[case] holds
 }
 
 #[test]
+fn a_notice_confirms_the_countdown() {
+    let announced = begun().announced(at(HOUR), at(DAY));
+    let expected = Countdown {
+        since: at(0),
+        seen_at: Some(at(HOUR)),
+        reminded_at: Some(at(HOUR)),
+        day: Some(at(DAY)),
+    };
+    assert_eq!(announced, expected);
+}
+
+#[test]
 fn a_start_ends_the_days_between_a_stop_and_a_termination() {
     let terms = Terms {
         is_over_once_started: true,
