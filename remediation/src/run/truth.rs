@@ -6,7 +6,7 @@ use tagwarden_aws::{AwsError, instances, tags};
 use tagwarden_core::Instance;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
-use crate::plan::Doubt;
+use crate::plan::{Doubt, PlanContext};
 use crate::remediation::Remediation;
 use crate::safeguard::Safeguard;
 
@@ -40,6 +40,29 @@ pub(super) async fn ask<'a>(
             }
         }
     }
+}
+
+/// What DescribeTags says of those of `instances` that DescribeInstances shows without tags, although tagwarden has
+/// tagged them. Nothing may be written to the `changed` ones, because it would overwrite what is there.
+///
+/// Makes no call unless there is such an instance.
+pub(super) async fn ask_of_bare<'a>(
+    home: &Remediation,
+    context: &PlanContext,
+    instances: impl IntoIterator<Item = &'a Instance>,
+) -> SecondSource {
+    let instances = instances.into_iter();
+    let bare: Vec<&Instance> = instances.filter(|it| is_bare(context, it)).collect();
+    let mut source = ask(home, bare.iter().copied()).await;
+    if matches!(source.doubt, Some(Doubt::Unconfirmed(_))) {
+        source.changed = bare.into_iter().map(|it| it.id.clone()).collect();
+    }
+    source
+}
+
+/// Whether an instance that tagwarden has tagged is shown without tags.
+pub(super) fn is_bare(context: &PlanContext, instance: &Instance) -> bool {
+    instance.tags.is_empty() && context.was_tagged(&instance.id)
 }
 
 async fn compare(home: &Remediation, described: &[&Instance]) -> Result<SecondSource, AwsError> {

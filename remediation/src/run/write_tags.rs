@@ -11,6 +11,7 @@ use tagwarden_core::{Action, Instance};
 
 use super::execute::Execution;
 use super::survey::read_again_by_id;
+use super::truth;
 use crate::ledger::Batch;
 use crate::plan::{Act, ActState, Outcome, Reason, plan};
 use crate::progress::Phase;
@@ -151,7 +152,7 @@ impl Execution<'_, '_> {
 
     /// Spares the tags of `ids` that the policy and the instances, both read again, do not ask for any more.
     async fn look_again(
-        &self,
+        &mut self,
         batches: &mut [Batch],
         ids: &BTreeSet<String>,
         outcomes: &mut Outcomes,
@@ -162,7 +163,10 @@ impl Execution<'_, '_> {
         let acts = batches.iter_mut().flat_map(|batch| &mut batch.acts);
         let acts = acts.filter(|act| is_waiting(act, outcomes) && ids.contains(act.instance_id()));
         match live {
-            Ok(live) => {
+            Ok(mut live) => {
+                let source = truth::ask_of_bare(home, self.context, &live).await;
+                live.retain(|instance| !source.changed.contains(&instance.id));
+                self.doubt = self.doubt.take().or(source.doubt);
                 for act in self.unasked_for(acts, &live) {
                     let why = "the instance has changed since it was first looked at";
                     act.spare(why);
