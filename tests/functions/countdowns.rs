@@ -309,6 +309,30 @@ async fn tags_that_describe_instances_leaves_out_are_not_missing() {
     assert_eq!(world.state(&omitted), "running");
 }
 
+/// tagwarden has tagged it, so that it is judged by its rules although it seems to have no tags.
+#[tokio::test(start_paused = true)]
+async fn writes_no_tag_over_one_that_describe_instances_leaves_out() {
+    let update =
+        json!({"RuleId": 1, "TagKey": "Cost", "Action": "Update", "Required": "Y", "Default": "7"});
+    let (world, _) = counting(&[update]);
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    world.account.set_tag(&id, "Cost", "8");
+    world.account.omit_tags(&id);
+    let writes = world.account.count("CreateTags");
+    world.sweep().await;
+    assert_eq!(world.account.count("CreateTags"), writes);
+    assert_eq!(world.tag(&id, "Cost").as_deref(), Some("8"));
+
+    // A tag that is really gone is written again.
+    world.account.show_tags(&id);
+    world.account.remove_tag(&id, "Cost");
+    world.account.remove_tag(&id, "Name");
+    later(&world, 30);
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "Cost").as_deref(), Some("7"));
+}
+
 /// A VPC of untagged instances that the customer wants gone is gone after two sweeps.
 #[tokio::test(start_paused = true)]
 async fn what_nearly_every_instance_lacks_needs_a_second_sweep() {

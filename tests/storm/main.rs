@@ -133,9 +133,13 @@ fn big_storm_does_no_harm() {
     let seed = number("TAGWARDEN_STORM_SEED").unwrap_or(BIG);
     let mut storm = storm_of(seed, Size::big()).current();
     storm.trouble = Trouble::MUCH;
-    storm.setup.untagged = "terminate";
-    storm.setup.budget = 6;
-    storm.setup.batch = 30;
+    storm.setup = Setup {
+        untagged: "terminate",
+        budget: 6,
+        batch: 30,
+        functions: storm.setup.functions,
+        ..Setup::default()
+    };
     eprintln!("a big storm of seed {seed}");
     match play(&storm, &Safeguards::default()) {
         Err(harm) => panic!("TAGWARDEN_STORM_SEED={seed}: {}", harm.join("\n")),

@@ -66,6 +66,8 @@ pub struct Plan {
     pub gone: BTreeMap<CountdownName, Countdown>,
     /// How many instances each reason for a shutdown was found on.
     pub reasons: BTreeMap<CountdownReason, usize>,
+    /// Why no missing tag is to be believed, if anything has shown that.
+    pub doubt: Option<Doubt>,
 }
 
 /// What becomes of a countdown.

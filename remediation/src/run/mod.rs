@@ -44,7 +44,7 @@ use tagwarden_core::Policy;
 use crate::launcher::Launcher;
 use crate::ledger::{Ledger, Writer};
 use crate::notify;
-use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
+use crate::plan::{Act, Outcome, Plan, PlanContext, Reason, plan};
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::request::{RunRequest, Target};
@@ -217,20 +217,22 @@ impl<'a> Run<'a> {
         let (policy, settings) = (&self.policy, &self.home.settings);
         let now = self.home.clock.now();
         let mut vanished: BTreeMap<&String, _> = context.countdowns.iter().collect();
-        let mut bare = BTreeSet::new();
+        let mut bare = Vec::new();
         survey::read_again(self.home, policy, survey, |page| {
             for instance in page {
                 vanished.remove(&instance.id);
-                if instance.tags.is_empty() && context.was_tagged(&instance.id) {
-                    bare.insert(instance.id.clone());
+                if truth::is_bare(context, instance) {
+                    bare.push(instance.clone());
                 }
             }
             whole.merge(plan(policy, settings, page, context, now));
         })
         .await?;
         // Tags that EC2 leaves out must not be overwritten.
-        let hidden = truth::hidden_of(self.home, bare).await;
-        whole.tags.retain(|act| !hidden.contains(act.instance_id()));
+        let source = truth::ask_of_bare(self.home, context, &bare).await;
+        let is_hidden = |act: &Act| source.changed.contains(act.instance_id());
+        whole.tags.retain(|act| !is_hidden(act));
+        whole.doubt = source.doubt;
         // What EC2 does not show any more is gone.
         for (name, countdown) in vanished.into_values().flatten() {
             whole.gone.insert(name.clone(), *countdown);
@@ -277,7 +279,7 @@ impl<'a> Run<'a> {
             writer: self.writer(),
             report: &mut report,
             standing: std::mem::take(&mut plan.standing),
-            doubt: None,
+            doubt: plan.doubt.take(),
             again: BTreeSet::new(),
             last_start: self.last_start(),
         };

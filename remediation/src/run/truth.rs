@@ -42,37 +42,27 @@ pub(super) async fn ask<'a>(
     }
 }
 
-/// Those of `instances` whose tags are hidden: DescribeInstances shows none, although tagwarden has tagged them, and
-/// DescribeTags does not agree. Nothing must be written to them, because it would overwrite what is there.
+/// What DescribeTags says of those of `instances` that DescribeInstances shows without tags, although tagwarden has
+/// tagged them. Nothing may be written to the `changed` ones, because it would overwrite what is there.
 ///
 /// Makes no call unless there is such an instance.
-pub(super) async fn hidden<'a>(
+pub(super) async fn ask_of_bare<'a>(
     home: &Remediation,
     context: &PlanContext,
     instances: impl IntoIterator<Item = &'a Instance>,
-) -> BTreeSet<String> {
+) -> SecondSource {
     let instances = instances.into_iter();
-    let bare = instances.filter(|it| it.tags.is_empty() && context.was_tagged(&it.id));
-    let ids: BTreeSet<String> = bare.map(|it| it.id.clone()).collect();
-    hidden_of(home, ids).await
+    let bare: Vec<&Instance> = instances.filter(|it| is_bare(context, it)).collect();
+    let mut source = ask(home, bare.iter().copied()).await;
+    if matches!(source.doubt, Some(Doubt::Unconfirmed(_))) {
+        source.changed = bare.into_iter().map(|it| it.id.clone()).collect();
+    }
+    source
 }
 
-/// As [`hidden`], for the ids of instances that are shown without tags although tagwarden has tagged them.
-pub(super) async fn hidden_of(home: &Remediation, ids: BTreeSet<String>) -> BTreeSet<String> {
-    if ids.is_empty() || !home.settings.safeguards.hold(Safeguard::TagsConfirmed) {
-        return BTreeSet::new();
-    }
-    let asked: Vec<String> = ids.iter().cloned().collect();
-    match tags::describe(&home.ec2, &asked).await {
-        Ok(shown) => {
-            let has_tags = |id: &String| shown.get(id).is_some_and(|tags| !tags.is_empty());
-            ids.into_iter().filter(has_tags).collect()
-        }
-        Err(error) => {
-            tracing::warn!("instances that lost all tags get none in this run: {error}");
-            ids
-        }
-    }
+/// Whether an instance that tagwarden has tagged is shown without tags.
+pub(super) fn is_bare(context: &PlanContext, instance: &Instance) -> bool {
+    instance.tags.is_empty() && context.was_tagged(&instance.id)
 }
 
 async fn compare(home: &Remediation, described: &[&Instance]) -> Result<SecondSource, AwsError> {

@@ -152,7 +152,7 @@ impl Execution<'_, '_> {
 
     /// Spares the tags of `ids` that the policy and the instances, both read again, do not ask for any more.
     async fn look_again(
-        &self,
+        &mut self,
         batches: &mut [Batch],
         ids: &BTreeSet<String>,
         outcomes: &mut Outcomes,
@@ -164,8 +164,9 @@ impl Execution<'_, '_> {
         let acts = acts.filter(|act| is_waiting(act, outcomes) && ids.contains(act.instance_id()));
         match live {
             Ok(mut live) => {
-                let hidden = truth::hidden(home, self.context, &live).await;
-                live.retain(|instance| !hidden.contains(&instance.id));
+                let source = truth::ask_of_bare(home, self.context, &live).await;
+                live.retain(|instance| !source.changed.contains(&instance.id));
+                self.doubt = self.doubt.take().or(source.doubt);
                 for act in self.unasked_for(acts, &live) {
                     let why = "the instance has changed since it was first looked at";
                     act.spare(why);
