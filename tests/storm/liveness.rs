@@ -69,7 +69,7 @@ fn terminates_the_others_beside_instances_that_are_refused_forever() {
     let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{harm:#?}"));
     assert_eq!(tally.terminations, 5, "{tally:?}");
     // One sweep for each 20 that are refused, and two for the suspicion and the countdown.
-    let took = world.last_effect_at() - world.begun_at();
+    let took = world.last_effect_at() - crate::world::World::begun_at();
     let most = TimeDelta::minutes(80) * (3 * i32::try_from(HOPELESS).unwrap() / 20 + 3);
     assert!(took <= most, "{took}");
 }
@@ -134,5 +134,5 @@ fn terminates_what_it_stopped_a_week_ago() {
     let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{harm:#?}"));
     // The second was stopped again, and is terminated a week after that.
     assert_eq!((tally.stops, tally.terminations), (4, 2), "{tally:?}");
-    assert!(world.last_effect_at() - world.begun_at() >= TimeDelta::days(10));
+    assert!(world.last_effect_at() - crate::world::World::begun_at() >= TimeDelta::days(10));
 }

@@ -102,6 +102,10 @@ pub const COMPLETE: [&str; 7] = [
 ];
 
 /// An instance as it is launched.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of the machine by itself"
+)]
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
     pub age_minutes: i64,

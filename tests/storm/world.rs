@@ -134,14 +134,14 @@ impl World {
     }
 
     /// When the storm began, by the account's clock.
-    pub fn begun_at(&self) -> DateTime<Utc> {
+    pub fn begun_at() -> DateTime<Utc> {
         START.parse().unwrap()
     }
 
     /// When an instance was last changed.
     pub fn last_effect_at(&self) -> DateTime<Utc> {
         let last = self.model(|model| model.effects.last().map(|effect| effect.at));
-        last.unwrap_or_else(|| self.begun_at())
+        last.unwrap_or_else(|| Self::begun_at())
     }
 
     /// The number of calls that a run made.

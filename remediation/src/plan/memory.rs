@@ -141,7 +141,7 @@ impl Memory {
         at.is_some_and(|at| now.timestamp_millis() - at < UNDEFINED_FOR.num_milliseconds())
     }
 
-    /// Until when the tag of `rule` is not written, because it was restored [`MOST_RESTORED`] times within a week and is
+    /// Until when the tag of `rule` is not written, because it was restored three times within a week and is
     /// missing again; `None` if it may be written.
     #[must_use]
     pub fn paused_until(&self, rule: &TagRule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
