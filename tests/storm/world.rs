@@ -141,7 +141,7 @@ impl World {
     /// When an instance was last changed.
     pub fn last_effect_at(&self) -> DateTime<Utc> {
         let last = self.model(|model| model.effects.last().map(|effect| effect.at));
-        last.unwrap_or_else(|| Self::begun_at())
+        last.unwrap_or_else(Self::begun_at)
     }
 
     /// The number of calls that a run made.
