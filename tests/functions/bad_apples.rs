@@ -1,5 +1,7 @@
 //! One instance or key that EC2 refuses does not keep the others from their turn.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use chrono::TimeDelta;
 use serde_json::json;
 use tagwarden_sandbox::{Fault, Launch};
@@ -318,6 +320,40 @@ async fn reports_as_done_what_an_attempt_without_an_answer_did() {
         (&answer["terminated"], &answer["failed"]),
         (&json!(1), &json!(0))
     );
+}
+
+/// EC2 terminates the instances of another zone although it refuses the call, and then cannot say so: the next run
+/// reports them.
+#[tokio::test(start_paused = true)]
+async fn reports_later_what_a_refused_call_did_in_another_zone() {
+    let world = World::new().enforcing();
+    let protected = world.account.launch(aged(9).protected());
+    let other = world
+        .account
+        .launch(aged(8).availability_zone("us-east-1b"));
+    let looks = AtomicUsize::new(0);
+    world
+        .account
+        .on_next_call("TerminateInstances", move |account| {
+            let fault = Fault::new("DescribeInstances", "RequestLimitExceeded", "No.");
+            // The first look after the call finds the instance gone. The next asks whether that was the call.
+            let fault = fault
+                .status(503)
+                .times(3)
+                .when(move |_| looks.fetch_add(1, Ordering::Relaxed) > 0);
+            account.fail(fault);
+        });
+    world.sweep().await;
+    assert_eq!(world.state(&other), "shutting-down");
+    assert_eq!(world.state(&protected), "running");
+    let is_reported = |world: &World| {
+        let published = world.account.published().into_iter();
+        let lines = format!("{other} has been terminated");
+        published.filter(|it| it.message.contains(&lines)).count()
+    };
+    world.account.advance(TimeDelta::minutes(20));
+    world.sweep().await;
+    assert_eq!(is_reported(&world), 1);
 }
 
 #[tokio::test(start_paused = true)]

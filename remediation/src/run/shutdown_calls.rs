@@ -161,7 +161,10 @@ impl Execution<'_, '_> {
         }
         let live = instances::describe(&self.home.ec2, &ids).await;
         for id in ids {
+            // A call that EC2 refused may have been carried out for other Availability Zones. So without an answer
+            // nothing is clear.
             let unclear = calls.tried.get(&id).cloned().flatten();
+            let unclear = unclear.or_else(|| live.as_ref().err().map(StepFailure::from));
             let is_done = live.as_ref().is_ok_and(|live| {
                 let mut acts = batch.acts.iter().filter(|act| act.instance_id() == id);
                 let live = live.iter().find(|live| live.id == id);
