@@ -3,7 +3,7 @@
 //! An event says only *which* instances to look at. Everything else is read here and now:
 //!
 //! ```text
-//! event ──▶ trigger ──▶ run: survey ▸ attribute ▸ read again ▸ plan ▸ recover ▸ execute ▸ requeue ▸ report
+//! event ──▶ trigger ──▶ run: survey ▸ attribute ▸ read again ▸ plan ▸ recover ▸ execute ▸ report ▸ requeue
 //! ```
 //!
 //! | module | what it holds |

@@ -22,6 +22,7 @@ mod managers;
 mod nearly_right;
 mod policy_table;
 mod report;
+mod requeue;
 mod rule;
 mod safety;
 mod scale;

@@ -157,3 +157,23 @@ async fn skips_unknown_instances() {
         (&json!(1), &json!(1))
     );
 }
+
+/// A delivery channel also sends what is about no resource.
+#[rstest]
+#[tokio::test(start_paused = true)]
+async fn ignores_config_notifications_about_no_resource(
+    #[values(
+        "ConfigRulesEvaluationStarted",
+        "ConfigurationHistoryDeliveryCompleted",
+        "ConfigurationSnapshotDeliveryStarted",
+        "ConfigurationSnapshotDeliveryCompleted",
+        "ConfigurationSnapshotDeliveryFailed"
+    )]
+    kind: &str,
+) {
+    let world = World::new().enforcing();
+    world.instance(&[]);
+    let event = json!({"messageType": kind, "recordVersion": "1.0"});
+    assert_eq!(world.remediate(event).await.unwrap()["instances"], 0);
+    assert_eq!(world.account.calls(), []);
+}

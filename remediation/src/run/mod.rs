@@ -18,9 +18,10 @@
 //! 6. **Execute** (`execute`). Writes tags (`write_tags`), then stops and terminates (`shutdown_calls`). Every act is
 //!    written down first. Every shutdown is confirmed once more before each call, and every tag whose instance was read
 //!    more than a few seconds before.
-//! 7. **Requeue** (`requeue`). What there was no time for goes back on the queue. This comes before the report, because
-//!    a report that cannot be published ends the run.
-//! 8. **Report** ([`notify`](crate::notify)). Publishes what is new.
+//! 7. **Report** ([`notify`](crate::notify)). Publishes what is new. The messages that bring the begun countdowns back are
+//!    sent before, because no other run sends them.
+//! 8. **Requeue** (`requeue`). What there was no time for goes back on the queue, but only once the report is published:
+//!    otherwise the run's own message comes back, and its instances would be on the queue twice.
 //! 9. **Close**. Only what was reported is closed in the ledger; the next run reports the rest.
 
 mod attribute;
@@ -52,7 +53,7 @@ use crate::run_id::RunId;
 use crate::safeguard::Safeguard;
 use crate::settings::Mode;
 
-use countdowns::Begun;
+use countdowns::{Begun, WakeUps};
 use execute::Execution;
 
 pub(crate) use attribute::attribute;
@@ -243,8 +244,24 @@ impl<'a> Run<'a> {
     async fn preview(&self, plan: Plan, mut report: Report) -> RunResult {
         // What it cannot know is logged.
         let _ = would_do(self.home, plan, &mut report).await;
-        requeue::requeue(self.home, &self.request, &report, &BTreeSet::new()).await;
-        self.publish(report).await
+        let result = self.publish(report).await;
+        if result.published.is_ok() {
+            let nothing = BTreeSet::new();
+            requeue::requeue(self.home, &self.request, &result.report, &nothing).await;
+        }
+        result
+    }
+
+    /// Puts back on the queue what `report` leaves for later, and the instances to look at `again`.
+    async fn requeue(&self, report: &Report, again: &BTreeSet<String>) {
+        let home = self.home;
+        requeue::requeue(home, &self.request, report, again).await;
+        let mut wake_ups = WakeUps::new();
+        countdowns::add_launches(&mut wake_ups, report, home.clock.now());
+        if let Some((at, ids)) = self.over_budget(report).await {
+            wake_ups.entry(at).or_default().extend(ids);
+        }
+        requeue::wake_up(home, wake_ups).await;
     }
 
     async fn enforce(
@@ -289,18 +306,16 @@ impl<'a> Run<'a> {
             report.name_interrupted();
         }
 
-        // Before the report, which may fail.
-        requeue::requeue(home, &self.request, &report, &again).await;
-        let mut wake_ups = countdowns::wake_ups(begun, home.clock.now());
-        countdowns::add_launches(&mut wake_ups, &report, home.clock.now());
-        if let Some((at, ids)) = self.over_budget(&report).await {
-            wake_ups.entry(at).or_default().extend(ids);
-        }
-        requeue::wake_up(home, wake_ups).await;
+        // Before the report, which may fail: no other run sends these messages.
+        requeue::wake_up(home, countdowns::wake_ups(begun, home.clock.now())).await;
         let result = self.publish(report).await;
 
-        // Only what was reported is closed. The next run reports the rest.
+        // Without a report the run's own message comes back, and what is left with it.
         let is_reported = result.published.is_ok();
+        if is_reported {
+            self.requeue(&result.report, &again).await;
+        }
+        // Only what was reported is closed. The next run reports the rest.
         if let Some(writer) = writer {
             writer.end(is_reported).await;
         }
