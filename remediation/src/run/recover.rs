@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use chrono::{DateTime, Utc};
-use tagwarden_aws::{AwsError, instances};
+use tagwarden_aws::{AwsError, instances, tags};
 use tagwarden_core::Instance;
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger, Memories};
@@ -64,7 +64,8 @@ async fn complete(
     // The instances show what was done.
     let ids: BTreeSet<&str> = begun.iter().map(|act| act.instance_id()).collect();
     let ids: Vec<String> = ids.into_iter().map(ToOwned::to_owned).collect();
-    let live = instances::describe(&home.ec2, &ids).await?;
+    let mut live = instances::describe(&home.ec2, &ids).await?;
+    add_left_out(home, &begun, &mut live).await;
     let live: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
 
     // The claims are read after the instances: what shows and nobody has claimed since is this run's.
@@ -87,6 +88,35 @@ async fn complete(
     run.batches = complete;
     run.batches.extend(batches);
     Ok(())
+}
+
+/// Adds the tags that DescribeTags shows to those of `live` that do not show a tag which was to be written:
+/// DescribeInstances may leave tags out, and a tag that was written must not be recorded as abandoned.
+///
+/// What cannot be asked is logged: then the descriptions decide.
+async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Instance]) {
+    let described: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+    let is_unshown = |act: &Act| {
+        let instance = described.get(act.instance_id()).copied();
+        act.remedy == RemedyName::Tag && instance.is_some() && !act.shows_on(instance)
+    };
+    let unshown = begun.iter().filter(|act| is_unshown(act));
+    let ids: BTreeSet<String> = unshown.map(|act| act.instance_id().to_owned()).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let ids: Vec<String> = ids.into_iter().collect();
+    match tags::describe(&home.ec2, &ids).await {
+        Ok(shown) => {
+            for instance in live {
+                for (key, value) in shown.get(&instance.id).into_iter().flatten() {
+                    let tag = instance.tags.entry(key.clone());
+                    tag.or_insert_with(|| value.clone());
+                }
+            }
+        }
+        Err(error) => tracing::warn!("a tag that was written may count as abandoned: {error}"),
+    }
 }
 
 /// What there is to report of another run's act. An abandoned act is not reported, because whoever looks at the
