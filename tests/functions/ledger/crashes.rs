@@ -78,3 +78,22 @@ async fn recovers_after_two_crashes_at_any_call() {
         crashes.0 += 1;
     }
 }
+
+/// The function is killed after it wrote tags, and then EC2 leaves them out of the description.
+#[tokio::test(start_paused = true)]
+async fn recovers_tags_that_descriptions_leave_out() {
+    let world = World::new().enforcing();
+    let id = world.instance(&[("CreatedBy", "ann"), ("Expires", "2027-01-01")]);
+    assert!(!sweep_until(&world, "CreateTags").await);
+    assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "Proj007");
+    world.account.omit_tags_times(&id, 100);
+    world.account.advance(RUN_EXPIRY);
+    world.sweep().await;
+    let items = world.account.items(LEDGER);
+    let acts = items.iter().filter_map(|item| item["Acts"].as_array());
+    let states: Vec<&str> = acts
+        .flatten()
+        .filter_map(|act| act["State"].as_str())
+        .collect();
+    assert_eq!(states, ["done"]);
+}
