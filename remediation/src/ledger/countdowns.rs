@@ -16,14 +16,14 @@ use tagwarden_core::Shutdown;
 
 use super::Ledger;
 use super::items::{self, LedgerItem, key, number};
-use super::transaction::{MOST_WRITES, Transaction, TransactionResult};
+use super::transaction::{ATTEMPTS, MOST_WRITES, Transaction, TransactionResult, busy};
 use crate::plan::{Countdown, CountdownChange, CountdownName, CountdownReason, REMEMBERED};
 
 /// The partition of the countdowns.
 const COUNTDOWN: &str = "countdown";
 
 /// The sort key of what older versions noted of an instance that is stopped and untagged.
-pub(super) const STOPPED: &str = "stopped";
+const STOPPED: &str = "stopped";
 
 const DELETE: &str = "dynamodb:DeleteItem";
 
@@ -116,6 +116,7 @@ impl Ledger {
         let changes: Vec<_> = changes.iter().collect();
         for chunk in changes.chunks(MOST_WRITES) {
             let mut waiting = chunk.to_vec();
+            let mut attempt = 0;
             while !waiting.is_empty() {
                 match self.try_to_write(&waiting).await? {
                     TransactionResult::Yes => break,
@@ -126,7 +127,11 @@ impl Ledger {
                             !positions.contains(&(position - 1))
                         });
                     }
-                    TransactionResult::Busy => self.pause(3).await,
+                    TransactionResult::Busy if attempt == ATTEMPTS => return Err(busy()),
+                    TransactionResult::Busy => {
+                        self.pause(attempt).await;
+                        attempt += 1;
+                    }
                 }
             }
             written.extend(waiting.into_iter().map(|(name, _)| name.clone()));
@@ -234,9 +239,14 @@ pub(super) fn countdown_item(
 ) -> Result<LedgerItem, AwsError> {
     let mut item = items::item(key(COUNTDOWN, sort_key(name)), countdown)?;
     let seen_at = countdown.seen_at.unwrap_or(countdown.since);
-    let expires_at = seen_at.checked_add_signed(REMEMBERED).unwrap_or(seen_at);
-    item.insert("ExpiresAt".to_owned(), number(expires_at.timestamp()));
+    item.extend([expires_after(seen_at)]);
     Ok(item)
+}
+
+/// The attribute by which an item expires that was last confirmed at `seen_at`.
+fn expires_after(seen_at: DateTime<Utc>) -> (String, AttributeValue) {
+    let at = seen_at.checked_add_signed(REMEMBERED).unwrap_or(seen_at);
+    ("ExpiresAt".to_owned(), number(at.timestamp()))
 }
 
 /// `Since` as [`countdown_item`] stores it.
@@ -301,9 +311,7 @@ impl Ledger {
         note: &SuspicionNote,
     ) -> Result<(), AwsError> {
         let mut item = items::item(key("suspicion", reason.to_string()), note)?;
-        let expires_at = note.seen_at.checked_add_signed(REMEMBERED);
-        let expires_at = expires_at.unwrap_or(note.seen_at).timestamp();
-        item.insert("ExpiresAt".to_owned(), number(expires_at));
+        item.extend([expires_after(note.seen_at)]);
         self.client
             .put_item()
             .table_name(&self.table)
