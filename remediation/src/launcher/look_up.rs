@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::operation::lookup_events::builders::LookupEventsFluentBuilder;
 use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::{AwsError, Clock};
@@ -162,18 +163,10 @@ impl LookUp {
             About::Launches => (LookupAttributeKey::EventName, "RunInstances".to_owned()),
             About::Instance(id) => (LookupAttributeKey::ResourceName, id),
         };
-        let attribute = LookupAttribute::builder()
-            .attribute_key(key)
-            .attribute_value(value)
-            .build()
-            .map_err(|error| AwsError::unexpected(CALL, error.to_string()))?;
         let answer = self
-            .client
-            .lookup_events()
-            .lookup_attributes(attribute)
+            .events_with(key, value)?
             .set_start_time(question.span.map(|span| sdk_time(span.from)))
             .set_end_time(question.span.map(|span| sdk_time(span.to)))
-            .max_results(PAGE_SIZE)
             .set_next_token(question.next_token)
             .send()
             .await
@@ -189,6 +182,21 @@ impl LookUp {
         })
     }
 
+    /// A request for a page of the events with this attribute.
+    fn events_with(
+        &self,
+        key: LookupAttributeKey,
+        value: impl Into<String>,
+    ) -> Result<LookupEventsFluentBuilder, AwsError> {
+        let attribute = LookupAttribute::builder()
+            .attribute_key(key)
+            .attribute_value(value)
+            .build()
+            .map_err(|error| AwsError::unexpected(CALL, error.to_string()))?;
+        let request = self.client.lookup_events();
+        Ok(request.lookup_attributes(attribute).max_results(PAGE_SIZE))
+    }
+
     /// Who last removed the tag `tag_key` of an instance, by one call; `None` if the newest events of the instance do not
     /// show it.
     ///
@@ -200,16 +208,8 @@ impl LookUp {
         tag_key: &str,
     ) -> Result<Option<String>, AwsError> {
         self.take_turn().await;
-        let attribute = LookupAttribute::builder()
-            .attribute_key(LookupAttributeKey::ResourceName)
-            .attribute_value(instance_id)
-            .build()
-            .map_err(|error| AwsError::unexpected(CALL, error.to_string()))?;
         let answer = self
-            .client
-            .lookup_events()
-            .lookup_attributes(attribute)
-            .max_results(PAGE_SIZE)
+            .events_with(LookupAttributeKey::ResourceName, instance_id)?
             .send()
             .await
             .map_err(|error| AwsError::new(CALL, &error))?;
