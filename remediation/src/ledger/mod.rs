@@ -78,3 +78,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
