@@ -3,7 +3,7 @@
 use tagwarden_core::DefectName;
 
 use super::*;
-use crate::plan::{ActState, CountdownName, CountdownReason, Doubt, StepFailure};
+use crate::plan::{ActState, CountdownName, CountdownReason, Doubt, RemedyName, StepFailure};
 
 fn cause(key: &str, defect: DefectName) -> Cause {
     Cause::Tag {
@@ -186,4 +186,27 @@ fn every_reason_has_the_name_that_programs_know() {
         assert_eq!(reason.name(), name);
         assert!(sentences.insert(reason.to_string()), "{name}");
     }
+}
+
+/// The ledger, the history and programs know these names.
+#[test]
+fn states_and_remedies_have_the_names_that_are_written_down() {
+    let states = [
+        ActState::Begun,
+        ActState::Done,
+        ActState::Spared,
+        ActState::Refused,
+        ActState::Failed,
+        ActState::Abandoned,
+    ];
+    let names = ["begun", "done", "spared", "refused", "failed", "failed"];
+    assert_eq!(states.map(ActState::as_str), names);
+    let remedies = [
+        RemedyName::Tag,
+        RemedyName::Stop,
+        RemedyName::Terminate,
+        RemedyName::Untag,
+    ];
+    let names = ["tag", "stop", "terminate", "untag"];
+    assert_eq!(remedies.map(RemedyName::as_str), names);
 }
