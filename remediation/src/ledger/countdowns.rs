@@ -14,21 +14,25 @@ use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 use tagwarden_core::Shutdown;
 
-use super::items::{self, LedgerItem, key, number};
+use super::items::{self, COUNTDOWN, DELETE, LedgerItem, key, number};
+use super::pauses::{self, PausedTags};
 use super::transaction::{ATTEMPTS, MOST_WRITES, Transaction, TransactionResult, busy};
 use super::{KEPT, Ledger};
 use crate::plan::{Countdown, CountdownChange, CountdownName, CountdownReason, REMEMBERED};
 
-/// The partition of the countdowns.
-const COUNTDOWN: &str = "countdown";
-
 /// The sort key of what older versions noted of an instance that is stopped and untagged.
 const STOPPED: &str = "stopped";
 
-const DELETE: &str = "dynamodb:DeleteItem";
-
 /// Countdowns by instance.
 pub(crate) type RunningCountdowns = BTreeMap<String, BTreeMap<CountdownName, Countdown>>;
+
+/// What one query of the partition gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) countdowns: RunningCountdowns,
+    /// See [`pauses`](super::pauses).
+    pub(crate) paused: PausedTags,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -54,21 +58,24 @@ struct MessageMark {
 }
 
 impl Ledger {
-    /// Every countdown that runs, or whose end nobody has noted.
+    /// Every countdown that runs, or whose end nobody has noted, and every tag that is not restored any more.
     ///
     /// # Errors
     /// DynamoDB cannot be asked.
-    pub(crate) async fn countdowns(&self) -> Result<RunningCountdowns, AwsError> {
+    pub(crate) async fn standing(&self) -> Result<Standing, AwsError> {
         let stored: Vec<StoredCountdown> = self.query(COUNTDOWN, "").await?;
-        let mut running = RunningCountdowns::new();
+        let mut standing = Standing::default();
         for stored in stored {
             // A newer version may count down what this one does not know.
             if let Some(name) = name(&stored.sk) {
-                let of_instance = running.entry(name.instance_id.clone()).or_default();
+                let countdowns = &mut standing.countdowns;
+                let of_instance = countdowns.entry(name.instance_id.clone()).or_default();
                 of_instance.insert(name, stored.countdown);
+            } else if let Some((id, tag_key)) = pauses::paused_tag(&stored.sk) {
+                standing.paused.entry(id).or_default().insert(tag_key);
             }
         }
-        Ok(running)
+        Ok(standing)
     }
 
     /// Takes over what older versions noted of those of `ids`, which are stopped and untagged, as countdowns of their

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::likeness::is_blank;
 use tagwarden_core::wording::correction;
 use tagwarden_core::{
     Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
@@ -432,6 +433,24 @@ impl Planner<'_> {
                 self.plan.standing.insert(id.clone(), countdown);
             }
             self.plan.shutdowns.insert((Some(due.since), id), due.act);
+        }
+        for key in self
+            .context
+            .paused
+            .get(&self.instance.id)
+            .into_iter()
+            .flatten()
+        {
+            // tagwarden does not write it, so a person has.
+            if self
+                .instance
+                .tags
+                .get(key)
+                .is_some_and(|value| !is_blank(value))
+            {
+                let resumed = (self.instance.id.clone(), key.clone());
+                self.plan.resumed.insert(resumed);
+            }
         }
         let Some(running) = self.context.countdowns.get(&self.instance.id) else {
             return;
