@@ -58,7 +58,7 @@ struct MessageMark {
 }
 
 impl Ledger {
-    /// Every countdown that runs, or whose end nobody has noted, and every tag that is not restored any more.
+    /// Every countdown that runs or whose end was not noted, and every tag that is not restored any more.
     ///
     /// # Errors
     /// DynamoDB cannot be asked.

@@ -463,8 +463,8 @@ fn taken(outcome: &Outcome) -> Taken {
     })
 }
 
-/// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,
-/// somebody was faster. That it still has the old one is no news: EC2 shows a change a little later.
+/// What the instance shows of an act that EC2 took. Another value than the one to remove shows that somebody
+/// changed the tag first. The old value proves nothing, because EC2 shows a change a little later.
 fn seen(act: &Act, live: &Live) -> UndoOutcome {
     if act.tag_value().is_some() {
         // It was looked at right before, and is empty now or was filled since.
