@@ -21,6 +21,7 @@ use super::trouble;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
+use crate::stream;
 use crate::words::count;
 
 /// The options that say where the instances and the policy come from.
@@ -66,6 +67,25 @@ pub struct InputArgs<'a> {
     pub aws: &'a AwsArgs,
 }
 
+impl InputArgs<'_> {
+    fn check_one_reader(&self) -> Result<(), CommandError> {
+        let sources = self.sources;
+        let readers = [
+            ("--policy", sources.policy.as_deref()),
+            ("--against", self.against),
+            ("--instances", sources.instances.as_deref()),
+        ];
+        let readers = readers
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path?)));
+        let events = sources
+            .events
+            .iter()
+            .map(|path| ("--events", path.as_path()));
+        stream::check_one_reader(readers.chain(events))
+    }
+}
+
 /// Everything that a forecast is made of.
 #[derive(Debug)]
 pub struct Inputs {
@@ -96,6 +116,7 @@ impl Inputs {
     /// # Errors
     /// A file or AWS cannot be read, or a policy file has problems.
     pub fn read(args: InputArgs<'_>) -> Result<Self, CommandError> {
+        args.check_one_reader()?;
         // Files come first, because they show their problems without a wait and without an account.
         let policy = match &args.sources.policy {
             None => PolicySource::Table,
@@ -154,7 +175,7 @@ impl Inputs {
                 settings,
                 config: config.as_ref(),
                 instances,
-                from: recording::name(path),
+                from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
                 at: args.sources.at.unwrap_or_else(Utc::now),
             };

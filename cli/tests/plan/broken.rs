@@ -115,12 +115,12 @@ fn of_events(#[case] name: &str, #[case] text: &str, #[case] expected: &str) {
 }
 
 #[test]
-fn names_a_compressed_file() {
+fn names_a_compressed_file_that_was_cut_off() {
     let error = error("--instances", "gzip", &[0x1f, 0x8b, 8, 0, 0, 0]);
     assert_eq!(
         error,
-        "error: gzip.json is compressed\n\n\
-         Decompress it first: gunzip -c FILE | tagwarden plan --instances - …\n"
+        "error: gzip.json cannot be read: unexpected end of file\n\n\
+         It was cut off or damaged: copy it again. `aws ec2 describe-instances --output json > FILE` writes such a file.\n"
     );
 }
 

@@ -18,6 +18,7 @@ mod countdowns;
 mod fleet;
 mod guide;
 mod interrupt;
+mod pipes;
 mod recorded;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]

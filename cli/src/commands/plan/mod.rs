@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::forecast::compare::{Comparison, InstanceChange};
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
@@ -163,9 +163,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             (written, is_found)
         }
     };
-    written
-        .and_then(|()| out.flush())
-        .map_err(|error| CommandError::unwritten(&error))?;
+    heard(written.and_then(|()| out.flush()))?;
     Ok(if is_found { Exit::Differs } else { Exit::Done })
 }
 
