@@ -159,10 +159,10 @@ impl Inputs {
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let instances = recording::instances::read(path)?;
+        let (instances, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
         let mut launches = RecordedLaunches::default();
         for path in &args.sources.events {
-            recording::events::read(path, &mut launches)?;
+            notes.extend(recording::events::read(path, &mut launches)?);
         }
         let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
         aws::runtime()?.block_on(async {
@@ -178,6 +178,7 @@ impl Inputs {
                 from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
                 at: args.sources.at.unwrap_or_else(Utc::now),
+                notes,
             };
             reader.read(policy, against).await
         })
@@ -225,6 +226,8 @@ struct Reader<'a> {
     from: String,
     launches: LaunchSource<'a>,
     at: DateTime<Utc>,
+    /// What is known to be missing, each a whole sentence.
+    notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -248,6 +251,7 @@ impl<'a> Reader<'a> {
             from: aws::region(config).to_owned(),
             launches: LaunchSource::Aws(remediation),
             at: Clock::of(config).now(),
+            notes: Vec::new(),
         })
     }
 
@@ -256,14 +260,14 @@ impl<'a> Reader<'a> {
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Inputs, CommandError> {
-        let mut notes = Vec::new();
+        let mut notes = self.notes.clone();
         let against = match against {
             None => None,
             Some(against) => Some(self.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
         if matches!(self.launches, LaunchSource::Recordings(_)) {
-            notes.extend(gaps_of_recordings(&self.instances, &policy.report));
+            notes.extend(gaps_of_recordings(&policy.report));
         }
         Ok(Inputs {
             instances: self.instances,
@@ -337,14 +341,8 @@ impl<'a> Reader<'a> {
 }
 
 /// What recordings do not tell about these instances, each a whole sentence.
-fn gaps_of_recordings(instances: &[Instance], report: &Report) -> Vec<String> {
+fn gaps_of_recordings(report: &Report) -> Vec<String> {
     let mut gaps = Vec::new();
-    if recording::instances::lack_tags(instances) {
-        gaps.push(
-            "No instance of the recording has tags. If it was made with --query, the query may have left them out."
-                .to_owned(),
-        );
-    }
     let would_do = |wanted: fn(&Remedy) -> bool| {
         let entries = report.entries.iter();
         entries.filter(move |it| it.outcome == Outcome::WouldDo && wanted(&it.step.remedy))

@@ -400,7 +400,9 @@ fn standard_input_is_a_recording() {
 #[test]
 fn reports_a_recording_without_tags() {
     let instances =
-        [1, 2].map(|number| json!({"InstanceId": format!("i-0000000000000000{number}")}));
+        [1, 2].map(|number| {
+        json!({"InstanceId": format!("i-0000000000000000{number}"), "State": "running", "Tags": null})
+    });
     let path = file("no-tags.json", &json!(instances).to_string());
     let output = plan("no-tags", &["--instances", &path]);
     assert!(

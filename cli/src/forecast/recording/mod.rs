@@ -3,7 +3,9 @@
 //! A recording is parsed instance by instance, and only what the policy needs is kept.
 
 pub mod events;
+mod gaps;
 pub mod instances;
+mod shape;
 mod walk;
 
 use std::io::{self, BufReader, ErrorKind, Read};
