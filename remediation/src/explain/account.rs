@@ -14,7 +14,7 @@ use crate::plan::{Act, Doubt, Plan, PlanContext, RemedyName, plan};
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::{RunRequest, Target, Trigger};
 use crate::run::{
-    LONGEST_RUN, Survey, all_countdowns, ask_describe_tags, attribute, check_notices,
+    LONGEST_RUN, Survey, all_standing, ask_describe_tags, attribute, check_notices,
     suspected_until,
 };
 use crate::settings::{Mode, Settings};
@@ -55,8 +55,9 @@ impl Remediation {
             let ids = instances.iter().map(|it| &it.id);
             context.memories = ledger.memories(ids).await?;
             context.unreadable_exemptions = unreadable_exemptions(&context);
-            context.countdowns =
-                all_countdowns(self, ledger, &survey, &request.target, false).await?;
+            let standing = all_standing(self, ledger, &survey, &request.target, false).await?;
+            context.countdowns = standing.countdowns;
+            context.paused = standing.paused;
         }
         let confirmed = ask_describe_tags(self, &survey.to_shut_down).await;
         match confirmed.doubt {

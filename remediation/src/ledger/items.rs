@@ -14,9 +14,13 @@ use super::{KEPT, Ledger};
 
 pub(super) type LedgerItem = HashMap<String, AttributeValue>;
 
+pub(super) const DELETE: &str = "dynamodb:DeleteItem";
 pub(super) const PUT: &str = "dynamodb:PutItem";
 pub(super) const GET: &str = "dynamodb:GetItem";
 pub(super) const QUERY: &str = "dynamodb:Query";
+
+/// The partition of the countdowns, and of the marks of tags that are not restored any more.
+pub(super) const COUNTDOWN: &str = "countdown";
 
 /// The partition of a day's acts.
 pub(super) fn day_key(day: NaiveDate) -> String {

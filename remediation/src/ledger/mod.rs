@@ -33,6 +33,7 @@ mod items;
 mod memory;
 mod notes;
 mod open_runs;
+mod pauses;
 mod reader;
 mod refusals;
 mod selection;
@@ -49,7 +50,7 @@ pub use act::Batch;
 pub use selection::Selection;
 
 pub(crate) use claim::{AFTER_TAG, ClaimName, Claims};
-pub(crate) use countdowns::{RunningCountdowns, SuspicionNote};
+pub(crate) use countdowns::{Standing, SuspicionNote};
 pub(crate) use memory::Memories;
 pub(crate) use notes::DayNotes;
 pub(crate) use open_runs::AbandonedRun;
