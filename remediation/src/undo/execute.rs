@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
-use aws_sdk_ec2::types::Tag;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
 use tagwarden_core::Instance;
 
-use super::plan::unsafe_steps;
-use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
-use crate::calls;
+use super::plan::{SHOWN_FOR, unsafe_steps};
+use super::take_back::{Taken, delete_tags, sets, taken};
+use super::{Before, KeepReason, UndoFacts, UndoOutcome, UndoPlan, UndoStep, plan};
 use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
-use crate::plan::{Act, ActState, Outcome, Reason};
+use crate::plan::{Act, ActState};
 use crate::run_id::RunId;
-use crate::tag_batches::{Tags, group_by_tags};
+use crate::tag_batches::group_by_tags;
 use crate::tag_calls::{KeyMemory, Leave, create_tags};
 
 /// What the ledger calls an undo's trigger.
@@ -51,17 +50,6 @@ pub struct UndoResult {
     pub run_id: Option<RunId>,
     /// What became of each step, by instance and key.
     pub outcomes: Vec<(UndoStep, UndoOutcome)>,
-}
-
-/// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UndoOutcome {
-    /// The tag is as it was before it was written.
-    Done,
-    /// It stays: something has changed since the plan was shown.
-    Spared(KeepReason),
-    /// It could not be done.
-    Failed(String),
 }
 
 /// Why nothing can be undone.
@@ -220,11 +208,11 @@ impl Undo {
         let ids: Vec<String> = ids.into_iter().collect();
         let mut kept: BTreeMap<Place, UndoOutcome> = BTreeMap::new();
         let steps: Vec<UndoStep> = work.waiting().cloned().collect();
-        match instances::describe(&self.ec2, &ids).await {
-            Ok(live) => {
+        match self.live_with_history(&ids).await {
+            Ok((live, history)) => {
                 let policy = read_policy(&self.dynamodb, &self.policy_table).await;
                 let facts = UndoFacts {
-                    history: &[],
+                    history: &history,
                     at_work: &BTreeSet::new(),
                     live: &live,
                     policy: policy.as_ref().ok(),
@@ -248,6 +236,17 @@ impl Undo {
             note(act, &outcome);
             work.settle(act, outcome);
         }
+    }
+
+    /// The instances as they are now, and the acts of the time for which EC2 may not show what an undo took away.
+    async fn live_with_history(
+        &self,
+        ids: &[String],
+    ) -> Result<(Vec<Instance>, Vec<Batch>), AwsError> {
+        let live = instances::describe(&self.ec2, ids).await?;
+        let now = self.clock.now();
+        let since = now.checked_sub_signed(SHOWN_FOR).unwrap_or(now);
+        Ok((live, self.ledger.batches_since(since).await?))
     }
 
     /// Takes the tags back, and says of each act how far it got. One whose end cannot be seen stays begun.
@@ -412,55 +411,6 @@ fn note(act: &mut Act, outcome: &UndoOutcome) {
         UndoOutcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
         UndoOutcome::Failed(why) => (ActState::Failed, Some(why.clone())),
     };
-}
-
-/// The tags to take back: each set is one call.
-fn sets<'a>(steps: impl IntoIterator<Item = &'a UndoStep>) -> BTreeMap<Tags, Vec<String>> {
-    group_by_tags(steps.into_iter().map(|step| {
-        let written = &step.written;
-        let id = written.instance_id.as_str();
-        (id, written.tag_key.as_str(), written.value.as_str())
-    }))
-}
-
-/// Takes `tags` away from every one of `ids`, each only where it still has exactly this value: EC2 itself compares, so
-/// a value that somebody sets at this very moment stays. That it stayed is no error.
-///
-/// See [DeleteTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
-async fn delete_tags(ec2: &Ec2, ids: Vec<String>, tags: &Tags) -> Vec<(String, Outcome)> {
-    let tags: Vec<Tag> = tags
-        .iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect();
-    calls::set_aside(ids, async |ids: &[String]| {
-        let request = ec2.to_delete_tags().await.delete_tags();
-        let request = request.set_tags(Some(tags.clone()));
-        match request.set_resources(Some(ids.to_vec())).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(AwsError::new("ec2:DeleteTags", &error)),
-        }
-    })
-    .await
-}
-
-/// What a call says of one tag.
-enum Taken {
-    Settled(UndoOutcome),
-    /// It may have been carried out: the act stays begun, and the next run of the remediation looks.
-    Unclear(String),
-}
-
-fn taken(outcome: &Outcome) -> Taken {
-    Taken::Settled(match outcome {
-        Outcome::Done => UndoOutcome::Done,
-        Outcome::Refused(Reason::Vanished) => UndoOutcome::Spared(KeepReason::InstanceGone),
-        Outcome::Refused(reason) | Outcome::Deferred(reason) => {
-            UndoOutcome::Failed(reason.to_string())
-        }
-        Outcome::Failed(failure) => UndoOutcome::Failed(failure.text.clone()),
-        Outcome::Unclear(failure) => return Taken::Unclear(failure.text.clone()),
-        Outcome::WouldDo => return Taken::Unclear("nothing is known of it".to_owned()),
-    })
 }
 
 /// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,
