@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
+use aws_sdk_ec2::types::Tag;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
 use tagwarden_core::Instance;
 
 use super::plan::{SHOWN_FOR, unsafe_steps};
-use super::take_back::{Taken, delete_tags, sets, taken};
-use super::{Before, KeepReason, UndoFacts, UndoOutcome, UndoPlan, UndoStep, plan};
+use super::work::{Place, UndoOutcome, UndoResult, Work, act_place, note, place};
+use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
+use crate::calls;
 use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
-use crate::plan::{Act, ActState};
+use crate::plan::{Act, ActState, Outcome, Reason};
 use crate::run_id::RunId;
-use crate::tag_batches::group_by_tags;
+use crate::tag_batches::{Tags, group_by_tags};
 use crate::tag_calls::{KeyMemory, Leave, create_tags};
 
 /// What the ledger calls an undo's trigger.
@@ -41,15 +43,6 @@ pub struct UndoPreview {
     pub plan: UndoPlan,
     /// Why the policy cannot be read. What it asks for is not known then.
     pub unread_policy: Option<PolicyTableError>,
-}
-
-/// What was undone.
-#[derive(Clone, Debug)]
-pub struct UndoResult {
-    /// The undo's own run, by which `tagwarden history` finds it; `None` if it began nothing.
-    pub run_id: Option<RunId>,
-    /// What became of each step, by instance and key.
-    pub outcomes: Vec<(UndoStep, UndoOutcome)>,
 }
 
 /// Why nothing can be undone.
@@ -353,68 +346,57 @@ impl Undo {
 /// Instances by id.
 type Live = BTreeMap<String, Instance>;
 
-/// The id of an instance, and the key of one of its tags.
-type Place = (String, String);
-
-fn place(step: &UndoStep) -> Place {
-    let (id, key) = step.written.place();
-    (id.to_owned(), key.to_owned())
+/// The tags to take back: each set is one call.
+fn sets<'a>(steps: impl IntoIterator<Item = &'a UndoStep>) -> BTreeMap<Tags, Vec<String>> {
+    group_by_tags(steps.into_iter().map(|step| {
+        let written = &step.written;
+        let id = written.instance_id.as_str();
+        (id, written.tag_key.as_str(), written.value.as_str())
+    }))
 }
 
-fn act_place(act: &Act) -> Option<Place> {
-    Some((act.instance_id().to_owned(), act.tag_key()?.to_owned()))
-}
-
-/// The steps of a plan, and what became of those that are settled.
-#[derive(Debug, Default)]
-struct Work {
-    steps: BTreeMap<Place, (UndoStep, Option<UndoOutcome>)>,
-}
-
-impl Work {
-    /// What is to be written down of those that are not settled.
-    fn acts(&self) -> Vec<Act> {
-        let open = self.steps.values().filter(|(_, outcome)| outcome.is_none());
-        open.map(|(step, _)| step.to_act()).collect()
-    }
-
-    /// The steps that are not settled.
-    fn waiting(&self) -> impl Iterator<Item = &UndoStep> {
-        let steps = self.steps.values();
-        steps
-            .filter(|(_, outcome)| outcome.is_none())
-            .map(|(step, _)| step)
-    }
-
-    fn settle(&mut self, act: &Act, outcome: UndoOutcome) {
-        if let Some((_, settled)) = act_place(act).and_then(|place| self.steps.get_mut(&place)) {
-            *settled = Some(outcome);
+/// Takes `tags` away from every one of `ids`, each only where it still has exactly this value: EC2 itself compares, so
+/// a value that somebody sets at this very moment stays. That it stayed is no error.
+///
+/// See [DeleteTags](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteTags.html).
+async fn delete_tags(ec2: &Ec2, ids: Vec<String>, tags: &Tags) -> Vec<(String, Outcome)> {
+    let tags: Vec<Tag> = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    calls::set_aside(ids, async |ids: &[String]| {
+        let request = ec2.to_delete_tags().await.delete_tags();
+        let request = request.set_tags(Some(tags.clone()));
+        match request.set_resources(Some(ids.to_vec())).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(AwsError::new("ec2:DeleteTags", &error)),
         }
-    }
+    })
+    .await
+}
 
-    fn end(self, run_id: Option<RunId>) -> UndoResult {
-        let outcomes = self.steps.into_values().map(|(step, outcome)| {
-            let unsettled = || UndoOutcome::Failed("nothing is known of it".to_owned());
-            (step, outcome.unwrap_or_else(unsettled))
-        });
-        UndoResult {
-            run_id,
-            outcomes: outcomes.collect(),
+/// What a call says of one tag.
+enum Taken {
+    Settled(UndoOutcome),
+    /// It may have been carried out: the act stays begun, and the next run of the remediation looks.
+    Unclear(String),
+}
+
+fn taken(outcome: &Outcome) -> Taken {
+    Taken::Settled(match outcome {
+        Outcome::Done => UndoOutcome::Done,
+        Outcome::Refused(Reason::Vanished) => UndoOutcome::Spared(KeepReason::InstanceGone),
+        Outcome::Refused(reason) | Outcome::Deferred(reason) => {
+            UndoOutcome::Failed(reason.to_string())
         }
-    }
+        Outcome::Failed(failure) => UndoOutcome::Failed(failure.text.clone()),
+        Outcome::Unclear(failure) => return Taken::Unclear(failure.text.clone()),
+        Outcome::WouldDo => return Taken::Unclear("nothing is known of it".to_owned()),
+    })
 }
 
-/// Notes in `act` what became of it.
-fn note(act: &mut Act, outcome: &UndoOutcome) {
-    (act.state, act.why) = match outcome {
-        UndoOutcome::Done => (ActState::Done, None),
-        UndoOutcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
-        UndoOutcome::Failed(why) => (ActState::Failed, Some(why.clone())),
-    };
-}
-
-/// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,
-/// somebody was faster. That it still has the old one is no news: EC2 shows a change a little later.
+/// What the instance shows of an act that EC2 took. Another value than the one to remove shows that somebody
+/// changed the tag first. The old value proves nothing, because EC2 shows a change a little later.
 fn seen(act: &Act, live: &Live) -> UndoOutcome {
     if act.tag_value().is_some() {
         // It was looked at right before, and is empty now or was filled since.
