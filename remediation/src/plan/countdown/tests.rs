@@ -25,6 +25,7 @@ fn terms(grace: i64, notice: i64) -> Terms {
         wait: TimeDelta::minutes(notice),
         notice: TimeDelta::minutes(notice),
         is_over_once_started: false,
+        goes_stale: true,
     }
 }
 
