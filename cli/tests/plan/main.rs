@@ -18,7 +18,9 @@ mod countdowns;
 mod fleet;
 mod guide;
 mod interrupt;
+mod pipes;
 mod recorded;
+mod shapes;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -163,6 +163,18 @@ impl Memory {
         (now < until).then_some(until)
     }
 
+    /// Has a tag restored again that somebody kept removing, because a person has set it since; gives whether that
+    /// changes anything.
+    pub(crate) fn resume(&mut self, tag_key: &str) -> bool {
+        let Some(tag) = self.tags.get_mut(tag_key) else {
+            return false;
+        };
+        // The value of the last write can be restored still.
+        let superfluous = tag.written_at.len().saturating_sub(1);
+        tag.written_at.drain(..superfluous);
+        superfluous > 0
+    }
+
     /// Whether a run that read the resource at `read_at` must leave the tag to another run, which has claimed it.
     pub(crate) fn is_claimed(&self, tag_key: &str, read_at: DateTime<Utc>) -> bool {
         let tag = self.tags.get(tag_key);

@@ -69,6 +69,8 @@ pub struct Plan {
     pub gone: BTreeMap<CountdownName, Countdown>,
     /// How many instances each reason for a shutdown was found on.
     pub reasons: BTreeMap<CountdownReason, usize>,
+    /// The tags that were not restored any more and that a person has set since: instance and key.
+    pub resumed: BTreeSet<(String, String)>,
     /// Why no missing tag is to be believed, if anything has shown that.
     pub doubt: Option<Doubt>,
 }
@@ -128,6 +130,8 @@ pub struct PlanContext {
     /// What is remembered of those that are untagged or lack a name or a date. Nothing is remembered of one that is not
     /// here.
     pub memories: BTreeMap<String, Memory>,
+    /// The keys of the tags that are not restored any more, because somebody keeps removing them, by instance.
+    pub paused: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl PlanContext {
@@ -149,6 +153,7 @@ impl Plan {
         self.countdowns.extend(page.countdowns);
         self.notices.extend(page.notices);
         self.gone.extend(page.gone);
+        self.resumed.extend(page.resumed);
         for (reason, count) in page.reasons {
             *self.reasons.entry(reason).or_default() += count;
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::likeness::is_blank;
 use tagwarden_core::wording::correction;
 use tagwarden_core::{
     Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
@@ -211,8 +212,9 @@ impl Planner<'_> {
     fn stop_first(&mut self, cause: Cause) {
         let terminate_after = self.settings.terminate_after;
         if self.instance.state.is_stopped() {
-            // Without days to wait for, a stopped instance is left alone.
-            let Some(terminate_after) = terminate_after else {
+            let Some(terminate_after) = terminate_after.filter(|_| self.may_be_stopped_by_us())
+            else {
+                // Without days to wait for, a stopped instance is left alone, and so is one that a person stopped.
                 return self.find(&cause);
             };
             let terms = Terms::of_stopped(self.settings, terminate_after);
@@ -222,6 +224,20 @@ impl Planner<'_> {
             .and_then(|days| self.now.checked_add_signed(days))
             .map(|due| due.date_naive());
         self.shut_down(cause, Remedy::Stop { terminate_on });
+    }
+
+    /// Whether tagwarden has stopped the instance and nobody has started it since, as far as the ledger shows or might.
+    fn may_be_stopped_by_us(&self) -> bool {
+        if self.context.countdown_failure.is_some() {
+            return true;
+        }
+        let name = CountdownName::of_stopped(&self.instance.id);
+        let running = self.context.countdowns.get(&self.instance.id);
+        let countdown = running.and_then(|running| running.get(&name));
+        countdown.is_some_and(|it| {
+            let is_restarted = self.instance.started_at.is_some_and(|at| at > it.since);
+            it.is_after_stop && !is_restarted
+        })
     }
 
     /// Plans a stop or a termination, unless something stands against it.
@@ -269,7 +285,10 @@ impl Planner<'_> {
         let read = running.and_then(|running| running.get(&name)).copied();
         let valid = read.filter(|it| it.holds(terms, started_at, now));
         let has_begun = valid.is_none() || self.context.begun.contains(&name);
-        let countdown = valid.unwrap_or_else(|| Countdown::starting(now));
+        let countdown = valid.unwrap_or_else(|| match read {
+            Some(stale) => stale.over(now),
+            None => Countdown::starting(now),
+        });
         let change = |new| CountdownChange {
             read,
             new,
@@ -414,6 +433,24 @@ impl Planner<'_> {
                 self.plan.standing.insert(id.clone(), countdown);
             }
             self.plan.shutdowns.insert((Some(due.since), id), due.act);
+        }
+        for key in self
+            .context
+            .paused
+            .get(&self.instance.id)
+            .into_iter()
+            .flatten()
+        {
+            // tagwarden does not write it, so a person has.
+            if self
+                .instance
+                .tags
+                .get(key)
+                .is_some_and(|value| !is_blank(value))
+            {
+                let resumed = (self.instance.id.clone(), key.clone());
+                self.plan.resumed.insert(resumed);
+            }
         }
         let Some(running) = self.context.countdowns.get(&self.instance.id) else {
             return;

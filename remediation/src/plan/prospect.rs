@@ -49,8 +49,8 @@ impl Prospect {
 
 /// What becomes of those of `instances` that are shut down in the end, by id.
 ///
-/// Of `context` it takes the launchers, the memories, the Spot requests and what EC2 refuses. What is counted down or
-/// announced already does not matter.
+/// Of `context` it takes the launchers, the memories, the Spot requests, what EC2 refuses and what tagwarden has stopped.
+/// Whatever else is counted down or announced already does not matter.
 #[must_use]
 pub fn prospects(
     policy: &Policy,
@@ -99,7 +99,18 @@ impl<'a> Future<'a> {
         let protection = TimeDelta::try_days(days.saturating_add(1)).unwrap_or_default();
         let long_ago = now.checked_sub_signed(protection).unwrap_or(now);
         let reported = instances.iter().map(|it| (it.id.clone(), long_ago));
+        // What tagwarden has stopped is terminated in the end. All other countdowns begin again. Those that begin now are
+        // in every plan; those that run are not.
+        let stopped = context.countdowns.iter().map(|(id, running)| {
+            let running = running.iter().filter(|(_, it)| it.is_after_stop);
+            let running = running.map(|(name, countdown)| (name.clone(), *countdown));
+            (id.clone(), running.collect::<BTreeMap<_, _>>())
+        });
+        let countdowns: BTreeMap<_, _> = stopped.collect();
+        let begun = countdowns.values().flat_map(BTreeMap::keys).cloned();
         let context = PlanContext {
+            begun: begun.collect(),
+            countdowns,
             launchers: context.launchers.clone(),
             refused: context.refused.clone(),
             one_time_spot: context.one_time_spot.clone(),

@@ -128,7 +128,7 @@ impl<'a> Run<'a> {
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
             // Before the second look, which must still find what is counted down.
             begun = countdowns::begin(home, ledger, &self.policy, &survey, &mut context).await?;
-            survey.watch(context.countdowns.keys());
+            survey.watch(context.countdowns.keys().chain(context.paused.keys()));
         }
         let read_at = home.clock.now();
         let mut plan = self.plan_anew(&survey, &context).await?;
@@ -161,6 +161,9 @@ impl<'a> Run<'a> {
         }
         countdowns::check_notices(self.home, plan).await;
         countdowns::confirm(ledger, plan).await;
+        if let Err(error) = ledger.resume(&plan.resumed).await {
+            tracing::error!("tags that people set are not restored yet: {error}");
+        }
         Ok(())
     }
 
@@ -326,6 +329,7 @@ impl<'a> Run<'a> {
             if is_reported {
                 self.remember_unreadable_exemptions(ledger, context, &result.report)
                     .await;
+                Self::mark_paused(ledger, context, &result.report).await;
             }
             // A notice counts once SNS has accepted the report that holds it.
             if is_reported {
@@ -358,6 +362,27 @@ impl<'a> Run<'a> {
         let now = self.home.clock.now();
         if let Err(error) = ledger.remember_unreadable_exemptions(&ids, now).await {
             tracing::error!("exemptions that cannot be read protect for longer: {error}");
+        }
+    }
+
+    /// Marks the tags that are not restored any more, so that later runs see whether a person sets them.
+    ///
+    /// What cannot be written is logged: the next run marks it.
+    async fn mark_paused(ledger: &Ledger, context: &PlanContext, report: &Report) {
+        let paused = report.entries.iter().filter_map(|entry| {
+            let id = &entry.step.instance_id;
+            let tag_key = entry.step.cause.tag_key()?;
+            let keys = context.paused.get(id);
+            let is_new = !keys.is_some_and(|keys| keys.contains(tag_key));
+            matches!(
+                entry.outcome,
+                Outcome::Refused(Reason::RemovedRepeatedly { .. })
+            )
+            .then(|| (id.clone(), tag_key.to_owned()))
+            .filter(|_| is_new)
+        });
+        if let Err(error) = ledger.mark_paused(paused).await {
+            tracing::error!("tags that are not restored are not marked: {error}");
         }
     }
 

@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, Policy, Shutdown, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::Launcher;
 use tagwarden_remediation::plan::{
-    Act, CountdownReason, Outcome, Plan, PlanContext, Reason, RemedyName, plan,
+    Act, Cause, Countdown, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason,
+    RemedyName, plan,
 };
 use tagwarden_remediation::settings::Mode;
 
@@ -107,7 +108,7 @@ impl World<'_> {
         let mut second = self.plan(now);
         let suspicious = self.suspicious(&second, now);
         self.note(&mut second, now);
-        self.execute(second, &suspicious);
+        self.execute(second, &suspicious, now);
     }
 
     fn plan(&self, now: DateTime<Utc>) -> Plan {
@@ -164,7 +165,7 @@ impl World<'_> {
     }
 
     /// Writes tags, and then shuts down what got none, as far as the budget goes.
-    fn execute(&mut self, plan: Plan, suspicious: &BTreeSet<CountdownReason>) {
+    fn execute(&mut self, plan: Plan, suspicious: &BTreeSet<CountdownReason>, now: DateTime<Utc>) {
         let mut tagged = BTreeSet::new();
         for act in &plan.tags {
             let (key, value) = (act.tag_key().unwrap(), act.tag_value().unwrap());
@@ -184,6 +185,15 @@ impl World<'_> {
             } else {
                 State::Terminated
             };
+            if is_stop && act.step.cause == Cause::Untagged {
+                let name = CountdownName {
+                    instance_id: id.clone(),
+                    shutdown: Shutdown::Terminate,
+                    reason: CountdownReason::Untagged,
+                };
+                let of_instance = self.context.countdowns.entry(id.clone()).or_default();
+                of_instance.insert(name, Countdown::after_stop(now));
+            }
             self.future.down.insert(id.clone());
             if !is_stop {
                 self.future.terminated.insert(id);
