@@ -47,7 +47,7 @@ impl Remediation {
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
         let survey = Survey::of(policy, &self.settings.policy.scope, instances, now);
-        let context = attribute(self, policy, &survey, &self.sweep_request("")).await?;
+        let context = attribute(self, policy, &survey, &self.sweep_request(""), false).await?;
         let plan = plan(
             policy,
             &self.settings,

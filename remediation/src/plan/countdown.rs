@@ -14,11 +14,11 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Shutdown};
+use tagwarden_core::{DefectName, Instance, Shutdown};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
-use crate::settings::Settings;
+use crate::settings::{Settings, Untagged};
 
 /// How long a countdown stands unconfirmed before it starts over, because the reason may have been gone in between.
 const STALE_AFTER: TimeDelta = TimeDelta::days(1);
@@ -38,8 +38,8 @@ pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(9);
 /// How long before the termination of an instance that tagwarden stopped its notice must have been accepted at least.
 const AFTER_STOP: TimeDelta = TimeDelta::hours(24);
 
-/// What is counted down: one shutdown of one instance for one reason. The rule is no part of it, because rules may be
-/// numbered anew.
+/// What is counted down: one shutdown of one instance for one reason. The rule is not part of it, because rules may be
+/// renumbered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CountdownName {
     /// `i-…`.
@@ -138,6 +138,23 @@ impl Terms {
             wait: terminate_after.max(settings.notice),
             notice: required_notice(settings, settings.notice.max(AFTER_STOP)),
             is_over_once_started: true,
+        }
+    }
+
+    /// The terms of a shutdown of `instance` for `cause`: those of [`Terms::of_stopped`] for the termination of what was
+    /// stopped because it is untagged.
+    pub(crate) fn for_shutdown(
+        settings: &Settings,
+        instance: &Instance,
+        cause: &Cause,
+        is_stop: bool,
+    ) -> Self {
+        let stops_first = settings.untagged == Untagged::Stop && *cause == Cause::Untagged;
+        match settings.terminate_after {
+            Some(days) if stops_first && !is_stop && instance.state.is_stopped() => {
+                Self::of_stopped(settings, days)
+            }
+            _ => Self::of(settings),
         }
     }
 
