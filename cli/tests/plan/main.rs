@@ -20,6 +20,7 @@ mod guide;
 mod interrupt;
 mod pipes;
 mod recorded;
+mod safe;
 mod shapes;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
