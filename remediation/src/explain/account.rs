@@ -14,8 +14,7 @@ use crate::plan::{Act, Doubt, Plan, PlanContext, RemedyName, plan};
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::{RunRequest, Target, Trigger};
 use crate::run::{
-    LONGEST_RUN, Survey, all_standing, ask_describe_tags, attribute, check_notices,
-    suspected_until,
+    LONGEST_RUN, Survey, all_standing, ask_describe_tags, attribute, check_notices, suspected_until,
 };
 use crate::settings::{Mode, Settings};
 
@@ -62,7 +61,9 @@ impl Remediation {
         let confirmed = ask_describe_tags(self, &survey.to_shut_down).await;
         match confirmed.doubt {
             Some(Doubt::Unconfirmed(why)) => {
-                notes.push(format!("Whether EC2's two answers agree is not known: {why}."));
+                notes.push(format!(
+                    "Whether EC2's two answers agree is not known: {why}."
+                ));
             }
             doubt => context.doubt = doubt,
         }
@@ -72,7 +73,9 @@ impl Remediation {
         check_notices(self, &mut plan).await;
         let protected = self.protected(&plan).await;
         if let Err(error) = &protected {
-            notes.push(format!("Which instances are protected is not known: {error}."));
+            notes.push(format!(
+                "Which instances are protected is not known: {error}."
+            ));
         }
         let mut facts = Facts {
             protected: protected.ok(),
@@ -80,13 +83,16 @@ impl Remediation {
         };
         if let Some(ledger) = &self.ledger {
             facts.budget = Some(self.budget(ledger, now).await?);
+            facts.is_suspicion_known = true;
             for reason in facts.plan.reasons.keys() {
                 if let Some(until) = suspected_until(ledger, reason, now).await? {
                     facts.suspected.insert(reason.clone(), until);
                 }
             }
         }
-        let explained = instances.iter().map(|it| (it.id.clone(), facts.explain(it)));
+        let explained = instances
+            .iter()
+            .map(|it| (it.id.clone(), facts.explain(it)));
         Ok(Explanations {
             instances: explained.collect(),
             notes,
@@ -103,10 +109,7 @@ impl Remediation {
     }
 
     /// Which of the shutdowns that `plan` has or leaves EC2 protects from.
-    async fn protected(
-        &self,
-        plan: &Plan,
-    ) -> Result<BTreeSet<(String, RemedyName)>, AwsError> {
+    async fn protected(&self, plan: &Plan) -> Result<BTreeSet<(String, RemedyName)>, AwsError> {
         let no_tags = BTreeMap::new();
         let left = plan.settled.iter();
         let left = left.filter_map(|(step, _)| Act::of(step.clone(), &no_tags));

@@ -38,6 +38,7 @@ pub fn explain_recorded(
     };
     let plan = plan(policy, &settings, instances, &context, now);
     let mut facts = Facts::new(policy, &settings, &context, plan, mode, now);
+    facts.is_suspicion_known = true;
     facts.looked_up_in = LauncherSource::Recording;
     facts.budget = Some(BudgetLeft {
         left: settings.max_destructive,
@@ -46,10 +47,14 @@ pub fn explain_recorded(
     let reasons = facts.plan.reasons.iter();
     let suspicious = reasons.filter(|(_, count)| is_nearly_all(**count, survey.instances));
     let an_hour_later = now + super::facts::AN_HOUR;
-    facts.suspected = suspicious.map(|(reason, _)| (reason.clone(), an_hour_later)).collect();
+    facts.suspected = suspicious
+        .map(|(reason, _)| (reason.clone(), an_hour_later))
+        .collect();
     let explained = instances.iter().filter(|it| ids.contains(&it.id));
     Explanations {
-        instances: explained.map(|it| (it.id.clone(), facts.explain(it))).collect(),
+        instances: explained
+            .map(|it| (it.id.clone(), facts.explain(it)))
+            .collect(),
         notes: Vec::new(),
     }
 }
