@@ -47,8 +47,6 @@ impl From<Exit> for ExitCode {
 pub enum CommandError {
     /// Something went wrong, and there is something to do about it: a whole sentence each.
     Failed { what: String, what_next: String },
-    /// The reader of the output has stopped reading, as `| head` does: nothing is wrong.
-    BrokenPipe,
     /// Everything is said already. Only the exit status is left.
     AlreadyShown(Exit),
 }
@@ -73,11 +71,8 @@ impl CommandError {
         }
     }
 
-    /// The output could not be written.
+    /// The output could not be written. A reader that stopped reading is no error: see [`heard`].
     pub fn unwritten(error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::BrokenPipe;
-        }
         Self::new(
             &format!("the output could not be written: {error}"),
             "Check where the output goes, then run the command again.",
@@ -92,8 +87,28 @@ impl CommandError {
                 output::note(format_args!("{} {what}\n\n{what_next}", error.bold()));
                 Exit::Failed
             }
-            Self::BrokenPipe => Exit::Done,
             Self::AlreadyShown(exit) => *exit,
         }
+    }
+}
+
+/// Whether anybody can have read what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It was written.
+    Delivered,
+    /// The reader has stopped reading, as `| head` does.
+    NobodyReads,
+}
+
+/// The result of writing output. A reader that has stopped reading changes neither what a command does nor how it ends.
+///
+/// # Errors
+/// The output cannot be written for another reason, such as a full disk.
+pub fn heard(written: io::Result<()>) -> Result<Delivery, CommandError> {
+    match written {
+        Ok(()) => Ok(Delivery::Delivered),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::NobodyReads),
+        Err(error) => Err(CommandError::unwritten(&error)),
     }
 }

@@ -13,6 +13,7 @@
 //! | [`text`] | files that people write, and problems at their places |
 //! | [`warnings`] | the engine's log, for the person who waits |
 //! | [`output`], [`table`], [`save`] | output, tables, files |
+//! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
 //! | [`exit`] | exit statuses, and errors that say what to do next |
 //!
@@ -30,6 +31,7 @@ mod output;
 mod policy_file;
 mod policy_table;
 mod save;
+mod stream;
 mod table;
 mod text;
 mod warnings;

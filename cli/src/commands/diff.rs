@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::show;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::TableDiff;
 
@@ -60,7 +60,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let diff = TableDiff::read(&args.file, args.prune, &args.table, &args.aws);
     let diff = aws::runtime()?.block_on(diff)?;
-    write(&diff, args.form.output).map_err(|error| CommandError::unwritten(&error))?;
+    heard(write(&diff, args.form.output))?;
     Ok(if diff.changes.is_empty() {
         Exit::Done
     } else {

@@ -9,9 +9,10 @@ use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::apply::{MOST_AT_ONCE, StopReason, Unapplied, apply};
 use crate::changes::show;
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::{PolicyTable, TableDiff, problems};
+use crate::stream::is_stream;
 
 const LONG_ABOUT: &str = "\
 Makes the policy table like the file: shows what would change, asks, writes
@@ -72,9 +73,14 @@ pub struct Args {
 /// Compares, asks, and writes.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
+        if is_stream(&args.file) && !args.yes {
+            return Err(CommandError::new(
+                &"cannot ask for consent: standard input is the policy",
+                "Nothing was written. Add --yes, or give the path of a file. `tagwarden diff -` shows what would change.",
+            ));
+        }
         let diff = TableDiff::read(&args.file, args.prune, &args.table, &args.aws).await?;
-        let unwritten = |error: io::Error| CommandError::unwritten(&error);
-        args.announce(&diff).map_err(unwritten)?;
+        let announced = heard(args.announce(&diff))?;
         let written = if diff.changes.is_empty() {
             PushResult {
                 rows: 0,
@@ -82,13 +88,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
         } else {
             if !args.yes {
-                consent("Write this to the table?", "Nothing was written.")?;
+                consent("Write this to the table?", "Nothing was written.", announced)?;
             }
             write(&diff).await
         };
-        let shown = args.show(&diff, &written).map_err(unwritten);
+        let shown = heard(args.show(&diff, &written));
         written.ended?;
-        shown.map(|()| Exit::Done)
+        shown.map(|_| Exit::Done)
     })
 }
 

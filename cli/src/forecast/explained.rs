@@ -15,6 +15,7 @@ use super::inputs::{InputArgs, PolicySource, read_table};
 use super::{recording, trouble};
 use crate::aws;
 use crate::exit::CommandError;
+use crate::stream;
 
 /// What is explained, and what else is known of the function.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,7 @@ impl Explained {
     /// # Errors
     /// A file or AWS cannot be read, or the policy has problems.
     pub fn read(args: ExplainArgs<'_>) -> Result<Self, CommandError> {
+        args.inputs.check_one_reader()?;
         let sources = args.inputs.sources;
         // The file comes first, because it shows its problems without a wait and without an account.
         let policy = match &sources.policy {
@@ -103,10 +105,10 @@ impl Explained {
         settings: Settings,
         policy: PolicySource,
     ) -> Result<Self, CommandError> {
-        let fleet = recording::instances::read(path)?;
+        let (fleet, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
         let mut launches = RecordedLaunches::default();
         for path in &args.inputs.sources.events {
-            recording::events::read(path, &mut launches)?;
+            notes.extend(recording::events::read(path, &mut launches)?);
         }
         let (policy_name, policy) = match policy {
             PolicySource::File { name, policy } => (name, policy),
@@ -117,14 +119,15 @@ impl Explained {
         };
         let at = args.inputs.sources.at();
         let ids: BTreeSet<String> = args.ids.iter().cloned().collect();
-        let explanations =
+        let mut explanations =
             explain_recorded(&policy, &settings, &fleet, &ids, &launches, args.mode, at);
+        explanations.notes.splice(..0, notes);
         let asked = fleet.into_iter().filter(|it| ids.contains(&it.id));
         let (instances, unknown) = in_order(args.ids, asked.collect());
         Ok(Self {
             instances,
             unknown,
-            from: recording::name(path),
+            from: stream::name(path),
             is_recorded: true,
             policy_name,
             policy,

@@ -21,6 +21,7 @@ use super::trouble;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
+use crate::stream;
 use crate::when::When;
 use crate::words::count;
 
@@ -75,6 +76,25 @@ pub struct InputArgs<'a> {
     pub aws: &'a AwsArgs,
 }
 
+impl InputArgs<'_> {
+    pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
+        let sources = self.sources;
+        let readers = [
+            ("--policy", sources.policy.as_deref()),
+            ("--against", self.against),
+            ("--instances", sources.instances.as_deref()),
+        ];
+        let readers = readers
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path?)));
+        let events = sources
+            .events
+            .iter()
+            .map(|path| ("--events", path.as_path()));
+        stream::check_one_reader(readers.chain(events))
+    }
+}
+
 /// Everything that a forecast is made of.
 #[derive(Debug)]
 pub struct Inputs {
@@ -105,6 +125,7 @@ impl Inputs {
     /// # Errors
     /// A file or AWS cannot be read, or a policy file has problems.
     pub fn read(args: InputArgs<'_>) -> Result<Self, CommandError> {
+        args.check_one_reader()?;
         // Files come first, because they show their problems without a wait and without an account.
         let policy = match &args.sources.policy {
             None => PolicySource::Table,
@@ -147,10 +168,10 @@ impl Inputs {
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let instances = recording::instances::read(path)?;
+        let (instances, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
         let mut launches = RecordedLaunches::default();
         for path in &args.sources.events {
-            recording::events::read(path, &mut launches)?;
+            notes.extend(recording::events::read(path, &mut launches)?);
         }
         let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
         aws::runtime()?.block_on(async {
@@ -163,8 +184,9 @@ impl Inputs {
                 settings,
                 config: config.as_ref(),
                 instances,
-                from: recording::name(path),
+                from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
+                notes,
                 at: args.sources.at(),
             };
             reader.read(policy, against).await
@@ -213,6 +235,8 @@ struct Reader<'a> {
     from: String,
     launches: LaunchSource<'a>,
     at: DateTime<Utc>,
+    /// What is known to be missing, each a whole sentence.
+    notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -236,6 +260,7 @@ impl<'a> Reader<'a> {
             from: aws::region(config).to_owned(),
             launches: LaunchSource::Aws(remediation),
             at: Clock::of(config).now(),
+            notes: Vec::new(),
         })
     }
 
@@ -244,14 +269,14 @@ impl<'a> Reader<'a> {
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Inputs, CommandError> {
-        let mut notes = Vec::new();
+        let mut notes = self.notes.clone();
         let against = match against {
             None => None,
             Some(against) => Some(self.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
         if matches!(self.launches, LaunchSource::Recordings(_)) {
-            notes.extend(gaps_of_recordings(&self.instances, &policy.report));
+            notes.extend(gaps_of_recordings(&policy.report));
         }
         Ok(Inputs {
             instances: self.instances,
@@ -337,14 +362,8 @@ pub(super) async fn read_table(
 }
 
 /// What recordings do not tell about these instances, each a whole sentence.
-fn gaps_of_recordings(instances: &[Instance], report: &Report) -> Vec<String> {
+fn gaps_of_recordings(report: &Report) -> Vec<String> {
     let mut gaps = Vec::new();
-    if recording::instances::lack_tags(instances) {
-        gaps.push(
-            "No instance of the recording has tags. If it was made with --query, the query may have left them out."
-                .to_owned(),
-        );
-    }
     let would_do = |wanted: fn(&Remedy) -> bool| {
         let entries = report.entries.iter();
         entries.filter(move |it| it.outcome == Outcome::WouldDo && wanted(&it.step.remedy))

@@ -22,7 +22,9 @@ mod explain;
 mod fleet;
 mod guide;
 mod interrupt;
+mod pipes;
 mod recorded;
+mod shapes;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;

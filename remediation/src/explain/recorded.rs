@@ -46,7 +46,7 @@ pub fn explain_recorded(
     });
     let reasons = facts.plan.reasons.iter();
     let suspicious = reasons.filter(|(_, count)| is_nearly_all(**count, survey.instances));
-    let an_hour_later = now + super::facts::AN_HOUR;
+    let an_hour_later = now.checked_add_signed(super::facts::AN_HOUR).unwrap_or(now);
     facts.suspected = suspicious
         .map(|(reason, _)| (reason.clone(), an_hour_later))
         .collect();

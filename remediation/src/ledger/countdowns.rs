@@ -9,12 +9,11 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tagwarden_aws::AwsError;
 use tagwarden_core::Shutdown;
 
-use super::items::{self, COUNTDOWN, DELETE, LedgerItem, key, number};
+use super::items::{self, COUNTDOWN, DELETE, LedgerItem, expires_after, key};
 use super::pauses::{self, PausedTags};
 use super::transaction::{ATTEMPTS, MOST_WRITES, Transaction, TransactionResult, busy};
 use super::{KEPT, Ledger};
@@ -50,15 +49,8 @@ struct StoppedNote {
     countdown: Countdown,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct MessageMark {
-    due_at: i64,
-    expires_at: i64,
-}
-
 impl Ledger {
-    /// Every countdown that runs, or whose end nobody has noted, and every tag that is not restored any more.
+    /// Every countdown that runs or whose end was not noted, and every tag that is not restored any more.
     ///
     /// # Errors
     /// DynamoDB cannot be asked.
@@ -201,34 +193,19 @@ impl Ledger {
         }
     }
 
-    /// Whether this run is to send the message that asks for what the budget held back: there is none under way. It is
-    /// due at `due_at` then.
+    /// Deletes what older versions noted of an instance, which is a countdown now.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub(crate) async fn claim_budget_message(
-        &self,
-        due_at: DateTime<Utc>,
-    ) -> Result<bool, AwsError> {
-        let now = self.clock.now();
-        let mark = MessageMark {
-            due_at: due_at.timestamp_millis(),
-            expires_at: due_at.timestamp(),
-        };
-        let result = self
-            .client
-            .put_item()
+    async fn delete_stopped_note(&self, id: &str) -> Result<(), AwsError> {
+        self.client
+            .delete_item()
             .table_name(&self.table)
-            .set_item(Some(items::item(key("budget", "message"), &mark)?))
-            .condition_expression("attribute_not_exists(Pk) OR DueAt < :now")
-            .expression_attribute_values(":now", number(now.timestamp_millis()))
+            .set_key(Some(key(id, STOPPED)))
             .send()
-            .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) if items::is_condition(&error) => Ok(false),
-            Err(error) => Err(AwsError::new(items::PUT, &error)),
-        }
+            .await
+            .map_err(|error| AwsError::new(DELETE, &error))?;
+        Ok(())
     }
 }
 
@@ -245,14 +222,8 @@ pub(super) fn countdown_item(
     } else {
         REMEMBERED
     };
-    item.extend([expires_unseen(seen_at, remembered)]);
+    item.extend([expires_after(seen_at, remembered)]);
     Ok(item)
-}
-
-/// The attribute by which an item expires `remembered` after it was last confirmed, at `seen_at`.
-fn expires_unseen(seen_at: DateTime<Utc>, remembered: TimeDelta) -> (String, AttributeValue) {
-    let at = seen_at.checked_add_signed(remembered).unwrap_or(seen_at);
-    ("ExpiresAt".to_owned(), number(at.timestamp()))
 }
 
 /// `Since` as [`countdown_item`] stores it.
@@ -283,63 +254,4 @@ fn name(sort_key: &str) -> Option<CountdownName> {
         shutdown,
         reason,
     })
-}
-
-/// What a sweep noted of a reason that it found on nearly every instance.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct SuspicionNote {
-    /// When the first of the sweeps found it.
-    pub(crate) first_at: DateTime<Utc>,
-    /// When the last of them found it.
-    pub(crate) seen_at: DateTime<Utc>,
-}
-
-impl Ledger {
-    /// What is noted of `reason`.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub(crate) async fn suspicion(
-        &self,
-        reason: &CountdownReason,
-    ) -> Result<Option<SuspicionNote>, AwsError> {
-        self.get(key("suspicion", reason.to_string())).await
-    }
-
-    /// Notes it.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub(crate) async fn note_suspicion(
-        &self,
-        reason: &CountdownReason,
-        note: &SuspicionNote,
-    ) -> Result<(), AwsError> {
-        let mut item = items::item(key("suspicion", reason.to_string()), note)?;
-        item.extend([expires_unseen(note.seen_at, REMEMBERED)]);
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(items::PUT, &error))?;
-        Ok(())
-    }
-
-    /// Deletes what older versions noted of an instance, which is a countdown now.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    async fn delete_stopped_note(&self, id: &str) -> Result<(), AwsError> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(id, STOPPED)))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(DELETE, &error))?;
-        Ok(())
-    }
 }

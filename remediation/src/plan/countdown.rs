@@ -38,8 +38,8 @@ pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(9);
 /// How long before the termination of an instance that tagwarden stopped its notice must have been accepted at least.
 const AFTER_STOP: TimeDelta = TimeDelta::hours(24);
 
-/// What is counted down: one shutdown of one instance for one reason. The rule is no part of it, because rules may be
-/// numbered anew.
+/// What is counted down: one shutdown of one instance for one reason. The rule is not part of it, because rules may be
+/// renumbered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CountdownName {
     /// `i-…`.

@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::commands::plan::show::{self, PlanForm, PlanView, Sort};
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Delivery, Exit, heard};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::settings::{SettingArgs, topic_arn};
 use crate::forecast::{Forecast, ForecastCounts, trouble};
@@ -112,7 +112,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // The plan comes first, because consent is given to it.
     let inputs = runtime.block_on(Inputs::of_account(&config, &settings, &remediation))?;
     let view = PlanView::new(&inputs, Sort::default(), args.all);
-    let (planned, first_looks) = args.announce(&view, &inputs, settings.grace)?;
+    let (planned, first_looks, announced) = args.announce(&view, &inputs, settings.grace)?;
     let warnings = Warnings::default();
     let show = |swept: Option<&SweepResult>, is_interrupted: bool| {
         let result = ApplyResult {
@@ -122,15 +122,18 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             is_interrupted,
             warnings: warnings.messages(),
         };
-        args.show(&view, &result)
-            .map_err(|error| CommandError::unwritten(&error))
+        heard(args.show(&view, &result))
     };
     if !planned.has_changes() && first_looks == 0 {
         show(None, false)?;
         return Ok(Exit::Done);
     }
     if !args.yes {
-        consent(&question(&planned, first_looks), "Nothing was done.")?;
+        consent(
+            &question(&planned, first_looks),
+            "Nothing was done.",
+            announced,
+        )?;
     }
 
     // Signals are caught only now: until here, Ctrl-C has nothing to leave half done.
@@ -144,8 +147,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let is_interrupted = interrupt.is_caught();
     match swept {
         Ok(swept) => {
-            show(Some(&swept), is_interrupted)?;
-            end(&swept, is_interrupted)
+            let shown = show(Some(&swept), is_interrupted);
+            let ended = end(&swept, is_interrupted)?;
+            shown.map(|_| ended)
         }
         Err(RemediationError::Interrupted) => {
             CommandError::new(&"interrupted", "Nothing was done.").show();
@@ -157,13 +161,14 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 
 impl Args {
     /// Shows the plan. Where standard output is for a program, the plan goes to standard error, and only if consent is
-    /// asked for. Gives what is planned, and for how many shutdowns this is the first look.
+    /// asked for. Gives what is planned, and for how many shutdowns this is the first look, and
+    /// whether the plan can have been read.
     fn announce(
         &self,
         view: &PlanView,
         inputs: &Inputs,
         grace: TimeDelta,
-    ) -> Result<(ForecastCounts, usize), CommandError> {
+    ) -> Result<(ForecastCounts, usize, Delivery), CommandError> {
         let forecast = Forecast::new(inputs, &inputs.policy);
         let counts = forecast.counts();
         let first_looks = result::to_begin(&inputs.policy.report.entries, inputs.at);
@@ -172,14 +177,13 @@ impl Args {
             show::write_plan(out, view, counts, &forecast, PlanForm::Text)?;
             out.flush()
         };
-        match self.form.output {
+        let written = match self.form.output {
             OutputForm::Text => show(&mut anstream::stdout().lock()),
             OutputForm::Json if self.yes || !has_work => Ok(()),
             OutputForm::Json => show(&mut anstream::stderr().lock()),
-        }
-        .and_then(|()| self.note_two_looks(first_looks, grace))
-        .map_err(|error| CommandError::unwritten(&error))?;
-        Ok((counts, first_looks))
+        };
+        let noted = written.and_then(|()| self.note_two_looks(first_looks, grace));
+        Ok((counts, first_looks, heard(noted)?))
     }
 
     /// Says that shutdowns need two looks, where this would be the first look and the plan is shown.

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use story::Story;
 
 // clap is built without wrapping, so help texts are wrapped here, at 80 columns.
@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
              with this message and what `tagwarden --version` says.",
         )
     })?;
-    write(&story, args.output).map_err(|error| CommandError::unwritten(&error))?;
+    heard(write(&story, args.output))?;
     Ok(Exit::Done)
 }
 

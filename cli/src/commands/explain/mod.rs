@@ -16,7 +16,7 @@ use tagwarden_core::settings::{Environment, SettingError};
 use tagwarden_remediation::settings::Mode;
 
 use crate::aws::{AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::forecast::explained::{ExplainArgs, Explained};
 use crate::forecast::inputs::{InputArgs, SourceArgs};
 use crate::forecast::settings::{SettingArgs, topic_arn};
@@ -120,11 +120,10 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         mode: args.mode()?,
         topic_arn: topic_arn.as_deref(),
     })?;
-    match args.form.output {
+    heard(match args.form.output {
         OutputForm::Text => output::print(&text::page(&explained)),
         OutputForm::Json => output::print_json(document::members(&explained)),
-    }
-    .map_err(|error| CommandError::unwritten(&error))?;
+    })?;
     if explained.unknown.is_empty() {
         return Ok(Exit::Done);
     }

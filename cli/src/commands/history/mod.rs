@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use tagwarden_remediation::ledger::{Act, ActState, RunId, Selection};
 
 use crate::aws;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::ledger::{ActArgs, LedgerArgs, OpenLedger};
 use crate::output;
 
@@ -120,7 +120,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
         let ledger = args.ledger.open().await?;
         let history = read(args, &ledger).await?;
-        write(&ledger, &history, args.output).map_err(|error| CommandError::unwritten(&error))?;
+        heard(write(&ledger, &history, args.output))?;
         Ok(Exit::Done)
     })
 }

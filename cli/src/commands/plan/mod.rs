@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::forecast::compare::{Comparison, InstanceChange};
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
+use crate::output;
 use show::{PlanForm, PlanView, Sort};
 
 const LONG_ABOUT: &str = "\
@@ -164,9 +165,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             (written, is_found)
         }
     };
-    written
-        .and_then(|()| out.flush())
-        .map_err(|error| CommandError::unwritten(&error))?;
+    if args.output == PlanForm::Csv {
+        // The other forms have a place for them.
+        for note in &view.notes {
+            output::note(format_args!("note: {note}"));
+        }
+    }
+    heard(written.and_then(|()| out.flush()))?;
     Ok(if is_found { Exit::Differs } else { Exit::Done })
 }
 

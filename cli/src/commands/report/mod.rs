@@ -37,13 +37,14 @@ use tagwarden_core::settings::Environment;
 use tagwarden_remediation::ledger;
 
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::forecast::Forecast;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
 use crate::ledger::OpenLedger;
 use crate::output;
 use crate::save::{print, save};
+use crate::stream::is_stream;
 use crate::when::When;
 use crate::words::count;
 use acts::Acts;
@@ -147,7 +148,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         CommandError::new(&format!("the page cannot be made: {error:#}"), what_next)
     })?;
     out.write(&html)?;
-    if !is_standard_output(&args.file) {
+    if !is_stream(&args.file) {
         let count = count(inputs.instances.len(), "instance");
         output::note(format_args!("{count} written to {}", args.file.display()));
     }
@@ -206,14 +207,10 @@ enum Out<'a> {
     File { path: &'a Path, force: bool },
 }
 
-fn is_standard_output(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 impl<'a> Out<'a> {
     /// Checks the target early, so that a mistake shows before everything is read.
     fn open(path: &'a Path, force: bool) -> Result<Self, CommandError> {
-        if is_standard_output(path) {
+        if is_stream(path) {
             if io::stdout().is_terminal() {
                 return Err(CommandError::new(
                     &"standard output is a terminal, which cannot show an HTML page",
@@ -230,8 +227,7 @@ impl<'a> Out<'a> {
 
     fn write(self, html: &str) -> Result<(), CommandError> {
         match self {
-            Self::StandardOutput => print(&mut io::stdout().lock(), html)
-                .map_err(|error| CommandError::unwritten(&error)),
+            Self::StandardOutput => heard(print(&mut io::stdout().lock(), html)).map(|_| ()),
             Self::File { path, force } => {
                 save(path, html, force).map_err(|error| unwritable(path, &error))
             }

@@ -9,7 +9,7 @@ use tagwarden_remediation::undo::{Undo, UndoError, UndoOutcome, UndoPreview, Und
 
 use crate::aws::{self, TableArgs};
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::ledger::{ActArgs, LedgerArgs, OpenLedger};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::warnings::Warnings;
@@ -91,8 +91,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         let selection = args.selection(&ledger);
         let look = undo.preview(&selection).await;
         let look = look.map_err(|error| failure(&ledger, &error))?;
-        args.announce(&ledger, &look)
-            .map_err(|error| CommandError::unwritten(&error))?;
+        let announced = heard(args.announce(&ledger, &look))?;
         let undone = if look.plan.steps.is_empty() || args.dry_run {
             None
         } else {
@@ -100,7 +99,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             let instances = count(look.plan.instances(), "instance");
             if !args.yes {
                 let question = format!("Undo {tags} on {instances}?");
-                consent(&question, "Nothing was undone.")?;
+                consent(&question, "Nothing was undone.", announced)?;
             }
             let warnings = Warnings::default();
             let collecting = warnings.collect();
@@ -111,9 +110,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
                 undone.map_err(|error| failure(&ledger, &error).after("Nothing was undone."))?;
             Some(undone)
         };
-        args.show(&ledger, &look, undone.as_ref())
-            .map_err(|error| CommandError::unwritten(&error))?;
-        undone.map_or(Ok(Exit::Done), |undone| end(&undone))
+        let shown = heard(args.show(&ledger, &look, undone.as_ref()));
+        let ended = undone.map_or(Ok(Exit::Done), |undone| end(&undone))?;
+        shown.map(|_| ended)
     })
 }
 
