@@ -82,7 +82,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
         } else {
             if !args.yes {
-                consent("Write this to the table?", "Nothing was written.")?;
+                let question = format!("Write this to the table in {}?", diff.table.access);
+                consent(&question, "Nothing was written.")?;
             }
             write(&diff).await
         };
@@ -208,7 +209,7 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> CommandErr
             ),
         ),
         StopReason::Aws(error) => {
-            let failure = aws::table_failure(error, &table.name, &table.region);
+            let failure = aws::table_failure(error, &table.name, &table.access);
             failure.after(&written)
         }
     }

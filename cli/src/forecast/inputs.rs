@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use aws_config::SdkConfig;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
@@ -18,6 +17,8 @@ use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
+use crate::aws::access::AwsAccess;
+use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
@@ -66,12 +67,24 @@ pub struct InputArgs<'a> {
     pub aws: &'a AwsArgs,
 }
 
+impl InputArgs<'_> {
+    /// The settings for a plan, which changes and publishes nothing.
+    fn settings(&self, variables: &mut FunctionVariables) -> Result<Settings, CommandError> {
+        let settings = self.settings;
+        settings.settings(self.table, variables, Mode::DryRun, None)
+    }
+}
+
 /// Everything that a forecast is made of.
 #[derive(Debug)]
 pub struct Inputs {
     pub instances: Vec<Instance>,
     /// Where the instances come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything came from files.
+    pub access: Option<AwsAccess>,
+    /// Whether the instances come from a file.
+    pub is_recorded: bool,
     pub at: DateTime<Utc>,
     pub scope: Scope,
     pub policy: PolicyPlan,
@@ -106,13 +119,13 @@ impl Inputs {
             Some(path) if path == Path::new("table") => Some(PolicySource::Table),
             Some(path) => Some(PolicySource::open(path)?),
         };
-        let settings = args.settings.settings(args.table, Mode::DryRun, None)?;
         match &args.sources.instances {
-            Some(path) => Self::of_recording(args, path, &settings, policy, against),
+            Some(path) => Self::of_recording(args, path, policy, against),
             None => aws::runtime()?.block_on(async {
-                let config = aws::adaptive(&args.aws.load().await?);
-                let remediation = Remediation::new(&config, settings.clone());
-                let reader = Reader::of_account(&config, &settings, &remediation).await?;
+                let mut access = args.aws.open().await?.adaptive();
+                let settings = args.settings(&mut access.variables)?;
+                let remediation = Remediation::new(&access.config, settings.clone());
+                let reader = Reader::of_account(access, &settings, &remediation).await?;
                 reader.read(policy, against).await
             }),
         }
@@ -123,18 +136,17 @@ impl Inputs {
     /// # Errors
     /// AWS cannot be read.
     pub async fn of_account(
-        config: &SdkConfig,
+        access: AwsAccess,
         settings: &Settings,
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
-        let reader = Reader::of_account(config, settings, remediation).await?;
+        let reader = Reader::of_account(access, settings, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
 
     fn of_recording(
         args: InputArgs<'_>,
         path: &Path,
-        settings: &Settings,
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
@@ -143,16 +155,22 @@ impl Inputs {
         for path in &args.sources.events {
             recording::events::read(path, &mut launches)?;
         }
-        let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
+        let is_offline = policy.is_file()
+            && against.as_ref().is_none_or(PolicySource::is_file)
+            && !args.aws.has_stack();
         aws::runtime()?.block_on(async {
-            let config = if is_offline {
+            let mut access = if is_offline {
                 None
             } else {
-                Some(args.aws.load().await?)
+                Some(args.aws.open().await?)
+            };
+            let settings = match &mut access {
+                Some(access) => args.settings(&mut access.variables)?,
+                None => args.settings(&mut FunctionVariables::Process)?,
             };
             let reader = Reader {
-                settings,
-                config: config.as_ref(),
+                settings: &settings,
+                access,
                 instances,
                 from: recording::name(path),
                 launches: LaunchSource::Recordings(&launches),
@@ -199,7 +217,7 @@ enum LaunchSource<'a> {
 /// Reads policies for instances that are read already.
 struct Reader<'a> {
     settings: &'a Settings,
-    config: Option<&'a SdkConfig>,
+    access: Option<AwsAccess>,
     instances: Vec<Instance>,
     from: String,
     launches: LaunchSource<'a>,
@@ -209,11 +227,11 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads the instances of the account, and sorts them by id.
     async fn of_account(
-        config: &'a SdkConfig,
+        access: AwsAccess,
         settings: &'a Settings,
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
-        let ec2 = Ec2::new(config);
+        let ec2 = Ec2::new(&access.config);
         let mut pages = InstancePages::in_scope(&ec2, &settings.policy.scope);
         let mut instances = Vec::new();
         while let Some(page) = pages.next().await {
@@ -222,11 +240,11 @@ impl<'a> Reader<'a> {
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
             settings,
-            config: Some(config),
             instances,
-            from: aws::region(config).to_owned(),
+            from: access.region.clone(),
             launches: LaunchSource::Aws(remediation),
-            at: Clock::of(config).now(),
+            at: Clock::of(&access.config).now(),
+            access: Some(access),
         })
     }
 
@@ -241,12 +259,15 @@ impl<'a> Reader<'a> {
             Some(against) => Some(self.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
-        if matches!(self.launches, LaunchSource::Recordings(_)) {
+        let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
+        if is_recorded {
             notes.extend(gaps_of_recordings(&self.instances, &policy.report));
         }
         Ok(Inputs {
             instances: self.instances,
             from: self.from,
+            access: self.access,
+            is_recorded,
             at: self.at,
             scope: self.settings.policy.scope.clone(),
             policy,
@@ -261,9 +282,9 @@ impl<'a> Reader<'a> {
         source: PolicySource,
         notes: &mut Vec<String>,
     ) -> Result<PolicyPlan, CommandError> {
-        let (name, policy) = match (source, self.config) {
+        let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
-            (PolicySource::Table, Some(config)) => self.table(config).await?,
+            (PolicySource::Table, Some(access)) => self.table(access).await?,
             (PolicySource::Table, None) => {
                 return Err(CommandError::new(
                     &"no policy given",
@@ -302,16 +323,20 @@ impl<'a> Reader<'a> {
         })
     }
 
-    async fn table(&self, config: &SdkConfig) -> Result<(String, Policy), CommandError> {
+    async fn table(&self, access: &AwsAccess) -> Result<(String, Policy), CommandError> {
         let table = &self.settings.policy.policy_table;
-        let client = aws_sdk_dynamodb::Client::new(config);
+        let client = aws_sdk_dynamodb::Client::new(&access.config);
         let policy = read_policy(&client, table).await;
         let policy = policy.map_err(|error| self.failure(&error.into()))?;
         Ok((format!("the policy table {table}"), policy))
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {
-        trouble::remediation(error, self.config.map_or("?", aws::region))
+        match &self.access {
+            Some(access) => trouble::remediation(error, access),
+            // Without an account, nothing can fail that a table or a call would explain.
+            None => CommandError::new(error, "Run the command again."),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod account;
 mod against;
 mod apply;
 mod broken;
+mod expect;
+mod fake;
 
 #[path = "../support/countdowns.rs"]
 mod countdowns;
@@ -18,7 +20,9 @@ mod countdowns;
 mod fleet;
 mod guide;
 mod interrupt;
+mod profiles;
 mod recorded;
+mod stack;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;
