@@ -96,5 +96,5 @@ async fn caller(config: &SdkConfig) -> Result<String, AwsError> {
     let identity = identity.map_err(|error| AwsError::new(CALL, &error))?;
     identity
         .account
-        .ok_or_else(|| AwsError::unexpected(CALL, "the answer names no account"))
+        .ok_or_else(|| AwsError::unreadable(CALL, "the answer names no account"))
 }

@@ -194,13 +194,17 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
         .collect()
 }
 
-/// The text with only the last line of what a program wrote: usage and warnings come before.
+/// The text with only one line of what a program wrote: its error, or else its last line. Usage and warnings come before.
 fn brief(cause: &str) -> String {
     let Some((head, written)) = cause.split_once("Stderr: ") else {
         return cause.to_owned();
     };
-    let last = written.lines().rfind(|line| !line.trim().is_empty());
-    format!("{head}It wrote: {}", last.unwrap_or("nothing").trim())
+    let mut lines = written.lines().filter(|line| !line.trim().is_empty());
+    let error = lines
+        .clone()
+        .rfind(|line| line.contains("rror:") || line.contains("ERROR"));
+    let line = error.or_else(|| lines.next_back()).unwrap_or("nothing");
+    format!("{head}It wrote: {}", line.trim())
 }
 
 /// The causes without the beginnings that say nothing, on one line.
