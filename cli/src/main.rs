@@ -12,7 +12,8 @@
 //! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
 //! | [`text`] | files that people write, and problems at their places |
 //! | [`warnings`] | the engine's log, for the person who waits |
-//! | [`output`], [`table`], [`save`] | output, tables, files |
+//! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
+//! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
 //! | [`exit`] | exit statuses, and errors that say what to do next |
 //!
@@ -30,6 +31,8 @@ mod output;
 mod policy_file;
 mod policy_table;
 mod save;
+mod spreadsheet;
+mod stream;
 mod table;
 mod text;
 mod warnings;

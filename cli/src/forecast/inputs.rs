@@ -1,5 +1,6 @@
 //! Reads what a forecast is made of: instances, who launched them, and policies; from AWS or from files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
 use tagwarden_core::{Instance, Policy, Scope};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::plan::{Outcome, Prospects, Reason, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
@@ -22,6 +23,8 @@ use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
+use crate::stream;
+use crate::when::When;
 use crate::words::count;
 
 /// The options that say where the instances and the policy come from.
@@ -49,11 +52,19 @@ pub struct SourceArgs {
 
     #[arg(
         long,
-        value_name = "TIME",
+        value_name = "WHEN",
         requires = "instances",
-        help = "Plan as of this time, such as 2026-11-20T15:30:00Z\n[default: now]"
+        help = "As of this age or time: 2h, 7d, 2026-11-20, or\n2026-11-20T15:30:00Z [default: now]"
     )]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
+}
+
+impl SourceArgs {
+    /// The moment of the plan.
+    fn at(&self) -> DateTime<Utc> {
+        let now = Utc::now();
+        self.at.map_or(now, |at| at.from(now))
+    }
 }
 
 /// All options that decide what is read.
@@ -63,15 +74,40 @@ pub struct InputArgs<'a> {
     /// The policy to compare with: a file, or `table`.
     pub against: Option<&'a Path>,
     pub settings: &'a SettingArgs,
+    /// The settings to compare with.
+    pub against_settings: &'a SettingArgs,
     pub table: &'a TableArgs,
     pub aws: &'a AwsArgs,
 }
 
 impl InputArgs<'_> {
-    /// The settings for a plan, which changes and publishes nothing.
-    fn settings(&self, variables: &mut FunctionVariables) -> Result<Settings, CommandError> {
-        let settings = self.settings;
-        settings.settings(self.table, variables, Mode::DryRun, None)
+    /// The settings for a plan, which changes and publishes nothing, and those to compare with.
+    fn settings(
+        &self,
+        variables: &mut FunctionVariables,
+    ) -> Result<(Settings, Settings), CommandError> {
+        let read = |args: &SettingArgs, variables: &mut FunctionVariables| {
+            args.settings(self.table, variables, Mode::DryRun, None)
+        };
+        let other = read(self.against_settings, &mut variables.clone())?;
+        Ok((read(self.settings, variables)?, other))
+    }
+
+    fn check_one_reader(&self) -> Result<(), CommandError> {
+        let sources = self.sources;
+        let readers = [
+            ("--policy", sources.policy.as_deref()),
+            ("--against", self.against),
+            ("--instances", sources.instances.as_deref()),
+        ];
+        let readers = readers
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path?)));
+        let events = sources
+            .events
+            .iter()
+            .map(|path| ("--events", path.as_path()));
+        stream::check_one_reader(readers.chain(events))
     }
 }
 
@@ -86,7 +122,6 @@ pub struct Inputs {
     /// Whether the instances come from a file.
     pub is_recorded: bool,
     pub at: DateTime<Utc>,
-    pub scope: Scope,
     pub policy: PolicyPlan,
     /// The policy to compare with.
     pub against: Option<PolicyPlan>,
@@ -100,7 +135,11 @@ pub struct PolicyPlan {
     /// Where the policy comes from.
     pub name: String,
     pub policy: Policy,
+    /// The instances that it covers.
+    pub scope: Scope,
     pub report: Report,
+    /// What becomes of the instances that are shut down in the end, by id.
+    pub prospects: BTreeMap<String, Prospects>,
 }
 
 impl Inputs {
@@ -109,6 +148,7 @@ impl Inputs {
     /// # Errors
     /// A file or AWS cannot be read, or a policy file has problems.
     pub fn read(args: InputArgs<'_>) -> Result<Self, CommandError> {
+        args.check_one_reader()?;
         // Files come first, because they show their problems without a wait and without an account.
         let policy = match &args.sources.policy {
             None => PolicySource::Table,
@@ -123,10 +163,14 @@ impl Inputs {
             Some(path) => Self::of_recording(args, path, policy, against),
             None => aws::runtime()?.block_on(async {
                 let mut access = args.aws.open().await?.adaptive();
-                let settings = args.settings(&mut access.variables)?;
+                let (settings, other) = args.settings(&mut access.variables)?;
                 let remediation = Remediation::new(&access.config, settings.clone());
+                let compared = Remediation::new(&access.config, other.clone());
                 let reader = Reader::of_account(access, &settings, &remediation).await?;
-                reader.read(policy, against).await
+                let other = reader.with(&other, LaunchSource::Aws(&compared));
+                reader
+                    .read(policy, against.map(|against| (other, against)))
+                    .await
             }),
         }
     }
@@ -150,33 +194,39 @@ impl Inputs {
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let instances = recording::instances::read(path)?;
-        let mut launches = RecordedLaunches::default();
-        for path in &args.sources.events {
-            recording::events::read(path, &mut launches)?;
-        }
-        let is_offline = policy.is_file()
-            && against.as_ref().is_none_or(PolicySource::is_file)
-            && !args.aws.has_stack();
+        let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
         aws::runtime()?.block_on(async {
-            let mut access = if is_offline {
-                None
-            } else {
-                Some(args.aws.open().await?)
-            };
-            let settings = match &mut access {
+            // Files come before AWS, but for a stack: its VPCs say which of the recording's instances count.
+            let mut access = None;
+            if args.aws.has_stack() {
+                access = Some(args.aws.open().await?);
+            }
+            let (settings, other) = match &mut access {
                 Some(access) => args.settings(&mut access.variables)?,
                 None => args.settings(&mut FunctionVariables::Process)?,
             };
+            let scope = &settings.policy.scope;
+            let (instances, mut notes) = recording::instances::read(path, scope)?;
+            let mut launches = RecordedLaunches::default();
+            for path in &args.sources.events {
+                notes.extend(recording::events::read(path, &mut launches)?);
+            }
+            if access.is_none() && !is_offline {
+                access = Some(args.aws.open().await?);
+            }
             let reader = Reader {
                 settings: &settings,
                 access,
                 instances,
-                from: recording::name(path),
+                from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
-                at: args.sources.at.unwrap_or_else(Utc::now),
+                notes,
+                at: args.sources.at(),
             };
-            reader.read(policy, against).await
+            let other = reader.with(&other, LaunchSource::Recordings(&launches));
+            reader
+                .read(policy, against.map(|against| (other, against)))
+                .await
         })
     }
 }
@@ -222,6 +272,8 @@ struct Reader<'a> {
     from: String,
     launches: LaunchSource<'a>,
     at: DateTime<Utc>,
+    /// What is known to be missing, each a whole sentence.
+    notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -245,31 +297,46 @@ impl<'a> Reader<'a> {
             launches: LaunchSource::Aws(remediation),
             at: Clock::of(&access.config).now(),
             access: Some(access),
+            notes: Vec::new(),
         })
     }
 
+    /// The same instances under other settings.
+    fn with(&self, settings: &'a Settings, launches: LaunchSource<'a>) -> Self {
+        Self {
+            settings,
+            access: self.access.clone(),
+            instances: self.instances.clone(),
+            from: self.from.clone(),
+            launches,
+            at: self.at,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Reads `policy`, and the policy to compare with under its own settings.
     async fn read(
         self,
         policy: PolicySource,
-        against: Option<PolicySource>,
+        against: Option<(Self, PolicySource)>,
     ) -> Result<Inputs, CommandError> {
-        let mut notes = Vec::new();
+        let mut notes = self.notes.clone();
         let against = match against {
             None => None,
-            Some(against) => Some(self.policy_plan(against, &mut notes).await?),
+            Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
         let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
         if is_recorded {
-            notes.extend(gaps_of_recordings(&self.instances, &policy.report));
+            notes.extend(gaps_of_recordings(&policy.report));
         }
+        notes.extend(not_permitted(&policy.report));
         Ok(Inputs {
             instances: self.instances,
             from: self.from,
             access: self.access,
             is_recorded,
             at: self.at,
-            scope: self.settings.policy.scope.clone(),
             policy,
             against,
             notes,
@@ -300,26 +367,28 @@ impl<'a> Reader<'a> {
             notes.push(note);
         }
         let (settings, instances) = (self.settings, &self.instances);
-        let report = match self.launches {
+        let preview = match self.launches {
             LaunchSource::Recordings(launches) => {
                 on_demand::preview(&policy, settings, instances, launches, self.at)
             }
             LaunchSource::Aws(remediation) => {
                 let preview = remediation.preview(&policy, instances).await;
                 let preview = preview.map_err(|error| self.failure(&error))?;
-                if let Some(error) = preview.unasked {
+                if let Some(error) = &preview.unasked {
                     let note = format!("Which instances are protected is not known: {error}.");
                     if !notes.contains(&note) {
                         notes.push(note);
                     }
                 }
-                preview.report
+                preview
             }
         };
         Ok(PolicyPlan {
             name,
             policy,
-            report,
+            scope: settings.policy.scope.clone(),
+            report: preview.report,
+            prospects: preview.prospects,
         })
     }
 
@@ -340,15 +409,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Says that only a setting keeps rules from shutdowns. The function's own setting may be another one.
+fn not_permitted(report: &Report) -> Option<String> {
+    let entries = report.entries.iter();
+    let refused = entries
+        .filter(|entry| matches!(entry.outcome, Outcome::Refused(Reason::NotPermitted { .. })));
+    let ids: BTreeSet<&str> = refused.map(|it| it.step.instance_id.as_str()).collect();
+    (!ids.is_empty()).then(|| {
+        format!(
+            "The rules want to stop or terminate {}, and these settings do not permit it (--rules-may-destroy).",
+            count(ids.len(), "instance")
+        )
+    })
+}
+
 /// What recordings do not tell about these instances, each a whole sentence.
-fn gaps_of_recordings(instances: &[Instance], report: &Report) -> Vec<String> {
+fn gaps_of_recordings(report: &Report) -> Vec<String> {
     let mut gaps = Vec::new();
-    if recording::instances::lack_tags(instances) {
-        gaps.push(
-            "No instance of the recording has tags. If it was made with --query, the query may have left them out."
-                .to_owned(),
-        );
-    }
     let would_do = |wanted: fn(&Remedy) -> bool| {
         let entries = report.entries.iter();
         entries.filter(move |it| it.outcome == Outcome::WouldDo && wanted(&it.step.remedy))

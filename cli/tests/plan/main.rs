@@ -20,8 +20,11 @@ mod countdowns;
 mod fleet;
 mod guide;
 mod interrupt;
+mod pipes;
 mod profiles;
 mod recorded;
+mod safe;
+mod shapes;
 mod stack;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]

@@ -92,14 +92,62 @@ fn fails_for_one_broken_file_among_many() {
     );
 }
 
+/// Whatever one of the files is, the others are checked too.
 #[test]
-fn reports_an_unreadable_file_and_what_to_do() {
-    let output = check(&["absent.yaml"]);
+fn reports_on_every_file() {
+    let files = [
+        "warnings.yaml",
+        "absent.yaml",
+        "../broken",
+        "shape.yaml",
+        "empty.yaml",
+    ];
+    let output = check(&files);
     assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), "");
+    let text = stdout(&output);
+    let summaries: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            files
+                .iter()
+                .any(|file| line.starts_with(&format!("{file}: ")))
+        })
+        .collect();
     assert_eq!(
-        stderr(&output),
-        "error: \"absent.yaml\" cannot be read: No such file or directory (os error 2)\n\n\
-         Check the path. `tagwarden pull FILE` writes a file from the policy table.\n"
+        summaries,
+        [
+            "warnings.yaml: 6 rules, 7 warnings",
+            "absent.yaml: 1 error",
+            "../broken: 1 error",
+            "shape.yaml: 2 errors",
+            "empty.yaml: 1 error",
+        ]
+    );
+    insta::assert_snapshot!("absent.yaml", stdout(&check(&["absent.yaml"])));
+
+    let output = check(&[&["--output", "json"], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checked = document["files"].as_array().unwrap();
+    assert_eq!(checked.len(), files.len());
+    assert_eq!(
+        checked[1],
+        serde_json::json!({"file": "absent.yaml", "rules": 0, "errors": 1, "warnings": 0})
+    );
+    let problems = document["problems"].as_array().unwrap().iter();
+    let of = |file: &str| problems.clone().find(|it| it["file"] == file).unwrap();
+    assert_eq!(
+        *of("absent.yaml"),
+        serde_json::json!({
+            "file": "absent.yaml", "line": 1, "column": 1, "severity": "error",
+            "message": "the file cannot be read: No such file or directory (os error 2)",
+            "help": "Check the path. `tagwarden pull FILE` writes a file from the policy table.",
+        })
+    );
+    assert_eq!(
+        of("../broken")["message"],
+        "the file cannot be read: is a directory"
     );
 }
 

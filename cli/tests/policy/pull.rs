@@ -74,7 +74,7 @@ fn replaces_a_file_only_with_force() {
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
     assert!(
-        message.contains("\"policy.yaml\" cannot be written: File exists"),
+        message.contains("\"policy.yaml\" already exists"),
         "{message}"
     );
     assert!(message.contains("--force"), "{message}");

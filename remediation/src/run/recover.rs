@@ -119,8 +119,8 @@ async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Instan
     }
 }
 
-/// What there is to report of another run's act. An abandoned act is not reported, because whoever looks at the
-/// instance next does it, or has.
+/// What there is to report of another run's act. An abandoned act is not reported, because the next run that
+/// looks at the instance does it, or has done it.
 fn entry(act: Act, run_id: &RunId) -> Option<Entry> {
     // An undo reports to the person who asked for it.
     if act.remedy == RemedyName::Untag {

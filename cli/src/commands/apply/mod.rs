@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::commands::plan::show::{self, PlanForm, PlanView, Sort};
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Delivery, Exit, heard};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::settings::{SettingArgs, topic_arn};
 use crate::forecast::{Forecast, ForecastCounts, trouble};
@@ -70,7 +70,7 @@ The JSON document, unless the command fails before it acts:
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
-  2    the command line is wrong
+  64   the command line is wrong
   130  the run was interrupted; the report says what was done";
 
 /// Does what the policy table asks for: one sweep
@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // The plan comes first, because consent is given to it.
     let inputs = runtime.block_on(Inputs::of_account(access.clone(), &settings, &remediation))?;
     let view = PlanView::new(&inputs, Sort::default(), args.all);
-    let (planned, first_looks) = args.announce(&view, &inputs, settings.grace)?;
+    let (planned, first_looks, announced) = args.announce(&view, &inputs, settings.grace)?;
     let warnings = Warnings::default();
     let show = |swept: Option<&SweepResult>, is_interrupted: bool| {
         let result = ApplyResult {
@@ -126,10 +126,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             is_interrupted,
             warnings: warnings.messages(),
         };
-        args.show(&view, &result)
-            .map_err(|error| CommandError::unwritten(&error))
+        heard(args.show(&view, &result))
     };
-    if !planned.has_changes() && first_looks == 0 {
+    if !planned.has_changes_now() && first_looks == 0 {
         show(None, false)?;
         return Ok(Exit::Done);
     }
@@ -137,6 +136,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         consent(
             &question(&planned, first_looks, &access),
             "Nothing was done.",
+            announced,
         )?;
     }
 
@@ -151,8 +151,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let is_interrupted = interrupt.is_caught();
     match swept {
         Ok(swept) => {
-            show(Some(&swept), is_interrupted)?;
-            end(&swept, is_interrupted)
+            let shown = show(Some(&swept), is_interrupted);
+            let ended = end(&swept, is_interrupted)?;
+            shown.map(|_| ended)
         }
         Err(RemediationError::Interrupted) => {
             CommandError::new(&"interrupted", "Nothing was done.").show();
@@ -164,30 +165,31 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 
 impl Args {
     /// Shows the plan. Where standard output is for a program, the plan goes to standard error, and only if consent is
-    /// asked for. Gives what is planned, and for how many shutdowns this is the first look.
+    /// asked for. Gives what is planned, and for how many shutdowns this is the first look, and
+    /// whether the plan can have been read.
     fn announce(
         &self,
         view: &PlanView,
         inputs: &Inputs,
         grace: TimeDelta,
-    ) -> Result<(ForecastCounts, usize), CommandError> {
+    ) -> Result<(ForecastCounts, usize, Delivery), CommandError> {
         let forecast = Forecast::new(inputs, &inputs.policy);
         let counts = forecast.counts();
         let first_looks = result::to_begin(&inputs.policy.report.entries, inputs.at);
-        let has_work = counts.has_changes() || first_looks > 0;
+        let has_work = counts.has_changes_now() || first_looks > 0;
         let show = |out: &mut dyn Write| {
             show::write_plan(out, view, counts, &forecast, PlanForm::Text)?;
             out.flush()
         };
-        match self.form.output {
+        let written = match self.form.output {
             OutputForm::Text => show(&mut anstream::stdout().lock()),
             OutputForm::Json if self.yes || !has_work => Ok(()),
             OutputForm::Json => show(&mut anstream::stderr().lock()),
-        }
-        .and_then(|()| self.note(&dry_run(view).unwrap_or_default()))
-        .and_then(|()| self.note(&two_looks(first_looks, grace)))
-        .map_err(|error| CommandError::unwritten(&error))?;
-        Ok((counts, first_looks))
+        };
+        let noted = written
+            .and_then(|()| self.note(&dry_run(view).unwrap_or_default()))
+            .and_then(|()| self.note(&two_looks(first_looks, grace)));
+        Ok((counts, first_looks, heard(noted)?))
     }
 
     /// Writes a remark about the plan to where the plan is shown, if it is.
@@ -236,10 +238,11 @@ fn dry_run(view: &PlanView) -> Option<String> {
 
 /// `Tag 3 instances, terminate 1 instance in us-east-1 (account 111111111111, profile prod)?`
 fn question(counts: &ForecastCounts, first_looks: usize, whose: &dyn Display) -> String {
+    let (stop, terminate) = counts.shutdowns_now();
     let mut parts: Vec<String> = [
         ("tag", counts.would_tag),
-        ("stop", counts.would_stop),
-        ("terminate", counts.would_terminate),
+        ("stop", stop),
+        ("terminate", terminate),
     ]
     .into_iter()
     .filter(|(_, number)| *number > 0)

@@ -34,13 +34,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::aws::stack::{FunctionVariables, StackSettings};
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::forecast::Forecast;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
 use crate::ledger::OpenLedger;
 use crate::output;
 use crate::save::{print, save};
+use crate::stream::is_stream;
 use crate::when::When;
 use crate::words::count;
 use acts::Acts;
@@ -68,7 +69,7 @@ Examples:
 Exit status:
   0    done, whether or not the fleet is compliant
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::days(30);
@@ -127,6 +128,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         sources: &args.sources,
         against: None,
         settings: &args.settings,
+        against_settings: &args.settings,
         table: &args.table,
         aws: &args.aws,
     })?;
@@ -145,7 +147,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         CommandError::new(&format!("the page cannot be made: {error:#}"), what_next)
     })?;
     out.write(&html)?;
-    if !is_standard_output(&args.file) {
+    if !is_stream(&args.file) {
         let count = count(inputs.instances.len(), "instance");
         let of = match &inputs.access {
             Some(access) if !inputs.is_recorded => format!(" of {access}"),
@@ -217,14 +219,10 @@ enum Out<'a> {
     File { path: &'a Path, force: bool },
 }
 
-fn is_standard_output(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 impl<'a> Out<'a> {
     /// Checks the target early, so that a mistake shows before everything is read.
     fn open(path: &'a Path, force: bool) -> Result<Self, CommandError> {
-        if is_standard_output(path) {
+        if is_stream(path) {
             if io::stdout().is_terminal() {
                 return Err(CommandError::new(
                     &"standard output is a terminal, which cannot show an HTML page",
@@ -241,8 +239,7 @@ impl<'a> Out<'a> {
 
     fn write(self, html: &str) -> Result<(), CommandError> {
         match self {
-            Self::StandardOutput => print(&mut io::stdout().lock(), html)
-                .map_err(|error| CommandError::unwritten(&error)),
+            Self::StandardOutput => heard(print(&mut io::stdout().lock(), html)).map(|_| ()),
             Self::File { path, force } => {
                 save(path, html, force).map_err(|error| unwritable(path, &error))
             }
