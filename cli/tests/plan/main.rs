@@ -15,6 +15,10 @@ mod broken;
 #[path = "../support/countdowns.rs"]
 mod countdowns;
 
+#[allow(dead_code, reason = "the demo uses the rest of it")]
+#[path = "../../src/commands/demo/fleet.rs"]
+mod demo_fleet;
+mod explain;
 mod fleet;
 mod guide;
 mod interrupt;

@@ -37,6 +37,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> Value {
             });
             instance.insert(name.to_owned(), side);
         }
+        instance.insert("destructive".to_owned(), json!(change.harm()));
         Value::from(instance)
     });
     let mut document = head(view);
