@@ -58,9 +58,10 @@ pub struct Args {
 
 /// Reads the table, and writes the file.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let items = aws::runtime()?.block_on(async {
+    let (table, items) = aws::runtime()?.block_on(async {
         let table = PolicyTable::open(&args.aws, &args.table).await?;
-        table.items().await
+        let items = table.items().await?;
+        Ok::<_, CommandError>((table, items))
     })?;
     let text = write(&items, args.format()).map_err(|error| {
         let what_next =
@@ -78,7 +79,11 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     }
     if let Some(path) = file {
         let count = describe_rows(&items);
-        output::note(format_args!("{count} written to {}", path.display()));
+        output::note(format_args!(
+            "{count} written to {}, from {}",
+            path.display(),
+            table.access
+        ));
     }
     match Policy::from_rows(items.into_iter().map(row)) {
         Ok(policy) => {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use aws_config::SdkConfig;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
@@ -19,6 +18,8 @@ use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
+use crate::aws::access::AwsAccess;
+use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
@@ -80,6 +81,18 @@ pub struct InputArgs<'a> {
 }
 
 impl InputArgs<'_> {
+    /// The settings for a plan, which changes and publishes nothing, and those to compare with.
+    fn settings(
+        &self,
+        variables: &mut FunctionVariables,
+    ) -> Result<(Settings, Settings), CommandError> {
+        let read = |args: &SettingArgs, variables: &mut FunctionVariables| {
+            args.settings(self.table, variables, Mode::DryRun, None)
+        };
+        let other = read(self.against_settings, &mut variables.clone())?;
+        Ok((read(self.settings, variables)?, other))
+    }
+
     pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
         let sources = self.sources;
         let readers = [
@@ -104,6 +117,10 @@ pub struct Inputs {
     pub instances: Vec<Instance>,
     /// Where the instances come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything came from files.
+    pub access: Option<AwsAccess>,
+    /// Whether the instances come from a file.
+    pub is_recorded: bool,
     pub at: DateTime<Utc>,
     pub policy: PolicyPlan,
     /// The policy to compare with.
@@ -142,17 +159,15 @@ impl Inputs {
             Some(path) if path == Path::new("table") => Some(PolicySource::Table),
             Some(path) => Some(PolicySource::open(path)?),
         };
-        let settings = args.settings.settings(args.table, Mode::DryRun, None)?;
-        let other = args.against_settings;
-        let other = other.settings(args.table, Mode::DryRun, None)?;
         match &args.sources.instances {
-            Some(path) => Self::of_recording(args, path, [&settings, &other], policy, against),
+            Some(path) => Self::of_recording(args, path, policy, against),
             None => aws::runtime()?.block_on(async {
-                let config = aws::adaptive(&args.aws.load().await?);
-                let remediation = Remediation::new(&config, settings.clone());
-                let reader = Reader::of_account(&config, &settings, &remediation).await?;
-                let remediation = Remediation::new(&config, other.clone());
-                let other = reader.with(&other, LaunchSource::Aws(&remediation));
+                let mut access = args.aws.open().await?.adaptive();
+                let (settings, other) = args.settings(&mut access.variables)?;
+                let remediation = Remediation::new(&access.config, settings.clone());
+                let compared = Remediation::new(&access.config, other.clone());
+                let reader = Reader::of_account(access, &settings, &remediation).await?;
+                let other = reader.with(&other, LaunchSource::Aws(&compared));
                 reader
                     .read(policy, against.map(|against| (other, against)))
                     .await
@@ -165,43 +180,50 @@ impl Inputs {
     /// # Errors
     /// AWS cannot be read.
     pub async fn of_account(
-        config: &SdkConfig,
+        access: AwsAccess,
         settings: &Settings,
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
-        let reader = Reader::of_account(config, settings, remediation).await?;
+        let reader = Reader::of_account(access, settings, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
 
     fn of_recording(
         args: InputArgs<'_>,
         path: &Path,
-        [settings, other]: [&Settings; 2],
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let (instances, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
-        let mut launches = RecordedLaunches::default();
-        for path in &args.sources.events {
-            notes.extend(recording::events::read(path, &mut launches)?);
-        }
         let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
         aws::runtime()?.block_on(async {
-            let config = if is_offline {
-                None
-            } else {
-                Some(args.aws.load().await?)
+            // Files come before AWS, but for a stack: its VPCs say which of the recording's instances count.
+            let mut access = None;
+            if args.aws.has_stack() {
+                access = Some(args.aws.open().await?);
+            }
+            let (settings, other) = match &mut access {
+                Some(access) => args.settings(&mut access.variables)?,
+                None => args.settings(&mut FunctionVariables::Process)?,
             };
+            let scope = &settings.policy.scope;
+            let (instances, mut notes) = recording::instances::read(path, scope)?;
+            let mut launches = RecordedLaunches::default();
+            for path in &args.sources.events {
+                notes.extend(recording::events::read(path, &mut launches)?);
+            }
+            if access.is_none() && !is_offline {
+                access = Some(args.aws.open().await?);
+            }
             let reader = Reader {
-                settings,
-                config: config.as_ref(),
+                settings: &settings,
+                access,
                 instances,
                 from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
                 notes,
                 at: args.sources.at(),
             };
-            let other = reader.with(other, LaunchSource::Recordings(&launches));
+            let other = reader.with(&other, LaunchSource::Recordings(&launches));
             reader
                 .read(policy, against.map(|against| (other, against)))
                 .await
@@ -245,7 +267,7 @@ enum LaunchSource<'a> {
 /// Reads policies for instances that are read already.
 struct Reader<'a> {
     settings: &'a Settings,
-    config: Option<&'a SdkConfig>,
+    access: Option<AwsAccess>,
     instances: Vec<Instance>,
     from: String,
     launches: LaunchSource<'a>,
@@ -257,11 +279,11 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads the instances of the account, and sorts them by id.
     async fn of_account(
-        config: &'a SdkConfig,
+        access: AwsAccess,
         settings: &'a Settings,
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
-        let ec2 = Ec2::new(config);
+        let ec2 = Ec2::new(&access.config);
         let mut pages = InstancePages::in_scope(&ec2, &settings.policy.scope);
         let mut instances = Vec::new();
         while let Some(page) = pages.next().await {
@@ -270,11 +292,11 @@ impl<'a> Reader<'a> {
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
             settings,
-            config: Some(config),
             instances,
-            from: aws::region(config).to_owned(),
+            from: access.region.clone(),
             launches: LaunchSource::Aws(remediation),
-            at: Clock::of(config).now(),
+            at: Clock::of(&access.config).now(),
+            access: Some(access),
             notes: Vec::new(),
         })
     }
@@ -283,7 +305,7 @@ impl<'a> Reader<'a> {
     fn with(&self, settings: &'a Settings, launches: LaunchSource<'a>) -> Self {
         Self {
             settings,
-            config: self.config,
+            access: self.access.clone(),
             instances: self.instances.clone(),
             from: self.from.clone(),
             launches,
@@ -304,13 +326,16 @@ impl<'a> Reader<'a> {
             Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
-        if matches!(self.launches, LaunchSource::Recordings(_)) {
+        let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
+        if is_recorded {
             notes.extend(gaps_of_recordings(&policy.report));
         }
         notes.extend(not_permitted(&policy.report));
         Ok(Inputs {
             instances: self.instances,
             from: self.from,
+            access: self.access,
+            is_recorded,
             at: self.at,
             policy,
             against,
@@ -325,9 +350,9 @@ impl<'a> Reader<'a> {
         notes: &mut Vec<String>,
     ) -> Result<PolicyPlan, CommandError> {
         let is_table = !source.is_file();
-        let (name, policy) = match (source, self.config) {
+        let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
-            (PolicySource::Table, Some(config)) => self.table(config).await?,
+            (PolicySource::Table, Some(access)) => self.table(access).await?,
             (PolicySource::Table, None) => {
                 return Err(CommandError::new(
                     &"no policy given",
@@ -373,12 +398,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    async fn table(&self, config: &SdkConfig) -> Result<(String, Policy), CommandError> {
-        read_table(config, self.settings).await
+    async fn table(&self, access: &AwsAccess) -> Result<(String, Policy), CommandError> {
+        read_table(access, self.settings).await
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {
-        trouble::remediation(error, self.config.map_or("?", aws::region))
+        match &self.access {
+            Some(access) => trouble::remediation(error, access),
+            // Without an account, nothing can fail that a table or a call would explain.
+            None => CommandError::new(error, "Run the command again."),
+        }
     }
 }
 
@@ -401,14 +430,13 @@ fn not_permitted(report: &Report) -> Option<String> {
 /// # Errors
 /// The table cannot be read, or is not valid.
 pub(super) async fn read_table(
-    config: &SdkConfig,
+    access: &AwsAccess,
     settings: &Settings,
 ) -> Result<(String, Policy), CommandError> {
     let table = &settings.policy.policy_table;
-    let client = aws_sdk_dynamodb::Client::new(config);
+    let client = aws_sdk_dynamodb::Client::new(&access.config);
     let policy = read_policy(&client, table).await;
-    let policy =
-        policy.map_err(|error| trouble::remediation(&error.into(), aws::region(config)))?;
+    let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
     Ok((format!("the policy table {table}"), policy))
 }
 
