@@ -293,7 +293,7 @@ fn csv_of(test: &str, names: &[&str]) -> Command {
     });
     let fleet = file(
         &format!("{test}.json"),
-        &Value::from_iter(instances).to_string(),
+        &instances.collect::<Value>().to_string(),
     );
     let policy = policy(test, SAMPLE);
     offline(&[
