@@ -11,6 +11,7 @@ use super::*;
 use crate::launcher::Unknown;
 use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
+mod acts;
 mod protections;
 
 const ID: &str = "i-0a1b2c3d4e5f60718";
