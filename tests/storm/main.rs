@@ -156,6 +156,7 @@ fn big_storm_does_no_harm() {
             assert!(all.killed > 10 && all.conflicts > 0, "{all:?}");
             assert!(all.lost_answers > 50 && all.refused_calls > 100, "{all:?}");
             assert!(all.terminations > 6 && all.tags > 80, "{all:?}");
+            assert!(all.undos > 10 && all.undone > 10, "{all:?}");
             assert!(all.spared > 0 && all.recovered_by_others > 0, "{all:?}");
         }
     }
