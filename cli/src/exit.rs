@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use owo_colors::OwoColorize;
 
 use crate::output;
+use crate::words::{printable, printable_line};
 
 /// The exit statuses, the same for every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum Exit {
     Differs,
     /// 1: something failed.
     Failed,
-    /// 2: the command line is wrong.
+    /// 64: the command line is wrong. This is `EX_USAGE` of `sysexits.h`.
     Misused,
     /// 130: a signal ended the command. Shells use this number for Ctrl-C.
     Interrupted,
@@ -29,7 +30,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::Differs | Self::Misused => 2,
+            Self::Differs => 2,
+            Self::Misused => 64,
             Self::Interrupted => 130,
         }
     }
@@ -83,6 +85,8 @@ impl CommandError {
         match self {
             Self::Failed { what, what_next } => {
                 let error = "error:".red();
+                // AWS, tables and files have a part in some messages.
+                let (what, what_next) = (printable_line(what), printable(what_next));
                 output::note(format_args!("{} {what}\n\n{what_next}", error.bold()));
                 Exit::Failed
             }

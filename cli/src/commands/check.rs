@@ -32,13 +32,13 @@ The JSON document:
 Exit status:
   0    every file is a policy, with or without warnings
   1    a file is not a policy, or cannot be read
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Checks policy files, and shows every problem at its place
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy files, YAML or JSON
+    /// The policy files, YAML or JSON; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

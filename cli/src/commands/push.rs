@@ -13,6 +13,7 @@ use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::{PolicyTable, TableDiff, problems};
 use crate::stream::is_stream;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Makes the policy table like the file: shows what would change, asks, writes
@@ -42,13 +43,13 @@ The JSON document, also when the writing fails midway:
 Exit status:
   0    the table is like the file
   1    something failed, or the answer was no; the message says what was written
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Makes the policy table like the file
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy file, YAML or JSON
+    /// The policy file, YAML or JSON; - is standard input, with --yes
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -88,7 +89,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
         } else {
             if !args.yes {
-                consent("Write this to the table?", "Nothing was written.", announced)?;
+                let question = format!("Write this to the table in {}?", diff.table.access);
+                consent(&question, "Nothing was written.", announced)?;
             }
             write(&diff).await
         };
@@ -155,7 +157,7 @@ fn announcement(diff: &TableDiff) -> String {
         table,
         changes,
     } = diff;
-    let mut text = format!("{table}, to be like {}:\n\n", file.path);
+    let mut text = format!("{table}, to be like {}:\n\n", printable_line(&file.path));
     text.push_str(&show::text(changes));
     let _ = if changes.is_empty() {
         writeln!(text, "Nothing to do: the table is like the file.")
@@ -214,7 +216,7 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> CommandErr
             ),
         ),
         StopReason::Aws(error) => {
-            let failure = aws::table_failure(error, &table.name, &table.region);
+            let failure = aws::table_failure(error, &table.name, &table.access);
             failure.after(&written)
         }
     }

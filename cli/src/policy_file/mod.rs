@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`rows`] | finds the rows in the text of a file |
 //! | [`lint`] | finds the problems of the rows: the engine's, at their places, and what the engine cannot know |
+//! | [`keys`] | finds what is wrong with tag keys and their values |
 //! | [`value`], [`number`] | converts values between the file and DynamoDB |
 //! | [`mod@write`] | writes the table's items as a file |
 
+mod keys;
 mod lint;
 mod number;
 pub mod rows;
@@ -24,7 +26,7 @@ use crate::output;
 use crate::stream;
 use crate::text::node;
 use crate::text::problem::{Severity, TextProblem};
-use crate::words::count;
+use crate::words::{count, printable_line};
 
 /// A policy file, valid or not.
 #[derive(Debug)]
@@ -109,7 +111,11 @@ impl PolicyFile {
     pub fn show(&self) -> String {
         let mut text = String::new();
         for problem in &self.problems {
-            let _ = writeln!(text, "{}\n", problem.show(&self.path, &self.text));
+            let _ = writeln!(
+                text,
+                "{}\n",
+                problem.show(&printable_line(&self.path), &self.text)
+            );
         }
         let _ = writeln!(text, "{}", self.summary());
         text
@@ -126,7 +132,7 @@ impl PolicyFile {
             (false, _) if self.count(Severity::Warning) == 0 => errors,
             (false, _) => format!("{errors}, {warnings}"),
         };
-        format!("{}: {found}", self.path)
+        format!("{}: {found}", printable_line(&self.path))
     }
 
     /// The file, if it is a policy. Otherwise its problems go to standard error.
@@ -140,7 +146,7 @@ impl PolicyFile {
         output::note(format_args!(
             "{}\nNothing was done. Fix the file; `tagwarden check {}` checks it again.",
             self.show(),
-            self.path
+            printable_line(&self.path)
         ));
         Err(CommandError::AlreadyShown(Exit::Failed))
     }

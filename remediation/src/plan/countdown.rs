@@ -14,11 +14,11 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Shutdown};
+use tagwarden_core::{DefectName, Instance, Shutdown};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
-use crate::settings::Settings;
+use crate::settings::{Settings, Untagged};
 
 /// How long a countdown stands unconfirmed before it starts over, because the reason may have been gone in between.
 const STALE_AFTER: TimeDelta = TimeDelta::days(1);
@@ -142,6 +142,23 @@ impl Terms {
             notice: required_notice(settings, settings.notice.max(AFTER_STOP)),
             is_over_once_started: true,
             goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
+        }
+    }
+
+    /// The terms of a shutdown of `instance` for `cause`: those of [`Terms::of_stopped`] for the termination of what was
+    /// stopped because it is untagged.
+    pub(crate) fn for_shutdown(
+        settings: &Settings,
+        instance: &Instance,
+        cause: &Cause,
+        is_stop: bool,
+    ) -> Self {
+        let stops_first = settings.untagged == Untagged::Stop && *cause == Cause::Untagged;
+        match settings.terminate_after {
+            Some(days) if stops_first && !is_stop && instance.state.is_stopped() => {
+                Self::of_stopped(settings, days)
+            }
+            _ => Self::of(settings),
         }
     }
 

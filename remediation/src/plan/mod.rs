@@ -10,17 +10,21 @@
 //! | `refusal` | [`Refusal`]: what EC2 refused to shut down |
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
+//! | `check` | [`ShutdownCheck`]: what stands against a shutdown |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
+//! | `prospect` | [`prospects`]: what becomes of an instance in the end |
 
 mod act;
+mod check;
 mod countdown;
 mod manager;
 mod memory;
 mod outcome;
 mod planner;
+mod prospect;
 mod reason;
 mod refusal;
 mod step;
@@ -32,12 +36,16 @@ use chrono::{DateTime, Utc};
 use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
-pub(crate) use countdown::REMEMBERED;
+pub use check::ShutdownCheck;
+pub(crate) use check::checks;
 pub use countdown::{Countdown, CountdownName, CountdownReason};
-pub use memory::Memory;
+pub(crate) use countdown::{CountdownStage, REMEMBERED, Terms};
+pub(crate) use manager::manager_of;
+pub use memory::{Memory, RememberedTag};
 pub(crate) use memory::{TagClaim, rule_note};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
+pub use prospect::{Prospect, Prospects, prospects};
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use step::{Cause, Remedy, Step};

@@ -43,7 +43,7 @@ The JSON document:
 Exit status:
   0    done, whether or not there were acts
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::hours(24);
@@ -178,6 +178,12 @@ fn write(ledger: &OpenLedger, history: &History, output: HistoryForm) -> io::Res
             return output::print_json(members);
         }
     };
+    if output == HistoryForm::Csv {
+        // Byte for byte: anstream would take parts of values for styles.
+        let mut out = io::stdout().lock();
+        out.write_all(&told)?;
+        return out.flush();
+    }
     let mut out = anstream::stdout().lock();
     out.write_all(&told)?;
     out.flush()

@@ -51,7 +51,7 @@ The JSON document:
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Takes back tags that tagwarden wrote and that are unchanged
 #[derive(Debug, clap::Args)]
@@ -86,8 +86,9 @@ pub struct Args {
 /// Previews, shows, asks, and undoes.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
-        let ledger = args.ledger.open().await?;
-        let undo = Undo::new(&ledger.config, ledger.inner.clone(), args.table.name());
+        let mut ledger = args.ledger.open().await?;
+        let table = args.table.name(&mut ledger.access.variables);
+        let undo = Undo::new(&ledger.access.config, ledger.inner.clone(), table);
         let selection = args.selection(&ledger);
         let look = undo.preview(&selection).await;
         let look = look.map_err(|error| failure(&ledger, &error))?;
@@ -98,7 +99,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             let tags = count(look.plan.steps.len(), "tag");
             let instances = count(look.plan.instances(), "instance");
             if !args.yes {
-                let question = format!("Undo {tags} on {instances}?");
+                let question = format!("Undo {tags} on {instances} in {}?", ledger.access);
                 consent(&question, "Nothing was undone.", announced)?;
             }
             let warnings = Warnings::default();
