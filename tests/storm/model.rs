@@ -360,22 +360,14 @@ impl Model {
             "GetTopicAttributes" if is_done => {
                 view.has_subscribers |= self.has_subscribers;
             }
-            "CreateTags" if view.is_undo() => {
-                if is_done {
-                    self.tags_emptied(run, call, before);
-                }
-            }
+            "CreateTags" if view.is_undo() => self.tags_emptied(run, call, before),
             "CreateTags" => {
                 view.wrote = sequence;
                 if is_done {
                     self.tags_written(run, call, before);
                 }
             }
-            "DeleteTags" => {
-                if is_done {
-                    self.tags_deleted(run, call, before, after);
-                }
-            }
+            "DeleteTags" if is_done => self.tags_deleted(run, call, before, after),
             "StopInstances" => self.shut_down(run, RemedyName::Stop, call, before, after),
             "TerminateInstances" => self.shut_down(run, RemedyName::Terminate, call, before, after),
             "Publish" => {
