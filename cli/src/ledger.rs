@@ -165,7 +165,7 @@ impl fmt::Display for OpenLedger {
 }
 
 /// Parses the id of an instance.
-fn instance_id(text: &str) -> Result<String, String> {
+pub fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())
     } else {

@@ -45,7 +45,7 @@ use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Color, Command};
 use commands::{
-    apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo,
+    apply, check, completions, demo, diff, explain, history, man, plan, pull, push, report, undo,
 };
 use exit::{CommandError, Exit};
 
@@ -78,6 +78,7 @@ fn run(command: Command) -> Result<Exit, CommandError> {
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),

@@ -32,7 +32,7 @@ use crate::words::count;
 pub struct SourceArgs {
     /// Use this policy file (YAML or JSON), not the table
     #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
 
     // Doc comments would have to be sentences.
     #[arg(
@@ -48,7 +48,7 @@ pub struct SourceArgs {
         requires = "instances",
         help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events (repeatable)"
     )]
-    events: Vec<PathBuf>,
+    pub(super) events: Vec<PathBuf>,
 
     #[arg(
         long,
@@ -61,7 +61,7 @@ pub struct SourceArgs {
 
 impl SourceArgs {
     /// The moment of the plan.
-    fn at(&self) -> DateTime<Utc> {
+    pub(super) fn at(&self) -> DateTime<Utc> {
         let now = Utc::now();
         self.at.map_or(now, |at| at.from(now))
     }
@@ -93,7 +93,7 @@ impl InputArgs<'_> {
         Ok((read(self.settings, variables)?, other))
     }
 
-    fn check_one_reader(&self) -> Result<(), CommandError> {
+    pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
         let sources = self.sources;
         let readers = [
             ("--policy", sources.policy.as_deref()),
@@ -232,13 +232,13 @@ impl Inputs {
 }
 
 /// Where a policy comes from.
-enum PolicySource {
+pub(super) enum PolicySource {
     Table,
     File { name: String, policy: Policy },
 }
 
 impl PolicySource {
-    fn open(path: &Path) -> Result<Self, CommandError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let file = PolicyFile::open(path)?.valid()?;
         let policy = Policy::from_rows(file.items.into_iter().map(row));
         let policy = policy.map_err(|invalid| {
@@ -393,11 +393,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn table(&self, access: &AwsAccess) -> Result<(String, Policy), CommandError> {
-        let table = &self.settings.policy.policy_table;
-        let client = aws_sdk_dynamodb::Client::new(&access.config);
-        let policy = read_policy(&client, table).await;
-        let policy = policy.map_err(|error| self.failure(&error.into()))?;
-        Ok((format!("the policy table {table}"), policy))
+        read_table(access, self.settings).await
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {
@@ -421,6 +417,21 @@ fn not_permitted(report: &Report) -> Option<String> {
             count(ids.len(), "instance")
         )
     })
+}
+
+/// The policy in its table, and what to call it.
+///
+/// # Errors
+/// The table cannot be read, or is not valid.
+pub(super) async fn read_table(
+    access: &AwsAccess,
+    settings: &Settings,
+) -> Result<(String, Policy), CommandError> {
+    let table = &settings.policy.policy_table;
+    let client = aws_sdk_dynamodb::Client::new(&access.config);
+    let policy = read_policy(&client, table).await;
+    let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
+    Ok((format!("the policy table {table}"), policy))
 }
 
 /// What recordings do not tell about these instances, each a whole sentence.

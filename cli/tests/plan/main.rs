@@ -17,6 +17,10 @@ mod fake;
 #[path = "../support/countdowns.rs"]
 mod countdowns;
 
+#[allow(dead_code, reason = "the demo uses the rest of it")]
+#[path = "../../src/commands/demo/fleet.rs"]
+mod demo_fleet;
+mod explain;
 mod fleet;
 mod guide;
 mod interrupt;
