@@ -3,14 +3,18 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use tagwarden_aws::policy_table::row;
+use tagwarden_core::Policy;
+
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::output;
 use crate::policy_file::rows::describe_rows;
 use crate::policy_file::write::{FileFormat, write};
-use crate::policy_table::{PolicyTable, problems};
+use crate::policy_table::PolicyTable;
 use crate::save::{print, save};
 use crate::stream::is_stream;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Writes the policy table as a file
@@ -81,8 +85,18 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             table.access
         ));
     }
-    if let Some(invalid) = problems(items) {
-        output::note(format_args!("warning: as it is, {invalid}"));
+    match Policy::from_rows(items.into_iter().map(row)) {
+        Ok(policy) => {
+            for caution in policy.cautions() {
+                output::note(format_args!("warning: {caution}"));
+            }
+        }
+        Err(invalid) => {
+            output::note(format_args!(
+                "warning: as it is, {}",
+                printable_line(&invalid.to_string())
+            ));
+        }
     }
     Ok(Exit::Done)
 }

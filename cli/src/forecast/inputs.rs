@@ -38,7 +38,7 @@ pub struct SourceArgs {
     #[arg(
         long,
         value_name = "FILE",
-        help = "Read the instances from this file: the output of\naws ec2 describe-instances, or a snapshot of\nAWS Config; - is standard input"
+        help = "Read the instances from this file: the output of\naws ec2 describe-instances, a snapshot or query of\nAWS Config, and others; - is standard input"
     )]
     pub instances: Option<PathBuf>,
 
@@ -46,7 +46,7 @@ pub struct SourceArgs {
         long,
         value_name = "FILE",
         requires = "instances",
-        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events (repeatable)"
+        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events, or a trail's file\n(repeatable)"
     )]
     pub(super) events: Vec<PathBuf>,
 
@@ -349,6 +349,7 @@ impl<'a> Reader<'a> {
         source: PolicySource,
         notes: &mut Vec<String>,
     ) -> Result<PolicyPlan, CommandError> {
+        let is_table = !source.is_file();
         let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
             (PolicySource::Table, Some(access)) => self.table(access).await?,
@@ -359,6 +360,11 @@ impl<'a> Reader<'a> {
                 ));
             }
         };
+        if is_table {
+            // A file with these is refused.
+            let cautions = policy.cautions();
+            notes.extend(cautions.map(|caution| format!("{}, {caution}.", sentence(&name))));
+        }
         if let Some(reason) = policy.hold() {
             let note = format!(
                 "{} has a hold, so nothing is written and nothing is shut down: {reason}",
