@@ -21,7 +21,6 @@ pub fn members(explained: &Explained) -> Map<String, Value> {
         let explanation = explained.explanations.instances.get(&instance.id)?;
         Some(part(explained, instance, explanation))
     });
-    let access = explained.access.as_ref().map(AwsAccess::to_json);
     let mut members = map([
         ("at", json!(rfc3339(explained.at))),
         ("from", json!(explained.from)),
@@ -31,7 +30,7 @@ pub fn members(explained: &Explained) -> Map<String, Value> {
         ("instances", instances.collect()),
         ("unknown", json!(explained.unknown)),
     ]);
-    members.extend(access.unwrap_or_default());
+    members.extend(explained.access.iter().flat_map(AwsAccess::to_json));
     members
 }
 
