@@ -21,6 +21,7 @@ use tagwarden_aws::{APP_NAME, AwsError};
 use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
 
+use crate::debug;
 use crate::exit::CommandError;
 
 /// The longest wait for an answer from AWS. The SDK itself would wait forever.
@@ -122,6 +123,9 @@ impl AwsArgs {
         }
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if debug::is_on() {
+            loader = loader.http_client(debug::http_client());
         }
         self.check_address()?;
         let mut config = loader.load().await;

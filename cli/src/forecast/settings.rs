@@ -6,6 +6,7 @@ use tagwarden_remediation::Settings;
 use tagwarden_remediation::settings::Mode;
 
 use crate::aws::TableArgs;
+use crate::debug;
 use crate::exit::CommandError;
 
 /// The options for the settings that the functions read from their environment.
@@ -129,7 +130,9 @@ impl SettingArgs {
                 "Correct the variable, or use the option of the same name.",
             )
         })?;
-        Ok(Settings { mode, ..settings })
+        let settings = Settings { mode, ..settings };
+        debug::settings(&settings);
+        Ok(settings)
     }
 }
 

@@ -2,8 +2,10 @@
 
 pub mod show;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
@@ -14,7 +16,10 @@ use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
 use crate::output;
-use show::{PlanForm, PlanView, Sort};
+use crate::pipeline::{FilePlace, line_and_column};
+use crate::policy_file::PolicyFile;
+use crate::stream;
+use show::{PlanForm, PlanView, RulePlaces, Sort};
 
 const LONG_ABOUT: &str = "\
 Shows what the rule and the remediation would do, and changes nothing
@@ -38,6 +43,10 @@ Examples:
     AttributeKey=EventName,AttributeValue=RunInstances > launches.json
   tagwarden plan --instances fleet.json --events launches.json \\
     --policy new.yaml --output markdown
+
+sarif and junit are for pipelines. Give --policy a file: the results of SARIF
+are at the lines of its rules. The tests of JUnit that fail are the instances
+for which --fail-on ends with 2.
 
 The JSON document:
   version, at      the version of this document; the time of the plan
@@ -111,7 +120,7 @@ pub struct Args {
         value_name = "FORMAT",
         default_value_t,
         hide_possible_values = true,
-        help = "Write text, json, csv or markdown"
+        help = "Write text, json, csv, markdown, sarif or junit"
     )]
     output: PlanForm,
 
@@ -147,8 +156,15 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         table: &args.table,
         aws: &args.aws,
     })?;
-    let view = PlanView::new(&inputs, args.sort, args.all);
+    let mut view = PlanView::new(&inputs, args.sort, args.all);
     let after = Forecast::new(&inputs, &inputs.policy);
+    if matches!(args.output, PlanForm::Sarif | PlanForm::Junit) {
+        let against = inputs.against.as_ref();
+        let before = against.map(|against| Forecast::new(&inputs, against));
+        view.failing = args.fail_on.instances(before.as_ref(), &after);
+        view.ending = FailOn::Destructive.instances(before.as_ref(), &after);
+        view.places = args.sources.policy_path().and_then(places);
+    }
     let mut out = io::BufWriter::new(anstream::stdout().lock());
     let (written, is_found) = match &inputs.against {
         None => {
@@ -175,7 +191,37 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     Ok(if is_found { Exit::Differs } else { Exit::Done })
 }
 
+/// Where the rules of a policy file are. Standard input cannot be read again.
+fn places(path: &Path) -> Option<RulePlaces> {
+    let file = (!stream::is_stream(path)).then(|| PolicyFile::open(path))?;
+    let file = file.ok()?;
+    let place = |span: Range<usize>| FilePlace {
+        path: file.path.clone(),
+        start: line_and_column(&file.text, span.start),
+        end: line_and_column(&file.text, span.end),
+    };
+    let rules = file.rule_places().into_iter();
+    Some(RulePlaces {
+        rules: rules.map(|(id, span)| (id, place(span))).collect(),
+        path: file.path,
+    })
+}
+
 impl FailOn {
+    /// The instances that the finding is on.
+    fn instances(self, before: Option<&Forecast<'_>>, after: &Forecast<'_>) -> BTreeSet<String> {
+        let ids = after.instances.keys();
+        ids.filter(|id| {
+            let one = after.of_one(id);
+            match before {
+                None => self.is_in(&one.counts()),
+                Some(before) => self.is_new_in(&Comparison::new(before.of_one(id), one)),
+            }
+        })
+        .map(|id| (*id).to_owned())
+        .collect()
+    }
+
     fn is_in(self, counts: &ForecastCounts) -> bool {
         match self {
             Self::Changes => counts.has_changes(),
