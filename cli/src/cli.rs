@@ -37,9 +37,10 @@ uses colours on a terminal.";
 const DEBUG_HELP: &str = "\
 Show each call to AWS on standard error
 
-Names the service, the operation, the host, the answer, the attempt, the time
-and AWS's request id, and before them the settings as they were understood.
-Never shows credentials, signatures or what a call says.";
+Names the service, the operation, the host, the answer, the attempt,
+the time and AWS's request id, and before them the settings as they
+were understood. Never shows credentials, signatures or what a call
+says.";
 
 /// Keeps the EC2 instances of an AWS account tagged as a policy table demands
 #[derive(Debug, Parser)]

@@ -14,7 +14,7 @@
 //! | [`debug`] | the calls to AWS, for the person who wonders |
 //! | [`warnings`] | the engine's log, for the person who waits |
 //! | [`pipeline`] | findings for the tools of a pipeline: SARIF, JUnit, GitHub's annotations |
-//! | [`output`], [`table`], [`save`] | output, tables, files |
+//! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
 //! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
 //! | [`exit`] | exit statuses, and errors that say what to do next |
@@ -35,6 +35,7 @@ mod pipeline;
 mod policy_file;
 mod policy_table;
 mod save;
+mod spreadsheet;
 mod stream;
 mod table;
 mod text;

@@ -21,15 +21,15 @@ const LONG_ABOUT: &str = "\
 Checks policy files, and shows every problem at its place
 
 The functions accept a file that passes, because the same code decides. The
-command needs no AWS account and no network.";
+command needs no AWS account and no network.
+
+For pipelines it writes SARIF, JUnit and annotations of GitHub Actions.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden check policy.yaml
   tagwarden check --output json *.yaml | jq -r '.problems[].message'
   tagwarden check --output sarif *.yaml > tagwarden.sarif
-
-sarif, junit and github (annotations of GitHub Actions) are for pipelines.
 
 The JSON document:
   version   of this form
@@ -56,7 +56,7 @@ pub struct Args {
         value_name = "FORMAT",
         default_value_t,
         hide_possible_values = true,
-        help = "Write text, json, sarif, junit or github"
+        help = "Write text, json, sarif, junit or\ngithub"
     )]
     output: CheckForm,
 }

@@ -1,5 +1,6 @@
 //! Reads what a forecast is made of: instances, who launched them, and policies; from AWS or from files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use aws_config::SdkConfig;
@@ -10,7 +11,7 @@ use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
 use tagwarden_core::{Instance, Policy, Scope};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::plan::{Outcome, Prospects, Reason, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
@@ -77,6 +78,8 @@ pub struct InputArgs<'a> {
     /// The policy to compare with: a file, or `table`.
     pub against: Option<&'a Path>,
     pub settings: &'a SettingArgs,
+    /// The settings to compare with.
+    pub against_settings: &'a SettingArgs,
     pub table: &'a TableArgs,
     pub aws: &'a AwsArgs,
 }
@@ -107,7 +110,6 @@ pub struct Inputs {
     /// Where the instances come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
     pub at: DateTime<Utc>,
-    pub scope: Scope,
     pub policy: PolicyPlan,
     /// The policy to compare with.
     pub against: Option<PolicyPlan>,
@@ -121,7 +123,11 @@ pub struct PolicyPlan {
     /// Where the policy comes from.
     pub name: String,
     pub policy: Policy,
+    /// The instances that it covers.
+    pub scope: Scope,
     pub report: Report,
+    /// What becomes of the instances that are shut down in the end, by id.
+    pub prospects: BTreeMap<String, Prospects>,
 }
 
 impl Inputs {
@@ -142,13 +148,19 @@ impl Inputs {
             Some(path) => Some(PolicySource::open(path)?),
         };
         let settings = args.settings.settings(args.table, Mode::DryRun, None)?;
+        let other = args.against_settings;
+        let other = other.settings(args.table, Mode::DryRun, None)?;
         match &args.sources.instances {
-            Some(path) => Self::of_recording(args, path, &settings, policy, against),
+            Some(path) => Self::of_recording(args, path, [&settings, &other], policy, against),
             None => aws::runtime()?.block_on(async {
                 let config = aws::adaptive(&args.aws.load().await?);
                 let remediation = Remediation::new(&config, settings.clone());
                 let reader = Reader::of_account(&config, &settings, &remediation).await?;
-                reader.read(policy, against).await
+                let remediation = Remediation::new(&config, other.clone());
+                let other = reader.with(&other, LaunchSource::Aws(&remediation));
+                reader
+                    .read(policy, against.map(|against| (other, against)))
+                    .await
             }),
         }
     }
@@ -169,7 +181,7 @@ impl Inputs {
     fn of_recording(
         args: InputArgs<'_>,
         path: &Path,
-        settings: &Settings,
+        [settings, other]: [&Settings; 2],
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
@@ -194,7 +206,10 @@ impl Inputs {
                 notes,
                 at: args.sources.at(),
             };
-            reader.read(policy, against).await
+            let other = reader.with(other, LaunchSource::Recordings(&launches));
+            reader
+                .read(policy, against.map(|against| (other, against)))
+                .await
         })
     }
 }
@@ -269,25 +284,39 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The same instances under other settings.
+    fn with(&self, settings: &'a Settings, launches: LaunchSource<'a>) -> Self {
+        Self {
+            settings,
+            config: self.config,
+            instances: self.instances.clone(),
+            from: self.from.clone(),
+            launches,
+            at: self.at,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Reads `policy`, and the policy to compare with under its own settings.
     async fn read(
         self,
         policy: PolicySource,
-        against: Option<PolicySource>,
+        against: Option<(Self, PolicySource)>,
     ) -> Result<Inputs, CommandError> {
         let mut notes = self.notes.clone();
         let against = match against {
             None => None,
-            Some(against) => Some(self.policy_plan(against, &mut notes).await?),
+            Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
         if matches!(self.launches, LaunchSource::Recordings(_)) {
             notes.extend(gaps_of_recordings(&policy.report));
         }
+        notes.extend(not_permitted(&policy.report));
         Ok(Inputs {
             instances: self.instances,
             from: self.from,
             at: self.at,
-            scope: self.settings.policy.scope.clone(),
             policy,
             against,
             notes,
@@ -318,26 +347,28 @@ impl<'a> Reader<'a> {
             notes.push(note);
         }
         let (settings, instances) = (self.settings, &self.instances);
-        let report = match self.launches {
+        let preview = match self.launches {
             LaunchSource::Recordings(launches) => {
                 on_demand::preview(&policy, settings, instances, launches, self.at)
             }
             LaunchSource::Aws(remediation) => {
                 let preview = remediation.preview(&policy, instances).await;
                 let preview = preview.map_err(|error| self.failure(&error))?;
-                if let Some(error) = preview.unasked {
+                if let Some(error) = &preview.unasked {
                     let note = format!("Which instances are protected is not known: {error}.");
                     if !notes.contains(&note) {
                         notes.push(note);
                     }
                 }
-                preview.report
+                preview
             }
         };
         Ok(PolicyPlan {
             name,
             policy,
-            report,
+            scope: settings.policy.scope.clone(),
+            report: preview.report,
+            prospects: preview.prospects,
         })
     }
 
@@ -348,6 +379,20 @@ impl<'a> Reader<'a> {
     fn failure(&self, error: &RemediationError) -> CommandError {
         trouble::remediation(error, self.config.map_or("?", aws::region))
     }
+}
+
+/// Says that only a setting keeps rules from shutdowns. The function's own setting may be another one.
+fn not_permitted(report: &Report) -> Option<String> {
+    let entries = report.entries.iter();
+    let refused = entries
+        .filter(|entry| matches!(entry.outcome, Outcome::Refused(Reason::NotPermitted { .. })));
+    let ids: BTreeSet<&str> = refused.map(|it| it.step.instance_id.as_str()).collect();
+    (!ids.is_empty()).then(|| {
+        format!(
+            "The rules want to stop or terminate {}, and these settings do not permit it (--rules-may-destroy).",
+            count(ids.len(), "instance")
+        )
+    })
 }
 
 /// The policy in its table, and what to call it.

@@ -89,7 +89,69 @@ pub struct SettingArgs {
     pub ledger_table: Option<String>,
 }
 
+/// A setting of the other side of a comparison: `grace-minutes=60`.
+#[derive(Clone, Debug)]
+pub struct OtherSetting {
+    name: String,
+    value: String,
+}
+
+impl OtherSetting {
+    /// Parses `NAME=VALUE`, and checks both.
+    ///
+    /// # Errors
+    /// The text has another form, there is no such setting, or the value is not valid for it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err("must be NAME=VALUE, such as grace-minutes=60".to_owned());
+        };
+        let known = COMPARED.iter().find(|(option, _)| *option == name);
+        let Some((_, variable)) = known else {
+            let names: Vec<&str> = COMPARED.iter().map(|(option, _)| *option).collect();
+            return Err(format!("the name must be one of {}", names.join(", ")));
+        };
+        Ok(Self {
+            name: (*variable).to_owned(),
+            value: checked(variable, value)?,
+        })
+    }
+}
+
+/// The settings that decide what is shut down and when: option and variable.
+const COMPARED: [(&str, &str); 8] = [
+    ("untagged", "TAGWARDEN_UNTAGGED"),
+    ("rules-may-destroy", "TAGWARDEN_RULES_MAY_DESTROY"),
+    ("grace-minutes", "TAGWARDEN_GRACE_MINUTES"),
+    ("notice-hours", "TAGWARDEN_NOTICE_HOURS"),
+    (
+        "max-destructive-per-hour",
+        "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
+    ),
+    ("terminate-after-days", "TAGWARDEN_TERMINATE_AFTER_DAYS"),
+    ("manager-tags", "TAGWARDEN_MANAGER_TAGS"),
+    ("vpc-ids", "TAGWARDEN_VPC_IDS"),
+];
+
 impl SettingArgs {
+    /// The same options, but for `others`.
+    pub fn with(&self, others: &[OtherSetting]) -> Self {
+        let mut args = self.clone();
+        for OtherSetting { name, value } in others {
+            let option = match name.as_str() {
+                "TAGWARDEN_UNTAGGED" => &mut args.untagged,
+                "TAGWARDEN_RULES_MAY_DESTROY" => &mut args.rules_may_destroy,
+                "TAGWARDEN_GRACE_MINUTES" => &mut args.grace_minutes,
+                "TAGWARDEN_NOTICE_HOURS" => &mut args.notice_hours,
+                "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR" => &mut args.max_destructive_per_hour,
+                "TAGWARDEN_TERMINATE_AFTER_DAYS" => &mut args.terminate_after_days,
+                "TAGWARDEN_MANAGER_TAGS" => &mut args.manager_tags,
+                _ => &mut args.vpc_ids,
+            };
+            *option = Some(value.clone());
+        }
+        args
+    }
+
     /// The settings of the remediation, with its policy in `table`.
     ///
     /// The caller gives the mode and the topic. They are not read from the environment.

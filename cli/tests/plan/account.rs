@@ -57,7 +57,7 @@ fn reads_the_account_and_changes_nothing() {
         document["counts"],
         json!({
             "instances": 18, "compliant": 2, "nonCompliant": 15, "notApplicable": 1,
-            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 1, "notified": 0, "deferred": 1, "refused": 1,
+            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 2, "delayedStop": 0, "delayedTerminate": 1, "notified": 0, "deferred": 1, "refused": 1,
             "failed": 0,
         })
     );

@@ -29,6 +29,7 @@ mod pipeline;
 mod pipeline_formats;
 mod pipes;
 mod recorded;
+mod safe;
 mod shapes;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]

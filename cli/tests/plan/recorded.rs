@@ -96,7 +96,7 @@ fn as_json() {
         document["counts"],
         json!({
             "instances": 20, "compliant": 2, "nonCompliant": 16, "notApplicable": 2,
-            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 3, "notified": 0, "deferred": 1, "refused": 0,
+            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 4, "delayedStop": 0, "delayedTerminate": 1, "notified": 0, "deferred": 1, "refused": 0,
             "failed": 0,
         })
     );
@@ -161,7 +161,7 @@ fn filters_what_is_shown_and_counts_everything() {
     assert!(text.contains("Left for later"), "{text}");
     assert!(!text.contains("Will"), "{text}");
     assert!(
-        text.contains("Plan: 13 instances to tag, 0 to stop, 3 to terminate."),
+        text.contains("Plan: 13 instances to tag, 0 to stop, 4 to terminate (1 of them later)."),
         "{text}"
     );
 }
@@ -249,27 +249,27 @@ fn the_settings_are_the_functions() {
             count("refused"),
         )
     };
-    // The protected one counts: a recording does not tell.
-    assert_eq!(counts("none", &[], &[]), (30, 1, 0));
+    // The protected one counts, because a recording does not tell, and so does what is only delayed.
+    assert_eq!(counts("none", &[], &[]), (40, 1, 0));
     let untagged = ("TAGWARDEN_UNTAGGED", "notify");
     assert_eq!(counts("variable", &[], &[untagged]), (4, 0, 0));
     assert_eq!(
         counts("option", &["--untagged", "stop"], &[untagged]),
-        (300, 1, 0)
+        (400, 1, 0)
     );
     assert_eq!(counts("grace", &["--grace-minutes", "0"], &[]), (40, 0, 0));
     let budget = ["--max-destructive-per-hour", "1"];
-    assert_eq!(counts("budget", &budget, &[]), (10, 1, 2));
+    assert_eq!(counts("budget", &budget, &[]), (40, 1, 2));
     let vpc = ("TAGWARDEN_VPC_IDS", "vpc-0f9e8d7c6b5a40312");
     assert_eq!(counts("vpc", &[], &[vpc]), (10, 0, 0));
-    assert_eq!(counts("every-vpc", &["--vpc-ids", ""], &[vpc]), (30, 1, 0));
+    assert_eq!(counts("every-vpc", &["--vpc-ids", ""], &[vpc]), (40, 1, 0));
     // A function's mode is no concern of a plan, and neither are its topic and its ledger offline.
     let others = [
         ("TAGWARDEN_MODE", "enforce"),
         ("TAGWARDEN_TOPIC_ARN", "nonsense"),
         ("TAGWARDEN_LEDGER_TABLE", "ledger"),
     ];
-    assert_eq!(counts("others", &[], &others), (30, 1, 0));
+    assert_eq!(counts("others", &[], &others), (40, 1, 0));
 }
 
 #[test]

@@ -95,6 +95,8 @@ pub(crate) struct Terms {
     pub(crate) notice: TimeDelta,
     /// Whether a start of the instance starts everything over: so with a termination of what was stopped.
     pub(crate) is_over_once_started: bool,
+    /// Whether it starts over if no run confirms it for too long: always, except in a test.
+    pub(crate) goes_stale: bool,
 }
 
 /// How far a countdown is.
@@ -128,6 +130,7 @@ impl Terms {
             wait: settings.notice,
             notice: required_notice(settings, settings.notice),
             is_over_once_started: false,
+            goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
         }
     }
 
@@ -138,6 +141,7 @@ impl Terms {
             wait: terminate_after.max(settings.notice),
             notice: required_notice(settings, settings.notice.max(AFTER_STOP)),
             is_over_once_started: true,
+            goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
         }
     }
 
@@ -237,7 +241,8 @@ impl Countdown {
             STALE_AFTER
         };
         let is_restarted = started_at.is_some_and(|at| at > self.since);
-        now - self.seen_at() <= stale_after && !(terms.is_over_once_started && is_restarted)
+        let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
+        !is_stale && !(terms.is_over_once_started && is_restarted)
     }
 
     /// Whether the look of `now` is worth noting.

@@ -332,3 +332,6 @@ pub(crate) fn rule_note(rule: &TagRule) -> String {
         Action::Terminate => "Terminate".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

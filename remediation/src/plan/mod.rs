@@ -15,6 +15,7 @@
 //! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
+//! | `prospect` | [`prospects`]: what becomes of an instance in the end |
 
 mod act;
 mod check;
@@ -23,6 +24,7 @@ mod manager;
 mod memory;
 mod outcome;
 mod planner;
+mod prospect;
 mod reason;
 mod refusal;
 mod step;
@@ -43,6 +45,7 @@ pub use memory::{Memory, RememberedTag};
 pub(crate) use memory::{TagClaim, rule_note};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};
+pub use prospect::{Prospect, Prospects, prospects};
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use step::{Cause, Remedy, Step};

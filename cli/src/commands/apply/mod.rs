@@ -124,7 +124,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         };
         heard(args.show(&view, &result))
     };
-    if !planned.has_changes() && first_looks == 0 {
+    if !planned.has_changes_now() && first_looks == 0 {
         show(None, false)?;
         return Ok(Exit::Done);
     }
@@ -172,7 +172,7 @@ impl Args {
         let forecast = Forecast::new(inputs, &inputs.policy);
         let counts = forecast.counts();
         let first_looks = result::to_begin(&inputs.policy.report.entries, inputs.at);
-        let has_work = counts.has_changes() || first_looks > 0;
+        let has_work = counts.has_changes_now() || first_looks > 0;
         let show = |out: &mut dyn Write| {
             show::write_plan(out, view, counts, &forecast, PlanForm::Text)?;
             out.flush()
@@ -216,10 +216,11 @@ impl Args {
 
 /// `Tag 3 instances, terminate 1 instance?`
 fn question(counts: &ForecastCounts, first_looks: usize) -> String {
+    let (stop, terminate) = counts.shutdowns_now();
     let mut parts: Vec<String> = [
         ("tag", counts.would_tag),
-        ("stop", counts.would_stop),
-        ("terminate", counts.would_terminate),
+        ("stop", stop),
+        ("terminate", terminate),
     ]
     .into_iter()
     .filter(|(_, number)| *number > 0)

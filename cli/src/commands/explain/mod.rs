@@ -113,6 +113,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             sources: &args.sources,
             against: None,
             settings: &args.settings,
+            against_settings: &args.settings,
             table: &args.table,
             aws: &args.aws,
         },
