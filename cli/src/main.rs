@@ -13,7 +13,7 @@
 //! | [`text`] | files that people write, and problems at their places |
 //! | [`debug`] | the calls to AWS, for the person who wonders |
 //! | [`warnings`] | the engine's log, for the person who waits |
-//! | [`pipeline`] | findings for the tools of a pipeline: SARIF, JUnit, GitHub's annotations |
+//! | [`pipeline`] | findings for the tools of a pipeline, such as SARIF |
 //! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
 //! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |

@@ -1,4 +1,4 @@
-//! JUnit XML.
+//! `JUnit` XML.
 
 use std::io::{self, Write};
 
@@ -34,13 +34,12 @@ pub fn write(out: &mut dyn Write, name: &str, tests: Vec<PipelineTest>) -> io::R
     let mut report = Report::new(name);
     let mut suites: Vec<TestSuite> = Vec::new();
     for test in tests {
-        let suite = match suites.iter().position(|it| it.name.as_str() == test.group) {
-            Some(place) => suites.get_mut(place),
-            None => {
-                suites.push(TestSuite::new(test.group.as_str()));
-                suites.last_mut()
-            }
-        };
+        let known = suites.iter().position(|it| it.name.as_str() == test.group);
+        let place = known.unwrap_or_else(|| {
+            suites.push(TestSuite::new(test.group.as_str()));
+            suites.len() - 1
+        });
+        let suite = suites.get_mut(place);
         if let Some(suite) = suite {
             suite.add_test_case(case(test));
         }

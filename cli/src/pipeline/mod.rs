@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`sarif`] | SARIF 2.1.0, which GitHub and others show at the lines of a pull request |
-//! | [`junit`] | JUnit XML, which CI servers show as tests |
+//! | [`junit`] | `JUnit` XML, which CI servers show as tests |
 //! | [`annotations`] | the lines that GitHub Actions turns into annotations |
 
 pub mod annotations;

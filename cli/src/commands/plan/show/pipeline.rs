@@ -1,4 +1,4 @@
-//! A plan for the tools of a pipeline: SARIF and JUnit.
+//! A plan for the tools of a pipeline: SARIF and `JUnit`.
 
 use std::io::{self, Write};
 
@@ -51,7 +51,7 @@ pub fn sarif(
     output::write_json(out, &document)
 }
 
-/// Writes tests as JUnit.
+/// Writes tests as `JUnit`.
 pub fn junit(out: &mut dyn Write, tests: Vec<PipelineTest>) -> io::Result<()> {
     junit::write(out, "tagwarden plan", tests)
 }
@@ -91,8 +91,8 @@ pub fn tests(view: &PlanView, forecast: &Forecast<'_>) -> Vec<PipelineTest> {
     let instances = view.sorted(forecast).into_iter();
     instances
         .map(|forecast| {
-            let steps = forecast.entries.iter().map(step).collect();
-            test(view, forecast, steps)
+            let steps: Vec<String> = forecast.entries.iter().map(step).collect();
+            test(view, forecast, &steps)
         })
         .collect()
 }
@@ -101,7 +101,7 @@ pub fn tests(view: &PlanView, forecast: &Forecast<'_>) -> Vec<PipelineTest> {
 pub fn tests_of_changes(view: &PlanView, comparison: &Comparison<'_>) -> Vec<PipelineTest> {
     let changes = view.sorted_changes(comparison).into_iter();
     changes
-        .map(|change| test(view, change.after, moves(change)))
+        .map(|change| test(view, change.after, &moves(change)))
         .collect()
 }
 
@@ -175,7 +175,7 @@ fn place(view: &PlanView, rule_id: Option<i64>) -> Option<FilePlace> {
     }))
 }
 
-fn test(view: &PlanView, forecast: &InstanceForecast<'_>, lines: Vec<String>) -> PipelineTest {
+fn test(view: &PlanView, forecast: &InstanceForecast<'_>, lines: &[String]) -> PipelineTest {
     let annotation = forecast.annotation().map(|text| on_one_line(&text));
     let result = if view.failing.contains(&forecast.instance.id) {
         let mut kinds = forecast.entries.iter().map(|it| kind(&it.step.cause).id);
