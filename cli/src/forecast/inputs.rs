@@ -60,6 +60,11 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// The path of the policy file, if there is one.
+    pub fn policy_path(&self) -> Option<&Path> {
+        self.policy.as_deref()
+    }
+
     /// The moment of the plan.
     pub(super) fn at(&self) -> DateTime<Utc> {
         let now = Utc::now();

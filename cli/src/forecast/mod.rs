@@ -43,7 +43,7 @@ pub struct Forecast<'a> {
 }
 
 /// What a policy means to one instance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct InstanceForecast<'a> {
     pub instance: &'a Instance,
     pub assessment: Assessment<'a>,
@@ -142,6 +142,15 @@ impl<'a> Forecast<'a> {
         });
         Self {
             instances: forecasts.collect(),
+        }
+    }
+
+    /// The forecast of one of its instances.
+    pub fn of_one(&self, id: &str) -> Self {
+        let one = self.instances.get_key_value(id);
+        let one = one.map(|(id, forecast)| (*id, forecast.clone()));
+        Self {
+            instances: one.into_iter().collect(),
         }
     }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::{Defect, Exemption, Instance, assess};
 use tagwarden_remediation::explain::{
-    ExplainedLauncher, ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime,
+    ExplainedLauncher, ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime, ValueSource,
 };
 use tagwarden_remediation::launcher::Launcher;
 
@@ -127,7 +127,7 @@ fn step(explained: &ExplainedStep) -> Value {
     let mut step = json!(explained.entry);
     if let Value::Object(members) = &mut step {
         members.extend(map([
-            ("source", json!(explained.source.map(|it| it.name()))),
+            ("source", json!(explained.source.map(ValueSource::name))),
             ("until", json!(explained.until.map(rfc3339))),
         ]));
     }
