@@ -11,8 +11,11 @@
 //! | [`ledger`] | the ledger: where it is, and what to do when it cannot be read |
 //! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
 //! | [`text`] | files that people write, and problems at their places |
+//! | [`debug`] | the calls to AWS, for the person who wonders |
 //! | [`warnings`] | the engine's log, for the person who waits |
-//! | [`output`], [`table`], [`save`] | output, tables, files |
+//! | [`pipeline`] | findings for the tools of a pipeline, such as SARIF |
+//! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
+//! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
 //! | [`exit`] | exit statuses, and errors that say what to do next |
 //!
@@ -23,13 +26,17 @@ mod changes;
 mod cli;
 mod commands;
 mod consent;
+mod debug;
 mod exit;
 mod forecast;
 mod ledger;
 mod output;
+mod pipeline;
 mod policy_file;
 mod policy_table;
 mod save;
+mod spreadsheet;
+mod stream;
 mod table;
 mod text;
 mod warnings;
@@ -42,7 +49,7 @@ use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Color, Command};
 use commands::{
-    apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo,
+    apply, check, completions, demo, diff, explain, history, man, plan, pull, push, report, undo,
 };
 use exit::{CommandError, Exit};
 
@@ -50,6 +57,9 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             cli.color.apply();
+            if cli.debug {
+                debug::switch_on();
+            }
             run(cli.command).unwrap_or_else(|error| error.show())
         }
         // Help and the version come this way too.
@@ -75,6 +85,7 @@ fn run(command: Command) -> Result<Exit, CommandError> {
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),

@@ -5,6 +5,9 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use crate::pipeline::line_and_column;
+use crate::words::{is_deceptive, printable};
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -65,28 +68,29 @@ impl TextProblem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut snippet = Snippet::source(text)
+        let text = with_replacements(text);
+        let (message, path) = (printable(&self.message), printable(path));
+        let mut snippet = Snippet::source(text.as_str())
             .path(path)
             .annotation(AnnotationKind::Primary.span(self.span.clone()));
         if let Some((span, label)) = &self.context {
             let annotation = AnnotationKind::Context.span(span.clone());
             snippet = snippet.annotation(annotation.label(label.as_str()));
         }
-        let mut group = level.primary_title(self.message.as_str()).element(snippet);
+        let mut group = level.primary_title(message.as_str()).element(snippet);
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(printable(help)));
         }
         Renderer::styled().render(&[group])
     }
 
     /// The problem as JSON, for programs.
     pub fn to_json(&self, path: &str, text: &str) -> Value {
-        let before = text.get(..self.span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let (line, column) = line_and_column(text, self.span.start);
         json!({
             "file": path,
-            "line": before.matches('\n').count() + 1,
-            "column": before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            "line": line,
+            "column": column,
             "severity": match self.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
@@ -95,4 +99,23 @@ impl TextProblem {
             "help": self.help,
         })
     }
+}
+
+/// The text without the characters that would deceive a person. Replacements of the same length keep the places. The
+/// renderer replaces those of ASCII, and some others.
+fn with_replacements(text: &str) -> String {
+    let replaced = |character: char| match character.len_utf8() {
+        2 => "\u{b7}",
+        3 => "\u{fffd}",
+        _ => "\u{b7}\u{b7}",
+    };
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() || !is_deceptive(character) {
+            shown.push(character);
+        } else {
+            shown.push_str(replaced(character));
+        }
+    }
+    shown
 }

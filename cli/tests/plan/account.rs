@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tagwarden_sandbox::{Account, Fault};
 
 use crate::fleet::{self, VPC};
-use crate::support::{stderr, stdout};
+use crate::support::{HERE, stderr, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 pub fn world(test: &str) -> World {
@@ -23,6 +23,7 @@ fn document(output: &Output) -> Value {
 /// The calls that change something.
 pub fn writes(account: &Account) -> usize {
     let reads = [
+        "GetCallerIdentity",
         "DescribeInstances",
         "DescribeInstanceAttribute",
         "DescribeSpotInstanceRequests",
@@ -57,7 +58,7 @@ fn reads_the_account_and_changes_nothing() {
         document["counts"],
         json!({
             "instances": 18, "compliant": 2, "nonCompliant": 15, "notApplicable": 1,
-            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 1, "notified": 0, "deferred": 1, "refused": 1,
+            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 2, "delayedStop": 0, "delayedTerminate": 1, "notified": 0, "deferred": 1, "refused": 1,
             "failed": 0,
         })
     );
@@ -131,7 +132,7 @@ fn compares_a_file_with_the_table() {
     let today = Utc::now().format("%Y-%m-%d");
     assert!(
         text.starts_with(&format!(
-            "19 instances of us-east-1: new.yaml against the policy table {TABLE}, as of {today}"
+            "19 instances of {HERE}: new.yaml against the policy table {TABLE}, as of {today}"
         )),
         "{text}"
     );
@@ -247,4 +248,57 @@ fn notes_what_it_may_not_read() {
     let output = world.run(&["plan", "--only", "failed"]);
     let text = stdout(&output);
     assert!(text.contains("cloudtrail:LookupEvents"), "{text}");
+}
+
+/// `--debug` shows the calls, and changes nothing else.
+#[test]
+fn debug_shows_each_call_and_no_secret() {
+    let world = world("debug");
+    let plain = world.run(&["plan", "--vpc-ids", VPC, "--output", "json"]);
+    // The first answer is a refusal, and the call is tried again.
+    let fault = Fault::new("Scan", "ThrottlingException", "Slow down.");
+    world.account.fail(fault.times(1));
+    let output = world.run(&["--debug", "plan", "--vpc-ids", VPC, "--output", "json"]);
+    assert_eq!(output.status.code(), plain.status.code(), "{output:?}");
+    let steps = |output: &Output| document(output)["instances"].clone();
+    assert_eq!(steps(&output), steps(&plain));
+    let message = stderr(&output);
+    for part in [
+        "debug: setting: untagged = Terminate\n",
+        "debug: dynamodb Scan at 127.0.0.1:",
+        ": 400 ThrottlingException, attempt 1 of ",
+        ": 200, attempt 2 of ",
+        "debug: ec2 DescribeInstances at 127.0.0.1:",
+        "debug: cloudtrail LookupEvents at 127.0.0.1:",
+        " ms",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let lines = message.lines();
+    assert!(
+        lines.clone().all(|line| line.starts_with("debug: ")),
+        "{message}"
+    );
+    for secret in ["AKIA", "Signature", "aws4_request", "Bearer"] {
+        assert!(!message.contains(secret), "{message}");
+    }
+    // Of a recording, nothing is called.
+    world.write("policy.yaml", SAMPLE);
+    let fleet = fleet::recording("fleet.json");
+    let line = [
+        "plan",
+        "--debug",
+        "--instances",
+        &fleet,
+        "--policy",
+        "policy.yaml",
+    ];
+    let output = world.run(&line);
+    let lines = stderr(&output).lines();
+    assert!(
+        lines
+            .clone()
+            .all(|line| line.starts_with("debug: setting: ")),
+        "{output:?}"
+    );
 }

@@ -151,7 +151,7 @@ async fn writes_the_countdowns_that_are_still_as_they_were_read() {
         let expected = ids.iter().filter(|id| **id != ids[changed]);
         let expected: Vec<CountdownName> = expected.map(|id| terminate(id)).collect();
         assert_eq!(written, expected);
-        let running = ledger.countdowns().await.unwrap();
+        let running = ledger.standing().await.unwrap().countdowns;
         for id in ids {
             let since = running[id][&terminate(id)].since;
             let is_theirs = id == ids[changed];
@@ -200,13 +200,13 @@ async fn deletes_a_countdown_only_if_it_is_the_one_that_was_read() {
         .delete_countdown(&terminate(ID), &older)
         .await
         .unwrap();
-    assert_eq!(ledger.countdowns().await.unwrap().len(), 1);
+    assert_eq!(ledger.standing().await.unwrap().countdowns.len(), 1);
     for _ in 0..2 {
         ledger
             .delete_countdown(&terminate(ID), &theirs.new)
             .await
             .unwrap();
-        assert!(ledger.countdowns().await.unwrap().is_empty());
+        assert!(ledger.standing().await.unwrap().countdowns.is_empty());
     }
     account.fail(Fault::new("DeleteItem", "AccessDeniedException", "no"));
     let denied = ledger.delete_countdown(&terminate(ID), &older).await;
@@ -232,7 +232,7 @@ async fn adopts_what_older_versions_noted_of_stopped_instances() {
             (since, Some(since))
         );
         assert_eq!(item(&account, ID, "stopped").is_none(), writes);
-        let running = ledger.countdowns().await.unwrap();
+        let running = ledger.standing().await.unwrap().countdowns;
         assert_eq!(running.contains_key(ID), writes);
     }
     assert!(ledger.adopt_stopped(&ids, true).await.unwrap().is_empty());

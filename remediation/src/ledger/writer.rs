@@ -430,7 +430,7 @@ impl Ledger {
                 && act.state == ActState::Done
                 && act.rule_id().is_none()
             {
-                let countdown = Countdown::starting(now);
+                let countdown = Countdown::after_stop(now);
                 let name = CountdownName::of_stopped(act.instance_id());
                 items.push(countdown_item(&name, &countdown)?);
             }
@@ -444,6 +444,19 @@ impl Ledger {
         now: DateTime<Utc>,
     ) -> Result<DateTime<Utc>, AwsError> {
         Ok(self.budget().await?.has_room_at(now))
+    }
+
+    /// How many of the hour's `limit` stops and terminations are left, and when there is room again for one.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub(crate) async fn budget_left(
+        &self,
+        limit: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(usize, DateTime<Utc>), AwsError> {
+        let budget = self.budget().await?;
+        Ok((budget.left(limit, now), budget.has_room_at(now)))
     }
 
     async fn budget(&self) -> Result<Budget, AwsError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::likeness::is_blank;
 use tagwarden_core::wording::correction;
 use tagwarden_core::{
     Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
@@ -14,7 +15,7 @@ use super::countdown::{CountdownStage, Terms};
 use super::manager::manager_of;
 use super::{
     Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
-    PlanContext, Reason, Remedy, RemedyName, Step,
+    PlanContext, Reason, Remedy, Step,
 };
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::safeguard::Safeguard;
@@ -37,16 +38,9 @@ pub fn plan(
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
-        let mut planner = Planner {
-            settings,
-            context,
-            now,
-            instance,
-            exemption: assessment.exemption,
-            plan: &mut plan,
-            found: BTreeSet::new(),
-            due: None,
-        };
+        let exemption = assessment.exemption;
+        let mut planner =
+            InstancePlanner::new(settings, context, now, instance, exemption, &mut plan);
         // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
         // its rules, which write them again.
         if assessment.is_untagged && !context.was_tagged(&instance.id) {
@@ -70,11 +64,11 @@ pub fn plan(
 }
 
 /// Plans for one instance.
-struct Planner<'a> {
-    settings: &'a Settings,
-    context: &'a PlanContext,
-    now: DateTime<Utc>,
-    instance: &'a Instance,
+pub(super) struct InstancePlanner<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) context: &'a PlanContext,
+    pub(super) now: DateTime<Utc>,
+    pub(super) instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
     plan: &'a mut Plan,
     /// What was found of what is counted down.
@@ -92,7 +86,30 @@ struct DueShutdown {
     countdown: Option<(CountdownName, Countdown)>,
 }
 
-impl Planner<'_> {
+impl<'a> InstancePlanner<'a> {
+    /// A planner that has found nothing yet.
+    pub(super) fn new(
+        settings: &'a Settings,
+        context: &'a PlanContext,
+        now: DateTime<Utc>,
+        instance: &'a Instance,
+        exemption: Option<Exemption<'a>>,
+        plan: &'a mut Plan,
+    ) -> Self {
+        Self {
+            settings,
+            context,
+            now,
+            instance,
+            exemption,
+            plan,
+            found: BTreeSet::new(),
+            due: None,
+        }
+    }
+}
+
+impl InstancePlanner<'_> {
     fn plan_untagged(&mut self) {
         let cause = Cause::Untagged;
         match self.settings.untagged {
@@ -211,8 +228,9 @@ impl Planner<'_> {
     fn stop_first(&mut self, cause: Cause) {
         let terminate_after = self.settings.terminate_after;
         if self.instance.state.is_stopped() {
-            // Without days to wait for, a stopped instance is left alone.
-            let Some(terminate_after) = terminate_after else {
+            let Some(terminate_after) = terminate_after.filter(|_| self.may_be_stopped_by_us())
+            else {
+                // Without days to wait for, a stopped instance is left alone, and so is one that a person stopped.
                 return self.find(&cause);
             };
             let terms = Terms::of_stopped(self.settings, terminate_after);
@@ -222,6 +240,20 @@ impl Planner<'_> {
             .and_then(|days| self.now.checked_add_signed(days))
             .map(|due| due.date_naive());
         self.shut_down(cause, Remedy::Stop { terminate_on });
+    }
+
+    /// Whether tagwarden has stopped the instance and nobody has started it since, as far as the ledger shows or might.
+    fn may_be_stopped_by_us(&self) -> bool {
+        if self.context.countdown_failure.is_some() {
+            return true;
+        }
+        let name = CountdownName::of_stopped(&self.instance.id);
+        let running = self.context.countdowns.get(&self.instance.id);
+        let countdown = running.and_then(|running| running.get(&name));
+        countdown.is_some_and(|it| {
+            let is_restarted = self.instance.started_at.is_some_and(|at| at > it.since);
+            it.is_after_stop && !is_restarted
+        })
     }
 
     /// Plans a stop or a termination, unless something stands against it.
@@ -269,7 +301,10 @@ impl Planner<'_> {
         let read = running.and_then(|running| running.get(&name)).copied();
         let valid = read.filter(|it| it.holds(terms, started_at, now));
         let has_begun = valid.is_none() || self.context.begun.contains(&name);
-        let countdown = valid.unwrap_or_else(|| Countdown::starting(now));
+        let countdown = valid.unwrap_or_else(|| match read {
+            Some(stale) => stale.over(now),
+            None => Countdown::starting(now),
+        });
         let change = |new| CountdownChange {
             read,
             new,
@@ -341,58 +376,14 @@ impl Planner<'_> {
         }
     }
 
-    /// What stands against shutting the instance down. What no later run changes comes first.
-    fn obstacle(&self, cause: &Cause, is_stop: bool, terms: &Terms) -> Option<Outcome> {
-        if let Some(reason) = self.managed() {
-            return Some(Outcome::Refused(reason));
-        }
-        if let Some(reason) = self.unreadable_exemption() {
-            return Some(Outcome::Refused(reason));
-        }
-        if *cause != Cause::Untagged
-            && !self.settings.rules_may_destroy.allows(is_stop)
-            && self.holds(Safeguard::Permission)
-        {
-            return Some(Outcome::Refused(Reason::NotPermitted { is_stop }));
-        }
-        let enforces = self.settings.mode == Mode::Enforce;
-        if enforces && self.settings.ledger_table.is_none() {
-            return Some(Outcome::Refused(Reason::NoLedger));
-        }
-        if enforces && terms.notice > TimeDelta::zero() && self.settings.topic_arn.is_none() {
-            return Some(Outcome::Refused(Reason::NoTopic));
-        }
-        if let Some(doubt) = &self.context.doubt
-            && CountdownReason::from(cause).is_absence()
-        {
-            return Some(doubt.outcome());
-        }
-        // A run that enforces counts the grace period from its first look.
-        let goes_by_age = !enforces || !self.holds(Safeguard::TwoLooks);
-        if let Some(reason) = self.within_grace().filter(|_| goes_by_age) {
-            return Some(Outcome::Deferred(reason));
-        }
-        let remedy = if is_stop {
-            RemedyName::Stop
-        } else {
-            RemedyName::Terminate
-        };
-        let refused = self
-            .context
-            .refused
-            .get(&(self.instance.id.clone(), remedy));
-        let refused = refused.filter(|refused| refused.holds(self.now));
-        refused.map(|refused| Outcome::Refused(refused.reason.clone()))
-    }
-
     /// The instance's manager as a reason, if it has one.
-    fn managed(&self) -> Option<Reason> {
+    pub(super) fn managed(&self) -> Option<Reason> {
         let manager = manager_of(self.instance, self.settings, self.context);
         manager.filter(|_| self.holds(Safeguard::Manager))
     }
 
     /// The exemption that cannot be read, as long as it protects.
-    fn unreadable_exemption(&self) -> Option<Reason> {
+    pub(super) fn unreadable_exemption(&self) -> Option<Reason> {
         let Some(Exemption::Unreadable { key, value }) = self.exemption else {
             return None;
         };
@@ -414,6 +405,24 @@ impl Planner<'_> {
                 self.plan.standing.insert(id.clone(), countdown);
             }
             self.plan.shutdowns.insert((Some(due.since), id), due.act);
+        }
+        for key in self
+            .context
+            .paused
+            .get(&self.instance.id)
+            .into_iter()
+            .flatten()
+        {
+            // tagwarden does not write it, so a person has.
+            if self
+                .instance
+                .tags
+                .get(key)
+                .is_some_and(|value| !is_blank(value))
+            {
+                let resumed = (self.instance.id.clone(), key.clone());
+                self.plan.resumed.insert(resumed);
+            }
         }
         let Some(running) = self.context.countdowns.get(&self.instance.id) else {
             return;
@@ -440,11 +449,11 @@ impl Planner<'_> {
         }
     }
 
-    fn holds(&self, safeguard: Safeguard) -> bool {
+    pub(super) fn holds(&self, safeguard: Safeguard) -> bool {
         self.settings.safeguards.hold(safeguard)
     }
 
-    fn within_grace(&self) -> Option<Reason> {
+    pub(super) fn within_grace(&self) -> Option<Reason> {
         self.younger_than(self.settings.grace)
     }
 

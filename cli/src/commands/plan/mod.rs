@@ -1,19 +1,28 @@
 //! `tagwarden plan`: the verdicts of the rule and the steps of the remediation.
 
+#[cfg(test)]
+mod gate;
 pub mod show;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
-use crate::forecast::compare::{Comparison, InstanceChange};
+use crate::exit::{CommandError, Exit, heard};
+use crate::forecast::compare::Comparison;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
-use crate::forecast::settings::SettingArgs;
+use crate::forecast::settings::{OtherSetting, SettingArgs};
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
-use show::{PlanForm, PlanView, Sort};
+use crate::output;
+use crate::pipeline::{FilePlace, line_and_column};
+use crate::policy_file::PolicyFile;
+use crate::stream;
+use crate::words::printable_line;
+use show::{PlanForm, PlanView, RulePlaces, Sort};
 
 const LONG_ABOUT: &str = "\
 Shows what the rule and the remediation would do, and changes nothing
@@ -24,7 +33,13 @@ code of the functions makes the decisions. As in their dry run, EC2 is asked
 which instances are protected.
 
 With --against, shows the instances whose verdict or steps would change if this
-policy replaced the other one.";
+policy replaced the other one. --fail-on destructive then fails if any later
+sweep would shut down more, more harshly or sooner. What the budget, the grace
+period or a notice only delays counts as a shutdown.
+
+For pipelines it writes SARIF, whose results are at the lines of the rules of
+the file --policy, and JUnit. The tests of JUnit that fail are the instances for
+which --fail-on ends with 2.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -42,16 +57,21 @@ The JSON document:
   version, at      the version of this document; the time of the plan
   from, policy, against, notes
                    where the data comes from, and what is not known
-  counts           counts of instances; with --against, before and after
+  counts           counts of instances; with --against, before and after.
+                   delayedStop and delayedTerminate say how many of wouldStop
+                   and wouldTerminate must wait
   instances        for each: instanceId, name, vpcId, state, launchedAt,
                    verdict, annotation, and steps as in the function's report
   changes          with --against, in place of instances: the same members, but
-                   verdict, annotation and steps are in before and after
+                   verdict, annotation and steps are in before and after;
+                   destructive: new, terminated (and not only stopped),
+                   sooner, less-notice or null
 
 Exit status:
   0    the plan has no changes; with --against, the policies do not differ
   1    something failed; the message says what to do next
-  2    there are changes (see --fail-on), or the command line is wrong";
+  2    there are changes (see --fail-on)
+  64   the command line is wrong";
 
 /// Shows what the rule and the remediation would do
 #[derive(Debug, clap::Args)]
@@ -68,6 +88,16 @@ pub struct Args {
         help = "Compare with this policy: a policy file, or table for\nthe policy table"
     )]
     against: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        requires = "against",
+        help_heading = "The functions' settings",
+        value_parser = OtherSetting::parse,
+        help = "With --against: the other side's setting, such as\ngrace-minutes=60 (repeatable) [default: the same settings]"
+    )]
+    against_setting: Vec<OtherSetting>,
 
     #[arg(
         long,
@@ -109,7 +139,7 @@ pub struct Args {
         value_name = "FORMAT",
         default_value_t,
         hide_possible_values = true,
-        help = "Write text, json, csv or markdown"
+        help = "Write text, json, csv, markdown, sarif\nor junit"
     )]
     output: PlanForm,
 
@@ -142,12 +172,31 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         sources: &args.sources,
         against: args.against.as_deref(),
         settings: &args.settings,
+        against_settings: &args.settings.with(&args.against_setting),
         table: &args.table,
         aws: &args.aws,
     })?;
-    let view = PlanView::new(&inputs, args.sort, args.all);
+    let mut view = PlanView::new(&inputs, args.sort, args.all);
     let after = Forecast::new(&inputs, &inputs.policy);
-    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    if matches!(args.output, PlanForm::Sarif | PlanForm::Junit) {
+        let against = inputs.against.as_ref();
+        let before = against.map(|against| Forecast::new(&inputs, against));
+        view.failing = args.fail_on.instances(before.as_ref(), &after);
+        view.ending = FailOn::Destructive.instances(before.as_ref(), &after);
+        view.places = args.sources.policy_path().and_then(places);
+    }
+    let (mut raw, mut styled);
+    let mut out: io::BufWriter<&mut dyn Write> = io::BufWriter::new(match args.output {
+        // Byte for byte: anstream would take parts of values for styles.
+        PlanForm::Csv | PlanForm::Json | PlanForm::Sarif | PlanForm::Junit => {
+            raw = io::stdout().lock();
+            &mut raw
+        }
+        PlanForm::Text | PlanForm::Markdown => {
+            styled = anstream::stdout().lock();
+            &mut styled
+        }
+    });
     let (written, is_found) = match &inputs.against {
         None => {
             let counts = after.counts();
@@ -163,13 +212,47 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             (written, is_found)
         }
     };
-    written
-        .and_then(|()| out.flush())
-        .map_err(|error| CommandError::unwritten(&error))?;
+    if args.output == PlanForm::Csv {
+        // The other forms have a place for them.
+        for note in &view.notes {
+            output::note(format_args!("note: {}", printable_line(note)));
+        }
+    }
+    heard(written.and_then(|()| out.flush()))?;
     Ok(if is_found { Exit::Differs } else { Exit::Done })
 }
 
+/// Where the rules of a policy file are. Standard input cannot be read again.
+fn places(path: &Path) -> Option<RulePlaces> {
+    let file = (!stream::is_stream(path)).then(|| PolicyFile::open(path))?;
+    let file = file.ok()?;
+    let place = |span: Range<usize>| FilePlace {
+        path: file.path.clone(),
+        start: line_and_column(&file.text, span.start),
+        end: line_and_column(&file.text, span.end),
+    };
+    let rules = file.rule_places().into_iter();
+    Some(RulePlaces {
+        rules: rules.map(|(id, span)| (id, place(span))).collect(),
+        path: file.path,
+    })
+}
+
 impl FailOn {
+    /// The instances that the finding is on.
+    fn instances(self, before: Option<&Forecast<'_>>, after: &Forecast<'_>) -> BTreeSet<String> {
+        let ids = after.instances.keys();
+        ids.filter(|id| {
+            let one = after.of_one(id);
+            match before {
+                None => self.is_in(&one.counts()),
+                Some(before) => self.is_new_in(&Comparison::new(before.of_one(id), one)),
+            }
+        })
+        .map(|id| (*id).to_owned())
+        .collect()
+    }
+
     fn is_in(self, counts: &ForecastCounts) -> bool {
         match self {
             Self::Changes => counts.has_changes(),
@@ -182,7 +265,7 @@ impl FailOn {
         let mut changes = comparison.changes();
         match self {
             Self::Changes => changes.next().is_some(),
-            Self::Destructive => changes.any(InstanceChange::is_new_shutdown),
+            Self::Destructive => changes.any(|change| change.harm().is_some()),
             Self::Noncompliant => changes.any(|change| change.becomes(VerdictName::NonCompliant)),
         }
     }

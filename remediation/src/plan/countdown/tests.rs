@@ -25,6 +25,7 @@ fn terms(grace: i64, notice: i64) -> Terms {
         wait: TimeDelta::minutes(notice),
         notice: TimeDelta::minutes(notice),
         is_over_once_started: false,
+        goes_stale: true,
     }
 }
 
@@ -127,6 +128,7 @@ fn a_notice_confirms_the_countdown() {
         seen_at: Some(at(HOUR)),
         reminded_at: Some(at(HOUR)),
         day: Some(at(DAY)),
+        is_after_stop: false,
     };
     assert_eq!(announced, expected);
 }
