@@ -22,7 +22,10 @@ pub(crate) async fn attribute(
     survey: &Survey,
     request: &RunRequest,
 ) -> Result<PlanContext, RemediationError> {
-    let mut context = PlanContext::default();
+    let mut context = PlanContext {
+        mandate: home.mandate.clone(),
+        ..PlanContext::default()
+    };
     if let Some(ledger) = &home.ledger {
         let undefined = survey.undefined.iter().map(|it| &it.id);
         let ids = survey.remembered.iter().chain(undefined);
