@@ -23,7 +23,9 @@ Start here:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong; of `diff` and `plan`: there are differences";
+  2    of `diff` and `plan`: there are differences
+  64   the command line is wrong
+  130  of `apply`: it was interrupted";
 
 const COLOR_HELP: &str = "\
 Use colours: auto, always or never

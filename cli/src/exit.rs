@@ -17,7 +17,7 @@ pub enum Exit {
     Differs,
     /// 1: something failed.
     Failed,
-    /// 2: the command line is wrong.
+    /// 64: the command line is wrong. This is `EX_USAGE` of `sysexits.h`.
     Misused,
     /// 130: a signal ended the command. Shells use this number for Ctrl-C.
     Interrupted,
@@ -29,7 +29,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::Differs | Self::Misused => 2,
+            Self::Differs => 2,
+            Self::Misused => 64,
             Self::Interrupted => 130,
         }
     }

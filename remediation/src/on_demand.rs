@@ -51,7 +51,8 @@ impl Remediation {
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
         let survey = Survey::of(policy, &self.settings.policy.scope, instances, now);
-        let mut context = attribute(self, policy, &survey, &self.sweep_request("")).await?;
+        let request = self.sweep_request("");
+        let mut context = attribute(self, policy, &survey, &request, false).await?;
         let plan = plan(
             policy,
             &self.settings,

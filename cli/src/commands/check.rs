@@ -32,7 +32,7 @@ The JSON document:
 Exit status:
   0    every file is a policy, with or without warnings
   1    a file is not a policy, or cannot be read
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Checks policy files, and shows every problem at its place
 #[derive(Debug, clap::Args)]

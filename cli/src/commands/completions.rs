@@ -38,7 +38,7 @@ Examples:
 Exit status:
   0    done
   1    the output could not be written
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Writes what a shell needs to complete tagwarden's words
 #[derive(Debug, clap::Args)]

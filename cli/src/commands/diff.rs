@@ -31,7 +31,8 @@ The JSON document:
 Exit status:
   0    the table is like the file
   1    something failed; the message says what to do next
-  2    there are differences, or the command line is wrong";
+  2    there are differences
+  64   the command line is wrong";
 
 /// Shows what `push` would change in the policy table
 #[derive(Debug, clap::Args)]

@@ -27,7 +27,7 @@ Examples:
 Exit status:
   0    done; if the table is invalid, standard error says why
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Writes the policy table as a file
 #[derive(Debug, clap::Args)]

@@ -42,7 +42,7 @@ The JSON document, also when the writing fails midway:
 Exit status:
   0    the table is like the file
   1    something failed, or the answer was no; the message says what was written
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Makes the policy table like the file
 #[derive(Debug, clap::Args)]

@@ -23,6 +23,7 @@ use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
 use crate::stream;
+use crate::when::When;
 use crate::words::count;
 
 /// The options that say where the instances and the policy come from.
@@ -50,11 +51,19 @@ pub struct SourceArgs {
 
     #[arg(
         long,
-        value_name = "TIME",
+        value_name = "WHEN",
         requires = "instances",
-        help = "Plan as of this time, such as 2026-11-20T15:30:00Z\n[default: now]"
+        help = "As of this age or time: 2h, 7d, 2026-11-20, or\n2026-11-20T15:30:00Z [default: now]"
     )]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
+}
+
+impl SourceArgs {
+    /// The moment of the plan.
+    fn at(&self) -> DateTime<Utc> {
+        let now = Utc::now();
+        self.at.map_or(now, |at| at.from(now))
+    }
 }
 
 /// All options that decide what is read.
@@ -189,8 +198,8 @@ impl Inputs {
                 instances,
                 from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
-                at: args.sources.at.unwrap_or_else(Utc::now),
                 notes,
+                at: args.sources.at(),
             };
             let other = reader.with(other, LaunchSource::Recordings(&launches));
             reader

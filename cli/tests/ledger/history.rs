@@ -250,7 +250,7 @@ fn rejects_a_wrong_command_line() {
         (&["--output", "xml"], "'xml'"),
     ] {
         let output = tagwarden(&[&["history"], arguments].concat());
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         let message = stderr(&output);
         assert!(message.contains(culprit), "{message}");
     }

@@ -2,6 +2,7 @@
 
 use std::process::{Output, Stdio};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -274,7 +275,7 @@ fn the_settings_are_the_functions() {
 #[test]
 fn names_an_unreadable_setting() {
     let output = plan("setting", &["--grace-minutes", "15m"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(64));
     let message = stderr(&output);
     assert!(
         message.contains("'15m' for '--grace-minutes <MINUTES>'"),
@@ -426,4 +427,38 @@ fn colours_are_for_terminals() {
         .output()
         .unwrap();
     assert!(!stdout(&output).contains('\u{1b}'));
+}
+
+/// `--at` takes what `--since` takes.
+#[test]
+fn the_moment_is_a_date_a_time_or_an_age() {
+    let at = |when: &str| {
+        let policy = policy("at", SAMPLE);
+        let fleet = recording("fleet.json");
+        let line = ["--policy", &policy, "--at", when, "--output", "json"];
+        let line = [&["plan", "--instances", &fleet], &line[..]].concat();
+        offline(&line).output().unwrap()
+    };
+    let moment = |when: &str| {
+        let at = document(&at(when))["at"].clone();
+        at.as_str().unwrap().parse::<DateTime<Utc>>().unwrap()
+    };
+    let noon = "2026-11-20T12:00:00Z";
+    assert_eq!(
+        moment("2026-11-20").to_rfc3339(),
+        "2026-11-20T00:00:00+00:00"
+    );
+    assert_eq!(moment(noon), noon.parse::<DateTime<Utc>>().unwrap());
+    let age = Utc::now() - moment("2h");
+    assert!(
+        (age - TimeDelta::hours(2)).abs() < TimeDelta::minutes(5),
+        "{age}"
+    );
+    // Ages and dates are computed for any moment that can be typed.
+    for extreme in ["9999999999w", "+262142-12-31T00:00:00Z"] {
+        assert_eq!(at(extreme).status.code(), Some(2), "{extreme}");
+    }
+    let output = at("yesterday");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("a date in UTC"), "{output:?}");
 }

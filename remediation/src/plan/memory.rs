@@ -69,6 +69,19 @@ struct TagMemory {
     undone_at: Option<i64>,
 }
 
+/// What a person can be told of one tag that tagwarden wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RememberedTag {
+    /// The tag's key.
+    pub key: String,
+    /// The value that was written last.
+    pub value: Option<String>,
+    /// When it was written, the oldest first; at most the last 12 times. What was begun and not done is not here.
+    pub written_at: Vec<DateTime<Utc>>,
+    /// When `tagwarden undo` last took it back.
+    pub undone_at: Option<DateTime<Utc>>,
+}
+
 /// What a run is about to do to a tag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TagClaim<'a> {
@@ -139,6 +152,18 @@ impl Memory {
             tag.undefined_at.filter(|at| last == Some(at))
         });
         at.is_some_and(|at| now.timestamp_millis() - at < UNDEFINED_FOR.num_milliseconds())
+    }
+
+    /// The tags that tagwarden wrote, or took back, by key.
+    pub fn tags(&self) -> impl Iterator<Item = RememberedTag> {
+        let tags = self.tags.iter();
+        let tags = tags.map(|(key, tag)| RememberedTag {
+            key: key.clone(),
+            value: tag.value.clone(),
+            written_at: tag.written_at.iter().copied().filter_map(moment).collect(),
+            undone_at: tag.undone_at.and_then(moment),
+        });
+        tags.filter(|tag| !tag.written_at.is_empty() || tag.undone_at.is_some())
     }
 
     /// Until when the tag of `rule` is not written, because it was restored three times within a week and is
@@ -290,6 +315,11 @@ impl TagMemory {
     }
 }
 
+/// A moment as the ledger stores it.
+fn moment(milliseconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(milliseconds)
+}
+
 /// What a rule writes: its action, and after a colon its default. When this changes, the rule has changed.
 #[must_use]
 pub(crate) fn rule_note(rule: &TagRule) -> String {
@@ -302,3 +332,6 @@ pub(crate) fn rule_note(rule: &TagRule) -> String {
         Action::Terminate => "Terminate".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

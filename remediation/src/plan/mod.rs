@@ -10,6 +10,7 @@
 //! | `refusal` | [`Refusal`]: what EC2 refused to shut down |
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `outcome` | [`Outcome`]: what became of a step |
+//! | `check` | [`ShutdownCheck`]: what stands against a shutdown |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `mandate` | [`Mandate`]: what a run may do at most, because a person agreed to no more |
@@ -18,6 +19,7 @@
 //! | `prospect` | [`prospects`]: what becomes of an instance in the end |
 
 mod act;
+mod check;
 mod countdown;
 mod manager;
 mod mandate;
@@ -36,10 +38,13 @@ use chrono::{DateTime, Utc};
 use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
-pub(crate) use countdown::REMEMBERED;
+pub use check::ShutdownCheck;
+pub(crate) use check::checks;
 pub use countdown::{Countdown, CountdownName, CountdownReason};
+pub(crate) use countdown::{CountdownStage, REMEMBERED, Terms};
+pub(crate) use manager::manager_of;
 pub use mandate::{Agreed, Focus, Mandate};
-pub use memory::Memory;
+pub use memory::{Memory, RememberedTag};
 pub(crate) use memory::{TagClaim, rule_note};
 pub use outcome::{Outcome, StepFailure};
 pub use planner::{UNDEFINED, plan};

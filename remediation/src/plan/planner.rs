@@ -15,7 +15,7 @@ use super::countdown::{CountdownStage, Terms};
 use super::manager::manager_of;
 use super::{
     Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
-    PlanContext, Reason, Remedy, RemedyName, Step,
+    PlanContext, Reason, Remedy, Step,
 };
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::safeguard::Safeguard;
@@ -38,16 +38,8 @@ pub fn plan(
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
-        let mut planner = Planner {
-            settings,
-            context,
-            now,
-            instance,
-            exemption: assessment.exemption,
-            plan: &mut plan,
-            found: BTreeSet::new(),
-            due: None,
-        };
+        let exemption = assessment.exemption;
+        let mut planner = Planner::new(settings, context, now, instance, exemption, &mut plan);
         // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
         // its rules, which write them again.
         if assessment.is_untagged && !context.was_tagged(&instance.id) {
@@ -74,11 +66,11 @@ pub fn plan(
 }
 
 /// Plans for one instance.
-struct Planner<'a> {
-    settings: &'a Settings,
-    context: &'a PlanContext,
-    now: DateTime<Utc>,
-    instance: &'a Instance,
+pub(super) struct Planner<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) context: &'a PlanContext,
+    pub(super) now: DateTime<Utc>,
+    pub(super) instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
     plan: &'a mut Plan,
     /// What was found of what is counted down.
@@ -94,6 +86,29 @@ struct DueShutdown {
     act: Act,
     /// The countdown that is over; none where none is needed.
     countdown: Option<(CountdownName, Countdown)>,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner that has found nothing yet.
+    pub(super) fn new(
+        settings: &'a Settings,
+        context: &'a PlanContext,
+        now: DateTime<Utc>,
+        instance: &'a Instance,
+        exemption: Option<Exemption<'a>>,
+        plan: &'a mut Plan,
+    ) -> Self {
+        Self {
+            settings,
+            context,
+            now,
+            instance,
+            exemption,
+            plan,
+            found: BTreeSet::new(),
+            due: None,
+        }
+    }
 }
 
 impl Planner<'_> {
@@ -363,58 +378,14 @@ impl Planner<'_> {
         }
     }
 
-    /// What stands against shutting the instance down. What no later run changes comes first.
-    fn obstacle(&self, cause: &Cause, is_stop: bool, terms: &Terms) -> Option<Outcome> {
-        if let Some(reason) = self.managed() {
-            return Some(Outcome::Refused(reason));
-        }
-        if let Some(reason) = self.unreadable_exemption() {
-            return Some(Outcome::Refused(reason));
-        }
-        if *cause != Cause::Untagged
-            && !self.settings.rules_may_destroy.allows(is_stop)
-            && self.holds(Safeguard::Permission)
-        {
-            return Some(Outcome::Refused(Reason::NotPermitted { is_stop }));
-        }
-        let enforces = self.settings.mode == Mode::Enforce;
-        if enforces && self.settings.ledger_table.is_none() {
-            return Some(Outcome::Refused(Reason::NoLedger));
-        }
-        if enforces && terms.notice > TimeDelta::zero() && self.settings.topic_arn.is_none() {
-            return Some(Outcome::Refused(Reason::NoTopic));
-        }
-        if let Some(doubt) = &self.context.doubt
-            && CountdownReason::from(cause).is_absence()
-        {
-            return Some(doubt.outcome());
-        }
-        // A run that enforces counts the grace period from its first look.
-        let goes_by_age = !enforces || !self.holds(Safeguard::TwoLooks);
-        if let Some(reason) = self.within_grace().filter(|_| goes_by_age) {
-            return Some(Outcome::Deferred(reason));
-        }
-        let remedy = if is_stop {
-            RemedyName::Stop
-        } else {
-            RemedyName::Terminate
-        };
-        let refused = self
-            .context
-            .refused
-            .get(&(self.instance.id.clone(), remedy));
-        let refused = refused.filter(|refused| refused.holds(self.now));
-        refused.map(|refused| Outcome::Refused(refused.reason.clone()))
-    }
-
     /// The instance's manager as a reason, if it has one.
-    fn managed(&self) -> Option<Reason> {
+    pub(super) fn managed(&self) -> Option<Reason> {
         let manager = manager_of(self.instance, self.settings, self.context);
         manager.filter(|_| self.holds(Safeguard::Manager))
     }
 
     /// The exemption that cannot be read, as long as it protects.
-    fn unreadable_exemption(&self) -> Option<Reason> {
+    pub(super) fn unreadable_exemption(&self) -> Option<Reason> {
         let Some(Exemption::Unreadable { key, value }) = self.exemption else {
             return None;
         };
@@ -480,11 +451,11 @@ impl Planner<'_> {
         }
     }
 
-    fn holds(&self, safeguard: Safeguard) -> bool {
+    pub(super) fn holds(&self, safeguard: Safeguard) -> bool {
         self.settings.safeguards.hold(safeguard)
     }
 
-    fn within_grace(&self) -> Option<Reason> {
+    pub(super) fn within_grace(&self) -> Option<Reason> {
         self.younger_than(self.settings.grace)
     }
 

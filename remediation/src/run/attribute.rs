@@ -14,6 +14,8 @@ use crate::settings::{Mode, Untagged};
 
 /// What is known of the instances of `survey`. The ledger is asked only where the plan may depend on it.
 ///
+/// With `writes`, what older versions noted there is written anew as countdowns. Without it, nothing is written.
+///
 /// # Errors
 /// The ledger cannot be read.
 pub(crate) async fn attribute(
@@ -21,6 +23,7 @@ pub(crate) async fn attribute(
     policy: &Policy,
     survey: &Survey,
     request: &RunRequest,
+    writes: bool,
 ) -> Result<PlanContext, RemediationError> {
     let mut context = PlanContext {
         mandate: home.mandate.clone(),
@@ -85,7 +88,7 @@ pub(crate) async fn attribute(
     let untagged_shut_down = settings.untagged != Untagged::Notify;
     // Countdowns are read after the first look, and also where that found nothing: it may have found a reason gone.
     if rules_shut_down || untagged_shut_down || rules_restore {
-        match standing(home, ledger, survey, request).await {
+        match standing(home, ledger, survey, request, writes).await {
             Ok(standing) => {
                 context.countdowns = standing.countdowns;
                 context.paused = standing.paused;
@@ -114,23 +117,39 @@ async fn standing(
     ledger: &Ledger,
     survey: &Survey,
     request: &RunRequest,
+    writes: bool,
 ) -> Result<Standing, AwsError> {
-    let settings = &home.settings;
-    let stops_first = settings.terminate_after.is_some() && settings.untagged == Untagged::Stop;
-    let enforces = settings.mode == Mode::Enforce;
-    if !enforces && !stops_first {
+    let enforces = home.settings.mode == Mode::Enforce;
+    if !enforces && !stops_first(home) {
         return Ok(Standing::default());
     }
+    all_standing(home, ledger, survey, &request.target, writes && enforces).await
+}
+
+/// The countdowns and paused tags of the instances that `target` names, whatever the mode is.
+pub(crate) async fn all_standing(
+    home: &Remediation,
+    ledger: &Ledger,
+    survey: &Survey,
+    target: &Target,
+    writes: bool,
+) -> Result<Standing, AwsError> {
     let mut standing = ledger.standing().await?;
-    if let Target::Instances(ids) = &request.target {
+    if let Target::Instances(ids) = target {
         standing.countdowns.retain(|id, _| ids.contains(id));
         standing.paused.retain(|id, _| ids.contains(id));
     }
-    if stops_first {
+    if stops_first(home) {
         let mut ids = survey.stopped_untagged();
         ids.retain(|id| !standing.countdowns.contains_key(id));
-        let adopted = ledger.adopt_stopped(&ids, enforces).await?;
+        let adopted = ledger.adopt_stopped(&ids, writes).await?;
         standing.countdowns.extend(adopted);
     }
     Ok(standing)
+}
+
+/// Whether an untagged instance is stopped first and terminated later.
+fn stops_first(home: &Remediation) -> bool {
+    let settings = &home.settings;
+    settings.terminate_after.is_some() && settings.untagged == Untagged::Stop
 }

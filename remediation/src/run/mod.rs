@@ -56,10 +56,13 @@ use crate::settings::Mode;
 use countdowns::{Begun, WakeUps};
 use execute::Execution;
 
-pub(crate) use attribute::attribute;
+pub(crate) use attribute::{all_standing, attribute};
+pub(crate) use countdowns::check_notices;
 pub(crate) use dry_run::{report_planned, would_do};
 pub(crate) use requeue::pass_on;
 pub(crate) use survey::Survey;
+pub(crate) use suspicion::{is_nearly_all, suspected_until};
+pub(crate) use truth::ask as ask_describe_tags;
 
 /// How long a run takes at most where nothing says when it is ended: as long as Lambda lets a function run.
 pub(crate) const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
@@ -127,7 +130,7 @@ impl<'a> Run<'a> {
         let home = self.home;
         self.remember_launches().await;
         let mut survey = survey::survey(home, &self.policy, &self.request.target).await?;
-        let mut context = attribute(home, &self.policy, &survey, &self.request).await?;
+        let mut context = attribute(home, &self.policy, &survey, &self.request, true).await?;
         survey.watch_named(&context);
         let mut begun = Begun::new();
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {

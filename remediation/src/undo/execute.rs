@@ -9,7 +9,7 @@ use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
 use tagwarden_core::Instance;
 
-use super::plan::unsafe_steps;
+use super::plan::{SHOWN_FOR, unsafe_steps};
 use super::work::{Place, UndoOutcome, UndoResult, Work, act_place, note, place};
 use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
 use crate::calls;
@@ -201,11 +201,11 @@ impl Undo {
         let ids: Vec<String> = ids.into_iter().collect();
         let mut kept: BTreeMap<Place, UndoOutcome> = BTreeMap::new();
         let steps: Vec<UndoStep> = work.waiting().cloned().collect();
-        match instances::describe(&self.ec2, &ids).await {
-            Ok(live) => {
+        match self.live_with_history(&ids).await {
+            Ok((live, history)) => {
                 let policy = read_policy(&self.dynamodb, &self.policy_table).await;
                 let facts = UndoFacts {
-                    history: &[],
+                    history: &history,
                     at_work: &BTreeSet::new(),
                     live: &live,
                     policy: policy.as_ref().ok(),
@@ -229,6 +229,17 @@ impl Undo {
             note(act, &outcome);
             work.settle(act, outcome);
         }
+    }
+
+    /// The instances as they are now, and the acts of the time for which EC2 may not show what an undo took away.
+    async fn live_with_history(
+        &self,
+        ids: &[String],
+    ) -> Result<(Vec<Instance>, Vec<Batch>), AwsError> {
+        let live = instances::describe(&self.ec2, ids).await?;
+        let now = self.clock.now();
+        let since = now.checked_sub_signed(SHOWN_FOR).unwrap_or(now);
+        Ok((live, self.ledger.batches_since(since).await?))
     }
 
     /// Takes the tags back, and says of each act how far it got. One whose end cannot be seen stays begun.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use tagwarden_sandbox::InstanceRecord;
 
-use super::{EXEMPTION, GROUP};
+use super::{EXEMPTION, GROUP, StackNumber, UndoRequest};
 
 /// Tags by their keys.
 pub type Tags = BTreeMap<String, String>;
@@ -26,6 +26,10 @@ pub struct Look {
 /// What one function has seen, and whether it was disturbed.
 #[derive(Debug, Default)]
 pub struct View {
+    /// The stack that it is of.
+    pub stack: StackNumber,
+    /// What it was asked to take back, if it is a person's undo.
+    pub undo: Option<UndoRequest>,
     /// When it started and when it ended, in observations.
     pub started: u64,
     pub ended: Option<u64>,
@@ -48,6 +52,12 @@ pub struct View {
     pub wrote: u64,
     /// Whether it was killed, or one of its calls failed or lost its answer.
     pub is_troubled: bool,
+}
+
+impl View {
+    pub fn is_undo(&self) -> bool {
+        self.undo.is_some()
+    }
 }
 
 impl Look {

@@ -69,7 +69,7 @@ The JSON document, unless the command fails before it acts:
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
-  2    the command line is wrong
+  64   the command line is wrong
   130  the run was interrupted; the report says what was done";
 
 /// Does what the policy table asks for: one sweep

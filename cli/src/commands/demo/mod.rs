@@ -55,7 +55,7 @@ The JSON document:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Shows a policy at work, in an AWS account inside this program
 #[derive(Debug, clap::Args)]

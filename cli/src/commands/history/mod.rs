@@ -43,7 +43,7 @@ The JSON document:
 Exit status:
   0    done, whether or not there were acts
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::hours(24);

@@ -34,7 +34,7 @@ Examples:
 Exit status:
   0    done
   1    a page could not be written; the message says which
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Writes the manual pages
 #[derive(Debug, clap::Args)]

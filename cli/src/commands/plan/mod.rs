@@ -60,7 +60,8 @@ The JSON document:
 Exit status:
   0    the plan has no changes; with --against, the policies do not differ
   1    something failed; the message says what to do next
-  2    there are changes (see --fail-on), or the command line is wrong";
+  2    there are changes (see --fail-on)
+  64   the command line is wrong";
 
 /// Shows what the rule and the remediation would do
 #[derive(Debug, clap::Args)]

@@ -51,7 +51,7 @@ The JSON document:
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Takes back tags that tagwarden wrote and that are unchanged
 #[derive(Debug, clap::Args)]
