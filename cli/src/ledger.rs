@@ -145,7 +145,10 @@ impl OpenLedger {
 }
 
 /// Parses the id of an instance.
-fn instance_id(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// The text has another form.
+pub fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())
     } else {

@@ -108,11 +108,17 @@ impl Remediation {
         self
     }
 
-    /// The same, whose runs do what was agreed to, under the policy that was agreed to, and nothing else.
+    /// The same, which does what was agreed to, as far as it is still asked for, and nothing else.
     #[must_use]
-    pub fn agreed(mut self, policy: &Policy, agreed: Agreed) -> Self {
-        self.agreed_policy = Some(policy.clone());
+    pub fn limited(mut self, agreed: Agreed) -> Self {
         self.mandate.get_or_insert_default().agreed = Some(agreed);
+        self
+    }
+
+    /// The same, whose runs do nothing if the policy is not `policy` any more.
+    #[must_use]
+    pub fn under(mut self, policy: &Policy) -> Self {
+        self.agreed_policy = Some(policy.clone());
         self
     }
 }

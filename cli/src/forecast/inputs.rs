@@ -9,9 +9,9 @@ use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
-use tagwarden_core::{Instance, Policy, Scope};
+use tagwarden_core::{Instance, Policy};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::{Outcome, Prospects, Reason, Remedy};
+use tagwarden_remediation::plan::{Focus, Outcome, Prospects, Reason, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
@@ -21,6 +21,7 @@ use super::settings::SettingArgs;
 use super::trouble;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
+use crate::focus;
 use crate::policy_file::PolicyFile;
 use crate::stream;
 use crate::when::When;
@@ -75,6 +76,8 @@ pub struct InputArgs<'a> {
     pub settings: &'a SettingArgs,
     /// The settings to compare with.
     pub against_settings: &'a SettingArgs,
+    /// What of it is asked for.
+    pub focus: &'a Focus,
     pub table: &'a TableArgs,
     pub aws: &'a AwsArgs,
 }
@@ -118,8 +121,7 @@ pub struct PolicyPlan {
     /// Where the policy comes from.
     pub name: String,
     pub policy: Policy,
-    /// The instances that it covers.
-    pub scope: Scope,
+    pub settings: Settings,
     pub report: Report,
     /// What becomes of the instances that are shut down in the end, by id.
     pub prospects: BTreeMap<String, Prospects>,
@@ -149,9 +151,13 @@ impl Inputs {
             Some(path) => Self::of_recording(args, path, [&settings, &other], policy, against),
             None => aws::runtime()?.block_on(async {
                 let config = aws::adaptive(&args.aws.load().await?);
-                let remediation = Remediation::new(&config, settings.clone());
-                let reader = Reader::of_account(&config, &settings, &remediation).await?;
-                let remediation = Remediation::new(&config, other.clone());
+                let focused = |settings: &Settings| {
+                    Remediation::new(&config, settings.clone()).focused(args.focus.clone())
+                };
+                let remediation = focused(&settings);
+                let reader =
+                    Reader::of_account(&config, &settings, args.focus, &remediation).await?;
+                let remediation = focused(&other);
                 let other = reader.with(&other, LaunchSource::Aws(&remediation));
                 reader
                     .read(policy, against.map(|against| (other, against)))
@@ -160,16 +166,18 @@ impl Inputs {
         }
     }
 
-    /// Reads the instances of the account and the policy in its table.
+    /// Reads the instances of the account and the policy in its table, as far as `focus` asks for them. `remediation` has
+    /// the same focus.
     ///
     /// # Errors
-    /// AWS cannot be read.
+    /// AWS cannot be read, or what is asked for is not there.
     pub async fn of_account(
         config: &SdkConfig,
         settings: &Settings,
+        focus: &Focus,
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
-        let reader = Reader::of_account(config, settings, remediation).await?;
+        let reader = Reader::of_account(config, settings, focus, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
 
@@ -180,7 +188,8 @@ impl Inputs {
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let (instances, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
+        let (mut instances, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
+        focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
         let mut launches = RecordedLaunches::default();
         for path in &args.sources.events {
             notes.extend(recording::events::read(path, &mut launches)?);
@@ -194,6 +203,7 @@ impl Inputs {
             };
             let reader = Reader {
                 settings,
+                focus: args.focus,
                 config: config.as_ref(),
                 instances,
                 from: stream::name(path),
@@ -245,6 +255,7 @@ enum LaunchSource<'a> {
 /// Reads policies for instances that are read already.
 struct Reader<'a> {
     settings: &'a Settings,
+    focus: &'a Focus,
     config: Option<&'a SdkConfig>,
     instances: Vec<Instance>,
     from: String,
@@ -259,6 +270,7 @@ impl<'a> Reader<'a> {
     async fn of_account(
         config: &'a SdkConfig,
         settings: &'a Settings,
+        focus: &'a Focus,
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
         let ec2 = Ec2::new(config);
@@ -267,9 +279,11 @@ impl<'a> Reader<'a> {
         while let Some(page) = pages.next().await {
             instances.extend(page.map_err(|error| trouble::aws(&error))?);
         }
+        focus::keep_instances(focus, &mut instances, aws::region(config))?;
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
             settings,
+            focus,
             config: Some(config),
             instances,
             from: aws::region(config).to_owned(),
@@ -283,6 +297,7 @@ impl<'a> Reader<'a> {
     fn with(&self, settings: &'a Settings, launches: LaunchSource<'a>) -> Self {
         Self {
             settings,
+            focus: self.focus,
             config: self.config,
             instances: self.instances.clone(),
             from: self.from.clone(),
@@ -304,6 +319,8 @@ impl<'a> Reader<'a> {
             Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
+        let plans = [&policy].into_iter().chain(&against);
+        focus::check_keys(self.focus, plans.map(|plan| &plan.policy))?;
         if matches!(self.launches, LaunchSource::Recordings(_)) {
             notes.extend(gaps_of_recordings(&policy.report));
         }
@@ -344,7 +361,8 @@ impl<'a> Reader<'a> {
         let (settings, instances) = (self.settings, &self.instances);
         let preview = match self.launches {
             LaunchSource::Recordings(launches) => {
-                on_demand::preview(&policy, settings, instances, launches, self.at)
+                let focus = self.focus;
+                on_demand::preview_of(&policy, settings, instances, launches, focus, self.at)
             }
             LaunchSource::Aws(remediation) => {
                 let preview = remediation.preview(&policy, instances).await;
@@ -361,7 +379,7 @@ impl<'a> Reader<'a> {
         Ok(PolicyPlan {
             name,
             policy,
-            scope: settings.policy.scope.clone(),
+            settings: settings.clone(),
             report: preview.report,
             prospects: preview.prospects,
         })

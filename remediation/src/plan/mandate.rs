@@ -40,6 +40,8 @@ pub struct Agreed {
     pub shutdowns: BTreeSet<CountdownName>,
     /// The shutdowns that may only begin to be counted down.
     pub countdowns: BTreeSet<CountdownName>,
+    /// The shutdowns that were shown as refused, and why: they stay refused.
+    pub refused: BTreeMap<CountdownName, Reason>,
 }
 
 impl Focus {
@@ -142,7 +144,9 @@ impl Agreed {
         let left_out = plan.shutdowns.extract_if(.., |_, act| !is_agreed(act));
         for (_, act) in left_out {
             plan.standing.remove(act.instance_id());
-            plan.settled.push((act.step, not_agreed()));
+            let refused = CountdownName::of(&act.step).and_then(|name| self.refused.get(&name));
+            let outcome = refused.map_or_else(not_agreed, |why| Outcome::Refused(why.clone()));
+            plan.settled.push((act.step, outcome));
         }
         // What another run counts down already goes on.
         let may_begin =

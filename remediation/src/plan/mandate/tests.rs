@@ -81,6 +81,7 @@ fn agreed(plan: &Plan) -> Agreed {
             .filter_map(|act| CountdownName::of(&act.step))
             .collect(),
         countdowns: plan.countdowns.keys().cloned().collect(),
+        refused: BTreeMap::new(),
     }
 }
 
@@ -186,4 +187,25 @@ fn a_focus_leaves_the_rest_out_without_a_word() {
         ..Focus::default()
     };
     assert_eq!(with(stops), (0, 3, 3));
+}
+
+#[test]
+fn what_was_shown_as_refused_stays_refused() {
+    let fleet = [instance(1, &[])];
+    let shown = plan_of(&fleet, 0, None, now());
+    let names = agreed(&shown).shutdowns;
+    let mandate = Mandate {
+        agreed: Some(Agreed {
+            refused: names
+                .into_iter()
+                .map(|name| (name, Reason::Protected))
+                .collect(),
+            ..Agreed::default()
+        }),
+        ..Mandate::default()
+    };
+    let bound = plan_of(&fleet, 0, Some(mandate), now());
+    assert!(bound.shutdowns.is_empty());
+    let outcomes: Vec<&Outcome> = bound.settled.iter().map(|(_, outcome)| outcome).collect();
+    assert_eq!(outcomes, [&Outcome::Refused(Reason::Protected)]);
 }
