@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use owo_colors::OwoColorize;
 
 use crate::output;
+use crate::words::{printable, printable_line};
 
 /// The exit statuses, the same for every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +85,8 @@ impl CommandError {
         match self {
             Self::Failed { what, what_next } => {
                 let error = "error:".red();
+                // AWS, tables and files have a part in some messages.
+                let (what, what_next) = (printable_line(what), printable(what_next));
                 output::note(format_args!("{} {what}\n\n{what_next}", error.bold()));
                 Exit::Failed
             }

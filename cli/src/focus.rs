@@ -1,10 +1,19 @@
 //! The part of the instances and steps that is asked for: `--instance`, `--tag`.
 
+use std::collections::BTreeSet;
+
 use tagwarden_core::{Instance, Policy};
 use tagwarden_remediation::plan::Focus;
 
 use crate::exit::CommandError;
 use crate::ledger::instance_id;
+
+/// All instances and steps.
+pub static EVERYTHING: Focus = Focus {
+    instances: BTreeSet::new(),
+    tag_keys: BTreeSet::new(),
+    remedies: BTreeSet::new(),
+};
 
 /// The options that narrow a plan and what is applied of it.
 #[derive(Clone, Debug, Default, clap::Args)]

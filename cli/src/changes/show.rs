@@ -13,7 +13,7 @@ use super::{Changes, RuleChange};
 use crate::policy_file::rows::{describe_rows, is_hold, is_template};
 use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
-use crate::words::count;
+use crate::words::{count, is_deceptive, printable_line};
 
 /// The changes, rule by rule, and the rows that stay.
 pub fn text(changes: &Changes) -> String {
@@ -21,12 +21,16 @@ pub fn text(changes: &Changes) -> String {
     for change in &changes.steps {
         let _ = writeln!(text, "{}", headline(change));
         let lines = lines(change);
-        let width = lines.iter().map(|line| line.name.chars().count()).max();
+        // Whoever can write to the table names attributes.
+        let width = lines
+            .iter()
+            .map(|line| line.shown_name().chars().count())
+            .max();
         for line in &lines {
-            let name = format!("{:1$}", line.name, width.unwrap_or_default());
+            let name = format!("{:1$}", line.shown_name(), width.unwrap_or_default());
             match line.template() {
                 Some(lines) => {
-                    let _ = writeln!(text, "      {} {}", line.mark(), line.name);
+                    let _ = writeln!(text, "      {} {}", line.mark(), line.shown_name());
                     text.push_str(&lines);
                 }
                 None => {
@@ -148,13 +152,14 @@ fn headline(change: &RuleChange) -> String {
 
 /// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`, `row 0 (a hold)`.
 fn title(item: &Item) -> String {
+    let id = printable_line(&id(item));
     match item.get("TagKey") {
-        _ if is_template(item) => format!("row {} (the report's template)", id(item)),
-        _ if is_hold(item) => format!("row {} (a hold)", id(item)),
+        _ if is_template(item) => format!("row {id} (the report's template)"),
+        _ if is_hold(item) => format!("row {id} (a hold)"),
         Some(key @ AttributeValue::S(_)) => {
-            format!("rule {} ({})", id(item), inline(&written(key)))
+            format!("rule {id} ({})", inline(&written(key)))
         }
-        _ => format!("rule {}", id(item)),
+        _ => format!("rule {id}"),
     }
 }
 
@@ -166,6 +171,10 @@ struct Line {
 }
 
 impl Line {
+    fn shown_name(&self) -> String {
+        printable_line(&self.name)
+    }
+
     fn mark(&self) -> String {
         match (&self.before, &self.after) {
             (None, _) => "+".green().to_string(),
@@ -252,7 +261,7 @@ fn written(value: &AttributeValue) -> Value {
 /// A line of a template without control characters.
 fn inline_text(line: &str) -> String {
     let shown = |character: char| {
-        if character.is_control() {
+        if is_deceptive(character) {
             ' '
         } else {
             character

@@ -8,6 +8,7 @@ use crate::changes::show;
 use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::TableDiff;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Shows what `push` would change in the policy table, and changes nothing
@@ -77,7 +78,7 @@ fn write(diff: &TableDiff, form: OutputForm) -> io::Result<()> {
     match form {
         OutputForm::Text => {
             let mut out = anstream::stdout().lock();
-            writeln!(out, "{table}, against {}:\n", file.path)?;
+            writeln!(out, "{table}, against {}:\n", printable_line(&file.path))?;
             out.write_all(show::text(changes).as_bytes())?;
             if changes.is_empty() {
                 writeln!(out, "No changes: the table is like the file.")?;

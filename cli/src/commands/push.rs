@@ -13,6 +13,7 @@ use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::{PolicyTable, TableDiff, problems};
 use crate::stream::is_stream;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Makes the policy table like the file: shows what would change, asks, writes
@@ -155,7 +156,7 @@ fn announcement(diff: &TableDiff) -> String {
         table,
         changes,
     } = diff;
-    let mut text = format!("{table}, to be like {}:\n\n", file.path);
+    let mut text = format!("{table}, to be like {}:\n\n", printable_line(&file.path));
     text.push_str(&show::text(changes));
     let _ = if changes.is_empty() {
         writeln!(text, "Nothing to do: the table is like the file.")

@@ -32,7 +32,7 @@ use crate::words::count;
 pub struct SourceArgs {
     /// Use this policy file (YAML or JSON), not the table
     #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
 
     // Doc comments would have to be sentences.
     #[arg(
@@ -48,7 +48,7 @@ pub struct SourceArgs {
         requires = "instances",
         help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events (repeatable)"
     )]
-    events: Vec<PathBuf>,
+    pub(super) events: Vec<PathBuf>,
 
     #[arg(
         long,
@@ -61,7 +61,7 @@ pub struct SourceArgs {
 
 impl SourceArgs {
     /// The moment of the plan.
-    fn at(&self) -> DateTime<Utc> {
+    pub(super) fn at(&self) -> DateTime<Utc> {
         let now = Utc::now();
         self.at.map_or(now, |at| at.from(now))
     }
@@ -83,7 +83,7 @@ pub struct InputArgs<'a> {
 }
 
 impl InputArgs<'_> {
-    fn check_one_reader(&self) -> Result<(), CommandError> {
+    pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
         let sources = self.sources;
         let readers = [
             ("--policy", sources.policy.as_deref()),
@@ -220,13 +220,13 @@ impl Inputs {
 }
 
 /// Where a policy comes from.
-enum PolicySource {
+pub(super) enum PolicySource {
     Table,
     File { name: String, policy: Policy },
 }
 
 impl PolicySource {
-    fn open(path: &Path) -> Result<Self, CommandError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let file = PolicyFile::open(path)?.valid()?;
         let policy = Policy::from_rows(file.items.into_iter().map(row));
         let policy = policy.map_err(|invalid| {
@@ -386,11 +386,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn table(&self, config: &SdkConfig) -> Result<(String, Policy), CommandError> {
-        let table = &self.settings.policy.policy_table;
-        let client = aws_sdk_dynamodb::Client::new(config);
-        let policy = read_policy(&client, table).await;
-        let policy = policy.map_err(|error| self.failure(&error.into()))?;
-        Ok((format!("the policy table {table}"), policy))
+        read_table(config, self.settings).await
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {
@@ -410,6 +406,22 @@ fn not_permitted(report: &Report) -> Option<String> {
             count(ids.len(), "instance")
         )
     })
+}
+
+/// The policy in its table, and what to call it.
+///
+/// # Errors
+/// The table cannot be read, or is not valid.
+pub(super) async fn read_table(
+    config: &SdkConfig,
+    settings: &Settings,
+) -> Result<(String, Policy), CommandError> {
+    let table = &settings.policy.policy_table;
+    let client = aws_sdk_dynamodb::Client::new(config);
+    let policy = read_policy(&client, table).await;
+    let policy =
+        policy.map_err(|error| trouble::remediation(&error.into(), aws::region(config)))?;
+    Ok((format!("the policy table {table}"), policy))
 }
 
 /// What recordings do not tell about these instances, each a whole sentence.

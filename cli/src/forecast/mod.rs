@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`inputs`] | reads everything: instances, launches, policies |
+//! | [`explained`] | the same for a few instances, and the engine's explanations of them |
 //! | [`settings`] | the remediation's settings, as options |
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
@@ -16,6 +17,7 @@
 //! [`Forecast::new`] plans, and reads nothing.
 
 pub mod compare;
+pub mod explained;
 pub mod inputs;
 mod recording;
 pub mod rows;

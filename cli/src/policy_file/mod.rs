@@ -24,7 +24,7 @@ use crate::output;
 use crate::stream;
 use crate::text::node;
 use crate::text::problem::{Severity, TextProblem};
-use crate::words::count;
+use crate::words::{count, printable_line};
 
 /// A policy file, valid or not.
 #[derive(Debug)]
@@ -109,7 +109,11 @@ impl PolicyFile {
     pub fn show(&self) -> String {
         let mut text = String::new();
         for problem in &self.problems {
-            let _ = writeln!(text, "{}\n", problem.show(&self.path, &self.text));
+            let _ = writeln!(
+                text,
+                "{}\n",
+                problem.show(&printable_line(&self.path), &self.text)
+            );
         }
         let _ = writeln!(text, "{}", self.summary());
         text
@@ -126,7 +130,7 @@ impl PolicyFile {
             (false, _) if self.count(Severity::Warning) == 0 => errors,
             (false, _) => format!("{errors}, {warnings}"),
         };
-        format!("{}: {found}", self.path)
+        format!("{}: {found}", printable_line(&self.path))
     }
 
     /// The file, if it is a policy. Otherwise its problems go to standard error.
@@ -140,7 +144,7 @@ impl PolicyFile {
         output::note(format_args!(
             "{}\nNothing was done. Fix the file; `tagwarden check {}` checks it again.",
             self.show(),
-            self.path
+            printable_line(&self.path)
         ));
         Err(CommandError::AlreadyShown(Exit::Failed))
     }

@@ -12,6 +12,7 @@ use tagwarden_core::policy::{ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE};
 
 use super::rows::{HOLD_ID, is_hold, is_template};
 use super::value::{self, UnknownType};
+use crate::output;
 use crate::text::node::{NodeKind, plain};
 
 /// The two formats of a policy file.
@@ -54,7 +55,7 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
     Ok(match format {
         FileFormat::Yaml => yaml(&file),
         // Everything in it can be written as JSON.
-        FileFormat::Json => serde_json::to_string_pretty(&file).unwrap_or_default() + "\n",
+        FileFormat::Json => json(&file),
     })
 }
 
@@ -138,6 +139,13 @@ pub fn rank(name: &str) -> usize {
         .chain([&TEMPLATE_ATTRIBUTE, &HOLD_ATTRIBUTE]);
     let position = known.position(|known| *known == name);
     position.unwrap_or(ATTRIBUTES.len() + 2)
+}
+
+fn json(file: &File) -> String {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = output::write_json(&mut bytes, file);
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// The file as YAML: one attribute a line, lists and mappings as JSON, which YAML includes.
@@ -236,7 +244,7 @@ fn is_plain(text: &str) -> bool {
         && matches!(plain(text), NodeKind::Text(_))
 }
 
-/// JSON with the characters escaped that YAML does not allow.
+/// JSON with the characters escaped that YAML does not allow, or that nobody would see.
 fn printable(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -249,15 +257,19 @@ fn printable(json: &str) -> String {
     text
 }
 
-/// Whether YAML allows the character on one line, unescaped.
+/// Whether YAML allows the character on one line, unescaped, and a person sees it.
 fn is_printable(character: char) -> bool {
     !matches!(
         character,
         '\u{0}'..='\u{1f}'
             | '\u{7f}'..='\u{9f}'
-            | '\u{2028}'
-            | '\u{2029}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
             | '\u{fffe}'
             | '\u{ffff}'
     )

@@ -16,11 +16,16 @@ mod broken;
 #[path = "../support/countdowns.rs"]
 mod countdowns;
 
+#[allow(dead_code, reason = "the demo uses the rest of it")]
+#[path = "../../src/commands/demo/fleet.rs"]
+mod demo_fleet;
+mod explain;
 mod fleet;
 mod guide;
 mod interrupt;
 mod pipes;
 mod recorded;
+mod safe;
 mod shapes;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]

@@ -83,6 +83,7 @@ impl Remediation {
         };
         if let Some(ledger) = &self.ledger {
             facts.budget = Some(self.budget(ledger, now).await?);
+            facts.is_suspicion_known = true;
             for reason in facts.plan.reasons.keys() {
                 if let Some(until) = suspected_until(ledger, reason, now).await? {
                     facts.suspected.insert(reason.clone(), until);

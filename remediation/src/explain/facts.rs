@@ -5,10 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use tagwarden_core::{Action, Instance, Policy, Shutdown};
 
-use super::safeguard::time;
 use super::{
     CountdownStanding, ExplainedCountdown, ExplainedLauncher, ExplainedShutdown, ExplainedStep,
-    Explanation, LauncherSource, ValueSource,
+    Explanation, LauncherSource, ShutdownTime, ValueSource,
 };
 use crate::launcher::{Launcher, Unattributed};
 use crate::plan::{
@@ -46,6 +45,8 @@ pub(super) struct Facts<'a> {
     pub(super) budget: Option<BudgetLeft>,
     /// The reasons that are found on nearly every instance, and until when they are only reported.
     pub(super) suspected: BTreeMap<CountdownReason, DateTime<Utc>>,
+    /// Whether `suspected` is all there is.
+    pub(super) is_suspicion_known: bool,
     /// Where launchers were looked up.
     pub(super) looked_up_in: LauncherSource,
 }
@@ -70,6 +71,7 @@ impl<'a> Facts<'a> {
             protected: None,
             budget: None,
             suspected: BTreeMap::new(),
+            is_suspicion_known: false,
             looked_up_in: LauncherSource::CloudTrail,
         }
     }
@@ -194,9 +196,17 @@ impl<'a> Facts<'a> {
         let countdown = countdown.map(|it| self.countdown(instance, cause, &name, it));
         let safeguards = self.safeguards(instance, cause, shutdown, countdown.as_ref(), outcome);
         let mut tags = self.plan.tags.iter();
-        let is_tagged = tags.any(|act| act.instance_id() == instance.id);
+        let is_stop = shutdown == Shutdown::Stop;
+        let terms = Terms::for_shutdown(self.settings, instance, cause, is_stop);
+        let next = if self.settings.mode == Mode::DryRun && !terms.is_at_once() {
+            ShutdownTime::OnceLooksAgree
+        } else if tags.any(|act| act.instance_id() == instance.id) {
+            ShutdownTime::RunAfterNext
+        } else {
+            ShutdownTime::NextRun
+        };
         ExplainedShutdown {
-            at: time(&safeguards, countdown.as_ref(), is_tagged),
+            at: Self::time(&safeguards, countdown.as_ref(), next),
             reason,
             shutdown,
             countdown,

@@ -112,7 +112,7 @@ pub struct ExplainedShutdown {
     pub countdown: Option<ExplainedCountdown>,
     /// What each safeguard says, in the order in which a run asks them.
     pub safeguards: Vec<ExplainedSafeguard>,
-    /// When it happens, if nothing changes.
+    /// When it happens, if nothing changes and the function enforces.
     pub at: ShutdownTime,
 }
 
@@ -123,6 +123,8 @@ pub enum ShutdownTime {
     NextRun,
     /// At the run after the next, because the next writes a tag to the instance, and such a run shuts nothing down.
     RunAfterNext,
+    /// Once two runs have looked and agree: whether one has, only the ledger knows.
+    OnceLooksAgree,
     /// At the first run after this moment.
     After(DateTime<Utc>),
     /// Not as things stand: only a person can remove what holds it back.
@@ -162,8 +164,8 @@ pub enum CountdownStanding {
 pub struct ExplainedSafeguard {
     /// The safeguard's name, such as `two-looks`.
     pub name: &'static str,
-    /// Whether it holds the shutdown back.
-    pub holds: bool,
+    /// Whether it holds the shutdown back; `None` if that is not known here.
+    pub holds: Option<bool>,
     /// Why, or why not.
     pub says: String,
     /// Until when it holds; `None` if only a person can change that, or if it does not hold.

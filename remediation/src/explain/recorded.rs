@@ -38,6 +38,7 @@ pub fn explain_recorded(
     };
     let plan = plan(policy, &settings, instances, &context, now);
     let mut facts = Facts::new(policy, &settings, &context, plan, mode, now);
+    facts.is_suspicion_known = true;
     facts.looked_up_in = LauncherSource::Recording;
     facts.budget = Some(BudgetLeft {
         left: settings.max_destructive,
@@ -45,7 +46,7 @@ pub fn explain_recorded(
     });
     let reasons = facts.plan.reasons.iter();
     let suspicious = reasons.filter(|(_, count)| is_nearly_all(**count, survey.instances));
-    let an_hour_later = now + super::facts::AN_HOUR;
+    let an_hour_later = now.checked_add_signed(super::facts::AN_HOUR).unwrap_or(now);
     facts.suspected = suspicious
         .map(|(reason, _)| (reason.clone(), an_hour_later))
         .collect();

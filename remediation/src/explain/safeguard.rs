@@ -10,13 +10,24 @@ use crate::plan::{
 };
 use crate::settings::Mode;
 
+/// The safeguard that holds everything back at once.
+const MODE: &str = "mode";
+
 /// What a safeguard that does not hold says.
 fn open(name: &'static str, says: impl Into<String>) -> ExplainedSafeguard {
     ExplainedSafeguard {
         name,
-        holds: false,
+        holds: Some(false),
         says: says.into(),
         until: None,
+    }
+}
+
+/// What a safeguard says of which only others know whether it holds.
+fn unknown(name: &'static str, says: impl Into<String>) -> ExplainedSafeguard {
+    ExplainedSafeguard {
+        holds: None,
+        ..open(name, says)
     }
 }
 
@@ -28,34 +39,32 @@ fn held(
 ) -> ExplainedSafeguard {
     ExplainedSafeguard {
         name,
-        holds: true,
+        holds: Some(true),
         says: says.into(),
         until,
     }
 }
 
-/// When a shutdown happens that `safeguards` say this of. `is_tagged`: the next run writes a tag to the instance.
-pub(super) fn time(
-    safeguards: &[ExplainedSafeguard],
-    countdown: Option<&ExplainedCountdown>,
-    is_tagged: bool,
-) -> ShutdownTime {
-    if countdown.is_some_and(|it| it.standing == CountdownStanding::Over) {
-        return ShutdownTime::Never;
-    }
-    let holding = safeguards.iter().filter(|it| it.holds);
-    let times: Option<Vec<_>> = holding.map(|it| it.until).collect();
-    let Some(times) = times else {
-        return ShutdownTime::Never;
-    };
-    match times.into_iter().max() {
-        Some(last) => ShutdownTime::After(last),
-        None if is_tagged => ShutdownTime::RunAfterNext,
-        None => ShutdownTime::NextRun,
-    }
-}
-
 impl Facts<'_> {
+    /// When a shutdown happens that `safeguards` say this of, in a function that enforces.
+    pub(super) fn time(
+        safeguards: &[ExplainedSafeguard],
+        countdown: Option<&ExplainedCountdown>,
+        next: ShutdownTime,
+    ) -> ShutdownTime {
+        if countdown.is_some_and(|it| it.standing == CountdownStanding::Over) {
+            return ShutdownTime::Never;
+        }
+        let holding = safeguards
+            .iter()
+            .filter(|it| it.holds == Some(true) && it.name != MODE);
+        let times: Option<Vec<_>> = holding.map(|it| it.until).collect();
+        let Some(times) = times else {
+            return ShutdownTime::Never;
+        };
+        times.into_iter().max().map_or(next, ShutdownTime::After)
+    }
+
     /// What each safeguard says of a shutdown, in the order in which a run asks them. `outcome` is what the plan says.
     pub(super) fn safeguards(
         &self,
@@ -86,13 +95,13 @@ impl Facts<'_> {
 
     fn mode(&self) -> ExplainedSafeguard {
         match self.mode {
-            Some(Mode::Enforce) => open("mode", "TAGWARDEN_MODE is enforce"),
+            Some(Mode::Enforce) => open(MODE, "TAGWARDEN_MODE is enforce"),
             Some(Mode::DryRun) => held(
-                "mode",
+                MODE,
                 "TAGWARDEN_MODE is dry-run: everything is only reported",
                 None,
             ),
-            None => open("mode", "not known here; in a dry run nothing is changed"),
+            None => unknown(MODE, "in a dry run nothing is changed (TAGWARDEN_MODE)"),
         }
     }
 
@@ -116,32 +125,45 @@ impl Facts<'_> {
         cause: &Cause,
         obstacle: Option<String>,
     ) -> Option<ExplainedSafeguard> {
-        let (name, otherwise) = match check {
-            ShutdownCheck::Manager => ("manager", "nothing would replace it".to_owned()),
-            ShutdownCheck::Exemption => ("exemption", self.exemption(instance)),
+        let has_ledger = self.settings.ledger_table.is_some();
+        let otherwise = match check {
+            ShutdownCheck::Manager => open("manager", "nothing would replace it"),
+            ShutdownCheck::Exemption => open("exemption", self.exemption(instance)),
             ShutdownCheck::Permission if *cause == Cause::Untagged => {
-                ("permission", "TAGWARDEN_UNTAGGED asks for it".to_owned())
+                open("permission", "TAGWARDEN_UNTAGGED asks for it")
             }
-            ShutdownCheck::Permission => (
-                "permission",
-                "TAGWARDEN_RULES_MAY_DESTROY allows it".to_owned(),
-            ),
-            ShutdownCheck::Ledger => ("ledger", self.ledger()),
-            ShutdownCheck::TagsConfirmed => (
-                "tags-confirmed",
-                "EC2's two answers do not disagree".to_owned(),
-            ),
-            ShutdownCheck::Ec2 => ("ec2", "EC2 did not refuse it in the last day".to_owned()),
+            ShutdownCheck::Permission => {
+                open("permission", "TAGWARDEN_RULES_MAY_DESTROY allows it")
+            }
+            ShutdownCheck::Ledger => self.ledger(),
+            ShutdownCheck::TagsConfirmed if self.protected.is_some() => {
+                open("tags-confirmed", "DescribeTags shows no other tag")
+            }
+            ShutdownCheck::TagsConfirmed => {
+                unknown("tags-confirmed", "DescribeTags is asked before the act")
+            }
+            ShutdownCheck::Ec2 if has_ledger => {
+                open("ec2", "EC2 did not refuse it in the last day")
+            }
+            ShutdownCheck::Ec2 => unknown("ec2", "the ledger notes what EC2 refused"),
             ShutdownCheck::Age | ShutdownCheck::Topic => return None,
         };
         let until = match check {
             ShutdownCheck::Exemption => self.protected_until(instance),
+            ShutdownCheck::Ec2 => self.refused_until(instance),
             _ => None,
         };
         Some(match obstacle {
-            Some(says) => held(name, says, until),
-            None => open(name, otherwise),
+            Some(says) => held(otherwise.name, says, until),
+            None => otherwise,
         })
+    }
+
+    /// When what EC2 refused is tried again.
+    fn refused_until(&self, instance: &Instance) -> Option<DateTime<Utc>> {
+        let refused = self.context.refused.iter();
+        let own = refused.filter(|((id, _), _)| *id == instance.id);
+        own.map(|(_, refusal)| refusal.until()).max()
     }
 
     fn exemption(&self, instance: &Instance) -> String {
@@ -167,10 +189,13 @@ impl Facts<'_> {
         })
     }
 
-    fn ledger(&self) -> String {
+    fn ledger(&self) -> ExplainedSafeguard {
         match &self.settings.ledger_table {
-            Some(table) => format!("acts are written down in {table}"),
-            None => "none is named here; without one nothing is shut down".to_owned(),
+            Some(table) => open("ledger", format!("acts are written down in {table}")),
+            None => unknown(
+                "ledger",
+                "none is named here; without one nothing is shut down",
+            ),
         }
     }
 
@@ -190,10 +215,7 @@ impl Facts<'_> {
             let grown = grown.and_then(|at| at.checked_add_signed(terms.grace));
             return match obstacle {
                 Some(says) => held(NAME, says, grown),
-                None => open(
-                    NAME,
-                    "whether an earlier run saw this, only the ledger knows",
-                ),
+                None => unknown(NAME, "the ledger notes whether an earlier run saw this"),
             };
         }
         let wait = terms.grace + terms.wait;
@@ -244,7 +266,10 @@ impl Facts<'_> {
                 ),
                 Some(*until),
             ),
-            None => open("suspicion", "not nearly every instance has this defect"),
+            None if self.is_suspicion_known => {
+                open("suspicion", "no sweep found this on nearly every instance")
+            }
+            None => unknown("suspicion", "the ledger notes what sweeps find"),
         }
     }
 
@@ -255,11 +280,11 @@ impl Facts<'_> {
             (Some(Outcome::Refused(reason @ Reason::Budget { .. })), _) => {
                 held("budget", reason.to_string(), until.filter(|_| limit > 0))
             }
-            (_, Some(budget)) if limit > 0 => open(
+            (_, Some(budget)) if limit > 0 && budget.room_at.is_some() => open(
                 "budget",
                 format!("{} of {limit} left this hour", budget.left),
             ),
-            (_, None) if limit > 0 => open("budget", format!("{limit} an hour")),
+            _ if limit > 0 => unknown("budget", format!("the ledger counts them: {limit} an hour")),
             _ => held("budget", Reason::Budget { limit }.to_string(), None),
         }
     }
@@ -273,10 +298,7 @@ impl Facts<'_> {
         match self.is_protected(&instance.id, remedy) {
             Some(true) => held("protection", Reason::Protected.to_string(), None),
             Some(false) => open("protection", "EC2 does not protect it"),
-            None => open(
-                "protection",
-                "not known: only EC2 says which instances it protects",
-            ),
+            None => unknown("protection", "only EC2 says which instances it protects"),
         }
     }
 }

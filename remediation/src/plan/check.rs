@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::{Exemption, Instance};
 
 use super::countdown::Terms;
-use super::planner::Planner;
+use super::planner::InstancePlanner;
 use super::{Cause, CountdownReason, Outcome, Plan, PlanContext, Reason, RemedyName};
 use crate::safeguard::Safeguard;
 use crate::settings::{Mode, Settings};
@@ -55,14 +55,14 @@ pub(crate) fn checks(
 ) -> Vec<(ShutdownCheck, Option<Outcome>)> {
     let mut plan = Plan::default();
     let exemption = Exemption::of(instance, now);
-    let planner = Planner::new(settings, context, now, instance, exemption, &mut plan);
+    let planner = InstancePlanner::new(settings, context, now, instance, exemption, &mut plan);
     let terms = Terms::for_shutdown(settings, instance, cause, is_stop);
     let all = ShutdownCheck::ALL.into_iter();
     all.map(|check| (check, planner.check(check, cause, is_stop, &terms)))
         .collect()
 }
 
-impl Planner<'_> {
+impl InstancePlanner<'_> {
     /// The first of all that stands against shutting the instance down.
     pub(super) fn obstacle(&self, cause: &Cause, is_stop: bool, terms: &Terms) -> Option<Outcome> {
         let mut all = ShutdownCheck::ALL.into_iter();

@@ -39,7 +39,8 @@ pub fn plan(
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
         let exemption = assessment.exemption;
-        let mut planner = Planner::new(settings, context, now, instance, exemption, &mut plan);
+        let mut planner =
+            InstancePlanner::new(settings, context, now, instance, exemption, &mut plan);
         // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
         // its rules, which write them again.
         if assessment.is_untagged && !context.was_tagged(&instance.id) {
@@ -66,7 +67,7 @@ pub fn plan(
 }
 
 /// Plans for one instance.
-pub(super) struct Planner<'a> {
+pub(super) struct InstancePlanner<'a> {
     pub(super) settings: &'a Settings,
     pub(super) context: &'a PlanContext,
     pub(super) now: DateTime<Utc>,
@@ -88,7 +89,7 @@ struct DueShutdown {
     countdown: Option<(CountdownName, Countdown)>,
 }
 
-impl<'a> Planner<'a> {
+impl<'a> InstancePlanner<'a> {
     /// A planner that has found nothing yet.
     pub(super) fn new(
         settings: &'a Settings,
@@ -111,7 +112,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-impl Planner<'_> {
+impl InstancePlanner<'_> {
     fn plan_untagged(&mut self) {
         let cause = Cause::Untagged;
         match self.settings.untagged {

@@ -11,7 +11,7 @@ use tagwarden_remediation::report::Entry;
 
 use crate::forecast::{Forecast, InstanceForecast};
 use crate::saved_plan::{SHUTDOWNS_WITHIN, SavedPlan, SavedStep};
-use crate::words::{duration, on_one_line};
+use crate::words::{duration, on_one_line, printable_line};
 
 /// A change that was planned and is not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,8 +50,7 @@ impl SkippedStep {
             }
             _ => remedy.as_str().to_owned(),
         };
-        let reason = on_one_line(&self.reason).replace("\\\"", "\"");
-        format!("{id}: {what}: {reason}")
+        format!("{id}: {what}: {}", printable_line(&self.reason))
     }
 }
 

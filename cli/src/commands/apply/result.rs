@@ -14,7 +14,7 @@ use crate::commands::plan::show::{self, PlanView};
 use crate::forecast::ForecastCounts;
 use crate::forecast::inputs::Inputs;
 use crate::saved_plan::SavedPlan;
-use crate::words::count;
+use crate::words::{count, printable_line};
 
 /// What an `apply` planned and did.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub fn report(swept: &SweepResult) -> String {
         let _ = writeln!(text, "\n{}", text::HEADING);
     }
     for entry in &report.entries {
-        let _ = writeln!(text, "{}", text::line(entry));
+        let _ = writeln!(text, "{}", printable_line(&text::line(entry)));
     }
     let closing = if report.entries.is_empty() {
         format!(

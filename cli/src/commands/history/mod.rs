@@ -178,6 +178,12 @@ fn write(ledger: &OpenLedger, history: &History, output: HistoryForm) -> io::Res
             return output::print_json(members);
         }
     };
+    if output == HistoryForm::Csv {
+        // Byte for byte: anstream would take parts of values for styles.
+        let mut out = io::stdout().lock();
+        out.write_all(&told)?;
+        return out.flush();
+    }
     let mut out = anstream::stdout().lock();
     out.write_all(&told)?;
     out.flush()

@@ -20,7 +20,7 @@ const fn with(option: &'static str, name: &'static str, what_for: &'static str) 
 }
 
 /// The variables, the most used ones first.
-const VARIABLES: [External; 21] = [
+const VARIABLES: [External; 23] = [
     with(
         "profile",
         "AWS_PROFILE",
@@ -101,6 +101,16 @@ const VARIABLES: [External; 21] = [
         "vpc_ids",
         "TAGWARDEN_VPC_IDS",
         "The VPCs whose instances are in scope, unless --vpc-ids is given.",
+    ),
+    with(
+        "mode",
+        "TAGWARDEN_MODE",
+        "Whether the function enforces, unless --mode is given.",
+    ),
+    with(
+        "announced_to",
+        "TAGWARDEN_TOPIC_ARN",
+        "The topic that announces shutdowns, unless --topic-arn is given.",
     ),
     with(
         "topic_arn",

@@ -18,6 +18,7 @@ use crate::forecast::settings::{OtherSetting, SettingArgs};
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
 use crate::output;
 use crate::saved_plan::{PlanPlace, SavedPlan};
+use crate::words::printable_line;
 use show::{PlanForm, PlanView, Sort};
 
 const LONG_ABOUT: &str = "\
@@ -185,7 +186,18 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     })?;
     let view = PlanView::new(&inputs, args.sort, args.all);
     let after = Forecast::new(&inputs, &inputs.policy);
-    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let (mut raw, mut styled);
+    let mut out: io::BufWriter<&mut dyn Write> = io::BufWriter::new(match args.output {
+        // Byte for byte: anstream would take parts of values for styles.
+        PlanForm::Csv | PlanForm::Json => {
+            raw = io::stdout().lock();
+            &mut raw
+        }
+        PlanForm::Text | PlanForm::Markdown => {
+            styled = anstream::stdout().lock();
+            &mut styled
+        }
+    });
     let (written, is_found) = match &inputs.against {
         None => {
             let counts = after.counts();
@@ -207,7 +219,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     if args.output == PlanForm::Csv {
         // The other forms have a place for them.
         for note in &view.notes {
-            output::note(format_args!("note: {note}"));
+            output::note(format_args!("note: {}", printable_line(note)));
         }
     }
     heard(written.and_then(|()| out.flush()))?;

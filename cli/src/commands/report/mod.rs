@@ -35,10 +35,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::Clock;
 use tagwarden_core::settings::Environment;
 use tagwarden_remediation::ledger;
-use tagwarden_remediation::plan::Focus;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
+use crate::focus::EVERYTHING;
 use crate::forecast::Forecast;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
@@ -136,7 +136,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         against: None,
         settings: &args.settings,
         against_settings: &args.settings,
-        focus: &Focus::default(),
+        focus: &EVERYTHING,
         table: &args.table,
         aws: &args.aws,
     })?;

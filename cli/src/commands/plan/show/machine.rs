@@ -10,6 +10,7 @@ use super::view::PlanView;
 use crate::forecast::compare::Comparison;
 use crate::forecast::{Forecast, ForecastCounts, InstanceForecast};
 use crate::output::VERSION;
+use crate::spreadsheet::CsvWriter;
 
 pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) -> Value {
     let instances = view.sorted(forecast).into_iter().map(|forecast| {
@@ -51,8 +52,8 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> Value {
 
 /// Writes one row for each step, and one for an instance without steps.
 pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record([
+    let mut writer = CsvWriter::new(out);
+    writer.row([
         "instance",
         "name",
         "vpc",
@@ -78,14 +79,14 @@ pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -
             annotation.as_deref().unwrap_or_default(),
         ];
         if forecast.entries.is_empty() {
-            writer.write_record(head.into_iter().chain([""; 7]))?;
+            writer.row(head.into_iter().chain([""; 7]))?;
         }
         for entry in &forecast.entries {
             let step = step(entry);
-            writer.write_record(head.into_iter().chain(step.iter().map(String::as_str)))?;
+            writer.row(head.into_iter().chain(step.iter().map(String::as_str)))?;
         }
     }
-    writer.flush()
+    Ok(())
 }
 
 /// Writes one row for each step that comes (+) or goes (-), and one for an instance that only changes its verdict.
@@ -94,8 +95,8 @@ pub fn comparison_csv(
     view: &PlanView,
     comparison: &Comparison<'_>,
 ) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record([
+    let mut writer = CsvWriter::new(out);
+    writer.row([
         "instance", "name", "vpc", "before", "after", "change", "rule", "finding", "remedy", "tag",
         "value", "outcome", "reason",
     ])?;
@@ -112,15 +113,15 @@ pub fn comparison_csv(
         let lost = change.lost().map(|entry| ("-", entry));
         let moves: Vec<_> = gained.chain(lost).collect();
         if moves.is_empty() {
-            writer.write_record(head.into_iter().chain([""; 8]))?;
+            writer.row(head.into_iter().chain([""; 8]))?;
         }
         for (sign, entry) in moves {
             let step = step(entry);
             let step = step.iter().map(String::as_str);
-            writer.write_record(head.into_iter().chain([sign]).chain(step))?;
+            writer.row(head.into_iter().chain([sign]).chain(step))?;
         }
     }
-    writer.flush()
+    Ok(())
 }
 
 /// The members that say what a plan is made of.

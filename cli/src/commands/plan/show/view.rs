@@ -12,7 +12,7 @@ use crate::forecast::{
     Forecast, ForecastCounts, InstanceForecast, StepGroup, VerdictName, group, rows,
 };
 use crate::when::rfc3339;
-use crate::words::{count, duration};
+use crate::words::{count, duration, printable_line};
 
 /// The order of instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -91,11 +91,12 @@ impl PlanView {
     /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`.
     pub fn headline(&self, instances: usize) -> String {
         let instances = count(instances, "instance");
-        let (from, policy) = (&self.from, &self.policy);
+        let (from, policy) = (printable_line(&self.from), printable_line(&self.policy));
         let at = self.at.format("%Y-%m-%d %H:%M");
         match &self.against {
             None => format!("{instances} of {from} under {policy}, as of {at} UTC"),
             Some(against) => {
+                let against = printable_line(against);
                 format!("{instances} of {from}: {policy} against {against}, as of {at} UTC")
             }
         }
