@@ -22,7 +22,7 @@ pub struct FocusArgs {
     #[arg(long, value_name = "ID", value_parser = instance_id)]
     instance: Vec<String>,
 
-    /// Only what is done about the tag with this key (repeatable)
+    /// Only what concerns the tag with this key (repeatable)
     #[arg(long, value_name = "KEY")]
     tag: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tagwarden_core::{DefectName, Policy, Shutdown};
@@ -45,7 +45,10 @@ impl PlanPlace {
     /// Where `inputs` come from.
     pub fn of(inputs: &Inputs) -> Self {
         Self {
-            account: None,
+            account: inputs
+                .access
+                .as_ref()
+                .and_then(|access| access.account.clone().ok()),
             region: inputs.from.clone(),
             policy_table: inputs.policy.settings.policy.policy_table.clone(),
         }
@@ -96,7 +99,8 @@ impl SavedPlan {
         Self {
             kind: KIND.to_owned(),
             version: VERSION,
-            at,
+            // As other documents write it.
+            at: at.trunc_subsecs(3),
             place,
             policy_fingerprint: fingerprint(policy),
             settings: decisive(settings),

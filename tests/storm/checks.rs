@@ -200,8 +200,8 @@ fn is_hidden(model: &Model, change: &Change) -> bool {
     change.tag.is_some() && model.deeds_after(&change.instance_id, 0).any(is_it)
 }
 
-/// Each act that the ledger has as done was accepted by EC2. The exception: people or another stack did the same, and the
-/// run that recovered the act could not tell the difference.
+/// Each act that the ledger has as done was accepted by EC2. The exception: people, another stack or another undo did the
+/// same, and the run that recovered the act could not tell the difference.
 fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
         let run = model.run_of(batch.run_id.as_str());
@@ -221,11 +221,12 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
                                 || matches!(deed, Deed::Untag(key) if act.tag_key() == Some(key)))
                 }
             });
-            let by_other_stack = model
-                .agreed
-                .iter()
-                .any(|agreed| agreed.stack != model.stack_of(run) && agreed.change.is(act));
-            if !(is_seen || (by_people || by_other_stack) && model.is_troubled(run)) {
+            let by_others = model.agreed.iter().any(|agreed| {
+                let is_other = agreed.stack != model.stack_of(run)
+                    || agreed.change.remedy == RemedyName::Untag;
+                is_other && agreed.change.is(act)
+            });
+            if !(is_seen || (by_people || by_others) && model.is_troubled(run)) {
                 model.violate(format!(
                     "run {} never did an act that the ledger has as done: {act:?}",
                     batch.run_id

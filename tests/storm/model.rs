@@ -7,7 +7,7 @@
 //!
 //! Between a function's last read and its act, a person may tag or exempt the instance or change the policy. No program
 //! that reads before it writes can know that. The model allows exactly this window: an act is judged by what its
-//! function last read, provided the function has since written nothing but stops and terminations, neither to the
+//! function had last read as it sent the call, provided the function has since written nothing but stops and terminations, neither to the
 //! ledger nor to EC2. After any other write the read was not the last step before the act, so the act is judged by the
 //! instance's current state. Age and protection are always judged by the current state.
 
@@ -29,6 +29,7 @@ use crate::scenario::{Deed, Rule, SCOPE, Setup};
 
 pub use tally::Tally;
 pub use undo::UndoRequest;
+pub use view::Sent;
 pub use view::is_exempt;
 use view::{Look, View};
 
@@ -293,9 +294,26 @@ impl Model {
         self.deeds.iter().filter(of_it).map(|done| done.deed)
     }
 
-    /// Observes a call of `run` that was executed or refused. `before` and `after` are the instances it names. For a
+    /// What a run knows as it sends a call.
+    pub fn sent(&self, run: Run) -> Sent {
+        let view = self.runs.get(&run);
+        let (wrote, policy) = view.map_or((0, None), |view| (view.wrote, view.policy));
+        Sent {
+            sequence: self.sequence,
+            wrote,
+            policy,
+        }
+    }
+
+    /// Observes a call of `run` that was executed or refused, and what the run knew as it sent it. `before` and `after` are the instances it names. For a
     /// description `before` is what `DescribeInstances` shows, and `after` has the tags that `DescribeTags` shows.
-    pub fn observe(&mut self, run: Run, call: &Call, before: &Snapshot, after: &Snapshot) {
+    pub fn observe(
+        &mut self,
+        (run, sent): (Run, Sent),
+        call: &Call,
+        before: &Snapshot,
+        after: &Snapshot,
+    ) {
         self.sequence += 1;
         self.tally.calls += 1;
         let sequence = self.sequence;
@@ -304,6 +322,7 @@ impl Model {
         let policy = self.policy_of(stack);
         let is_stack_scoped = self.setup(stack).is_scoped;
         let view = self.runs.entry(run).or_default();
+        view.sent = sent;
         match call.operation.as_str() {
             "Scan" if is_done && call.resources == [self.stacks[stack].table] => {
                 view.policy = Some((sequence, policy));

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::model::{LEDGER_TABLES, Model, POLICY_TABLES, Run, Snapshot, StackNumber};
+use crate::model::{LEDGER_TABLES, Model, POLICY_TABLES, Run, Sent, Snapshot, StackNumber};
 use crate::network::{CallOutcome, CallPlan, Function, Kill};
 use crate::scenario::Storm;
 use functions::{settings, settle};
@@ -320,8 +320,8 @@ impl World {
         }
     }
 
-    /// Shows the model the call that was just executed.
-    pub fn observe(&self, run: Run, before: &Snapshot, after: &Snapshot) {
+    /// Shows the model the call that was just executed, and what its run knew as it sent it.
+    pub fn observe(&self, run: (Run, Sent), before: &Snapshot, after: &Snapshot) {
         let calls = self.account().calls();
         self.account().forget_calls();
         for call in &calls {

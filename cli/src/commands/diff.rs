@@ -39,7 +39,7 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy file, YAML or JSON
+    /// The policy file, YAML or JSON; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 

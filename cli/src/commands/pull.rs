@@ -3,14 +3,18 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use tagwarden_aws::policy_table::row;
+use tagwarden_core::Policy;
+
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::output;
 use crate::policy_file::rows::describe_rows;
 use crate::policy_file::write::{FileFormat, write};
-use crate::policy_table::{PolicyTable, problems};
+use crate::policy_table::PolicyTable;
 use crate::save::{print, save};
 use crate::stream::is_stream;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Writes the policy table as a file
@@ -54,9 +58,10 @@ pub struct Args {
 
 /// Reads the table, and writes the file.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let items = aws::runtime()?.block_on(async {
+    let (table, items) = aws::runtime()?.block_on(async {
         let table = PolicyTable::open(&args.aws, &args.table).await?;
-        table.items().await
+        let items = table.items().await?;
+        Ok::<_, CommandError>((table, items))
     })?;
     let text = write(&items, args.format()).map_err(|error| {
         let what_next =
@@ -74,10 +79,24 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     }
     if let Some(path) = file {
         let count = describe_rows(&items);
-        output::note(format_args!("{count} written to {}", path.display()));
+        output::note(format_args!(
+            "{count} written to {}, from {}",
+            path.display(),
+            table.access
+        ));
     }
-    if let Some(invalid) = problems(items) {
-        output::note(format_args!("warning: as it is, {invalid}"));
+    match Policy::from_rows(items.into_iter().map(row)) {
+        Ok(policy) => {
+            for caution in policy.cautions() {
+                output::note(format_args!("warning: {caution}"));
+            }
+        }
+        Err(invalid) => {
+            output::note(format_args!(
+                "warning: as it is, {}",
+                printable_line(&invalid.to_string())
+            ));
+        }
     }
     Ok(Exit::Done)
 }

@@ -49,7 +49,7 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy file, YAML or JSON
+    /// The policy file, YAML or JSON; - is standard input, with --yes
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -89,7 +89,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
         } else {
             if !args.yes {
-                consent("Write this to the table?", "Nothing was written.", announced)?;
+                let question = format!("Write this to the table in {}?", diff.table.access);
+                consent(&question, "Nothing was written.", announced)?;
             }
             write(&diff).await
         };
@@ -215,7 +216,7 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> CommandErr
             ),
         ),
         StopReason::Aws(error) => {
-            let failure = aws::table_failure(error, &table.name, &table.region);
+            let failure = aws::table_failure(error, &table.name, &table.access);
             failure.after(&written)
         }
     }

@@ -14,6 +14,8 @@ use tagwarden_remediation::{Remediation, Settings};
 use super::inputs::{InputArgs, PolicySource, read_table};
 use super::{recording, trouble};
 use crate::aws;
+use crate::aws::access::AwsAccess;
+use crate::aws::stack::FunctionVariables;
 use crate::exit::CommandError;
 use crate::stream;
 
@@ -46,6 +48,24 @@ pub struct Explained {
     pub mode: Option<Mode>,
     pub at: DateTime<Utc>,
     pub explanations: Explanations,
+    /// The account that was read. `None` if everything came from files.
+    pub access: Option<AwsAccess>,
+}
+
+impl ExplainArgs<'_> {
+    fn settings(&self, variables: &mut FunctionVariables) -> Result<Settings, CommandError> {
+        let args = self.inputs.settings;
+        args.settings(self.inputs.table, variables, Mode::DryRun, self.topic_arn)
+    }
+
+    /// The function's mode: as the option says, or the stack.
+    fn mode_of(&self, variables: &FunctionVariables) -> Option<Mode> {
+        let of_stack = variables.stack().map(|stack| match stack.is_dry_run() {
+            true => Mode::DryRun,
+            false => Mode::Enforce,
+        });
+        self.mode.or(of_stack)
+    }
 }
 
 impl Explained {
@@ -61,50 +81,56 @@ impl Explained {
             None => PolicySource::Table,
             Some(path) => PolicySource::open(path)?,
         };
-        let settings = args.inputs.settings;
-        let settings = settings.settings(args.inputs.table, Mode::DryRun, args.topic_arn)?;
         let runtime = aws::runtime()?;
         match &sources.instances {
-            Some(path) => runtime.block_on(Self::of_recording(args, path, settings, policy)),
-            None => runtime.block_on(Self::of_account(args, settings, policy)),
+            Some(path) => runtime.block_on(Self::of_recording(args, path, policy)),
+            None => runtime.block_on(Self::of_account(args, policy)),
         }
     }
 
-    async fn of_account(
-        args: ExplainArgs<'_>,
-        settings: Settings,
-        policy: PolicySource,
-    ) -> Result<Self, CommandError> {
-        let config = args.inputs.aws.load().await?;
-        let region = aws::region(&config).to_owned();
+    async fn of_account(args: ExplainArgs<'_>, policy: PolicySource) -> Result<Self, CommandError> {
+        let mut access = args.inputs.aws.open().await?;
+        let settings = args.settings(&mut access.variables)?;
         let (policy_name, policy) = match policy {
             PolicySource::File { name, policy } => (name, policy),
-            PolicySource::Table => read_table(&config, &settings).await?,
+            PolicySource::Table => read_table(&access, &settings).await?,
         };
-        let found = instances::describe(&Ec2::new(&config), args.ids).await;
+        let config = &access.config;
+        let mode = args.mode_of(&access.variables);
+        let found = instances::describe(&Ec2::new(config), args.ids).await;
         let (instances, unknown) = in_order(args.ids, found.map_err(|error| trouble::aws(&error))?);
-        let remediation = Remediation::new(&config, settings.clone());
-        let explanations = remediation.explain(&policy, &instances, args.mode).await;
+        let remediation = Remediation::new(config, settings.clone());
+        let explanations = remediation.explain(&policy, &instances, mode).await;
         Ok(Self {
-            explanations: explanations.map_err(|error| trouble::remediation(&error, &region))?,
+            explanations: explanations.map_err(|error| trouble::remediation(&error, &access))?,
             instances,
             unknown,
-            from: region,
+            from: access.region.clone(),
             is_recorded: false,
             policy_name,
             policy,
             settings,
-            mode: args.mode,
-            at: Clock::of(&config).now(),
+            mode,
+            at: Clock::of(config).now(),
+            access: Some(access),
         })
     }
 
     async fn of_recording(
         args: ExplainArgs<'_>,
         path: &Path,
-        settings: Settings,
         policy: PolicySource,
     ) -> Result<Self, CommandError> {
+        let mut access = None;
+        if args.inputs.aws.has_stack() {
+            access = Some(args.inputs.aws.open().await?);
+        }
+        let mut process = FunctionVariables::Process;
+        let variables = access
+            .as_mut()
+            .map_or(&mut process, |access| &mut access.variables);
+        let settings = args.settings(variables)?;
+        let mode = args.mode_of(variables);
         let (fleet, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
         let mut launches = RecordedLaunches::default();
         for path in &args.inputs.sources.events {
@@ -113,14 +139,17 @@ impl Explained {
         let (policy_name, policy) = match policy {
             PolicySource::File { name, policy } => (name, policy),
             PolicySource::Table => {
-                let config = args.inputs.aws.load().await?;
-                read_table(&config, &settings).await?
+                let opened = match access.take() {
+                    Some(access) => access,
+                    None => args.inputs.aws.open().await?,
+                };
+                read_table(access.insert(opened), &settings).await?
             }
         };
         let at = args.inputs.sources.at();
         let ids: BTreeSet<String> = args.ids.iter().cloned().collect();
         let mut explanations =
-            explain_recorded(&policy, &settings, &fleet, &ids, &launches, args.mode, at);
+            explain_recorded(&policy, &settings, &fleet, &ids, &launches, mode, at);
         explanations.notes.splice(..0, notes);
         let asked = fleet.into_iter().filter(|it| ids.contains(&it.id));
         let (instances, unknown) = in_order(args.ids, asked.collect());
@@ -132,9 +161,10 @@ impl Explained {
             policy_name,
             policy,
             settings,
-            mode: args.mode,
+            mode,
             at,
             explanations,
+            access,
         })
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use aws_config::SdkConfig;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
@@ -19,6 +18,8 @@ use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
+use crate::aws::access::AwsAccess;
+use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::CommandError;
 use crate::focus;
@@ -38,7 +39,7 @@ pub struct SourceArgs {
     #[arg(
         long,
         value_name = "FILE",
-        help = "Read the instances from this file: the output of\naws ec2 describe-instances, or a snapshot of\nAWS Config; - is standard input"
+        help = "Read the instances from this file: the output of\naws ec2 describe-instances, a snapshot or query of\nAWS Config, and others; - is standard input"
     )]
     pub instances: Option<PathBuf>,
 
@@ -46,7 +47,7 @@ pub struct SourceArgs {
         long,
         value_name = "FILE",
         requires = "instances",
-        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events (repeatable)"
+        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events, or a trail's file\n(repeatable)"
     )]
     pub(super) events: Vec<PathBuf>,
 
@@ -83,6 +84,18 @@ pub struct InputArgs<'a> {
 }
 
 impl InputArgs<'_> {
+    /// The settings for a plan, which changes and publishes nothing, and those to compare with.
+    fn settings(
+        &self,
+        variables: &mut FunctionVariables,
+    ) -> Result<(Settings, Settings), CommandError> {
+        let read = |args: &SettingArgs, variables: &mut FunctionVariables| {
+            args.settings(self.table, variables, Mode::DryRun, None)
+        };
+        let other = read(self.against_settings, &mut variables.clone())?;
+        Ok((read(self.settings, variables)?, other))
+    }
+
     pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
         let sources = self.sources;
         let readers = [
@@ -107,6 +120,10 @@ pub struct Inputs {
     pub instances: Vec<Instance>,
     /// Where the instances come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything came from files.
+    pub access: Option<AwsAccess>,
+    /// Whether the instances come from a file.
+    pub is_recorded: bool,
     pub at: DateTime<Utc>,
     pub policy: PolicyPlan,
     /// The policy to compare with.
@@ -144,21 +161,19 @@ impl Inputs {
             Some(path) if path == Path::new("table") => Some(PolicySource::Table),
             Some(path) => Some(PolicySource::open(path)?),
         };
-        let settings = args.settings.settings(args.table, Mode::DryRun, None)?;
-        let other = args.against_settings;
-        let other = other.settings(args.table, Mode::DryRun, None)?;
         match &args.sources.instances {
-            Some(path) => Self::of_recording(args, path, [&settings, &other], policy, against),
+            Some(path) => Self::of_recording(args, path, policy, against),
             None => aws::runtime()?.block_on(async {
-                let config = aws::adaptive(&args.aws.load().await?);
+                let mut access = args.aws.open().await?.adaptive();
+                let (settings, other) = args.settings(&mut access.variables)?;
+                let config = access.config.clone();
                 let focused = |settings: &Settings| {
                     Remediation::new(&config, settings.clone()).focused(args.focus.clone())
                 };
-                let remediation = focused(&settings);
+                let (remediation, compared) = (focused(&settings), focused(&other));
                 let reader =
-                    Reader::of_account(&config, &settings, args.focus, &remediation).await?;
-                let remediation = focused(&other);
-                let other = reader.with(&other, LaunchSource::Aws(&remediation));
+                    Reader::of_account(access, &settings, args.focus, &remediation).await?;
+                let other = reader.with(&other, LaunchSource::Aws(&compared));
                 reader
                     .read(policy, against.map(|against| (other, against)))
                     .await
@@ -172,46 +187,53 @@ impl Inputs {
     /// # Errors
     /// AWS cannot be read, or what is asked for is not there.
     pub async fn of_account(
-        config: &SdkConfig,
+        access: AwsAccess,
         settings: &Settings,
         focus: &Focus,
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
-        let reader = Reader::of_account(config, settings, focus, remediation).await?;
+        let reader = Reader::of_account(access, settings, focus, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
 
     fn of_recording(
         args: InputArgs<'_>,
         path: &Path,
-        [settings, other]: [&Settings; 2],
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let (mut instances, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
-        focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
-        let mut launches = RecordedLaunches::default();
-        for path in &args.sources.events {
-            notes.extend(recording::events::read(path, &mut launches)?);
-        }
         let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
         aws::runtime()?.block_on(async {
-            let config = if is_offline {
-                None
-            } else {
-                Some(args.aws.load().await?)
+            // Files come before AWS, but for a stack: its VPCs say which of the recording's instances count.
+            let mut access = None;
+            if args.aws.has_stack() {
+                access = Some(args.aws.open().await?);
+            }
+            let (settings, other) = match &mut access {
+                Some(access) => args.settings(&mut access.variables)?,
+                None => args.settings(&mut FunctionVariables::Process)?,
             };
+            let scope = &settings.policy.scope;
+            let (mut instances, mut notes) = recording::instances::read(path, scope)?;
+            focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
+            let mut launches = RecordedLaunches::default();
+            for path in &args.sources.events {
+                notes.extend(recording::events::read(path, &mut launches)?);
+            }
+            if access.is_none() && !is_offline {
+                access = Some(args.aws.open().await?);
+            }
             let reader = Reader {
-                settings,
+                settings: &settings,
                 focus: args.focus,
-                config: config.as_ref(),
+                access,
                 instances,
                 from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
                 notes,
                 at: args.sources.at(),
             };
-            let other = reader.with(other, LaunchSource::Recordings(&launches));
+            let other = reader.with(&other, LaunchSource::Recordings(&launches));
             reader
                 .read(policy, against.map(|against| (other, against)))
                 .await
@@ -256,7 +278,7 @@ enum LaunchSource<'a> {
 struct Reader<'a> {
     settings: &'a Settings,
     focus: &'a Focus,
-    config: Option<&'a SdkConfig>,
+    access: Option<AwsAccess>,
     instances: Vec<Instance>,
     from: String,
     launches: LaunchSource<'a>,
@@ -268,27 +290,27 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Reads the instances of the account, and sorts them by id.
     async fn of_account(
-        config: &'a SdkConfig,
+        access: AwsAccess,
         settings: &'a Settings,
         focus: &'a Focus,
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
-        let ec2 = Ec2::new(config);
+        let ec2 = Ec2::new(&access.config);
         let mut pages = InstancePages::in_scope(&ec2, &settings.policy.scope);
         let mut instances = Vec::new();
         while let Some(page) = pages.next().await {
             instances.extend(page.map_err(|error| trouble::aws(&error))?);
         }
-        focus::keep_instances(focus, &mut instances, aws::region(config))?;
+        focus::keep_instances(focus, &mut instances, &access.region)?;
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
             settings,
             focus,
-            config: Some(config),
             instances,
-            from: aws::region(config).to_owned(),
+            from: access.region.clone(),
             launches: LaunchSource::Aws(remediation),
-            at: Clock::of(config).now(),
+            at: Clock::of(&access.config).now(),
+            access: Some(access),
             notes: Vec::new(),
         })
     }
@@ -298,7 +320,7 @@ impl<'a> Reader<'a> {
         Self {
             settings,
             focus: self.focus,
-            config: self.config,
+            access: self.access.clone(),
             instances: self.instances.clone(),
             from: self.from.clone(),
             launches,
@@ -321,13 +343,16 @@ impl<'a> Reader<'a> {
         let policy = self.policy_plan(policy, &mut notes).await?;
         let plans = [&policy].into_iter().chain(&against);
         focus::check_keys(self.focus, plans.map(|plan| &plan.policy))?;
-        if matches!(self.launches, LaunchSource::Recordings(_)) {
+        let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
+        if is_recorded {
             notes.extend(gaps_of_recordings(&policy.report));
         }
         notes.extend(not_permitted(&policy.report));
         Ok(Inputs {
             instances: self.instances,
             from: self.from,
+            access: self.access,
+            is_recorded,
             at: self.at,
             policy,
             against,
@@ -341,9 +366,10 @@ impl<'a> Reader<'a> {
         source: PolicySource,
         notes: &mut Vec<String>,
     ) -> Result<PolicyPlan, CommandError> {
-        let (name, policy) = match (source, self.config) {
+        let is_table = !source.is_file();
+        let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
-            (PolicySource::Table, Some(config)) => self.table(config).await?,
+            (PolicySource::Table, Some(access)) => self.table(access).await?,
             (PolicySource::Table, None) => {
                 return Err(CommandError::new(
                     &"no policy given",
@@ -351,6 +377,11 @@ impl<'a> Reader<'a> {
                 ));
             }
         };
+        if is_table {
+            // A file with these is refused.
+            let cautions = policy.cautions();
+            notes.extend(cautions.map(|caution| format!("{}, {caution}.", sentence(&name))));
+        }
         if let Some(reason) = policy.hold() {
             let note = format!(
                 "{} has a hold, so nothing is written and nothing is shut down: {reason}",
@@ -385,12 +416,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    async fn table(&self, config: &SdkConfig) -> Result<(String, Policy), CommandError> {
-        read_table(config, self.settings).await
+    async fn table(&self, access: &AwsAccess) -> Result<(String, Policy), CommandError> {
+        read_table(access, self.settings).await
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {
-        trouble::remediation(error, self.config.map_or("?", aws::region))
+        match &self.access {
+            Some(access) => trouble::remediation(error, access),
+            // Without an account, nothing can fail that a table or a call would explain.
+            None => CommandError::new(error, "Run the command again."),
+        }
     }
 }
 
@@ -413,14 +448,13 @@ fn not_permitted(report: &Report) -> Option<String> {
 /// # Errors
 /// The table cannot be read, or is not valid.
 pub(super) async fn read_table(
-    config: &SdkConfig,
+    access: &AwsAccess,
     settings: &Settings,
 ) -> Result<(String, Policy), CommandError> {
     let table = &settings.policy.policy_table;
-    let client = aws_sdk_dynamodb::Client::new(config);
+    let client = aws_sdk_dynamodb::Client::new(&access.config);
     let policy = read_policy(&client, table).await;
-    let policy =
-        policy.map_err(|error| trouble::remediation(&error.into(), aws::region(config)))?;
+    let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
     Ok((format!("the policy table {table}"), policy))
 }
 

@@ -213,6 +213,12 @@ fn a_stale_plan_is_refused() {
         "the plan is stale: it is of eu-west-1, and this is us-east-1",
     );
     stale(
+        "account",
+        &[],
+        &edit("\"account\": \"", "\"account\": \"9"),
+        "the plan is stale: it is of the account 9",
+    );
+    stale(
         "settings",
         &["--grace-minutes", "0"],
         &|_| {},

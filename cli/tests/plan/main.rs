@@ -12,6 +12,8 @@ mod against;
 mod apply;
 mod bound;
 mod broken;
+mod expect;
+mod fake;
 
 #[path = "../support/countdowns.rs"]
 mod countdowns;
@@ -24,9 +26,11 @@ mod fleet;
 mod guide;
 mod interrupt;
 mod pipes;
+mod profiles;
 mod recorded;
 mod safe;
 mod shapes;
+mod stack;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,6 +3,7 @@
 //! A [`Policy`] exists only if every row of the table is valid. [`Policy::from_rows`] either gives the whole policy or
 //! names every problem with its rule and attribute, so that half a policy is never acted on.
 
+mod caution;
 mod function;
 mod key;
 mod problem;
@@ -12,6 +13,7 @@ mod rule;
 mod table;
 mod validate;
 
+pub use caution::{KeyCaution, PolicyCaution};
 pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 pub use problem::{InvalidPolicy, Problem, ProblemKind};

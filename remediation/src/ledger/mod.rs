@@ -84,3 +84,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ impl Model {
             .deeds_after(&change.instance_id, earlier.sequence)
             .any(|deed| matches!(deed, Deed::Start | Deed::Terminate));
         let view = self.runs.get(&run);
-        let last = view.and_then(|view| view.looks.get(&change.instance_id)?.last());
+        let last = view.and_then(|view| view.last_look(&change.instance_id));
         // What runs of another stack do is not known before it shows.
         let is_of_other_stack = earlier.stack != self.stack_of(run)
             && last.is_some_and(|look| {
@@ -101,13 +101,10 @@ impl Model {
         let Some(view) = self.runs.get(&run) else {
             return;
         };
-        let looks = view.looks.get(&change.instance_id);
-        let last = looks.and_then(|looks| looks.last());
-        let last = last.filter(|look| look.sequence > view.wrote);
-        let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
+        let last = view.standing_look(&change.instance_id);
         let stack = view.stack;
         let in_force = self.policy_of(stack);
-        let policy = read.map_or(in_force, |(_, policy)| policy);
+        let policy = view.standing_policy().unwrap_or(in_force);
         let current = Look {
             sequence: self.sequence,
             at: now,

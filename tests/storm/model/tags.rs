@@ -47,8 +47,8 @@ impl Model {
             return;
         };
         let id = &change.instance_id;
-        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let last = looks.and_then(|looks| looks.last()).cloned();
+        let view = self.runs.get(&run);
+        let last = view.and_then(|view| view.last_look(id)).cloned();
         let last = last.as_ref();
         let listed = last.filter(|look| look.is_cut());
         let listed = listed.and_then(|look| look.listed.get(key));
@@ -104,8 +104,8 @@ impl Model {
         let Some(earlier) = self.effects.iter().rev().find(same) else {
             return;
         };
-        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let last = looks.and_then(|looks| looks.last());
+        let view = self.runs.get(&run);
+        let last = view.and_then(|view| view.last_look(id));
         // EC2 may be late to show what was written.
         let is_hidden = last
             .is_some_and(|look| look.sequence > earlier.sequence && is_unset(&look.listed, key));

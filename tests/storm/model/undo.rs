@@ -106,7 +106,7 @@ impl Model {
             }
             for (id, instance) in before {
                 let view = self.runs.get(&run);
-                let look = view.and_then(|view| view.looks.get(id)?.last()).cloned();
+                let look = view.and_then(|view| view.last_look(id)).cloned();
                 let shown = look.as_ref().and_then(|look| look.shown.tags.get(key));
                 let stack = self.stack_of(run);
                 let last = self.last_write(stack, id, key);
@@ -187,8 +187,8 @@ impl Model {
             objections.push("it is no undo".to_owned());
         }
         let look = self.look_of_undo(run, instance, now);
-        let policy = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
-        let policy = policy.map_or_else(|| self.policy_of(view.stack), |(_, policy)| policy);
+        let policy = view.standing_policy();
+        let policy = policy.unwrap_or_else(|| self.policy_of(view.stack));
         let shuts_down = self.rules(policy).any(|rule| {
             rule.key == key && rule.required && matches!(rule.action, "Stop" | "Terminate")
         });
@@ -264,10 +264,7 @@ impl Model {
     /// The last look of an undo at an instance; the instance as it is, if the undo has written to the ledger since.
     fn look_of_undo(&self, run: Run, instance: &InstanceRecord, now: DateTime<Utc>) -> Look {
         let view = self.runs.get(&run);
-        let last = view.and_then(|view| {
-            let last = view.looks.get(&instance.id)?.last()?;
-            (last.sequence > view.wrote).then_some(last)
-        });
+        let last = view.and_then(|view| view.standing_look(&instance.id));
         last.cloned().unwrap_or_else(|| Look {
             sequence: self.sequence,
             at: now,

@@ -67,9 +67,9 @@ fn storms(size: Size) -> impl Strategy<Value = Storm> {
         trouble(),
         // Times close together, so that runs overlap.
         vec(0..7_200_000_u64, 2..6),
-        weighted(0.3, second(size.functions.clone())),
+        weighted(0.2, second(size.functions.clone())),
         weighted(0.1, outage()),
-        weighted(0.3, 0..2_usize),
+        weighted(0.2, 0..2_usize),
     );
     parts.prop_flat_map(move |parts| {
         let (seed, setup, policies, fleet, trouble, bursts, second, outage, final_undo) = parts;

@@ -208,7 +208,7 @@ pub(super) async fn play_events(world: World) {
                 let undos = of.into_iter().map(|of| world.request(stack, of));
                 for request in undos.collect::<Vec<_>>() {
                     let world = world.clone();
-                    undoing.spawn_local(async move { world.undo(stack, request).await });
+                    undoing.spawn_local(async move { drop(world.undo(stack, request).await) });
                 }
             }
             Occurrence::Event(Event::Changes(who, copies)) => {

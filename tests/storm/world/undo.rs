@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tagwarden_aws::Clock;
 use tagwarden_remediation::ledger::{Ledger, Selection};
-use tagwarden_remediation::undo::{Undo, UndoOutcome, UndoResult};
+use tagwarden_remediation::undo::{KeptTag, Undo, UndoOutcome, UndoResult};
 use tokio::time::{sleep, timeout};
 
 use super::World;
@@ -41,7 +41,8 @@ impl World {
     }
 
     /// Undoes what a person asks for, with every trouble that functions have, too.
-    pub(super) async fn undo(&self, stack: StackNumber, request: UndoRequest) {
+    /// Gives what was shown to stay.
+    pub(super) async fn undo(&self, stack: StackNumber, request: UndoRequest) -> Vec<KeptTag> {
         let function = self.function();
         let run = function.run;
         let now = self.account().now();
@@ -55,8 +56,10 @@ impl World {
         let client = aws_sdk_dynamodb::Client::new(&config);
         let ledger = Ledger::new(client, Clock::of(&config), ledger_table);
         let undo = Undo::new(&config, ledger, policy_table);
+        let mut kept = Vec::new();
         let undone = timeout(PATIENCE, async {
             let shown = undo.preview(&selection).await.ok()?.plan;
+            kept.clone_from(&shown.left);
             if shown.steps.is_empty() {
                 return None;
             }
@@ -79,6 +82,7 @@ impl World {
                 state.model.record_trouble(run);
             }
         }
+        kept
     }
 
     fn selection(&self, stack: StackNumber, request: &UndoRequest) -> Selection {
@@ -120,7 +124,7 @@ impl World {
 
     /// Takes everything back that a stack wrote, without trouble: nothing that can be taken back may be left.
     pub(super) async fn undo_everything(&self, stack: StackNumber) {
-        self.undo(stack, UndoRequest::default()).await;
+        let kept = self.undo(stack, UndoRequest::default()).await;
         let account = self.account();
         let ids: BTreeSet<String> = account.instances().into_iter().map(|it| it.id).collect();
         for id in ids {
@@ -132,8 +136,13 @@ impl World {
                     return;
                 }
                 let left = model.not_undone(stack, &instance);
-                if !left.is_empty() {
-                    model.violate(format!("the undo has left {left:?}: {instance:?}"));
+                let left = left.into_iter().filter(|key| !model.was_denied(key));
+                for key in left.collect::<Vec<_>>() {
+                    let is_it = |kept: &&KeptTag| {
+                        kept.written.instance_id == id && kept.written.tag_key == key
+                    };
+                    let why = kept.iter().find(is_it).map(|kept| &kept.reason);
+                    model.violate(format!("the undo has left {key}, {why:?}: {instance:?}"));
                 }
             });
         }

@@ -5,6 +5,7 @@ mod interrupt;
 mod progress;
 mod result;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -155,17 +156,20 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
     let runtime = aws::runtime()?;
     let topic = args.topic_arn.as_deref();
-    let settings = args.settings.settings(&args.table, Mode::Enforce, topic)?;
-    let config = aws::adaptive(&runtime.block_on(args.aws.load())?);
+    let mut access = runtime.block_on(args.aws.open())?.adaptive();
+    let variables = &mut access.variables;
+    let settings = args
+        .settings
+        .settings(&args.table, variables, Mode::Enforce, topic)?;
     let focus = args.focus();
-    let remediation = || Remediation::new(&config, settings.clone()).focused(focus.clone());
+    let remediation = || Remediation::new(&access.config, settings.clone()).focused(focus.clone());
 
     // The plan comes first, because consent is given to it.
     let look = match &saved {
         None => remediation(),
-        Some(plan) => remediation().limited(plan.agreed(Clock::of(&config).now())),
+        Some(plan) => remediation().limited(plan.agreed(Clock::of(&access.config).now())),
     };
-    let inputs = Inputs::of_account(&config, &settings, &focus, &look);
+    let inputs = Inputs::of_account(access.clone(), &settings, &focus, &look);
     let mut inputs = runtime.block_on(inputs)?;
     let (skipped, left_out) = match &saved {
         None => (Vec::new(), 0),
@@ -199,7 +203,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         return Ok(Exit::Done);
     }
     if has_changes && !args.yes {
-        let question = question(&counts, first_looks);
+        let question = question(&counts, first_looks, &access);
         consent(&question, "Nothing was done.", announced)?;
     }
 
@@ -224,7 +228,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             CommandError::new(&"interrupted", "Nothing was done.").show();
             Ok(Exit::Interrupted)
         }
-        Err(error) => Err(trouble::remediation(&error, aws::region(&config))),
+        Err(error) => Err(trouble::remediation(&error, &access)),
     }
 }
 
@@ -302,25 +306,19 @@ impl Args {
             OutputForm::Json if self.yes || !has_work => Ok(()),
             OutputForm::Json => show(&mut anstream::stderr().lock()),
         };
-        let noted = written.and_then(|()| self.note_two_looks(first_looks, grace));
+        let noted = written
+            .and_then(|()| self.note(&dry_run(view).unwrap_or_default()))
+            .and_then(|()| self.note(&two_looks(first_looks, grace)));
         Ok((counts, first_looks, heard(noted)?))
     }
 
-    /// Says that shutdowns need two looks, where this would be the first look and the plan is shown.
-    fn note_two_looks(&self, first_looks: usize, grace: TimeDelta) -> io::Result<()> {
-        if first_looks == 0 {
-            return Ok(());
-        }
-        let note = format!(
-            "\nShutdowns need two looks, {} minutes apart. For {} this is the first, which only begins to count\n\
-             (--grace-minutes 0 shuts down at once).\n",
-            grace.num_minutes(),
-            count(first_looks, "shutdown"),
-        );
+    /// Writes a remark about the plan to where the plan is shown, if it is.
+    fn note(&self, text: &str) -> io::Result<()> {
         match self.form.output {
-            OutputForm::Text => output::print(&note),
+            _ if text.is_empty() => Ok(()),
+            OutputForm::Text => output::print(text),
             OutputForm::Json if self.yes => Ok(()),
-            OutputForm::Json => anstream::stderr().lock().write_all(note.as_bytes()),
+            OutputForm::Json => anstream::stderr().lock().write_all(text.as_bytes()),
         }
     }
 
@@ -345,8 +343,32 @@ impl Args {
     }
 }
 
-/// `Tag 3 instances, terminate 1 instance?`
-fn question(counts: &ForecastCounts, first_looks: usize) -> String {
+/// Says that shutdowns need two looks, where this would be the first look.
+fn two_looks(first_looks: usize, grace: TimeDelta) -> String {
+    if first_looks == 0 {
+        return String::new();
+    }
+    format!(
+        "\nShutdowns need two looks, {} minutes apart. For {} this is the first, which only begins to count\n\
+         (--grace-minutes 0 shuts down at once).\n",
+        grace.num_minutes(),
+        count(first_looks, "shutdown"),
+    )
+}
+
+/// Says that the stack's functions change nothing, because a run from here does.
+fn dry_run(view: &PlanView) -> Option<String> {
+    let stack = view.access.as_ref()?.variables.stack()?;
+    stack.is_dry_run().then(|| {
+        format!(
+            "\nThe functions of the stack {} are in dry-run mode, and change nothing. This run does what it shows.\n",
+            stack.name
+        )
+    })
+}
+
+/// `Tag 3 instances, terminate 1 instance in us-east-1 (account 111111111111, profile prod)?`
+fn question(counts: &ForecastCounts, first_looks: usize, whose: &dyn Display) -> String {
     let (stop, terminate) = counts.shutdowns_now();
     let mut parts: Vec<String> = [
         ("tag", counts.would_tag),
@@ -367,7 +389,7 @@ fn question(counts: &ForecastCounts, first_looks: usize) -> String {
     if let Some(first) = question.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    format!("{question}?")
+    format!("{question} in {whose}?")
 }
 
 fn sweep(
@@ -422,18 +444,21 @@ mod tests {
             ..ForecastCounts::default()
         };
         assert_eq!(
-            question(&counts, 0),
-            "Tag 3 instances, terminate 1 instance?"
+            question(&counts, 0, &"us-east-1"),
+            "Tag 3 instances, terminate 1 instance in us-east-1?"
         );
         let counts = ForecastCounts {
             would_stop: 1,
             ..ForecastCounts::default()
         };
-        assert_eq!(question(&counts, 0), "Stop 1 instance?");
-        let question = question(&counts, 2);
+        assert_eq!(
+            question(&counts, 0, &"us-east-1"),
+            "Stop 1 instance in us-east-1?"
+        );
+        let question = question(&counts, 2, &"us-east-1");
         assert_eq!(
             question,
-            "Stop 1 instance, begin to count down 2 shutdowns?"
+            "Stop 1 instance, begin to count down 2 shutdowns in us-east-1?"
         );
     }
 }

@@ -11,6 +11,7 @@ use tagwarden_remediation::launcher::Launcher;
 use super::events::shutdown_in_words;
 use super::rules::{ExplainedRule, action, rules};
 use super::text::notes;
+use crate::aws::access::AwsAccess;
 use crate::forecast::VerdictName;
 use crate::forecast::explained::Explained;
 use crate::when::rfc3339;
@@ -20,7 +21,8 @@ pub fn members(explained: &Explained) -> Map<String, Value> {
         let explanation = explained.explanations.instances.get(&instance.id)?;
         Some(part(explained, instance, explanation))
     });
-    map([
+    let access = explained.access.as_ref().map(AwsAccess::to_json);
+    let mut members = map([
         ("at", json!(rfc3339(explained.at))),
         ("from", json!(explained.from)),
         ("policy", json!(explained.policy_name)),
@@ -28,7 +30,9 @@ pub fn members(explained: &Explained) -> Map<String, Value> {
         ("notes", json!(notes(explained))),
         ("instances", instances.collect()),
         ("unknown", json!(explained.unknown)),
-    ])
+    ]);
+    members.extend(access.unwrap_or_default());
+    members
 }
 
 fn map<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {

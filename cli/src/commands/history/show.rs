@@ -27,8 +27,7 @@ const COLUMNS: [Column; 6] = [
 
 /// A table of the acts, and their number.
 pub fn text(ledger: &OpenLedger, history: &History) -> String {
-    let (name, region) = (&ledger.table, &ledger.region);
-    let mut text = format!("The ledger {name} in {region}, {}:\n\n", asked_for(history));
+    let mut text = format!("{ledger}, {}:\n\n", asked_for(history));
     let rows: Vec<_> = history.acts().map(|(batch, act)| row(batch, act)).collect();
     if rows.is_empty() {
         text.push_str("No acts.\n");

@@ -20,7 +20,7 @@ const fn with(option: &'static str, name: &'static str, what_for: &'static str) 
 }
 
 /// The variables, the most used ones first.
-const VARIABLES: [External; 23] = [
+const VARIABLES: [External; 24] = [
     with(
         "profile",
         "AWS_PROFILE",
@@ -51,6 +51,12 @@ const VARIABLES: [External; 23] = [
         "profile",
         "AWS_EC2_METADATA_DISABLED",
         "true: do not ask the EC2 instance that this runs on for credentials.",
+    ),
+    with(
+        "expect_account",
+        "TAGWARDEN_EXPECT_ACCOUNT",
+        "The number of the account that may be called, unless --expect-account gives it. Several are separated by commas. \
+         Any other account is refused before anything is read or written.",
     ),
     with(
         "table",

@@ -30,12 +30,9 @@ mod tests;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_aws::Clock;
-use tagwarden_core::settings::Environment;
-use tagwarden_remediation::ledger;
 
+use crate::aws::stack::{FunctionVariables, StackSettings};
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::focus::EVERYTHING;
@@ -124,12 +121,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // The file comes first, because calls to AWS can take a while.
     let out = Out::open(&args.file, args.force)?;
-    let ledger_table = args.ledger_table();
-    if args.since.is_some() && ledger_table.is_none() {
-        return Err(CommandError::new(
-            &"--since needs a ledger, and no ledger table is given",
-            "Name it with --ledger-table. docs/ledger.md says where to find its name.",
-        ));
+    // Without a stack, what names the ledger is known before everything is read.
+    if !args.aws.has_stack() {
+        args.check_since(args.ledger_table(None).as_deref())?;
     }
     let inputs = Inputs::read(InputArgs {
         sources: &args.sources,
@@ -140,9 +134,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         table: &args.table,
         aws: &args.aws,
     })?;
+    let stack = inputs.access.as_ref();
+    let stack = stack.and_then(|access| access.variables.stack());
+    let ledger_table = args.ledger_table(stack);
+    args.check_since(ledger_table.as_deref())?;
     let acts = match ledger_table {
         None => None,
-        Some(table) => Some(args.acts(table)?),
+        Some(table) => Some(args.acts(&inputs, table)?),
     };
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let page = ReportPage::new(&args.title, &inputs, &forecast, acts);
@@ -153,35 +151,48 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     out.write(&html)?;
     if !is_stream(&args.file) {
         let count = count(inputs.instances.len(), "instance");
-        output::note(format_args!("{count} written to {}", args.file.display()));
+        let of = match &inputs.access {
+            Some(access) if !inputs.is_recorded => format!(" of {access}"),
+            _ => String::new(),
+        };
+        output::note(format_args!(
+            "{count}{of} written to {}",
+            args.file.display()
+        ));
     }
     Ok(Exit::Done)
 }
 
 impl Args {
-    /// The table of the ledger to read. With recordings there may be no account, so only the option counts then, not the
-    /// environment.
-    fn ledger_table(&self) -> Option<String> {
-        let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
+    /// The table of the ledger to read. With recordings there may be no account, so the environment does not count then.
+    fn ledger_table(&self, stack: Option<&StackSettings>) -> Option<String> {
+        const NAME: &str = "TAGWARDEN_LEDGER_TABLE";
         let said = self.settings.ledger_table.clone();
-        match self.sources.instances {
-            Some(_) => said,
-            None => said.or_else(from_environment),
+        said.or_else(|| match (stack, &self.sources.instances) {
+            (Some(stack), _) => stack.get(NAME),
+            (None, Some(_)) => None,
+            (None, None) => FunctionVariables::Process.get(NAME),
+        })
+    }
+
+    fn check_since(&self, ledger_table: Option<&str>) -> Result<(), CommandError> {
+        if self.since.is_none() || ledger_table.is_some() {
+            return Ok(());
         }
+        Err(CommandError::new(
+            &"--since needs a ledger, and no ledger table is given",
+            "Name it with --ledger-table. docs/ledger.md says where to find its name.",
+        ))
     }
 
     /// The acts in the ledger `table` since the time asked for.
-    fn acts(&self, table: String) -> Result<Acts, CommandError> {
+    fn acts(&self, inputs: &Inputs, table: String) -> Result<Acts, CommandError> {
         aws::runtime()?.block_on(async {
-            let config = self.aws.load().await?;
-            let clock = Clock::of(&config);
-            let ledger = OpenLedger {
-                inner: ledger::Ledger::new(Client::new(&config), clock.clone(), table.clone()),
-                region: aws::region(&config).to_owned(),
-                table,
-                clock,
-                config,
+            let access = match &inputs.access {
+                Some(access) => access.clone(),
+                None => self.aws.open().await?,
             };
+            let ledger = OpenLedger::new(access, table);
             let now = ledger.clock.now();
             let since = self.since(now).max(ledger.inner.oldest());
             if since > now {
@@ -192,7 +203,7 @@ impl Args {
             }
             let batches = ledger.inner.batches_since(since).await;
             let batches = batches.map_err(|error| ledger.failure(&error))?;
-            let from = format!("the ledger {} in {}", ledger.table, ledger.region);
+            let from = format!("the ledger {} in {}", ledger.table, ledger.access.region);
             Ok(Acts::new(from, &batches, since, now))
         })
     }

@@ -86,8 +86,9 @@ pub struct Args {
 /// Previews, shows, asks, and undoes.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
-        let ledger = args.ledger.open().await?;
-        let undo = Undo::new(&ledger.config, ledger.inner.clone(), args.table.name());
+        let mut ledger = args.ledger.open().await?;
+        let table = args.table.name(&mut ledger.access.variables);
+        let undo = Undo::new(&ledger.access.config, ledger.inner.clone(), table);
         let selection = args.selection(&ledger);
         let look = undo.preview(&selection).await;
         let look = look.map_err(|error| failure(&ledger, &error))?;
@@ -98,7 +99,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             let tags = count(look.plan.steps.len(), "tag");
             let instances = count(look.plan.instances(), "instance");
             if !args.yes {
-                let question = format!("Undo {tags} on {instances}?");
+                let question = format!("Undo {tags} on {instances} in {}?", ledger.access);
                 consent(&question, "Nothing was undone.", announced)?;
             }
             let warnings = Warnings::default();

@@ -20,7 +20,7 @@ use crate::words::{count, on_one_line, printable_line};
 /// The plan, with everything a person needs to know before they agree to it.
 pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
     let plan = &look.plan;
-    let mut text = format!("The ledger {} in {}:\n\n", ledger.table, ledger.region);
+    let mut text = format!("{ledger}:\n\n");
     let mut part = |part: String| {
         text.push_str(&part);
         text.push('\n');
@@ -33,9 +33,9 @@ pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
         part(format!("Left as they are:\n\n{}", left(&plan.left)));
     }
     if !plan.shutdowns.is_empty() {
-        part(ends(&plan.shutdowns, &ledger.region));
+        part(ends(&plan.shutdowns, &ledger.access.region));
     }
-    if let Some(warning) = warning(look, &ledger.region) {
+    if let Some(warning) = warning(look, &ledger.access.region) {
         part(warning);
     }
     text.push_str(&sum(plan));

@@ -232,6 +232,8 @@ fn inputs(before: &Side, after: &Side, fleet: &[Launched]) -> Inputs {
         against,
         notes: Vec::new(),
         instances,
+        access: None,
+        is_recorded: false,
     }
 }
 

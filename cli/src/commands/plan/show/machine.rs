@@ -7,6 +7,7 @@ use tagwarden_remediation::plan::Remedy;
 use tagwarden_remediation::report::Entry;
 
 use super::view::PlanView;
+use crate::aws::access::AwsAccess;
 use crate::forecast::compare::Comparison;
 use crate::forecast::{Forecast, ForecastCounts, InstanceForecast};
 use crate::output::VERSION;
@@ -135,8 +136,10 @@ pub fn head(view: &PlanView) -> Map<String, Value> {
         ("notes", json!(view.notes)),
     ];
     let members = members.into_iter();
+    let access = view.access.as_ref().map(AwsAccess::to_json);
     members
         .map(|(name, value)| (name.to_owned(), value))
+        .chain(access.unwrap_or_default())
         .collect()
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use tagwarden_remediation::report::Entry;
 
+use crate::aws::access::AwsAccess;
 use crate::forecast::compare::{Comparison, Harm, InstanceChange};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::{
@@ -34,6 +35,10 @@ pub enum Sort {
 pub struct PlanView {
     /// Where the instances come from, such as `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything comes from files.
+    pub access: Option<AwsAccess>,
+    /// Whether the instances come from a file.
+    is_recorded: bool,
     /// Where the policy comes from.
     pub policy: String,
     /// Where the policy to compare with comes from.
@@ -50,6 +55,8 @@ impl PlanView {
     pub fn new(inputs: &Inputs, sort: Sort, all: bool) -> Self {
         Self {
             from: inputs.from.clone(),
+            is_recorded: inputs.is_recorded,
+            access: inputs.access.clone(),
             policy: inputs.policy.name.clone(),
             against: inputs.against.as_ref().map(|against| against.name.clone()),
             at: inputs.at,
@@ -88,16 +95,22 @@ impl PlanView {
         }
     }
 
-    /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`.
+    /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`. Of an account, with how people know it
+    /// from others.
     pub fn headline(&self, instances: usize) -> String {
         let instances = count(instances, "instance");
         let (from, policy) = (printable_line(&self.from), printable_line(&self.policy));
         let at = self.at.format("%Y-%m-%d %H:%M");
+        let (from, also) = match &self.access {
+            None => (from, String::new()),
+            Some(access) if self.is_recorded => (from, format!("; read from AWS: {access}")),
+            Some(access) => (access.to_string(), String::new()),
+        };
         match &self.against {
-            None => format!("{instances} of {from} under {policy}, as of {at} UTC"),
+            None => format!("{instances} of {from} under {policy}, as of {at} UTC{also}"),
             Some(against) => {
                 let against = printable_line(against);
-                format!("{instances} of {from}: {policy} against {against}, as of {at} UTC")
+                format!("{instances} of {from}: {policy} against {against}, as of {at} UTC{also}")
             }
         }
     }

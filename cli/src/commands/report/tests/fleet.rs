@@ -73,6 +73,8 @@ pub fn inputs_with(policy: Policy, instances: Vec<Instance>, variables: &[(&str,
     Inputs {
         instances,
         from: "fleet.json".to_owned(),
+        access: None,
+        is_recorded: true,
         at: now(),
         policy: PolicyPlan {
             name: "policy.yaml".to_owned(),
