@@ -116,6 +116,7 @@ impl<'a> Future<'a> {
             one_time_spot: context.one_time_spot.clone(),
             unreadable_exemptions: reported.collect(),
             memories: context.memories.clone(),
+            mandate: context.mandate.clone(),
             ..PlanContext::default()
         };
         Self {
