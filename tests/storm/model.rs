@@ -339,20 +339,23 @@ impl Model {
                 }
                 for (id, instance) in in_scope {
                     let listed = after.get(id).map(|it| it.tags.clone());
-                    view.looks.entry(id.clone()).or_default().push(Look {
+                    let look = Look {
                         sequence,
                         at: call.at,
                         shown: instance.clone(),
                         listed: listed.unwrap_or_default(),
                         policy: view.policy.map(|(_, policy)| policy),
-                    });
+                    };
+                    // A function that DescribeTags shows other tags describes the instance once more.
+                    view.is_in_doubt |= view.differing.remove(id) && look.is_cut();
+                    view.looks.entry(id.clone()).or_default().push(look);
                 }
             }
             "DescribeTags" if is_done => {
                 for (id, instance) in after {
                     let last = view.looks.get(id).and_then(|looks| looks.last());
                     if last.is_some_and(Look::is_cut) && !instance.tags.is_empty() {
-                        view.is_in_doubt = true;
+                        view.differing.insert(id.clone());
                     }
                     view.listed.insert(id.clone(), instance.tags.clone());
                 }

@@ -134,7 +134,12 @@ impl<'a> Forecast<'a> {
             let id = instance.id.as_str();
             let forecast = InstanceForecast {
                 instance,
-                assessment: assess(&plan.policy, &plan.scope, instance, inputs.at),
+                assessment: assess(
+                    &plan.policy,
+                    &plan.settings.policy.scope,
+                    instance,
+                    inputs.at,
+                ),
                 entries: entries_of.remove(id).unwrap_or_default(),
                 prospects: plan.prospects.get(id).copied().unwrap_or_default(),
             };

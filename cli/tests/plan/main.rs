@@ -10,6 +10,7 @@
 mod account;
 mod against;
 mod apply;
+mod bound;
 mod broken;
 mod expect;
 mod fake;

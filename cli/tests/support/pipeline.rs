@@ -28,7 +28,7 @@ pub fn sarif(output: &Output) -> Value {
     run
 }
 
-/// The tests of a JUnit document: the suite's name, the test's, and how it failed, if it did. The document's counts are
+/// The tests of a `JUnit` document: the suite's name, the test's, and how it failed, if it did. The document's counts are
 /// those of its tests, and a failure has a message and a type.
 pub fn junit(output: &Output) -> Vec<(String, String, Option<String>)> {
     let text = stdout(output);

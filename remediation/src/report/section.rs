@@ -243,6 +243,7 @@ impl Concern {
             | Reason::PolicyChanged
             | Reason::Interrupted
             | Reason::ManyProtected
+            | Reason::NotInPlan
             | Reason::JustTagged
             | Reason::Vanished => None,
         }

@@ -16,6 +16,7 @@ use tagwarden_remediation::settings::Mode;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
+use crate::focus::EVERYTHING;
 use crate::forecast::explained::{ExplainArgs, Explained, mode};
 use crate::forecast::inputs::{InputArgs, SourceArgs};
 use crate::forecast::settings::{SettingArgs, topic_arn};
@@ -111,6 +112,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             settings: &args.settings,
             against_settings: &args.settings,
             table: &args.table,
+            focus: &EVERYTHING,
             aws: &args.aws,
         },
         ids: &args.ids,

@@ -13,13 +13,15 @@ use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
+use crate::focus::FocusArgs;
 use crate::forecast::compare::Comparison;
-use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
+use crate::forecast::inputs::{InputArgs, Inputs, PolicyPlan, SourceArgs};
 use crate::forecast::settings::{OtherSetting, SettingArgs};
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
 use crate::output;
 use crate::pipeline::{FilePlace, line_and_column};
 use crate::policy_file::PolicyFile;
+use crate::saved_plan::{PlanPlace, SavedPlan};
 use crate::stream;
 use crate::words::printable_line;
 use show::{PlanForm, PlanView, RulePlaces, Sort};
@@ -46,6 +48,8 @@ Examples:
   tagwarden plan
   tagwarden plan --policy new.yaml --against table --fail-on destructive
   tagwarden plan --only terminate,stop,refused --sort launched --all
+  tagwarden plan --instance i-0a1b2c3d4e5f60718 --tag Owner
+  tagwarden plan --save today.plan; tagwarden apply today.plan
 
   aws ec2 describe-instances --output json > fleet.json
   aws cloudtrail lookup-events --output json --lookup-attributes \\
@@ -108,6 +112,18 @@ pub struct Args {
         help = "Show only these, comma-separated: noncompliant,\ncompliant, not-applicable, tag, stop, terminate,\nnotify, later, refused, failed"
     )]
     only: Vec<PlanFilter>,
+
+    #[command(flatten)]
+    focus: FocusArgs,
+
+    // A doc comment would have to be a sentence.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["instances", "against"],
+        help = "Save what is shown, for tagwarden apply FILE"
+    )]
+    save: Option<PathBuf>,
 
     #[arg(
         long,
@@ -173,6 +189,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         against: args.against.as_deref(),
         settings: &args.settings,
         against_settings: &args.settings.with(&args.against_setting),
+        focus: &args.focus.focus(),
         table: &args.table,
         aws: &args.aws,
     })?;
@@ -201,6 +218,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         None => {
             let counts = after.counts();
             let shown = after.only(&args.only);
+            if let Some(path) = &args.save {
+                saved(&inputs, &shown).write(path)?;
+            }
             let written = show::write_plan(&mut out, &view, counts, &shown, args.output);
             (written, args.fail_on.is_in(&counts))
         }
@@ -236,6 +256,15 @@ fn places(path: &Path) -> Option<RulePlaces> {
         rules: rules.map(|(id, span)| (id, place(span))).collect(),
         path: file.path,
     })
+}
+
+/// The plan as a document, with the steps that are shown.
+fn saved(inputs: &Inputs, shown: &Forecast<'_>) -> SavedPlan {
+    let entries = shown.instances.values().flat_map(|it| &it.entries);
+    let PolicyPlan {
+        policy, settings, ..
+    } = &inputs.policy;
+    SavedPlan::new(inputs.at, PlanPlace::of(inputs), policy, settings, entries)
 }
 
 impl FailOn {
