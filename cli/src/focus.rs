@@ -67,7 +67,7 @@ pub fn keep_instances(
 /// No rule of any of `policies` has it.
 pub fn check_keys<'p>(
     focus: &Focus,
-    policies: impl Iterator<Item = &'p Policy> + Clone,
+    policies: &(impl Iterator<Item = &'p Policy> + Clone),
 ) -> Result<(), CommandError> {
     let has_rule = |key: &&String| {
         let mut rules = policies.clone().flat_map(Policy::rules);

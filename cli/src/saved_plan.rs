@@ -187,7 +187,9 @@ impl SavedPlan {
             "Nothing was done. Make a new plan: tagwarden plan --save FILE.".to_owned();
         let (then, now) = (&self.place, place);
         let account = |it: &PlanPlace| it.account.clone().unwrap_or_else(|| "?".to_owned());
-        let why = if then.account != now.account {
+        let why = if now.account.is_none() {
+            "it is not known which account these credentials are of".to_owned()
+        } else if then.account != now.account {
             let (then, now) = (account(then), account(now));
             format!("it is of the account {then}, and these credentials are of {now}")
         } else if then.region != now.region {
@@ -198,7 +200,8 @@ impl SavedPlan {
         } else if self.policy_fingerprint != fingerprint(policy) {
             "the policy has changed since".to_owned()
         } else if let Some((name, then, now)) = self.changed_setting(settings) {
-            what_next = "Nothing was done. Give the same settings, or make a new plan: tagwarden plan --save FILE.".to_owned();
+            "Nothing was done. Give the same settings, or make a new plan: tagwarden plan --save FILE."
+                .clone_into(&mut what_next);
             format!("it was made with --{name} {then}, and this is --{name} {now}")
         } else {
             return Ok(());
@@ -332,7 +335,8 @@ impl SavedStep {
 /// Of the rules, whatever a rule consists of.
 fn fingerprint(policy: &Policy) -> String {
     let digest = Sha256::digest(format!("{:?}", policy.rules()));
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let bytes: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.concat()
 }
 
 /// The settings that decide what is planned and when it is done.

@@ -347,7 +347,7 @@ impl<'a> Reader<'a> {
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
         let plans = [&policy].into_iter().chain(&against);
-        focus::check_keys(self.focus, plans.map(|plan| &plan.policy))?;
+        focus::check_keys(self.focus, &plans.map(|plan| &plan.policy))?;
         let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
         if is_recorded {
             notes.extend(gaps_of_recordings(&policy.report));

@@ -19,7 +19,7 @@ const APPLY: [&str; 6] = ["apply", "--yes", "--vpc-ids", VPC, "--ledger-table", 
 /// The untagged instance that is old enough to be terminated.
 const OLD: &str = "i-00000000000000007";
 
-/// The instance named search, which lacks ProjectCode.
+/// The instance named search, which lacks `ProjectCode`.
 const SEARCH: &str = "i-00000000000000002";
 
 fn run(world: &World, arguments: &[&[&str]]) -> Output {

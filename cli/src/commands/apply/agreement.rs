@@ -157,7 +157,7 @@ pub fn spared(shown: &[Entry], done: &[Entry]) -> Vec<SkippedStep> {
     };
     let told: BTreeSet<_> = done.iter().map(name).collect();
     let untold = would_do.filter(|entry| !told.contains(&name(entry)));
-    let steps = untold.filter_map(|entry| SavedStep::of(entry));
+    let steps = untold.filter_map(SavedStep::of);
     steps
         .map(|step| {
             let reason = "it has changed since the plan was shown";

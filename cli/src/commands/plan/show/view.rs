@@ -193,7 +193,7 @@ pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) ->
     }
     let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
     let harmed = |harm| changes.iter().filter(|it| it.harm() == Some(harm)).count();
-    let worse: String = [
+    let worse: Vec<String> = [
         (Harm::Terminated, "terminated instead of stopped"),
         (Harm::Sooner, "shut down sooner"),
         (Harm::LessNotice, "shut down with less notice"),
@@ -203,6 +203,7 @@ pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) ->
     .filter(|(number, _)| *number > 0)
     .map(|(number, what)| format!(", {what} {number}"))
     .collect();
+    let worse = worse.concat();
     format!(
         "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
          longer {}{worse}.",
