@@ -29,4 +29,5 @@ mod scale;
 mod second_looks;
 mod support;
 mod triggers;
+mod waiting_shutdowns;
 mod whole_loop;

@@ -285,13 +285,7 @@ async fn waits_for_cloudtrail_and_looks_an_undefined_up_again() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
 }
 
-/// The value that undo took back is looked up anew, not remembered.
-#[tokio::test(start_paused = true)]
-async fn restores_nothing_that_undo_took_back() {
-    let world = World::with_table(&customers_rules()[2..]).enforcing();
-    let id = world.instance(&[("Name", "web")]);
-    world.sweep().await;
-    world.account.advance(TimeDelta::days(2));
+async fn undo_all(world: &World) {
     let config = world.account.sdk_config();
     let clock = tagwarden_aws::Clock::of(&config);
     let client = aws_sdk_dynamodb::Client::new(&config);
@@ -303,9 +297,54 @@ async fn restores_nothing_that_undo_took_back() {
     };
     let plan = undo.preview(&selection).await.unwrap().plan;
     undo.execute(&selection, &plan).await.unwrap();
+}
+
+/// The value that undo took back is looked up anew, not remembered.
+#[tokio::test(start_paused = true)]
+async fn restores_nothing_that_undo_took_back() {
+    let world = World::with_table(&customers_rules()[2..]).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    world.account.advance(TimeDelta::days(2));
+    undo_all(&world).await;
     assert_eq!(world.tag(&id, "Expires"), None);
     assert!(memory(&world, &id)["Tags"]["Expires"]["UndoneAt"].is_number());
     world.account.advance(TimeDelta::hours(1));
     world.sweep().await;
     assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-25");
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_removals_from_the_last_undo() {
+    let world = World::with_table(&customers_rules()[2..]).enforcing();
+    let id = world.instance(&[("Name", "web")]);
+    world.sweep().await;
+    for _ in 0..2 {
+        world.account.remove_tag(&id, "Expires");
+        world.account.advance(TimeDelta::hours(6));
+        world.sweep().await;
+    }
+    world.account.advance(TimeDelta::minutes(30));
+    undo_all(&world).await;
+    assert_eq!(world.tag(&id, "Expires"), None);
+    world.account.advance(TimeDelta::hours(6));
+    world.sweep().await;
+    let day = world.account.now().format("%Y-%m-%d").to_string();
+    assert_eq!(world.tag(&id, "Expires").unwrap(), day);
+    for _ in 0..3 {
+        world.account.remove_tag(&id, "Expires");
+        world.account.advance(TimeDelta::hours(6));
+        assert_eq!(world.sweep().await["tagged"], 1);
+        assert_eq!(world.tag(&id, "Expires").unwrap(), day);
+    }
+    world.account.remove_tag(&id, "Expires");
+    world.account.advance(TimeDelta::hours(6));
+    assert_eq!(world.sweep().await["refused"], 1);
+    // A person sets it; nobody overwrites that, then or later.
+    world.account.set_tag(&id, "Expires", "2030-01-01");
+    for _ in 0..125 {
+        world.account.advance(TimeDelta::hours(6));
+        assert_eq!(world.sweep().await["tagged"], 0);
+    }
+    assert_eq!(world.tag(&id, "Expires").unwrap(), "2030-01-01");
 }
