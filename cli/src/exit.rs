@@ -48,6 +48,8 @@ impl From<Exit> for ExitCode {
 pub enum CommandError {
     /// Something went wrong, and there is something to do about it: a whole sentence each.
     Failed { what: String, what_next: String },
+    /// The options do not go together, or one has a value that it cannot have.
+    Misused { what: String, what_next: String },
     /// Everything is said already. Only the exit status is left.
     AlreadyShown(Exit),
 }
@@ -61,10 +63,22 @@ impl CommandError {
         }
     }
 
+    /// The same, where the command line is wrong.
+    pub fn misused(what: &dyn Display, what_next: impl Into<String>) -> Self {
+        Self::Misused {
+            what: what.to_string(),
+            what_next: what_next.into(),
+        }
+    }
+
     /// Puts a sentence before what to do next.
     pub fn after(self, sentence: &str) -> Self {
         match self {
             Self::Failed { what, what_next } => Self::Failed {
+                what,
+                what_next: format!("{sentence} {what_next}"),
+            },
+            Self::Misused { what, what_next } => Self::Misused {
                 what,
                 what_next: format!("{sentence} {what_next}"),
             },
@@ -83,12 +97,15 @@ impl CommandError {
     /// Writes `error: …` and what to do next to standard error, and returns the exit status.
     pub fn show(&self) -> Exit {
         match self {
-            Self::Failed { what, what_next } => {
+            Self::Failed { what, what_next } | Self::Misused { what, what_next } => {
                 let error = "error:".red();
                 // AWS, tables and files have a part in some messages.
                 let (what, what_next) = (printable_line(what), printable(what_next));
                 output::note(format_args!("{} {what}\n\n{what_next}", error.bold()));
-                Exit::Failed
+                match self {
+                    Self::Misused { .. } => Exit::Misused,
+                    _ => Exit::Failed,
+                }
             }
             Self::AlreadyShown(exit) => *exit,
         }

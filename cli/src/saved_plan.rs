@@ -31,6 +31,9 @@ const VERSION: u32 = 1;
 /// How old a plan may be that shuts instances down.
 pub const SHUTDOWNS_WITHIN: TimeDelta = TimeDelta::hours(24);
 
+/// How much the clocks of two machines may differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(5);
+
 /// The account and Region of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -114,7 +117,7 @@ impl SavedPlan {
     /// It cannot be written, or the file is something else.
     pub fn write(&self, path: &Path) -> Result<(), CommandError> {
         if stream::is_stream(path) {
-            return Err(CommandError::new(
+            return Err(CommandError::misused(
                 &"the plan cannot be saved to standard output, where it is shown",
                 "Name a file with --save. --output json writes the plan to standard output.",
             ));
@@ -156,9 +159,9 @@ impl SavedPlan {
         if head.kind != KIND {
             return Err(error(format!("it is not a saved plan: {:?}", head.kind)));
         }
-        if head.version > VERSION {
+        if head.version != VERSION {
             return Err(error(format!(
-                "a newer tagwarden has written it (version {} of the document, this one reads {VERSION})",
+                "another tagwarden has written it (version {} of the document, this one reads {VERSION})",
                 head.version
             )));
         }
@@ -227,9 +230,9 @@ impl SavedPlan {
         (now - self.at).max(TimeDelta::zero())
     }
 
-    /// Whether the plan is too old for its shutdowns at `now`.
+    /// Whether the plan is too old for its shutdowns at `now`. The age of a plan from the future is not known.
     pub fn is_too_old(&self, now: DateTime<Utc>) -> bool {
-        self.age(now) > SHUTDOWNS_WITHIN
+        self.age(now) > SHUTDOWNS_WITHIN || self.at > now + CLOCKS_DIFFER
     }
 
     /// What the plan allows at `now`.

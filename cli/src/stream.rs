@@ -47,7 +47,7 @@ pub fn check_one_reader<'a>(
     let (Some((first, _)), Some((second, _))) = (readers.next(), readers.next()) else {
         return Ok(());
     };
-    Err(CommandError::new(
+    Err(CommandError::misused(
         &format!("standard input can be read only once, and both {first} and {second} are -"),
         "Give the path of a file for one of them.",
     ))

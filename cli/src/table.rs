@@ -13,7 +13,8 @@ const ROOMY: u16 = 120;
 
 /// The width of the terminal, if standard output is one.
 pub fn width() -> Option<u16> {
-    Table::new().width()
+    // A terminal that does not know its size says 0.
+    Table::new().width().filter(|width| *width > 0)
 }
 
 /// Whether there is no room for spare columns.

@@ -33,7 +33,8 @@ pub fn thousands(number: usize) -> String {
 
 /// The text on one line, with everything escaped that a terminal would take for a command.
 pub fn on_one_line(text: &str) -> String {
-    text.escape_debug().to_string().replace("\\'", "'")
+    let escaped = text.escape_debug().to_string();
+    escaped.replace("\\'", "'").replace("\\\"", "\"")
 }
 
 /// A tag's key: in quotes if it has blanks at an end or characters that nobody sees.

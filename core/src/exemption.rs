@@ -16,7 +16,7 @@
 //! The end of an exemption does not change the instance, so no event announces it. AWS Config learns of it at the
 //! rule's next scheduled evaluation, and the remediation at its next sweep.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
 use crate::date::iso_date;
 use crate::likeness::is_near_miss;
@@ -60,6 +60,16 @@ pub enum Exemption<'a> {
 }
 
 impl<'a> Exemption<'a> {
+    /// When it is over, or was; `None` if it cannot be read.
+    #[must_use]
+    pub fn end(&self) -> Option<DateTime<Utc>> {
+        let (Self::Holds { until, .. } | Self::Ended { until }) = self else {
+            return None;
+        };
+        let day = until.checked_add_days(Days::new(1))?;
+        Some(day.and_time(NaiveTime::MIN).and_utc())
+    }
+
     /// The exemption of `instance` at `now`; `None` if the instance has no tag that looks like an exemption.
     ///
     /// A tag whose key is a near miss and whose date has passed is an exemption that has ended: with the right key it

@@ -2,6 +2,9 @@
 //!
 //! The annotation, the report, the plan and the HTML page use these, so that a reader finds the same words in each.
 
+use std::borrow::Cow;
+
+use crate::likeness::has_hidden_characters;
 use crate::policy::{Defect, DefectName};
 
 /// The text for an untagged instance on the Config dashboard.
@@ -13,13 +16,22 @@ pub const UNTAGGED: &str = "no tags found";
 /// The defect of the tag `tag_key`: `missing tag ProjectCode`.
 #[must_use]
 pub fn tag_defect(defect: DefectName, tag_key: &str) -> String {
-    format!("{defect} tag {tag_key}")
+    format!("{defect} tag {}", shown_key(tag_key))
 }
 
 /// The defect of the tag `tag_key` and the rule that found it: `missing tag ProjectCode (rule 1)`.
 #[must_use]
 pub fn rule_defect(defect: DefectName, tag_key: &str, rule_id: i64) -> String {
-    format!("{defect} tag {tag_key} (rule {rule_id})")
+    format!("{} (rule {rule_id})", tag_defect(defect, tag_key))
+}
+
+/// A key in quotes if it has blanks at an end or characters that nobody sees.
+fn shown_key(tag_key: &str) -> Cow<'_, str> {
+    if tag_key.trim() == tag_key && !has_hidden_characters(tag_key) {
+        Cow::Borrowed(tag_key)
+    } else {
+        Cow::Owned(format!("{tag_key:?}"))
+    }
 }
 
 /// What to write for a tag that is [nearly right](Defect::is_nearly_right); `None` for one that is not.

@@ -154,12 +154,8 @@ pub fn preview_of(
     };
     let plan = plan(policy, settings, instances, &context, now);
     let mut report = Report::new(Mode::DryRun, survey.instances, RunId::new(now, ""));
-    report_planned(
-        plan,
-        &BTreeSet::new(),
-        settings.max_destructive,
-        &mut report,
-    );
+    let limit = settings.max_destructive;
+    report_planned(plan, &BTreeSet::new(), (limit, limit), &mut report);
     for entry in &mut report.entries {
         if entry.outcome == Outcome::Deferred(Reason::LookUpUnfinished) {
             entry.outcome = Outcome::WouldDo;

@@ -56,7 +56,7 @@ pub enum RemediationError {
     #[error("nothing was done: {0}")]
     Aws(#[from] AwsError),
     /// Everything was done, and the report could not be published; it is in the function's log.
-    #[error("the report could not be published, it is in this function's log: {0}")]
+    #[error("the report could not be published: {0}")]
     Unreported(AwsError),
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{LEDGER, TABLE, VPC, World, compliance_change, old, sqs_batch};
 
 /// An account whose remediation enforces with a grace period of 15 minutes, and has a queue.
-fn counting(rows: &[Value]) -> (World, String) {
+pub fn counting(rows: &[Value]) -> (World, String) {
     let world = World::with_table(rows).enforcing();
     let queue = world.account.create_queue("tagwarden");
     let world = world
@@ -15,15 +15,15 @@ fn counting(rows: &[Value]) -> (World, String) {
     (world, queue)
 }
 
-fn rule(id: u32, key: &str, action: &str) -> Value {
+pub fn rule(id: u32, key: &str, action: &str) -> Value {
     json!({"RuleId": id, "TagKey": key, "Action": action, "Required": "Y"})
 }
 
-fn notify_only() -> Vec<Value> {
+pub fn notify_only() -> Vec<Value> {
     vec![rule(4, "Owner", "Notify")]
 }
 
-fn later(world: &World, minutes: i64) {
+pub fn later(world: &World, minutes: i64) {
     world.account.advance(TimeDelta::minutes(minutes));
 }
 
@@ -34,7 +34,7 @@ fn countdowns(world: &World) -> Vec<String> {
         .collect()
 }
 
-async fn deliver(world: &World, queue: &str) -> usize {
+pub async fn deliver(world: &World, queue: &str) -> usize {
     let messages = world.account.take_messages(queue);
     let count = messages.len();
     let messages: Vec<(&str, String)> = messages.into_iter().map(|it| ("m", it)).collect();
@@ -45,7 +45,7 @@ async fn deliver(world: &World, queue: &str) -> usize {
     count
 }
 
-fn is_alive(world: &World, id: &str) -> bool {
+pub fn is_alive(world: &World, id: &str) -> bool {
     world
         .account
         .instance(id)

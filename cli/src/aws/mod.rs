@@ -243,6 +243,10 @@ impl AwsArgs {
             .find(|(_, url)| !is_address(url));
         match wrong {
             None => Ok(()),
+            Some(("--endpoint-url", url)) => Err(CommandError::misused(
+                &format!("AWS cannot be called at {url:?} (--endpoint-url)"),
+                "Give a complete address, such as http://127.0.0.1:5000.",
+            )),
             Some((from, url)) => Err(CommandError::new(
                 &format!("AWS cannot be called at {url:?} ({from})"),
                 "Give a complete address, such as http://127.0.0.1:5000.",

@@ -14,6 +14,8 @@ pub struct Comparison<'a> {
     pub after: Forecast<'a>,
     /// The ids of the instances that change.
     changed: Vec<String>,
+    /// Those of them that are shown.
+    shown: Vec<String>,
 }
 
 /// How a change is destructive for an instance.
@@ -44,6 +46,7 @@ impl<'a> Comparison<'a> {
             before,
             after,
             changed: Vec::new(),
+            shown: Vec::new(),
         };
         let ids = comparison.after.instances.keys();
         let ids: Vec<String> = ids
@@ -53,6 +56,7 @@ impl<'a> Comparison<'a> {
             })
             .map(|id| (*id).to_owned())
             .collect();
+        comparison.shown.clone_from(&ids);
         comparison.changed = ids;
         comparison
     }
@@ -62,7 +66,12 @@ impl<'a> Comparison<'a> {
         self.changed.iter().filter_map(|id| self.change(id))
     }
 
-    /// Keeps the changes that `filters` ask for: an instance gets or loses a verdict, or a step of a group
+    /// Those of them that are shown, by id.
+    pub fn shown(&self) -> impl Iterator<Item = InstanceChange<'_, 'a>> {
+        self.shown.iter().filter_map(|id| self.change(id))
+    }
+
+    /// Shows only the changes that `filters` ask for: an instance gets or loses a verdict, or a step of a group
     /// comes or goes.
     pub fn only(mut self, filters: &[PlanFilter]) -> Self {
         let verdicts: Vec<VerdictName> = filters.iter().filter_map(|it| it.verdict()).collect();
@@ -77,7 +86,7 @@ impl<'a> Comparison<'a> {
         };
         let wanted = self.changes().filter(is_wanted);
         let wanted: Vec<String> = wanted.map(|it| it.after.instance.id.clone()).collect();
-        self.changed = wanted;
+        self.shown = wanted;
         self
     }
 

@@ -388,9 +388,13 @@ impl<'a> Reader<'a> {
             notes.extend(cautions.map(|caution| format!("{}, {caution}.", sentence(&name))));
         }
         if let Some(reason) = policy.hold() {
-            let note = format!(
-                "{} has a hold, so nothing is written and nothing is shut down: {reason}",
+            let whose = if is_table {
                 sentence(&name)
+            } else {
+                name.clone()
+            };
+            let note = format!(
+                "{whose} has a hold, so nothing is written and nothing is shut down: {reason}"
             );
             notes.push(note);
         }

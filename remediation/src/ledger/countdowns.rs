@@ -37,8 +37,9 @@ pub(crate) struct Standing {
 #[serde(rename_all = "PascalCase")]
 struct StoredCountdown {
     sk: String,
+    /// None where it is of a form that this version does not know.
     #[serde(flatten)]
-    countdown: Countdown,
+    countdown: Option<Countdown>,
 }
 
 #[derive(Deserialize)]
@@ -59,10 +60,10 @@ impl Ledger {
         let mut standing = Standing::default();
         for stored in stored {
             // A newer version may count down what this one does not know.
-            if let Some(name) = name(&stored.sk) {
+            if let (Some(name), Some(countdown)) = (name(&stored.sk), stored.countdown) {
                 let countdowns = &mut standing.countdowns;
                 let of_instance = countdowns.entry(name.instance_id.clone()).or_default();
-                of_instance.insert(name, stored.countdown);
+                of_instance.insert(name, countdown);
             } else if let Some((id, tag_key)) = pauses::paused_tag(&stored.sk) {
                 standing.paused.entry(id).or_default().insert(tag_key);
             }

@@ -285,11 +285,10 @@ impl Countdown {
                     }
                 };
             };
-            // Nothing happens before the day that a notice named.
-            day = day
-                .max(later(noticed_at, terms.notice))
-                .max(self.day.unwrap_or(day));
+            day = day.max(later(noticed_at, terms.notice));
         }
+        // Nothing happens before the day that a notice named, also if no notice is needed any more.
+        day = day.max(self.day.unwrap_or(day));
         if now >= day {
             CountdownStage::Due(day)
         } else {

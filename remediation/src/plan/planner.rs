@@ -278,7 +278,8 @@ impl InstancePlanner<'_> {
         }
         // A dry run begins no countdown: it says what would be done once the looks agree.
         let is_counted = self.settings.mode == Mode::Enforce && self.holds(Safeguard::TwoLooks);
-        if terms.is_at_once() || !(is_counted || terms.is_over_once_started) {
+        let is_at_once = terms.is_at_once() && !self.has_named_day(&reason);
+        if is_at_once || !(is_counted || terms.is_over_once_started) {
             let since = self.instance.launched_at.unwrap_or(self.now);
             return self.ask_for(cause, remedy, since, None);
         }
@@ -294,6 +295,15 @@ impl InstancePlanner<'_> {
         self.count_down(cause, remedy, terms, name);
     }
 
+    /// Whether a notice has named a day for a shutdown for `reason` that has not come yet.
+    fn has_named_day(&self, reason: &CountdownReason) -> bool {
+        let running = self.context.countdowns.get(&self.instance.id);
+        let mut running = running.into_iter().flatten();
+        running.any(|(name, countdown)| {
+            name.reason == *reason && countdown.day.is_some_and(|day| day > self.now)
+        })
+    }
+
     /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
     fn count_down(&mut self, cause: Cause, remedy: Remedy, terms: &Terms, name: CountdownName) {
         if let Some(failure) = &self.context.countdown_failure {
@@ -302,11 +312,17 @@ impl InstancePlanner<'_> {
         let (now, started_at) = (self.now, self.instance.started_at);
         let running = self.context.countdowns.get(&self.instance.id);
         let read = running.and_then(|running| running.get(&name)).copied();
-        let valid = read.filter(|it| it.holds(terms, started_at, now));
+        // A termination after a stop is a countdown of its own, with the same name.
+        let valid = read.filter(|it| {
+            it.is_after_stop == terms.is_over_once_started && it.holds(terms, started_at, now)
+        });
+        // What began before an exemption ended starts over, also if no look saw the exemption.
+        let exempt_until = self.exemption.and_then(|it| it.end());
+        let valid = valid.filter(|it| exempt_until.is_none_or(|end| it.since >= end));
         let has_begun = valid.is_none() || self.context.begun.contains(&name);
         let countdown = valid.unwrap_or_else(|| match read {
-            Some(stale) => stale.over(now),
-            None => Countdown::starting(now),
+            Some(stale) if terms.is_over_once_started => stale.over(now),
+            _ => Countdown::starting(now),
         });
         let change = |new| CountdownChange {
             read,
@@ -322,11 +338,13 @@ impl InstancePlanner<'_> {
             CountdownStage::Waiting { next, day } => (next, day, false),
             CountdownStage::Announce { day } => (day, day, true),
         };
+        // A start since the last look has moved the day.
+        let is_moved = started_at.is_some_and(|at| at > countdown.seen_at());
         let needs_confirmation = has_begun || countdown.needs_confirmation(terms, now);
-        if is_notice || needs_confirmation {
+        if is_notice || is_moved || needs_confirmation {
             let new = countdown.seen(now);
             let change = CountdownChange {
-                next: (has_begun || is_notice).then_some(next),
+                next: (has_begun || is_notice || is_moved).then_some(next),
                 ..change(new)
             };
             self.plan.countdowns.insert(name.clone(), change);

@@ -1,15 +1,15 @@
 //! What becomes of an instance in the end, if nobody but tagwarden touches it. Pure.
 //!
 //! A plan says what one run does. The budget, the grace period, a notice or a second look only delay a shutdown: a later
-//! run does it. A [`Prospect`] looks through all of them. What only a person can change does prevent a shutdown: a
-//! manager, a protection, an exemption, a permission that the settings do not give.
+//! run does it. A [`Prospect`] looks through all of them, and past the end of an exemption. What only a person can change
+//! does prevent a shutdown: a manager, a protection, a permission that the settings do not give.
 
 use std::collections::BTreeMap;
 use std::slice;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Exemption, Instance, Policy};
 
 use super::countdown::Terms;
 use super::{Act, Cause, Plan, PlanContext, Remedy, Step, UNDEFINED, plan};
@@ -149,14 +149,11 @@ impl<'a> Future<'a> {
     }
 
     fn plan(&self, instance: &Instance) -> Plan {
+        // An exemption ends by itself.
+        let end = Exemption::of(instance, self.now).and_then(|it| it.end());
+        let now = end.map_or(self.now, |end| end.max(self.now));
         let instance = slice::from_ref(instance);
-        plan(
-            self.policy,
-            &self.patient,
-            instance,
-            &self.context,
-            self.now,
-        )
+        plan(self.policy, &self.patient, instance, &self.context, now)
     }
 
     /// What `plan`, which is of one instance, comes to.

@@ -76,27 +76,17 @@ pub(crate) async fn attribute(
     };
     let settings = &home.settings;
     let mut actions = policy.rules().iter().map(|rule| &rule.action);
-    let rules_shut_down = actions
-        .clone()
-        .any(|action| matches!(action, Action::Stop | Action::Terminate));
-    let rules_restore = actions.any(|action| {
-        matches!(
-            action,
-            Action::Update { .. } | Action::UserLookup | Action::Function(_)
-        )
-    });
+    let rules_shut_down = actions.any(|action| matches!(action, Action::Stop | Action::Terminate));
     let untagged_shut_down = settings.untagged != Untagged::Notify;
     // Countdowns are read after the first look, and also where that found nothing: it may have found a reason gone.
-    if rules_shut_down || untagged_shut_down || rules_restore {
-        match standing(home, ledger, survey, request, writes).await {
-            Ok(standing) => {
-                context.countdowns = standing.countdowns;
-                context.paused = standing.paused;
-            }
-            Err(error) => {
-                tracing::error!("the countdowns cannot be read: {error}");
-                context.countdown_failure = Some(StepFailure::from(&error));
-            }
+    match standing(home, ledger, survey, request, writes).await {
+        Ok(standing) => {
+            context.countdowns = standing.countdowns;
+            context.paused = standing.paused;
+        }
+        Err(error) => {
+            tracing::error!("the countdowns cannot be read: {error}");
+            context.countdown_failure = Some(StepFailure::from(&error));
         }
     }
     let may_shut_down = rules_shut_down || (untagged_shut_down && !survey.untagged.is_empty());

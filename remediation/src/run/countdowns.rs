@@ -4,15 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Action, Instance, Policy};
 
 use super::survey::Survey;
 use super::truth;
 use crate::ledger::Ledger;
-use crate::plan::{Act, CountdownChange, CountdownName, Outcome, Plan, PlanContext, Reason, plan};
+use crate::plan::{
+    Act, CountdownChange, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason, plan,
+};
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::safeguard::Safeguard;
+use crate::settings::Untagged;
 
 /// What is due later than this waits for a sweep.
 const LONGEST_WAIT: TimeDelta = TimeDelta::hours(24);
@@ -62,10 +65,30 @@ pub(super) async fn begin(
     let source = truth::ask(home, doubtful).await;
     context.doubt = source.doubt;
 
+    // What the first look found gone is over, whatever the second finds.
+    let seen: BTreeSet<&str> = candidates.iter().map(|it| it.id.as_str()).collect();
+    let is_wanted = |reason: &CountdownReason| match reason {
+        CountdownReason::Untagged => home.settings.untagged != Untagged::Notify,
+        CountdownReason::Tag { key, .. } => policy.rules().iter().any(|rule| {
+            rule.tag_key == *key && matches!(rule.action, Action::Stop | Action::Terminate)
+        }),
+    };
+    for (id, running) in &mut context.countdowns {
+        let over = running.extract_if(.., |name, _| {
+            first.gone.contains_key(name)
+                || (!seen.contains(id.as_str()) && is_wanted(&name.reason))
+        });
+        for (name, countdown) in over {
+            ledger.delete_countdown(&name, &countdown).await?;
+        }
+    }
+    context.countdowns.retain(|_, running| !running.is_empty());
+
     let mut begun = first.countdowns;
     begun.retain(|name, change| {
         let is_doubtful = context.doubt.is_some() || source.changed.contains(&name.instance_id);
-        change.has_begun && !(is_doubtful && name.reason.is_absence())
+        let is_moved = change.next.is_some() && !first.notices.contains_key(name);
+        (change.has_begun || is_moved) && !(is_doubtful && name.reason.is_absence())
     });
     let mut times = Begun::new();
     for name in ledger.write_countdowns(&begun).await? {
@@ -126,9 +149,11 @@ pub(super) async fn note_announced(
     }
     match ledger.write_countdowns(&changes).await {
         Ok(written) => {
-            let days = written
-                .into_iter()
-                .filter_map(|name| notices.get(&name).map(|day| (name.clone(), *day)));
+            // The notice was accepted later than it was planned, and the day moves by as much.
+            let days = written.into_iter().filter_map(|name| {
+                let late = now - countdowns.get(&name)?.new.seen_at();
+                Some((name.clone(), *notices.get(&name)? + late))
+            });
             wake_ups(days, now)
         }
         Err(error) => {

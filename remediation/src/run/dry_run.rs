@@ -34,18 +34,25 @@ pub(crate) async fn would_do(
         .filter(|act| known.contains(act.instance_id()))
         .map(|act| (act.instance_id().to_owned(), act.remedy));
     let named: BTreeSet<(String, RemedyName)> = named.collect();
-    report_planned(plan, &known, home.settings.max_destructive, report);
+    let limit = home.settings.max_destructive;
+    let mut left = limit;
+    if let Some(ledger) = home.ledger.as_ref().filter(|_| !plan.shutdowns.is_empty()) {
+        match ledger.budget_left(limit, home.clock.now()).await {
+            Ok((known, _)) => left = known,
+            Err(error) => tracing::warn!("the dry run starts with the whole budget: {error}"),
+        }
+    }
+    report_planned(plan, &known, (left, limit), report);
     protected.map(|_| named)
 }
 
-/// Reports what `plan` would do, with `limit` stops and terminations left in the hour. Pure.
+/// Reports what `plan` would do, with so many stops and terminations left of the hour's limit. Pure.
 pub(crate) fn report_planned(
     mut plan: Plan,
     protected: &BTreeSet<String>,
-    limit: usize,
+    (mut left, limit): (usize, usize),
     report: &mut Report,
 ) {
-    let mut left = limit;
     for act in mem::take(&mut plan.shutdowns).into_values() {
         let outcome = if protected.contains(act.instance_id()) {
             Outcome::Refused(Reason::Protected)

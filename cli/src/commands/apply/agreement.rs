@@ -69,7 +69,8 @@ pub fn agreed(shown: &[Entry]) -> Agreed {
                     agreed.tags.insert(name, value.clone());
                 }
             }
-            (Outcome::WouldDo, _, Some(name)) => {
+            // What the budget held back was shown as a shutdown too. It takes the place of what EC2 refuses.
+            (Outcome::WouldDo | Outcome::Refused(Reason::Budget { .. }), _, Some(name)) => {
                 agreed.shutdowns.insert(name);
             }
             (Outcome::Refused(why), _, Some(name)) => {

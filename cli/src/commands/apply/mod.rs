@@ -19,6 +19,7 @@ use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError};
 use tokio::runtime::Runtime;
 
+use crate::aws::trouble::without_internals;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::commands::plan::show::{self, PlanForm, PlanView, Sort};
 use crate::consent::consent;
@@ -417,7 +418,7 @@ fn end(swept: &SweepResult, is_interrupted: bool) -> Result<Exit, CommandError> 
     }
     if let Some(error) = &swept.unreported {
         return Err(CommandError::new(
-            error,
+            &without_internals(error.to_string()),
             "The report above lists what was done. Check that the topic exists and that you may publish to it.",
         ));
     }

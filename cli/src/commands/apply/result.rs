@@ -10,6 +10,7 @@ use tagwarden_remediation::plan::{Outcome, Reason};
 use tagwarden_remediation::report::{Entry, text};
 
 use super::agreement::SkippedStep;
+use crate::aws::trouble::without_internals;
 use crate::commands::plan::show::{self, PlanView};
 use crate::forecast::ForecastCounts;
 use crate::forecast::inputs::Inputs;
@@ -65,7 +66,7 @@ pub fn report(swept: &SweepResult) -> String {
 pub fn not_done(skipped: &[SkippedStep], left_out: usize) -> String {
     let mut text = String::new();
     if !skipped.is_empty() {
-        text.push_str("\nSkipped, because it is not so any more:\n");
+        text.push_str("\nSkipped:\n");
     }
     for step in skipped {
         let _ = writeln!(text, "   {}", step.line());
@@ -150,7 +151,10 @@ impl ApplyResult<'_> {
             ("leftOut", json!(self.left_out)),
             ("interrupted", json!(self.is_interrupted)),
             ("warnings", json!(self.warnings)),
-            ("unpublished", json!(unpublished.map(ToString::to_string))),
+            (
+                "unpublished",
+                json!(unpublished.map(|it| without_internals(it.to_string()))),
+            ),
         ] {
             document.insert(name.to_owned(), value);
         }

@@ -1,15 +1,17 @@
 //! What happens to an instance, and when, if nothing changes.
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use std::slice;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::{Exemption, Instance, Shutdown, assess};
 use tagwarden_remediation::explain::{ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime};
-use tagwarden_remediation::plan::{CountdownReason, Outcome, Remedy};
+use tagwarden_remediation::plan::{CountdownReason, Outcome, PlanContext, Remedy, prospects};
 
 use super::rules::step_in_words;
 use crate::forecast::VerdictName;
 use crate::forecast::explained::Explained;
-use crate::words::on_one_line;
+use crate::words::{duration, on_one_line};
 
 /// When something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,11 +122,9 @@ pub fn reason(reason: &CountdownReason) -> String {
 
 /// What the rule says of the instance once its exemption has ended.
 fn end_of_exemption(explained: &Explained, instance: &Instance) -> Option<(EventTime, String)> {
-    let Some(Exemption::Holds { until, .. }) = Exemption::of(instance, explained.at) else {
-        return None;
-    };
-    let end = until.checked_add_days(Days::new(1))?;
-    let end = end.and_time(NaiveTime::MIN).and_utc();
+    let exemption = Exemption::of(instance, explained.at);
+    let holds = exemption.filter(|it| matches!(it, Exemption::Holds { .. }));
+    let end = holds.and_then(|it| it.end())?;
     let scope = &explained.settings.policy.scope;
     let then = assess(&explained.policy, scope, instance, end);
     let verdict = VerdictName::from(then.verdict).as_str();
@@ -134,6 +134,32 @@ fn end_of_exemption(explained: &Explained, instance: &Instance) -> Option<(Event
     };
     Some((
         EventTime::After(end),
-        format!("the exemption has ended, and it is {says}"),
+        format!(
+            "the exemption has ended, and it is {says}{}",
+            fate(explained, instance)
+        ),
     ))
+}
+
+/// What becomes of the instance in the end, if that is a shutdown.
+fn fate(explained: &Explained, instance: &Instance) -> String {
+    let prospects = prospects(
+        &explained.policy,
+        &explained.settings,
+        slice::from_ref(instance),
+        &PlanContext::default(),
+        explained.at,
+    );
+    let prospect = prospects.get(&instance.id).map(|it| it.most);
+    let fate = prospect.and_then(|it| {
+        let terminated = it.terminated.map(|wait| ("terminated", wait));
+        terminated.or(it.down.map(|wait| ("stopped", wait)))
+    });
+    match fate {
+        Some((what, wait)) if wait > TimeDelta::zero() => {
+            format!("; it is {what} {} after a look finds that", duration(wait))
+        }
+        Some((what, _)) => format!("; the next look has it {what}"),
+        None => String::new(),
+    }
 }

@@ -137,7 +137,7 @@ async fn read(args: &Args, ledger: &OpenLedger) -> Result<History, CommandError>
     let since = selection.since.or(run_started).unwrap_or_else(usual);
     let since = since.max(ledger.inner.oldest());
     if selection.until.is_some_and(|until| until <= since) {
-        return Err(CommandError::new(
+        return Err(CommandError::misused(
             &"--until must be later than --since",
             "Set --since to an earlier time. Without --since, the last 24 hours are shown.",
         ));

@@ -46,7 +46,8 @@ which --fail-on ends with 2.";
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden plan
-  tagwarden plan --policy new.yaml --against table --fail-on destructive
+  tagwarden plan --stack tagwarden --policy new.yaml --against table \\
+    --fail-on destructive
   tagwarden plan --only terminate,stop,refused --sort launched --all
   tagwarden plan --instance i-0a1b2c3d4e5f60718 --tag Owner
   tagwarden plan --save today.plan; tagwarden apply today.plan

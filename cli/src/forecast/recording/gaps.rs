@@ -50,6 +50,12 @@ pub fn check(name: &str, found: &[RecordedInstance], scope: &Scope) -> Result<()
 /// What else cannot be known of the instances of a recording, each a whole sentence.
 pub fn notes(found: &[RecordedInstance]) -> Vec<String> {
     let mut notes = Vec::new();
+    if found.is_empty() {
+        notes.push(
+            "The recording has no instances. Check the query that made it, and its Region."
+                .to_owned(),
+        );
+    }
     if lack_tags(found) {
         notes.push(
             "No instance of the recording has tags. If it was made with --query, the query may have left them out."

@@ -37,7 +37,7 @@ const PEOPLES_KEYS: [&str; 3] = [
     "aws:autoscaling:groupName",
 ];
 
-const VALUES: [&str; 6] = ["", " ", "x", "2099-01-01 audit", "2020-01-01 audit", "soon"];
+const VALUES: [&str; 6] = ["", " ", "x", "2026-12-05 audit", "2020-01-01 audit", "soon"];
 
 /// One side of a comparison.
 #[derive(Clone, Debug)]

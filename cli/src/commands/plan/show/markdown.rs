@@ -42,7 +42,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
     let instances = comparison.after.instances.len();
     let changes = view.sorted_changes(comparison);
     let mut page = Page::new(
-        &tally_of_changes(instances, &changes),
+        &tally_of_changes(instances, &view.all_changes(comparison), changes.len()),
         &escape(&view.headline(instances)),
         view,
     );

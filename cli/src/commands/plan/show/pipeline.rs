@@ -72,7 +72,7 @@ pub fn findings(view: &PlanView, forecast: &Forecast<'_>) -> Vec<PipelineFinding
 /// A finding for each step that comes, and for each instance that becomes non-compliant without one.
 pub fn new_findings(view: &PlanView, comparison: &Comparison<'_>) -> Vec<PipelineFinding> {
     let mut findings = Vec::new();
-    for change in view.sorted_changes(comparison) {
+    for change in view.all_changes(comparison) {
         let before = findings.len();
         findings.extend(
             change
@@ -99,7 +99,7 @@ pub fn tests(view: &PlanView, forecast: &Forecast<'_>) -> Vec<PipelineTest> {
 
 /// A test for each instance that changes.
 pub fn tests_of_changes(view: &PlanView, comparison: &Comparison<'_>) -> Vec<PipelineTest> {
-    let changes = view.sorted_changes(comparison).into_iter();
+    let changes = view.all_changes(comparison).into_iter();
     changes
         .map(|change| test(view, change.after, &moves(change)))
         .collect()

@@ -66,7 +66,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
         text.push('\n');
     }
     notes(&mut text, view);
-    let tally = tally_of_changes(instances, &changes);
+    let tally = tally_of_changes(instances, &view.all_changes(comparison), changes.len());
     let _ = writeln!(text, "{}", tally.bold());
     text
 }

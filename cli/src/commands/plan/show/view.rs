@@ -95,7 +95,22 @@ impl PlanView {
         &self,
         comparison: &'c Comparison<'a>,
     ) -> Vec<InstanceChange<'c, 'a>> {
-        let mut changes: Vec<_> = comparison.changes().collect();
+        self.in_order(comparison.shown())
+    }
+
+    /// All changes, also those that are not shown.
+    pub fn all_changes<'c, 'a>(
+        &self,
+        comparison: &'c Comparison<'a>,
+    ) -> Vec<InstanceChange<'c, 'a>> {
+        self.in_order(comparison.changes())
+    }
+
+    fn in_order<'c, 'a>(
+        &self,
+        changes: impl Iterator<Item = InstanceChange<'c, 'a>>,
+    ) -> Vec<InstanceChange<'c, 'a>> {
+        let mut changes: Vec<_> = changes.collect();
         changes.sort_by(|left, right| self.order(left.after, right.after));
         changes
     }
@@ -187,7 +202,11 @@ fn later(all: usize, delayed: usize) -> String {
 }
 
 /// `3 of 13 instances change. Newly non-compliant 2, compliant 0, …`.
-pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) -> String {
+pub fn tally_of_changes(
+    instances: usize,
+    changes: &[InstanceChange<'_, '_>],
+    shown: usize,
+) -> String {
     if changes.is_empty() {
         return "No instance changes its verdict or what is done about it.".to_owned();
     }
@@ -204,9 +223,13 @@ pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) ->
     .map(|(number, what)| format!(", {what} {number}"))
     .collect();
     let worse = worse.concat();
+    let hidden = match changes.len().saturating_sub(shown) {
+        0 => String::new(),
+        hidden => format!(" {} not shown (--only).", count(hidden, "change")),
+    };
     format!(
         "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
-         longer {}{worse}.",
+         longer {}{worse}.{hidden}",
         changes.len(),
         count(instances, "instance"),
         becomes(VerdictName::NonCompliant),
