@@ -204,7 +204,7 @@ mod tests {
         };
         readers(["a", "b", "c"]).unwrap();
         readers(["a", "-", "c"]).unwrap();
-        let Err(CommandError::Failed { what, .. }) = readers(["-", "b", "-"]) else {
+        let Err(CommandError::Misused { what, .. }) = readers(["-", "b", "-"]) else {
             panic!("two readers are none too many");
         };
         assert_eq!(

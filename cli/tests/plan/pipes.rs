@@ -242,7 +242,7 @@ fn standard_input_has_one_reader() {
         (&["check", "-", &policy, "-"], "both FILE and FILE"),
     ] {
         let output = with_input(arguments, &policy);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert_eq!(output.status.code(), Some(64), "{output:?}");
         assert_eq!(stdout(&output), "");
         let expected = format!("error: standard input can be read only once, and {both} are -\n");
         assert!(stderr(&output).starts_with(&expected), "{output:?}");

@@ -79,7 +79,10 @@ pub(super) async fn begin(
                 || (!seen.contains(id.as_str()) && is_wanted(&name.reason))
         });
         for (name, countdown) in over {
-            ledger.delete_countdown(&name, &countdown).await?;
+            // If it stays, the run cannot begin it anew, and does nothing by it.
+            if let Err(error) = ledger.delete_countdown(&name, &countdown).await {
+                tracing::error!("the countdown of {id} is not deleted: {error}");
+            }
         }
     }
     context.countdowns.retain(|_, running| !running.is_empty());

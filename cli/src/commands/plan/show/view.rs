@@ -267,7 +267,14 @@ pub fn moves(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
     };
     let gained = change.gained().map(line('+'));
     let moves = gained.chain(change.lost().map(line('-')));
-    moves.chain(times(change)).collect()
+    let moves: Vec<_> = moves.chain(times(change)).collect();
+    // A run of now does nothing about an exempt instance.
+    if moves.is_empty() && change.harm().is_some() {
+        let is_terminated = change.after.prospects.most.terminated.is_some();
+        let what = if is_terminated { "terminate" } else { "stop" };
+        return vec![('+', format!("{what} (once its exemption has ended)"))];
+    }
+    moves
 }
 
 /// The times that get shorter, a line each: `~ terminate after 15 minutes, not 1 day`.
