@@ -150,7 +150,7 @@ async fn the_message_of_a_day_comes_when_a_long_run_announced_it() {
     let id = world.instance(&[]);
     world.instance(&[("Name", "x")]);
     world.account.on_next_call("CreateTags", |account| {
-        account.advance(TimeDelta::minutes(2))
+        account.advance(TimeDelta::minutes(2));
     });
     let start = world.account.now();
     world.sweep().await;
