@@ -247,7 +247,12 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
             let by_others = model.agreed.iter().any(|agreed| {
                 let is_other = agreed.stack != model.stack_of(run)
                     || agreed.change.remedy == RemedyName::Untag;
-                is_other && agreed.change.is(act)
+                // What another stack has terminated shows as stopped too.
+                let is_ended = agreed.stack != model.stack_of(run)
+                    && act.remedy.is_destructive()
+                    && agreed.change.remedy.is_destructive()
+                    && agreed.change.instance_id == act.instance_id();
+                is_ended || is_other && agreed.change.is(act)
             });
             if !(is_seen || (by_people || by_others) && model.is_troubled(run)) {
                 model.violate(format!(
