@@ -27,6 +27,7 @@ mod cli;
 mod commands;
 mod consent;
 mod debug;
+mod digest;
 mod exit;
 mod focus;
 mod forecast;

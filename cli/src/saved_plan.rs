@@ -5,7 +5,6 @@ use std::path::Path;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tagwarden_core::{DefectName, Policy, Shutdown};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::plan::{
@@ -14,6 +13,7 @@ use tagwarden_remediation::plan::{
 use tagwarden_remediation::report::Entry;
 use tagwarden_remediation::settings::{RulesMayDestroy, Untagged};
 
+use crate::digest::sha256;
 use crate::exit::CommandError;
 use crate::forecast::inputs::Inputs;
 use crate::forecast::{StepGroup, effect};
@@ -337,9 +337,7 @@ impl SavedStep {
 
 /// Of the rules, whatever a rule consists of.
 fn fingerprint(policy: &Policy) -> String {
-    let digest = Sha256::digest(format!("{:?}", policy.rules()));
-    let bytes: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    bytes.concat()
+    sha256(&format!("{:?}", policy.rules()))
 }
 
 /// The settings that decide what is planned and when it is done.

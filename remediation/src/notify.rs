@@ -41,10 +41,13 @@ pub(crate) async fn publish(
         }
     }
 
-    let knows_changes = match ledger.filter(|_| !report.news().is_empty()) {
-        Some(ledger) => add_changes(ledger, report).await,
-        None => true,
-    };
+    let mut knows_changes = true;
+    if let Some(ledger) = ledger.filter(|_| !report.news().is_empty()) {
+        match add_changes(ledger, report).await {
+            Ok(known) => knows_changes = known,
+            Err(error) => tracing::error!("the ledger: {error}"),
+        }
+    }
 
     let context = ReportContext {
         region: home.region.as_deref(),
@@ -76,27 +79,19 @@ pub(crate) async fn publish(
 }
 
 /// Adds to `report` what means something else since an upgrade, if it is the first report after it. Gives whether the
-/// ledger knows already that this was reported, or cannot say.
-async fn add_changes(ledger: &Ledger, report: &mut Report) -> bool {
-    let known = match ledger.has_reported_changes(EDITION).await {
-        // Whoever has just deployed tagwarden has no settings that meant something else.
-        Ok(false) => ledger.has_ever_reported(report.mode).await.map(Some),
-        Ok(true) => Ok(None),
-        Err(error) => Err(error),
-    };
-    match known {
-        Ok(Some(is_upgrade)) => {
-            if is_upgrade {
-                report.changes = CHANGES.to_vec();
-            }
-            false
-        }
-        Ok(None) => true,
-        Err(error) => {
-            tracing::error!("the ledger: {error}");
-            true
-        }
+/// ledger knows already that this was reported.
+///
+/// # Errors
+/// DynamoDB cannot be asked.
+async fn add_changes(ledger: &Ledger, report: &mut Report) -> Result<bool, AwsError> {
+    if ledger.has_reported_changes(EDITION).await? {
+        return Ok(true);
     }
+    // The settings of a new deployment have never meant anything else.
+    if ledger.has_ever_reported(report.mode).await? {
+        report.changes = CHANGES.to_vec();
+    }
+    Ok(false)
 }
 
 /// Whether a report would reach anybody: the topic has a subscription that was confirmed.

@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::support::{LEDGER, World, old};
-use crate::waiting_shutdowns::{counting, deliver, is_alive, later, notify_only, rule};
+use crate::waiting::{counting, deliver, is_alive, later, notify_only, rule};
 
 /// What tagwarden stopped gets a countdown of its own under the new setting.
 #[tokio::test(start_paused = true)]

@@ -3,49 +3,12 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{LEDGER, World, old, scheduled_event, sqs_batch};
+use crate::support::{World, old, scheduled_event, sqs_batch};
+use crate::waiting::{countdowns, counting, deliver, later, notify_only, rule};
 
-const QUEUE: &str = "tagwarden";
-
-/// An account whose remediation enforces with a grace period of 15 minutes, and has a queue.
-fn counting(rows: &[Value]) -> (World, String) {
-    let world = World::with_table(rows).enforcing();
-    let queue = world.account.create_queue(QUEUE);
-    let world = world
-        .set("TAGWARDEN_GRACE_MINUTES", "15")
-        .set("TAGWARDEN_QUEUE_URL", &queue);
-    (world, queue)
-}
-
+/// The rule that terminates an instance without an owner.
 fn owner_or_terminate() -> Vec<Value> {
-    vec![json!({"RuleId": 4, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"})]
-}
-
-fn notify_only() -> Vec<Value> {
-    vec![json!({"RuleId": 4, "TagKey": "Owner", "Action": "Notify", "Required": "Y"})]
-}
-
-fn later(world: &World, minutes: i64) {
-    world.account.advance(TimeDelta::minutes(minutes));
-}
-
-fn countdowns(world: &World) -> Vec<String> {
-    let items = world.account.items(LEDGER);
-    let of = items.iter().filter(|item| item["Pk"] == "countdown");
-    of.map(|item| item["Sk"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-/// Delivers what is on the queue, as one batch.
-async fn deliver(world: &World, queue: &str) -> usize {
-    let messages = world.account.take_messages(queue);
-    let count = messages.len();
-    let messages: Vec<(&str, String)> = messages.into_iter().map(|it| ("m", it)).collect();
-    if count > 0 {
-        let answer = world.remediate(sqs_batch(&messages)).await.unwrap();
-        assert_eq!(answer, json!({"batchItemFailures": []}));
-    }
-    count
+    vec![rule(4, "Owner", "Terminate")]
 }
 
 /// Advances to the next message and delivers it, until none is left. Gives how many minutes that took.

@@ -30,5 +30,6 @@ mod scale;
 mod second_looks;
 mod support;
 mod triggers;
+mod waiting;
 mod waiting_shutdowns;
 mod whole_loop;

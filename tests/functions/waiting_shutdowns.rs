@@ -1,56 +1,10 @@
 //! What changes while a shutdown waits: settings, managers, exemptions, the scope, the policy, and when messages come.
 
 use chrono::TimeDelta;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{LEDGER, TABLE, VPC, World, compliance_change, old, sqs_batch};
-
-/// An account whose remediation enforces with a grace period of 15 minutes, and has a queue.
-pub fn counting(rows: &[Value]) -> (World, String) {
-    let world = World::with_table(rows).enforcing();
-    let queue = world.account.create_queue("tagwarden");
-    let world = world
-        .set("TAGWARDEN_GRACE_MINUTES", "15")
-        .set("TAGWARDEN_QUEUE_URL", &queue);
-    (world, queue)
-}
-
-pub fn rule(id: u32, key: &str, action: &str) -> Value {
-    json!({"RuleId": id, "TagKey": key, "Action": action, "Required": "Y"})
-}
-
-pub fn notify_only() -> Vec<Value> {
-    vec![rule(4, "Owner", "Notify")]
-}
-
-pub fn later(world: &World, minutes: i64) {
-    world.account.advance(TimeDelta::minutes(minutes));
-}
-
-fn countdowns(world: &World) -> Vec<String> {
-    let items = world.account.items(LEDGER);
-    let of = items.iter().filter(|item| item["Pk"] == "countdown");
-    of.map(|item| item["Sk"].as_str().unwrap().to_owned())
-        .collect()
-}
-
-pub async fn deliver(world: &World, queue: &str) -> usize {
-    let messages = world.account.take_messages(queue);
-    let count = messages.len();
-    let messages: Vec<(&str, String)> = messages.into_iter().map(|it| ("m", it)).collect();
-    if count > 0 {
-        let answer = world.remediate(sqs_batch(&messages)).await.unwrap();
-        assert_eq!(answer, json!({"batchItemFailures": []}));
-    }
-    count
-}
-
-pub fn is_alive(world: &World, id: &str) -> bool {
-    world
-        .account
-        .instance(id)
-        .is_some_and(|it| !it.state.is_ending())
-}
+use crate::support::{LEDGER, TABLE, VPC, compliance_change, old, sqs_batch};
+use crate::waiting::{countdowns, counting, deliver, is_alive, later, notify_only, rule};
 
 #[tokio::test(start_paused = true)]
 async fn untagged_set_from_terminate_to_stop_begins_another_countdown() {

@@ -117,14 +117,15 @@ impl Failure<'_> {
         )
     }
 
+    fn none_of(&self, chain: &ProfileChain, causes: &[String]) -> String {
+        let (profile, why) = (self.named(chain), why(causes));
+        format!("{profile} gives no AWS credentials: {why}")
+    }
+
     fn login(&self, chain: &ProfileChain, causes: &[String]) -> CommandError {
         let login = format!("aws login{}", option(&chain.base));
         CommandError::new(
-            &format!(
-                "{} gives no AWS credentials: {}",
-                self.named(chain),
-                why(causes)
-            ),
+            &self.none_of(chain, causes),
             format!(
                 "Its console session is read by the AWS CLI (2.32 or newer), which must be on the PATH. Sign in, then run \
                  the command again:\n\n  {login}"
@@ -134,11 +135,7 @@ impl Failure<'_> {
 
     fn process(&self, chain: &ProfileChain, causes: &[String]) -> CommandError {
         CommandError::new(
-            &format!(
-                "{} gives no AWS credentials: {}",
-                self.named(chain),
-                why(causes)
-            ),
+            &self.none_of(chain, causes),
             format!(
                 "Run the credential_process of the profile {:?} by itself: it must print a JSON document and exit with 0.",
                 chain.base

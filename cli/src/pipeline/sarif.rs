@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{FilePlace, FindingKind, PipelineFinding};
+use crate::digest::sha256;
 use crate::words::count;
 
 /// The most results of a document: GitHub shows no more of one.
@@ -117,11 +117,7 @@ fn physical(place: &FilePlace) -> Value {
 /// What is the same for a finding in each run: its kind, and what it is about.
 fn fingerprint(finding: &PipelineFinding, nth: usize) -> String {
     let identity = format!("{}\n{}\n{nth}", finding.kind.id, finding.identity);
-    let digest = Sha256::digest(identity);
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    sha256(&identity)
 }
 
 /// A path as a URI reference: relative as it was typed, or absolute.

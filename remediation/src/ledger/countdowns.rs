@@ -199,14 +199,7 @@ impl Ledger {
     /// # Errors
     /// DynamoDB did not answer.
     async fn delete_stopped_note(&self, id: &str) -> Result<(), AwsError> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(id, STOPPED)))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(DELETE, &error))?;
-        Ok(())
+        self.delete_item(key(id, STOPPED)).await
     }
 }
 

@@ -77,6 +77,22 @@ pub(super) fn expires_after(at: DateTime<Utc>, kept: TimeDelta) -> (String, Attr
 }
 
 impl Ledger {
+    /// Writes an item, whatever is there.
+    pub(super) async fn write_item(&self, item: LedgerItem) -> Result<(), AwsError> {
+        let call = self.client.put_item().table_name(&self.table);
+        let result = call.set_item(Some(item)).send().await;
+        result.map_err(|error| AwsError::new(PUT, &error))?;
+        Ok(())
+    }
+
+    /// Deletes an item, if it is there.
+    pub(super) async fn delete_item(&self, key: LedgerItem) -> Result<(), AwsError> {
+        let call = self.client.delete_item().table_name(&self.table);
+        let result = call.set_key(Some(key)).send().await;
+        result.map_err(|error| AwsError::new(DELETE, &error))?;
+        Ok(())
+    }
+
     /// A put for a transaction.
     pub(super) fn put(&self, item: LedgerItem) -> PutBuilder {
         Put::builder().table_name(&self.table).set_item(Some(item))

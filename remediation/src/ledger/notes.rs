@@ -106,14 +106,7 @@ impl Ledger {
     /// DynamoDB did not take it.
     pub(crate) async fn remember_changes_reported(&self, edition: u32) -> Result<(), AwsError> {
         let item = items::item(key(CHANGES, "reported"), &ChangesMark { edition })?;
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(items::PUT, &error))?;
-        Ok(())
+        self.write_item(item).await
     }
 
     /// Whether it was reported today that the policy is not valid.

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tagwarden_aws::AwsError;
 
 use super::Ledger;
-use super::items::{self, COUNTDOWN, DELETE, key};
+use super::items::{self, COUNTDOWN, key};
 
 /// How long a mark is kept: as long as the longest pause, and a day.
 const MARK_KEPT: TimeDelta = TimeDelta::days(31);
@@ -43,13 +43,7 @@ impl Ledger {
         };
         for (id, tag_key) in tags {
             let key = key(COUNTDOWN, sort_key(&id, &tag_key));
-            self.client
-                .put_item()
-                .table_name(&self.table)
-                .set_item(Some(items::item(key, &mark)?))
-                .send()
-                .await
-                .map_err(|error| AwsError::new(items::PUT, &error))?;
+            self.write_item(items::item(key, &mark)?).await?;
         }
         Ok(())
     }
@@ -67,13 +61,8 @@ impl Ledger {
         self.resume_memories(&of_instance).await?;
         // Last, because the mark is what has the tag looked at.
         for (id, tag_key) in tags {
-            self.client
-                .delete_item()
-                .table_name(&self.table)
-                .set_key(Some(key(COUNTDOWN, sort_key(id, tag_key))))
-                .send()
-                .await
-                .map_err(|error| AwsError::new(DELETE, &error))?;
+            self.delete_item(key(COUNTDOWN, sort_key(id, tag_key)))
+                .await?;
         }
         Ok(())
     }

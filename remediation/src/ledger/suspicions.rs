@@ -41,13 +41,6 @@ impl Ledger {
     ) -> Result<(), AwsError> {
         let mut item = items::item(key("suspicion", reason.to_string()), note)?;
         item.extend([expires_after(note.seen_at, REMEMBERED)]);
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(items::PUT, &error))?;
-        Ok(())
+        self.write_item(item).await
     }
 }

@@ -194,15 +194,6 @@ impl Countdown {
         }
     }
 
-    /// The same, starting over at `now`.
-    #[must_use]
-    pub(crate) fn over(self, now: DateTime<Utc>) -> Self {
-        Self {
-            is_after_stop: self.is_after_stop,
-            ..Self::starting(now)
-        }
-    }
-
     /// The same, seen again at `now`.
     #[must_use]
     pub(crate) fn seen(self, now: DateTime<Utc>) -> Self {

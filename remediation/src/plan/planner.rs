@@ -320,9 +320,12 @@ impl InstancePlanner<'_> {
         let exempt_until = self.exemption.and_then(|it| it.end());
         let valid = valid.filter(|it| exempt_until.is_none_or(|end| it.since >= end));
         let has_begun = valid.is_none() || self.context.begun.contains(&name);
-        let countdown = valid.unwrap_or_else(|| match read {
-            Some(stale) if terms.is_over_once_started => stale.over(now),
-            _ => Countdown::starting(now),
+        let countdown = valid.unwrap_or_else(|| {
+            if terms.is_over_once_started {
+                Countdown::after_stop(now)
+            } else {
+                Countdown::starting(now)
+            }
         });
         let change = |new| CountdownChange {
             read,
