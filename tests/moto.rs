@@ -61,8 +61,6 @@ async fn fixes_and_reports_what_the_rule_finds() {
     let bens = launch(&ben, &vpc.subnet, &[("ProjectCode", "Apollo")]).await;
     let undated = [("ProjectCode", "Apollo"), ("CreatedBy", "carla")];
     let undated = launch(&ana, &vpc.subnet, &undated).await;
-    // Launch the protected instance first: moto terminates the instances before it in the call, whereas AWS spares the
-    // whole zone.
     let protected = launch(&ana, &vpc.subnet, &[]).await;
     account.protect(&protected).await;
     let untagged = launch(&ana, &vpc.subnet, &[]).await;

@@ -25,6 +25,7 @@ import cloudtrail_events  # noqa: F401
 import config_rules  # noqa: F401
 import lambda_processes
 import permissions
+import protected_zones  # noqa: F401
 import sns_mail  # noqa: F401
 
 
