@@ -211,8 +211,9 @@ impl Planner<'_> {
     fn stop_first(&mut self, cause: Cause) {
         let terminate_after = self.settings.terminate_after;
         if self.instance.state.is_stopped() {
-            // Without days to wait for, a stopped instance is left alone.
-            let Some(terminate_after) = terminate_after else {
+            let Some(terminate_after) = terminate_after.filter(|_| self.may_be_stopped_by_us())
+            else {
+                // Without days to wait for, a stopped instance is left alone, and so is one that a person stopped.
                 return self.find(&cause);
             };
             let terms = Terms::of_stopped(self.settings, terminate_after);
@@ -222,6 +223,20 @@ impl Planner<'_> {
             .and_then(|days| self.now.checked_add_signed(days))
             .map(|due| due.date_naive());
         self.shut_down(cause, Remedy::Stop { terminate_on });
+    }
+
+    /// Whether tagwarden has stopped the instance and nobody has started it since, as far as the ledger shows or might.
+    fn may_be_stopped_by_us(&self) -> bool {
+        if self.context.countdown_failure.is_some() {
+            return true;
+        }
+        let name = CountdownName::of_stopped(&self.instance.id);
+        let running = self.context.countdowns.get(&self.instance.id);
+        let countdown = running.and_then(|running| running.get(&name));
+        countdown.is_some_and(|it| {
+            let is_restarted = self.instance.started_at.is_some_and(|at| at > it.since);
+            it.is_after_stop && !is_restarted
+        })
     }
 
     /// Plans a stop or a termination, unless something stands against it.
@@ -269,7 +284,10 @@ impl Planner<'_> {
         let read = running.and_then(|running| running.get(&name)).copied();
         let valid = read.filter(|it| it.holds(terms, started_at, now));
         let has_begun = valid.is_none() || self.context.begun.contains(&name);
-        let countdown = valid.unwrap_or_else(|| Countdown::starting(now));
+        let countdown = valid.unwrap_or_else(|| match read {
+            Some(stale) => stale.over(now),
+            None => Countdown::starting(now),
+        });
         let change = |new| CountdownChange {
             read,
             new,
