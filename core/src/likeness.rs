@@ -9,6 +9,14 @@ pub fn is_blank(text: &str) -> bool {
     text.chars().all(is_blank_char)
 }
 
+/// Whether `text` has a character that a person does not see: a blank around it, a control character, or a zero-width
+/// character anywhere.
+#[must_use]
+pub fn has_hidden_characters(text: &str) -> bool {
+    let is_hidden = |it: char| it.is_control() || (is_blank_char(it) && it != ' ');
+    text.trim_matches(is_blank_char).len() != text.len() || text.contains(is_hidden)
+}
+
 /// Whether a person can take the keys `left` and `right` for the same key: they differ at most in case, in blanks, and
 /// in the characters `-`, `_` and `:`.
 ///
@@ -31,14 +39,16 @@ fn ascii_letters(key: &str) -> impl Iterator<Item = u8> {
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-/// As [`ascii_letters`], for any `key`.
-fn letters(key: &str) -> impl Iterator<Item = char> {
-    key.chars()
+/// The characters of `text` that distinguish it to a person, in lower case.
+pub fn letters(text: &str) -> impl Iterator<Item = char> + Clone {
+    text.chars()
         .filter(|character| !is_separator(*character))
         .flat_map(char::to_lowercase)
 }
 
-fn is_separator(character: char) -> bool {
+/// Whether `character` does not distinguish texts to a person: a blank, a zero-width character, or one of `-`, `_`, `:`.
+#[must_use]
+pub fn is_separator(character: char) -> bool {
     matches!(character, '-' | '_' | ':') || is_blank_char(character)
 }
 
@@ -46,7 +56,8 @@ fn is_separator(character: char) -> bool {
 /// a blank of another script.
 ///
 /// See [DerivedCoreProperties.txt](https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt).
-fn is_blank_char(character: char) -> bool {
+#[must_use]
+pub fn is_blank_char(character: char) -> bool {
     if character.is_ascii() {
         return character.is_whitespace();
     }
@@ -99,6 +110,20 @@ mod tests {
     #[case::other_script("所", false)]
     fn is_blank_only_without_a_visible_character(#[case] text: &str, #[case] expected: bool) {
         assert_eq!(is_blank(text), expected);
+    }
+
+    #[rstest]
+    #[case("Owner", false)]
+    #[case("Project Code", false)]
+    #[case("größe/所", false)]
+    #[case("", false)]
+    #[case("Owner ", true)]
+    #[case("\tOwner", true)]
+    #[case("Ow\u{200b}ner", true)]
+    #[case("Project\u{a0}Code", true)]
+    #[case("Ow\u{7}ner", true)]
+    fn finds_what_nobody_sees(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(has_hidden_characters(text), expected);
     }
 
     #[rstest]

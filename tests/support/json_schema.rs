@@ -46,6 +46,14 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
                         .all(|name| schema["properties"].get(name).is_some())
                 })
             }
+            "anyOf" => list().any(|schema| conforms(schema, value)),
+            "contains" => value
+                .as_array()
+                .is_none_or(|array| array.iter().any(|item| conforms(rule, item))),
+            "propertyNames" => value.as_object().is_none_or(|object| {
+                let mut names = object.keys();
+                names.all(|name| conforms(rule, &json!(name)))
+            }),
             "items" => value
                 .as_array()
                 .is_none_or(|array| array.iter().all(|item| conforms(rule, item))),

@@ -7,10 +7,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::TEMPLATE_ATTRIBUTE;
+use tagwarden_core::policy::{FORMAT_ATTRIBUTE, RowKind, TEMPLATE_ATTRIBUTE};
 
 use super::{Changes, RuleChange};
-use crate::policy_file::rows::{describe_rows, is_hold, is_template};
+use crate::policy_file::rows::{describe_rows, kind};
 use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
 use crate::words::count;
@@ -56,17 +56,13 @@ pub fn tally(changes: &Changes) -> String {
     let (others, rules): (Vec<&RuleChange>, Vec<&RuleChange>) = changes
         .steps
         .iter()
-        .partition(|change| is_template(row_of(change)) || is_hold(row_of(change)));
+        .partition(|change| kind(row_of(change)) != RowKind::Rule);
     let number = |wanted: fn(&RuleChange) -> bool| {
         let rules = rules.iter();
         rules.filter(|change| wanted(change)).count()
     };
     let others = others.iter().map(|change| {
-        let what = if is_hold(row_of(change)) {
-            "a hold"
-        } else {
-            "the report's template"
-        };
+        let what = kind(row_of(change)).describe();
         let how = match change {
             RuleChange::Add(_) => "add",
             RuleChange::Alter { .. } => "change",
@@ -89,6 +85,17 @@ pub fn tally(changes: &Changes) -> String {
 /// The number of rows that change: `2 rules`, `2 rules and the report's template`.
 pub fn rows_of(changes: &Changes) -> String {
     describe_rows(changes.steps.iter().map(row_of))
+}
+
+/// Whether the table gets the row of a format, which older functions refuse.
+pub fn adds_format(changes: &Changes) -> bool {
+    let has_format = |item: &Item| kind(item) == RowKind::Format;
+    let before = changes.steps.iter().filter_map(|change| match change {
+        RuleChange::Add(_) => None,
+        RuleChange::Delete(item) | RuleChange::Alter { before: item, .. } => Some(item),
+    });
+    let mut before = before.chain(&changes.kept).chain(&changes.unchanged);
+    !before.any(has_format) && changes.after().iter().any(has_format)
 }
 
 /// The row before the change, or after it if it is added.
@@ -148,10 +155,16 @@ fn headline(change: &RuleChange) -> String {
 
 /// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`, `row 0 (a hold)`.
 fn title(item: &Item) -> String {
-    match item.get("TagKey") {
-        _ if is_template(item) => format!("row {} (the report's template)", id(item)),
-        _ if is_hold(item) => format!("row {} (a hold)", id(item)),
-        Some(key @ AttributeValue::S(_)) => {
+    match (kind(item), item.get("TagKey")) {
+        (RowKind::Format, _) => {
+            let number = item.get(FORMAT_ATTRIBUTE).map(written);
+            let number = number.map_or_else(String::new, |number| inline(&number));
+            format!("row {} (format {number})", id(item))
+        }
+        (kind @ (RowKind::Template | RowKind::Hold), _) => {
+            format!("row {} ({})", id(item), kind.describe())
+        }
+        (RowKind::Rule, Some(key @ AttributeValue::S(_))) => {
             format!("rule {} ({})", id(item), inline(&written(key)))
         }
         _ => format!("rule {}", id(item)),

@@ -4,11 +4,12 @@ use std::io;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
+use tagwarden_core::policy::RowKind;
 
 use crate::exit::{CommandError, Exit};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_file::PolicyFile;
-use crate::policy_file::rows::{is_hold, is_template};
+use crate::policy_file::rows::kind;
 use crate::text::problem::Severity;
 
 const LONG_ABOUT: &str = "\
@@ -75,7 +76,7 @@ fn members(files: &[PolicyFile]) -> Map<String, Value> {
     let counts = files.iter().map(|file| {
         json!({
             "file": file.path,
-            "rules": file.items.iter().filter(|item| !is_template(item) && !is_hold(item)).count(),
+            "rules": file.items.iter().filter(|item| kind(item) == RowKind::Rule).count(),
             "errors": file.count(Severity::Error),
             "warnings": file.count(Severity::Warning),
         })

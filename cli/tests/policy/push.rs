@@ -395,3 +395,21 @@ fn writes_nothing_as_json_without_yes() {
     );
     assert_eq!(world.writes(), 0);
 }
+
+#[test]
+fn says_what_a_format_does_to_older_functions() {
+    let world = World::new("push-format");
+    world.write("policy.yaml", &format!("{SAMPLE}format: 2\n"));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    insta::assert_snapshot!(stdout(&output));
+    let rows = world.items();
+    assert_eq!(rows[0], json!({"RuleId": -1, "PolicyFormat": 2}));
+    assert_eq!(rows.len(), 4);
+
+    let output = world.run(&["push", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(!stdout(&output).contains("older tagwarden"), "{output:?}");
+    let output = world.run(&["pull"]);
+    assert_eq!(stdout(&output), format!("{SAMPLE}format: 2\n"));
+}

@@ -1,8 +1,10 @@
 //! The problems that a policy table can have.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::function::InvalidFunction;
+use super::pattern::InvalidPattern;
 
 /// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +14,7 @@ pub struct Problem {
     /// The `RuleId`; `None` if the row has none that can be read.
     pub rule_id: Option<i64>,
     /// The attribute; `None` for a problem of the whole table.
-    pub attribute: Option<&'static str>,
+    pub attribute: Option<Cow<'static, str>>,
     /// What is wrong.
     pub kind: ProblemKind,
 }
@@ -72,6 +74,38 @@ pub enum ProblemKind {
         /// The first row with a hold.
         first: i64,
     },
+    /// The table's format is newer than this version of tagwarden.
+    #[error("{0} is newer than tagwarden {version}, so nothing is done: use a version that reads format {0}", version = env!("CARGO_PKG_VERSION"))]
+    NewerFormat(i64),
+    /// `PolicyFormat` is not the number of a format.
+    #[error("must be 2, found {0}: a table of the older format has no such row")]
+    NotAFormat(i64),
+    /// Two rows have a format.
+    #[error("is in the table twice: row {first} also has it")]
+    RepeatedFormat {
+        /// The first row with a format.
+        first: i64,
+    },
+    /// An attribute of another kind of row.
+    #[error("must be in a row of its own: this row is {0}")]
+    InRow(&'static str),
+    /// An attribute that tagwarden does not know, in format 2.
+    #[error("is not an attribute that tagwarden knows: begin the name of your own column with x-")]
+    UnknownAttribute,
+    /// An attribute of format 2 is there without a value.
+    #[error("says nothing: give it a value, or remove it")]
+    SaysNothing,
+    /// A list has a part that is not a pattern.
+    #[error("{0}")]
+    Pattern(InvalidPattern),
+    /// A key with a character that people cannot see, in format 2.
+    #[error(
+        "{0:?} has blanks around it, or characters that nobody sees: no other key looks the same"
+    )]
+    HiddenCharacters(String),
+    /// A key that people can take for the exemption's, in format 2.
+    #[error("{0:?} looks like the key of an exemption, tagwarden:exempt-until: use another key")]
+    ExemptionKey(String),
     /// A key or value has more characters than EC2 allows.
     #[error("must have at most {limit} characters, found {length}")]
     TooLong {
@@ -99,7 +133,7 @@ impl fmt::Display for Problem {
         if let Some(id) = self.rule_id {
             write!(f, "rule {id}: ")?;
         }
-        if let Some(attribute) = self.attribute {
+        if let Some(attribute) = &self.attribute {
             write!(f, "{attribute} ")?;
         }
         write!(f, "{}", self.kind)

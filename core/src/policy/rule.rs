@@ -1,6 +1,7 @@
 //! A tag rule, and what it does.
 
 use super::function::Function;
+use super::options::RuleOptions;
 
 /// A tag rule: one rule row of the policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct TagRule {
     pub required: bool,
     /// `Action` and `Default`, from which the remedy of a finding follows.
     pub action: Action,
+    /// What the rule says beyond these columns. Without effect in a table of the older format, which has none.
+    pub options: RuleOptions,
 }
 
 /// What the remediation does if a rule's tag is missing or empty. See [`TagRule::remedy`].

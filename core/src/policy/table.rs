@@ -1,10 +1,12 @@
 //! The policy table as a whole.
 
+use super::format::PolicyFormat;
 use super::rule::TagRule;
 
 /// A whole, valid policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    pub(super) format: PolicyFormat,
     pub(super) rules: Vec<TagRule>,
     pub(super) report_template: Option<ReportTemplate>,
     pub(super) hold: Option<String>,
@@ -22,6 +24,12 @@ pub struct ReportTemplate {
 }
 
 impl Policy {
+    /// The format of the table.
+    #[must_use]
+    pub fn format(&self) -> PolicyFormat {
+        self.format
+    }
+
     /// The rules, in ascending order of their ids.
     #[must_use]
     pub fn rules(&self) -> &[TagRule] {

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod format;
+
 fn row(value: Value) -> Row {
     match value {
         Value::Object(row) => row,
@@ -207,7 +209,7 @@ fn each_problem_has_the_position_of_its_row() {
     let found: Vec<_> = invalid
         .problems()
         .iter()
-        .map(|problem| (problem.row, problem.attribute))
+        .map(|problem| (problem.row, problem.attribute.as_deref()))
         .collect();
     let expected = [
         (Some(2), Some("RuleId")),

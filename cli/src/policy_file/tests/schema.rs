@@ -30,6 +30,9 @@ fn value() -> impl Strategy<Value = Value> {
         "aWs:",
         "aws",
         "awsome:x",
+        "Owner ",
+        "Ow\u{200b}ner",
+        "Cost Center",
         "Update",
         "update",
         "Notify",
@@ -89,8 +92,9 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let rest = (mostly(json!(1)), mostly(json!("Owner")), mostly(json!("Y")));
     let template = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
     let hold = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
-    (rest, action, default, any::<bool>(), (template, hold)).prop_map(
-        |((id, key, required), action, default, foreign, (template, hold))| {
+    let others = (any::<bool>(), prop::bool::weighted(0.2));
+    (rest, action, default, others, (template, hold)).prop_map(
+        |((id, key, required), action, default, (foreign, misspelt), (template, hold))| {
             let members = [
                 ("RuleId", id),
                 ("TagKey", key),
@@ -100,6 +104,8 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
                 ("ReportTemplate", template),
                 ("Hold", hold),
+                ("Wehn", misspelt.then(|| json!("x"))),
+                ("x-Wehn", misspelt.then(|| json!("x"))),
             ];
             let members = members.into_iter();
             members
@@ -112,8 +118,11 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
-    fn the_schema_and_the_validator_agree_about_a_rule(rule in rule()) {
-        let document = json!({ "rules": [rule] });
+    fn the_schema_and_the_validator_agree_about_a_rule(rule in rule(), format in 0..3) {
+        let mut document = json!({ "rules": [rule] });
+        if format > 0 {
+            document["format"] = json!(format);
+        }
         let file = read(&document.to_string());
         let schema = schema();
         prop_assert_eq!(conforms(&schema, &document), file.is_valid(), "{}: {:?}", document, file.problems);
@@ -195,6 +204,35 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
             false,
         ),
         (json!({ "rules": [], "hold": "x" }), false),
+        (json!({ "rules": [rule], "format": 1 }), true),
+        (json!({ "rules": [rule], "format": 2 }), true),
+        (json!({ "rules": [rule], "format": 3 }), false),
+        (json!({ "rules": [rule], "format": "2" }), false),
+        (json!({ "rules": [rule], "format": null }), false),
+        (
+            json!({ "rules": [rule], "format": {"RuleId": 9, "PolicyFormat": 2, "x-by": "ann"} }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "format": {"RuleId": 9, "PolicyFormat": 3} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": {"RuleId": 9, "PolicyFormat": 2, "By": "ann"} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": {"PolicyFormat": 2} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": 2, "hold": {"RuleId": 9, "Hold": "x", "By": "ann"} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": 1, "hold": {"RuleId": 9, "Hold": "x", "By": "ann"} }),
+            true,
+        ),
         (json!({ "rules": [] }), false),
         (json!({ "rules": rule }), false),
         (json!({ "rules": ["x"] }), false),
