@@ -4,6 +4,7 @@
 //! names every problem with its rule and attribute, so that half a policy is never acted on.
 
 mod allowed;
+mod condition;
 mod format;
 mod function;
 mod key;
@@ -15,10 +16,13 @@ mod reader;
 mod remedy;
 mod row;
 mod rule;
+mod rules_of_keys;
+mod several;
 mod table;
 mod validate;
 
 pub use allowed::AllowedValues;
+pub use condition::{Condition, ConditionDoubt, InstanceDetail, InvalidCondition, RuleConditions};
 pub use format::PolicyFormat;
 pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
@@ -32,6 +36,8 @@ pub use row::{
     needs_format_2, own_attributes,
 };
 pub use rule::{Action, TagRule};
+pub(crate) use several::Coverage;
+pub use several::{RuleChoice, RuleStanding, UndecidedRule};
 pub use table::{Policy, ReportTemplate};
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 
 use super::format::PolicyFormat;
 use super::rule::TagRule;
+use super::rules_of_keys::RulesOfKeys;
 
 /// A whole, valid policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     pub(super) format: PolicyFormat,
     pub(super) rules: Vec<TagRule>,
+    /// The rules of each key.
+    pub(super) rules_of_keys: RulesOfKeys,
     pub(super) report_template: Option<ReportTemplate>,
     pub(super) hold: Option<String>,
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod format;
+mod several;
 
 fn row(value: Value) -> Row {
     match value {

@@ -1,8 +1,9 @@
 //! Validates the rows of the policy table: reads them into rules, or names every problem.
 
-use std::collections::BTreeMap;
+use serde_json::Value;
 
 use super::allowed::AllowedValues;
+use super::condition::RuleConditions;
 use super::format::PolicyFormat;
 use super::function::Function;
 use super::key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
@@ -12,6 +13,8 @@ use super::problem::{InvalidPolicy, Problem, ProblemKind};
 use super::reader::{Reader, wrong_type};
 use super::row::{FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE, has};
 use super::rule::{Action, TagRule};
+use super::rules_of_keys::RulesOfKeys;
+use super::several::EarlierRules;
 use super::table::{Policy, ReportTemplate};
 use crate::exemption::is_exemption_like;
 use crate::likeness::{has_hidden_characters, is_blank};
@@ -59,7 +62,7 @@ where
     let mut report_template: Option<ReportTemplate> = None;
     let mut hold: Option<String> = None;
     let mut hold_id = None;
-    let mut rule_of_key = BTreeMap::new();
+    let mut earlier = EarlierRules::default();
     let mut previous_id = None;
     for mut row in rows {
         if row.id.is_some() && row.id == previous_id {
@@ -78,7 +81,7 @@ where
                 hold_id = hold_id.or(row.id);
                 hold = hold.or(reason);
             }
-            RowKind::Rule => rules.extend(row.rule(format, &mut rule_of_key)),
+            RowKind::Rule => rules.extend(row.rule(format, &mut earlier)),
         }
         if format >= PolicyFormat::V2 {
             row.check_attributes();
@@ -88,6 +91,7 @@ where
     if problems.is_empty() {
         Ok(Policy {
             format,
+            rules_of_keys: RulesOfKeys::of(&rules),
             rules,
             report_template,
             hold,
@@ -160,13 +164,9 @@ impl Reader {
         reason
     }
 
-    /// The rule, if the row is valid. `rule_of_key` holds the first rule of each tag key.
-    fn rule(
-        &mut self,
-        format: PolicyFormat,
-        rule_of_key: &mut BTreeMap<String, i64>,
-    ) -> Option<TagRule> {
-        let tag_key = self.tag_key(format, rule_of_key);
+    /// The rule, if the row is valid. `earlier` holds those before it.
+    fn rule(&mut self, format: PolicyFormat, earlier: &mut EarlierRules) -> Option<TagRule> {
+        let tag_key = self.tag_key(format);
         let required = self.required();
         let action = self.action();
         let options = match format {
@@ -178,6 +178,9 @@ impl Reader {
         }
         self.check_alone(HOLD_ATTRIBUTE);
         self.check_alone(FORMAT_ATTRIBUTE);
+        if let Some(key) = &tag_key {
+            self.check_several(key, options.when.as_ref(), earlier);
+        }
         Some(TagRule {
             id: self.id?,
             tag_key: tag_key?,
@@ -191,6 +194,28 @@ impl Reader {
     fn options(&mut self) -> RuleOptions {
         RuleOptions {
             allowed: self.allowed(),
+            when: self.when(),
+        }
+    }
+
+    fn when(&mut self) -> Option<RuleConditions> {
+        let texts: Vec<String> = match self.row.get("When")? {
+            Value::Array(_) => self.list("When")?,
+            // Commas separate the values of one condition.
+            Value::Null => Vec::new(),
+            Value::String(text) => vec![text.clone()],
+            other => {
+                let kind = wrong_type("string (S), or a list of strings", other);
+                self.problem("When", kind);
+                return None;
+            }
+        };
+        match RuleConditions::of(texts.iter().map(String::as_str)) {
+            Ok(when) => Some(when),
+            Err(error) => {
+                self.problem("When", error.into());
+                None
+            }
         }
     }
 
@@ -201,11 +226,7 @@ impl Reader {
         AllowedValues::new(patterns)
     }
 
-    fn tag_key(
-        &mut self,
-        format: PolicyFormat,
-        rule_of_key: &mut BTreeMap<String, i64>,
-    ) -> Option<String> {
+    fn tag_key(&mut self, format: PolicyFormat) -> Option<String> {
         let key = self.text("TagKey")?;
         if is_reserved_key(&key) {
             self.problem("TagKey", ProblemKind::ReservedKey(key.clone()));
@@ -223,12 +244,6 @@ impl Reader {
             }
         }
         self.check_length("TagKey", key.chars().count(), MAX_KEY_CHARS);
-        if let Some(first) = rule_of_key.get(&key).copied() {
-            let key = key.clone();
-            self.problem("TagKey", ProblemKind::RepeatedKey { key, first });
-        } else if let Some(id) = self.id {
-            rule_of_key.insert(key.clone(), id);
-        }
         Some(key)
     }
 

@@ -9,6 +9,7 @@ mod shutdown;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden_core::policy::UndecidedRule;
 use tagwarden_core::wording::correction;
 use tagwarden_core::{
     Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
@@ -41,11 +42,13 @@ pub fn plan(
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
         let mut planner = Planner {
+            policy,
             settings,
             context,
             now,
             instance,
             exemption: assessment.exemption,
+            undecided: &assessment.unknown,
             plan: &mut plan,
             found: BTreeSet::new(),
             due: None,
@@ -59,7 +62,7 @@ pub fn plan(
                 planner.plan_finding(finding);
             }
             if !matches!(assessment.verdict, Verdict::NotApplicable(_)) {
-                for rule in policy.rules() {
+                for rule in policy.rules_for(instance) {
                     planner.replace_undefined(rule);
                 }
             }
@@ -74,11 +77,14 @@ pub fn plan(
 
 /// Plans for one instance.
 struct Planner<'a> {
+    policy: &'a Policy,
     settings: &'a Settings,
     context: &'a PlanContext,
     now: DateTime<Utc>,
     instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
+    /// The rules of which it is not known whether they apply.
+    undecided: &'a [UndecidedRule<'a>],
     plan: &'a mut Plan,
     /// What was found of what is counted down.
     found: BTreeSet<CountdownReason>,
@@ -130,8 +136,12 @@ impl Planner<'_> {
     }
 
     fn report(&mut self, cause: Cause, correction: Option<String>) {
-        // What is nearly right is no reason for a shutdown, so a countdown for it is over.
-        if correction.is_none() {
+        // What is nearly right is no reason for a shutdown, so a countdown for it is over. So is the countdown of a rule
+        // that does not apply to the instance any more.
+        let has_conditions = cause
+            .tag_key()
+            .is_some_and(|key| self.policy.has_conditions(key));
+        if correction.is_none() && !has_conditions {
             self.find(&cause);
         }
         let step = self.step(cause, Remedy::Notify { correction });

@@ -104,8 +104,8 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
                 ("ReportTemplate", template),
                 ("Hold", hold),
-                ("Wehn", misspelt.then(|| json!("x"))),
-                ("x-Wehn", misspelt.then(|| json!("x"))),
+                ("Qolumn", misspelt.then(|| json!("x"))),
+                ("x-Qolumn", misspelt.then(|| json!("x"))),
             ];
             let members = members.into_iter();
             members
