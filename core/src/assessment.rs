@@ -10,9 +10,9 @@ use crate::scope::Scope;
 /// The result that the Config rule reports for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// No required rule has a finding.
+    /// No finding is a violation: see [`Defect::is_violation`].
     Compliant,
-    /// The instance is untagged, or a required rule has a finding.
+    /// The instance is untagged, or a finding is a violation.
     NonCompliant,
     /// The instance is out of scope, exempt or gone.
     NotApplicable(NotApplicable<'a>),
@@ -41,6 +41,14 @@ pub struct Finding<'a> {
     pub rule: &'a TagRule,
     /// The defect of its tag.
     pub defect: Defect<'a>,
+}
+
+impl Finding<'_> {
+    /// Whether it makes the instance `NON_COMPLIANT`.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
+        self.defect.is_violation(self.rule)
+    }
 }
 
 /// The findings of one instance and the verdict they lead to.
@@ -89,7 +97,7 @@ pub fn assess<'a>(
     }
     let is_untagged = instance.tags.is_empty();
     let findings = findings(policy, instance);
-    let verdict = if is_untagged || findings.iter().any(|finding| finding.rule.required) {
+    let verdict = if is_untagged || findings.iter().any(Finding::is_violation) {
         Verdict::NonCompliant
     } else {
         Verdict::Compliant
