@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use serde_json::{Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Policy, Scope, State, assess};
+use tagwarden_core::{Instance, InstanceDetails, Policy, Scope, State, assess};
 
 /// Ten required rules.
 fn policy() -> Policy {
@@ -32,6 +32,7 @@ fn instance(tags: usize) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: (1..=tags)
             .map(|number| (format!("Tag{number}"), "value".to_owned()))
             .collect(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 
 /// The time at which everything is assessed.
 pub fn now() -> DateTime<Utc> {
@@ -49,6 +49,7 @@ pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> V
             started_at: Some(launched_at),
             spot_request_id: None,
             operator: None,
+            details: InstanceDetails::default(),
             tags,
         }
     };

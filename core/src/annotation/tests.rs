@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::policy::Row;
+use crate::resource::InstanceDetails;
 use crate::{Instance, Policy, Scope, State, assess};
 
 fn instance(tags: &[(&str, &str)]) -> Instance {
@@ -16,6 +17,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

@@ -5,6 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::resource::InstanceDetails;
 
 pub(crate) fn policy(rows: Value) -> Policy {
     let rows: Vec<crate::policy::Row> = serde_json::from_value(rows).unwrap();
@@ -24,6 +25,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

@@ -33,6 +33,7 @@ mod tests {
 
     use super::*;
     use crate::State;
+    use crate::resource::InstanceDetails;
 
     fn read(members: Value) -> Instance {
         let DescribedInstance(instance) = serde_json::from_value(members).unwrap();
@@ -67,6 +68,12 @@ mod tests {
                 started_at: Some("2026-11-20T00:00:00Z".parse().unwrap()),
                 spot_request_id: Some("sir-abcd1234".to_owned()),
                 operator: Some("eks.amazonaws.com".to_owned()),
+                // An excerpt: other details are not known.
+                details: InstanceDetails {
+                    instance_type: Some("t3.micro".to_owned()),
+                    lifecycle: Some("spot".to_owned()),
+                    ..InstanceDetails::default()
+                },
                 tags: BTreeMap::from([tag("Name", "web"), tag("Owner", "")]),
             }
         );

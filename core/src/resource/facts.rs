@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::details::InstanceDetails;
 use super::instance::{Instance, State};
 
 /// The operator of a managed instance for which EC2 names no principal.
@@ -32,6 +33,20 @@ pub struct InstanceFacts {
     pub attach_time: Option<DateTime<Utc>>,
     /// `InstanceLifecycle`; an on-demand instance has none.
     pub lifecycle: Option<String>,
+    /// `InstanceType`.
+    pub instance_type: Option<String>,
+    /// `ImageId`.
+    pub image_id: Option<String>,
+    /// `SubnetId`.
+    pub subnet_id: Option<String>,
+    /// `Placement.AvailabilityZone`.
+    pub availability_zone: Option<String>,
+    /// `KeyName`; an instance without a key pair has none.
+    pub key_name: Option<String>,
+    /// `IamInstanceProfile.Arn`; an instance without a profile has none.
+    pub profile_arn: Option<String>,
+    /// The account. A reservation names it, and a configuration item.
+    pub owner_id: Option<String>,
     /// `SpotInstanceRequestId`.
     pub spot_request_id: Option<String>,
     /// `Operator.Managed`.
@@ -55,6 +70,13 @@ impl InstanceFacts {
     #[must_use]
     pub fn into_instance(self, id: String) -> Instance {
         let is_spot = self.lifecycle.as_deref() == Some(SPOT);
+        // EC2 and Config never leave these out. What has all of them is not an excerpt.
+        let is_whole = self.state.is_some()
+            && self.launch_time.is_some()
+            && self.instance_type.is_some()
+            && self.image_id.is_some()
+            && self.subnet_id.is_some()
+            && self.availability_zone.is_some();
         let operator = || {
             let principal = self.principal.filter(|name| !name.is_empty());
             principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
@@ -75,6 +97,17 @@ impl InstanceFacts {
                 .filter(|id| !id.is_empty())
                 .or_else(|| is_spot.then(String::new)),
             operator: (self.is_managed == Some(true)).then(operator),
+            details: InstanceDetails {
+                is_whole,
+                lifecycle: self.lifecycle,
+                instance_type: self.instance_type,
+                image_id: self.image_id,
+                subnet_id: self.subnet_id,
+                availability_zone: self.availability_zone,
+                key_name: self.key_name,
+                profile_arn: self.profile_arn,
+                owner_id: self.owner_id,
+            },
             tags: self.tags,
         }
     }
@@ -119,6 +152,18 @@ pub(super) mod wire {
         launch_time: Option<DateTime<Utc>>,
         #[serde(default, alias = "InstanceLifecycle")]
         instance_lifecycle: Option<String>,
+        #[serde(default, alias = "InstanceType")]
+        instance_type: Option<String>,
+        #[serde(default, alias = "ImageId")]
+        image_id: Option<String>,
+        #[serde(default, alias = "SubnetId")]
+        subnet_id: Option<String>,
+        #[serde(default, alias = "Placement")]
+        placement: Option<Placement>,
+        #[serde(default, alias = "KeyName")]
+        key_name: Option<String>,
+        #[serde(default, alias = "IamInstanceProfile")]
+        iam_instance_profile: Option<Profile>,
         #[serde(default, alias = "SpotInstanceRequestId")]
         spot_instance_request_id: Option<String>,
         #[serde(default, alias = "Operator")]
@@ -137,6 +182,19 @@ pub(super) mod wire {
     struct State {
         #[serde(default, alias = "Name")]
         name: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Placement {
+        #[serde(default, alias = "AvailabilityZone")]
+        availability_zone: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Profile {
+        #[serde(default, alias = "Arn")]
+        arn: Option<String>,
     }
 
     #[derive(Deserialize)]
@@ -193,6 +251,14 @@ pub(super) mod wire {
                 launch_time: wire.launch_time,
                 attach_time: primary_interface.and_then(|attachment| attachment.attach_time),
                 lifecycle: wire.instance_lifecycle,
+                instance_type: wire.instance_type,
+                image_id: wire.image_id,
+                subnet_id: wire.subnet_id,
+                availability_zone: wire.placement.and_then(|it| it.availability_zone),
+                key_name: wire.key_name,
+                profile_arn: wire.iam_instance_profile.and_then(|it| it.arn),
+                // An instance's own description does not name its account.
+                owner_id: None,
                 spot_request_id: wire.spot_instance_request_id,
                 is_managed,
                 principal,

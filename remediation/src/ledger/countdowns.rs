@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 use tagwarden_core::Shutdown;
 
-use super::Ledger;
 use super::items::{self, LedgerItem, key, number};
 use super::transaction::{ATTEMPTS, MOST_WRITES, Transaction, TransactionResult, busy};
+use super::{KEPT, Ledger};
 use crate::plan::{Countdown, CountdownChange, CountdownName, CountdownReason, REMEMBERED};
 
 /// The partition of the countdowns.
@@ -86,10 +86,14 @@ impl Ledger {
         let mut adopted = RunningCountdowns::new();
         for note in notes {
             let name = CountdownName::of_stopped(&note.pk);
+            let countdown = Countdown {
+                is_after_stop: true,
+                ..note.countdown
+            };
             if writes {
                 let change = CountdownChange {
                     read: None,
-                    new: note.countdown,
+                    new: countdown,
                     has_begun: false,
                     next: None,
                 };
@@ -98,7 +102,7 @@ impl Ledger {
                 self.delete_stopped_note(&note.pk).await?;
             }
             let of_instance = adopted.entry(note.pk).or_default();
-            of_instance.insert(name, note.countdown);
+            of_instance.insert(name, countdown);
         }
         Ok(adopted)
     }
@@ -221,17 +225,6 @@ impl Ledger {
     }
 }
 
-impl CountdownName {
-    /// The termination of an instance that is stopped and untagged.
-    pub(crate) fn of_stopped(instance_id: &str) -> Self {
-        Self {
-            instance_id: instance_id.to_owned(),
-            shutdown: Shutdown::Terminate,
-            reason: CountdownReason::Untagged,
-        }
-    }
-}
-
 /// The stored form of a countdown.
 pub(super) fn countdown_item(
     name: &CountdownName,
@@ -239,13 +232,19 @@ pub(super) fn countdown_item(
 ) -> Result<LedgerItem, AwsError> {
     let mut item = items::item(key(COUNTDOWN, sort_key(name)), countdown)?;
     let seen_at = countdown.seen_at.unwrap_or(countdown.since);
-    item.extend([expires_after(seen_at)]);
+    // That tagwarden stopped an instance stays true, however long no run looks at it.
+    let remembered = if countdown.is_after_stop {
+        KEPT
+    } else {
+        REMEMBERED
+    };
+    item.extend([expires_unseen(seen_at, remembered)]);
     Ok(item)
 }
 
-/// The attribute by which an item expires that was last confirmed at `seen_at`.
-fn expires_after(seen_at: DateTime<Utc>) -> (String, AttributeValue) {
-    let at = seen_at.checked_add_signed(REMEMBERED).unwrap_or(seen_at);
+/// The attribute by which an item expires `remembered` after it was last confirmed, at `seen_at`.
+fn expires_unseen(seen_at: DateTime<Utc>, remembered: TimeDelta) -> (String, AttributeValue) {
+    let at = seen_at.checked_add_signed(remembered).unwrap_or(seen_at);
     ("ExpiresAt".to_owned(), number(at.timestamp()))
 }
 
@@ -311,7 +310,7 @@ impl Ledger {
         note: &SuspicionNote,
     ) -> Result<(), AwsError> {
         let mut item = items::item(key("suspicion", reason.to_string()), note)?;
-        item.extend([expires_after(note.seen_at)]);
+        item.extend([expires_unseen(note.seen_at, REMEMBERED)]);
         self.client
             .put_item()
             .table_name(&self.table)

@@ -430,7 +430,7 @@ impl Ledger {
                 && act.state == ActState::Done
                 && act.rule_id().is_none()
             {
-                let countdown = Countdown::starting(now);
+                let countdown = Countdown::after_stop(now);
                 let name = CountdownName::of_stopped(act.instance_id());
                 items.push(countdown_item(&name, &countdown)?);
             }

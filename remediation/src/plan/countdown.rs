@@ -79,6 +79,9 @@ pub struct Countdown {
     /// The day that this notice named. Absent in what older versions wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<DateTime<Utc>>,
+    /// Whether it began as tagwarden stopped the instance. Its termination counts from there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_after_stop: bool,
 }
 
 /// What a countdown must wait for.
@@ -157,6 +160,25 @@ impl Countdown {
             seen_at: Some(now),
             reminded_at: None,
             day: None,
+            is_after_stop: false,
+        }
+    }
+
+    /// A countdown of the termination of an instance that tagwarden has stopped at `now`.
+    #[must_use]
+    pub fn after_stop(now: DateTime<Utc>) -> Self {
+        Self {
+            is_after_stop: true,
+            ..Self::starting(now)
+        }
+    }
+
+    /// The same, starting over at `now`.
+    #[must_use]
+    pub(crate) fn over(self, now: DateTime<Utc>) -> Self {
+        Self {
+            is_after_stop: self.is_after_stop,
+            ..Self::starting(now)
         }
     }
 
@@ -268,6 +290,15 @@ impl From<&Cause> for CountdownReason {
 }
 
 impl CountdownName {
+    /// The termination of an instance that is stopped and untagged.
+    pub(crate) fn of_stopped(instance_id: &str) -> Self {
+        Self {
+            instance_id: instance_id.to_owned(),
+            shutdown: Shutdown::Terminate,
+            reason: CountdownReason::Untagged,
+        }
+    }
+
     /// Whether it counts down what `step` wants.
     pub(crate) fn is_of(&self, step: &Step) -> bool {
         self.instance_id == step.instance_id && self.reason == CountdownReason::from(&step.cause)

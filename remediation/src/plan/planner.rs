@@ -1,24 +1,27 @@
 //! Which step each finding asks for, and what stands against it.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `shutdown` | what stands against a shutdown, its countdown, and which of several is done |
+
+mod shutdown;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
-use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::wording::{correction, excerpt, suggestion};
 use tagwarden_core::{
     Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
     Verdict, assess,
 };
 
-use super::countdown::{CountdownStage, Terms};
-use super::manager::manager_of;
 use super::{
-    Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
-    PlanContext, Reason, Remedy, RemedyName, Step,
+    Act, Cause, Countdown, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason,
+    Remedy, Step,
 };
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::safeguard::Safeguard;
-use crate::settings::{Mode, Settings, Untagged};
+use crate::settings::{Settings, Untagged};
 
 /// The value of a UserLookup tag if the launcher cannot be found.
 pub const UNDEFINED: &str = "Undefined";
@@ -216,225 +219,6 @@ impl Planner<'_> {
         match self.younger_than(self.settings.grace.max(SHOWN_AFTER))? {
             Reason::Grace { age, grace } => Some(Reason::LaunchNotShown { age, grace }),
             reason => Some(reason),
-        }
-    }
-    /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
-    fn stop_first(&mut self, cause: Cause) {
-        let terminate_after = self.settings.terminate_after;
-        if self.instance.state.is_stopped() {
-            // Without days to wait for, a stopped instance is left alone.
-            let Some(terminate_after) = terminate_after else {
-                return self.find(&cause);
-            };
-            let terms = Terms::of_stopped(self.settings, terminate_after);
-            return self.shut_down_by(cause, Remedy::Terminate, &terms);
-        }
-        let terminate_on = terminate_after
-            .and_then(|days| self.now.checked_add_signed(days))
-            .map(|due| due.date_naive());
-        self.shut_down(cause, Remedy::Stop { terminate_on });
-    }
-
-    /// Plans a stop or a termination, unless something stands against it.
-    fn shut_down(&mut self, cause: Cause, remedy: Remedy) {
-        let terms = Terms::of(self.settings);
-        self.shut_down_by(cause, remedy, &terms);
-    }
-
-    fn shut_down_by(&mut self, cause: Cause, remedy: Remedy, terms: &Terms) {
-        self.find(&cause);
-        let is_stop = matches!(remedy, Remedy::Stop { .. });
-        if is_stop && self.instance.state.is_stopped() {
-            return;
-        }
-        let reason = CountdownReason::from(&cause);
-        self.plan.count(&reason);
-        if let Some(outcome) = self.obstacle(&cause, is_stop, terms) {
-            return self.settle(cause, remedy, outcome);
-        }
-        // A dry run begins no countdown: it says what would be done once the looks agree.
-        let is_counted = self.settings.mode == Mode::Enforce && self.holds(Safeguard::TwoLooks);
-        if terms.is_at_once() || !(is_counted || terms.is_over_once_started) {
-            let since = self.instance.launched_at.unwrap_or(self.now);
-            return self.ask_for(cause, remedy, since, None);
-        }
-        let name = CountdownName {
-            instance_id: self.instance.id.clone(),
-            shutdown: if is_stop {
-                Shutdown::Stop
-            } else {
-                Shutdown::Terminate
-            },
-            reason,
-        };
-        self.count_down(cause, remedy, terms, name);
-    }
-
-    /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
-    fn count_down(&mut self, cause: Cause, remedy: Remedy, terms: &Terms, name: CountdownName) {
-        if let Some(failure) = &self.context.countdown_failure {
-            return self.settle(cause, remedy, Outcome::Failed(failure.clone()));
-        }
-        let (now, started_at) = (self.now, self.instance.started_at);
-        let running = self.context.countdowns.get(&self.instance.id);
-        let read = running.and_then(|running| running.get(&name)).copied();
-        let valid = read.filter(|it| it.holds(terms, started_at, now));
-        let has_begun = valid.is_none() || self.context.begun.contains(&name);
-        let countdown = valid.unwrap_or_else(|| Countdown::starting(now));
-        let change = |new| CountdownChange {
-            read,
-            new,
-            has_begun,
-            next: None,
-        };
-        // A countdown must have begun before the second look.
-        let (next, day, is_notice) = match countdown.stage(terms, started_at, now) {
-            CountdownStage::Due(since) => {
-                return self.ask_for(cause, remedy, since, Some((name, countdown)));
-            }
-            CountdownStage::Waiting { next, day } => (next, day, false),
-            CountdownStage::Announce { day } => (day, day, true),
-        };
-        let needs_confirmation = has_begun || countdown.needs_confirmation(terms, now);
-        if is_notice || needs_confirmation {
-            let new = countdown.seen(now);
-            let change = CountdownChange {
-                next: (has_begun || is_notice).then_some(next),
-                ..change(new)
-            };
-            self.plan.countdowns.insert(name.clone(), change);
-        }
-        if is_notice {
-            self.plan.notices.insert(name, day);
-        } else if terms.is_over_once_started && !has_begun && countdown.reminded_at.is_none() {
-            // Between the stop and the notice of the termination there is nothing to report.
-            return;
-        }
-        let reason = if terms.is_over_once_started {
-            Reason::Stopped {
-                terminate_on: day.date_naive(),
-            }
-        } else if is_notice || countdown.reminded_at.is_some() {
-            Reason::Announced { day }
-        } else {
-            Reason::Counting {
-                since: countdown.since,
-                day,
-            }
-        };
-        self.settle(cause, remedy, Outcome::Deferred(reason));
-    }
-
-    /// Asks for a shutdown that is due since `since`. Of several the strongest is done.
-    fn ask_for(
-        &mut self,
-        cause: Cause,
-        remedy: Remedy,
-        since: DateTime<Utc>,
-        countdown: Option<(CountdownName, Countdown)>,
-    ) {
-        let is_stop = matches!(remedy, Remedy::Stop { .. });
-        if is_stop && self.due.is_some() {
-            return;
-        }
-        let act = Act::of(self.step(cause, remedy), &self.instance.tags);
-        self.due = act.map(|act| DueShutdown {
-            since,
-            act,
-            countdown,
-        });
-    }
-
-    /// Notes that the reason was found, so that its countdowns are not taken for over.
-    fn find(&mut self, cause: &Cause) {
-        if self.context.countdowns.contains_key(&self.instance.id) {
-            self.found.insert(CountdownReason::from(cause));
-        }
-    }
-
-    /// What stands against shutting the instance down. What no later run changes comes first.
-    fn obstacle(&self, cause: &Cause, is_stop: bool, terms: &Terms) -> Option<Outcome> {
-        if let Some(reason) = self.managed() {
-            return Some(Outcome::Refused(reason));
-        }
-        if let Some(reason) = self.unreadable_exemption() {
-            return Some(Outcome::Refused(reason));
-        }
-        if *cause != Cause::Untagged
-            && !self.settings.rules_may_destroy.allows(is_stop)
-            && self.holds(Safeguard::Permission)
-        {
-            return Some(Outcome::Refused(Reason::NotPermitted { is_stop }));
-        }
-        let enforces = self.settings.mode == Mode::Enforce;
-        if enforces && self.settings.ledger_table.is_none() {
-            return Some(Outcome::Refused(Reason::NoLedger));
-        }
-        if enforces && terms.notice > TimeDelta::zero() && self.settings.topic_arn.is_none() {
-            return Some(Outcome::Refused(Reason::NoTopic));
-        }
-        if let Some(doubt) = &self.context.doubt
-            && CountdownReason::from(cause).is_absence()
-        {
-            return Some(doubt.outcome());
-        }
-        // A run that enforces counts the grace period from its first look.
-        let goes_by_age = !enforces || !self.holds(Safeguard::TwoLooks);
-        if let Some(reason) = self.within_grace().filter(|_| goes_by_age) {
-            return Some(Outcome::Deferred(reason));
-        }
-        let remedy = if is_stop {
-            RemedyName::Stop
-        } else {
-            RemedyName::Terminate
-        };
-        let refused = self
-            .context
-            .refused
-            .get(&(self.instance.id.clone(), remedy));
-        let refused = refused.filter(|refused| refused.holds(self.now));
-        refused.map(|refused| Outcome::Refused(refused.reason.clone()))
-    }
-
-    /// The instance's manager as a reason, if it has one.
-    fn managed(&self) -> Option<Reason> {
-        let manager = manager_of(self.instance, self.settings, self.context);
-        manager.filter(|_| self.holds(Safeguard::Manager))
-    }
-
-    /// The exemption that cannot be read, as long as it protects.
-    fn unreadable_exemption(&self) -> Option<Reason> {
-        let Some(Exemption::Unreadable { key, value }) = self.exemption else {
-            return None;
-        };
-        let reported = self.context.unreadable_exemptions.get(&self.instance.id);
-        let first_day = reported.unwrap_or(&self.now).date_naive();
-        let until = first_day.checked_add_days(Days::new(UNREADABLE_PROTECTS_DAYS))?;
-        (self.now.date_naive() <= until).then(|| Reason::UnreadableExemption {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            until,
-        })
-    }
-
-    /// Adds what is due to the plan, and the countdowns whose reasons are gone.
-    fn finish(mut self) {
-        if let Some(due) = self.due.take() {
-            let id = self.instance.id.clone();
-            if let Some(countdown) = due.countdown {
-                self.plan.standing.insert(id.clone(), countdown);
-            }
-            self.plan.shutdowns.insert((Some(due.since), id), due.act);
-        }
-        let Some(running) = self.context.countdowns.get(&self.instance.id) else {
-            return;
-        };
-        // What would not be shut down now starts over once it would.
-        let is_spared = self.managed().is_some() || self.unreadable_exemption().is_some();
-        for (name, countdown) in running {
-            if is_spared || !self.found.contains(&name.reason) {
-                self.plan.gone.insert(name.clone(), *countdown);
-            }
         }
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{DefectName, Instance, Policy, State};
+use tagwarden_core::{DefectName, Instance, InstanceDetails, Policy, State};
 
 use super::*;
 use crate::launcher::Unknown;
@@ -58,6 +58,7 @@ fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -396,6 +397,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))

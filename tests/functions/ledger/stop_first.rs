@@ -35,6 +35,12 @@ async fn sweep_for_days(world: &World, days: i32) -> Vec<(String, Vec<String>)> 
     reported
 }
 
+/// How many countdowns the ledger has.
+fn countdowns(world: &World) -> usize {
+    let items = world.account.items(LEDGER);
+    items.iter().filter(|it| it["Pk"] == "countdown").count()
+}
+
 fn notice(id: &str, day: &str) -> Vec<String> {
     vec![format!(
         "-- {id} is to be terminated. {CAUSE} Left for later: it is stopped, and will be terminated on {day} unless it is tagged."
@@ -70,18 +76,32 @@ async fn stops_announces_and_terminates_an_untagged_instance() {
     assert_eq!(world.account.count("TerminateInstances"), 1);
 }
 
+/// A person stopped it, perhaps for the weekend.
 #[tokio::test(start_paused = true)]
-async fn counts_the_days_of_a_stopped_instance_from_its_first_survey() {
+async fn leaves_an_instance_alone_that_a_person_stopped() {
     let world = world();
     let id = world
         .account
         .launch(old(&[]).ago(TimeDelta::days(90)).stopped());
     world.sweep().await;
-    assert_eq!(world.lines(), notice(&id, "2026-12-07"));
+    assert_eq!(sweep_for_days(&world, 30).await, []);
     assert_eq!(world.state(&id), "stopped");
-    let reported = sweep_for_days(&world, 15).await;
-    assert_eq!(reported.last(), Some(&at("12-07 12:00", terminated(&id))));
-    assert_eq!(world.account.count("StopInstances"), 0);
+    assert_eq!(countdowns(&world), 0);
+}
+
+/// The countdown of its termination began while `TAGWARDEN_UNTAGGED` was `terminate`. That is no stop by tagwarden.
+#[tokio::test(start_paused = true)]
+async fn leaves_it_alone_also_if_its_termination_was_counted_down_before() {
+    let terminating = world().set("TAGWARDEN_UNTAGGED", "terminate");
+    let terminating = terminating.set("TAGWARDEN_GRACE_MINUTES", "15");
+    let id = terminating
+        .account
+        .launch(old(&[]).ago(TimeDelta::days(90)).stopped());
+    terminating.sweep().await;
+    assert_eq!(countdowns(&terminating), 1);
+    let world = terminating.set("TAGWARDEN_UNTAGGED", "stop");
+    assert_eq!(sweep_for_days(&world, 30).await, []);
+    assert_eq!(world.state(&id), "stopped");
 }
 
 #[tokio::test(start_paused = true)]
@@ -95,9 +115,9 @@ async fn leaves_an_instance_alone_that_was_tagged_during_the_countdown() {
     assert_eq!(world.state(&id), "stopped");
 }
 
-/// The ledger has it as stopped 13 days ago, but it was started and stopped again since.
+/// The ledger has it as stopped 13 days ago, but a person started it and stopped it again since.
 #[tokio::test(start_paused = true)]
-async fn restarts_the_countdown_after_a_start() {
+async fn leaves_an_instance_alone_that_a_person_started_and_stopped() {
     let world = world();
     let since = world.account.now() - TimeDelta::days(13);
     let launch = old(&[]).ago(TimeDelta::days(30));
@@ -107,9 +127,8 @@ async fn restarts_the_countdown_after_a_start() {
     let note = json!({"Pk": id, "Sk": "stopped", "Since": since.to_rfc3339()});
     world.account.put_item(LEDGER, note);
     world.sweep().await;
-    assert_eq!(world.lines(), notice(&id, "2026-12-07"));
-    let reported = sweep_for_days(&world, 15).await;
-    assert_eq!(reported.last(), Some(&at("12-07 12:00", terminated(&id))));
+    assert_eq!(sweep_for_days(&world, 30).await, []);
+    assert_eq!(world.state(&id), "stopped");
 }
 
 /// The ledger has it as stopped long ago, but it is running. It is stopped and gets the full 14 days.
@@ -189,9 +208,9 @@ async fn crash_keeps_the_countdowns_already_recorded() {
     assert_eq!((noted("T12:"), noted("T18:")), (first, 60 - first));
 }
 
-/// Stopped, tagged for ten days, then untagged again: it was not untagged for the whole countdown.
+/// Stopped, tagged for ten days, then untagged again: whoever tagged it has taken it over.
 #[tokio::test(start_paused = true)]
-async fn restarts_the_countdown_after_a_tagged_period() {
+async fn forgets_the_stop_after_a_tagged_period() {
     let world = world();
     let id = world.instance(&[]);
     world.sweep().await;
@@ -199,12 +218,21 @@ async fn restarts_the_countdown_after_a_tagged_period() {
     world.account.set_tag(&id, "Name", "web");
     sweep_for_days(&world, 10).await;
     world.account.remove_tag(&id, "Name");
+    assert_eq!(sweep_for_days(&world, 30).await, []);
+    assert_eq!(world.state(&id), "stopped");
+}
+
+/// The functions were off for a month. The stop is still tagwarden's, but nobody has looked at the instance since.
+#[tokio::test(start_paused = true)]
+async fn starts_over_after_a_month_without_a_look() {
+    let world = world();
+    let id = world.instance(&[]);
+    world.sweep().await;
+    world.account.advance(TimeDelta::days(30));
+    world.sweep().await;
+    assert_eq!(world.state(&id), "stopped");
     let reported = sweep_for_days(&world, 16).await;
-    assert_eq!(
-        reported.first(),
-        Some(&at("12-06 18:00", notice(&id, "2026-12-20")))
-    );
-    assert_eq!(reported.last(), Some(&at("12-20 18:00", terminated(&id))));
+    assert_eq!(reported.last(), Some(&at("01-06 12:00", terminated(&id))));
 }
 
 /// No sweep runs on the last day. The late sweep must give notice first and leave the termination to the next one.

@@ -50,6 +50,8 @@ pub fn lack_tags(instances: &[Instance]) -> bool {
 #[derive(Default)]
 struct Found {
     instances: BTreeMap<String, (Option<DateTime<Utc>>, Instance)>,
+    /// The ids of the reservation that is being read. The AWS CLI writes a reservation's `OwnerId` after its instances.
+    in_reservation: Vec<String>,
 }
 
 impl Recorded for Found {
@@ -60,10 +62,20 @@ impl Recorded for Found {
 
 impl Found {
     fn add_instance(&mut self, captured_at: Option<DateTime<Utc>>, instance: Instance) {
+        self.in_reservation.push(instance.id.clone());
         let known = self.instances.get(&instance.id);
         if known.is_none_or(|(known_at, _)| *known_at <= captured_at) {
             let id = instance.id.clone();
             self.instances.insert(id, (captured_at, instance));
+        }
+    }
+
+    /// Ends a reservation, whose instances are in the account `owner_id`.
+    fn end_reservation(&mut self, owner_id: Option<&str>) {
+        for id in std::mem::take(&mut self.in_reservation) {
+            if let (Some((_, instance)), Some(owner_id)) = (self.instances.get_mut(&id), owner_id) {
+                instance.details.owner_id = Some(owner_id.to_owned());
+            }
         }
     }
 
@@ -72,7 +84,10 @@ impl Found {
         match value {
             Value::Array(values) => values.into_iter().try_for_each(|value| self.add_any(value)),
             Value::Object(mut members) if members.contains_key("Instances") => {
-                self.add_any(members.remove("Instances").unwrap_or_default())
+                self.in_reservation.clear();
+                self.add_any(members.remove("Instances").unwrap_or_default())?;
+                self.end_reservation(members.get("OwnerId").and_then(Value::as_str));
+                Ok(())
             }
             value => {
                 let DescribedInstance(instance) = serde_json::from_value(value)?;
@@ -206,6 +221,8 @@ impl<'de> Visitor<'de> for Reservation<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.found.in_reservation.clear();
+        let mut owner_id = None;
         while let Some(name) = map.next_key::<String>()? {
             if name == "Instances" {
                 map.next_value_seed(As(List {
@@ -213,10 +230,13 @@ impl<'de> Visitor<'de> for Reservation<'_> {
                     place: &format!("{}.Instances", self.place),
                     found: &mut *self.found,
                 }))?;
+            } else if name == "OwnerId" {
+                owner_id = map.next_value::<Option<String>>()?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
+        self.found.end_reservation(owner_id.as_deref());
         Ok(())
     }
 }

@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 
 use super::*;
 use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
@@ -180,6 +180,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
