@@ -10,9 +10,9 @@ use crate::scope::Scope;
 /// The result that the Config rule reports for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// No required rule has a finding.
+    /// No finding is a violation: see [`Defect::is_violation`].
     Compliant,
-    /// The instance is untagged, or a required rule has a finding.
+    /// The instance is untagged, or a finding is a violation.
     NonCompliant,
     /// The instance is out of scope, exempt or gone, or no rule is for it.
     NotApplicable(NotApplicable<'a>),
@@ -43,6 +43,14 @@ pub struct Finding<'a> {
     pub rule: &'a TagRule,
     /// The defect of its tag.
     pub defect: Defect<'a>,
+}
+
+impl Finding<'_> {
+    /// Whether it makes the instance `NON_COMPLIANT`.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
+        self.defect.is_violation(self.rule)
+    }
 }
 
 /// The findings of one instance and the verdict they lead to.
@@ -106,7 +114,7 @@ pub fn assess<'a>(
         return not_applicable(NotApplicable::NoRule, exemption);
     }
     let is_untagged = is_bare && coverage == Coverage::Yes;
-    let verdict = if is_untagged || findings.iter().any(|finding| finding.rule.required) {
+    let verdict = if is_untagged || findings.iter().any(Finding::is_violation) {
         Verdict::NonCompliant
     } else {
         Verdict::Compliant

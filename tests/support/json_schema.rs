@@ -15,7 +15,7 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
         let conforms = |schema: &Value, value: &Value| conforms_to_part(root, schema, value);
         let list = || rule.as_array().unwrap().iter();
         match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "then" => true,
+            "$schema" | "$defs" | "title" | "description" | "examples" | "then" => true,
             "$ref" => {
                 let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
                 conforms(root.pointer(pointer).unwrap(), value)

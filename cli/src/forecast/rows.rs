@@ -159,6 +159,12 @@ pub fn obstacle(entry: &Entry) -> Option<String> {
                 unknown: Some(why), ..
             },
         ) => Some(why.to_string()),
+        (
+            _,
+            Remedy::Notify {
+                correction: Some(what),
+            },
+        ) => Some(on_one_line(what)),
         (_, Remedy::TagLauncher) => Some("the recording does not show who launched it".to_owned()),
         (
             _,

@@ -174,8 +174,11 @@ fn foreign_attributes(
         return;
     }
     let mut foreign: BTreeMap<&str, (Range<usize>, usize)> = BTreeMap::new();
-    let entries = rules.rows.iter().flat_map(|rule| rule.entries);
-    for entry in entries {
+    let entries = rules.rows.iter().flat_map(|rule| {
+        let is_rule = kind(&rule.item) == RowKind::Rule;
+        rule.entries.iter().map(move |entry| (entry, is_rule))
+    });
+    for (entry, is_rule) in entries {
         let span = &entry.name_span;
         let is_own =
             is_own_attribute(&entry.name) && !OPTIONAL_ATTRIBUTES.contains(&entry.name.as_str());
@@ -183,9 +186,8 @@ fn foreign_attributes(
             continue;
         }
         let newer = nearest(&entry.name, &OPTIONAL_ATTRIBUTES);
-        if let Some(meant) =
-            newer.filter(|_| rules.may_be_newer && !is_foreign_attribute(&entry.name))
-        {
+        let may_be_newer = is_rule && rules.may_be_newer && !is_foreign_attribute(&entry.name);
+        if let Some(meant) = newer.filter(|_| may_be_newer) {
             let message = format!("tagwarden does not use the attribute {:?}", entry.name);
             let problem = TextProblem::error(span.clone(), message);
             problems.push(problem.help(format!(

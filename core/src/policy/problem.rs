@@ -113,6 +113,14 @@ pub enum ProblemKind {
     /// A list has a part that is not a pattern.
     #[error("{0}")]
     Pattern(InvalidPattern),
+    /// The value that a rule would write is not one that it allows.
+    #[error("{value:?} is not a value that Allowed allows{hint}", hint = did_you_mean(nearest.as_deref()))]
+    DefaultNotAllowed {
+        /// The value of `Default`.
+        value: String,
+        /// The allowed value that was probably meant.
+        nearest: Option<String>,
+    },
     /// A key with a character that people cannot see, in format 2.
     #[error(
         "{0:?} has blanks around it, or characters that nobody sees: no other key looks the same"
@@ -141,6 +149,10 @@ pub enum ProblemKind {
     /// `Action` is Function and `Default` is not a function.
     #[error(transparent)]
     Function(#[from] InvalidFunction),
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |value| format!(": did you mean {value:?}?"))
 }
 
 impl fmt::Display for Problem {

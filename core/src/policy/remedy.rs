@@ -1,18 +1,19 @@
 //! What a rule does about a defect of its tag. This is the only place that knows the following table.
 //!
-//! | `Action` | missing | empty | nearly right |
-//! |---|---|---|---|
-//! | `Update` | `Required` = Y: write the value; N: nothing | write the value | as missing or empty |
-//! | `UserLookup` | write who launched the instance | the same | the same |
-//! | `Function` | write the function's value | the same | the same |
-//! | `Notify` | report | report | report |
-//! | `Stop`, `Terminate` | `Required` = Y: that shutdown; N: report | the same | report |
+//! | `Action` | missing | empty | not allowed | nearly right |
+//! |---|---|---|---|---|
+//! | `Update` | `Required` = Y: write the value; N: nothing | write the value | report | as its defect |
+//! | `UserLookup` | write who launched the instance | the same | report | as its defect |
+//! | `Function` | write the function's value | the same | report | as its defect |
+//! | `Notify` | report | report | report | report |
+//! | `Stop`, `Terminate` | `Required` = Y: that shutdown; N: report | the same | the same | report |
 //!
 //! [`TagRule::defect`] finds the column and [`TagRule::remedy`] the cell. A value of blanks alone is empty. No cell
-//! overwrites a value that is set.
+//! overwrites a value that is set. `Required` is about missing and empty tags: a value that is not allowed makes the
+//! instance `NON_COMPLIANT` under every rule.
 //!
-//! *Nearly right* is a missing tag with a near miss of its key, and a tag whose value is blanks alone. Somebody meant to
-//! set such a tag, so nothing is shut down for it.
+//! *Nearly right* is a missing tag with a near miss of its key, a tag whose value is blanks alone, and a value that a
+//! person can take for an allowed one. Somebody meant to set such a tag, so nothing is shut down for it.
 
 use std::fmt;
 
@@ -36,6 +37,14 @@ pub enum Defect<'a> {
         /// The value: empty, or blanks alone.
         value: &'a str,
     },
+    /// The tag has a value, and the rule does not allow it.
+    NotAllowed {
+        /// The value.
+        value: &'a str,
+        /// Whether a person can take it for an allowed one: see
+        /// [`nearly_allows`](super::AllowedValues::nearly_allows).
+        is_near: bool,
+    },
 }
 
 /// The name of a [`Defect`], without the borrow of the resource that a [`Defect`] has.
@@ -45,6 +54,8 @@ pub enum DefectName {
     Missing,
     /// [`Defect::Empty`], also of a value that is blanks alone
     Empty,
+    /// [`Defect::NotAllowed`]
+    NotAllowed,
 }
 
 /// What a rule does about a defect of its tag.
@@ -77,7 +88,14 @@ impl TagRule {
     pub fn defect<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<Defect<'a>> {
         match instance.tags.get(&self.tag_key) {
             Some(value) if is_blank(value) => Some(Defect::Empty { value }),
-            Some(_) => None,
+            Some(value) => {
+                let allowed = self.options.allowed.as_ref();
+                let allowed = allowed.filter(|allowed| !allowed.allows(value))?;
+                Some(Defect::NotAllowed {
+                    value,
+                    is_near: allowed.nearly_allows(value),
+                })
+            }
             None => Some(Defect::Missing {
                 near_miss: self.near_miss(instance, rules),
             }),
@@ -87,7 +105,12 @@ impl TagRule {
     /// What this rule does about `defect`; `None` if it accepts the defect.
     #[must_use]
     pub fn remedy(&self, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
+        let is_set = matches!(defect, Defect::NotAllowed { .. });
         Some(match &self.action {
+            // A value that somebody set is never overwritten.
+            Action::Update { .. } | Action::UserLookup | Action::Function(_) if is_set => {
+                RuleRemedy::Report
+            }
             // An optional tag may be missing. Its default replaces only an empty value.
             Action::Update { .. } if defect.name() == DefectName::Missing && !self.required => {
                 return None;
@@ -96,7 +119,8 @@ impl TagRule {
             Action::UserLookup => RuleRemedy::WriteLauncher,
             Action::Function(function) => RuleRemedy::WriteFunction(function),
             Action::Notify => RuleRemedy::Report,
-            // The defect of an optional tag changes no verdict, so the dashboard would show no reason for a shutdown.
+            // An optional tag that is missing or empty changes no verdict, so the dashboard would show no reason for a
+            // shutdown. For a value that is not allowed, `Required` = N asks for a report.
             Action::Stop | Action::Terminate if !self.required || defect.is_nearly_right() => {
                 RuleRemedy::Report
             }
@@ -120,22 +144,33 @@ impl Defect<'_> {
         match self {
             Self::Missing { .. } => DefectName::Missing,
             Self::Empty { .. } => DefectName::Empty,
+            Self::NotAllowed { .. } => DefectName::NotAllowed,
         }
     }
 
-    /// Whether somebody meant to set the tag: it has a near miss, or its value is blanks alone.
+    /// Whether an instance with this defect is `NON_COMPLIANT` under `rule`: the rule is required, or the value is wrong.
+    #[must_use]
+    pub fn is_violation(&self, rule: &TagRule) -> bool {
+        match self.name() {
+            DefectName::Missing | DefectName::Empty => rule.required,
+            DefectName::NotAllowed => true,
+        }
+    }
+
+    /// Whether somebody meant to set the tag: it has a near miss, its value is blanks alone, or its value is nearly allowed.
     #[must_use]
     pub fn is_nearly_right(&self) -> bool {
         match self {
             Self::Missing { near_miss } => near_miss.is_some(),
             Self::Empty { value } => !value.is_empty(),
+            Self::NotAllowed { is_near, .. } => *is_near,
         }
     }
 }
 
 impl DefectName {
     /// Every defect, in the order in which [`TagRule::defect`] looks for them.
-    pub const ALL: [Self; 2] = [Self::Missing, Self::Empty];
+    pub const ALL: [Self; 3] = [Self::Missing, Self::Empty, Self::NotAllowed];
 
     /// The name in JSON and in the ledger, such as `missing`.
     #[must_use]
@@ -143,6 +178,7 @@ impl DefectName {
         match self {
             Self::Missing => "missing",
             Self::Empty => "empty",
+            Self::NotAllowed => "not-allowed",
         }
     }
 

@@ -10,7 +10,7 @@ pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "De
 
 /// The attributes of a rule that a table has only with the row `{RuleId, PolicyFormat: 2}`, in the order in which people
 /// write them. Without that row they are columns of somebody else.
-pub const OPTIONAL_ATTRIBUTES: [&str; 1] = ["When"];
+pub const OPTIONAL_ATTRIBUTES: [&str; 2] = ["Allowed", "When"];
 
 /// The attribute that holds the [report's template](super::ReportTemplate), in a row that is not a rule.
 pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";
@@ -104,11 +104,11 @@ pub fn is_foreign_attribute(name: &str) -> bool {
     name == COMMENT_ATTRIBUTE || name.starts_with(FOREIGN_PREFIX)
 }
 
-/// Whether a row has an attribute that only [format 2](super::PolicyFormat::V2) has.
+/// Whether a row is a rule with an attribute that only [format 2](super::PolicyFormat::V2) has.
 #[must_use]
 pub fn needs_format_2(row: &Row) -> bool {
     let mut newer = OPTIONAL_ATTRIBUTES.iter();
-    newer.any(|name| row.contains_key(*name))
+    RowKind::of(row) == RowKind::Rule && newer.any(|name| row.contains_key(*name))
 }
 
 /// Whether the row has an old attribute of a rule except `RuleId`.
@@ -141,6 +141,7 @@ mod tests {
             "ReportTemplate",
             "Hold",
             "PolicyFormat",
+            "Allowed",
         ] {
             assert!(is_own_attribute(own), "{own}");
         }

@@ -18,6 +18,15 @@ pub struct TagRule {
     pub options: RuleOptions,
 }
 
+impl TagRule {
+    /// Whether the tag may have `value`, as far as `Allowed` says.
+    #[must_use]
+    pub fn allows(&self, value: &str) -> bool {
+        let allowed = self.options.allowed.as_ref();
+        allowed.is_none_or(|allowed| allowed.allows(value))
+    }
+}
+
 /// What the remediation does if a rule's tag is missing or empty. See [`TagRule::remedy`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 
 mod format;
+mod options;
 mod several;
 
 fn row(value: Value) -> Row {
@@ -264,18 +265,23 @@ fn rejects_a_malformed_template(#[case] rows: Value, #[case] problem: &str) {
     assert_eq!(policy(rows).unwrap_err(), [problem]);
 }
 
-/// What a rule does about a defect, by action: (missing, nearly missing, empty, blanks) under `Required` = Y, then N.
+/// What a rule does about a defect, by action: (missing, nearly missing, empty, blanks, not allowed, nearly allowed)
+/// under `Required` = Y, then N.
 #[rstest]
-#[case("Update", ["write", "write", "write", "write"], ["nothing", "nothing", "write", "write"])]
-#[case("UserLookup", ["launcher"; 4], ["launcher"; 4])]
-#[case("Function", ["function"; 4], ["function"; 4])]
-#[case("Notify", ["report"; 4], ["report"; 4])]
-#[case("Stop", ["stop", "report", "stop", "report"], ["report"; 4])]
-#[case("Terminate", ["terminate", "report", "terminate", "report"], ["report"; 4])]
+#[case(
+    "Update",
+    ["write", "write", "write", "write", "report", "report"],
+    ["nothing", "nothing", "write", "write", "report", "report"]
+)]
+#[case("UserLookup", ["launcher", "launcher", "launcher", "launcher", "report", "report"], ["launcher", "launcher", "launcher", "launcher", "report", "report"])]
+#[case("Function", ["function", "function", "function", "function", "report", "report"], ["function", "function", "function", "function", "report", "report"])]
+#[case("Notify", ["report"; 6], ["report"; 6])]
+#[case("Stop", ["stop", "report", "stop", "report", "stop", "report"], ["report"; 6])]
+#[case("Terminate", ["terminate", "report", "terminate", "report", "terminate", "report"], ["report"; 6])]
 fn the_remedy_follows_action_required_and_defect(
     #[case] action: &str,
-    #[case] required: [&str; 4],
-    #[case] optional: [&str; 4],
+    #[case] required: [&str; 6],
+    #[case] optional: [&str; 6],
 ) {
     let near_miss = Some("owner");
     let defects = [
@@ -283,6 +289,14 @@ fn the_remedy_follows_action_required_and_defect(
         Defect::Missing { near_miss },
         Defect::Empty { value: "" },
         Defect::Empty { value: " " },
+        Defect::NotAllowed {
+            value: "asdf",
+            is_near: false,
+        },
+        Defect::NotAllowed {
+            value: "ann ",
+            is_near: true,
+        },
     ];
     for (answer, expected) in [("Y", required), ("N", optional)] {
         let policy = policy(json!([{
@@ -302,6 +316,12 @@ fn the_remedy_follows_action_required_and_defect(
             Some(RuleRemedy::ShutDown(Shutdown::Terminate)) => "terminate",
         };
         assert_eq!(defects.map(remedy), expected, "Required={answer}");
+        // Nothing is shut down that is not NON_COMPLIANT, nor for what is nearly right.
+        for defect in defects {
+            if remedy(defect) == "stop" || remedy(defect) == "terminate" {
+                assert!(defect.is_violation(&policy.rules()[0]) && !defect.is_nearly_right());
+            }
+        }
     }
 }
 

@@ -19,6 +19,14 @@ use super::table::{Policy, ReportTemplate};
 use crate::exemption::is_exemption_like;
 use crate::likeness::{has_hidden_characters, is_blank};
 
+/// Days for which the value of a function is tried against the values that its rule allows.
+const SAMPLE_DAYS: [&str; 4] = [
+    "2026-01-31T00:00:00Z",
+    "2027-06-09T09:05:00Z",
+    "2028-02-29T12:00:00Z",
+    "2031-10-20T23:59:59Z",
+];
+
 impl Policy {
     /// Validates the rows of a policy table.
     ///
@@ -173,6 +181,7 @@ impl Reader {
             PolicyFormat::V1 => RuleOptions::default(),
             PolicyFormat::V2 => self.options(),
         };
+        self.check_default_is_allowed(action.as_ref(), &options);
         if has(&self.row, TEMPLATE_ATTRIBUTE) {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::TemplateInRule);
         }
@@ -224,6 +233,27 @@ impl Reader {
         let longest = patterns.iter().map(Pattern::shortest).max();
         self.check_length("Allowed", longest.unwrap_or_default(), MAX_VALUE_CHARS);
         AllowedValues::new(patterns)
+    }
+
+    /// What a rule would write must be a value that the rule allows. A function's value depends on the day, so one of many
+    /// days is enough.
+    fn check_default_is_allowed(&mut self, action: Option<&Action>, options: &RuleOptions) {
+        let Some(allowed) = &options.allowed else {
+            return;
+        };
+        let (value, is_allowed) = match action {
+            Some(Action::Update { value }) => (value.clone(), allowed.allows(value)),
+            Some(Action::Function(function)) => {
+                let mut days = SAMPLE_DAYS.iter().filter_map(|day| day.parse().ok());
+                let is_allowed = days.any(|day| allowed.allows(&function.value(day)));
+                (function.to_string(), is_allowed)
+            }
+            _ => return,
+        };
+        if !is_allowed {
+            let nearest = allowed.nearest(&value).map(ToOwned::to_owned);
+            self.problem("Default", ProblemKind::DefaultNotAllowed { value, nearest });
+        }
     }
 
     fn tag_key(&mut self, format: PolicyFormat) -> Option<String> {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::policy::UndecidedRule;
-use tagwarden_core::wording::correction;
+use tagwarden_core::wording::{correction, excerpt, suggestion};
 use tagwarden_core::{
     Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
     Verdict, assess,
@@ -107,7 +107,10 @@ impl Planner<'_> {
         match self.settings.untagged {
             Untagged::Terminate => self.shut_down(cause, Remedy::Terminate),
             Untagged::Stop => self.stop_first(cause),
-            Untagged::Notify => self.report(cause, None),
+            Untagged::Notify => {
+                self.find(&cause);
+                self.report(cause, None);
+            }
         }
     }
 
@@ -125,8 +128,13 @@ impl Planner<'_> {
             }
             RuleRemedy::WriteLauncher => self.write_launcher(cause, finding.rule),
             RuleRemedy::Report => {
-                let correction = correction(finding.defect, &finding.rule.tag_key);
-                self.report(cause, correction);
+                // What is nearly right is no reason for a shutdown, so a countdown for it is over. So is the countdown of a
+                // rule that does not apply to the instance any more.
+                let has_conditions = self.policy.has_conditions(&finding.rule.tag_key);
+                if !finding.defect.is_nearly_right() && !has_conditions {
+                    self.find(&cause);
+                }
+                self.report(cause, correction(finding.rule, finding.defect));
             }
             RuleRemedy::ShutDown(Shutdown::Stop) => {
                 self.shut_down(cause, Remedy::Stop { terminate_on: None });
@@ -136,25 +144,25 @@ impl Planner<'_> {
     }
 
     fn report(&mut self, cause: Cause, correction: Option<String>) {
-        // What is nearly right is no reason for a shutdown, so a countdown for it is over. So is the countdown of a rule
-        // that does not apply to the instance any more.
-        let has_conditions = cause
-            .tag_key()
-            .is_some_and(|key| self.policy.has_conditions(key));
-        if correction.is_none() && !has_conditions {
-            self.find(&cause);
-        }
         let step = self.step(cause, Remedy::Notify { correction });
         self.plan.reported.push(step);
     }
 
-    /// The value that tagwarden wrote for `rule` before, if it is a name or a date and may be written again.
+    /// The value that tagwarden wrote for `rule` before, if it is a name or a date and may be written again. The policy may
+    /// have changed, so the value must still be allowed.
     fn restorable(&self, rule: &TagRule) -> Option<String> {
         let memory = self.context.memories.get(&self.instance.id)?;
-        memory.restorable(rule).map(ToOwned::to_owned)
+        let value = memory.restorable(rule)?;
+        rule.allows(value).then(|| value.to_owned())
     }
 
     fn write(&mut self, cause: Cause, rule: &TagRule, value: String, unknown: Option<Unknown>) {
+        // What is not allowed is not written, whoever launched the instance and whatever day it is.
+        if !rule.allows(&value) {
+            let hint = suggestion(rule, &value).unwrap_or_default();
+            let correction = format!("it would get \"{}\", {hint}", excerpt(&value));
+            return self.report(cause, Some(correction));
+        }
         let memory = self.context.memories.get(&self.instance.id);
         let paused = memory.and_then(|memory| memory.paused_until(rule, self.now));
         let remedy = Remedy::Tag { value, unknown };
@@ -203,6 +211,7 @@ impl Planner<'_> {
             && is_undefined
             && is_own
             && let Some(Launcher::Known(name)) = launcher
+            && rule.allows(name)
         {
             let cause = Cause::Tag {
                 rule_id: rule.id,

@@ -55,7 +55,8 @@ pub enum Remedy {
     Terminate,
     /// Report it.
     Notify {
-        /// What to write, for a tag that is [nearly right](tagwarden_core::Defect::is_nearly_right).
+        /// What to write, for a tag that is [nearly right](tagwarden_core::Defect::is_nearly_right) or whose value is not
+        /// allowed.
         correction: Option<String>,
     },
 }

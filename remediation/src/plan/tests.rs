@@ -12,6 +12,7 @@ use crate::launcher::Unknown;
 use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
 mod protections;
+mod values;
 
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";

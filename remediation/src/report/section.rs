@@ -1,5 +1,6 @@
 //! The order in which people read a report: what needs a person first, then what was done.
 
+use tagwarden_core::DefectName;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use super::Entry;
@@ -176,6 +177,9 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
         // The line says what to do.
         Concern::Managed | Concern::UnreadableExemption | Concern::Removed => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
+        Concern::Reported if entry.step.cause.defect() == Some(DefectName::NotAllowed) => {
+            "write an allowed value: tagwarden never overwrites a value that somebody set.".to_owned()
+        }
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
             "whoever knows who launched it sets the tag: tagwarden never overwrites a value that somebody set."

@@ -45,7 +45,8 @@ fn line_of_any_run(entry: &Entry) -> String {
             let correction = correction.as_ref();
             let correction = correction.map_or_else(String::new, |text| format!(": {text}"));
             let defect = defect(&entry.step.cause);
-            format!("-- Instance {id} {defect}. Reported only{correction}.")
+            let end = if correction.ends_with('?') { "" } else { "." };
+            format!("-- Instance {id} {defect}. Reported only{correction}{end}")
         }
     }
 }

@@ -7,7 +7,7 @@ use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::{
-    Action, Exemption, Finding, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
+    Action, Exemption, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
@@ -75,24 +75,21 @@ impl Survey {
             return;
         }
         self.with_findings.push(instance.id.clone());
-        let lacks = |is: fn(&Action) -> bool| {
-            let mut rules = assessment.findings.iter().map(|finding| finding.rule);
-            rules.any(|rule| is(&rule.action))
+        let wants = |is: fn(&RuleRemedy<'_>) -> bool| {
+            let mut findings = assessment.findings.iter();
+            findings.any(|it| it.rule.remedy(it.defect).is_some_and(|remedy| is(&remedy)))
         };
-        let lacks_launcher = lacks(|action| *action == Action::UserLookup);
-        if assessment.is_untagged || lacks_launcher || lacks(|it| matches!(it, Action::Function(_)))
-        {
+        let lacks_launcher = wants(|it| matches!(it, RuleRemedy::WriteLauncher));
+        let lacks_date = wants(|it| matches!(it, RuleRemedy::WriteFunction(_)));
+        if assessment.is_untagged || lacks_launcher || lacks_date {
             self.remembered.push(instance.id.clone());
         }
         if assessment.is_untagged {
             let unattributed = Unattributed::from(instance);
             self.untagged.insert(instance.id.clone(), unattributed);
         }
-        let wants_shutdown = |finding: &Finding<'_>| {
-            let remedy = finding.rule.remedy(finding.defect);
-            matches!(remedy, Some(RuleRemedy::ShutDown(_)))
-        };
-        if assessment.is_untagged || assessment.findings.iter().any(wants_shutdown) {
+        let wants_shutdown = wants(|it| matches!(it, RuleRemedy::ShutDown(_)));
+        if assessment.is_untagged || wants_shutdown {
             self.to_shut_down.push(instance.clone());
             // The ledger remembers since when an exemption that cannot be read protects.
             if matches!(assessment.exemption, Some(Exemption::Unreadable { .. })) {

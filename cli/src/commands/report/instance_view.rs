@@ -47,6 +47,8 @@ pub enum TagState {
     Missing,
     /// The tag is there without a value.
     Empty,
+    /// The tag has a value that the rule does not allow.
+    NotAllowed,
 }
 
 /// The instances of a forecast under its policy, by id.
@@ -86,6 +88,7 @@ impl InstanceView<'_> {
         found.map_or(TagState::InOrder, |finding| match finding.defect.name() {
             DefectName::Missing => TagState::Missing,
             DefectName::Empty => TagState::Empty,
+            DefectName::NotAllowed => TagState::NotAllowed,
         })
     }
 }
@@ -140,10 +143,7 @@ fn is_compliant_after(forecast: &InstanceForecast<'_>) -> Option<bool> {
         let mut written = forecast.entries_in(StepGroup::Tag);
         written.any(|entry| entry.step.cause.rule_id() == Some(rule.id))
     };
-    let mut required = forecast
-        .assessment
-        .findings
-        .iter()
-        .filter(|finding| finding.rule.required);
-    Some(required.all(|finding| is_written(finding.rule)))
+    let findings = forecast.assessment.findings.iter();
+    let mut violations = findings.filter(|finding| finding.is_violation());
+    Some(violations.all(|finding| is_written(finding.rule)))
 }

@@ -169,7 +169,7 @@ impl Headline {
             mark: NON_COMPLIANT,
             number: others.len(),
             name: "non-compliant",
-            about: "a required tag is missing or empty",
+            about: "a required tag is missing or empty, or a value is not allowed",
         };
         let effects = [
             Effect::Tag,

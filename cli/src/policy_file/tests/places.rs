@@ -64,6 +64,37 @@ fn an_unknown_attribute_of_format_2_is_shown_at_its_name() {
     );
 }
 
+#[test]
+fn a_misspelt_restriction_is_an_error_although_the_file_is_of_the_older_format() {
+    let text = rule("", "Alowed: [nobody]");
+    assert_eq!(
+        problems(&text),
+        ["3:6 tagwarden does not use the attribute \"Alowed\""]
+    );
+    let file = read(&text);
+    assert!(!file.is_valid());
+    let help = file.problems[0].help.as_deref().unwrap();
+    assert!(help.starts_with("did you mean Allowed?"), "{help}");
+    assert!(read(&(text + "format: 1\n")).is_valid());
+}
+
+#[rstest]
+#[case(
+    "Allowed: []",
+    "3:15 rule 7: Allowed says nothing: give it a value, or remove it"
+)]
+#[case(
+    "Allowed: [nobody, 7]",
+    "3:15 rule 7: Allowed must be a list of strings (S), found 7"
+)]
+#[case(
+    "Allowed: [ann]",
+    "2:70 rule 7: Default \"nobody\" is not a value that Allowed allows"
+)]
+fn shows_what_is_wrong_with_allowed_values(#[case] members: &str, #[case] expected: &str) {
+    assert_eq!(problems(&rule("", members)), [expected]);
+}
+
 #[rstest]
 #[case("format: 3", "4:9 rule -1: PolicyFormat 3 is newer than tagwarden")]
 #[case("format: '2'", "4:1 format must be a number, this is a text")]

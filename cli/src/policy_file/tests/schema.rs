@@ -80,6 +80,27 @@ fn value() -> impl Strategy<Value = Value> {
     prop_oneof![3 => texts, 1 => long, 2 => others, 1 => actions]
 }
 
+/// Lists, most of which allow every value.
+fn list() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        json!("*"),
+        json!("a, *"),
+        json!(["*"]),
+        json!(["a", "*"]),
+        json!({"$dynamodb": {"SS": ["*"]}}),
+        json!({"$dynamodb": {"NS": ["1"]}}),
+        json!({"SS": ["*"]}),
+        json!(""),
+        json!(" , "),
+        json!([]),
+        json!([""]),
+        json!(["*", 7]),
+        json!(7),
+        json!(null),
+        json!(true),
+    ])
+}
+
 /// One rule, most of whose attributes are right.
 fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let mostly = |usual: Value| prop_oneof![2 => Just(Some(usual)), 1 => value().prop_map(Some), 1 => Just(None)];
@@ -92,9 +113,10 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let rest = (mostly(json!(1)), mostly(json!("Owner")), mostly(json!("Y")));
     let template = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
     let hold = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
-    let others = (any::<bool>(), prop::bool::weighted(0.2));
+    let allowed = prop_oneof![2 => Just(None), 1 => list().prop_map(Some)];
+    let others = (any::<bool>(), prop::bool::weighted(0.2), allowed);
     (rest, action, default, others, (template, hold)).prop_map(
-        |((id, key, required), action, default, (foreign, misspelt), (template, hold))| {
+        |((id, key, required), action, default, (foreign, misspelt, allowed), (template, hold))| {
             let members = [
                 ("RuleId", id),
                 ("TagKey", key),
@@ -104,6 +126,7 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
                 ("ReportTemplate", template),
                 ("Hold", hold),
+                ("Allowed", allowed),
                 ("Qolumn", misspelt.then(|| json!("x"))),
                 ("x-Qolumn", misspelt.then(|| json!("x"))),
             ];
@@ -144,7 +167,7 @@ fn template_row() -> impl Strategy<Value = Map<String, Value>> {
     // Another id than the rule's.
     let id = mostly(Some(json!(1000))).prop_filter("another rule", |id| *id != Some(json!(1)));
     let foreign = prop::sample::select(vec![
-        "TagKey", "Action", "Required", "Default", "Comment", "Hold",
+        "TagKey", "Action", "Required", "Default", "Comment", "Hold", "Allowed",
     ]);
     let rest = (
         foreign,
