@@ -23,6 +23,7 @@ mod changes;
 mod cli;
 mod commands;
 mod consent;
+mod end_dates;
 mod exit;
 mod forecast;
 mod ledger;

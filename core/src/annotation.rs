@@ -3,7 +3,9 @@
 use crate::assessment::{Assessment, Finding, NotApplicable, Verdict};
 use crate::exemption::{EXEMPTION_KEY, Exemption};
 use crate::policy::Defect;
-use crate::wording::{UNTAGGED_SENTENCE, excerpt, rule_defect, suggestion, tag_defect};
+use crate::wording::{
+    UNTAGGED_SENTENCE, date_hint, excerpt, rule_defect, suggestion, tag_defect, too_far,
+};
 
 /// The most characters of an annotation. PutEvaluations refuses the whole call for one that is longer.
 ///
@@ -101,6 +103,24 @@ fn describe(finding: &Finding<'_>) -> String {
         Defect::Empty { value } if !value.is_empty() => {
             let what = tag_defect(defect.name(), &rule.tag_key);
             format!("{what} (rule {}; only blanks)", rule.id)
+        }
+        Defect::Unreadable { value } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            let (found, hint) = (excerpt(value), date_hint(rule, value));
+            format!("{what} (rule {}; found {found}, {hint})", rule.id)
+        }
+        // The date, and never the days since then: it must not be news every day.
+        Defect::Expired { value, .. } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            format!("{what} (rule {}; {value})", rule.id)
+        }
+        Defect::TooFar { value } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            format!(
+                "{what} (rule {}; found {value}, {})",
+                rule.id,
+                too_far(rule)
+            )
         }
         Defect::NotAllowed { value, .. } => {
             let what = tag_defect(defect.name(), &rule.tag_key);

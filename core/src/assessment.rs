@@ -103,7 +103,7 @@ pub fn assess<'a>(
         findings,
         unknown,
         coverage,
-    } = judge(policy, instance);
+    } = judge(policy, instance, now);
     let is_bare = instance.tags.is_empty();
     let coverage = if is_bare {
         policy.covers_untagged(instance)
@@ -146,7 +146,7 @@ struct Judged<'a> {
     coverage: Coverage,
 }
 
-fn judge<'a>(policy: &'a Policy, instance: &'a Instance) -> Judged<'a> {
+fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> Judged<'a> {
     let mut findings = Vec::new();
     let mut unknown = Vec::new();
     let mut coverage = Coverage::No;
@@ -160,7 +160,7 @@ fn judge<'a>(policy: &'a Policy, instance: &'a Instance) -> Judged<'a> {
             }
         };
         coverage = Coverage::Yes;
-        let Some(defect) = rule.defect(instance, policy.rules()) else {
+        let Some(defect) = rule.defect(instance, policy.rules(), now) else {
             continue;
         };
         // A defect without a remedy is not a finding.

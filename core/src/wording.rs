@@ -22,6 +22,8 @@ pub fn tag_defect(defect: DefectName, tag_key: &str) -> String {
     match defect {
         DefectName::Missing | DefectName::Empty => format!("{defect} tag {tag_key}"),
         DefectName::NotAllowed => format!("value of tag {tag_key} not allowed"),
+        DefectName::Expired => format!("expired tag {tag_key}"),
+        DefectName::Unreadable => format!("unreadable date in tag {tag_key}"),
     }
 }
 
@@ -66,6 +68,27 @@ pub fn suggestion(rule: &TagRule, value: &str) -> Option<String> {
     Some(format!("allowed: {list}"))
 }
 
+/// What to write in the place of a `value` that is not an end date: `write a date such as 2026-12-31`.
+#[must_use]
+pub fn date_hint(rule: &TagRule, value: &str) -> String {
+    let words = rule.options.allowed.as_ref();
+    match words.and_then(|words| words.nearest(value)) {
+        Some(meant) => format!("did you mean {}?", excerpt(meant)),
+        None => "write a date such as 2026-12-31".to_owned(),
+    }
+}
+
+/// How far ahead an end date of `rule` may lie: `at most 90 days ahead`.
+#[must_use]
+pub fn too_far(rule: &TagRule) -> String {
+    let end_date = rule.options.end_date.as_ref();
+    match end_date.and_then(|it| it.at_most) {
+        Some(1) => "at most 1 day ahead".to_owned(),
+        Some(days) => format!("at most {days} days ahead"),
+        None => "too far ahead".to_owned(),
+    }
+}
+
 /// What to write for a tag that is [nearly right](Defect::is_nearly_right), or whose value is not allowed; `None` for
 /// another one.
 #[must_use]
@@ -80,6 +103,18 @@ pub fn correction(rule: &TagRule, defect: Defect<'_>) -> Option<String> {
         }
         Defect::Empty { value: "" } => None,
         Defect::Empty { .. } => Some("the value is only blanks, write a value".to_owned()),
+        Defect::Unreadable { value } => {
+            let hint = date_hint(rule, value);
+            Some(format!("it is \"{}\", {hint}", excerpt(value)))
+        }
+        Defect::TooFar { value } => {
+            let limit = too_far(rule);
+            Some(format!("it is \"{}\", {limit}", excerpt(value)))
+        }
+        Defect::Expired { value, .. } => Some(format!(
+            "its end date {value} has passed, set {} to a later date to keep it",
+            rule.tag_key
+        )),
         Defect::NotAllowed { value, .. } => {
             let hint = suggestion(rule, value).map_or_else(String::new, |hint| format!(", {hint}"));
             Some(format!("it is \"{}\"{hint}", excerpt(value)))

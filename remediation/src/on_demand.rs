@@ -46,7 +46,7 @@ impl Remediation {
         instances: &[Instance],
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
-        let survey = Survey::of(policy, &self.settings.policy.scope, instances, now);
+        let survey = Survey::of(policy, &self.settings, instances, now);
         let context = attribute(self, policy, &survey, &self.sweep_request("")).await?;
         let plan = plan(
             policy,
@@ -102,7 +102,7 @@ pub fn preview(
     launches: &RecordedLaunches,
     now: DateTime<Utc>,
 ) -> Report {
-    let survey = Survey::of(policy, &settings.policy.scope, instances, now);
+    let survey = Survey::of(policy, settings, instances, now);
     let context = PlanContext {
         launchers: launches.launchers(survey.unattributed, now),
         ..PlanContext::default()

@@ -16,6 +16,7 @@ mod batches;
 mod conditions;
 mod countdowns;
 mod customers_sample;
+mod end_dates;
 mod exemptions;
 mod ledger;
 mod malformed_events;

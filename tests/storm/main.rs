@@ -18,6 +18,7 @@
 //! ```
 //!
 //! - [`safeguards`]: a storm that does harm without each safeguard
+//! - [`end_dates`]: people who extend and mistype end dates at every moment
 //! - [`liveness`]: what can be done is done, whatever else fails
 //!
 //! # Not simulated
@@ -33,6 +34,7 @@
 )]
 
 mod checks;
+mod end_dates;
 mod liveness;
 mod model;
 mod network;

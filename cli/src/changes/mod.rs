@@ -123,6 +123,16 @@ impl Changes {
         self.steps.is_empty()
     }
 
+    /// All rows of the table before.
+    pub fn before(&self) -> Vec<Item> {
+        let changed = self.steps.iter().filter_map(|change| match change {
+            RuleChange::Add(_) => None,
+            RuleChange::Delete(item) | RuleChange::Alter { before: item, .. } => Some(item),
+        });
+        let stay = self.kept.iter().chain(&self.unchanged);
+        changed.chain(stay).cloned().collect()
+    }
+
     /// All rows of the table afterwards.
     pub fn after(&self) -> Vec<Item> {
         let changed = self.steps.iter().filter_map(RuleChange::after);

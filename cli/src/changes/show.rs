@@ -6,10 +6,12 @@ use std::fmt::{Display, Write as _};
 use aws_sdk_dynamodb::types::AttributeValue;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
-use tagwarden_aws::policy_table::Item;
+use tagwarden_aws::policy_table::{Item, row};
+use tagwarden_core::Policy;
 use tagwarden_core::policy::{FORMAT_ATTRIBUTE, RowKind, TEMPLATE_ATTRIBUTE};
 
 use super::{Changes, RuleChange};
+use crate::end_dates::newly_ending;
 use crate::policy_file::rows::{describe_rows, kind};
 use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
@@ -42,7 +44,19 @@ pub fn text(changes: &Changes) -> String {
         let names = names(&changes.kept);
         let _ = writeln!(text, "Only in the table, and kept: {names}.\n");
     }
+    for warning in warnings(changes) {
+        let _ = writeln!(text, "{} {warning}\n", "warning:".yellow().bold());
+    }
     text
+}
+
+/// What the changes do beyond the rows, where a person may not expect it.
+fn warnings(changes: &Changes) -> Vec<String> {
+    let policy = |items: Vec<Item>| Policy::from_rows(items.into_iter().map(row)).ok();
+    match (policy(changes.before()), policy(changes.after())) {
+        (Some(before), Some(after)) => newly_ending(&before, &after),
+        _ => Vec::new(),
+    }
 }
 
 /// `rule 1 (ProjectCode), rule 2 (CreatedBy)`.
@@ -114,6 +128,10 @@ pub fn json(changes: &Changes) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("changes".to_owned(), list.into());
     map.insert("onlyInTable".to_owned(), kept.collect());
+    let warnings = warnings(changes);
+    if !warnings.is_empty() {
+        map.insert("warnings".to_owned(), warnings.into());
+    }
     map
 }
 

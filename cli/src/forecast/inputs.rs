@@ -20,6 +20,7 @@ use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
 use crate::aws::{self, AwsArgs, TableArgs};
+use crate::end_dates::newly_ending;
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
 use crate::words::count;
@@ -250,6 +251,9 @@ impl<'a> Reader<'a> {
             .instances
             .iter()
             .filter(|it| is_judged(assess(&policy.policy, scope, it, at).verdict));
+        if let Some(against) = &against {
+            notes.extend(newly_ending(&against.policy, &policy.policy));
+        }
         notes.extend(conditions::notes(&policy.policy, &judged));
         Ok(Inputs {
             instances: self.instances,

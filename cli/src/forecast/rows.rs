@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tagwarden_core::DefectName;
-use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::plan::{Outcome, Reason, Remedy};
 use tagwarden_remediation::report::Entry;
 
 use super::{InstanceForecast, StepGroup};
@@ -139,6 +139,12 @@ pub fn what(entry: &Entry) -> String {
 
 /// What is wrong, and the obstacle to the remedy.
 pub fn why(entry: &Entry) -> String {
+    // A date that comes has not expired, and the reason names it.
+    if let Outcome::Deferred(Reason::Ends { days_left, .. }) = &entry.outcome
+        && *days_left >= 0
+    {
+        return obstacle(entry).unwrap_or_default();
+    }
     let cause = on_one_line(&entry.step.cause.to_string());
     match obstacle(entry) {
         Some(more) => format!("{cause}: {more}"),

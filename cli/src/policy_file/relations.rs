@@ -9,6 +9,9 @@ use crate::text::problem::TextProblem;
 /// Warns about conditions of rules that contradict other rules, or their own.
 pub fn lint(policy: &Policy, rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
     for rule in policy.rules() {
+        if let Some((message, help)) = ends_at_once(rule) {
+            problems.extend(warning(rules, rule, "WhenExpired", message, help));
+        }
         let Some(when) = &rule.options.when else {
             continue;
         };
@@ -18,7 +21,7 @@ pub fn lint(policy: &Policy, rules: &FileRules<'_>, problems: &mut Vec<TextProbl
                 filled_by_another(policy, rule, condition),
             ];
             for (message, help) in warnings.into_iter().flatten() {
-                problems.extend(warning(rules, rule, message, help));
+                problems.extend(warning(rules, rule, "When", message, help));
             }
         }
     }
@@ -44,7 +47,7 @@ fn filled_by_another(
     condition: &Condition,
 ) -> Option<(String, String)> {
     let key = condition.tag_key().filter(|key| *key != rule.tag_key)?;
-    if !shuts_down(rule) || !condition.needs_presence() {
+    if !rule.may_shut_down() || !condition.needs_presence() {
         return None;
     }
     let writes = |it: &&TagRule| {
@@ -64,15 +67,26 @@ fn filled_by_another(
     Some((message, help))
 }
 
-/// Whether the rule can shut a resource down.
-fn shuts_down(rule: &TagRule) -> bool {
-    matches!(rule.action, Action::Stop | Action::Terminate)
+/// A rule whose own default is over at the end of the day on which it is written.
+fn ends_at_once(rule: &TagRule) -> Option<(String, String)> {
+    rule.options.end_date.as_ref()?;
+    let Action::Function(function) = &rule.action else {
+        return None;
+    };
+    (function.days_ahead() <= 0).then(|| {
+        let message = format!(
+            "rule {} fills in {function} as an end date, which has passed the next day",
+            rule.id
+        );
+        (message, "use a later date, such as today()+30d".to_owned())
+    })
 }
 
 /// A warning at the rule's conditions.
 fn warning(
     rules: &FileRules<'_>,
     rule: &TagRule,
+    attribute: &str,
     message: String,
     help: String,
 ) -> Option<TextProblem> {
@@ -81,6 +95,6 @@ fn warning(
         id.and_then(|id| id.parse::<i64>().ok()) == Some(rule.id)
     };
     let row = rules.rows.iter().find(has_id)?;
-    let span = row.entry("When")?.value.span.clone();
+    let span = row.entry(attribute)?.value.span.clone();
     Some(TextProblem::warning(span, message).help(help))
 }

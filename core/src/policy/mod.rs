@@ -4,7 +4,9 @@
 //! names every problem with its rule and attribute, so that half a policy is never acted on.
 
 mod allowed;
+mod check_end_date;
 mod condition;
+mod end_date;
 mod format;
 mod function;
 mod key;
@@ -19,10 +21,13 @@ mod rule;
 mod rules_of_keys;
 mod several;
 mod table;
+mod times;
 mod validate;
+mod when_expired;
 
 pub use allowed::AllowedValues;
 pub use condition::{Condition, ConditionDoubt, InstanceDetail, InvalidCondition, RuleConditions};
+pub use end_date::EndDate;
 pub use format::PolicyFormat;
 pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
@@ -39,6 +44,8 @@ pub use rule::{Action, TagRule};
 pub(crate) use several::Coverage;
 pub use several::{RuleChoice, RuleStanding, UndecidedRule};
 pub use table::{Policy, ReportTemplate};
+pub use times::{InvalidNotice, Notice};
+pub use when_expired::{EndDateRule, WhenExpired};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use super::allowed::AllowedValues;
 use super::condition::RuleConditions;
+use super::times::Notice;
+use super::when_expired::EndDateRule;
 
 /// The optional attributes of a rule. A rule of an older table has none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,4 +12,9 @@ pub struct RuleOptions {
     pub allowed: Option<AllowedValues>,
     /// `When`: which resources the rule is for; `None` if it is for all.
     pub when: Option<RuleConditions>,
+    /// `WhenExpired` and `AtMost`: the tag's value is an end date; `None` if it is not.
+    pub end_date: Option<EndDateRule>,
+    /// `Notice`: when a shutdown by this rule is announced. A rule whose end dates shut down has one day if the table says
+    /// nothing.
+    pub notice: Option<Notice>,
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use super::condition::InvalidCondition;
 use super::function::InvalidFunction;
 use super::pattern::InvalidPattern;
+use super::times::InvalidNotice;
 
 /// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,50 @@ pub enum ProblemKind {
     NeverApplies {
         /// The earlier rule.
         first: i64,
+    },
+    /// `WhenExpired` is not one of [`WhenExpired::NAMES`](super::WhenExpired::NAMES).
+    #[error("{0:?} is not known: use Notify, Stop or Terminate")]
+    UnknownWhenExpired(String),
+    /// `AtMost` without end dates.
+    #[error("has no effect without WhenExpired, which makes the tag's value an end date")]
+    NeedsWhenExpired,
+    /// `AtMost` is not a number of days.
+    #[error("must be a number of whole days such as 90d, found {0:?}")]
+    NotDays(String),
+    /// `Notice` is not times.
+    #[error(transparent)]
+    Notice(#[from] InvalidNotice),
+    /// `Notice` of a rule that shuts nothing down.
+    #[error("has no effect: the rule shuts nothing down, neither by Action nor by WhenExpired")]
+    NoticeOfNothing,
+    /// A word in the place of an end date has wildcards.
+    #[error(
+        "{0:?} has a wildcard: with WhenExpired, Allowed lists the words that may stand in the place of a date, such as never"
+    )]
+    WildWord(String),
+    /// `WhenExpired` with the action UserLookup.
+    #[error("needs an end date in the tag, and Action UserLookup writes a name")]
+    NameIsNoDate,
+    /// `Default` of a rule with end dates is not one.
+    #[error(
+        "{0:?} is not an end date: write a date such as 2026-12-31, or use Action Function with today()+30d"
+    )]
+    DefaultIsNoDate(String),
+    /// What the rule writes would be due before its notice is over.
+    #[error("{value} is within the notice, or has passed at once: use at least today()+{least}d")]
+    DefaultWithinNotice {
+        /// The function.
+        value: String,
+        /// The least number of days ahead.
+        least: i64,
+    },
+    /// What the rule writes lies further ahead than `AtMost`.
+    #[error("{value} is further ahead than AtMost allows ({limit} days)")]
+    DefaultTooFar {
+        /// The function.
+        value: String,
+        /// The most days ahead.
+        limit: i64,
     },
     /// Two conditions of a rule exclude each other.
     #[error("can never hold: {0:?} and {1:?} exclude each other")]

@@ -12,14 +12,20 @@
 //! overwrites a value that is set. `Required` is about missing and empty tags: a value that is not allowed makes the
 //! instance `NON_COMPLIANT` under every rule.
 //!
+//! Under a rule with `WhenExpired`, an expired end date has the remedy that this attribute names, whatever `Action` and
+//! `Required` say. An unreadable date, and one that lies too far ahead, are reported.
+//!
 //! *Nearly right* is a missing tag with a near miss of its key, a tag whose value is blanks alone, and a value that a
 //! person can take for an allowed one. Somebody meant to set such a tag, so nothing is shut down for it.
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use super::function::Function;
 use super::key::is_reserved_key;
 use super::rule::{Action, TagRule};
+use super::when_expired::WhenExpired;
 use crate::likeness::{is_blank, is_near_miss};
 use crate::resource::Instance;
 
@@ -35,6 +41,23 @@ pub enum Defect<'a> {
     /// The tag exists and its value is empty.
     Empty {
         /// The value: empty, or blanks alone.
+        value: &'a str,
+    },
+    /// The rule has end dates, and the value is neither one nor a word that stands in the place of one.
+    Unreadable {
+        /// The value.
+        value: &'a str,
+    },
+    /// The end date has passed.
+    Expired {
+        /// The value.
+        value: &'a str,
+        /// The first moment after it.
+        end: DateTime<Utc>,
+    },
+    /// The end date lies further ahead than the rule allows.
+    TooFar {
+        /// The value.
         value: &'a str,
     },
     /// The tag has a value, and the rule does not allow it.
@@ -54,7 +77,11 @@ pub enum DefectName {
     Missing,
     /// [`Defect::Empty`], also of a value that is blanks alone
     Empty,
-    /// [`Defect::NotAllowed`]
+    /// [`Defect::Unreadable`]
+    Unreadable,
+    /// [`Defect::Expired`]
+    Expired,
+    /// [`Defect::NotAllowed`], and [`Defect::TooFar`]
     NotAllowed,
 }
 
@@ -83,12 +110,20 @@ pub enum Shutdown {
 }
 
 impl TagRule {
-    /// The defect of this rule's tag on `instance`; `None` if the tag has none. `rules` are all rules of the policy.
+    /// The defect of this rule's tag on `instance` at `now`; `None` if the tag has none. `rules` are all rules of the policy.
     #[must_use]
-    pub fn defect<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<Defect<'a>> {
+    pub fn defect<'a>(
+        &self,
+        instance: &'a Instance,
+        rules: &[TagRule],
+        now: DateTime<Utc>,
+    ) -> Option<Defect<'a>> {
         match instance.tags.get(&self.tag_key) {
             Some(value) if is_blank(value) => Some(Defect::Empty { value }),
             Some(value) => {
+                if let Some(end_date) = &self.options.end_date {
+                    return self.end_date_defect(end_date, value, now);
+                }
                 let allowed = self.options.allowed.as_ref();
                 let allowed = allowed.filter(|allowed| !allowed.allows(value))?;
                 Some(Defect::NotAllowed {
@@ -106,6 +141,11 @@ impl TagRule {
     #[must_use]
     pub fn remedy(&self, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
         let is_set = matches!(defect, Defect::NotAllowed { .. });
+        match defect {
+            Defect::Expired { .. } => return self.remedy_once_expired(),
+            Defect::Unreadable { .. } | Defect::TooFar { .. } => return Some(RuleRemedy::Report),
+            Defect::Missing { .. } | Defect::Empty { .. } | Defect::NotAllowed { .. } => {}
+        }
         Some(match &self.action {
             // A value that somebody set is never overwritten.
             Action::Update { .. } | Action::UserLookup | Action::Function(_) if is_set => {
@@ -129,6 +169,15 @@ impl TagRule {
         })
     }
 
+    /// What this rule does once the end date in its tag has passed, whatever `Action` and `Required` say.
+    fn remedy_once_expired(&self) -> Option<RuleRemedy<'_>> {
+        Some(match self.options.end_date.as_ref()?.when_expired {
+            WhenExpired::Notify => RuleRemedy::Report,
+            WhenExpired::Stop => RuleRemedy::ShutDown(Shutdown::Stop),
+            WhenExpired::Terminate => RuleRemedy::ShutDown(Shutdown::Terminate),
+        })
+    }
+
     /// The first key of `instance` that is a near miss of this rule's.
     fn near_miss<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<&'a str> {
         let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
@@ -144,7 +193,9 @@ impl Defect<'_> {
         match self {
             Self::Missing { .. } => DefectName::Missing,
             Self::Empty { .. } => DefectName::Empty,
-            Self::NotAllowed { .. } => DefectName::NotAllowed,
+            Self::Unreadable { .. } => DefectName::Unreadable,
+            Self::Expired { .. } => DefectName::Expired,
+            Self::NotAllowed { .. } | Self::TooFar { .. } => DefectName::NotAllowed,
         }
     }
 
@@ -153,24 +204,33 @@ impl Defect<'_> {
     pub fn is_violation(&self, rule: &TagRule) -> bool {
         match self.name() {
             DefectName::Missing | DefectName::Empty => rule.required,
-            DefectName::NotAllowed => true,
+            DefectName::Unreadable | DefectName::Expired | DefectName::NotAllowed => true,
         }
     }
 
-    /// Whether somebody meant to set the tag: it has a near miss, its value is blanks alone, or its value is nearly allowed.
+    /// Whether somebody meant to set the tag: it has a near miss, its value is blanks alone, or its value is nearly allowed:
+    /// so are an unreadable date and one that lies too far ahead.
     #[must_use]
     pub fn is_nearly_right(&self) -> bool {
         match self {
             Self::Missing { near_miss } => near_miss.is_some(),
             Self::Empty { value } => !value.is_empty(),
             Self::NotAllowed { is_near, .. } => *is_near,
+            Self::Unreadable { .. } | Self::TooFar { .. } => true,
+            Self::Expired { .. } => false,
         }
     }
 }
 
 impl DefectName {
     /// Every defect, in the order in which [`TagRule::defect`] looks for them.
-    pub const ALL: [Self; 3] = [Self::Missing, Self::Empty, Self::NotAllowed];
+    pub const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Empty,
+        Self::Unreadable,
+        Self::Expired,
+        Self::NotAllowed,
+    ];
 
     /// The name in JSON and in the ledger, such as `missing`.
     #[must_use]
@@ -178,6 +238,8 @@ impl DefectName {
         match self {
             Self::Missing => "missing",
             Self::Empty => "empty",
+            Self::Unreadable => "unreadable",
+            Self::Expired => "expired",
             Self::NotAllowed => "not-allowed",
         }
     }

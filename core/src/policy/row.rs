@@ -10,7 +10,7 @@ pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "De
 
 /// The attributes of a rule that a table has only with the row `{RuleId, PolicyFormat: 2}`, in the order in which people
 /// write them. Without that row they are columns of somebody else.
-pub const OPTIONAL_ATTRIBUTES: [&str; 2] = ["Allowed", "When"];
+pub const OPTIONAL_ATTRIBUTES: [&str; 5] = ["Allowed", "When", "WhenExpired", "Notice", "AtMost"];
 
 /// The attribute that holds the [report's template](super::ReportTemplate), in a row that is not a rule.
 pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";

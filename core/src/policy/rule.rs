@@ -2,6 +2,7 @@
 
 use super::function::Function;
 use super::options::RuleOptions;
+use crate::date::end_of;
 
 /// A tag rule: one rule row of the policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,11 +20,23 @@ pub struct TagRule {
 }
 
 impl TagRule {
+    /// Whether it can shut a resource down, by `Action` or by an end date.
+    #[must_use]
+    pub fn may_shut_down(&self) -> bool {
+        let end_date = self.options.end_date.as_ref();
+        matches!(self.action, Action::Stop | Action::Terminate)
+            || end_date.is_some_and(|it| it.when_expired.is_shutdown())
+    }
+
     /// Whether the tag may have `value`, as far as `Allowed` says.
     #[must_use]
     pub fn allows(&self, value: &str) -> bool {
         let allowed = self.options.allowed.as_ref();
-        allowed.is_none_or(|allowed| allowed.allows(value))
+        match self.options.end_date {
+            // The words that may stand in the place of a date.
+            Some(_) => end_of(value).is_some() || allowed.is_some_and(|it| it.allows(value)),
+            None => allowed.is_none_or(|it| it.allows(value)),
+        }
     }
 }
 

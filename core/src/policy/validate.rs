@@ -177,11 +177,14 @@ impl Reader {
         let tag_key = self.tag_key(format);
         let required = self.required();
         let action = self.action();
-        let options = match format {
+        let mut options = match format {
             PolicyFormat::V1 => RuleOptions::default(),
             PolicyFormat::V2 => self.options(),
         };
-        self.check_default_is_allowed(action.as_ref(), &options);
+        self.check_end_date(action.as_ref(), &mut options);
+        if options.end_date.is_none() {
+            self.check_default_is_allowed(action.as_ref(), &options);
+        }
         if has(&self.row, TEMPLATE_ATTRIBUTE) {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::TemplateInRule);
         }
@@ -204,6 +207,8 @@ impl Reader {
         RuleOptions {
             allowed: self.allowed(),
             when: self.when(),
+            end_date: self.end_date(),
+            notice: self.notice(),
         }
     }
 

@@ -37,6 +37,7 @@ pub use countdown::{Countdown, CountdownName, CountdownReason};
 pub use memory::Memory;
 pub(crate) use memory::{TagClaim, rule_note};
 pub use outcome::{Outcome, StepFailure};
+pub(crate) use planner::ends_soon;
 pub use planner::{UNDEFINED, plan};
 pub use reason::Reason;
 pub use refusal::Refusal;

@@ -2,9 +2,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | `ending` | end dates that have not passed: their notices |
 //! | `shutdown` | what stands against a shutdown, its countdown, and which of several is done |
 
+mod ending;
 mod shutdown;
+
+pub(crate) use ending::ends_soon;
 
 use std::collections::BTreeSet;
 
@@ -65,6 +69,11 @@ pub fn plan(
                 for rule in policy.rules_for(instance) {
                     planner.replace_undefined(rule);
                 }
+                if policy.has_end_dates() {
+                    for end_date in policy.end_dates(instance) {
+                        planner.plan_ending(&end_date);
+                    }
+                }
             }
         }
         planner.finish();
@@ -105,7 +114,7 @@ impl Planner<'_> {
     fn plan_untagged(&mut self) {
         let cause = Cause::Untagged;
         match self.settings.untagged {
-            Untagged::Terminate => self.shut_down(cause, Remedy::Terminate),
+            Untagged::Terminate => self.shut_down(cause, Remedy::Terminate, None),
             Untagged::Stop => self.stop_first(cause),
             Untagged::Notify => {
                 self.find(&cause);
@@ -137,9 +146,11 @@ impl Planner<'_> {
                 self.report(cause, correction(finding.rule, finding.defect));
             }
             RuleRemedy::ShutDown(Shutdown::Stop) => {
-                self.shut_down(cause, Remedy::Stop { terminate_on: None });
+                self.shut_down_for(finding, cause, Remedy::Stop { terminate_on: None });
             }
-            RuleRemedy::ShutDown(Shutdown::Terminate) => self.shut_down(cause, Remedy::Terminate),
+            RuleRemedy::ShutDown(Shutdown::Terminate) => {
+                self.shut_down_for(finding, cause, Remedy::Terminate);
+            }
         }
     }
 
@@ -162,6 +173,16 @@ impl Planner<'_> {
             let hint = suggestion(rule, &value).unwrap_or_default();
             let correction = format!("it would get \"{}\", {hint}", excerpt(&value));
             return self.report(cause, Some(correction));
+        }
+        // What a manager would replace has no end of its own, and a date that is out of reach would be reported at once.
+        if rule.options.end_date.is_some()
+            && let Some(reason) = self.managed()
+        {
+            return self.settle(
+                cause,
+                Remedy::Tag { value, unknown },
+                Outcome::Refused(reason),
+            );
         }
         let memory = self.context.memories.get(&self.instance.id);
         let paused = memory.and_then(|memory| memory.paused_until(rule, self.now));

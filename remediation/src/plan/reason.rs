@@ -62,6 +62,21 @@ pub enum Reason {
     Announced {
         /// When the shutdown may happen at the earliest.
         day: DateTime<Utc>,
+        /// For when this notice was meant, where there are several.
+        notice: Option<DateTime<Utc>>,
+    },
+    /// An end date comes, or has passed and its day has not come. Deferred.
+    Ends {
+        /// The key of the tag with the end date.
+        tag_key: String,
+        /// The end date, as the tag has it.
+        date: String,
+        /// When the shutdown may happen at the earliest.
+        day: DateTime<Utc>,
+        /// How many days are left; negative once the date has passed.
+        days_left: i64,
+        /// For when this notice was meant; `None` for what is no notice.
+        notice: Option<DateTime<Utc>>,
     },
     /// The settings do not permit rules this shutdown. Refused.
     NotPermitted {
@@ -138,6 +153,7 @@ impl Reason {
             Self::Stopped { .. } => "stopped",
             Self::Counting { .. } => "counting",
             Self::Announced { .. } => "announced",
+            Self::Ends { .. } => "ends",
             Self::NotPermitted { .. } => "not-permitted",
             Self::NoTopic => "no-topic",
             Self::NotAnnounced(_) => "not-announced",
@@ -207,11 +223,30 @@ impl fmt::Display for Reason {
                 moment(*since),
                 moment(*day)
             ),
-            Self::Announced { day } => write!(
+            Self::Announced { day, .. } => write!(
                 f,
                 "this is the notice; if nothing changes, it is done after {}",
                 moment(*day)
             ),
+            Self::Ends {
+                tag_key,
+                date,
+                day,
+                days_left,
+                ..
+            } => {
+                match days_left {
+                    1 => write!(f, "{tag_key} = {date}, 1 day is left")?,
+                    0 => write!(f, "{tag_key} = {date}, this is the last day")?,
+                    left if *left > 0 => write!(f, "{tag_key} = {date}, {left} days are left")?,
+                    _ => write!(f, "{tag_key} = {date} has passed")?,
+                }
+                write!(
+                    f,
+                    "; it is done after {} unless {tag_key} is set to a later date",
+                    moment(*day)
+                )
+            }
             Self::NotPermitted { is_stop: true } => f.write_str(
                 "rules may not stop instances (TAGWARDEN_RULES_MAY_DESTROY must be stop or stop-and-terminate)",
             ),

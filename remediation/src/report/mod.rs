@@ -230,8 +230,12 @@ impl Entry {
                 return Some(reason.name().to_owned());
             }
             // A notice of another day is news.
-            Outcome::Deferred(reason @ Reason::Announced { day }) => {
-                &format!("{}@{}", reason.name(), day.timestamp())
+            Outcome::Deferred(
+                reason @ (Reason::Announced { day, notice } | Reason::Ends { day, notice, .. }),
+            ) => {
+                // So is each of several notices.
+                let notice = notice.map_or_else(String::new, |at| format!("@{}", at.timestamp()));
+                &format!("{}@{}{notice}", reason.name(), day.timestamp())
             }
             Outcome::Deferred(reason) | Outcome::Refused(reason) => reason.name(),
             Outcome::Done | Outcome::WouldDo | Outcome::Failed(_) | Outcome::Unclear(_) => {

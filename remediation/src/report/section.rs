@@ -138,6 +138,9 @@ fn key(entry: &Entry) -> Key<'_> {
 /// What a person can do about an entry, as far as that is known and not in its line already.
 pub(super) fn advice(entry: &Entry) -> Option<String> {
     Some(match Concern::of(entry)? {
+        Concern::Deadline if matches!(entry.outcome, Outcome::Deferred(Reason::Ends { .. })) => format!(
+            "set the tag to a later date to keep it, or exempt it with the tag {EXEMPTION_KEY}."
+        ),
         Concern::Deadline => format!(
             "tag it before that day to keep it, or exempt it with the tag {EXEMPTION_KEY}."
         ),
@@ -227,7 +230,9 @@ impl Concern {
             Reason::Hold { .. } => Some(Self::Hold),
             Reason::UnreadableExemption { .. } => Some(Self::UnreadableExemption),
             Reason::Budget { .. } => Some(Self::Budget),
-            Reason::Stopped { .. } | Reason::Announced { .. } => Some(Self::Deadline),
+            Reason::Stopped { .. } | Reason::Announced { .. } | Reason::Ends { .. } => {
+                Some(Self::Deadline)
+            }
             Reason::NotPermitted { .. } => Some(Self::NotPermitted),
             Reason::NoTopic | Reason::NotAnnounced(_) => Some(Self::NotAnnounced),
             Reason::TagsUnconfirmed(_) => Some(Self::Denied),

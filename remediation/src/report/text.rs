@@ -92,6 +92,13 @@ fn shutdown(entry: &Entry, done: &str) -> String {
     match &entry.outcome {
         Outcome::Done => format!("has been {done}. Reason: {cause}.{then}"),
         Outcome::WouldDo => format!("would be {done}. Reason: {cause}.{then}"),
+        // It has not expired before its date.
+        Outcome::Deferred(reason @ Reason::Ends { days_left, .. }) if *days_left >= 0 => {
+            let rule = entry.step.cause.rule_id().unwrap_or_default();
+            format!(
+                "is to be {done}. Reason: Its end date comes (rule {rule}). Left for later: {reason}."
+            )
+        }
         Outcome::Deferred(reason) => {
             format!("is to be {done}. Reason: {cause}. Left for later: {reason}.")
         }

@@ -88,14 +88,24 @@ pub(super) async fn begin(
 /// Confirms what the second look found again, and deletes what it did not.
 ///
 /// What goes wrong is logged: the next look does it.
-pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) {
+/// Gives when those must be looked at again that a message is sent for.
+pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) -> Begun {
     // A notice is noted once it is accepted. What begins now was hidden from the first look: a later one begins it.
     let confirmed = plan.countdowns.iter();
     let confirmed = confirmed
         .filter(|(name, change)| !change.has_begun && !plan.notices.contains_key(*name))
         .map(|(name, change)| (name.clone(), *change));
-    if let Err(error) = ledger.write_countdowns(&confirmed.collect()).await {
-        tracing::error!("countdowns are not confirmed: {error}");
+    let confirmed: BTreeMap<_, _> = confirmed.collect();
+    let mut times = Begun::new();
+    match ledger.write_countdowns(&confirmed).await {
+        Ok(written) => {
+            let next = |name: &CountdownName| confirmed.get(name)?.next;
+            let timed = written
+                .into_iter()
+                .filter_map(|name| Some((next(&name)?, name)));
+            times.extend(timed.map(|(at, name)| (name, at)));
+        }
+        Err(error) => tracing::error!("countdowns are not confirmed: {error}"),
     }
     for (name, countdown) in &plan.gone {
         if let Err(error) = ledger.delete_countdown(name, countdown).await {
@@ -105,6 +115,7 @@ pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) {
             );
         }
     }
+    times
 }
 
 /// Notes that the notices of `plan` were accepted. Gives when their days come.
@@ -126,10 +137,11 @@ pub(super) async fn note_announced(
     }
     match ledger.write_countdowns(&changes).await {
         Ok(written) => {
-            let days = written
+            let next = |name: &CountdownName| changes.get(name)?.next;
+            let times = written
                 .into_iter()
-                .filter_map(|name| notices.get(&name).map(|day| (name.clone(), *day)));
-            wake_ups(days, now)
+                .filter_map(|name| next(&name).map(|at| (name, at)));
+            wake_ups(times, now)
         }
         Err(error) => {
             tracing::error!("accepted notices are not noted: {error}");
@@ -150,7 +162,9 @@ pub(super) async fn check_notices(home: &Remediation, plan: &mut Plan) {
     for (step, outcome) in &mut plan.settled {
         let is_notice = matches!(
             outcome,
-            Outcome::Deferred(Reason::Announced { .. } | Reason::Stopped { .. })
+            Outcome::Deferred(
+                Reason::Announced { .. } | Reason::Stopped { .. } | Reason::Ends { .. }
+            )
         );
         if is_notice && names.keys().any(|name| name.is_of(step)) {
             *outcome = Outcome::Refused(Reason::NotAnnounced(why.clone()));

@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
             begun.retain(|name, _| !suspicious.contains(&name.reason));
         }
         countdowns::check_notices(self.home, plan).await;
-        countdowns::confirm(ledger, plan).await;
+        begun.extend(countdowns::confirm(ledger, plan).await);
         Ok(())
     }
 

@@ -7,15 +7,16 @@ use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::{
-    Action, Exemption, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
+    Action, Defect, Exemption, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict, assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
-use crate::plan::{PlanContext, UNDEFINED};
+use crate::plan::{PlanContext, UNDEFINED, ends_soon};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::Target;
 use crate::safeguard::Safeguard;
+use crate::settings::Settings;
 
 /// What the first reading shows.
 ///
@@ -37,27 +38,35 @@ pub(crate) struct Survey {
     pub(crate) undefined: Vec<Unattributed>,
     /// The ids of those whose memory the plan may depend on: they are untagged, or lack a name or a date.
     pub(crate) remembered: Vec<String>,
-    /// Those that may be shut down, because they have no tags or a rule wants it.
+    /// Those that may be shut down, because they have no tags or a rule wants it, or whose end date comes soon.
     pub(crate) to_shut_down: Vec<Instance>,
+    /// Spot Instances without an end date that a rule reads. One that would be replaced gets none.
+    pub(crate) undated: Vec<Instance>,
 }
 
 impl Survey {
     /// What `instances` show.
     pub(crate) fn of<'a>(
         policy: &Policy,
-        scope: &Scope,
+        settings: &Settings,
         instances: impl IntoIterator<Item = &'a Instance>,
         now: DateTime<Utc>,
     ) -> Self {
         let mut survey = Self::default();
         for instance in instances {
-            survey.add(policy, scope, instance, now);
+            survey.add(policy, settings, instance, now);
         }
         survey
     }
 
-    fn add(&mut self, policy: &Policy, scope: &Scope, instance: &Instance, now: DateTime<Utc>) {
-        let assessment = assess(policy, scope, instance, now);
+    fn add(
+        &mut self,
+        policy: &Policy,
+        settings: &Settings,
+        instance: &Instance,
+        now: DateTime<Utc>,
+    ) {
+        let assessment = assess(policy, &settings.policy.scope, instance, now);
         let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
         self.instances += usize::from(applies);
         let horizon = now.checked_sub_signed(HISTORY).unwrap_or(now);
@@ -71,7 +80,15 @@ impl Survey {
         {
             self.undefined.push(Unattributed::from(instance));
         }
+        let ends_soon =
+            applies && policy.has_end_dates() && ends_soon(policy, settings, instance, now);
+        if ends_soon {
+            self.to_shut_down.push(instance.clone());
+        }
         if !assessment.has_findings() {
+            if ends_soon {
+                self.with_findings.push(instance.id.clone());
+            }
             return;
         }
         self.with_findings.push(instance.id.clone());
@@ -90,11 +107,23 @@ impl Survey {
         }
         let wants_shutdown = wants(|it| matches!(it, RuleRemedy::ShutDown(_)));
         if assessment.is_untagged || wants_shutdown {
-            self.to_shut_down.push(instance.clone());
+            if !ends_soon {
+                self.to_shut_down.push(instance.clone());
+            }
             // The ledger remembers since when an exemption that cannot be read protects.
             if matches!(assessment.exemption, Some(Exemption::Unreadable { .. })) {
                 self.remembered.push(instance.id.clone());
             }
+        }
+        let lacks_end_date = |finding: &Finding<'_>| {
+            let is_absent = matches!(
+                finding.defect,
+                Defect::Missing { .. } | Defect::Empty { .. }
+            );
+            is_absent && finding.rule.options.end_date.is_some()
+        };
+        if instance.spot_request_id.is_some() && assessment.findings.iter().any(lacks_end_date) {
+            self.undated.push(instance.clone());
         }
         if !assessment.is_untagged && lacks_launcher {
             self.unattributed.push(Unattributed::from(instance));
@@ -150,12 +179,7 @@ pub(super) async fn survey(
             let now = home.clock.now();
             let ids: Vec<String> = ids.iter().cloned().collect();
             let instances = as_safeguarded(home, instances::describe(&home.ec2, &ids).await?);
-            Ok(Survey::of(
-                policy,
-                &home.settings.policy.scope,
-                &instances,
-                now,
-            ))
+            Ok(Survey::of(policy, &home.settings, &instances, now))
         }
     }
 }
@@ -173,7 +197,7 @@ async fn survey_fleet(home: &Remediation, policy: &Policy) -> Result<Survey, Rem
         let page = as_safeguarded(home, page?);
         home.monitor.add(page.len());
         for instance in &page {
-            survey.add(policy, scope, instance, now);
+            survey.add(policy, &home.settings, instance, now);
         }
         number += 1;
     }

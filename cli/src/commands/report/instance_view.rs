@@ -47,7 +47,9 @@ pub enum TagState {
     Missing,
     /// The tag is there without a value.
     Empty,
-    /// The tag has a value that the rule does not allow.
+    /// The end date has passed.
+    Expired,
+    /// The value is not an end date, or not another that the rule allows.
     NotAllowed,
 }
 
@@ -88,7 +90,8 @@ impl InstanceView<'_> {
         found.map_or(TagState::InOrder, |finding| match finding.defect.name() {
             DefectName::Missing => TagState::Missing,
             DefectName::Empty => TagState::Empty,
-            DefectName::NotAllowed => TagState::NotAllowed,
+            DefectName::Expired => TagState::Expired,
+            DefectName::NotAllowed | DefectName::Unreadable => TagState::NotAllowed,
         })
     }
 }

@@ -68,7 +68,7 @@ fn length(good: usize, bad: usize) -> usize {
 /// For each rule, how many of the instances that were judged have its tag in order.
 pub fn by_rule(views: &[InstanceView<'_>], policy: &Policy) -> Vec<Share> {
     let share = |rule: &TagRule| {
-        let (mut good, mut missing, mut empty, mut not_allowed) = (0, 0, 0, 0);
+        let (mut good, mut missing, mut empty, mut expired, mut not_allowed) = (0, 0, 0, 0, 0);
         let applies = |it: &&InstanceView<'_>| {
             let mut rules = policy.rules_for(it.forecast.instance);
             it.is_compliant().is_some() && rules.any(|it| it.id == rule.id)
@@ -79,12 +79,14 @@ pub fn by_rule(views: &[InstanceView<'_>], policy: &Policy) -> Vec<Share> {
                 TagState::InOrder => &mut good,
                 TagState::Missing => &mut missing,
                 TagState::Empty => &mut empty,
+                TagState::Expired => &mut expired,
                 TagState::NotAllowed => &mut not_allowed,
             } += 1;
         }
         let lacks = [
             (missing, "missing"),
             (empty, "empty"),
+            (expired, "expired"),
             (not_allowed, "not allowed"),
         ];
         let lacks = lacks.iter().filter(|(number, _)| *number > 0);
@@ -94,7 +96,11 @@ pub fn by_rule(views: &[InstanceView<'_>], policy: &Policy) -> Vec<Share> {
         Share {
             about: Some(about(rule)),
             lacks: Some(lacks.join(", ")).filter(|lacks| !lacks.is_empty()),
-            ..Share::new(rule.tag_key.clone(), good, missing + empty + not_allowed)
+            ..Share::new(
+                rule.tag_key.clone(),
+                good,
+                missing + empty + expired + not_allowed,
+            )
         }
     };
     policy.rules().iter().map(share).collect()

@@ -2,8 +2,10 @@
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
-use tagwarden_core::{Exemption, Shutdown};
+use tagwarden_core::policy::Notice;
+use tagwarden_core::{Defect, Exemption, Finding, Shutdown};
 
+use super::ending::ShutdownDate;
 use super::{DueShutdown, Planner};
 use crate::plan::countdown::{CountdownStage, Terms};
 use crate::plan::manager::manager_of;
@@ -13,6 +15,9 @@ use crate::plan::{
 };
 use crate::safeguard::Safeguard;
 use crate::settings::Mode;
+
+/// How long before its time a message for the next look is sent at most.
+const ONE_MESSAGE: TimeDelta = TimeDelta::hours(24);
 
 impl Planner<'_> {
     /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
@@ -25,12 +30,12 @@ impl Planner<'_> {
                 return self.find(&cause);
             };
             let terms = Terms::of_stopped(self.settings, terminate_after);
-            return self.shut_down_by(cause, Remedy::Terminate, &terms);
+            return self.shut_down_by(cause, Remedy::Terminate, &terms, None);
         }
         let terminate_on = terminate_after
             .and_then(|days| self.now.checked_add_signed(days))
             .map(|due| due.date_naive());
-        self.shut_down(cause, Remedy::Stop { terminate_on });
+        self.shut_down(cause, Remedy::Stop { terminate_on }, None);
     }
 
     /// Whether tagwarden has stopped the instance and nobody has started it since, as far as the ledger shows or might.
@@ -48,12 +53,32 @@ impl Planner<'_> {
     }
 
     /// Plans a stop or a termination, unless something stands against it.
-    pub(super) fn shut_down(&mut self, cause: Cause, remedy: Remedy) {
-        let terms = Terms::of(self.settings);
-        self.shut_down_by(cause, remedy, &terms);
+    pub(super) fn shut_down(&mut self, cause: Cause, remedy: Remedy, notice: Option<&Notice>) {
+        let terms = Terms::of(self.settings, notice);
+        self.shut_down_by(cause, remedy, &terms, None);
     }
 
-    pub(super) fn shut_down_by(&mut self, cause: Cause, remedy: Remedy, terms: &Terms) {
+    /// Plans the shutdown that `finding` asks for.
+    pub(super) fn shut_down_for(&mut self, finding: &Finding<'_>, cause: Cause, remedy: Remedy) {
+        let Defect::Expired { value, end } = finding.defect else {
+            return self.shut_down(cause, remedy, finding.rule.notice());
+        };
+        let date = ShutdownDate {
+            tag_key: finding.rule.tag_key.clone(),
+            date: value.to_owned(),
+            end,
+        };
+        let terms = Terms::of_end(self.settings, finding.rule.notice(), end);
+        self.shut_down_by(cause, remedy, &terms, Some(date));
+    }
+
+    pub(super) fn shut_down_by(
+        &mut self,
+        cause: Cause,
+        remedy: Remedy,
+        terms: &Terms,
+        date: Option<ShutdownDate>,
+    ) {
         self.find(&cause);
         let is_stop = matches!(remedy, Remedy::Stop { .. });
         if is_stop && self.instance.state.is_stopped() {
@@ -67,7 +92,8 @@ impl Planner<'_> {
         // A dry run begins no countdown: it says what would be done once the looks agree.
         let is_counted = self.settings.mode == Mode::Enforce && self.holds(Safeguard::TwoLooks);
         if terms.is_at_once() || !(is_counted || terms.is_over_once_started) {
-            let since = self.instance.launched_at.unwrap_or(self.now);
+            let since = terms.end.or(self.instance.launched_at);
+            let since = since.unwrap_or(self.now);
             return self.ask_for(cause, remedy, since, None);
         }
         let name = CountdownName {
@@ -79,7 +105,7 @@ impl Planner<'_> {
             },
             reason,
         };
-        self.count_down(cause, remedy, terms, name);
+        self.count_down(cause, remedy, terms, name, date);
     }
 
     /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
@@ -89,6 +115,7 @@ impl Planner<'_> {
         remedy: Remedy,
         terms: &Terms,
         name: CountdownName,
+        date: Option<ShutdownDate>,
     ) {
         if let Some(failure) = &self.context.countdown_failure {
             return self.settle(cause, remedy, Outcome::Failed(failure.clone()));
@@ -102,6 +129,7 @@ impl Planner<'_> {
             Some(stale) => stale.over(now),
             None => Countdown::starting(now),
         });
+        let countdown = countdown.for_end(terms.end);
         let change = |new| CountdownChange {
             read,
             new,
@@ -109,18 +137,27 @@ impl Planner<'_> {
             next: None,
         };
         // A countdown must have begun before the second look.
-        let (next, day, is_notice) = match countdown.stage(terms, started_at, now) {
+        let (next, day, notice) = match countdown.stage(terms, started_at, now) {
             CountdownStage::Due(since) => {
                 return self.ask_for(cause, remedy, since, Some((name, countdown)));
             }
-            CountdownStage::Waiting { next, day } => (next, day, false),
-            CountdownStage::Announce { day } => (day, day, true),
+            CountdownStage::Waiting { next, day } => (next, day, None),
+            CountdownStage::Announce {
+                day,
+                next,
+                meant_for,
+            } => (next, day, Some(meant_for)),
         };
-        let needs_confirmation = has_begun || countdown.needs_confirmation(terms, now);
+        let is_notice = notice.is_some();
+        // Several notices are each due at a time of their own, also after days without a look.
+        let is_timed = terms.end.is_some() || terms.times.len() > 1;
+        let is_near =
+            is_timed && next - now <= ONE_MESSAGE && countdown.seen_at() < next - ONE_MESSAGE;
+        let needs_confirmation = has_begun || is_near || countdown.needs_confirmation(terms, now);
         if is_notice || needs_confirmation {
             let new = countdown.seen(now);
             let change = CountdownChange {
-                next: (has_begun || is_notice).then_some(next),
+                next: (has_begun || is_notice || is_near).then_some(next),
                 ..change(new)
             };
             self.plan.countdowns.insert(name.clone(), change);
@@ -131,12 +168,19 @@ impl Planner<'_> {
             // Between the stop and the notice of the termination there is nothing to report.
             return;
         }
-        let reason = if terms.is_over_once_started {
+        let reason = if let Some(date) = date {
+            if !is_notice && now < date.end {
+                // Until the date has passed, there is nothing to report but its notices.
+                return;
+            }
+            date.reason(day, now, notice)
+        } else if terms.is_over_once_started {
             Reason::Stopped {
                 terminate_on: day.date_naive(),
             }
         } else if is_notice || countdown.reminded_at.is_some() {
-            Reason::Announced { day }
+            let notice = notice.filter(|_| is_timed);
+            Reason::Announced { day, notice }
         } else {
             Reason::Counting {
                 since: countdown.since,
