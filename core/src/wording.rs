@@ -117,6 +117,7 @@ mod tests {
             action: Action::Notify,
             options: RuleOptions {
                 allowed: allowed.and_then(AllowedValues::new),
+                ..RuleOptions::default()
             },
         }
     }

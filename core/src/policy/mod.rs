@@ -8,6 +8,7 @@ mod format;
 mod function;
 mod key;
 pub mod list;
+mod near_miss;
 mod options;
 mod pattern;
 mod problem;
@@ -15,24 +16,29 @@ mod reader;
 mod remedy;
 mod row;
 mod rule;
+mod source;
 mod table;
 mod validate;
+mod who;
 
 pub use allowed::AllowedValues;
 pub use format::PolicyFormat;
 pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
+pub use near_miss::{NearMissValue, Tag};
 pub use options::RuleOptions;
 pub use pattern::{InvalidPattern, Pattern};
 pub use problem::{InvalidPolicy, Problem, ProblemKind};
 pub use remedy::{Defect, DefectName, RuleRemedy, Shutdown};
 pub use row::{
     ATTRIBUTES, COMMENT_ATTRIBUTE, FOREIGN_PREFIX, FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE,
-    OPTIONAL_ATTRIBUTES, Row, RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_own_attribute,
-    needs_format_2, own_attributes,
+    OPTIONAL_ATTRIBUTES, Row, RowKind, TEMPLATE_ATTRIBUTE, WHO_ATTRIBUTES, is_foreign_attribute,
+    is_newer_attribute, is_own_attribute, needs_format_2, own_attributes,
 };
 pub use rule::{Action, TagRule};
+pub use source::{InvalidSource, Source};
 pub use table::{Policy, ReportTemplate};
+pub use who::{Contact, InvalidContact, WhoRow};
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,9 @@ use super::problem::{InvalidPolicy, Problem, ProblemKind};
 use super::reader::{Reader, wrong_type};
 use super::row::{FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE, has};
 use super::rule::{Action, TagRule};
+use super::source::Source;
 use super::table::{Policy, ReportTemplate};
+use super::who::{Contact, WhoRow};
 use crate::exemption::is_exemption_like;
 use crate::likeness::{has_hidden_characters, is_blank};
 
@@ -55,6 +57,12 @@ where
     // The format comes first, because it says what the other rows mean.
     let format = format(&mut rows)?;
     let mut problems = Vec::new();
+    for row in &mut rows {
+        // Before format 2, a row without a tag key was a broken rule.
+        if row.kind == RowKind::Who && format == PolicyFormat::V1 {
+            row.kind = RowKind::Rule;
+        }
+    }
     if !rows.iter().any(|row| row.kind == RowKind::Rule) {
         problems.push(Problem {
             row: None,
@@ -67,6 +75,7 @@ where
     let mut report_template: Option<ReportTemplate> = None;
     let mut hold: Option<String> = None;
     let mut hold_id = None;
+    let mut who_rows = Vec::new();
     let mut rule_of_key = BTreeMap::new();
     let mut previous_id = None;
     for mut row in rows {
@@ -86,6 +95,7 @@ where
                 hold_id = hold_id.or(row.id);
                 hold = hold.or(reason);
             }
+            RowKind::Who => who_rows.extend(row.who()),
             RowKind::Rule => rules.extend(row.rule(format, &mut rule_of_key)),
         }
         if format >= PolicyFormat::V2 {
@@ -99,6 +109,7 @@ where
             rules,
             report_template,
             hold,
+            who_rows,
         })
     } else {
         Err(InvalidPolicy { problems })
@@ -176,7 +187,7 @@ impl Reader {
     ) -> Option<TagRule> {
         let tag_key = self.tag_key(format, rule_of_key);
         let required = self.required();
-        let action = self.action();
+        let action = self.action(format);
         let options = match format {
             PolicyFormat::V1 => RuleOptions::default(),
             PolicyFormat::V2 => self.options(),
@@ -200,7 +211,99 @@ impl Reader {
     fn options(&mut self) -> RuleOptions {
         RuleOptions {
             allowed: self.allowed(),
+            from: self.sources().unwrap_or_default(),
         }
+    }
+
+    fn sources(&mut self) -> Option<Vec<Source>> {
+        let parts = self.list("From")?;
+        let own_key = self.row.get("TagKey").and_then(serde_json::Value::as_str);
+        let own_key = own_key.map(ToOwned::to_owned);
+        let mut sources = Vec::with_capacity(parts.len());
+        for part in &parts {
+            match part.parse::<Source>() {
+                Ok(Source::Tag(key)) if Some(&key) == own_key.as_ref() => {
+                    self.problem("From", ProblemKind::OwnSource(key));
+                }
+                Ok(source) => sources.push(source),
+                Err(error) => self.problem("From", error.into()),
+            }
+        }
+        // A name is a fact, and the other actions write nothing.
+        let action = self.row.get("Action").and_then(serde_json::Value::as_str);
+        if let Some(action @ ("UserLookup" | "Notify" | "Stop" | "Terminate")) = action {
+            let action = action.to_owned();
+            self.problem("From", ProblemKind::SourceUnused(action));
+        }
+        Some(sources)
+    }
+
+    /// The who row, if it is valid.
+    fn who(&mut self) -> Option<WhoRow> {
+        let who = self.patterns("Who");
+        let contact = self
+            .newer_text("Contact")
+            .map(|text| text.parse::<Contact>());
+        let contact = match contact.transpose() {
+            Ok(contact) => contact,
+            Err(error) => {
+                self.problem("Contact", error.into());
+                None
+            }
+        };
+        let tags = self.launcher_tags();
+        if !self.row.contains_key("Contact") && !self.row.contains_key("Tags") {
+            self.problem("Who", ProblemKind::WhoSaysNothing);
+        }
+        Some(WhoRow {
+            row_id: self.id?,
+            who: who?,
+            contact,
+            tags,
+        })
+    }
+
+    /// The tags of a who row, by key.
+    fn launcher_tags(&mut self) -> Option<BTreeMap<String, String>> {
+        let members = match self.row.get("Tags")? {
+            serde_json::Value::Object(members) => members.clone(),
+            serde_json::Value::Null => serde_json::Map::new(),
+            other => {
+                let kind = wrong_type("map of strings (M)", other);
+                self.problem("Tags", kind);
+                return None;
+            }
+        };
+        if members.is_empty() {
+            self.problem("Tags", ProblemKind::SaysNothing);
+        }
+        let mut tags = BTreeMap::new();
+        for (key, value) in members {
+            self.check_length("Tags", key.chars().count(), MAX_KEY_CHARS);
+            if key.is_empty()
+                || is_reserved_key(&key)
+                || is_exemption_like(&key)
+                || is_own_key(&key)
+                || has_hidden_characters(&key)
+            {
+                self.problem("Tags", ProblemKind::UnwritableKey(key));
+                continue;
+            }
+            match value {
+                serde_json::Value::String(text) if is_blank(&text) => {
+                    self.problem("Tags", ProblemKind::SaysNothing);
+                }
+                serde_json::Value::String(text) => {
+                    self.check_length("Tags", text.chars().count(), MAX_VALUE_CHARS);
+                    tags.insert(key, text);
+                }
+                other => {
+                    let kind = wrong_type("map of strings (M)", &other);
+                    self.problem("Tags", kind);
+                }
+            }
+        }
+        Some(tags)
     }
 
     fn allowed(&mut self) -> Option<AllowedValues> {
@@ -217,7 +320,7 @@ impl Reader {
             return;
         };
         let (value, is_allowed) = match action {
-            Some(Action::Update { value }) => (value.clone(), allowed.allows(value)),
+            Some(Action::Update { value: Some(value) }) => (value.clone(), allowed.allows(value)),
             Some(Action::Function(function)) => {
                 let mut days = SAMPLE_DAYS.iter().filter_map(|day| day.parse().ok());
                 let is_allowed = days.any(|day| allowed.allows(&function.value(day)));
@@ -273,7 +376,7 @@ impl Reader {
         }
     }
 
-    fn action(&mut self) -> Option<Action> {
+    fn action(&mut self, format: PolicyFormat) -> Option<Action> {
         // Checked for every action, because a value that EC2 cannot store is always a mistake.
         let default = self.optional_text("Default");
         // Zero-width characters alone would be written, and found empty again at every look.
@@ -284,10 +387,12 @@ impl Reader {
         match self.text("Action")?.as_str() {
             "Update" => {
                 // An attribute of the wrong type already has its problem.
-                if default.is_none() && !self.has_problem_with("Default") {
+                let has_source = format >= PolicyFormat::V2 && self.row.contains_key("From");
+                if default.is_none() && !has_source && !self.has_problem_with("Default") {
                     self.problem("Default", ProblemKind::NoDefault);
                 }
-                default.map(|value| Action::Update { value })
+                let is_sound = default.is_some() || has_source;
+                is_sound.then_some(Action::Update { value: default })
             }
             "Function" => match default.unwrap_or_default().parse::<Function>() {
                 Ok(function) => Some(Action::Function(function)),

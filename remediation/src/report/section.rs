@@ -200,6 +200,7 @@ impl Concern {
                 } => Some(Self::UnknownLauncher),
                 Remedy::Tag { unknown: None, .. }
                 | Remedy::TagLauncher
+                | Remedy::TagFromSource { .. }
                 | Remedy::Stop { .. }
                 | Remedy::Terminate => None,
             },
@@ -243,6 +244,7 @@ impl Concern {
             | Reason::Counting { .. }
             | Reason::TagsDisagree
             | Reason::LookUpUnfinished
+            | Reason::SourceUnread { .. }
             | Reason::NoTime
             | Reason::PolicyChanged
             | Reason::Interrupted

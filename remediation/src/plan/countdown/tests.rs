@@ -117,6 +117,7 @@ fn a_notice_confirms_the_countdown() {
         seen_at: Some(at(HOUR)),
         reminded_at: Some(at(HOUR)),
         day: Some(at(DAY)),
+        is_after_stop: false,
     };
     assert_eq!(announced, expected);
 }
