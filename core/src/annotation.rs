@@ -22,6 +22,7 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     if let Verdict::NotApplicable(why) = assessment.verdict {
         return Some(match why {
             NotApplicable::OutOfScope => "The instance is not in a VPC of this policy.".to_owned(),
+            NotApplicable::NoRule => "No rule of the policy is for this instance.".to_owned(),
             NotApplicable::Gone(state) => format!("The instance is {state}."),
             NotApplicable::Exempt { until, reason } => {
                 exempt(&format!("Exempt until {until}: "), reason)
@@ -56,7 +57,8 @@ fn unreadable_exemption(key: &str) -> String {
     format!("\"{shown}\" exempts nothing: the key must be {EXEMPTION_KEY}")
 }
 
-/// One part for each finding, violations first; or one part for an untagged instance.
+/// One part for each finding, violations first, and one for each rule of which it is not known whether it applies; or one
+/// part for an untagged instance.
 fn parts(assessment: &Assessment<'_>) -> Vec<String> {
     if assessment.is_untagged {
         return vec![UNTAGGED_SENTENCE.to_owned()];
@@ -69,7 +71,8 @@ fn parts(assessment: &Assessment<'_>) -> Vec<String> {
     let optional = optional
         .into_iter()
         .map(|finding| format!("optional: {}", describe(finding)));
-    required.chain(optional).collect()
+    let unknown = assessment.unknown.iter().map(ToString::to_string);
+    required.chain(optional).chain(unknown).collect()
 }
 
 /// One sentence of `beginning` and `reason`; a long `reason` is cut at a word.

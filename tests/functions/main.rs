@@ -13,6 +13,7 @@ mod aftermath;
 mod attribution;
 mod bad_apples;
 mod batches;
+mod conditions;
 mod countdowns;
 mod customers_sample;
 mod exemptions;

@@ -8,13 +8,14 @@ use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
-use tagwarden_core::{Instance, Policy, Scope};
+use tagwarden_core::{Instance, Policy, Scope, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::plan::{Outcome, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 
+use super::conditions::{self, is_judged};
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
@@ -244,6 +245,12 @@ impl<'a> Reader<'a> {
         if matches!(self.launches, LaunchSource::Recordings(_)) {
             notes.extend(gaps_of_recordings(&self.instances, &policy.report));
         }
+        let (scope, at) = (&self.settings.policy.scope, self.at);
+        let judged = self
+            .instances
+            .iter()
+            .filter(|it| is_judged(assess(&policy.policy, scope, it, at).verdict));
+        notes.extend(conditions::notes(&policy.policy, &judged));
         Ok(Inputs {
             instances: self.instances,
             from: self.from,

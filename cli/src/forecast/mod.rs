@@ -10,12 +10,14 @@
 //! | [`settings`] | the remediation's settings, as options |
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
+//! | `conditions` | what the conditions of rules decided |
 //! | [`rows`] | steps in words, like ones in one row |
 //! | [`trouble`] | what to do when a call or a run fails |
 //!
 //! [`Forecast::new`] plans, and reads nothing.
 
 pub mod compare;
+mod conditions;
 pub mod inputs;
 mod recording;
 pub mod rows;
@@ -31,6 +33,7 @@ use tagwarden_core::{Assessment, Instance, Verdict, assess};
 use tagwarden_remediation::plan::{Outcome, Remedy};
 use tagwarden_remediation::report::Entry;
 
+use conditions::StandingView;
 use inputs::{Inputs, PolicyPlan};
 
 /// What a policy means to a fleet.
@@ -45,6 +48,8 @@ pub struct Forecast<'a> {
 pub struct InstanceForecast<'a> {
     pub instance: &'a Instance,
     pub assessment: Assessment<'a>,
+    /// What the rules with conditions are to it; empty for a policy without conditions.
+    pub standings: Vec<StandingView>,
     /// What would be done about it, and what not, and why.
     pub entries: Vec<Entry>,
 }
@@ -118,6 +123,7 @@ impl<'a> Forecast<'a> {
             let id = instance.id.as_str();
             let forecast = InstanceForecast {
                 instance,
+                standings: conditions::standings(&plan.policy, instance),
                 assessment: assess(&plan.policy, &inputs.scope, instance, inputs.at),
                 entries: entries_of.remove(id).unwrap_or_default(),
             };

@@ -16,6 +16,7 @@ use tagwarden_core::policy::{
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
 
+use super::relations;
 use super::rows::{FileRule, FileRules, SHAPE, kind};
 use crate::text::node::{Node, NodeEntry, NodeKind};
 use crate::text::problem::TextProblem;
@@ -26,9 +27,12 @@ use crate::words::count;
 pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<TextProblem>) {
     let mut blamed = Vec::new();
     let rows = rules.rows.iter().map(|rule| row(rule.item.clone()));
-    if let Err(invalid) = Policy::from_rows(rows) {
-        for problem in invalid.problems() {
-            problems.extend(place(problem, rules, root, &mut blamed));
+    match Policy::from_rows(rows) {
+        Ok(policy) => relations::lint(&policy, rules, problems),
+        Err(invalid) => {
+            for problem in invalid.problems() {
+                problems.extend(place(problem, rules, root, &mut blamed));
+            }
         }
     }
     foreign_attributes(rules, &blamed, problems);

@@ -81,6 +81,7 @@ fn findings_follow_the_table_of_actions_and_defects(
         verdict,
         is_untagged: false,
         findings,
+        unknown: Vec::new(),
         exemption: None,
     };
     assert_eq!(assessment, expected);

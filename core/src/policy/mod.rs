@@ -4,11 +4,13 @@
 //! names every problem with its rule and attribute, so that half a policy is never acted on.
 
 mod allowed;
+mod condition;
 mod format;
 mod function;
 mod key;
 pub mod list;
 mod near_miss;
+mod optional;
 mod options;
 mod pattern;
 mod problem;
@@ -16,12 +18,15 @@ mod reader;
 mod remedy;
 mod row;
 mod rule;
+mod rules_of_keys;
+mod several;
 mod source;
 mod table;
 mod validate;
 mod who;
 
 pub use allowed::AllowedValues;
+pub use condition::{Condition, ConditionDoubt, InstanceDetail, InvalidCondition, RuleConditions};
 pub use format::PolicyFormat;
 pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
@@ -36,6 +41,8 @@ pub use row::{
     is_newer_attribute, is_own_attribute, needs_format_2, own_attributes,
 };
 pub use rule::{Action, TagRule};
+pub(crate) use several::Coverage;
+pub use several::{RuleChoice, RuleStanding, UndecidedRule};
 pub use source::{InvalidSource, Source};
 pub use table::{Policy, ReportTemplate};
 pub use who::{Contact, InvalidContact, WhoRow};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::condition::InvalidCondition;
 use super::function::InvalidFunction;
 use super::pattern::InvalidPattern;
 use super::source::InvalidSource;
@@ -52,6 +53,20 @@ pub enum ProblemKind {
         /// The first rule with that key.
         first: i64,
     },
+    /// An earlier rule for the key applies wherever this one could.
+    #[error(
+        "can never apply: rule {first} has the same key and comes first wherever this one could"
+    )]
+    NeverApplies {
+        /// The earlier rule.
+        first: i64,
+    },
+    /// Two conditions of a rule exclude each other.
+    #[error("can never hold: {0:?} and {1:?} exclude each other")]
+    NeverHolds(String, String),
+    /// `When` is not conditions.
+    #[error(transparent)]
+    Condition(#[from] InvalidCondition),
     /// Two rows have the same id. A policy file can have this problem; a table cannot.
     #[error("is also used by another rule")]
     RepeatedId,

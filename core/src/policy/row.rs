@@ -10,7 +10,7 @@ pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "De
 
 /// The attributes of a rule that a table has only with the row `{RuleId, PolicyFormat: 2}`, in the order in which people
 /// write them. Without that row they are columns of somebody else.
-pub const OPTIONAL_ATTRIBUTES: [&str; 2] = ["Allowed", "From"];
+pub const OPTIONAL_ATTRIBUTES: [&str; 3] = ["Allowed", "From", "When"];
 
 /// The attributes of a [who row](super::WhoRow), in the order in which people write them. As those of
 /// [`OPTIONAL_ATTRIBUTES`], only format 2 has them.

@@ -2,6 +2,7 @@
 
 use super::format::PolicyFormat;
 use super::rule::{Action, TagRule};
+use super::rules_of_keys::RulesOfKeys;
 use super::who::{Contact, WhoRow};
 use crate::likeness::is_blank;
 use crate::resource::Instance;
@@ -11,6 +12,8 @@ use crate::resource::Instance;
 pub struct Policy {
     pub(super) format: PolicyFormat,
     pub(super) rules: Vec<TagRule>,
+    /// The rules of each key.
+    pub(super) rules_of_keys: RulesOfKeys,
     pub(super) report_template: Option<ReportTemplate>,
     pub(super) hold: Option<String>,
     pub(super) who_rows: Vec<WhoRow>,

@@ -6,6 +6,7 @@ use super::*;
 
 mod format;
 mod options;
+mod several;
 
 fn row(value: Value) -> Row {
     match value {

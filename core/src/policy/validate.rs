@@ -1,30 +1,18 @@
 //! Validates the rows of the policy table: reads them into rules, or names every problem.
 
-use std::collections::BTreeMap;
-
-use super::allowed::AllowedValues;
 use super::format::PolicyFormat;
 use super::function::Function;
 use super::key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 use super::options::RuleOptions;
-use super::pattern::Pattern;
 use super::problem::{InvalidPolicy, Problem, ProblemKind};
 use super::reader::{Reader, wrong_type};
 use super::row::{FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE, has};
 use super::rule::{Action, TagRule};
-use super::source::Source;
+use super::rules_of_keys::RulesOfKeys;
+use super::several::EarlierRules;
 use super::table::{Policy, ReportTemplate};
-use super::who::{Contact, WhoRow};
 use crate::exemption::is_exemption_like;
 use crate::likeness::{has_hidden_characters, is_blank};
-
-/// Days for which the value of a function is tried against the values that its rule allows.
-const SAMPLE_DAYS: [&str; 4] = [
-    "2026-01-31T00:00:00Z",
-    "2027-06-09T09:05:00Z",
-    "2028-02-29T12:00:00Z",
-    "2031-10-20T23:59:59Z",
-];
 
 impl Policy {
     /// Validates the rows of a policy table.
@@ -76,7 +64,7 @@ where
     let mut hold: Option<String> = None;
     let mut hold_id = None;
     let mut who_rows = Vec::new();
-    let mut rule_of_key = BTreeMap::new();
+    let mut earlier = EarlierRules::default();
     let mut previous_id = None;
     for mut row in rows {
         if row.id.is_some() && row.id == previous_id {
@@ -96,7 +84,7 @@ where
                 hold = hold.or(reason);
             }
             RowKind::Who => who_rows.extend(row.who()),
-            RowKind::Rule => rules.extend(row.rule(format, &mut rule_of_key)),
+            RowKind::Rule => rules.extend(row.rule(format, &mut earlier)),
         }
         if format >= PolicyFormat::V2 {
             row.check_attributes();
@@ -106,6 +94,7 @@ where
     if problems.is_empty() {
         Ok(Policy {
             format,
+            rules_of_keys: RulesOfKeys::of(&rules),
             rules,
             report_template,
             hold,
@@ -179,13 +168,9 @@ impl Reader {
         reason
     }
 
-    /// The rule, if the row is valid. `rule_of_key` holds the first rule of each tag key.
-    fn rule(
-        &mut self,
-        format: PolicyFormat,
-        rule_of_key: &mut BTreeMap<String, i64>,
-    ) -> Option<TagRule> {
-        let tag_key = self.tag_key(format, rule_of_key);
+    /// The rule, if the row is valid. `earlier` holds those before it.
+    fn rule(&mut self, format: PolicyFormat, earlier: &mut EarlierRules) -> Option<TagRule> {
+        let tag_key = self.tag_key(format);
         let required = self.required();
         let action = self.action(format);
         let options = match format {
@@ -198,6 +183,9 @@ impl Reader {
         }
         self.check_alone(HOLD_ATTRIBUTE);
         self.check_alone(FORMAT_ATTRIBUTE);
+        if let Some(key) = &tag_key {
+            self.check_several(key, options.when.as_ref(), earlier);
+        }
         Some(TagRule {
             id: self.id?,
             tag_key: tag_key?,
@@ -207,138 +195,7 @@ impl Reader {
         })
     }
 
-    /// The attributes that only format 2 has.
-    fn options(&mut self) -> RuleOptions {
-        RuleOptions {
-            allowed: self.allowed(),
-            from: self.sources().unwrap_or_default(),
-        }
-    }
-
-    fn sources(&mut self) -> Option<Vec<Source>> {
-        let parts = self.list("From")?;
-        let own_key = self.row.get("TagKey").and_then(serde_json::Value::as_str);
-        let own_key = own_key.map(ToOwned::to_owned);
-        let mut sources = Vec::with_capacity(parts.len());
-        for part in &parts {
-            match part.parse::<Source>() {
-                Ok(Source::Tag(key)) if Some(&key) == own_key.as_ref() => {
-                    self.problem("From", ProblemKind::OwnSource(key));
-                }
-                Ok(source) => sources.push(source),
-                Err(error) => self.problem("From", error.into()),
-            }
-        }
-        // A name is a fact, and the other actions write nothing.
-        let action = self.row.get("Action").and_then(serde_json::Value::as_str);
-        if let Some(action @ ("UserLookup" | "Notify" | "Stop" | "Terminate")) = action {
-            let action = action.to_owned();
-            self.problem("From", ProblemKind::SourceUnused(action));
-        }
-        Some(sources)
-    }
-
-    /// The who row, if it is valid.
-    fn who(&mut self) -> Option<WhoRow> {
-        let who = self.patterns("Who");
-        let contact = self
-            .newer_text("Contact")
-            .map(|text| text.parse::<Contact>());
-        let contact = match contact.transpose() {
-            Ok(contact) => contact,
-            Err(error) => {
-                self.problem("Contact", error.into());
-                None
-            }
-        };
-        let tags = self.launcher_tags();
-        if !self.row.contains_key("Contact") && !self.row.contains_key("Tags") {
-            self.problem("Who", ProblemKind::WhoSaysNothing);
-        }
-        Some(WhoRow {
-            row_id: self.id?,
-            who: who?,
-            contact,
-            tags,
-        })
-    }
-
-    /// The tags of a who row, by key.
-    fn launcher_tags(&mut self) -> Option<BTreeMap<String, String>> {
-        let members = match self.row.get("Tags")? {
-            serde_json::Value::Object(members) => members.clone(),
-            serde_json::Value::Null => serde_json::Map::new(),
-            other => {
-                let kind = wrong_type("map of strings (M)", other);
-                self.problem("Tags", kind);
-                return None;
-            }
-        };
-        if members.is_empty() {
-            self.problem("Tags", ProblemKind::SaysNothing);
-        }
-        let mut tags = BTreeMap::new();
-        for (key, value) in members {
-            self.check_length("Tags", key.chars().count(), MAX_KEY_CHARS);
-            if key.is_empty()
-                || is_reserved_key(&key)
-                || is_exemption_like(&key)
-                || is_own_key(&key)
-                || has_hidden_characters(&key)
-            {
-                self.problem("Tags", ProblemKind::UnwritableKey(key));
-                continue;
-            }
-            match value {
-                serde_json::Value::String(text) if is_blank(&text) => {
-                    self.problem("Tags", ProblemKind::SaysNothing);
-                }
-                serde_json::Value::String(text) => {
-                    self.check_length("Tags", text.chars().count(), MAX_VALUE_CHARS);
-                    tags.insert(key, text);
-                }
-                other => {
-                    let kind = wrong_type("map of strings (M)", &other);
-                    self.problem("Tags", kind);
-                }
-            }
-        }
-        Some(tags)
-    }
-
-    fn allowed(&mut self) -> Option<AllowedValues> {
-        let patterns = self.patterns("Allowed")?;
-        let longest = patterns.iter().map(Pattern::shortest).max();
-        self.check_length("Allowed", longest.unwrap_or_default(), MAX_VALUE_CHARS);
-        AllowedValues::new(patterns)
-    }
-
-    /// What a rule would write must be a value that the rule allows. A function's value depends on the day, so one of many
-    /// days is enough.
-    fn check_default_is_allowed(&mut self, action: Option<&Action>, options: &RuleOptions) {
-        let Some(allowed) = &options.allowed else {
-            return;
-        };
-        let (value, is_allowed) = match action {
-            Some(Action::Update { value: Some(value) }) => (value.clone(), allowed.allows(value)),
-            Some(Action::Function(function)) => {
-                let mut days = SAMPLE_DAYS.iter().filter_map(|day| day.parse().ok());
-                let is_allowed = days.any(|day| allowed.allows(&function.value(day)));
-                (function.to_string(), is_allowed)
-            }
-            _ => return,
-        };
-        if !is_allowed {
-            let nearest = allowed.nearest(&value).map(ToOwned::to_owned);
-            self.problem("Default", ProblemKind::DefaultNotAllowed { value, nearest });
-        }
-    }
-
-    fn tag_key(
-        &mut self,
-        format: PolicyFormat,
-        rule_of_key: &mut BTreeMap<String, i64>,
-    ) -> Option<String> {
+    fn tag_key(&mut self, format: PolicyFormat) -> Option<String> {
         let key = self.text("TagKey")?;
         if is_reserved_key(&key) {
             self.problem("TagKey", ProblemKind::ReservedKey(key.clone()));
@@ -356,12 +213,6 @@ impl Reader {
             }
         }
         self.check_length("TagKey", key.chars().count(), MAX_KEY_CHARS);
-        if let Some(first) = rule_of_key.get(&key).copied() {
-            let key = key.clone();
-            self.problem("TagKey", ProblemKind::RepeatedKey { key, first });
-        } else if let Some(id) = self.id {
-            rule_of_key.insert(key.clone(), id);
-        }
         Some(key)
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tagwarden_core::Instance;
 use tagwarden_core::likeness::is_blank;
+use tagwarden_core::{Instance, Policy};
 
 use super::{CountdownReason, Outcome, Remedy, Step};
 use crate::run_id::RunId;
@@ -111,9 +111,9 @@ impl Act {
         self.step.cause.tag_key()
     }
 
-    /// Whether it is done because a tag is not there.
-    pub(crate) fn is_for_absence(&self) -> bool {
-        CountdownReason::from(&self.step.cause).is_absence()
+    /// Whether it is done because a tag is not there, or by a rule that may apply for that.
+    pub(crate) fn is_for_absence(&self, policy: &Policy) -> bool {
+        CountdownReason::from(&self.step.cause).rests_on_absence(policy)
     }
 
     /// The value that is written. Of a tag that is taken away: none, or the empty value that is left of it.

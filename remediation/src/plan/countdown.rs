@@ -14,7 +14,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Shutdown};
+use tagwarden_core::{DefectName, Policy, Shutdown};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
@@ -313,6 +313,15 @@ impl CountdownReason {
             Self::Untagged => true,
             Self::Tag { defect, .. } => *defect == DefectName::Missing,
         }
+    }
+
+    /// As [`is_absence`](Self::is_absence), also of a reason under a rule that may apply because a tag is not there.
+    pub(crate) fn rests_on_absence(&self, policy: &Policy) -> bool {
+        let has_conditions = match self {
+            Self::Untagged => false,
+            Self::Tag { key, .. } => policy.has_conditions_on_tags(key),
+        };
+        self.is_absence() || has_conditions
     }
 
     /// The reason whose [`Display`](fmt::Display) is `text`; `None` if there is none.

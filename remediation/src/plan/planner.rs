@@ -11,6 +11,7 @@ mod value;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden_core::policy::UndecidedRule;
 use tagwarden_core::wording::correction;
 use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, Verdict, assess};
 
@@ -39,13 +40,14 @@ pub fn plan(
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
         let mut planner = Planner {
+            policy,
             settings,
             context,
             now,
-            policy,
             findings: &assessment.findings,
             instance,
             exemption: assessment.exemption,
+            undecided: &assessment.unknown,
             plan: &mut plan,
             found: BTreeSet::new(),
             due: None,
@@ -59,7 +61,7 @@ pub fn plan(
                 planner.plan_finding(finding);
             }
             if !matches!(assessment.verdict, Verdict::NotApplicable(_)) {
-                for rule in policy.rules() {
+                for rule in policy.rules_for(instance) {
                     planner.replace_undefined(rule);
                 }
             }
@@ -74,14 +76,16 @@ pub fn plan(
 
 /// Plans for one instance.
 struct Planner<'a> {
+    policy: &'a Policy,
     settings: &'a Settings,
     context: &'a PlanContext,
     now: DateTime<Utc>,
-    policy: &'a Policy,
     /// What is wrong with the instance.
     findings: &'a [Finding<'a>],
     instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
+    /// The rules of which it is not known whether they apply.
+    undecided: &'a [UndecidedRule<'a>],
     plan: &'a mut Plan,
     /// What was found of what is counted down.
     found: BTreeSet<CountdownReason>,
@@ -123,8 +127,10 @@ impl Planner<'_> {
             }
             RuleRemedy::WriteLauncher => self.write_launcher(cause, finding.rule),
             RuleRemedy::Report => {
-                // What is nearly right is no reason for a shutdown, so a countdown for it is over.
-                if !finding.defect.is_nearly_right() {
+                // What is nearly right is no reason for a shutdown, so a countdown for it is over. So is the countdown of a
+                // rule that does not apply to the instance any more.
+                let has_conditions = self.policy.has_conditions(&finding.rule.tag_key);
+                if !finding.defect.is_nearly_right() && !has_conditions {
                     self.find(&cause);
                 }
                 self.report(cause, correction(finding.rule, finding.defect));

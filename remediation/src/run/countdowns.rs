@@ -48,12 +48,12 @@ pub(super) async fn begin(
     let counted = first.countdowns.keys().chain(first.notices.keys());
     wanted.extend(
         counted
-            .filter(|name| name.reason.is_absence())
+            .filter(|name| name.reason.rests_on_absence(policy))
             .map(|name| name.instance_id.as_str()),
     );
     let acts = first.shutdowns.values();
     wanted.extend(
-        acts.filter(|act| act.is_for_absence())
+        acts.filter(|act| act.is_for_absence(policy))
             .map(Act::instance_id),
     );
     let doubtful = candidates
@@ -65,7 +65,7 @@ pub(super) async fn begin(
     let mut begun = first.countdowns;
     begun.retain(|name, change| {
         let is_doubtful = context.doubt.is_some() || source.changed.contains(&name.instance_id);
-        change.has_begun && !(is_doubtful && name.reason.is_absence())
+        change.has_begun && !(is_doubtful && name.reason.rests_on_absence(policy))
     });
     let mut times = Begun::new();
     for name in ledger.write_countdowns(&begun).await? {

@@ -72,7 +72,7 @@ impl Survey {
         };
         if applies
             && instance.launched_at.is_some_and(|at| at > horizon)
-            && policy.rules().iter().any(is_undefined)
+            && policy.rules_for(instance).any(is_undefined)
         {
             self.undefined.push(Unattributed::from(instance));
         }

@@ -69,7 +69,11 @@ fn length(good: usize, bad: usize) -> usize {
 pub fn by_rule(views: &[InstanceView<'_>], policy: &Policy) -> Vec<Share> {
     let share = |rule: &TagRule| {
         let (mut good, mut missing, mut empty, mut not_allowed) = (0, 0, 0, 0);
-        let judged = views.iter().filter(|it| it.is_compliant().is_some());
+        let applies = |it: &&InstanceView<'_>| {
+            let mut rules = policy.rules_for(it.forecast.instance);
+            it.is_compliant().is_some() && rules.any(|it| it.id == rule.id)
+        };
+        let judged = views.iter().filter(applies);
         for view in judged {
             *match view.tag_state(rule) {
                 TagState::InOrder => &mut good,

@@ -127,8 +127,8 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("ReportTemplate", template),
                 ("Hold", hold),
                 ("Allowed", allowed),
-                ("Wehn", misspelt.then(|| json!("x"))),
-                ("x-Wehn", misspelt.then(|| json!("x"))),
+                ("Qolumn", misspelt.then(|| json!("x"))),
+                ("x-Qolumn", misspelt.then(|| json!("x"))),
             ];
             let members = members.into_iter();
             members

@@ -195,7 +195,7 @@ impl Planner<'_> {
             return Some(Outcome::Refused(Reason::NoTopic));
         }
         if let Some(doubt) = &self.context.doubt
-            && CountdownReason::from(cause).is_absence()
+            && CountdownReason::from(cause).rests_on_absence(self.policy)
         {
             return Some(doubt.outcome());
         }
@@ -238,6 +238,17 @@ impl Planner<'_> {
         })
     }
 
+    /// Whether it is not known that the reason is gone, because it is not known which rule applies.
+    fn is_undecided(&self, reason: &CountdownReason) -> bool {
+        let mut keys = self.undecided.iter().map(|it| it.rule.tag_key.as_str());
+        match reason {
+            CountdownReason::Untagged => {
+                self.instance.tags.is_empty() && !self.undecided.is_empty()
+            }
+            CountdownReason::Tag { key, .. } => keys.any(|it| it == key),
+        }
+    }
+
     /// Adds what is due to the plan, and the countdowns whose reasons are gone.
     pub(super) fn finish(mut self) {
         if let Some(due) = self.due.take() {
@@ -253,7 +264,8 @@ impl Planner<'_> {
         // What would not be shut down now starts over once it would.
         let is_spared = self.managed().is_some() || self.unreadable_exemption().is_some();
         for (name, countdown) in running {
-            if is_spared || !self.found.contains(&name.reason) {
+            let is_over = !self.found.contains(&name.reason) && !self.is_undecided(&name.reason);
+            if is_spared || is_over {
                 self.plan.gone.insert(name.clone(), *countdown);
             }
         }

@@ -17,6 +17,9 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
         instance.insert("verdict".to_owned(), json!(forecast.verdict()));
         instance.insert("annotation".to_owned(), json!(forecast.annotation()));
         instance.insert("steps".to_owned(), json!(forecast.entries));
+        if !forecast.standings.is_empty() {
+            instance.insert("rules".to_owned(), json!(forecast.standings));
+        }
         Value::from(instance)
     });
     let mut document = head(view);
