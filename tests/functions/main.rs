@@ -30,4 +30,5 @@ mod safety;
 mod scale;
 mod support;
 mod triggers;
+mod values;
 mod whole_loop;

@@ -38,14 +38,15 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
                     rule.get(name).is_none_or(|schema| conforms(schema, member))
                 })
             }),
-            "additionalProperties" => {
-                assert_eq!(rule, &json!(false));
-                value.as_object().is_none_or(|object| {
-                    object
-                        .keys()
-                        .all(|name| schema["properties"].get(name).is_some())
-                })
-            }
+            "additionalProperties" => value.as_object().is_none_or(|object| {
+                let known = schema.get("properties");
+                let is_known = |name: &str| known.is_some_and(|known| known.get(name).is_some());
+                let mut others = object.iter().filter(|(name, _)| !is_known(name));
+                others.all(|(_, member)| *rule != json!(false) && conforms(rule, member))
+            }),
+            "minProperties" => value
+                .as_object()
+                .is_none_or(|object| object.len() as u64 >= rule.as_u64().unwrap()),
             "anyOf" => list().any(|schema| conforms(schema, value)),
             "contains" => value
                 .as_array()

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::{OPTIONAL_ATTRIBUTES, RowKind, own_attributes};
+use tagwarden_core::policy::{RowKind, is_newer_attribute, own_attributes};
 
 use crate::policy_file::rows::{FORMAT_ID, kind};
 use crate::policy_file::value::same;
@@ -161,7 +161,7 @@ fn alteration(before: Item, item: &Item, has_format: bool) -> Result<RuleChange,
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
     let remove: BTreeSet<_> = own_attributes()
-        .filter(|name| has_format || !OPTIONAL_ATTRIBUTES.contains(name))
+        .filter(|name| has_format || !is_newer_attribute(name))
         .filter(|name| before.contains_key(*name) && !item.contains_key(*name))
         .map(ToOwned::to_owned)
         .collect();

@@ -179,7 +179,7 @@ fn title(item: &Item) -> String {
             let number = number.map_or_else(String::new, |number| inline(&number));
             format!("row {} (format {number})", id(item))
         }
-        (kind @ (RowKind::Template | RowKind::Hold), _) => {
+        (kind @ (RowKind::Template | RowKind::Hold | RowKind::Who), _) => {
             format!("row {} ({})", id(item), kind.describe())
         }
         (RowKind::Rule, Some(key @ AttributeValue::S(_))) => {

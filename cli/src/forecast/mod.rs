@@ -219,7 +219,9 @@ pub fn group(entry: &Entry) -> StepGroup {
         (Outcome::Refused(_), _) => StepGroup::Refused,
         (Outcome::Failed(_), _) => StepGroup::Failed,
         (_, Remedy::Notify { .. }) => StepGroup::Notify,
-        (_, Remedy::Tag { .. } | Remedy::TagLauncher) => StepGroup::Tag,
+        (_, Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. }) => {
+            StepGroup::Tag
+        }
         (_, Remedy::Stop { .. }) => StepGroup::Stop,
         (_, Remedy::Terminate) => StepGroup::Terminate,
     }

@@ -131,6 +131,7 @@ pub fn what(entry: &Entry) -> String {
     match &entry.step.remedy {
         Remedy::Tag { value, .. } => format!("tag {key} = {value:?}"),
         Remedy::TagLauncher => format!("tag {key} = its launcher"),
+        Remedy::TagFromSource { source } => format!("tag {key} from {}", on_one_line(source)),
         Remedy::Stop { .. } => "stop".to_owned(),
         Remedy::Terminate => "terminate".to_owned(),
         Remedy::Notify { .. } => "report".to_owned(),
@@ -171,6 +172,15 @@ pub fn obstacle(entry: &Entry) -> Option<String> {
                 correction: Some(what),
             },
         ) => Some(on_one_line(what)),
+        (
+            _,
+            Remedy::Tag {
+                origin: Some(origin),
+                ..
+            },
+        ) => origin
+            .describe()
+            .map(|from| on_one_line(&format!("from {from}"))),
         (_, Remedy::TagLauncher) => Some("the recording does not show who launched it".to_owned()),
         (
             _,

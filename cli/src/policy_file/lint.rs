@@ -10,7 +10,8 @@ use tagwarden_aws::policy_table::row;
 use tagwarden_core::exemption::{EXEMPTION_KEY, is_exemption_like};
 use tagwarden_core::policy::{
     ATTRIBUTES, FOREIGN_PREFIX, InvalidFunction, OPTIONAL_ATTRIBUTES, Problem, ProblemKind,
-    RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_own_attribute, is_own_key,
+    RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_newer_attribute, is_own_attribute,
+    is_own_key,
 };
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
@@ -180,8 +181,7 @@ fn foreign_attributes(
     });
     for (entry, is_rule) in entries {
         let span = &entry.name_span;
-        let is_own =
-            is_own_attribute(&entry.name) && !OPTIONAL_ATTRIBUTES.contains(&entry.name.as_str());
+        let is_own = is_own_attribute(&entry.name) && !is_newer_attribute(&entry.name);
         if is_own || blamed.contains(span) {
             continue;
         }

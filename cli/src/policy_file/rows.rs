@@ -15,13 +15,15 @@ use crate::words::count;
 
 /// The number of rows: `3 rules`, `3 rules and the report's template`, `3 rules, the report's template and a hold`.
 pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
-    let (mut rules, mut has_template, mut has_hold, mut has_format) = (0, false, false, false);
+    let (mut rules, mut who) = (0, 0);
+    let (mut has_template, mut has_hold, mut has_format) = (false, false, false);
     for item in items {
         match kind(item) {
             RowKind::Template => has_template = true,
             RowKind::Hold => has_hold = true,
             RowKind::Format => has_format = true,
             RowKind::Rule => rules += 1,
+            RowKind::Who => who += 1,
         }
     }
     let others = [
@@ -34,6 +36,9 @@ pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
         .flatten()
         .map(ToOwned::to_owned)
         .collect();
+    if who > 0 {
+        parts.insert(0, count(who, "who row"));
+    }
     if rules > 0 || parts.is_empty() {
         parts.insert(0, count(rules, "rule"));
     }
@@ -98,9 +103,9 @@ impl<'a> FileRule<'a> {
     }
 }
 
-/// The names allowed at the top of a file: the rules, the report's template, the hold, the format, and the schema for
-/// editors.
-const TOP: [&str; 5] = ["rules", "report", "hold", "format", "$schema"];
+/// The names allowed at the top of a file: the rules, the who rows, the report's template, the hold, the format, and the
+/// schema for editors.
+const TOP: [&str; 6] = ["rules", "who", "report", "hold", "format", "$schema"];
 
 pub const SHAPE: &str = "a policy file looks like this:\n  rules:\n    - RuleId: 1\n      TagKey: ProjectCode\n      \
                      Action: Update\n      Required: Y\n      Default: Proj007";
@@ -124,7 +129,10 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
             );
             let problem = TextProblem::error(entry.name_span.clone(), message);
             problems.push(
-                match suggestion::nearest(&entry.name, &["rules", "report", "hold", "format"]) {
+                match suggestion::nearest(
+                    &entry.name,
+                    &["rules", "who", "report", "hold", "format"],
+                ) {
                     Some(meant) if !has_rules || meant != "rules" => {
                         problem.help(format!("did you mean {meant}?"))
                     }
@@ -156,21 +164,29 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
         }
     };
     let mut rows = Vec::new();
-    for node in nodes {
-        match &node.kind {
-            NodeKind::Map(entries) => rows.push(FileRule {
-                entries,
-                node,
-                item: item(entries, problems),
-            }),
-            NodeKind::Unreadable => {}
+    add_rows(nodes, "a rule", SHAPE, &mut rows, problems);
+    let mut is_complete = rows.len() == nodes.len();
+    if let Some(entry) = entries.iter().find(|entry| entry.name == "who") {
+        let before = rows.len();
+        match &entry.value.kind {
+            NodeKind::List(nodes) => {
+                add_rows(nodes, "a who row", WHO_SHAPE, &mut rows, problems);
+                is_complete &= rows.len() - before == nodes.len();
+                for row in rows.iter().skip(before) {
+                    if kind(&row.item) != RowKind::Who {
+                        let message = "a who row needs Who, and no attribute of another row";
+                        let problem = TextProblem::error(row.node.span.clone(), message.to_owned());
+                        problems.push(problem.help(WHO_SHAPE));
+                    }
+                }
+            }
+            NodeKind::Unreadable => is_complete = false,
             _ => {
-                let message = format!("a rule is a mapping, this is {}", node.describe());
-                problems.push(TextProblem::error(node.span.clone(), message).help(SHAPE));
+                let message = format!("who must be a list, this is {}", entry.value.describe());
+                problems.push(TextProblem::error(entry.name_span.clone(), message).help(WHO_SHAPE));
             }
         }
     }
-    let is_complete = rows.len() == nodes.len();
     let report = entries.iter().find(|entry| entry.name == "report");
     rows.extend(report.and_then(|report| template(report, problems)));
     let brake = entries.iter().find(|entry| entry.name == "hold");
@@ -199,6 +215,33 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
         may_be_newer: stated.is_none(),
         rows,
     })
+}
+
+const WHO_SHAPE: &str = "who rows look like this:\n  who:\n    - RuleId: 100\n      Who: [ann@example.com, team-*]\n      \
+                         Tags: {CostCenter: \"4711\"}";
+
+/// Adds a row for each node that is a mapping, and a problem for each other one. `what` a row is, for sentences.
+fn add_rows<'a>(
+    nodes: &'a [Node],
+    what: &str,
+    shape: &str,
+    rows: &mut Vec<FileRule<'a>>,
+    problems: &mut Vec<TextProblem>,
+) {
+    for node in nodes {
+        match &node.kind {
+            NodeKind::Map(entries) => rows.push(FileRule {
+                entries,
+                node,
+                item: item(entries, problems),
+            }),
+            NodeKind::Unreadable => {}
+            _ => {
+                let message = format!("{what} is a mapping, this is {}", node.describe());
+                problems.push(TextProblem::error(node.span.clone(), message).help(shape));
+            }
+        }
+    }
 }
 
 const REPORT_SHAPE: &str = "the report's template looks like this:\n  report:\n    RuleId: 1000\n    \

@@ -58,8 +58,12 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
             .iter()
             .any(|item| needs_format_2(&row((*item).clone())));
     let older = is_older.then(|| SingleRow::Value(PolicyFormat::V1.number().into()));
+    let (who, rules): (Vec<&Item>, Vec<&Item>) = items
+        .into_iter()
+        .partition(|item| kind(item) == RowKind::Who);
     let file = File {
-        rules: items.into_iter().map(rule).collect::<Result<_, _>>()?,
+        rules: rules.into_iter().map(rule).collect::<Result<_, _>>()?,
+        who: who.into_iter().map(rule).collect::<Result<_, _>>()?,
         report: template.transpose()?,
         hold: hold.transpose()?,
         format: stated.transpose()?.or(older),
@@ -92,6 +96,8 @@ struct Rule(Vec<(String, Value)>);
 #[derive(Serialize)]
 struct File {
     rules: Vec<Rule>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    who: Vec<Rule>,
     /// The row of the report's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Rule>,
@@ -166,11 +172,10 @@ pub fn rank(name: &str) -> usize {
 fn yaml(file: &File) -> String {
     let mut text = "rules:".to_owned();
     text.push_str(if file.rules.is_empty() { " []\n" } else { "\n" });
-    for Rule(attributes) in &file.rules {
-        for (position, (name, value)) in attributes.iter().enumerate() {
-            let indent = if position == 0 { "  - " } else { "    " };
-            let _ = writeln!(text, "{indent}{}: {}", scalar(name), inline(value));
-        }
+    add_list(&mut text, &file.rules);
+    if !file.who.is_empty() {
+        text.push_str("who:\n");
+        add_list(&mut text, &file.who);
     }
     if let Some(Rule(attributes)) = &file.report {
         text.push_str("report:\n");
@@ -197,6 +202,16 @@ fn yaml(file: &File) -> String {
         }
     }
     text
+}
+
+/// Adds rows as the members of a list.
+fn add_list(text: &mut String, rows: &[Rule]) {
+    for Rule(attributes) in rows {
+        for (position, (name, value)) in attributes.iter().enumerate() {
+            let indent = if position == 0 { "  - " } else { "    " };
+            let _ = writeln!(text, "{indent}{}: {}", scalar(name), inline(value));
+        }
+    }
 }
 
 /// A text of several lines as a block (`|`) inside a mapping that is indented by two; `None` if YAML would not return it

@@ -107,7 +107,7 @@ impl Reader {
                 self.problem("WhenExpired", ProblemKind::NameIsNoDate);
                 return;
             }
-            Some(Action::Update { value }) => {
+            Some(Action::Update { value: Some(value) }) => {
                 let is_word = options.allowed.as_ref().is_some_and(|it| it.allows(value));
                 if end_of(value).is_none() && !is_word {
                     let value = value.clone();

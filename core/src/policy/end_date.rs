@@ -21,6 +21,16 @@ impl TagRule {
         end_of(value)
     }
 
+    /// Whether `value` is an end date that lies further ahead of `now` than the rule allows.
+    #[must_use]
+    pub fn is_too_far(&self, value: &str, now: DateTime<Utc>) -> bool {
+        let end_date = self.options.end_date.as_ref();
+        let end = end_of(value);
+        end_date
+            .zip(end)
+            .is_some_and(|(rule, end)| rule.is_too_far(end, now))
+    }
+
     /// When a shutdown by this rule is announced: `Notice`, and one day before for an end date that has none. `None` where
     /// the policy asks for no notice.
     #[must_use]

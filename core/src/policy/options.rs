@@ -2,6 +2,7 @@
 
 use super::allowed::AllowedValues;
 use super::condition::RuleConditions;
+use super::source::Source;
 use super::times::Notice;
 use super::when_expired::EndDateRule;
 
@@ -10,6 +11,8 @@ use super::when_expired::EndDateRule;
 pub struct RuleOptions {
     /// `Allowed`: the values that the tag may have; `None` if it may have any.
     pub allowed: Option<AllowedValues>,
+    /// `From`: where the value is taken from before the rule's own, in this order; empty if there is no such source.
+    pub from: Vec<Source>,
     /// `When`: which resources the rule is for; `None` if it is for all.
     pub when: Option<RuleConditions>,
     /// `WhenExpired` and `AtMost`: the tag's value is an end date; `None` if it is not.

@@ -6,7 +6,9 @@ use std::fmt;
 use super::condition::InvalidCondition;
 use super::function::InvalidFunction;
 use super::pattern::InvalidPattern;
+use super::source::InvalidSource;
 use super::times::InvalidNotice;
+use super::who::InvalidContact;
 
 /// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +168,24 @@ pub enum ProblemKind {
         /// The allowed value that was probably meant.
         nearest: Option<String>,
     },
+    /// `From` has a part that is not a source.
+    #[error(transparent)]
+    Source(#[from] InvalidSource),
+    /// A source is the rule's own tag.
+    #[error("tag:{0} is the rule's own tag: name another one")]
+    OwnSource(String),
+    /// A rule has `From` and never writes a value of it.
+    #[error("is not used with Action {0}: use Update or Function")]
+    SourceUnused(String),
+    /// `Contact` is not an address.
+    #[error(transparent)]
+    Contact(#[from] InvalidContact),
+    /// A who row has neither `Contact` nor `Tags`.
+    #[error("says nothing: the row needs Contact, Tags or both")]
+    WhoSaysNothing,
+    /// A tag of a who row has a key that cannot be written.
+    #[error("{0:?} is not a key that tagwarden can write")]
+    UnwritableKey(String),
     /// A key with a character that people cannot see, in format 2.
     #[error(
         "{0:?} has blanks around it, or characters that nobody sees: no other key looks the same"

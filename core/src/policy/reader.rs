@@ -128,6 +128,18 @@ impl Reader {
         }
     }
 
+    /// The text of an attribute of format 2. `None` if the row does not have it, or if it has a problem. A text that says
+    /// nothing is a problem.
+    pub(super) fn newer_text(&mut self, attribute: &'static str) -> Option<String> {
+        let kind = match self.row.get(attribute)? {
+            Value::String(text) if !is_blank(text) => return Some(text.clone()),
+            Value::String(_) | Value::Null => ProblemKind::SaysNothing,
+            other => wrong_type("string (S)", other),
+        };
+        self.problem(attribute, kind);
+        None
+    }
+
     /// The patterns of a [list](Self::list). Every part that is not a pattern is a problem.
     pub(super) fn patterns(&mut self, attribute: &'static str) -> Option<Vec<Pattern>> {
         let parts = self.list(attribute)?;

@@ -23,10 +23,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use super::function::Function;
-use super::key::is_reserved_key;
 use super::rule::{Action, TagRule};
 use super::when_expired::WhenExpired;
-use crate::likeness::{is_blank, is_near_miss};
+use crate::likeness::is_blank;
 use crate::resource::Instance;
 
 /// What is wrong with a rule's tag. A tag has at most one defect.
@@ -88,8 +87,8 @@ pub enum DefectName {
 /// What a rule does about a defect of its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleRemedy<'a> {
-    /// Write this value.
-    Write(&'a str),
+    /// Write this value, or that of a source. `None`: only a source has one.
+    Write(Option<&'a str>),
     /// Write the value of this function.
     WriteFunction(&'a Function),
     /// Write who launched the resource.
@@ -155,7 +154,7 @@ impl TagRule {
             Action::Update { .. } if defect.name() == DefectName::Missing && !self.required => {
                 return None;
             }
-            Action::Update { value } => RuleRemedy::Write(value),
+            Action::Update { value } => RuleRemedy::Write(value.as_deref()),
             Action::UserLookup => RuleRemedy::WriteLauncher,
             Action::Function(function) => RuleRemedy::WriteFunction(function),
             Action::Notify => RuleRemedy::Report,
@@ -180,9 +179,7 @@ impl TagRule {
 
     /// The first key of `instance` that is a near miss of this rule's.
     fn near_miss<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<&'a str> {
-        let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
-        let mut keys = instance.tags.keys().map(String::as_str);
-        keys.find(|key| is_near_miss(key, &self.tag_key) && !is_reserved_key(key) && !has_rule(key))
+        self.near_misses(instance, rules).next().map(|(key, _)| key)
     }
 }
 

@@ -10,7 +10,12 @@ pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "De
 
 /// The attributes of a rule that a table has only with the row `{RuleId, PolicyFormat: 2}`, in the order in which people
 /// write them. Without that row they are columns of somebody else.
-pub const OPTIONAL_ATTRIBUTES: [&str; 5] = ["Allowed", "When", "WhenExpired", "Notice", "AtMost"];
+pub const OPTIONAL_ATTRIBUTES: [&str; 6] =
+    ["Allowed", "From", "When", "WhenExpired", "Notice", "AtMost"];
+
+/// The attributes of a [who row](super::WhoRow), in the order in which people write them. As those of
+/// [`OPTIONAL_ATTRIBUTES`], only format 2 has them.
+pub const WHO_ATTRIBUTES: [&str; 3] = ["Who", "Contact", "Tags"];
 
 /// The attribute that holds the [report's template](super::ReportTemplate), in a row that is not a rule.
 pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";
@@ -38,6 +43,8 @@ pub enum RowKind {
     Hold,
     /// The table's format.
     Format,
+    /// A who row. In a table of the older format, it is a rule without a tag key.
+    Who,
 }
 
 impl RowKind {
@@ -56,6 +63,8 @@ impl RowKind {
             Self::Hold
         } else if row.contains_key(FORMAT_ATTRIBUTE) {
             Self::Format
+        } else if row.contains_key("Who") {
+            Self::Who
         } else {
             Self::Rule
         }
@@ -69,6 +78,7 @@ impl RowKind {
             Self::Template => "the report's template",
             Self::Hold => "a hold",
             Self::Format => "the table's format",
+            Self::Who => "a who row",
         }
     }
 
@@ -79,6 +89,7 @@ impl RowKind {
             Self::Template => (&[TEMPLATE_ATTRIBUTE], &[]),
             Self::Hold => (&[HOLD_ATTRIBUTE], &[]),
             Self::Format => (&[FORMAT_ATTRIBUTE], &[]),
+            Self::Who => (&WHO_ATTRIBUTES, &[]),
         };
         let all = own.iter().chain(optional).copied();
         all.filter(|name| *name != "RuleId")
@@ -89,7 +100,13 @@ impl RowKind {
 pub fn own_attributes() -> impl Iterator<Item = &'static str> {
     let others = [TEMPLATE_ATTRIBUTE, HOLD_ATTRIBUTE, FORMAT_ATTRIBUTE];
     let of_rules = ATTRIBUTES.into_iter().chain(OPTIONAL_ATTRIBUTES);
-    of_rules.chain(others)
+    of_rules.chain(others).chain(WHO_ATTRIBUTES)
+}
+
+/// Whether only [format 2](super::PolicyFormat::V2) has the attribute `name`. In an older table it is somebody else's column.
+#[must_use]
+pub fn is_newer_attribute(name: &str) -> bool {
+    OPTIONAL_ATTRIBUTES.contains(&name) || WHO_ATTRIBUTES.contains(&name)
 }
 
 /// Whether tagwarden reads the attribute `name`, in a row of any kind.
@@ -104,11 +121,15 @@ pub fn is_foreign_attribute(name: &str) -> bool {
     name == COMMENT_ATTRIBUTE || name.starts_with(FOREIGN_PREFIX)
 }
 
-/// Whether a row is a rule with an attribute that only [format 2](super::PolicyFormat::V2) has.
+/// Whether a row is one that only [format 2](super::PolicyFormat::V2) has: a rule with a newer attribute, or a who row.
 #[must_use]
 pub fn needs_format_2(row: &Row) -> bool {
     let mut newer = OPTIONAL_ATTRIBUTES.iter();
-    RowKind::of(row) == RowKind::Rule && newer.any(|name| row.contains_key(*name))
+    match RowKind::of(row) {
+        RowKind::Rule => newer.any(|name| row.contains_key(*name)),
+        RowKind::Who => true,
+        RowKind::Template | RowKind::Hold | RowKind::Format => false,
+    }
 }
 
 /// Whether the row has an old attribute of a rule except `RuleId`.
@@ -142,6 +163,10 @@ mod tests {
             "Hold",
             "PolicyFormat",
             "Allowed",
+            "From",
+            "Who",
+            "Contact",
+            "Tags",
         ] {
             assert!(is_own_attribute(own), "{own}");
         }

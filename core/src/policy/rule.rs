@@ -45,8 +45,8 @@ impl TagRule {
 pub enum Action {
     /// Write this value. A *missing* tag is written only if the rule is required.
     Update {
-        /// `Default`: 1 to 256 characters.
-        value: String,
+        /// `Default`: 1 to 256 characters. `None` where the value comes from the rule's sources alone.
+        value: Option<String>,
     },
     /// Write who launched the instance, or `Undefined` if that cannot be found out.
     UserLookup,

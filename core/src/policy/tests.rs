@@ -42,7 +42,7 @@ fn accepts_the_customers_sample() {
         })
         .collect();
     let proj007 = Action::Update {
-        value: "Proj007".to_owned(),
+        value: Some("Proj007".to_owned()),
     };
     let today = Action::Function("today()".parse().unwrap());
     assert_eq!(
@@ -306,7 +306,7 @@ fn the_remedy_follows_action_required_and_defect(
         let remedy = |defect| match policy.rules()[0].remedy(defect) {
             None => "nothing",
             Some(RuleRemedy::Write(value)) => {
-                assert_eq!(value, "today()");
+                assert_eq!(value, Some("today()"));
                 "write"
             }
             Some(RuleRemedy::WriteFunction(_)) => "function",

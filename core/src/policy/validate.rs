@@ -1,14 +1,9 @@
 //! Validates the rows of the policy table: reads them into rules, or names every problem.
 
-use serde_json::Value;
-
-use super::allowed::AllowedValues;
-use super::condition::RuleConditions;
 use super::format::PolicyFormat;
 use super::function::Function;
 use super::key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 use super::options::RuleOptions;
-use super::pattern::Pattern;
 use super::problem::{InvalidPolicy, Problem, ProblemKind};
 use super::reader::{Reader, wrong_type};
 use super::row::{FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE, has};
@@ -18,14 +13,6 @@ use super::several::EarlierRules;
 use super::table::{Policy, ReportTemplate};
 use crate::exemption::is_exemption_like;
 use crate::likeness::{has_hidden_characters, is_blank};
-
-/// Days for which the value of a function is tried against the values that its rule allows.
-const SAMPLE_DAYS: [&str; 4] = [
-    "2026-01-31T00:00:00Z",
-    "2027-06-09T09:05:00Z",
-    "2028-02-29T12:00:00Z",
-    "2031-10-20T23:59:59Z",
-];
 
 impl Policy {
     /// Validates the rows of a policy table.
@@ -58,6 +45,12 @@ where
     // The format comes first, because it says what the other rows mean.
     let format = format(&mut rows)?;
     let mut problems = Vec::new();
+    for row in &mut rows {
+        // Before format 2, a row without a tag key was a broken rule.
+        if row.kind == RowKind::Who && format == PolicyFormat::V1 {
+            row.kind = RowKind::Rule;
+        }
+    }
     if !rows.iter().any(|row| row.kind == RowKind::Rule) {
         problems.push(Problem {
             row: None,
@@ -70,6 +63,7 @@ where
     let mut report_template: Option<ReportTemplate> = None;
     let mut hold: Option<String> = None;
     let mut hold_id = None;
+    let mut who_rows = Vec::new();
     let mut earlier = EarlierRules::default();
     let mut previous_id = None;
     for mut row in rows {
@@ -89,6 +83,7 @@ where
                 hold_id = hold_id.or(row.id);
                 hold = hold.or(reason);
             }
+            RowKind::Who => who_rows.extend(row.who()),
             RowKind::Rule => rules.extend(row.rule(format, &mut earlier)),
         }
         if format >= PolicyFormat::V2 {
@@ -103,6 +98,7 @@ where
             rules,
             report_template,
             hold,
+            who_rows,
         })
     } else {
         Err(InvalidPolicy { problems })
@@ -176,7 +172,7 @@ impl Reader {
     fn rule(&mut self, format: PolicyFormat, earlier: &mut EarlierRules) -> Option<TagRule> {
         let tag_key = self.tag_key(format);
         let required = self.required();
-        let action = self.action();
+        let action = self.action(format);
         let mut options = match format {
             PolicyFormat::V1 => RuleOptions::default(),
             PolicyFormat::V2 => self.options(),
@@ -200,65 +196,6 @@ impl Reader {
             action: action?,
             options,
         })
-    }
-
-    /// The attributes that only format 2 has.
-    fn options(&mut self) -> RuleOptions {
-        RuleOptions {
-            allowed: self.allowed(),
-            when: self.when(),
-            end_date: self.end_date(),
-            notice: self.notice(),
-        }
-    }
-
-    fn when(&mut self) -> Option<RuleConditions> {
-        let texts: Vec<String> = match self.row.get("When")? {
-            Value::Array(_) => self.list("When")?,
-            // Commas separate the values of one condition.
-            Value::Null => Vec::new(),
-            Value::String(text) => vec![text.clone()],
-            other => {
-                let kind = wrong_type("string (S), or a list of strings", other);
-                self.problem("When", kind);
-                return None;
-            }
-        };
-        match RuleConditions::of(texts.iter().map(String::as_str)) {
-            Ok(when) => Some(when),
-            Err(error) => {
-                self.problem("When", error.into());
-                None
-            }
-        }
-    }
-
-    fn allowed(&mut self) -> Option<AllowedValues> {
-        let patterns = self.patterns("Allowed")?;
-        let longest = patterns.iter().map(Pattern::shortest).max();
-        self.check_length("Allowed", longest.unwrap_or_default(), MAX_VALUE_CHARS);
-        AllowedValues::new(patterns)
-    }
-
-    /// What a rule would write must be a value that the rule allows. A function's value depends on the day, so one of many
-    /// days is enough.
-    fn check_default_is_allowed(&mut self, action: Option<&Action>, options: &RuleOptions) {
-        let Some(allowed) = &options.allowed else {
-            return;
-        };
-        let (value, is_allowed) = match action {
-            Some(Action::Update { value }) => (value.clone(), allowed.allows(value)),
-            Some(Action::Function(function)) => {
-                let mut days = SAMPLE_DAYS.iter().filter_map(|day| day.parse().ok());
-                let is_allowed = days.any(|day| allowed.allows(&function.value(day)));
-                (function.to_string(), is_allowed)
-            }
-            _ => return,
-        };
-        if !is_allowed {
-            let nearest = allowed.nearest(&value).map(ToOwned::to_owned);
-            self.problem("Default", ProblemKind::DefaultNotAllowed { value, nearest });
-        }
     }
 
     fn tag_key(&mut self, format: PolicyFormat) -> Option<String> {
@@ -293,7 +230,7 @@ impl Reader {
         }
     }
 
-    fn action(&mut self) -> Option<Action> {
+    fn action(&mut self, format: PolicyFormat) -> Option<Action> {
         // Checked for every action, because a value that EC2 cannot store is always a mistake.
         let default = self.optional_text("Default");
         // Zero-width characters alone would be written, and found empty again at every look.
@@ -304,10 +241,12 @@ impl Reader {
         match self.text("Action")?.as_str() {
             "Update" => {
                 // An attribute of the wrong type already has its problem.
-                if default.is_none() && !self.has_problem_with("Default") {
+                let has_source = format >= PolicyFormat::V2 && self.row.contains_key("From");
+                if default.is_none() && !has_source && !self.has_problem_with("Default") {
                     self.problem("Default", ProblemKind::NoDefault);
                 }
-                default.map(|value| Action::Update { value })
+                let is_sound = default.is_some() || has_source;
+                is_sound.then_some(Action::Update { value: default })
             }
             "Function" => match default.unwrap_or_default().parse::<Function>() {
                 Ok(function) => Some(Action::Function(function)),

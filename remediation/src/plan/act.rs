@@ -70,7 +70,9 @@ impl Act {
             Remedy::Tag { .. } => RemedyName::Tag,
             Remedy::Stop { .. } => RemedyName::Stop,
             Remedy::Terminate => RemedyName::Terminate,
-            Remedy::TagLauncher | Remedy::Notify { .. } => return None,
+            Remedy::TagLauncher | Remedy::TagFromSource { .. } | Remedy::Notify { .. } => {
+                return None;
+            }
         };
         let tags_before = match (remedy, step.cause.tag_key()) {
             (RemedyName::Tag, Some(key)) => tags

@@ -4,9 +4,11 @@
 //! |---|---|
 //! | `ending` | end dates that have not passed: their notices |
 //! | `shutdown` | what stands against a shutdown, its countdown, and which of several is done |
+//! | `value` | which value a tag gets: the first that there is of several |
 
 mod ending;
 mod shutdown;
+mod value;
 
 pub(crate) use ending::ends_soon;
 
@@ -14,17 +16,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::policy::UndecidedRule;
-use tagwarden_core::wording::{correction, excerpt, suggestion};
-use tagwarden_core::{
-    Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
-    Verdict, assess,
-};
+use tagwarden_core::wording::correction;
+use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, Verdict, assess};
 
 use super::{
     Act, Cause, Countdown, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason,
     Remedy, Step,
 };
-use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::safeguard::Safeguard;
 use crate::settings::{Settings, Untagged};
 
@@ -50,6 +48,7 @@ pub fn plan(
             settings,
             context,
             now,
+            findings: &assessment.findings,
             instance,
             exemption: assessment.exemption,
             undecided: &assessment.unknown,
@@ -90,6 +89,8 @@ struct Planner<'a> {
     settings: &'a Settings,
     context: &'a PlanContext,
     now: DateTime<Utc>,
+    /// What is wrong with the instance.
+    findings: &'a [Finding<'a>],
     instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
     /// The rules of which it is not known whether they apply.
@@ -129,11 +130,9 @@ impl Planner<'_> {
         };
         let cause = Cause::from(finding);
         match remedy {
-            RuleRemedy::Write(value) => self.write(cause, finding.rule, value.to_owned(), None),
+            RuleRemedy::Write(value) => self.write_default(cause, finding.rule, value),
             RuleRemedy::WriteFunction(function) => {
-                let restored = self.restorable(finding.rule);
-                let value = restored.unwrap_or_else(|| function.value(self.now));
-                self.write(cause, finding.rule, value, None);
+                self.write_function(cause, finding.rule, function);
             }
             RuleRemedy::WriteLauncher => self.write_launcher(cause, finding.rule),
             RuleRemedy::Report => {
@@ -157,98 +156,6 @@ impl Planner<'_> {
     fn report(&mut self, cause: Cause, correction: Option<String>) {
         let step = self.step(cause, Remedy::Notify { correction });
         self.plan.reported.push(step);
-    }
-
-    /// The value that tagwarden wrote for `rule` before, if it is a name or a date and may be written again. The policy may
-    /// have changed, so the value must still be allowed.
-    fn restorable(&self, rule: &TagRule) -> Option<String> {
-        let memory = self.context.memories.get(&self.instance.id)?;
-        let value = memory.restorable(rule)?;
-        rule.allows(value).then(|| value.to_owned())
-    }
-
-    fn write(&mut self, cause: Cause, rule: &TagRule, value: String, unknown: Option<Unknown>) {
-        // What is not allowed is not written, whoever launched the instance and whatever day it is.
-        if !rule.allows(&value) {
-            let hint = suggestion(rule, &value).unwrap_or_default();
-            let correction = format!("it would get \"{}\", {hint}", excerpt(&value));
-            return self.report(cause, Some(correction));
-        }
-        // What a manager would replace has no end of its own, and a date that is out of reach would be reported at once.
-        if rule.options.end_date.is_some()
-            && let Some(reason) = self.managed()
-        {
-            return self.settle(
-                cause,
-                Remedy::Tag { value, unknown },
-                Outcome::Refused(reason),
-            );
-        }
-        let memory = self.context.memories.get(&self.instance.id);
-        let paused = memory.and_then(|memory| memory.paused_until(rule, self.now));
-        let remedy = Remedy::Tag { value, unknown };
-        if let Some(until) = paused.map(|until| until.date_naive()) {
-            let reason = Reason::RemovedRepeatedly { until, by: None };
-            return self.settle(cause, remedy, Outcome::Refused(reason));
-        }
-        let step = self.step(cause, remedy);
-        self.plan.tags.extend(Act::of(step, &self.instance.tags));
-    }
-
-    fn write_launcher(&mut self, cause: Cause, rule: &TagRule) {
-        if let Some(name) = self.restorable(rule) {
-            return self.write(cause, rule, name, None);
-        }
-        let undefined = |unknown| (UNDEFINED.to_owned(), Some(unknown));
-        let (value, unknown) = match self.context.launchers.get(&self.instance.id) {
-            Some(Launcher::Known(name)) => (name.clone(), None),
-            Some(Launcher::TooOld) => undefined(Unknown::TooOld),
-            Some(Launcher::Nobody) => match self.launch_not_shown() {
-                Some(reason) => {
-                    return self.settle(cause, Remedy::TagLauncher, Outcome::Deferred(reason));
-                }
-                None => undefined(Unknown::NotRecorded),
-            },
-            Some(Launcher::Failed(error)) => {
-                return self.settle(cause, Remedy::TagLauncher, Outcome::Failed(error.into()));
-            }
-            None => {
-                let outcome = Outcome::Deferred(Reason::LookUpUnfinished);
-                return self.settle(cause, Remedy::TagLauncher, outcome);
-            }
-        };
-        self.write(cause, rule, value, unknown);
-    }
-
-    /// Replaces an `Undefined` that tagwarden wrote a short time ago and for which there is a name by now. This is the only
-    /// value that is ever overwritten.
-    fn replace_undefined(&mut self, rule: &TagRule) {
-        let is_undefined =
-            self.instance.tags.get(&rule.tag_key).map(String::as_str) == Some(UNDEFINED);
-        let memory = self.context.memories.get(&self.instance.id);
-        let is_own = memory.is_some_and(|it| it.is_own_undefined(&rule.tag_key, self.now));
-        let launcher = self.context.launchers.get(&self.instance.id);
-        if rule.action == Action::UserLookup
-            && is_undefined
-            && is_own
-            && let Some(Launcher::Known(name)) = launcher
-            && rule.allows(name)
-        {
-            let cause = Cause::Tag {
-                rule_id: rule.id,
-                tag_key: rule.tag_key.clone(),
-                defect: DefectName::Missing,
-            };
-            self.write(cause, rule, name.clone(), None);
-        }
-    }
-
-    /// Why CloudTrail may not show the launch yet: it shows one minutes after it happened.
-    fn launch_not_shown(&self) -> Option<Reason> {
-        match self.younger_than(self.settings.grace.max(SHOWN_AFTER))? {
-            Reason::Grace { age, grace } => Some(Reason::LaunchNotShown { age, grace }),
-            reason => Some(reason),
-        }
     }
 
     fn settle(&mut self, cause: Cause, remedy: Remedy, outcome: Outcome) {

@@ -26,6 +26,13 @@ pub enum Reason {
         /// How old it must be.
         grace: TimeDelta,
     },
+    /// A source of the tag's value cannot be read now. Deferred, for a day at most.
+    SourceUnread {
+        /// The source, as people know it: `its VPC vpc-1`.
+        source: String,
+        /// Why.
+        why: String,
+    },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
     /// The run was cancelled before it came to this. Deferred.
@@ -145,6 +152,7 @@ impl Reason {
             Self::LookUpUnfinished => "look-up-unfinished",
             Self::NoTime => "no-time",
             Self::LaunchNotShown { .. } => "launch-not-shown",
+            Self::SourceUnread { .. } => "source-unread",
             Self::PolicyChanged => "policy-changed",
             Self::Interrupted => "interrupted",
             Self::Managed { .. } => "owned",
@@ -199,6 +207,10 @@ impl fmt::Display for Reason {
             ),
             Self::LaunchNotShown { age: None, .. } => f.write_str(
                 "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
+            ),
+            Self::SourceUnread { source, why } => write!(
+                f,
+                "its value may be that of {source}, which cannot be read now: {why}; it waits for a day at most"
             ),
             Self::NoTime => f.write_str("there was no time left for it"),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),

@@ -139,9 +139,14 @@ fn missing_owner(remedy: Remedy) -> Step {
 }
 
 fn tag(value: &str) -> Remedy {
+    tag_from(value, ValueOrigin::Default)
+}
+
+fn tag_from(value: &str, origin: ValueOrigin) -> Remedy {
     Remedy::Tag {
         value: value.to_owned(),
         unknown: None,
+        origin: Some(origin),
     }
 }
 
@@ -149,12 +154,17 @@ fn undefined(unknown: Unknown) -> Remedy {
     Remedy::Tag {
         value: "Undefined".to_owned(),
         unknown: Some(unknown),
+        origin: Some(ValueOrigin::Launcher),
     }
 }
 
 #[rstest]
 #[case("Update", "nobody", tag("nobody"))]
-#[case("Function", "today()+1d", tag("2026-11-24"))]
+#[case(
+    "Function",
+    "today()+1d",
+    tag_from("2026-11-24", ValueOrigin::Function)
+)]
 #[case("Notify", "", Remedy::Notify { correction: None })]
 fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remedy: Remedy) {
     let plan = plan_one(
@@ -328,7 +338,7 @@ fn prefers_termination_to_a_stop() {
 }
 
 #[rstest]
-#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { in_order: vec![missing_owner(tag("ann"))], ..Steps::default() })]
+#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { in_order: vec![missing_owner(tag_from("ann", ValueOrigin::Launcher))], ..Steps::default() })]
 #[case::nobody(Some(Launcher::Nobody), 15, Steps { in_order: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Steps::default() })]
 #[case::too_old(Some(Launcher::TooOld), 0, Steps { in_order: vec![missing_owner(undefined(Unknown::TooOld))], ..Steps::default() })]
 #[case::nobody_yet(Some(Launcher::Nobody), 14, Steps {

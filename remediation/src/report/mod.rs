@@ -25,7 +25,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use tagwarden_core::policy::ReportTemplate;
 
-use crate::plan::{Outcome, Reason, Remedy, Step};
+use crate::plan::{Outcome, Reason, Remedy, Step, ValueOrigin};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
@@ -209,6 +209,15 @@ impl Entry {
         }
     }
 
+    /// Where the value of the tag comes from, as far as that is known.
+    #[must_use]
+    pub fn origin(&self) -> Option<&ValueOrigin> {
+        match &self.step.remedy {
+            Remedy::Tag { origin, .. } => origin.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Why it was not done, why the tag's value is `Undefined`, or what to write for a tag that is nearly right.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
@@ -265,6 +274,8 @@ impl Serialize for Entry {
             remedy: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             tag_value: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value_origin: Option<String>,
             outcome: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<String>,
@@ -283,6 +294,7 @@ impl Serialize for Entry {
             tag_key: step.cause.tag_key(),
             remedy: step.remedy.name(),
             tag_value: self.tag_value(),
+            value_origin: self.origin().map(ToString::to_string),
             outcome: outcome.name(),
             reason: self.reason(),
             run_id: done_by.as_ref(),

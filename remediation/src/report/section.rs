@@ -203,6 +203,7 @@ impl Concern {
                 } => Some(Self::UnknownLauncher),
                 Remedy::Tag { unknown: None, .. }
                 | Remedy::TagLauncher
+                | Remedy::TagFromSource { .. }
                 | Remedy::Stop { .. }
                 | Remedy::Terminate => None,
             },
@@ -248,6 +249,7 @@ impl Concern {
             | Reason::Counting { .. }
             | Reason::TagsDisagree
             | Reason::LookUpUnfinished
+            | Reason::SourceUnread { .. }
             | Reason::NoTime
             | Reason::PolicyChanged
             | Reason::Interrupted

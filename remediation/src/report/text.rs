@@ -38,7 +38,7 @@ fn line_of_any_run(entry: &Entry) -> String {
     match &entry.step.remedy {
         Remedy::Stop { .. } => format!("-- {id} {}", shutdown(entry, "stopped")),
         Remedy::Terminate => format!("-- {id} {}", shutdown(entry, "terminated")),
-        Remedy::Tag { .. } | Remedy::TagLauncher => {
+        Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => {
             format!("-- Instance {id} {}", tagging(entry))
         }
         Remedy::Notify { correction } => {
@@ -65,7 +65,16 @@ fn tagging(entry: &Entry) -> String {
         Remedy::Tag {
             value,
             unknown: Some(why),
+            ..
         } => format!(" {value}: {why}."),
+        Remedy::Tag {
+            value,
+            origin: Some(origin),
+            ..
+        } => {
+            let origin = origin.describe();
+            origin.map_or_else(String::new, |from| format!(" {value:?} is from {from}."))
+        }
         _ => String::new(),
     };
     match &entry.outcome {

@@ -3,8 +3,8 @@
 use tagwarden_aws::AwsError;
 use tagwarden_core::{Action, Policy, TagRule};
 
-use super::spot;
 use super::survey::Survey;
+use super::{sources, spot};
 use crate::launcher::{Launcher, Unattributed};
 use crate::ledger::{Ledger, RunningCountdowns};
 use crate::plan::{PlanContext, StepFailure};
@@ -63,6 +63,7 @@ pub(crate) async fn attribute(
         .collect();
     let found = home.look_up.find(unattributed, request.deadline).await;
     context.launchers.extend(found);
+    context.sources = sources::read(home, survey).await;
     context.one_time_spot =
         spot::one_time_requests(home, survey.to_shut_down.iter().chain(&survey.undated)).await;
 

@@ -31,6 +31,7 @@ mod execute;
 mod recover;
 mod requeue;
 mod shutdown_calls;
+mod sources;
 mod spot;
 mod survey;
 mod suspicion;
@@ -326,6 +327,7 @@ impl<'a> Run<'a> {
             if is_reported {
                 self.remember_unreadable_exemptions(ledger, context, &result.report)
                     .await;
+                sources::remember_waits(self.home, ledger, context, &result.report).await;
             }
             // A notice counts once SNS has accepted the report that holds it.
             if is_reported {

@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
+use tagwarden_core::policy::{NearMissValue, Source};
 use tagwarden_core::{
-    Action, Defect, Exemption, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict, assess,
+    Action, Assessment, Defect, Exemption, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict,
+    assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
@@ -42,6 +44,9 @@ pub(crate) struct Survey {
     pub(crate) to_shut_down: Vec<Instance>,
     /// Spot Instances without an end date that a rule reads. One that would be replaced gets none.
     pub(crate) undated: Vec<Instance>,
+    /// The subnets and VPCs from which rules take values, and the keys of those values.
+    pub(crate) source_ids: BTreeSet<String>,
+    pub(crate) source_keys: BTreeSet<String>,
 }
 
 impl Survey {
@@ -96,9 +101,12 @@ impl Survey {
             let mut findings = assessment.findings.iter();
             findings.any(|it| it.rule.remedy(it.defect).is_some_and(|remedy| is(&remedy)))
         };
-        let lacks_launcher = wants(|it| matches!(it, RuleRemedy::WriteLauncher));
+        let lacks_launcher = wants(|it| matches!(it, RuleRemedy::WriteLauncher))
+            || self.note_sources(policy, instance, &assessment);
         let lacks_date = wants(|it| matches!(it, RuleRemedy::WriteFunction(_)));
-        if assessment.is_untagged || lacks_launcher || lacks_date {
+        let has_source = |finding: &Finding<'_>| !finding.rule.options.from.is_empty();
+        let has_source = assessment.findings.iter().any(has_source);
+        if assessment.is_untagged || lacks_launcher || lacks_date || has_source {
             self.remembered.push(instance.id.clone());
         }
         if assessment.is_untagged {
@@ -132,6 +140,45 @@ impl Survey {
 }
 
 impl Survey {
+    /// Notes which sources have the values that `instance` lacks; gives whether one of them is its launcher, whose name is
+    /// not noted on it.
+    fn note_sources(
+        &mut self,
+        policy: &Policy,
+        instance: &Instance,
+        assessment: &Assessment<'_>,
+    ) -> bool {
+        let mut needs_launcher = false;
+        for Finding { rule, defect } in &assessment.findings {
+            let is_written = matches!(
+                rule.remedy(*defect),
+                Some(RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_))
+            );
+            let near_miss = rule.near_miss_value(instance, policy.rules());
+            if !is_written || near_miss != NearMissValue::Absent {
+                continue;
+            }
+            for source in &rule.options.from {
+                let id = match source {
+                    Source::Subnet => instance.details.subnet_id.as_ref(),
+                    Source::Vpc => instance.vpc_id.as_ref(),
+                    Source::Launcher => {
+                        let noted = policy.noted_launcher(instance);
+                        let is_noted = noted.is_some_and(|name| name != UNDEFINED);
+                        needs_launcher |= !is_noted && !policy.who_rows().is_empty();
+                        None
+                    }
+                    Source::Tag(_) => None,
+                };
+                if let Some(id) = id {
+                    self.source_ids.insert(id.clone());
+                    self.source_keys.insert(rule.tag_key.clone());
+                }
+            }
+        }
+        needs_launcher
+    }
+
     /// The ids of those of `to_shut_down` that are stopped and have no tags.
     pub(crate) fn stopped_untagged(&self) -> Vec<String> {
         let stopped = self.to_shut_down.iter();

@@ -186,6 +186,7 @@ impl UndoStep {
                 remedy: Remedy::Tag {
                     value: written.value.clone(),
                     unknown: None,
+                    origin: None,
                 },
             },
             remedy: RemedyName::Untag,

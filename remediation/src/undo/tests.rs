@@ -57,6 +57,7 @@ pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActSt
             remedy: Remedy::Tag {
                 value: value.into(),
                 unknown: None,
+                origin: None,
             },
         },
         remedy: RemedyName::Tag,

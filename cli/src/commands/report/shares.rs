@@ -115,7 +115,8 @@ fn about(rule: &TagRule) -> String {
     };
     // Every rule does something about an empty tag.
     let action = match rule.remedy(Defect::Empty { value: "" }) {
-        Some(RuleRemedy::Write(value)) => format!("filled with {value:?}"),
+        Some(RuleRemedy::Write(Some(value))) => format!("filled with {value:?}"),
+        Some(RuleRemedy::Write(None)) => "filled from its sources".to_owned(),
         Some(RuleRemedy::WriteLauncher) => "filled with its launcher".to_owned(),
         Some(RuleRemedy::WriteFunction(function)) => format!("filled with {function}"),
         Some(RuleRemedy::ShutDown(Shutdown::Stop)) => "stops the instance".to_owned(),

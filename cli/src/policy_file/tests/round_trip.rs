@@ -177,6 +177,23 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
                         .map(|(name, value)| (format!("x-{name}"), value)),
                 );
             }
+            let who = Item::from([
+                (
+                    "RuleId".to_owned(),
+                    AttributeValue::N("-1000000000000".to_owned()),
+                ),
+                (
+                    "Who".to_owned(),
+                    AttributeValue::Ss(vec!["ann".to_owned(), "team-*".to_owned()]),
+                ),
+                (
+                    "Tags".to_owned(),
+                    AttributeValue::M(
+                        [("Team".to_owned(), AttributeValue::S("shop".to_owned()))].into(),
+                    ),
+                ),
+            ]);
+            items.push(who);
             let id = ("RuleId".to_owned(), AttributeValue::N(id.to_owned()));
             let number = ("PolicyFormat".to_owned(), AttributeValue::N("2".to_owned()));
             items.push([id, number].into());

@@ -227,6 +227,44 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
             false,
         ),
         (json!({ "rules": [], "hold": "x" }), false),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {"Team": "x"}, "Comment": "y"}] }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": ["a*"], "Contact": "mailto:ann@example.com"}] }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Contact": "ann@example.com"}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann"}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {}}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {"Team": 7}}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {"Team": "x"}, "By": "y"}] }),
+            false,
+        ),
+        (json!({ "rules": [rule], "who": ["ann"] }), false),
+        (json!({ "rules": [rule], "who": "ann" }), false),
+        (
+            json!({ "rules": [{"RuleId": 1, "TagKey": "K", "Action": "Update", "Required": "Y", "From": ["tag:Team", "vpc"]}] }),
+            true,
+        ),
+        (
+            json!({ "rules": [{"RuleId": 1, "TagKey": "K", "Action": "Update", "Required": "Y", "From": []}] }),
+            false,
+        ),
         (json!({ "rules": [rule], "format": 1 }), true),
         (json!({ "rules": [rule], "format": 2 }), true),
         (json!({ "rules": [rule], "format": 3 }), false),

@@ -160,7 +160,7 @@ fn about(forecast: &InstanceForecast<'_>) -> Map<String, Value> {
 fn step(entry: &Entry) -> [String; 7] {
     let cause = &entry.step.cause;
     let (value, unknown) = match &entry.step.remedy {
-        Remedy::Tag { value, unknown } => (value.clone(), *unknown),
+        Remedy::Tag { value, unknown, .. } => (value.clone(), *unknown),
         _ => (String::new(), None),
     };
     let reason = entry.outcome.reason();
