@@ -114,7 +114,9 @@ impl Pattern {
         let lower = text.chars().flat_map(char::to_lowercase);
         match &self.matcher {
             Matcher::Literal(literal) => literal.chars().flat_map(char::to_lowercase).eq(lower),
-            Matcher::Wild(tokens) => matches_tokens(folded(tokens, |_| true), lower),
+            Matcher::Wild(tokens) => {
+                matches_tokens(folded(tokens.iter().copied(), |_| true), lower)
+            }
         }
     }
 
@@ -133,9 +135,8 @@ impl Pattern {
                     Token::One => Token::Many,
                     other => *other,
                 });
-                let widened: Vec<Token> = widened.collect();
                 let is_letter = |character: char| !is_separator(character);
-                matches_tokens(folded(&widened, is_letter), letters(text))
+                matches_tokens(folded(widened, is_letter), letters(text))
             }
         }
     }
@@ -143,14 +144,14 @@ impl Pattern {
 
 /// The tokens in lower case, without the characters that are not `kept`.
 fn folded(
-    tokens: &[Token],
+    tokens: impl Iterator<Item = Token> + Clone,
     kept: impl Fn(char) -> bool + Copy,
 ) -> impl Iterator<Item = Token> + Clone {
-    tokens.iter().flat_map(move |token| {
+    tokens.flat_map(move |token| {
         // One of the two is empty, so that both branches have one type.
         let (character, wildcard) = match token {
-            Token::Char(character) => (Some(*character).filter(|it| kept(*it)), None),
-            other => (None, Some(*other)),
+            Token::Char(character) => (Some(character).filter(|it| kept(*it)), None),
+            other => (None, Some(other)),
         };
         let lower = character.into_iter().flat_map(char::to_lowercase);
         lower.map(Token::Char).chain(wildcard)

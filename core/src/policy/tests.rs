@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod end_dates;
 mod format;
 mod options;
 mod several;
