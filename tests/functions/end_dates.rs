@@ -321,3 +321,43 @@ async fn nothing_happens_before_the_day_that_a_notice_named() {
     world.sweep().await;
     assert_eq!(world.state(&id), "shutting-down");
 }
+
+/// The example of docs/policy.md: GPU instances must end, others may.
+#[tokio::test(start_paused = true)]
+async fn gpu_instances_must_end() {
+    let rows = vec![
+        json!({"RuleId": -1, "PolicyFormat": 2}),
+        json!({
+            "RuleId": 10, "TagKey": "Expires", "When": "instance-type = p4*, p5*", "Action": "Function",
+            "Required": "Y", "Default": "today()+14d", "WhenExpired": "Terminate", "Notice": "7d, 1d", "AtMost": "30d",
+        }),
+        json!({
+            "RuleId": 20, "TagKey": "Expires", "Action": "Notify", "Required": "N", "WhenExpired": "Notify",
+            "Allowed": ["never"],
+        }),
+    ];
+    let world = World::with_table(&rows).enforcing();
+    let gpu = |tags: &[(&str, &str)]| world.account.launch(old(tags).instance_type("p5.48xlarge"));
+    let (new, forever) = (gpu(&[("Name", "gpu")]), gpu(&[("Expires", "never")]));
+    let web = world.instance(&[("Name", "web")]);
+    let over = world.instance(&[("Expires", "2026-11-01")]);
+    world.sweep().await;
+    assert_eq!(world.tag(&new, "Expires").as_deref(), Some("2026-12-07"));
+    assert_eq!(world.tag(&web, "Expires"), None);
+    let report = world.reports().join("\n");
+    let expected = [
+        format!("-- Instance {forever} unreadable date in tag Expires. Reported only"),
+        format!("-- Instance {over} expired tag Expires. Reported only: its end date 2026-11-01 has passed"),
+    ];
+    for line in expected {
+        assert!(report.contains(&line), "{line}\n{report}");
+    }
+    for _ in 0..80 {
+        world.account.advance(TimeDelta::hours(6));
+        world.sweep().await;
+    }
+    assert!(!is_running(&world, &new));
+    for id in [&forever, &web, &over] {
+        assert!(is_running(&world, id), "{id}");
+    }
+}
