@@ -347,7 +347,9 @@ async fn gpu_instances_must_end() {
     let report = world.reports().join("\n");
     let expected = [
         format!("-- Instance {forever} unreadable date in tag Expires. Reported only"),
-        format!("-- Instance {over} expired tag Expires. Reported only: its end date 2026-11-01 has passed"),
+        format!(
+            "-- Instance {over} expired tag Expires. Reported only: its end date 2026-11-01 has passed"
+        ),
     ];
     for line in expected {
         assert!(report.contains(&line), "{line}\n{report}");

@@ -17,6 +17,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
 use tagwarden_core::date::end_of;
 use tagwarden_core::settings::Environment;
+use tagwarden_remediation::safeguard::{Safeguard, Safeguards};
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Account, Launch};
 
@@ -40,6 +41,7 @@ struct EndStorm {
     /// Whether people still write.
     people: Arc<AtomicBool>,
     random: Arc<Mutex<Rng>>,
+    safeguards: Safeguards,
 }
 
 fn expires(account: &Account, id: &str) -> Option<String> {
@@ -59,7 +61,7 @@ fn any_value(random: &mut Rng, now: DateTime<Utc>) -> String {
 }
 
 impl EndStorm {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, safeguards: Safeguards) -> Self {
         let account = Account::starting_at("2026-11-23T12:00:00Z".parse().unwrap());
         account.create_table("policy");
         account.put_item("policy", json!({"RuleId": -1, "PolicyFormat": 2}));
@@ -86,6 +88,7 @@ impl EndStorm {
             seen: Arc::new(Mutex::new(Seen::default())),
             people: Arc::new(AtomicBool::new(true)),
             random: Arc::new(Mutex::new(random)),
+            safeguards,
         }
     }
 
@@ -121,7 +124,8 @@ impl EndStorm {
             ("TAGWARDEN_TOPIC_ARN", self.topic.as_str()),
         ]);
         let read = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-        let settings = Settings::from_environment(&Environment::new(&read)).unwrap();
+        let mut settings = Settings::from_environment(&Environment::new(&read)).unwrap();
+        settings.safeguards = self.safeguards.clone();
         Remediation::new(&self.account.sdk_config(), settings)
     }
 
@@ -175,8 +179,8 @@ impl EndStorm {
 }
 
 /// Plays one storm. Gives how many instances were shut down, and how often people wrote.
-async fn play(seed: u64) -> usize {
-    let storm = EndStorm::new(seed);
+async fn play(seed: u64, safeguards: Safeguards) -> usize {
+    let storm = EndStorm::new(seed, safeguards);
     storm.watch();
     let mut notices: Vec<(DateTime<Utc>, String)> = Vec::new();
     let mut running = storm.ids.clone();
@@ -234,7 +238,25 @@ async fn play(seed: u64) -> usize {
 async fn a_storm_of_end_dates_does_no_harm() {
     let mut ended = 0;
     for seed in 0..SEEDS {
-        ended += play(seed).await;
+        ended += play(seed, Safeguards::default()).await;
     }
     assert_eq!(ended, INSTANCES * usize::try_from(SEEDS).unwrap());
+}
+
+/// Without this safeguard, the storms find an instance that nobody was told of.
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = "without a notice")]
+async fn without_notices_a_storm_of_end_dates_does_harm() {
+    for seed in 0..SEEDS {
+        play(seed, Safeguards::without(Safeguard::Notice)).await;
+    }
+}
+
+/// Without this safeguard, the storms find an instance whose end date somebody extended in time.
+#[tokio::test(start_paused = true)]
+#[should_panic(expected = " ended ")]
+async fn without_live_truth_a_storm_of_end_dates_does_harm() {
+    for seed in 0..SEEDS {
+        play(seed, Safeguards::without(Safeguard::LiveTruth)).await;
+    }
 }
