@@ -4,6 +4,7 @@
 //! names every problem with its rule and attribute, so that half a policy is never acted on.
 
 mod allowed;
+mod caution;
 mod condition;
 mod format;
 mod function;
@@ -26,6 +27,7 @@ mod validate;
 mod who;
 
 pub use allowed::AllowedValues;
+pub use caution::{KeyCaution, PolicyCaution};
 pub use condition::{Condition, ConditionDoubt, InstanceDetail, InvalidCondition, RuleConditions};
 pub use format::PolicyFormat;
 pub use function::{Function, InvalidFunction};

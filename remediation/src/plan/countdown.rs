@@ -14,11 +14,11 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Policy, Shutdown};
+use tagwarden_core::{DefectName, Instance, Policy, Shutdown};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
-use crate::settings::Settings;
+use crate::settings::{Settings, Untagged};
 
 /// How long a countdown stands unconfirmed before it starts over, because the reason may have been gone in between.
 const STALE_AFTER: TimeDelta = TimeDelta::days(1);
@@ -38,8 +38,8 @@ pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(9);
 /// How long before the termination of an instance that tagwarden stopped its notice must have been accepted at least.
 const AFTER_STOP: TimeDelta = TimeDelta::hours(24);
 
-/// What is counted down: one shutdown of one instance for one reason. The rule is no part of it, because rules may be
-/// numbered anew.
+/// What is counted down: one shutdown of one instance for one reason. The rule is not part of it, because rules may be
+/// renumbered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CountdownName {
     /// `i-…`.
@@ -95,6 +95,8 @@ pub(crate) struct Terms {
     pub(crate) notice: TimeDelta,
     /// Whether a start of the instance starts everything over: so with a termination of what was stopped.
     pub(crate) is_over_once_started: bool,
+    /// Whether it starts over if no run confirms it for too long: always, except in a test.
+    pub(crate) goes_stale: bool,
 }
 
 /// How far a countdown is.
@@ -128,6 +130,7 @@ impl Terms {
             wait: settings.notice,
             notice: required_notice(settings, settings.notice),
             is_over_once_started: false,
+            goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
         }
     }
 
@@ -138,6 +141,24 @@ impl Terms {
             wait: terminate_after.max(settings.notice),
             notice: required_notice(settings, settings.notice.max(AFTER_STOP)),
             is_over_once_started: true,
+            goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
+        }
+    }
+
+    /// The terms of a shutdown of `instance` for `cause`: those of [`Terms::of_stopped`] for the termination of what was
+    /// stopped because it is untagged.
+    pub(crate) fn for_shutdown(
+        settings: &Settings,
+        instance: &Instance,
+        cause: &Cause,
+        is_stop: bool,
+    ) -> Self {
+        let stops_first = settings.untagged == Untagged::Stop && *cause == Cause::Untagged;
+        match settings.terminate_after {
+            Some(days) if stops_first && !is_stop && instance.state.is_stopped() => {
+                Self::of_stopped(settings, days)
+            }
+            _ => Self::of(settings),
         }
     }
 
@@ -220,7 +241,8 @@ impl Countdown {
             STALE_AFTER
         };
         let is_restarted = started_at.is_some_and(|at| at > self.since);
-        now - self.seen_at() <= stale_after && !(terms.is_over_once_started && is_restarted)
+        let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
+        !is_stale && !(terms.is_over_once_started && is_restarted)
     }
 
     /// Whether the look of `now` is worth noting.
