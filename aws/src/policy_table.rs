@@ -44,10 +44,15 @@ pub async fn read_policy(client: &Client, table: &str) -> Result<Policy, PolicyT
         table: table.to_owned(),
         source,
     })?;
-    Policy::from_rows(items.into_iter().map(row)).map_err(|source| PolicyTableError::Invalid {
+    let policy = Policy::from_rows(items.into_iter().map(row));
+    let policy = policy.map_err(|source| PolicyTableError::Invalid {
         table: table.to_owned(),
         source,
-    })
+    })?;
+    for caution in policy.cautions() {
+        tracing::warn!("the policy table {table}, {caution}");
+    }
+    Ok(policy)
 }
 
 /// Reads the whole table with strong consistency, without validation. The items are in no particular order.

@@ -59,8 +59,8 @@ pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
 /// - `TransactWriteItems`: one begins the tags of 98 instances, one completes 100 such batches; the same for shutdowns.
 /// - `BatchGetItem`: what is remembered of those that are untagged or lack a name or a date, by 100.
 /// - `DescribeTags`: a second source for those to shut down, before their countdowns and before the act.
-/// - `GetItem`: the budget before and after, what was reported. `Query`: the countdowns, what EC2 refused lately, and
-///   abandoned runs. `UpdateItem`: what was reported. `DeleteItem`: the run's mark.
+/// - `GetItem`: the budget before and after, what was reported of an upgrade. `Query`: the countdowns, what EC2 refused
+///   lately, and abandoned runs. `UpdateItem`: what was reported. `DeleteItem`: the run's mark.
 /// - `Publish`: one call for 256 KiB.
 pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
     let pages = fleet.count(|_| true).div_ceil(PAGE);

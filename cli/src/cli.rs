@@ -6,7 +6,7 @@ use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo,
+    apply, check, completions, demo, diff, explain, history, man, plan, pull, push, report, undo,
 };
 
 const AFTER_HELP: &str = "\
@@ -15,6 +15,7 @@ Start here:
   tagwarden pull policy.yaml    the policy table as a file
   tagwarden check policy.yaml   every mistake in it, at its place
   tagwarden plan                what would be done, and to which instances
+  tagwarden explain i-…         one instance: each rule, each safeguard
   tagwarden push policy.yaml    back into the table, after you said yes
   tagwarden history             what was done, from the ledger
   tagwarden undo --since 1h     takes tags back, after you said yes
@@ -23,7 +24,9 @@ Start here:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong; of `diff` and `plan`: there are differences";
+  2    of `diff` and `plan`: there are differences
+  64   the command line is wrong
+  130  of `apply`: it was interrupted";
 
 const COLOR_HELP: &str = "\
 Use colours: auto, always or never
@@ -61,6 +64,7 @@ pub enum Command {
     Push(push::Args),
     Pull(pull::Args),
     Plan(plan::Args),
+    Explain(explain::Args),
     Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),

@@ -2,14 +2,20 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use crate::exit::CommandError;
+use crate::exit::{CommandError, Delivery};
 
 /// Asks `question`, and returns normally only if the answer is yes. `undone` is a whole sentence that says what was not
-/// done, such as `Nothing was written.`
+/// done, such as `Nothing was written.` `announced` is whether the person can have read what the question is about.
 ///
 /// # Errors
-/// The answer is not yes, or standard input is not a terminal.
-pub fn consent(question: &str, undone: &str) -> Result<(), CommandError> {
+/// The answer is not yes, standard input is not a terminal, or the person could not read what to agree to.
+pub fn consent(question: &str, undone: &str, announced: Delivery) -> Result<(), CommandError> {
+    if announced == Delivery::NobodyReads {
+        return Err(CommandError::new(
+            &"cannot ask for consent: nobody reads what would be done, because the reader of the output has ended",
+            format!("{undone} To continue without a question, add --yes."),
+        ));
+    }
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(CommandError::new(

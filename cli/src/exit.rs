@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use owo_colors::OwoColorize;
 
 use crate::output;
+use crate::words::{printable, printable_line};
 
 /// The exit statuses, the same for every subcommand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum Exit {
     Differs,
     /// 1: something failed.
     Failed,
-    /// 2: the command line is wrong.
+    /// 64: the command line is wrong. This is `EX_USAGE` of `sysexits.h`.
     Misused,
     /// 130: a signal ended the command. Shells use this number for Ctrl-C.
     Interrupted,
@@ -29,7 +30,8 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::Failed => 1,
-            Self::Differs | Self::Misused => 2,
+            Self::Differs => 2,
+            Self::Misused => 64,
             Self::Interrupted => 130,
         }
     }
@@ -46,8 +48,6 @@ impl From<Exit> for ExitCode {
 pub enum CommandError {
     /// Something went wrong, and there is something to do about it: a whole sentence each.
     Failed { what: String, what_next: String },
-    /// The reader of the output has stopped reading, as `| head` does: nothing is wrong.
-    BrokenPipe,
     /// Everything is said already. Only the exit status is left.
     AlreadyShown(Exit),
 }
@@ -72,11 +72,8 @@ impl CommandError {
         }
     }
 
-    /// The output could not be written.
+    /// The output could not be written. A reader that stopped reading is no error: see [`heard`].
     pub fn unwritten(error: &io::Error) -> Self {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            return Self::BrokenPipe;
-        }
         Self::new(
             &format!("the output could not be written: {error}"),
             "Check where the output goes, then run the command again.",
@@ -88,11 +85,33 @@ impl CommandError {
         match self {
             Self::Failed { what, what_next } => {
                 let error = "error:".red();
+                // AWS, tables and files have a part in some messages.
+                let (what, what_next) = (printable_line(what), printable(what_next));
                 output::note(format_args!("{} {what}\n\n{what_next}", error.bold()));
                 Exit::Failed
             }
-            Self::BrokenPipe => Exit::Done,
             Self::AlreadyShown(exit) => *exit,
         }
+    }
+}
+
+/// Whether anybody can have read what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It was written.
+    Delivered,
+    /// The reader has stopped reading, as `| head` does.
+    NobodyReads,
+}
+
+/// The result of writing output. A reader that has stopped reading changes neither what a command does nor how it ends.
+///
+/// # Errors
+/// The output cannot be written for another reason, such as a full disk.
+pub fn heard(written: io::Result<()>) -> Result<Delivery, CommandError> {
+    match written {
+        Ok(()) => Ok(Delivery::Delivered),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::NobodyReads),
+        Err(error) => Err(CommandError::unwritten(&error)),
     }
 }

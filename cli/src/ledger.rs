@@ -1,18 +1,23 @@
 //! The ledger, for the commands that read it: where it is, which acts are asked for, and what to do when a call fails.
 
-use aws_config::SdkConfig;
+use std::fmt;
+
 use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, Utc};
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value, json};
 use tagwarden_aws::{AwsError, Clock};
 use tagwarden_core::resource::is_instance_id;
-use tagwarden_core::settings::Environment;
 use tagwarden_remediation::ledger::{self, RunId, Selection};
 
-use crate::aws::{self, AwsArgs, trouble};
+use crate::aws::access::AwsAccess;
+use crate::aws::stack::FunctionVariables;
+use crate::aws::{AwsArgs, trouble};
 use crate::exit::CommandError;
 use crate::when::When;
+
+/// The variable that names the ledger.
+const LEDGER_TABLE: &str = "TAGWARDEN_LEDGER_TABLE";
 
 /// The options that say where the ledger is.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,14 +78,12 @@ impl ActArgs {
 pub struct OpenLedger {
     /// Its table.
     pub table: String,
-    /// Its Region.
-    pub region: String,
+    /// The account and Region that it is in.
+    pub access: AwsAccess,
     /// Its clock.
     pub clock: Clock,
     /// The engine's ledger.
     pub inner: ledger::Ledger,
-    /// The configuration for calls to AWS there.
-    pub config: SdkConfig,
 }
 
 impl LedgerArgs {
@@ -89,35 +92,47 @@ impl LedgerArgs {
     /// # Errors
     /// No table, no Region or no credentials are given.
     pub async fn open(&self) -> Result<OpenLedger, CommandError> {
-        let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
-        let table = self.ledger_table.clone().or_else(from_environment);
-        let table = table.ok_or_else(|| {
-            CommandError::new(
-                &"no ledger table given",
-                "Name it with --ledger-table or TAGWARDEN_LEDGER_TABLE. It is an output of tagwarden's stack: aws \
-                 cloudformation describe-stacks --stack-name tagwarden --query \
-                 \"Stacks[0].Outputs[?OutputKey=='LedgerTable'].OutputValue\" --output text",
-            )
-        })?;
-        let config = self.aws.load().await?;
-        let clock = Clock::of(&config);
-        Ok(OpenLedger {
-            inner: ledger::Ledger::new(Client::new(&config), clock.clone(), table.clone()),
-            region: aws::region(&config).to_owned(),
-            table,
-            clock,
-            config,
-        })
+        let option = self.ledger_table.as_deref();
+        let is_named = || FunctionVariables::Process.get(LEDGER_TABLE).is_some();
+        // Without a table, nothing is asked of AWS, unless a stack may name it.
+        if option.is_none() && !self.aws.has_stack() && !is_named() {
+            return Err(unnamed());
+        }
+        let mut access = self.aws.open().await?;
+        let variables = &mut access.variables;
+        let table = variables.choose("--ledger-table", LEDGER_TABLE, option);
+        Ok(OpenLedger::new(access, table.ok_or_else(unnamed)?))
     }
 }
 
+/// What to do when no ledger table is given.
+fn unnamed() -> CommandError {
+    CommandError::new(
+        &"no ledger table given",
+        "Name tagwarden's stack with --stack, or the table with --ledger-table or TAGWARDEN_LEDGER_TABLE. It is an output \
+         of the stack: aws cloudformation describe-stacks --stack-name tagwarden --query \
+         \"Stacks[0].Outputs[?OutputKey=='LedgerTable'].OutputValue\" --output text",
+    )
+}
+
 impl OpenLedger {
+    /// The ledger in the table `table` of an account. This makes no call.
+    pub fn new(access: AwsAccess, table: String) -> Self {
+        let clock = Clock::of(&access.config);
+        let client = Client::new(&access.config);
+        Self {
+            inner: ledger::Ledger::new(client, clock.clone(), table.clone()),
+            table,
+            clock,
+            access,
+        }
+    }
+
     /// What to do about a call that failed.
     pub fn failure(&self, error: &AwsError) -> CommandError {
-        let (table, region) = (&self.table, &self.region);
         let what = trouble::describe(error);
         let what = if error.call().starts_with("dynamodb:") {
-            format!("the ledger {table:?} in {region}: {what}")
+            format!("the ledger {:?} in {}: {what}", self.table, self.access)
         } else {
             what
         };
@@ -126,9 +141,9 @@ impl OpenLedger {
 
     /// What to do when it has no acts of a run.
     pub fn unknown_run(&self, run_id: &RunId) -> CommandError {
-        let (table, region) = (&self.table, &self.region);
+        let (table, access) = (&self.table, &self.access);
         CommandError::new(
-            &format!("the ledger {table:?} in {region} has no acts of run {run_id}"),
+            &format!("the ledger {table:?} in {access} has no acts of run {run_id}"),
             "The ledger has no runs that changed nothing, and no runs older than 400 days. `tagwarden history --since 7d` \
              shows the runs of the last week.",
         )
@@ -136,16 +151,21 @@ impl OpenLedger {
 
     /// Where it is, for JSON documents.
     pub fn to_json(&self) -> Map<String, Value> {
-        let members = [("ledgerTable", &self.table), ("region", &self.region)];
+        let mut members = self.access.to_json();
+        members.insert("ledgerTable".to_owned(), json!(self.table));
         members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), json!(value)))
-            .collect()
+    }
+}
+
+/// `The ledger tagwarden-ledger in us-east-1 (account 111111111111, profile prod)`.
+impl fmt::Display for OpenLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "The ledger {} in {}", self.table, self.access)
     }
 }
 
 /// Parses the id of an instance.
-fn instance_id(text: &str) -> Result<String, String> {
+pub fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())
     } else {

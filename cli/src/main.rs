@@ -12,7 +12,8 @@
 //! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
 //! | [`text`] | files that people write, and problems at their places |
 //! | [`warnings`] | the engine's log, for the person who waits |
-//! | [`output`], [`table`], [`save`] | output, tables, files |
+//! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
+//! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
 //! | [`exit`] | exit statuses, and errors that say what to do next |
 //!
@@ -31,6 +32,8 @@ mod output;
 mod policy_file;
 mod policy_table;
 mod save;
+mod spreadsheet;
+mod stream;
 mod table;
 mod text;
 mod warnings;
@@ -43,7 +46,7 @@ use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Color, Command};
 use commands::{
-    apply, check, completions, demo, diff, history, man, plan, pull, push, report, undo,
+    apply, check, completions, demo, diff, explain, history, man, plan, pull, push, report, undo,
 };
 use exit::{CommandError, Exit};
 
@@ -76,6 +79,7 @@ fn run(command: Command) -> Result<Exit, CommandError> {
         Command::Push(args) => push::run(&args),
         Command::Pull(args) => pull::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),

@@ -9,6 +9,7 @@ use tagwarden_aws::policy_table::{Item, read_items, row};
 use tagwarden_core::Policy;
 use tagwarden_core::policy::InvalidPolicy;
 
+use crate::aws::access::AwsAccess;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::{Changes, show};
 use crate::exit::CommandError;
@@ -19,15 +20,15 @@ use crate::policy_file::PolicyFile;
 pub struct PolicyTable {
     /// Its name.
     pub name: String,
-    /// Its Region.
-    pub region: String,
+    /// The account and Region that it is in.
+    pub access: AwsAccess,
     /// The DynamoDB client for that account and Region.
     pub client: Client,
 }
 
 impl fmt::Display for PolicyTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "The policy table {} in {}", self.name, self.region)
+        write!(f, "The policy table {} in {}", self.name, self.access)
     }
 }
 
@@ -37,11 +38,11 @@ impl PolicyTable {
     /// # Errors
     /// There is no Region, or there are no credentials.
     pub async fn open(aws: &AwsArgs, table: &TableArgs) -> Result<Self, CommandError> {
-        let config = aws.load().await?;
+        let mut access = aws.open().await?;
         Ok(Self {
-            name: table.name(),
-            region: aws::region(&config).to_owned(),
-            client: Client::new(&config),
+            name: table.name(&mut access.variables),
+            client: Client::new(&access.config),
+            access,
         })
     }
 
@@ -51,7 +52,7 @@ impl PolicyTable {
     /// DynamoDB refuses.
     pub async fn items(&self) -> Result<Vec<Item>, CommandError> {
         let items = read_items(&self.client, &self.name).await;
-        items.map_err(|error| aws::table_failure(&error, &self.name, &self.region))
+        items.map_err(|error| aws::table_failure(&error, &self.name, &self.access))
     }
 
     /// Finds the changes that make the table like `file`.
@@ -109,9 +110,8 @@ impl TableDiff {
     /// Where the policy is, and the changes, for JSON documents.
     pub fn to_json(&self) -> Map<String, Value> {
         let mut members = show::json(&self.changes);
-        for (name, value) in [("table", &self.table.name), ("region", &self.table.region)] {
-            members.insert(name.to_owned(), json!(value));
-        }
+        members.insert("table".to_owned(), json!(self.table.name));
+        members.append(&mut self.table.access.to_json());
         members
     }
 }

@@ -1,8 +1,12 @@
 //! Tables. The text is styled; the output stream strips the styles where they are not wanted.
 
+use std::fmt::Display;
+
 use comfy_table::{
     Attribute, Cell, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
 };
+
+use crate::words::printable;
 
 /// A terminal with fewer columns than this has no room for spare columns.
 const ROOMY: u16 = 120;
@@ -54,6 +58,11 @@ impl Column {
             ..Self::whole(title)
         }
     }
+}
+
+/// A cell with this text. Its lines stay lines, so a text from elsewhere must be on one line already.
+pub fn cell(text: impl Display) -> Cell {
+    Cell::new(printable(&text.to_string()))
 }
 
 /// A table without borders, at most `width` wide. Without a `width`, each row is one line. A row has a cell for each

@@ -11,6 +11,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::aws::trouble::without_internals;
 use crate::output;
+use crate::words::printable_line;
 
 /// Collects warnings and errors that did not end the engine's work. A clone shares its messages.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,7 @@ impl Warnings {
     /// Writes `warning: …` for each to standard error.
     pub fn show(&self) {
         for warning in self.messages() {
+            let warning = printable_line(&warning);
             output::note(format_args!("{} {warning}", "warning:".yellow().bold()));
         }
     }

@@ -39,8 +39,9 @@ impl FromStr for When {
         if let Ok(date) = text.parse::<NaiveDate>() {
             return Ok(Self::At(date.and_time(NaiveTime::MIN).and_utc()));
         }
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self::At(time.to_utc()));
+        // This also takes a blank for the T.
+        if let Ok(time) = text.parse::<DateTime<Utc>>() {
+            return Ok(Self::At(time));
         }
         let number = text.trim_end_matches(|last: char| last.is_ascii_alphabetic());
         let unit = text.get(number.len()..).unwrap_or_default();
@@ -79,6 +80,7 @@ mod tests {
     #[case("2026-11-20", "2026-11-20T00:00:00Z")]
     #[case("2026-11-20T15:30:00Z", "2026-11-20T15:30:00Z")]
     #[case("2026-11-20T15:30:00+02:00", "2026-11-20T13:30:00Z")]
+    #[case("2026-11-20 15:30:00Z", "2026-11-20T15:30:00Z")]
     fn reads_times(#[case] text: &str, #[case] expected: DateTime<Utc>) {
         let when: When = text.parse().unwrap();
         assert_eq!(when.from("2026-11-23T12:00:00Z".parse().unwrap()), expected);

@@ -11,7 +11,15 @@
 mod completions;
 #[path = "command/man.rs"]
 mod man;
+#[path = "command/statuses.rs"]
+mod statuses;
+
+#[path = "support/countdowns.rs"]
+mod countdowns;
 mod support;
+#[allow(dead_code, reason = "the policy's own tests use the rest of it")]
+#[path = "policy/world.rs"]
+mod world;
 
 use std::process::Stdio;
 
@@ -52,7 +60,7 @@ fn rejects_a_wrong_command_line() {
         (&["push", "policy.yaml", "--profile"], "'--profile <NAME>'"),
     ] {
         let output = tagwarden(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         assert_eq!(stdout(&output), "");
         let message = stderr(&output);
         assert!(message.starts_with("error: "), "{message}");
@@ -63,7 +71,7 @@ fn rejects_a_wrong_command_line() {
 #[test]
 fn nothing_typed_is_answered_with_the_help() {
     let output = tagwarden(&[]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(64));
     assert_eq!(stderr(&output), stdout(&tagwarden(&["-h"])));
 }
 

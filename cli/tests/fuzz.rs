@@ -13,9 +13,13 @@
 #[path = "../../tests/fuzz/mutate.rs"]
 mod mutate;
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use mutate::{Chance, corpus, each_seed, text};
 
 /// So many files are read by one command: to start it takes longer than to read one.
@@ -56,23 +60,57 @@ fn checks_any_policy_file() {
     });
 }
 
+/// The text as a file: mostly as it is, sometimes in UTF-16 or compressed, with a byte that is wrong.
+fn encoded(text: &str, chance: &mut Chance) -> Vec<u8> {
+    let mut bytes: Vec<u8> = match chance.below(4) {
+        0 => text
+            .encode_utf16()
+            .fold(vec![0xff, 0xfe], |mut bytes, unit| {
+                bytes.extend(unit.to_le_bytes());
+                bytes
+            }),
+        1 => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            encoder.finish().unwrap()
+        }
+        _ => return text.into(),
+    };
+    if chance.below(2) == 0 {
+        let at = chance.below(bytes.len());
+        bytes[at] = bytes[at].wrapping_add(1);
+    }
+    bytes
+}
+
+/// Plans with recordings that are made of these corpora, one for each option.
+fn plans(folder: &PathBuf, seeds: u64, corpora: &[(&str, &str, Vec<String>)]) {
+    let policy = &mutate::corpus("policy")[0];
+    std::fs::write(folder.join("policy.yaml"), policy).unwrap();
+    each_seed(seeds, |seed| {
+        let chance = &mut Chance::new(seed);
+        let mut arguments = vec!["plan", "--policy", "policy.yaml"];
+        let mut how = format!("seed {seed}");
+        for (option, file, corpus) in corpora {
+            let recording = text(corpus, chance);
+            std::fs::write(folder.join(file), encoded(&recording, chance)).unwrap();
+            arguments.extend([option, file]);
+            let _ = write!(how, ", {option}:\n{recording}");
+        }
+        ends(&arguments, folder, &how);
+    });
+}
+
 #[test]
 fn plans_any_recording() {
-    let corpus = corpus("recording");
-    let policy = &mutate::corpus("policy")[0];
-    let folder = folder("fuzz-recording");
-    std::fs::write(folder.join("policy.yaml"), policy).unwrap();
-    each_seed(60, |seed| {
-        let recording = text(&corpus, &mut Chance::new(seed));
-        std::fs::write(folder.join("fleet.json"), &recording).unwrap();
-        let how = format!("seed {seed}, input:\n{recording}");
-        let arguments = [
-            "plan",
-            "--policy",
-            "policy.yaml",
-            "--instances",
-            "fleet.json",
-        ];
-        ends(&arguments, &folder, &how);
-    });
+    let instances = ("--instances", "fleet.json", corpus("recording"));
+    plans(&folder("fuzz-recording"), 80, &[instances]);
+}
+
+#[test]
+fn plans_with_any_events() {
+    let launched = r#"{"InstanceId": "i-00000000000000001", "State": "running", "Tags": null}"#;
+    let instances = ("--instances", "fleet.json", vec![launched.to_owned()]);
+    let events = ("--events", "launches.json", corpus("events"));
+    plans(&folder("fuzz-events"), 60, &[events, instances]);
 }

@@ -183,3 +183,6 @@ pub(crate) fn names(message: &str, id: &str) -> bool {
         .split(|character: char| !(character.is_ascii_alphanumeric() || character == '-'))
         .any(|word| word == id)
 }
+
+#[cfg(test)]
+mod tests;

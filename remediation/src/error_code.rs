@@ -85,11 +85,24 @@ mod tests {
     #[test]
     fn takes_throttling_and_aws_failures_for_passing() {
         for code in [
+            "BandwidthLimitExceeded",
             "EC2ThrottledException",
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "LimitExceededException",
+            "PriorRequestNotComplete",
             "ProvisionedThroughputExceededException",
+            "RequestExpired",
             "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "RequestTimeTooSkewed",
+            "SlowDown",
+            "ThrottledException",
             "Throttling",
             "ThrottlingException",
+            "TooManyRequestsException",
+            "TransactionInProgressException",
         ] {
             assert_eq!(ErrorKind::of(Some(code)), ErrorKind::Passing, "{code}");
         }
@@ -97,7 +110,14 @@ mod tests {
             "InternalError",
             "InternalFailure",
             "InternalServerError",
+            "InternalServerException",
+            "InternalServiceError",
+            "InternalServiceException",
+            "RequestTimeout",
+            "RequestTimeoutException",
+            "ServerInternal",
             "ServiceUnavailable",
+            "ServiceUnavailableException",
             "Unavailable",
         ] {
             assert_eq!(ErrorKind::of(Some(code)), ErrorKind::Unclear, "{code}");
@@ -112,6 +132,9 @@ mod tests {
             ("AccessDenied", ErrorKind::Denied),
             ("AccessDeniedException", ErrorKind::Denied),
             ("IncorrectInstanceState", ErrorKind::Instance),
+            ("IncorrectState", ErrorKind::Instance),
+            ("InvalidID", ErrorKind::Instance),
+            ("InvalidInstanceID.Malformed", ErrorKind::Instance),
             ("InvalidInstanceID.NotFound", ErrorKind::Instance),
             ("OperationNotPermitted", ErrorKind::Instance),
             ("UnsupportedOperation", ErrorKind::Instance),

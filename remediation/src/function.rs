@@ -145,7 +145,7 @@ impl Remediation {
             }
             EventRequest::Later(_, named) => Ok(EventRequest::Instances(Trigger::Countdown, named)),
             EventRequest::Settled(named) => {
-                let named = self.counted_down(named).await?;
+                let named = self.watched(named).await?;
                 if named.is_empty() {
                     return Ok(EventRequest::Nothing("the resource is not NON_COMPLIANT"));
                 }
@@ -155,8 +155,8 @@ impl Remediation {
         }
     }
 
-    /// Those of `named` for which something is counted down.
-    async fn counted_down(
+    /// Those of `named` for which something is counted down, or of which a tag is not restored any more.
+    async fn watched(
         &self,
         named: Vec<NamedInstance>,
     ) -> Result<Vec<NamedInstance>, RemediationError> {
@@ -164,9 +164,11 @@ impl Remediation {
         let Some(ledger) = self.ledger.as_ref().filter(|_| enforces) else {
             return Ok(Vec::new());
         };
-        let running = ledger.countdowns().await?;
-        let is_counted = |it: &NamedInstance| running.contains_key(&it.id);
-        Ok(named.into_iter().filter(is_counted).collect())
+        let standing = ledger.standing().await?;
+        let is_watched = |it: &NamedInstance| {
+            standing.countdowns.contains_key(&it.id) || standing.paused.contains_key(&it.id)
+        };
+        Ok(named.into_iter().filter(is_watched).collect())
     }
 
     async fn serve(

@@ -22,6 +22,7 @@
 //! | `notify` | publishes the report |
 //! | [`function`] | the Lambda function: from event to answer |
 //! | [`on_demand`] | the same for the `tagwarden` command, and what a sweep would do |
+//! | [`explain`] | what is known of an instance, for the `tagwarden` command |
 //! | [`undo`] | takes back what was written, for the `tagwarden` command |
 //! | [`progress`] | progress and cancellation of a run |
 //! | `error_code` | what AWS's error codes say about a call |
@@ -31,7 +32,7 @@
 //! `calls`, `ledger` and `notify` are the AWS edges. Arrows between modules point down only:
 //!
 //! ```text
-//! function · on_demand
+//! function · on_demand · explain
 //!      run
 //!     notify                     undo
 //!  remediation · report     tag_calls
@@ -43,6 +44,7 @@
 
 pub mod calls;
 mod error_code;
+pub mod explain;
 pub mod function;
 pub mod identity;
 pub mod launcher;

@@ -6,9 +6,10 @@ use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_core::Policy;
 
-use crate::ledger::DayNotes;
+use crate::ledger::{DayNotes, Ledger};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
+use crate::report::changes::{CHANGES, EDITION};
 use crate::report::{Entry, Report, ReportContext, messages, text};
 
 /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
@@ -40,6 +41,11 @@ pub(crate) async fn publish(
         }
     }
 
+    let knows_changes = match ledger.filter(|_| !report.news().is_empty()) {
+        Some(ledger) => add_changes(ledger, report).await,
+        None => true,
+    };
+
     let context = ReportContext {
         region: home.region.as_deref(),
         ledger_table: home.settings.ledger_table.as_deref(),
@@ -62,8 +68,35 @@ pub(crate) async fn publish(
         {
             tracing::error!("what was reported will be reported again: {error}");
         }
+        if !knows_changes && let Err(error) = ledger.remember_changes_reported(EDITION).await {
+            tracing::error!("what has changed will be reported again: {error}");
+        }
     }
     Ok(())
+}
+
+/// Adds to `report` what means something else since an upgrade, if it is the first report after it. Gives whether the
+/// ledger knows already that this was reported, or cannot say.
+async fn add_changes(ledger: &Ledger, report: &mut Report) -> bool {
+    let known = match ledger.has_reported_changes(EDITION).await {
+        // Whoever has just deployed tagwarden has no settings that meant something else.
+        Ok(false) => ledger.has_ever_reported(report.mode).await.map(Some),
+        Ok(true) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match known {
+        Ok(Some(is_upgrade)) => {
+            if is_upgrade {
+                report.changes = CHANGES.to_vec();
+            }
+            false
+        }
+        Ok(None) => true,
+        Err(error) => {
+            tracing::error!("the ledger: {error}");
+            true
+        }
+    }
 }
 
 /// Whether a report would reach anybody: the topic has a subscription that was confirmed.

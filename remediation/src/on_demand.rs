@@ -7,7 +7,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_core::{Instance, Policy};
 
 use crate::launcher::RecordedLaunches;
-use crate::plan::{Outcome, PlanContext, Reason, plan};
+use crate::plan::{Outcome, PlanContext, Prospects, Reason, Refusal, plan, prospects};
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::request::{RunRequest, Target, Trigger};
@@ -29,6 +29,8 @@ pub struct SweepResult {
 pub struct Preview {
     /// What would be done and left; only `report.entries` and `report.instances` mean anything.
     pub report: Report,
+    /// What becomes of the instances that are shut down in the end, by id.
+    pub prospects: BTreeMap<String, Prospects>,
     /// Why EC2 could not be asked which instances are protected; the report then leaves that out.
     pub unasked: Option<AwsError>,
 }
@@ -47,7 +49,8 @@ impl Remediation {
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
         let survey = Survey::of(policy, &self.settings, instances, now);
-        let context = attribute(self, policy, &survey, &self.sweep_request("")).await?;
+        let request = self.sweep_request("");
+        let mut context = attribute(self, policy, &survey, &request, false).await?;
         let plan = plan(
             policy,
             &self.settings,
@@ -58,8 +61,16 @@ impl Remediation {
         let mut report = Report::new(Mode::DryRun, survey.instances, RunId::new(now, ""));
         let protections = would_do(self, plan, &mut report).await;
         report.sort();
+        // What is protected today is taken for protected in future.
+        let protected = protections.iter().flatten().cloned();
+        context.refused.extend(protected.map(|name| {
+            let reason = Reason::Protected;
+            (name, Refusal { reason, at: now })
+        }));
+        let settings = &self.settings;
         Ok(Preview {
             report,
+            prospects: prospects(policy, settings, instances, &context, now),
             unasked: protections.err(),
         })
     }
@@ -101,7 +112,7 @@ pub fn preview(
     instances: &[Instance],
     launches: &RecordedLaunches,
     now: DateTime<Utc>,
-) -> Report {
+) -> Preview {
     let survey = Survey::of(policy, settings, instances, now);
     let context = PlanContext {
         launchers: launches.launchers(survey.unattributed, now),
@@ -121,5 +132,9 @@ pub fn preview(
         }
     }
     report.sort();
-    report
+    Preview {
+        report,
+        prospects: prospects(policy, settings, instances, &context, now),
+        unasked: None,
+    }
 }

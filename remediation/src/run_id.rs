@@ -1,7 +1,6 @@
 //! The name of a run.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,8 +29,7 @@ impl RunId {
         let digits = request_id.chars().filter(char::is_ascii_hexdigit);
         let mut suffix: String = digits.take(SUFFIX).collect();
         if suffix.len() < SUFFIX {
-            let chance = format!("{:016x}", RandomState::new().hash_one(now));
-            suffix = chance.chars().take(SUFFIX).collect();
+            suffix = format!("{:0SUFFIX$x}", fastrand::u32(..));
         }
         Self(format!(
             "{}-{}",

@@ -12,6 +12,8 @@ pub enum Safeguard {
     Grace,
     /// An earlier run must have seen the same reason for a shutdown.
     TwoLooks,
+    /// A countdown that no run has confirmed for too long starts over.
+    Confirmation,
     /// DescribeTags must agree that a tag is missing.
     TagsConfirmed,
     /// What rules may shut down is permitted by a setting of its own.
@@ -36,9 +38,10 @@ pub enum Safeguard {
 
 impl Safeguard {
     /// Every safeguard.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Grace,
         Self::TwoLooks,
+        Self::Confirmation,
         Self::TagsConfirmed,
         Self::Permission,
         Self::Notice,

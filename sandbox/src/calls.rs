@@ -19,6 +19,7 @@ pub enum Service {
     Ec2,
     Sns,
     Sqs,
+    Sts,
     /// One the sandbox does not imitate.
     Unknown,
 }
@@ -34,6 +35,7 @@ impl Service {
             Self::Ec2 => "ec2",
             Self::Sns => "sns",
             Self::Sqs => "sqs",
+            Self::Sts => "sts",
             Self::Unknown => "unknown",
         }
     }

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::Account;
 use crate::account::Contents;
 use crate::calls::{Call, Request, Service};
-use crate::wire::{Answer, ApiError, Incoming, Outgoing, Protocol};
+use crate::place::{ACCOUNT_ID, CALLER};
+use crate::wire::{Answer, ApiError, Incoming, Outgoing, Protocol, Xml};
 
 /// What an operation knows of the call it answers.
 #[derive(Clone, Debug)]
@@ -114,16 +115,27 @@ impl Contents {
             (Service::Sns, "GetTopicAttributes") => self.topic_attributes(request),
             (Service::Sns, "Publish") => self.publish(request),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),
+            (Service::Sts, "GetCallerIdentity") => caller_identity(request),
             (service, operation) => Err(unknown(service, operation)),
         }
     }
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
+fn caller_identity(request: &Request) -> Result<Answer, ApiError> {
+    request.only(&[])?;
+    let mut xml = Xml::default();
+    xml.text("UserId", "AROASANDBOX:tagwarden");
+    xml.text("Account", ACCOUNT_ID);
+    xml.text("Arn", CALLER);
+    Ok(Answer::Xml(xml))
 }
 
 /// An operation that is not there: the service's code for that, so that the SDK does not retry it, and
 /// a message that names it.
 fn unknown(service: Service, operation: &str) -> ApiError {
     let code = match service {
-        Service::Ec2 | Service::Sns => "InvalidAction",
+        Service::Ec2 | Service::Sns | Service::Sts => "InvalidAction",
         _ => "UnknownOperationException",
     };
     ApiError::new(

@@ -246,6 +246,25 @@ async fn stops_look_ups_before_the_deadline_and_resumes_in_the_next_run() {
     }
 }
 
+/// Each launcher needs a call of its own to be written, and EC2 takes ten a second. So the time for that is left.
+#[tokio::test(start_paused = true)]
+async fn looks_up_only_as_many_launchers_as_there_is_time_to_write() {
+    let world = World::new().enforcing();
+    launch_as_different_users(&world, 300);
+    world.account.keep_quotas();
+    let mut event = world.lambda_event(scheduled_event());
+    let deadline = world.account.now() + TimeDelta::seconds(30);
+    event.context.deadline = deadline.timestamp_millis().unsigned_abs();
+    let answer = world.remediation().handle(event).await.unwrap();
+    assert!(world.account.now() < deadline);
+    // Four pages of 50. To write 200 launchers takes the 20 seconds that are left after the reserve.
+    assert_eq!(look_ups(&world), 4);
+    assert_eq!(
+        (&answer["tagged"], &answer["deferred"]),
+        (&json!(200), &json!(100))
+    );
+}
+
 /// A function with a timeout of a few seconds must still make progress.
 #[tokio::test(start_paused = true)]
 async fn looks_up_a_launcher_with_three_seconds_left() {

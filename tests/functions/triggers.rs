@@ -35,6 +35,15 @@ fn failed_delivery(id: &str) -> Value {
             "resourceType": "AWS::EC2::Instance", "resourceId": id, "awsRegion": "us-east-1"}})
 }
 
+/// What Config sends of an item that is too large for a message.
+fn oversized(id: &str) -> Value {
+    let mut notification = failed_delivery(id);
+    notification["messageType"] = json!("OversizedConfigurationItemChangeNotification");
+    notification["s3DeliverySummary"] =
+        json!({"s3BucketLocation": "bucket/key", "errorCode": null, "errorMessage": null});
+    notification
+}
+
 fn event(kind: &str, id: &str) -> Value {
     let change = compliance_change(id);
     match kind {
@@ -43,6 +52,7 @@ fn event(kind: &str, id: &str) -> Value {
         "ids" => json!({"instanceIds": [id]}),
         "compliance change through SNS" => through_sns(&change["detail"]),
         "item through SNS" => through_sns(&item_notification(id)),
+        "oversized item through SNS" => through_sns(&oversized(id)),
         "failed delivery through SNS" => through_sns(&failed_delivery(id)),
         "failed delivery in SQS" => {
             sqs_batch(&[("1", sns_envelope(&failed_delivery(id)).to_string())])
@@ -64,6 +74,7 @@ async fn acts_the_same_on_each_trigger(
         "ids",
         "compliance change through SNS",
         "item through SNS",
+        "oversized item through SNS",
         "failed delivery through SNS",
         "failed delivery in SQS",
         "SNS in SQS",

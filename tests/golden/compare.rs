@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 /// Members whose values are sentences for people. Their wording may change; that they are there, and texts, may not.
-const PROSE: [&str; 10] = [
+const PROSE: [&str; 11] = [
     "Why",
     "annotation",
+    "changes",
     "errorMessage",
     "help",
     "message",
@@ -58,8 +59,11 @@ fn at(path: &str, written: &Value, now: &Value, members: Members) -> Option<Stri
     }
 }
 
-/// A text, also as DynamoDB writes it.
+/// A text, also as DynamoDB writes it, or a list of texts.
 fn is_prose(value: &Value) -> bool {
+    if let Some(texts) = value.as_array() {
+        return !texts.is_empty() && texts.iter().all(is_prose);
+    }
     let text = value.get("S").unwrap_or(value).as_str();
     text.is_some_and(|text| !text.is_empty())
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use tagwarden_aws::Clock;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, Ledger, RemedyName};
 
-use crate::model::{Change, LEDGER_TABLE, Model, Run, Tally, is_exempt, is_of, run_of};
+use crate::model::{Change, Effect, LEDGER_TABLES, Model, Run, StackNumber, Tally, is_exempt};
 use crate::scenario::Deed;
 use crate::world::{World, open_marks};
 
@@ -24,20 +24,25 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
     let storm = world.storm();
     let account = world.account();
     world.model(|model| {
-        check_budget(model, storm.setup.budget);
-        check_ledger_is_complete(model, account, &batches);
+        for (stack, setup) in storm.setups().enumerate() {
+            check_budget(model, stack, setup.budget);
+        }
+        check_ledger_is_complete(model, account, &batches, world.stacks());
         check_effects_are_in_the_ledger(model, &batches);
         check_done_acts_were_seen(model, &batches);
         check_done_acts_were_reported(model, &batches);
         let now = account.now();
-        check_tags_are_complete(model, account);
+        for stack in 0..world.stacks() {
+            check_tags_are_complete(model, account, stack);
+        }
         for instance in account.instances() {
             // tagwarden does not retry on the same day what EC2 refused for protection.
             let was_protected = model
                 .deeds_after(&instance.id, 0)
                 .any(|deed| matches!(deed, Deed::Protect(_)));
             let was_refused = was_protected || model.was_denied(&instance.id);
-            if !was_refused && model.is_overdue(&instance, now) {
+            let mut stacks = 0..world.stacks();
+            if !was_refused && stacks.any(|stack| model.is_overdue(stack, &instance, now)) {
                 model.violate(format!("a due shutdown was not done: {instance:?}"));
             }
         }
@@ -61,26 +66,29 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
     })
 }
 
-/// Reads the ledger as `tagwarden history` does.
+/// Reads the ledgers as `tagwarden history` does.
 fn read_ledger(world: &World) -> Vec<Batch> {
     let config = world.account().sdk_config();
     let client = aws_sdk_dynamodb::Client::new(&config);
-    let ledger = Ledger::new(client, Clock::of(&config), LEDGER_TABLE.to_owned());
     let runtime = tagwarden_sandbox::paused_runtime().unwrap();
     let first = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
     let last = world.account().now().date_naive();
-    runtime.block_on(async {
-        let mut batches = Vec::new();
-        for day in first.iter_days().take_while(|day| *day <= last) {
-            batches.extend(ledger.batches_of(day).await.unwrap());
-        }
-        batches
-    })
+    let mut batches = Vec::new();
+    for table in &LEDGER_TABLES[..world.stacks()] {
+        let ledger = Ledger::new(client.clone(), Clock::of(&config), (*table).to_owned());
+        runtime.block_on(async {
+            for day in first.iter_days().take_while(|day| *day <= last) {
+                batches.extend(ledger.batches_of(day).await.unwrap());
+            }
+        });
+    }
+    batches.sort_by_key(|batch| (batch.run_id.clone(), batch.number));
+    batches
 }
 
-/// No hour had more shutdowns than the budget.
-fn check_budget(model: &mut Model, limit: usize) {
-    let shutdowns = model.effects.iter();
+/// No hour had more shutdowns by a stack than its budget.
+fn check_budget(model: &mut Model, stack: StackNumber, limit: usize) {
+    let shutdowns = model.effects.iter().filter(|effect| effect.stack == stack);
     let shutdowns = shutdowns.filter(|effect| effect.change.remedy.is_destructive());
     let times: Vec<DateTime<Utc>> = shutdowns.map(|effect| effect.at).collect();
     let worst = (0..times.len())
@@ -109,8 +117,9 @@ fn check_ledger_is_complete(
     model: &mut Model,
     account: &tagwarden_sandbox::Account,
     batches: &[Batch],
+    stacks: usize,
 ) {
-    let open = open_marks(account);
+    let open = open_marks(account, stacks);
     if open > 0 {
         model.violate(format!("{open} runs are still open"));
     }
@@ -130,7 +139,7 @@ fn check_ledger_is_complete(
 /// Each change of an instance is in the ledger as done, exactly once, with the tags that its function had read before.
 fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
     for effect in model.effects.clone() {
-        let acts: Vec<&Act> = acts_of(batches, effect.run)
+        let acts: Vec<&Act> = acts_of(model, batches, effect.run)
             .filter(|act| effect.change.is(act))
             .collect();
         let done = acts.iter().filter(|act| act.state == ActState::Done);
@@ -146,8 +155,7 @@ fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
             }
             // The run that recovered it could not see the effect, because people had undone it or EC2 hid it.
             [] if model.is_troubled(effect.run)
-                && (is_undone(model, &effect.change, effect.sequence)
-                    || is_hidden(model, &effect.change)) => {}
+                && (is_undone(model, &effect) || is_hidden(model, &effect.change)) => {}
             _ => model.violate(format!(
                 "{} run {}: {:?} is {} times done in the ledger: {acts:?}",
                 effect.at,
@@ -161,19 +169,28 @@ fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
 
 fn is_before(act: &Act, shown: &BTreeMap<String, String>) -> bool {
     match (&act.remedy, act.tag_key()) {
-        (RemedyName::Tag, Some(key)) => act.tags_before.get(key) == shown.get(key),
+        (RemedyName::Tag | RemedyName::Untag, Some(key)) => {
+            act.tags_before.get(key) == shown.get(key)
+        }
         _ => act.tags_before == *shown,
     }
 }
 
-/// Whether people have undone a change.
-fn is_undone(model: &Model, change: &Change, sequence: u64) -> bool {
-    match &change.tag {
-        Some((key, _)) => model.is_tag_undone(&change.instance_id, key, sequence),
-        None => model
-            .deeds_after(&change.instance_id, sequence)
-            .any(|deed| deed == Deed::Start),
-    }
+/// Whether somebody has undone a change: people, an undo, functions after an undo, or another stack.
+fn is_undone(model: &Model, effect: &Effect) -> bool {
+    let change = &effect.change;
+    let id = &change.instance_id;
+    let Some((key, _)) = &change.tag else {
+        let mut deeds = model.deeds_after(id, effect.sequence);
+        return deeds.any(|deed| deed == Deed::Start);
+    };
+    let is_of_tag = |other: &Effect| {
+        let tag = other.change.tag.as_ref();
+        other.sequence > effect.sequence
+            && other.change.instance_id == *id
+            && tag.is_some_and(|(other, _)| other == key)
+    };
+    model.is_tag_undone(id, key, effect.sequence) || model.effects.iter().any(is_of_tag)
 }
 
 /// Whether a tag may not have shown although it was written: people took all tags away for a moment and set the old ones
@@ -183,25 +200,33 @@ fn is_hidden(model: &Model, change: &Change) -> bool {
     change.tag.is_some() && model.deeds_after(&change.instance_id, 0).any(is_it)
 }
 
-/// Each act that the ledger has as done was accepted by EC2. The exception: people did the same, and the run that
-/// recovered the act could not tell the difference.
+/// Each act that the ledger has as done was accepted by EC2. The exception: people, another stack or another undo did the
+/// same, and the run that recovered the act could not tell the difference.
 fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
-        let run = run_of(batch.run_id.as_str());
+        let run = model.run_of(batch.run_id.as_str());
         for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
             let is_seen = model
                 .agreed
                 .iter()
-                .any(|(by, change)| *by == run && change.is(act));
+                .any(|agreed| agreed.run == run && agreed.change.is(act));
             let by_people = model.deeds_after(act.instance_id(), 0).any(|deed| {
                 if act.remedy.is_destructive() {
                     deed == Deed::Terminate
                 } else {
-                    // It sets again what was there, which may be what tagwarden had written.
+                    // It sets again what was there, which may be what tagwarden had written, or takes a tag away.
                     matches!(deed, Deed::Flicker(_))
+                        || act.remedy == RemedyName::Untag
+                            && (deed == Deed::UntagFully
+                                || matches!(deed, Deed::Untag(key) if act.tag_key() == Some(key)))
                 }
             });
-            if !(is_seen || by_people && model.is_troubled(run)) {
+            let by_others = model.agreed.iter().any(|agreed| {
+                let is_other = agreed.stack != model.stack_of(run)
+                    || agreed.change.remedy == RemedyName::Untag;
+                is_other && agreed.change.is(act)
+            });
+            if !(is_seen || (by_people || by_others) && model.is_troubled(run)) {
                 model.violate(format!(
                     "run {} never did an act that the ledger has as done: {act:?}",
                     batch.run_id
@@ -211,11 +236,15 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
     }
 }
 
-/// Each act that was done was reported, and only once unless the reporting run was disturbed.
+/// Each act of a function that was done was reported, and only once unless the reporting run was disturbed.
 fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
     for batch in batches {
-        let run = run_of(batch.run_id.as_str());
-        for act in batch.acts.iter().filter(|act| act.state == ActState::Done) {
+        let run = model.run_of(batch.run_id.as_str());
+        let done = batch.acts.iter().filter(|act| {
+            // An undo answers the person who asked for it.
+            act.state == ActState::Done && act.remedy != RemedyName::Untag
+        });
+        for act in done {
             let reported = model.reported.iter().filter(|reported| {
                 reported.done_by == run
                     && reported.instance_id == act.instance_id()
@@ -243,33 +272,39 @@ fn check_done_acts_were_reported(model: &mut Model, batches: &[Batch]) {
     }
 }
 
-/// Every tag that the policy fills in is there, whatever else was refused.
-fn check_tags_are_complete(model: &mut Model, account: &tagwarden_sandbox::Account) {
+/// Every tag that a stack's policy fills in is there, whatever else was refused.
+fn check_tags_are_complete(
+    model: &mut Model,
+    account: &tagwarden_sandbox::Account,
+    stack: StackNumber,
+) {
     let today = account.now().date_naive();
     for instance in account.instances() {
         let id = &instance.id;
         let is_excluded = instance.state.is_ending()
             || instance.tags.is_empty()
             || is_exempt(&instance, today)
-            || !model.is_in_scope(&instance)
+            || !model.is_in_scope(stack, &instance)
             || model.was_denied(id);
         if is_excluded {
             continue;
         }
-        for key in model.keys_to_fill_in() {
+        for key in model.keys_to_fill_in(stack) {
             let is_unset = instance.tags.get(key).is_none_or(String::is_empty);
             // What people keep removing is left to them after a while.
             let removals = model.deeds_after(id, 0).filter(|deed| {
                 matches!(deed, Deed::UntagFully | Deed::Flicker(_)) || *deed == Deed::Untag(key)
             });
-            if is_unset && !model.was_denied(key) && removals.count() < 3 {
+            let removals = removals.count() + model.taken_by_other_stacks(stack, id, key);
+            if is_unset && !model.was_denied(key) && removals < 3 {
                 model.violate(format!("the tag {key} is still missing: {instance:?}"));
             }
         }
     }
 }
 
-fn acts_of(batches: &[Batch], run: Run) -> impl Iterator<Item = &Act> {
-    let batches = batches.iter().filter(move |batch| is_of(batch, run));
+fn acts_of<'a>(model: &'a Model, batches: &'a [Batch], run: Run) -> impl Iterator<Item = &'a Act> {
+    let batches = batches.iter();
+    let batches = batches.filter(move |batch| model.is_of(batch, run));
     batches.flat_map(|batch| &batch.acts)
 }

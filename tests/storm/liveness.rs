@@ -26,6 +26,9 @@ fn storm(setup: Setup, fleet: Vec<Machine>) -> Storm {
         }],
         deeds: Vec::new(),
         trouble: Trouble::NONE,
+        second: None,
+        outage: None,
+        final_undo: None,
     }
 }
 

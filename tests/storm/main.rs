@@ -14,12 +14,14 @@
 //!
 //! ```text
 //! TAGWARDEN_STORM_SEED=… cargo test --test storm storms_do_no_harm -- --nocapture
+//! TAGWARDEN_STORM_SEED=… TAGWARDEN_STORM_SIMPLIFICATIONS=0 cargo test --test storm storms_do_no_harm
 //! TAGWARDEN_STORMS=10000 cargo test --test storm storms_do_no_harm -- --nocapture
 //! ```
 //!
 //! - [`safeguards`]: a storm that does harm without each safeguard
 //! - [`end_dates`]: people who extend and mistype end dates at every moment
 //! - [`liveness`]: what can be done is done, whatever else fails
+//! - [`undos`]: undos beside functions and beside each other
 //!
 //! # Not simulated
 //!
@@ -40,6 +42,7 @@ mod model;
 mod network;
 mod safeguards;
 mod scenario;
+mod undos;
 mod world;
 
 use std::env;
@@ -55,8 +58,8 @@ use scenario::{Event, Machine, Rule, Setup, Size, Storm, Timed, Trouble, storm_o
 /// The number of storms unless `TAGWARDEN_STORMS` is set.
 const STORMS: u64 = 10;
 
-/// The most attempts to simplify a storm that does harm.
-const SIMPLIFICATIONS: usize = 40;
+/// The most attempts to simplify a storm that does harm, unless `TAGWARDEN_STORM_SIMPLIFICATIONS` is set.
+const SIMPLIFICATIONS: u64 = 40;
 
 /// Plays and checks a storm. Returns its tally, or the violations.
 fn play(storm: &Storm, safeguards: &Safeguards) -> Result<Tally, Vec<String>> {
@@ -81,7 +84,8 @@ fn fail(seed: u64, mut tree: Box<dyn ValueTree<Value = Storm>>, mut harm: Vec<St
     eprintln!("the storm of seed {seed} does harm:\n{}", harm.join("\n"));
     let mut storm = tree.current();
     let mut can_simplify = tree.simplify();
-    for _ in 0..SIMPLIFICATIONS {
+    let attempts = number("TAGWARDEN_STORM_SIMPLIFICATIONS").unwrap_or(SIMPLIFICATIONS);
+    for _ in 0..attempts {
         if !can_simplify {
             break;
         }
@@ -191,6 +195,9 @@ fn small_storm_of_everything() -> Storm {
         }],
         deeds: Vec::new(),
         trouble: Trouble::NONE,
+        second: None,
+        outage: None,
+        final_undo: None,
     }
 }
 

@@ -7,54 +7,74 @@
 //!
 //! Between a function's last read and its act, a person may tag or exempt the instance or change the policy. No program
 //! that reads before it writes can know that. The model allows exactly this window: an act is judged by what its
-//! function last read, provided the function has since written nothing but stops and terminations, neither to the
+//! function had last read as it sent the call, provided the function has since written nothing but stops and terminations, neither to the
 //! ledger nor to EC2. After any other write the read was not the last step before the act, so the act is judged by the
 //! instance's current state. Age and protection are always judged by the current state.
 
+mod countdown;
 mod records;
 mod shutdown;
+mod tags;
 mod tally;
+mod undo;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use tagwarden_remediation::ledger::{ActState, Batch, RemedyName};
+use tagwarden_remediation::ledger::{Batch, RemedyName};
 use tagwarden_sandbox::{Call, InstanceRecord};
 
 use crate::scenario::{Deed, Rule, SCOPE, Setup};
 
 pub use tally::Tally;
+pub use undo::UndoRequest;
+pub use view::Sent;
 pub use view::is_exempt;
 use view::{Look, View};
 
-/// The policy table.
-pub const POLICY_TABLE: &str = "policy";
-/// The ledger's table.
-pub const LEDGER_TABLE: &str = "ledger";
 /// The key of the exemption tag.
 pub const EXEMPTION: &str = "tagwarden:exempt-until";
 /// The key of the tag that Auto Scaling sets.
 pub const GROUP: &str = "aws:autoscaling:groupName";
 
-/// The number of a function's run. Its Lambda request id begins with this number, so its run id ends with it.
+/// The number of a run. The Lambda request id of a function begins with this number, so its run id ends with it. The run
+/// ids of undos are learned as they are written.
 pub type Run = u32;
+
+/// The number of a stack: a deployment with a ledger, a queue and settings of its own.
+pub type StackNumber = usize;
+
+/// The policy tables, by stack. A second stack may use the first one's.
+pub const POLICY_TABLES: [&str; 2] = ["policy", "policy-2"];
+
+/// The ledgers' tables, by stack.
+pub const LEDGER_TABLES: [&str; 2] = ["ledger", "ledger-2"];
+
+/// What the model knows of one stack.
+#[derive(Debug)]
+struct Stack {
+    setup: Setup,
+    /// Its policy table.
+    table: &'static str,
+}
 
 /// Everything that happened at the account.
 #[derive(Debug)]
 pub struct Model {
-    setup: Setup,
+    stacks: Vec<Stack>,
     policies: Vec<Vec<Rule>>,
-    /// The index of the policy in force.
-    policy: usize,
+    /// The index of the policy in force, by policy table.
+    in_force: BTreeMap<&'static str, usize>,
+    /// The runs whose ids do not end with their number.
+    undo_ids: BTreeMap<String, Run>,
     /// The number of observations so far, which orders them.
     sequence: u64,
     runs: BTreeMap<Run, View>,
     /// The changes of instances, in order.
     pub effects: Vec<Effect>,
     /// The requests that EC2 accepted, including those that changed nothing.
-    pub agreed: Vec<(Run, Change)>,
+    pub agreed: Vec<Agreed>,
     /// The deeds of people, in order.
     pub deeds: Vec<PersonDeed>,
     /// The ledger's batches as last written.
@@ -78,14 +98,24 @@ pub struct Model {
 pub struct Change {
     pub instance_id: String,
     pub remedy: RemedyName,
-    /// The tag's key and value, if the remedy is a tag.
+    /// The tag's key and value, if the remedy is a tag; of an undo, the value that it takes away.
     pub tag: Option<(String, String)>,
+}
+
+/// A request that EC2 accepted for one instance.
+#[derive(Clone, Debug)]
+pub struct Agreed {
+    pub run: Run,
+    pub stack: StackNumber,
+    pub sequence: u64,
+    pub change: Change,
 }
 
 /// A change that took effect.
 #[derive(Clone, Debug)]
 pub struct Effect {
     pub run: Run,
+    pub stack: StackNumber,
     pub sequence: u64,
     pub at: DateTime<Utc>,
     pub change: Change,
@@ -104,6 +134,7 @@ pub struct PersonDeed {
 /// A notice of a shutdown, in a report that SNS accepted on a topic with a subscription.
 #[derive(Clone, Debug)]
 pub struct Notice {
+    pub stack: StackNumber,
     pub at: DateTime<Utc>,
     pub instance_id: String,
     pub remedy: String,
@@ -125,11 +156,16 @@ pub struct ReportedAct {
 pub type Snapshot = BTreeMap<String, InstanceRecord>;
 
 impl Model {
-    pub fn new(setup: Setup, policies: Vec<Vec<Rule>>) -> Self {
+    /// A model of stacks with these settings and policy tables. `policies` are those of all tables.
+    pub fn new(stacks: Vec<(Setup, &'static str)>, policies: Vec<Vec<Rule>>) -> Self {
+        let stacks = stacks.into_iter();
         Self {
-            setup,
+            stacks: stacks
+                .map(|(setup, table)| Stack { setup, table })
+                .collect(),
             policies,
-            policy: 0,
+            in_force: BTreeMap::new(),
+            undo_ids: BTreeMap::new(),
             sequence: 0,
             runs: BTreeMap::new(),
             effects: Vec::new(),
@@ -145,9 +181,45 @@ impl Model {
         }
     }
 
-    /// Records that another policy is in force.
-    pub fn policy_changed(&mut self, policy: usize) {
-        self.policy = policy;
+    /// Records that another policy is in force in a table.
+    pub fn policy_changed(&mut self, table: &'static str, policy: usize) {
+        self.in_force.insert(table, policy);
+    }
+
+    /// The index of the policy in force for a stack.
+    fn policy_of(&self, stack: StackNumber) -> usize {
+        let table = self.stacks[stack].table;
+        self.in_force.get(table).copied().unwrap_or_default()
+    }
+
+    fn rules(&self, policy: usize) -> impl Iterator<Item = &Rule> {
+        self.policies.get(policy).into_iter().flatten()
+    }
+
+    fn setup(&self, stack: StackNumber) -> &Setup {
+        &self.stacks[stack].setup
+    }
+
+    pub fn stack_of(&self, run: Run) -> StackNumber {
+        self.runs.get(&run).map_or(0, |view| view.stack)
+    }
+
+    /// The views of a stack's functions, without the undos.
+    fn functions_of(&self, stack: StackNumber) -> impl Iterator<Item = (Run, &View)> {
+        let of_it = move |(_, view): &(&Run, &View)| view.stack == stack && !view.is_undo();
+        let runs = self.runs.iter().filter(of_it);
+        runs.map(|(run, view)| (*run, view))
+    }
+
+    /// The run's number, from its id.
+    pub fn run_of(&self, run_id: &str) -> Run {
+        let number = || Run::from_str_radix(run_id.rsplit('-').next()?, 16).ok();
+        let undo = self.undo_ids.get(run_id).copied();
+        undo.or_else(number).unwrap_or_default()
+    }
+
+    pub fn is_of(&self, batch: &Batch, run: Run) -> bool {
+        self.run_of(batch.run_id.as_str()) == run
     }
 
     /// Records the deed of a person.
@@ -161,9 +233,9 @@ impl Model {
         });
     }
 
-    /// The keys that the policy in force fills in where they are missing.
-    pub fn keys_to_fill_in(&self) -> Vec<&'static str> {
-        let rules = self.policies.get(self.policy).into_iter().flatten();
+    /// The keys that the policy in force for a stack fills in where they are missing.
+    pub fn keys_to_fill_in(&self, stack: StackNumber) -> Vec<&'static str> {
+        let rules = self.rules(self.policy_of(stack));
         let rules = rules.filter(|rule| match rule.action {
             "Update" => rule.required,
             action => matches!(action, "UserLookup" | "Function"),
@@ -171,10 +243,11 @@ impl Model {
         rules.map(|rule| rule.key).collect()
     }
 
-    /// Records that a function starts.
-    pub fn run_started(&mut self, run: Run, now: DateTime<Utc>) {
+    /// Records that a function of a stack starts.
+    pub fn run_started(&mut self, run: Run, stack: StackNumber, now: DateTime<Utc>) {
         self.sequence += 1;
         let view = self.runs.entry(run).or_default();
+        view.stack = stack;
         view.started = self.sequence;
         view.started_at = now;
     }
@@ -211,7 +284,7 @@ impl Model {
 
     /// Whether a run wrote anything.
     pub fn has_written(&self, run: Run) -> bool {
-        self.agreed.iter().any(|(by, _)| *by == run)
+        self.agreed.iter().any(|agreed| agreed.run == run)
     }
 
     /// The deeds of people to an instance after `sequence`.
@@ -221,22 +294,42 @@ impl Model {
         self.deeds.iter().filter(of_it).map(|done| done.deed)
     }
 
-    /// Observes a call of `run` that was executed or refused. `before` and `after` are the instances it names. For a
+    /// What a run knows as it sends a call.
+    pub fn sent(&self, run: Run) -> Sent {
+        let view = self.runs.get(&run);
+        let (wrote, policy) = view.map_or((0, None), |view| (view.wrote, view.policy));
+        Sent {
+            sequence: self.sequence,
+            wrote,
+            policy,
+        }
+    }
+
+    /// Observes a call of `run` that was executed or refused, and what the run knew as it sent it. `before` and `after` are the instances it names. For a
     /// description `before` is what `DescribeInstances` shows, and `after` has the tags that `DescribeTags` shows.
-    pub fn observe(&mut self, run: Run, call: &Call, before: &Snapshot, after: &Snapshot) {
+    pub fn observe(
+        &mut self,
+        (run, sent): (Run, Sent),
+        call: &Call,
+        before: &Snapshot,
+        after: &Snapshot,
+    ) {
         self.sequence += 1;
         self.tally.calls += 1;
         let sequence = self.sequence;
         let is_done = call.outcome.is_ok();
-        let policy = self.policy;
+        let stack = self.stack_of(run);
+        let policy = self.policy_of(stack);
+        let is_stack_scoped = self.setup(stack).is_scoped;
         let view = self.runs.entry(run).or_default();
+        view.sent = sent;
         match call.operation.as_str() {
-            "Scan" if is_done && call.resources == [POLICY_TABLE] => {
+            "Scan" if is_done && call.resources == [self.stacks[stack].table] => {
                 view.policy = Some((sequence, policy));
             }
             "DescribeInstances" if is_done => {
                 let is_of_all = call.resources.is_empty();
-                let is_scoped = self.setup.is_scoped && is_of_all;
+                let is_scoped = is_stack_scoped && is_of_all;
                 let in_scope = before
                     .iter()
                     .filter(|(_, it)| !is_scoped || it.vpc_id == SCOPE);
@@ -267,10 +360,20 @@ impl Model {
             "GetTopicAttributes" if is_done => {
                 view.has_subscribers |= self.has_subscribers;
             }
+            "CreateTags" if view.is_undo() => {
+                if is_done {
+                    self.tags_emptied(run, call, before);
+                }
+            }
             "CreateTags" => {
                 view.wrote = sequence;
                 if is_done {
                     self.tags_written(run, call, before);
+                }
+            }
+            "DeleteTags" => {
+                if is_done {
+                    self.tags_deleted(run, call, before, after);
                 }
             }
             "StopInstances" => self.shut_down(run, RemedyName::Stop, call, before, after),
@@ -284,7 +387,7 @@ impl Model {
             "TransactWriteItems" => {
                 view.wrote = sequence;
                 if is_done {
-                    self.record_batches(call);
+                    self.record_batches(run, call);
                 }
             }
             "PutItem" | "UpdateItem" | "DeleteItem" => view.wrote = sequence,
@@ -292,116 +395,25 @@ impl Model {
         }
     }
 
-    fn tags_written(&mut self, run: Run, call: &Call, before: &Snapshot) {
-        let text = |name: String| call.parameters.get(&name).and_then(Value::as_str);
-        for number in 1.. {
-            let Some(key) = text(format!("Tag.{number}.Key")) else {
-                break;
-            };
-            let value = text(format!("Tag.{number}.Value")).unwrap_or_default();
-            for (id, instance) in before {
-                let change = Change {
-                    instance_id: id.clone(),
-                    remedy: RemedyName::Tag,
-                    tag: Some((key.to_owned(), value.to_owned())),
-                };
-                self.judge_tag(run, &change, instance, call.at);
-                self.agreed.push((run, change.clone()));
-                if instance.tags.get(key).is_none_or(|there| there != value) {
-                    self.tally.tags += 1;
-                    self.take_effect(run, call.at, change);
-                }
-            }
-        }
-    }
-
-    /// Judges a tag write: a value that a person set must not be overwritten, and no tag may be written twice.
-    fn judge_tag(
-        &mut self,
-        run: Run,
-        change: &Change,
-        instance: &InstanceRecord,
-        now: DateTime<Utc>,
-    ) {
-        let Some((key, value)) = &change.tag else {
-            return;
-        };
-        let id = &change.instance_id;
-        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let last = looks.and_then(|looks| looks.last()).cloned();
-        let last = last.as_ref();
-        let listed = last.filter(|look| look.is_cut());
-        let listed = listed.and_then(|look| look.listed.get(key));
-        if listed.is_some_and(|listed| !listed.is_empty() && listed != value) {
-            self.violate(format!(
-                "{now} run {run} wrote {key} = {value} over {listed:?} of {id}, whose tags were left out"
-            ));
-        }
-        let shown = self.shown(run, id);
-        if !shown.iter().any(|tags| is_unset(tags, key)) {
-            self.violate(format!(
-                "{now} run {run} wrote {key} = {value} to {id}, which had it when it was looked at"
-            ));
-        }
-        let same = |effect: &&Effect| {
-            effect.run != run
-                && effect.change.instance_id == *id
-                && matches!(&effect.change.tag, Some((written, _)) if written == key)
-        };
-        let earlier = self.effects.iter().rev().find(same);
-        // EC2 may be late to show what was written.
-        let is_hidden = earlier.is_some_and(|earlier| {
-            last.is_some_and(|look| look.sequence > earlier.sequence && is_unset(&look.listed, key))
-        });
-        if let Some(earlier) = earlier
-            && !is_hidden
-            && !is_unset(&instance.tags, key)
-            && !self.is_tag_undone(id, key, earlier.sequence)
-        {
-            let message = format!(
-                "{now} run {run} wrote {key} = {value} to {id}, after run {} had written it at {}",
-                earlier.run, earlier.at
-            );
-            self.violate(message);
-        }
-        if !self.is_begun(run, change) {
-            self.violate(format!(
-                "{now} run {run} wrote {key} = {value} to {id}, which it had not written down"
-            ));
-        }
-    }
-
-    /// The tags of an instance at each read by a run.
-    fn shown(&self, run: Run, id: &str) -> Vec<BTreeMap<String, String>> {
-        let looks = self.runs.get(&run).and_then(|view| view.looks.get(id));
-        let looks = looks.into_iter().flatten();
-        looks.map(|look| look.shown.tags.clone()).collect()
-    }
-
-    /// Whether the ledger has this act of this run as begun.
-    fn is_begun(&self, run: Run, change: &Change) -> bool {
-        let batches = self.ledger.values().filter(|batch| is_of(batch, run));
-        let mut acts = batches.flat_map(|batch| &batch.acts);
-        acts.any(|act| act.state == ActState::Begun && change.is(act))
-    }
-
-    /// Whether people have removed or overwritten a tag since `sequence`.
-    pub fn is_tag_undone(&self, id: &str, key: &str, sequence: u64) -> bool {
-        self.deeds_after(id, sequence).any(|deed| match deed {
-            Deed::Tag(changed, _) | Deed::Untag(changed) => changed == key,
-            Deed::TagFully | Deed::UntagFully | Deed::Flicker(_) => true,
-            _ => false,
-        })
-    }
-
     fn take_effect(&mut self, run: Run, at: DateTime<Utc>, change: Change) {
         let shown = self.shown(run, &change.instance_id);
         self.effects.push(Effect {
             run,
+            stack: self.stack_of(run),
             sequence: self.sequence,
             at,
             change,
             shown,
+        });
+    }
+
+    /// Records a request that EC2 accepted.
+    fn agree(&mut self, run: Run, change: Change) {
+        self.agreed.push(Agreed {
+            run,
+            stack: self.stack_of(run),
+            sequence: self.sequence,
+            change,
         });
     }
 
@@ -417,21 +429,16 @@ impl Change {
         act.instance_id() == self.instance_id
             && act.remedy == self.remedy
             && tag.is_none_or(|(key, value)| {
-                act.tag_key() == Some(key) && act.tag_value() == Some(value)
+                let written = match self.remedy {
+                    RemedyName::Untag => act.tags_before.get(key).map(String::as_str),
+                    _ => act.tag_value(),
+                };
+                act.tag_key() == Some(key) && written == Some(value)
             })
     }
 }
 
-/// The run's number, from its id.
-pub fn run_of(run_id: &str) -> Run {
-    let number = run_id.rsplit('-').next().unwrap_or_default();
-    Run::from_str_radix(number, 16).unwrap_or_default()
-}
-
-pub fn is_of(batch: &Batch, run: Run) -> bool {
-    run_of(batch.run_id.as_str()) == run
-}
-
+/// Whether a tag is missing or empty.
 fn is_unset(tags: &BTreeMap<String, String>, key: &str) -> bool {
     tags.get(key).is_none_or(String::is_empty)
 }

@@ -151,6 +151,7 @@ async fn deliver(
     operation: String,
     plan: CallPlan,
 ) -> Result<HttpResponse, ConnectorError> {
+    let sent = world.model(|model| model.sent(run));
     let items = if operation == "TransactWriteItems" {
         items(&request)
     } else {
@@ -171,7 +172,7 @@ async fn deliver(
     }
     let call = account.call(request);
     let (answer, before, after) = world.watch(&operation, &ids, call).await;
-    world.observe(run, &before, &after);
+    world.observe((run, sent), &before, &after);
     answer
 }
 

@@ -69,6 +69,41 @@ fn shuts_down_unannounced_without_notices() {
     });
 }
 
+/// The functions are down for longer than a look counts. What they saw before is no reason for a shutdown after.
+#[rstest]
+#[case::for_a_day(0, 25, 80)]
+#[case::for_eight_days_if_a_notice_takes_a_day(24, 8 * 24 + 1, 12 * 60)]
+fn shuts_down_after_an_outage_by_what_was_seen_before(
+    #[case] notice_hours: i64,
+    #[case] hours: u64,
+    #[case] lull_minutes: u64,
+) {
+    const HOUR: u64 = 60 * 60 * 1_000;
+    let prepare = |storm: &mut Storm| {
+        storm.setup.notice_hours = notice_hours;
+        storm.setup.grace_minutes = 60;
+        storm.setup.budget = 7;
+        storm.setup.lull_minutes = lull_minutes;
+        storm.second = None;
+        // The first looks come before it, and the notices with them.
+        let at = HOUR / 2;
+        storm.events.push(Timed {
+            at: 0,
+            what: Event::Sweep,
+        });
+        storm.outage = Some(at..at + hours * HOUR);
+    };
+    let words = ["no look has confirmed it for too long"];
+    assert_does_harm(Safeguard::Confirmation, &words, prepare);
+    for seed in 1..=8 {
+        let mut storm = storm_of(seed, Size::small()).current();
+        prepare(&mut storm);
+        if let Err(harm) = play(&storm, &Safeguards::default()) {
+            panic!("seed {seed}: {harm:#?}");
+        }
+    }
+}
+
 /// One sweep finds that no instance has tags.
 #[test]
 fn shuts_nearly_every_instance_down_without_suspicion() {

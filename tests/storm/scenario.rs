@@ -27,6 +27,21 @@ pub struct Storm {
     pub deeds: Vec<Timed<(usize, Deed)>>,
     /// The amount of trouble.
     pub trouble: Trouble,
+    /// Another stack in the same account, with a ledger of its own. It receives the same events.
+    pub second: Option<Second>,
+    /// From when until when the functions are down, in milliseconds since the storm began. Messages wait.
+    pub outage: Option<Range<u64>>,
+    /// The stack whose tags are all taken back after the storm, if any.
+    pub final_undo: Option<usize>,
+}
+
+/// A second stack.
+#[derive(Clone, Debug)]
+pub struct Second {
+    /// Its settings. How many functions run, with which batches and time, is the first stack's.
+    pub setup: Setup,
+    /// The policies of its table; `None` if it uses the first stack's table.
+    pub policies: Option<Vec<Vec<Rule>>>,
 }
 
 /// The remediation's settings.
@@ -166,6 +181,22 @@ pub enum Event {
     Sweep,
     /// A request that names instances by their ids.
     Ids(Vec<usize>),
+    /// People take tags back that a stack has written, all at the same time.
+    Undo(usize, Vec<UndoOf>),
+}
+
+/// What a person takes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UndoOf {
+    /// What one of the runs so far has written.
+    Run(usize),
+    /// One tag of all instances.
+    Key(&'static str),
+    /// All tags of one instance.
+    Instance(usize),
+    /// One tag of one instance.
+    Tag(usize, &'static str),
+    Everything,
 }
 
 /// A deed of a person to an instance or to the policy.
@@ -230,6 +261,22 @@ pub struct Size {
     pub functions: Range<usize>,
     /// The number of instances that one event names.
     pub changes: Range<usize>,
+}
+
+impl Storm {
+    /// The settings of the stacks.
+    pub fn setups(&self) -> impl Iterator<Item = &Setup> {
+        let second = self.second.iter().map(|second| &second.setup);
+        std::iter::once(&self.setup).chain(second)
+    }
+
+    /// The policies of all tables: those of the first stack first.
+    pub fn all_policies(&self) -> Vec<Vec<Rule>> {
+        let second = self.second.as_ref();
+        let others = second.and_then(|second| second.policies.as_ref());
+        let others = others.into_iter().flatten();
+        self.policies.iter().chain(others).cloned().collect()
+    }
 }
 
 impl Size {

@@ -5,10 +5,12 @@
 //! | [`queue`] | the queue that feeds the functions |
 //! | [`functions`] | the functions, and the sweeps after the storm |
 //! | [`people`] | people, and their deeds to instances |
+//! | [`undo`] | people who take tags back |
 
 mod functions;
 mod people;
 mod queue;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,7 +24,7 @@ use tokio::sync::Notify;
 use tokio::task::LocalSet;
 use tokio::time::Instant;
 
-use crate::model::{LEDGER_TABLE, Model, POLICY_TABLE, Run, Snapshot};
+use crate::model::{LEDGER_TABLES, Model, POLICY_TABLES, Run, Sent, Snapshot, StackNumber};
 use crate::network::{CallOutcome, CallPlan, Function, Kill};
 use crate::scenario::Storm;
 use functions::{settings, settle};
@@ -39,16 +41,25 @@ pub struct World(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     account: Account,
-    /// The topic of the reports, and the functions' queue.
+    /// The topic of the reports.
     topic: String,
-    queue_url: String,
+    stacks: Vec<Stack>,
     storm: Storm,
-    settings: Settings,
     /// Kills this run at this call. Without it, kills are random.
     killing: Option<(Run, Kill)>,
     state: Mutex<State>,
     /// Notified when a message arrives, and when no more will.
     sent: Notify,
+}
+
+/// A deployment of the functions.
+#[derive(Debug)]
+struct Stack {
+    /// The functions' queue.
+    queue_url: String,
+    policy_table: &'static str,
+    ledger_table: &'static str,
+    settings: Settings,
 }
 
 #[derive(Debug)]
@@ -90,22 +101,39 @@ impl World {
     fn new(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>) -> Self {
         let account = Account::starting_at(START.parse().unwrap());
         account.keep_quotas();
-        account.create_table_with_keys(LEDGER_TABLE, "Pk", "Sk");
-        account.set_time_to_live(LEDGER_TABLE, "ExpiresAt");
-        account.create_table(POLICY_TABLE);
         let topic = account.create_topic("reports");
-        let queue_url = account.create_queue("tagwarden");
-        let mut settings = settings(storm, &topic, &queue_url);
-        settings.safeguards = safeguards;
+        let mut stacks = Vec::new();
+        for (number, setup) in storm.setups().enumerate() {
+            let ledger_table = LEDGER_TABLES[number];
+            account.create_table_with_keys(ledger_table, "Pk", "Sk");
+            account.set_time_to_live(ledger_table, "ExpiresAt");
+            account.create_table(POLICY_TABLES[number]);
+            let second = storm.second.as_ref().filter(|_| number == 1);
+            let shares_policy = second.is_some_and(|second| second.policies.is_none());
+            let policy_table = POLICY_TABLES[if shares_policy { 0 } else { number }];
+            let queue_url = account.create_queue(&format!("tagwarden-{number}"));
+            let mut settings = settings(setup, [policy_table, ledger_table, &topic, &queue_url]);
+            settings.safeguards = safeguards.clone();
+            stacks.push(Stack {
+                queue_url,
+                policy_table,
+                ledger_table,
+                settings,
+            });
+        }
+        let setups = storm.setups().cloned();
+        let tables = stacks.iter().map(|stack| stack.policy_table);
+        let mut model = Model::new(setups.zip(tables).collect(), storm.all_policies());
+        model.tally.two_stacks = usize::from(storm.second.is_some());
+        model.tally.outages = usize::from(storm.outage.is_some());
         let world = Self(Arc::new(Inner {
             account,
             topic,
-            queue_url,
+            stacks,
             storm: storm.clone(),
-            settings,
             killing,
             state: Mutex::new(State {
-                model: Model::new(storm.setup.clone(), storm.policies.clone()),
+                model,
                 chance: fastrand::Rng::with_seed(storm.seed),
                 fleet: Vec::new(),
                 queue: Vec::new(),
@@ -131,6 +159,21 @@ impl World {
 
     pub fn storm(&self) -> &Storm {
         &self.0.storm
+    }
+
+    fn stack(&self, stack: StackNumber) -> &Stack {
+        &self.0.stacks[stack]
+    }
+
+    /// The number of stacks.
+    pub fn stacks(&self) -> usize {
+        self.0.stacks.len()
+    }
+
+    /// Whether the functions are down.
+    fn is_down(&self) -> bool {
+        let outage = self.storm().outage.as_ref();
+        outage.is_some_and(|outage| outage.contains(&self.since_start()))
     }
 
     /// When the storm began, by the account's clock.
@@ -253,7 +296,7 @@ impl World {
         let now = || {
             let is_write = matches!(
                 operation,
-                "CreateTags" | "StopInstances" | "TerminateInstances"
+                "CreateTags" | "DeleteTags" | "StopInstances" | "TerminateInstances"
             );
             let ids = ids.iter().filter(|_| is_write);
             let instances = ids.filter_map(|id| account.instance(id));
@@ -269,14 +312,16 @@ impl World {
 
     /// Puts what the functions sent to their queue where they receive from.
     fn collect_messages(&self) {
-        for body in self.account().take_messages(&self.0.queue_url) {
-            let body = serde_json::from_str(&body).unwrap();
-            self.send(body, self.since_start(), false);
+        for (number, stack) in self.0.stacks.iter().enumerate() {
+            for body in self.account().take_messages(&stack.queue_url) {
+                let body = serde_json::from_str(&body).unwrap();
+                self.send_to(number, body, self.since_start(), false);
+            }
         }
     }
 
-    /// Shows the model the call that was just executed.
-    pub fn observe(&self, run: Run, before: &Snapshot, after: &Snapshot) {
+    /// Shows the model the call that was just executed, and what its run knew as it sent it.
+    pub fn observe(&self, run: (Run, Sent), before: &Snapshot, after: &Snapshot) {
         let calls = self.account().calls();
         self.account().forget_calls();
         for call in &calls {
@@ -325,8 +370,9 @@ impl State {
     }
 }
 
-/// The number of open runs in the ledger.
-pub fn open_marks(account: &Account) -> usize {
-    let items = account.items(LEDGER_TABLE);
-    items.iter().filter(|item| item["Pk"] == "open").count()
+/// The number of open runs in all ledgers.
+pub fn open_marks(account: &Account, stacks: usize) -> usize {
+    let tables = LEDGER_TABLES[..stacks].iter();
+    let items = tables.flat_map(|table| account.items(table));
+    items.filter(|item| item["Pk"] == "open").count()
 }

@@ -2,16 +2,24 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`access`] | an account that is open, and how people know it from others |
+//! | [`account`] | which account it is, and whether it is the one that is meant |
+//! | [`stack`] | the functions' settings, from the environment or from a stack |
+//! | [`profile`], [`provider`], [`mfa`] | the AWS CLI's profiles, those that the SDK cannot follow, and the codes that they ask for |
 //! | [`credentials`] | why there are no credentials, and what to do about it |
 //! | [`trouble`] | why a call failed, and what to do about it |
 
+pub mod access;
+mod account;
 mod credentials;
+mod mfa;
+mod profile;
+mod provider;
+pub mod stack;
 pub mod trouble;
 
 use std::time::Duration;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -21,18 +29,26 @@ use tagwarden_aws::{APP_NAME, AwsError};
 use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment};
 use tokio::runtime::Runtime;
 
+use access::{AwsAccess, CredentialsOrigin};
+use profile::{ChosenProfile, Profiles};
+use provider::{KeptCredentials, RoleChain};
+use stack::{FunctionVariables, StackSettings};
+
 use crate::exit::CommandError;
 
 /// The longest wait for an answer from AWS. The SDK itself would wait forever.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// The environment variables that hold AWS's address.
-const ADDRESSES: [&str; 6] = [
+const ADDRESSES: [&str; 9] = [
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_CLOUDTRAIL",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_LAMBDA",
     "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_SSO",
+    "AWS_ENDPOINT_URL_SSO_OIDC",
     "AWS_ENDPOINT_URL_STS",
 ];
 
@@ -56,6 +72,24 @@ pub struct AwsArgs {
         help = "Call AWS at this address: http://127.0.0.1:5000"
     )]
     endpoint_url: Option<String>,
+
+    // Doc comments would have to put the name in backticks.
+    #[arg(
+        long,
+        value_name = "ID",
+        value_delimiter = ',',
+        value_parser = account::account_id,
+        help = "Refuse any other account than this (12 digits)\n[default: TAGWARDEN_EXPECT_ACCOUNT, else any]"
+    )]
+    expect_account: Vec<String>,
+
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = stack::stack_name,
+        help = "Use the settings and tables of this stack's\nfunctions, unless an option overrides them"
+    )]
+    stack: Option<String>,
 }
 
 /// The option that names the policy table.
@@ -74,10 +108,9 @@ pub struct TableArgs {
 
 impl TableArgs {
     /// The table's name.
-    pub fn name(&self) -> String {
-        self.table
-            .clone()
-            .or_else(|| Environment::of_process().get("TAGWARDEN_POLICY_TABLE"))
+    pub fn name(&self, variables: &mut FunctionVariables) -> String {
+        variables
+            .choose("--table", "TAGWARDEN_POLICY_TABLE", self.table.as_deref())
             .unwrap_or_else(|| DEFAULT_POLICY_TABLE.to_owned())
     }
 }
@@ -99,14 +132,51 @@ pub fn runtime() -> Result<Runtime, CommandError> {
 }
 
 impl AwsArgs {
-    /// Loads the SDK's configuration, and checks its Region and credentials before the first call.
+    /// Whether the settings come from a stack, which has to be read from AWS.
+    pub fn has_stack(&self) -> bool {
+        self.stack.is_some()
+    }
+
+    /// Opens the account: loads the SDK's configuration, checks its Region, credentials and account before the first call
+    /// that reads or writes, and reads the stack.
     ///
     /// A call is tried three times, as by every AWS tool, because a person waits. Commands that make thousands of calls
     /// use [`adaptive`] retry.
     ///
     /// # Errors
-    /// There is no Region, there are no credentials, or one of them is invalid.
-    pub async fn load(&self) -> Result<SdkConfig, CommandError> {
+    /// There is no Region, there are no credentials, one of them is invalid, the account is not the expected one, or there
+    /// is no such stack.
+    pub async fn open(&self) -> Result<AwsAccess, CommandError> {
+        self.check_address()?;
+        let expected = account::expected(&self.expect_account)?;
+        let chosen = ChosenProfile::new(self.profile.as_deref());
+        // Without its files, the SDK still finds other credentials, and otherwise says what is wrong with the files.
+        let profiles = Profiles::read().await.ok();
+        if let Some(profiles) = profiles.as_ref().filter(|_| chosen.is_first()) {
+            // An unknown profile has no Region either. What is wrong is the name.
+            profiles.check(&chosen)?;
+        }
+        let config = self.configure(&chosen, profiles.as_ref()).await?;
+        let account = account::check(&config, &expected).await?;
+        let variables = match &self.stack {
+            None => FunctionVariables::Process,
+            Some(name) => FunctionVariables::Stack(StackSettings::read(&config, name).await?),
+        };
+        Ok(AwsAccess {
+            region: region(&config).to_owned(),
+            account,
+            credentials: CredentialsOrigin::new(&chosen, profiles.as_ref()),
+            variables,
+            config,
+        })
+    }
+
+    /// The configuration, with credentials that work.
+    async fn configure(
+        &self,
+        chosen: &ChosenProfile,
+        profiles: Option<&Profiles>,
+    ) -> Result<SdkConfig, CommandError> {
         let patience = TimeoutConfig::builder().read_timeout(LONGEST_SILENCE);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::standard())
@@ -123,29 +193,34 @@ impl AwsArgs {
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        self.check_address()?;
-        let mut config = loader.load().await;
-        check_region(&config)?;
-        if let Some(profile) = &self.profile {
-            // The SDK's own chain would still prefer the keys in the environment to the profile.
-            // A role that the profile assumes is assumed in the same Region.
-            let provider = ProfileFileCredentialsProvider::builder()
-                .configure(&ProviderConfig::default().with_region(config.region().cloned()))
-                .profile_name(profile)
-                .build();
-            let builder = config.into_builder();
-            config = builder
-                .credentials_provider(SharedCredentialsProvider::new(provider))
-                .build();
-        }
-        let credentials = match config.credentials_provider() {
-            Some(provider) => provider.provide_credentials().await.err(),
-            None => None,
+        let config = loader.load().await;
+        check_region(&config, chosen)?;
+        let chain = profiles.filter(|_| chosen.is_first());
+        let chain = chain.and_then(|profiles| profiles.chain(chosen.name_or_default()));
+        let provider = match (&chain, &self.profile) {
+            (Some(chain), _) if chain.is_beyond_the_sdk() => Some(SharedCredentialsProvider::new(
+                RoleChain::new(chain, &config)?,
+            )),
+            (_, Some(profile)) => {
+                let region = config.region().cloned();
+                Some(provider::of_profile(profile, region))
+            }
+            _ => config.credentials_provider(),
         };
-        match credentials {
-            None => Ok(config),
-            Some(error) => Err(credentials::failure(self.profile.as_deref(), &error)),
+        let Some(provider) = provider else {
+            return Ok(config);
+        };
+        let provider = SharedCredentialsProvider::new(KeptCredentials::new(provider));
+        if let Err(error) = provider.provide_credentials().await {
+            let failure = credentials::Failure {
+                chosen,
+                chain: chain.as_ref(),
+                region: region(&config),
+            };
+            return Err(failure.explain(&error));
         }
+        let builder = config.into_builder();
+        Ok(builder.credentials_provider(provider).build())
     }
 
     /// Refuses an invalid address. The SDK would ignore one in the environment, and call AWS itself. Addresses that the
@@ -173,16 +248,17 @@ impl AwsArgs {
 }
 
 /// Checks that there is a Region, and that it can be a part of host names.
-fn check_region(config: &SdkConfig) -> Result<(), CommandError> {
-    let what = match config.region() {
-        None => "no AWS Region given".to_owned(),
-        Some(region) if !is_region(region.as_ref()) => {
+fn check_region(config: &SdkConfig, chosen: &ChosenProfile) -> Result<(), CommandError> {
+    let what = match (config.region(), chosen.name()) {
+        (None, None) => "no AWS Region given".to_owned(),
+        (None, Some(_)) => format!("no AWS Region given, and {} has none", chosen.named()),
+        (Some(region), _) if !is_region(region.as_ref()) => {
             format!(
                 "{:?} is not an AWS Region (such as eu-west-1)",
                 region.as_ref()
             )
         }
-        Some(_) => return Ok(()),
+        (Some(_), _) => return Ok(()),
     };
     Err(CommandError::new(
         &what,
@@ -202,10 +278,10 @@ pub fn region(config: &SdkConfig) -> &str {
 }
 
 /// What to do about a call on the policy table that failed.
-pub fn table_failure(error: &AwsError, table: &str, region: &str) -> CommandError {
+pub fn table_failure(error: &AwsError, table: &str, access: &AwsAccess) -> CommandError {
     CommandError::new(
         &format!(
-            "the policy table {table:?} in {region}: {}",
+            "the policy table {table:?} in {access}: {}",
             trouble::describe(error)
         ),
         trouble::what_next(error, trouble::POLICY_TABLE),

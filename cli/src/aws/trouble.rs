@@ -25,6 +25,12 @@ pub const LEDGER: CallTarget = CallTarget {
     guide: "docs/ledger.md",
 };
 
+/// The account, for what every command asks of it.
+pub const ACCOUNT: CallTarget = CallTarget {
+    guide: "docs/command.md",
+    ..LEDGER
+};
+
 /// Where the part of an SDK error begins that is for programmers only.
 const INNARDS: [&str; 5] = [
     " (ConstructionFailure(",

@@ -15,7 +15,7 @@ use crate::end_dates::newly_ending;
 use crate::policy_file::rows::{describe_rows, kind};
 use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
-use crate::words::count;
+use crate::words::{count, is_deceptive, printable_line};
 
 /// The changes, rule by rule, and the rows that stay.
 pub fn text(changes: &Changes) -> String {
@@ -23,12 +23,16 @@ pub fn text(changes: &Changes) -> String {
     for change in &changes.steps {
         let _ = writeln!(text, "{}", headline(change));
         let lines = lines(change);
-        let width = lines.iter().map(|line| line.name.chars().count()).max();
+        // Whoever can write to the table names attributes.
+        let width = lines
+            .iter()
+            .map(|line| line.shown_name().chars().count())
+            .max();
         for line in &lines {
-            let name = format!("{:1$}", line.name, width.unwrap_or_default());
+            let name = format!("{:1$}", line.shown_name(), width.unwrap_or_default());
             match line.template() {
                 Some(lines) => {
-                    let _ = writeln!(text, "      {} {}", line.mark(), line.name);
+                    let _ = writeln!(text, "      {} {}", line.mark(), line.shown_name());
                     text.push_str(&lines);
                 }
                 None => {
@@ -173,19 +177,20 @@ fn headline(change: &RuleChange) -> String {
 
 /// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`, `row 0 (a hold)`.
 fn title(item: &Item) -> String {
+    let id = printable_line(&id(item));
     match (kind(item), item.get("TagKey")) {
         (RowKind::Format, _) => {
             let number = item.get(FORMAT_ATTRIBUTE).map(written);
             let number = number.map_or_else(String::new, |number| inline(&number));
-            format!("row {} (format {number})", id(item))
+            format!("row {id} (format {number})")
         }
         (kind @ (RowKind::Template | RowKind::Hold | RowKind::Who), _) => {
-            format!("row {} ({})", id(item), kind.describe())
+            format!("row {id} ({})", kind.describe())
         }
         (RowKind::Rule, Some(key @ AttributeValue::S(_))) => {
-            format!("rule {} ({})", id(item), inline(&written(key)))
+            format!("rule {id} ({})", inline(&written(key)))
         }
-        _ => format!("rule {}", id(item)),
+        _ => format!("rule {id}"),
     }
 }
 
@@ -197,6 +202,10 @@ struct Line {
 }
 
 impl Line {
+    fn shown_name(&self) -> String {
+        printable_line(&self.name)
+    }
+
     fn mark(&self) -> String {
         match (&self.before, &self.after) {
             (None, _) => "+".green().to_string(),
@@ -283,7 +292,7 @@ fn written(value: &AttributeValue) -> Value {
 /// A line of a template without control characters.
 fn inline_text(line: &str) -> String {
     let shown = |character: char| {
-        if character.is_control() {
+        if is_deceptive(character) {
             ' '
         } else {
             character

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 use tagwarden_core::policy::RowKind;
 
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_file::PolicyFile;
 use crate::policy_file::rows::kind;
+use crate::stream;
 use crate::text::problem::Severity;
 
 const LONG_ABOUT: &str = "\
@@ -32,13 +33,13 @@ The JSON document:
 Exit status:
   0    every file is a policy, with or without warnings
   1    a file is not a policy, or cannot be read
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Checks policy files, and shows every problem at its place
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy files, YAML or JSON
+    /// The policy files, YAML or JSON; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -48,9 +49,13 @@ pub struct Args {
 
 /// Checks the files, and writes their problems to standard output.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let files = args.files.iter().map(|path| PolicyFile::open(path));
-    let files = files.collect::<Result<Vec<_>, _>>()?;
-    write(&files, args.form.output).map_err(|error| CommandError::unwritten(&error))?;
+    stream::check_one_reader(args.files.iter().map(|path| ("FILE", path.as_path())))?;
+    let files = args
+        .files
+        .iter()
+        .map(|path| PolicyFile::open_or_blame(path));
+    let files: Vec<_> = files.collect();
+    heard(write(&files, args.form.output))?;
     Ok(if files.iter().all(PolicyFile::is_valid) {
         Exit::Done
     } else {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::{Arg, Command, ValueHint};
 use clap_complete::{Shell, generate};
 
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 
 const LONG_ABOUT: &str = "\
 Writes what a shell needs to complete tagwarden's words
@@ -38,7 +38,7 @@ Examples:
 Exit status:
   0    done
   1    the output could not be written
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Writes what a shell needs to complete tagwarden's words
 #[derive(Debug, clap::Args)]
@@ -54,9 +54,8 @@ pub fn run(args: &Args, command: Command) -> Result<Exit, CommandError> {
     let mut script = Vec::new();
     generate(args.shell, &mut hinted(command), "tagwarden", &mut script);
     let mut out = io::stdout().lock();
-    out.write_all(&script)
-        .and_then(|()| out.flush())
-        .map_err(|error| CommandError::unwritten(&error))?;
+    let written = out.write_all(&script).and_then(|()| out.flush());
+    heard(written)?;
     Ok(Exit::Done)
 }
 

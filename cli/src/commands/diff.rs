@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::show;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::TableDiff;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Shows what `push` would change in the policy table, and changes nothing
@@ -31,13 +32,14 @@ The JSON document:
 Exit status:
   0    the table is like the file
   1    something failed; the message says what to do next
-  2    there are differences, or the command line is wrong";
+  2    there are differences
+  64   the command line is wrong";
 
 /// Shows what `push` would change in the policy table
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy file, YAML or JSON
+    /// The policy file, YAML or JSON; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -59,7 +61,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let diff = TableDiff::read(&args.file, args.prune, &args.table, &args.aws);
     let diff = aws::runtime()?.block_on(diff)?;
-    write(&diff, args.form.output).map_err(|error| CommandError::unwritten(&error))?;
+    heard(write(&diff, args.form.output))?;
     Ok(if diff.changes.is_empty() {
         Exit::Done
     } else {
@@ -76,7 +78,7 @@ fn write(diff: &TableDiff, form: OutputForm) -> io::Result<()> {
     match form {
         OutputForm::Text => {
             let mut out = anstream::stdout().lock();
-            writeln!(out, "{table}, against {}:\n", file.path)?;
+            writeln!(out, "{table}, against {}:\n", printable_line(&file.path))?;
             out.write_all(show::text(changes).as_bytes())?;
             if changes.is_empty() {
                 writeln!(out, "No changes: the table is like the file.")?;

@@ -8,6 +8,7 @@ pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod diff;
+pub mod explain;
 pub mod history;
 pub mod man;
 pub mod plan;

@@ -3,13 +3,18 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use tagwarden_aws::policy_table::row;
+use tagwarden_core::Policy;
+
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output;
 use crate::policy_file::rows::describe_rows;
 use crate::policy_file::write::{FileFormat, write};
-use crate::policy_table::{PolicyTable, problems};
+use crate::policy_table::PolicyTable;
 use crate::save::{print, save};
+use crate::stream::is_stream;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Writes the policy table as a file
@@ -26,13 +31,13 @@ Examples:
 Exit status:
   0    done; if the table is invalid, standard error says why
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Writes the policy table as a file
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The file to write; JSON if it ends in .json [default: standard output]
+    /// The file; JSON if it ends in .json; - is standard output [default: -]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
@@ -53,30 +58,45 @@ pub struct Args {
 
 /// Reads the table, and writes the file.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let items = aws::runtime()?.block_on(async {
+    let (table, items) = aws::runtime()?.block_on(async {
         let table = PolicyTable::open(&args.aws, &args.table).await?;
-        table.items().await
+        let items = table.items().await?;
+        Ok::<_, CommandError>((table, items))
     })?;
     let text = write(&items, args.format()).map_err(|error| {
         let what_next =
             "Nothing was written. This tagwarden is older than DynamoDB's type: use a newer one.";
         CommandError::new(&error, what_next)
     })?;
-    match &args.file {
+    let file = args.file.as_ref().filter(|path| !is_stream(path));
+    match file {
         Some(path) => {
             save(path, &text, args.force).map_err(|error| unwritable(path, &error))?;
         }
         None => {
-            print(&mut io::stdout().lock(), &text)
-                .map_err(|error| CommandError::unwritten(&error))?;
+            heard(print(&mut io::stdout().lock(), &text))?;
         }
     }
-    if let Some(path) = &args.file {
+    if let Some(path) = file {
         let count = describe_rows(&items);
-        output::note(format_args!("{count} written to {}", path.display()));
+        output::note(format_args!(
+            "{count} written to {}, from {}",
+            path.display(),
+            table.access
+        ));
     }
-    if let Some(invalid) = problems(items) {
-        output::note(format_args!("warning: as it is, {invalid}"));
+    match Policy::from_rows(items.into_iter().map(row)) {
+        Ok(policy) => {
+            for caution in policy.cautions() {
+                output::note(format_args!("warning: {caution}"));
+            }
+        }
+        Err(invalid) => {
+            output::note(format_args!(
+                "warning: as it is, {}",
+                printable_line(&invalid.to_string())
+            ));
+        }
     }
     Ok(Exit::Done)
 }
@@ -96,14 +116,15 @@ impl Args {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> CommandError {
-    let what = format!(
-        "{:?} cannot be written: {error}",
-        path.display().to_string()
-    );
-    let what_next = if error.kind() == ErrorKind::AlreadyExists {
-        "Name another file, or replace this one with --force, which loses its comments."
-    } else {
-        "Check the directory and its permissions, then run the command again."
-    };
-    CommandError::new(&what, what_next)
+    let path = path.display().to_string();
+    if error.kind() == ErrorKind::AlreadyExists {
+        return CommandError::new(
+            &format!("{path:?} already exists"),
+            "Name another file, or replace this one with --force, which loses its comments.",
+        );
+    }
+    CommandError::new(
+        &format!("{path:?} cannot be written: {error}"),
+        "Check the directory and its permissions, then run the command again.",
+    )
 }

@@ -9,9 +9,11 @@ use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::apply::{MOST_AT_ONCE, StopReason, Unapplied, apply};
 use crate::changes::show;
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::policy_table::{PolicyTable, TableDiff, problems};
+use crate::stream::is_stream;
+use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
 Makes the policy table like the file: shows what would change, asks, writes
@@ -41,13 +43,13 @@ The JSON document, also when the writing fails midway:
 Exit status:
   0    the table is like the file
   1    something failed, or the answer was no; the message says what was written
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Makes the policy table like the file
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// The policy file, YAML or JSON
+    /// The policy file, YAML or JSON; - is standard input, with --yes
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
@@ -72,9 +74,14 @@ pub struct Args {
 /// Compares, asks, and writes.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
+        if is_stream(&args.file) && !args.yes {
+            return Err(CommandError::new(
+                &"cannot ask for consent: standard input is the policy",
+                "Nothing was written. Add --yes, or give the path of a file. `tagwarden diff -` shows what would change.",
+            ));
+        }
         let diff = TableDiff::read(&args.file, args.prune, &args.table, &args.aws).await?;
-        let unwritten = |error: io::Error| CommandError::unwritten(&error);
-        args.announce(&diff).map_err(unwritten)?;
+        let announced = heard(args.announce(&diff))?;
         let written = if diff.changes.is_empty() {
             PushResult {
                 rows: 0,
@@ -82,13 +89,14 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
         } else {
             if !args.yes {
-                consent("Write this to the table?", "Nothing was written.")?;
+                let question = format!("Write this to the table in {}?", diff.table.access);
+                consent(&question, "Nothing was written.", announced)?;
             }
             write(&diff).await
         };
-        let shown = args.show(&diff, &written).map_err(unwritten);
+        let shown = heard(args.show(&diff, &written));
         written.ended?;
-        shown.map(|()| Exit::Done)
+        shown.map(|_| Exit::Done)
     })
 }
 
@@ -149,7 +157,7 @@ fn announcement(diff: &TableDiff) -> String {
         table,
         changes,
     } = diff;
-    let mut text = format!("{table}, to be like {}:\n\n", file.path);
+    let mut text = format!("{table}, to be like {}:\n\n", printable_line(&file.path));
     text.push_str(&show::text(changes));
     let _ = if changes.is_empty() {
         writeln!(text, "Nothing to do: the table is like the file.")
@@ -214,7 +222,7 @@ fn failure(unapplied: &Unapplied, table: &PolicyTable, all: usize) -> CommandErr
             ),
         ),
         StopReason::Aws(error) => {
-            let failure = aws::table_failure(error, &table.name, &table.region);
+            let failure = aws::table_failure(error, &table.name, &table.access);
             failure.after(&written)
         }
     }

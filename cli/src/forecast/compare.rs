@@ -1,9 +1,11 @@
 //! What changes when one policy replaces another.
 
+use chrono::TimeDelta;
+use serde::Serialize;
 use tagwarden_remediation::report::Entry;
 
 use super::rows::what;
-use super::{Forecast, InstanceForecast, PlanFilter, StepGroup, VerdictName, group};
+use super::{Forecast, InstanceForecast, PlanFilter, StepGroup, VerdictName, effect, groups};
 
 /// Two forecasts of the same instances, and the instances that change their verdict or what is done about them.
 #[derive(Debug)]
@@ -12,6 +14,20 @@ pub struct Comparison<'a> {
     pub after: Forecast<'a>,
     /// The ids of the instances that change.
     changed: Vec<String>,
+}
+
+/// How a change is destructive for an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Harm {
+    /// It is shut down, now or later, and was not.
+    New,
+    /// It is terminated, and was stopped.
+    Terminated,
+    /// It is shut down after a shorter time.
+    Sooner,
+    /// Its shutdown is announced a shorter time before, or not at all.
+    LessNotice,
 }
 
 /// One instance that changes.
@@ -56,7 +72,8 @@ impl<'a> Comparison<'a> {
             (verdicts.is_empty()
                 || verdicts.contains(&change.before.verdict())
                 || verdicts.contains(&change.after.verdict()))
-                && (groups.is_empty() || moved.any(|entry| groups.contains(&group(entry))))
+                && (groups.is_empty()
+                    || moved.any(|entry| self::groups(entry).iter().any(|it| groups.contains(it))))
         };
         let wanted = self.changes().filter(is_wanted);
         let wanted: Vec<String> = wanted.map(|it| it.after.instance.id.clone()).collect();
@@ -88,32 +105,50 @@ impl<'c> InstanceChange<'c, '_> {
         self.after.verdict() == verdict && self.before.verdict() != verdict
     }
 
-    /// Whether only the new policy shuts the instance down.
-    pub fn is_new_shutdown(self) -> bool {
-        is_shut_down(self.after) && !is_shut_down(self.before)
+    /// How the change is destructive; `None` if it is not. What only delays a shutdown, such as the budget, counts as
+    /// the shutdown.
+    pub fn harm(self) -> Option<Harm> {
+        // What is not known is taken for the worse on both sides.
+        let (before, after) = (self.before.prospects.least, self.after.prospects.most);
+        if after.is_clear() {
+            None
+        } else if before.is_clear() {
+            Some(Harm::New)
+        } else if after.terminated.is_some() && before.terminated.is_none() {
+            Some(Harm::Terminated)
+        } else if is_shorter(after.down, before.down)
+            || is_shorter(after.terminated, before.terminated)
+        {
+            Some(Harm::Sooner)
+        } else {
+            is_shorter(after.notice, before.notice).then_some(Harm::LessNotice)
+        }
     }
 
     /// Whether only the old policy shuts the instance down.
     pub fn is_lost_shutdown(self) -> bool {
-        is_shut_down(self.before) && !is_shut_down(self.after)
+        !self.before.prospects.most.is_clear() && self.after.prospects.most.is_clear()
     }
 
     fn is_change(self) -> bool {
         self.before.verdict() != self.after.verdict()
             || self.gained().next().is_some()
             || self.lost().next().is_some()
+            || self.harm().is_some()
+            || self.is_lost_shutdown()
     }
 }
 
-fn is_shut_down(forecast: &InstanceForecast<'_>) -> bool {
-    let mut groups = forecast.entries.iter().map(group);
-    groups.any(|group| matches!(group, StepGroup::Stop | StepGroup::Terminate))
+fn is_shorter(after: Option<TimeDelta>, before: Option<TimeDelta>) -> bool {
+    after
+        .zip(before)
+        .is_some_and(|(after, before)| after < before)
 }
 
 /// Those of `entries` that do something that none of `others` does. Reasons are not compared, because ages grow and
 /// rules get new numbers.
 fn without<'c>(entries: &'c [Entry], others: &'c [Entry]) -> impl Iterator<Item = &'c Entry> {
-    let effect = |entry: &Entry| (group(entry), what(entry));
+    let effect = |entry: &Entry| (effect(entry), what(entry));
     entries
         .iter()
         .filter(move |entry| !others.iter().any(|other| effect(other) == effect(entry)))

@@ -1,8 +1,8 @@
 //! Reads what a forecast is made of: instances, who launched them, and policies; from AWS or from files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use aws_config::SdkConfig;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
@@ -10,7 +10,7 @@ use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
 use tagwarden_core::{Instance, Policy, Scope, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::plan::{Outcome, Prospects, Reason, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
@@ -19,10 +19,14 @@ use super::conditions::{self, is_judged};
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
+use crate::aws::access::AwsAccess;
+use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::end_dates::newly_ending;
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
+use crate::stream;
+use crate::when::When;
 use crate::words::count;
 
 /// The options that say where the instances and the policy come from.
@@ -30,13 +34,13 @@ use crate::words::count;
 pub struct SourceArgs {
     /// Use this policy file (YAML or JSON), not the table
     #[arg(long, value_name = "FILE")]
-    policy: Option<PathBuf>,
+    pub(super) policy: Option<PathBuf>,
 
     // Doc comments would have to be sentences.
     #[arg(
         long,
         value_name = "FILE",
-        help = "Read the instances from this file: the output of\naws ec2 describe-instances, or a snapshot of\nAWS Config; - is standard input"
+        help = "Read the instances from this file: the output of\naws ec2 describe-instances, a snapshot or query of\nAWS Config, and others; - is standard input"
     )]
     pub instances: Option<PathBuf>,
 
@@ -44,17 +48,25 @@ pub struct SourceArgs {
         long,
         value_name = "FILE",
         requires = "instances",
-        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events (repeatable)"
+        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events, or a trail's file\n(repeatable)"
     )]
-    events: Vec<PathBuf>,
+    pub(super) events: Vec<PathBuf>,
 
     #[arg(
         long,
-        value_name = "TIME",
+        value_name = "WHEN",
         requires = "instances",
-        help = "Plan as of this time, such as 2026-11-20T15:30:00Z\n[default: now]"
+        help = "As of this age or time: 2h, 7d, 2026-11-20, or\n2026-11-20T15:30:00Z [default: now]"
     )]
-    at: Option<DateTime<Utc>>,
+    at: Option<When>,
+}
+
+impl SourceArgs {
+    /// The moment of the plan.
+    pub(super) fn at(&self) -> DateTime<Utc> {
+        let now = Utc::now();
+        self.at.map_or(now, |at| at.from(now))
+    }
 }
 
 /// All options that decide what is read.
@@ -64,8 +76,41 @@ pub struct InputArgs<'a> {
     /// The policy to compare with: a file, or `table`.
     pub against: Option<&'a Path>,
     pub settings: &'a SettingArgs,
+    /// The settings to compare with.
+    pub against_settings: &'a SettingArgs,
     pub table: &'a TableArgs,
     pub aws: &'a AwsArgs,
+}
+
+impl InputArgs<'_> {
+    /// The settings for a plan, which changes and publishes nothing, and those to compare with.
+    fn settings(
+        &self,
+        variables: &mut FunctionVariables,
+    ) -> Result<(Settings, Settings), CommandError> {
+        let read = |args: &SettingArgs, variables: &mut FunctionVariables| {
+            args.settings(self.table, variables, Mode::DryRun, None)
+        };
+        let other = read(self.against_settings, &mut variables.clone())?;
+        Ok((read(self.settings, variables)?, other))
+    }
+
+    pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
+        let sources = self.sources;
+        let readers = [
+            ("--policy", sources.policy.as_deref()),
+            ("--against", self.against),
+            ("--instances", sources.instances.as_deref()),
+        ];
+        let readers = readers
+            .into_iter()
+            .filter_map(|(option, path)| Some((option, path?)));
+        let events = sources
+            .events
+            .iter()
+            .map(|path| ("--events", path.as_path()));
+        stream::check_one_reader(readers.chain(events))
+    }
 }
 
 /// Everything that a forecast is made of.
@@ -74,8 +119,11 @@ pub struct Inputs {
     pub instances: Vec<Instance>,
     /// Where the instances come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything came from files.
+    pub access: Option<AwsAccess>,
+    /// Whether the instances come from a file.
+    pub is_recorded: bool,
     pub at: DateTime<Utc>,
-    pub scope: Scope,
     pub policy: PolicyPlan,
     /// The policy to compare with.
     pub against: Option<PolicyPlan>,
@@ -89,7 +137,11 @@ pub struct PolicyPlan {
     /// Where the policy comes from.
     pub name: String,
     pub policy: Policy,
+    /// The instances that it covers.
+    pub scope: Scope,
     pub report: Report,
+    /// What becomes of the instances that are shut down in the end, by id.
+    pub prospects: BTreeMap<String, Prospects>,
 }
 
 impl Inputs {
@@ -98,6 +150,7 @@ impl Inputs {
     /// # Errors
     /// A file or AWS cannot be read, or a policy file has problems.
     pub fn read(args: InputArgs<'_>) -> Result<Self, CommandError> {
+        args.check_one_reader()?;
         // Files come first, because they show their problems without a wait and without an account.
         let policy = match &args.sources.policy {
             None => PolicySource::Table,
@@ -108,14 +161,18 @@ impl Inputs {
             Some(path) if path == Path::new("table") => Some(PolicySource::Table),
             Some(path) => Some(PolicySource::open(path)?),
         };
-        let settings = args.settings.settings(args.table, Mode::DryRun, None)?;
         match &args.sources.instances {
-            Some(path) => Self::of_recording(args, path, &settings, policy, against),
+            Some(path) => Self::of_recording(args, path, policy, against),
             None => aws::runtime()?.block_on(async {
-                let config = aws::adaptive(&args.aws.load().await?);
-                let remediation = Remediation::new(&config, settings.clone());
-                let reader = Reader::of_account(&config, &settings, &remediation).await?;
-                reader.read(policy, against).await
+                let mut access = args.aws.open().await?.adaptive();
+                let (settings, other) = args.settings(&mut access.variables)?;
+                let remediation = Remediation::new(&access.config, settings.clone());
+                let compared = Remediation::new(&access.config, other.clone());
+                let reader = Reader::of_account(access, &settings, &remediation).await?;
+                let other = reader.with(&other, LaunchSource::Aws(&compared));
+                reader
+                    .read(policy, against.map(|against| (other, against)))
+                    .await
             }),
         }
     }
@@ -125,54 +182,65 @@ impl Inputs {
     /// # Errors
     /// AWS cannot be read.
     pub async fn of_account(
-        config: &SdkConfig,
+        access: AwsAccess,
         settings: &Settings,
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
-        let reader = Reader::of_account(config, settings, remediation).await?;
+        let reader = Reader::of_account(access, settings, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
 
     fn of_recording(
         args: InputArgs<'_>,
         path: &Path,
-        settings: &Settings,
         policy: PolicySource,
         against: Option<PolicySource>,
     ) -> Result<Self, CommandError> {
-        let instances = recording::instances::read(path)?;
-        let mut launches = RecordedLaunches::default();
-        for path in &args.sources.events {
-            recording::events::read(path, &mut launches)?;
-        }
         let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
         aws::runtime()?.block_on(async {
-            let config = if is_offline {
-                None
-            } else {
-                Some(args.aws.load().await?)
+            // Files come before AWS, but for a stack: its VPCs say which of the recording's instances count.
+            let mut access = None;
+            if args.aws.has_stack() {
+                access = Some(args.aws.open().await?);
+            }
+            let (settings, other) = match &mut access {
+                Some(access) => args.settings(&mut access.variables)?,
+                None => args.settings(&mut FunctionVariables::Process)?,
             };
+            let scope = &settings.policy.scope;
+            let (instances, mut notes) = recording::instances::read(path, scope)?;
+            let mut launches = RecordedLaunches::default();
+            for path in &args.sources.events {
+                notes.extend(recording::events::read(path, &mut launches)?);
+            }
+            if access.is_none() && !is_offline {
+                access = Some(args.aws.open().await?);
+            }
             let reader = Reader {
-                settings,
-                config: config.as_ref(),
+                settings: &settings,
+                access,
                 instances,
-                from: recording::name(path),
+                from: stream::name(path),
                 launches: LaunchSource::Recordings(&launches),
-                at: args.sources.at.unwrap_or_else(Utc::now),
+                notes,
+                at: args.sources.at(),
             };
-            reader.read(policy, against).await
+            let other = reader.with(&other, LaunchSource::Recordings(&launches));
+            reader
+                .read(policy, against.map(|against| (other, against)))
+                .await
         })
     }
 }
 
 /// Where a policy comes from.
-enum PolicySource {
+pub(super) enum PolicySource {
     Table,
     File { name: String, policy: Policy },
 }
 
 impl PolicySource {
-    fn open(path: &Path) -> Result<Self, CommandError> {
+    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
         let file = PolicyFile::open(path)?.valid()?;
         let policy = Policy::from_rows(file.items.into_iter().map(row));
         let policy = policy.map_err(|invalid| {
@@ -201,21 +269,23 @@ enum LaunchSource<'a> {
 /// Reads policies for instances that are read already.
 struct Reader<'a> {
     settings: &'a Settings,
-    config: Option<&'a SdkConfig>,
+    access: Option<AwsAccess>,
     instances: Vec<Instance>,
     from: String,
     launches: LaunchSource<'a>,
     at: DateTime<Utc>,
+    /// What is known to be missing, each a whole sentence.
+    notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     /// Reads the instances of the account, and sorts them by id.
     async fn of_account(
-        config: &'a SdkConfig,
+        access: AwsAccess,
         settings: &'a Settings,
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
-        let ec2 = Ec2::new(config);
+        let ec2 = Ec2::new(&access.config);
         let mut pages = InstancePages::in_scope(&ec2, &settings.policy.scope);
         let mut instances = Vec::new();
         while let Some(page) = pages.next().await {
@@ -224,28 +294,45 @@ impl<'a> Reader<'a> {
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
             settings,
-            config: Some(config),
             instances,
-            from: aws::region(config).to_owned(),
+            from: access.region.clone(),
             launches: LaunchSource::Aws(remediation),
-            at: Clock::of(config).now(),
+            at: Clock::of(&access.config).now(),
+            access: Some(access),
+            notes: Vec::new(),
         })
     }
 
+    /// The same instances under other settings.
+    fn with(&self, settings: &'a Settings, launches: LaunchSource<'a>) -> Self {
+        Self {
+            settings,
+            access: self.access.clone(),
+            instances: self.instances.clone(),
+            from: self.from.clone(),
+            launches,
+            at: self.at,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Reads `policy`, and the policy to compare with under its own settings.
     async fn read(
         self,
         policy: PolicySource,
-        against: Option<PolicySource>,
+        against: Option<(Self, PolicySource)>,
     ) -> Result<Inputs, CommandError> {
-        let mut notes = Vec::new();
+        let mut notes = self.notes.clone();
         let against = match against {
             None => None,
-            Some(against) => Some(self.policy_plan(against, &mut notes).await?),
+            Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
-        if matches!(self.launches, LaunchSource::Recordings(_)) {
-            notes.extend(gaps_of_recordings(&self.instances, &policy.report));
+        let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
+        if is_recorded {
+            notes.extend(gaps_of_recordings(&policy.report));
         }
+        notes.extend(not_permitted(&policy.report));
         let (scope, at) = (&self.settings.policy.scope, self.at);
         let judged = self
             .instances
@@ -258,8 +345,9 @@ impl<'a> Reader<'a> {
         Ok(Inputs {
             instances: self.instances,
             from: self.from,
+            access: self.access,
+            is_recorded,
             at: self.at,
-            scope: self.settings.policy.scope.clone(),
             policy,
             against,
             notes,
@@ -272,9 +360,10 @@ impl<'a> Reader<'a> {
         source: PolicySource,
         notes: &mut Vec<String>,
     ) -> Result<PolicyPlan, CommandError> {
-        let (name, policy) = match (source, self.config) {
+        let is_table = !source.is_file();
+        let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
-            (PolicySource::Table, Some(config)) => self.table(config).await?,
+            (PolicySource::Table, Some(access)) => self.table(access).await?,
             (PolicySource::Table, None) => {
                 return Err(CommandError::new(
                     &"no policy given",
@@ -282,6 +371,11 @@ impl<'a> Reader<'a> {
                 ));
             }
         };
+        if is_table {
+            // A file with these is refused.
+            let cautions = policy.cautions();
+            notes.extend(cautions.map(|caution| format!("{}, {caution}.", sentence(&name))));
+        }
         if let Some(reason) = policy.hold() {
             let note = format!(
                 "{} has a hold, so nothing is written and nothing is shut down: {reason}",
@@ -290,51 +384,76 @@ impl<'a> Reader<'a> {
             notes.push(note);
         }
         let (settings, instances) = (self.settings, &self.instances);
-        let report = match self.launches {
+        let preview = match self.launches {
             LaunchSource::Recordings(launches) => {
                 on_demand::preview(&policy, settings, instances, launches, self.at)
             }
             LaunchSource::Aws(remediation) => {
                 let preview = remediation.preview(&policy, instances).await;
                 let preview = preview.map_err(|error| self.failure(&error))?;
-                if let Some(error) = preview.unasked {
+                if let Some(error) = &preview.unasked {
                     let note = format!("Which instances are protected is not known: {error}.");
                     if !notes.contains(&note) {
                         notes.push(note);
                     }
                 }
-                preview.report
+                preview
             }
         };
         Ok(PolicyPlan {
             name,
             policy,
-            report,
+            scope: settings.policy.scope.clone(),
+            report: preview.report,
+            prospects: preview.prospects,
         })
     }
 
-    async fn table(&self, config: &SdkConfig) -> Result<(String, Policy), CommandError> {
-        let table = &self.settings.policy.policy_table;
-        let client = aws_sdk_dynamodb::Client::new(config);
-        let policy = read_policy(&client, table).await;
-        let policy = policy.map_err(|error| self.failure(&error.into()))?;
-        Ok((format!("the policy table {table}"), policy))
+    async fn table(&self, access: &AwsAccess) -> Result<(String, Policy), CommandError> {
+        read_table(access, self.settings).await
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {
-        trouble::remediation(error, self.config.map_or("?", aws::region))
+        match &self.access {
+            Some(access) => trouble::remediation(error, access),
+            // Without an account, nothing can fail that a table or a call would explain.
+            None => CommandError::new(error, "Run the command again."),
+        }
     }
 }
 
+/// Says that only a setting keeps rules from shutdowns. The function's own setting may be another one.
+fn not_permitted(report: &Report) -> Option<String> {
+    let entries = report.entries.iter();
+    let refused = entries
+        .filter(|entry| matches!(entry.outcome, Outcome::Refused(Reason::NotPermitted { .. })));
+    let ids: BTreeSet<&str> = refused.map(|it| it.step.instance_id.as_str()).collect();
+    (!ids.is_empty()).then(|| {
+        format!(
+            "The rules want to stop or terminate {}, and these settings do not permit it (--rules-may-destroy).",
+            count(ids.len(), "instance")
+        )
+    })
+}
+
+/// The policy in its table, and what to call it.
+///
+/// # Errors
+/// The table cannot be read, or is not valid.
+pub(super) async fn read_table(
+    access: &AwsAccess,
+    settings: &Settings,
+) -> Result<(String, Policy), CommandError> {
+    let table = &settings.policy.policy_table;
+    let client = aws_sdk_dynamodb::Client::new(&access.config);
+    let policy = read_policy(&client, table).await;
+    let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
+    Ok((format!("the policy table {table}"), policy))
+}
+
 /// What recordings do not tell about these instances, each a whole sentence.
-fn gaps_of_recordings(instances: &[Instance], report: &Report) -> Vec<String> {
+fn gaps_of_recordings(report: &Report) -> Vec<String> {
     let mut gaps = Vec::new();
-    if recording::instances::lack_tags(instances) {
-        gaps.push(
-            "No instance of the recording has tags. If it was made with --query, the query may have left them out."
-                .to_owned(),
-        );
-    }
     let would_do = |wanted: fn(&Remedy) -> bool| {
         let entries = report.entries.iter();
         entries.filter(move |it| it.outcome == Outcome::WouldDo && wanted(&it.step.remedy))

@@ -7,6 +7,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`inputs`] | reads everything: instances, launches, policies |
+//! | [`explained`] | the same for a few instances, and the engine's explanations of them |
 //! | [`settings`] | the remediation's settings, as options |
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
@@ -18,6 +19,7 @@
 
 pub mod compare;
 mod conditions;
+pub mod explained;
 pub mod inputs;
 mod recording;
 pub mod rows;
@@ -30,7 +32,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::{Assessment, Instance, Verdict, assess};
-use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::plan::{Outcome, Prospects, Remedy};
 use tagwarden_remediation::report::Entry;
 
 use conditions::StandingView;
@@ -52,6 +54,8 @@ pub struct InstanceForecast<'a> {
     pub standings: Vec<StandingView>,
     /// What would be done about it, and what not, and why.
     pub entries: Vec<Entry>,
+    /// What becomes of it in the end, if nobody but tagwarden touches it.
+    pub prospects: Prospects,
 }
 
 /// The name of a [`Verdict`], in the order in which people want to see them.
@@ -103,12 +107,24 @@ pub struct ForecastCounts {
     pub non_compliant: usize,
     pub not_applicable: usize,
     pub would_tag: usize,
+    /// Also where the stop is only delayed.
     pub would_stop: usize,
+    /// Also where the termination is only delayed.
     pub would_terminate: usize,
     pub notified: usize,
     pub deferred: usize,
     pub refused: usize,
     pub failed: usize,
+    /// Those of `would_stop` whose stop is only delayed: by the budget, the grace period, a notice or a second look.
+    pub delayed_stop: usize,
+    /// The same of `would_terminate`.
+    pub delayed_terminate: usize,
+    /// Those of `deferred` that have something left for later which is not a shutdown.
+    #[serde(skip)]
+    pub deferred_other: usize,
+    /// Those of `refused` that have something refused which is not a delayed shutdown.
+    #[serde(skip)]
+    pub refused_other: usize,
 }
 
 impl<'a> Forecast<'a> {
@@ -124,8 +140,9 @@ impl<'a> Forecast<'a> {
             let forecast = InstanceForecast {
                 instance,
                 standings: conditions::standings(&plan.policy, instance),
-                assessment: assess(&plan.policy, &inputs.scope, instance, inputs.at),
+                assessment: assess(&plan.policy, &plan.scope, instance, inputs.at),
                 entries: entries_of.remove(id).unwrap_or_default(),
+                prospects: plan.prospects.get(id).copied().unwrap_or_default(),
             };
             (id, forecast)
         });
@@ -143,7 +160,9 @@ impl<'a> Forecast<'a> {
                 VerdictName::NonCompliant => &mut counts.non_compliant,
                 VerdictName::NotApplicable => &mut counts.not_applicable,
             } += 1;
-            let groups: BTreeSet<StepGroup> = forecast.entries.iter().map(group).collect();
+            let entries = forecast.entries.iter();
+            let groups = entries.flat_map(|entry| [effect(entry), group_of_outcome(entry)]);
+            let groups: BTreeSet<StepGroup> = groups.collect();
             for group in groups {
                 *match group {
                     StepGroup::Tag => &mut counts.would_tag,
@@ -155,6 +174,20 @@ impl<'a> Forecast<'a> {
                     StepGroup::Failed => &mut counts.failed,
                 } += 1;
             }
+            let is_only_delayed = |wanted: StepGroup| {
+                let mut shutdowns = forecast.entries.iter().filter(|it| effect(it) == wanted);
+                let first = shutdowns.next();
+                first.is_some_and(is_delayed_shutdown) && shutdowns.all(is_delayed_shutdown)
+            };
+            counts.delayed_stop += usize::from(is_only_delayed(StepGroup::Stop));
+            counts.delayed_terminate += usize::from(is_only_delayed(StepGroup::Terminate));
+            let has_other = |wanted: StepGroup| {
+                forecast
+                    .entries_in(wanted)
+                    .any(|entry| !is_delayed_shutdown(entry))
+            };
+            counts.deferred_other += usize::from(has_other(StepGroup::Later));
+            counts.refused_other += usize::from(has_other(StepGroup::Refused));
         }
         counts
     }
@@ -167,7 +200,7 @@ impl<'a> Forecast<'a> {
             if !groups.is_empty() {
                 forecast
                     .entries
-                    .retain(|entry| groups.contains(&group(entry)));
+                    .retain(|entry| self::groups(entry).iter().any(|it| groups.contains(it)));
             }
             (verdicts.is_empty() || verdicts.contains(&forecast.verdict()))
                 && (groups.is_empty() || !forecast.entries.is_empty())
@@ -182,7 +215,20 @@ impl ForecastCounts {
         self.would_tag > 0 || self.has_shutdowns()
     }
 
-    /// Whether any instance would be stopped or terminated.
+    /// The instances that one run would stop, and those that it would terminate: without what is only delayed.
+    pub fn shutdowns_now(&self) -> (usize, usize) {
+        (
+            self.would_stop - self.delayed_stop,
+            self.would_terminate - self.delayed_terminate,
+        )
+    }
+
+    /// Whether one run would change any instance.
+    pub fn has_changes_now(&self) -> bool {
+        self.would_tag > 0 || self.shutdowns_now() != (0, 0)
+    }
+
+    /// Whether any instance would be stopped or terminated, now or later.
     pub fn has_shutdowns(&self) -> bool {
         self.would_stop + self.would_terminate > 0
     }
@@ -212,18 +258,50 @@ impl InstanceForecast<'_> {
     }
 }
 
-/// The group of a step, by its outcome and its remedy.
+/// The group in which a step is shown. A shutdown that is only delayed is left for later, also where the report calls it
+/// refused, as with the budget.
 pub fn group(entry: &Entry) -> StepGroup {
-    match (&entry.outcome, &entry.step.remedy) {
-        (Outcome::Deferred(_), _) => StepGroup::Later,
-        (Outcome::Refused(_), _) => StepGroup::Refused,
-        (Outcome::Failed(_), _) => StepGroup::Failed,
-        (_, Remedy::Notify { .. }) => StepGroup::Notify,
-        (_, Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. }) => {
-            StepGroup::Tag
-        }
-        (_, Remedy::Stop { .. }) => StepGroup::Stop,
-        (_, Remedy::Terminate) => StepGroup::Terminate,
+    if is_delayed_shutdown(entry) {
+        StepGroup::Later
+    } else {
+        group_of_outcome(entry)
+    }
+}
+
+/// The group of what a step comes to: a shutdown that is only delayed is a shutdown.
+pub fn effect(entry: &Entry) -> StepGroup {
+    if is_delayed_shutdown(entry) {
+        group_of_remedy(&entry.step.remedy)
+    } else {
+        group_of_outcome(entry)
+    }
+}
+
+/// The groups in which a step is looked for.
+fn groups(entry: &Entry) -> [StepGroup; 3] {
+    [group(entry), effect(entry), group_of_outcome(entry)]
+}
+
+/// Whether a step is a shutdown that a later run does if nothing changes.
+fn is_delayed_shutdown(entry: &Entry) -> bool {
+    entry.step.remedy.is_shutdown() && entry.outcome.only_delays()
+}
+
+fn group_of_outcome(entry: &Entry) -> StepGroup {
+    match &entry.outcome {
+        Outcome::Deferred(_) => StepGroup::Later,
+        Outcome::Refused(_) => StepGroup::Refused,
+        Outcome::Failed(_) | Outcome::Unclear(_) => StepGroup::Failed,
+        Outcome::Done | Outcome::WouldDo => group_of_remedy(&entry.step.remedy),
+    }
+}
+
+fn group_of_remedy(remedy: &Remedy) -> StepGroup {
+    match remedy {
+        Remedy::Notify { .. } => StepGroup::Notify,
+        Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => StepGroup::Tag,
+        Remedy::Stop { .. } => StepGroup::Stop,
+        Remedy::Terminate => StepGroup::Terminate,
     }
 }
 

@@ -7,7 +7,7 @@ use tagwarden_remediation::plan::{Outcome, Reason, Remedy};
 use tagwarden_remediation::report::Entry;
 
 use super::{InstanceForecast, StepGroup};
-use crate::words::on_one_line;
+use crate::words::{self, on_one_line, printable_line};
 
 /// The most like steps that have a row each. More of them share one row.
 const MOST_ALIKE: usize = 5;
@@ -104,14 +104,15 @@ where
 
 /// `i-… (name)`.
 fn named(forecast: &InstanceForecast<'_>) -> String {
-    let id = &forecast.instance.id;
+    // A recording may have any id.
+    let id = printable_line(&forecast.instance.id);
     match forecast.name() {
         Some(name) => {
             let shown: String = name.chars().take(NAME_CHARS).collect();
             let cut = if shown.len() < name.len() { "…" } else { "" };
             format!("{id} ({}{cut})", on_one_line(&shown))
         }
-        None => id.clone(),
+        None => id,
     }
 }
 
@@ -126,7 +127,7 @@ fn mark(group: StepGroup, entry: &Entry) -> Mark {
 
 /// What the step does, or would do.
 pub fn what(entry: &Entry) -> String {
-    let key = entry.step.cause.tag_key().map(on_one_line);
+    let key = entry.step.cause.tag_key().map(words::key);
     let key = key.unwrap_or_default();
     match &entry.step.remedy {
         Remedy::Tag { value, .. } => format!("tag {key} = {value:?}"),

@@ -1,11 +1,14 @@
 //! The settings of the remediation, as options whose defaults are the functions' environment variables.
 
+use std::collections::BTreeMap;
+
 use clap::builder::NonEmptyStringValueParser;
 use tagwarden_core::settings::{Environment, SettingError};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::settings::Mode;
 
 use crate::aws::TableArgs;
+use crate::aws::stack::FunctionVariables;
 use crate::exit::CommandError;
 
 /// The options for the settings that the functions read from their environment.
@@ -88,39 +91,102 @@ pub struct SettingArgs {
     pub ledger_table: Option<String>,
 }
 
-impl SettingArgs {
-    /// The settings of the remediation, with its policy in `table`.
-    ///
-    /// The caller gives the mode and the topic. They are not read from the environment.
+/// A setting of the other side of a comparison: `grace-minutes=60`.
+#[derive(Clone, Debug)]
+pub struct OtherSetting {
+    name: String,
+    value: String,
+}
+
+impl OtherSetting {
+    /// Parses `NAME=VALUE`, and checks both.
     ///
     /// # Errors
-    /// An environment variable has an unreadable value.
+    /// The text has another form, there is no such setting, or the value is not valid for it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let Some((name, value)) = text.split_once('=') else {
+            return Err("must be NAME=VALUE, such as grace-minutes=60".to_owned());
+        };
+        let known = COMPARED.iter().find(|(option, _)| *option == name);
+        let Some((_, variable)) = known else {
+            let names: Vec<&str> = COMPARED.iter().map(|(option, _)| *option).collect();
+            return Err(format!("the name must be one of {}", names.join(", ")));
+        };
+        Ok(Self {
+            name: (*variable).to_owned(),
+            value: checked(variable, value)?,
+        })
+    }
+}
+
+/// The settings that decide what is shut down and when: option and variable.
+const COMPARED: [(&str, &str); 8] = [
+    ("untagged", "TAGWARDEN_UNTAGGED"),
+    ("rules-may-destroy", "TAGWARDEN_RULES_MAY_DESTROY"),
+    ("grace-minutes", "TAGWARDEN_GRACE_MINUTES"),
+    ("notice-hours", "TAGWARDEN_NOTICE_HOURS"),
+    (
+        "max-destructive-per-hour",
+        "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
+    ),
+    ("terminate-after-days", "TAGWARDEN_TERMINATE_AFTER_DAYS"),
+    ("manager-tags", "TAGWARDEN_MANAGER_TAGS"),
+    ("vpc-ids", "TAGWARDEN_VPC_IDS"),
+];
+
+impl SettingArgs {
+    /// The same options, but for `others`.
+    pub fn with(&self, others: &[OtherSetting]) -> Self {
+        let mut args = self.clone();
+        for OtherSetting { name, value } in others {
+            let option = match name.as_str() {
+                "TAGWARDEN_UNTAGGED" => &mut args.untagged,
+                "TAGWARDEN_RULES_MAY_DESTROY" => &mut args.rules_may_destroy,
+                "TAGWARDEN_GRACE_MINUTES" => &mut args.grace_minutes,
+                "TAGWARDEN_NOTICE_HOURS" => &mut args.notice_hours,
+                "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR" => &mut args.max_destructive_per_hour,
+                "TAGWARDEN_TERMINATE_AFTER_DAYS" => &mut args.terminate_after_days,
+                "TAGWARDEN_MANAGER_TAGS" => &mut args.manager_tags,
+                _ => &mut args.vpc_ids,
+            };
+            *option = Some(value.clone());
+        }
+        args
+    }
+
+    /// The settings of the remediation, with its policy in `table`. What no option gives comes from `variables`.
+    ///
+    /// The caller gives the mode and, for a run that publishes, the topic. They are not read from the environment, but a
+    /// stack's topic is.
+    ///
+    /// # Errors
+    /// A variable has an unreadable value.
     pub fn settings(
         &self,
         table: &TableArgs,
+        variables: &mut FunctionVariables,
         mode: Mode,
         topic_arn: Option<&str>,
     ) -> Result<Settings, CommandError> {
-        let process = Environment::of_process();
-        let table = table.name();
-        let variable = |name: &str| {
-            let option = match name {
-                "TAGWARDEN_POLICY_TABLE" => return Some(table.clone()),
-                // A run from here has no queue, because the person at the terminal can run the command again.
-                "TAGWARDEN_MODE" | "TAGWARDEN_QUEUE_URL" => return None,
-                "TAGWARDEN_TOPIC_ARN" => return topic_arn.map(ToOwned::to_owned),
-                "TAGWARDEN_UNTAGGED" => &self.untagged,
-                "TAGWARDEN_RULES_MAY_DESTROY" => &self.rules_may_destroy,
-                "TAGWARDEN_GRACE_MINUTES" => &self.grace_minutes,
-                "TAGWARDEN_NOTICE_HOURS" => &self.notice_hours,
-                "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR" => &self.max_destructive_per_hour,
-                "TAGWARDEN_TERMINATE_AFTER_DAYS" => &self.terminate_after_days,
-                "TAGWARDEN_MANAGER_TAGS" => &self.manager_tags,
-                "TAGWARDEN_VPC_IDS" => &self.vpc_ids,
-                "TAGWARDEN_LEDGER_TABLE" => &self.ledger_table,
-                _ => &None,
-            };
-            option.clone().or_else(|| process.get(name))
+        let table = table.name(variables);
+        let topic = if variables.stack().is_some() {
+            variables.choose("--topic-arn", "TAGWARDEN_TOPIC_ARN", topic_arn)
+        } else {
+            topic_arn.map(ToOwned::to_owned)
+        };
+        let mut chosen: BTreeMap<&str, Option<String>> = BTreeMap::new();
+        for (option, name, value) in self.options() {
+            chosen.insert(name, variables.choose(option, name, value));
+        }
+        let variable = |name: &str| match name {
+            "TAGWARDEN_POLICY_TABLE" => Some(table.clone()),
+            // A run from here has no queue, because the person at the terminal can run the command again.
+            "TAGWARDEN_MODE" | "TAGWARDEN_QUEUE_URL" => None,
+            "TAGWARDEN_TOPIC_ARN" => topic.clone(),
+            name => match chosen.get(name) {
+                Some(value) => value.clone(),
+                None => variables.get(name),
+            },
         };
         let settings = Settings::from_environment(&Environment::new(&variable));
         let settings = settings.map_err(|error| {
@@ -130,6 +196,50 @@ impl SettingArgs {
             )
         })?;
         Ok(Settings { mode, ..settings })
+    }
+
+    /// Each option, its variable and its value.
+    fn options(&self) -> [(&'static str, &'static str, Option<&str>); 9] {
+        [
+            ("--untagged", "TAGWARDEN_UNTAGGED", &self.untagged),
+            (
+                "--rules-may-destroy",
+                "TAGWARDEN_RULES_MAY_DESTROY",
+                &self.rules_may_destroy,
+            ),
+            (
+                "--grace-minutes",
+                "TAGWARDEN_GRACE_MINUTES",
+                &self.grace_minutes,
+            ),
+            (
+                "--notice-hours",
+                "TAGWARDEN_NOTICE_HOURS",
+                &self.notice_hours,
+            ),
+            (
+                "--max-destructive-per-hour",
+                "TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR",
+                &self.max_destructive_per_hour,
+            ),
+            (
+                "--terminate-after-days",
+                "TAGWARDEN_TERMINATE_AFTER_DAYS",
+                &self.terminate_after_days,
+            ),
+            (
+                "--manager-tags",
+                "TAGWARDEN_MANAGER_TAGS",
+                &self.manager_tags,
+            ),
+            ("--vpc-ids", "TAGWARDEN_VPC_IDS", &self.vpc_ids),
+            (
+                "--ledger-table",
+                "TAGWARDEN_LEDGER_TABLE",
+                &self.ledger_table,
+            ),
+        ]
+        .map(|(option, name, value)| (option, name, value.as_deref()))
     }
 }
 

@@ -4,6 +4,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_remediation::RemediationError;
 
+use crate::aws::access::AwsAccess;
 use crate::aws::table_failure;
 use crate::aws::trouble::{CallTarget, LEDGER, describe, what_next};
 use crate::exit::CommandError;
@@ -19,11 +20,11 @@ pub fn aws(error: &AwsError) -> CommandError {
     CommandError::new(&describe(error), what_next(error, ACCOUNT))
 }
 
-/// What to do about a run that failed. `region` is the policy table's.
-pub fn remediation(error: &RemediationError, region: &str) -> CommandError {
+/// What to do about a run that failed.
+pub fn remediation(error: &RemediationError, access: &AwsAccess) -> CommandError {
     match error {
         RemediationError::PolicyTable(PolicyTableError::Unreadable { table, source }) => {
-            table_failure(source, table, region)
+            table_failure(source, table, access)
         }
         RemediationError::PolicyTable(invalid) => CommandError::new(
             invalid,

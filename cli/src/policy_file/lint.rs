@@ -7,15 +7,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use tagwarden_aws::policy_table::row;
-use tagwarden_core::exemption::{EXEMPTION_KEY, is_exemption_like};
 use tagwarden_core::policy::{
     ATTRIBUTES, FOREIGN_PREFIX, InvalidFunction, OPTIONAL_ATTRIBUTES, Problem, ProblemKind,
     RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_newer_attribute, is_own_attribute,
-    is_own_key,
 };
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
 
+use super::keys;
 use super::relations;
 use super::rows::{FileRule, FileRules, SHAPE, kind};
 use crate::text::node::{Node, NodeEntry, NodeKind};
@@ -36,10 +35,9 @@ pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<T
         }
     }
     foreign_attributes(rules, &blamed, problems);
-    keys_in_two_cases(rules, problems);
+    keys::lint(rules, problems);
     unused_defaults(rules, problems);
     optional_shutdowns(rules, problems);
-    exemption_keys(rules, problems);
     holds(rules, problems);
     broken_template(rules, text, problems);
 }
@@ -212,29 +210,6 @@ fn foreign_attributes(
     }
 }
 
-/// Warns about two rules whose keys differ in case only: most people see one tag, AWS sees two.
-fn keys_in_two_cases(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
-    let mut seen: BTreeMap<String, (&str, Range<usize>)> = BTreeMap::new();
-    for rule in &rules.rows {
-        let (Some(key), Some(entry)) = (rule.text("TagKey"), rule.entry("TagKey")) else {
-            continue;
-        };
-        let span = entry.value.span.clone();
-        match seen.get(&key.to_lowercase()) {
-            Some((first, place)) if *first != key => {
-                let message = format!("{key:?} and {first:?} differ in case only");
-                let problem =
-                    TextProblem::warning(span, message).context(place.clone(), "the other key");
-                problems.push(problem.help("to AWS they are two tags: an instance needs both"));
-            }
-            Some(_) => {}
-            None => {
-                seen.insert(key.to_lowercase(), (key, span));
-            }
-        }
-    }
-}
-
 /// Warns about values that no action writes.
 fn unused_defaults(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
     for rule in &rules.rows {
@@ -293,22 +268,6 @@ fn holds(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
         let message = "the policy has a hold: nothing is written and nothing is shut down";
         let problem = TextProblem::warning(rule.node.span.clone(), message.to_owned());
         problems.push(problem.help("the Config rule and the reports go on"));
-    }
-}
-
-/// Warns about keys that a person can take for the key of an exemption.
-fn exemption_keys(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
-    for rule in &rules.rows {
-        let (Some(key), Some(entry)) = (rule.text("TagKey"), rule.entry("TagKey")) else {
-            continue;
-        };
-        // A key that begins with tagwarden: is an error already.
-        if is_exemption_like(key) && !is_own_key(key) {
-            let message = format!("{key:?} looks like the key of an exemption, {EXEMPTION_KEY}");
-            let problem = TextProblem::warning(entry.value.span.clone(), message);
-            let help = "an instance with this tag counts as one whose exemption cannot be read: use another key";
-            problems.push(problem.help(help));
-        }
     }
 }
 

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`rows`] | finds the rows in the text of a file |
 //! | [`lint`] | finds the problems of the rows: the engine's, at their places, and what the engine cannot know |
+//! | [`keys`] | finds what is wrong with tag keys and their values |
 //! | `relations` | warns about rules that stand in each other's way |
 //! | [`value`], [`number`] | converts values between the file and DynamoDB |
 //! | [`mod@write`] | writes the table's items as a file |
 
+mod keys;
 mod lint;
 mod number;
 mod relations;
@@ -23,9 +25,10 @@ use tagwarden_aws::policy_table::Item;
 
 use crate::exit::{CommandError, Exit};
 use crate::output;
+use crate::stream;
 use crate::text::node;
 use crate::text::problem::{Severity, TextProblem};
-use crate::words::count;
+use crate::words::{count, printable_line};
 
 /// A policy file, valid or not.
 #[derive(Debug)]
@@ -46,18 +49,29 @@ impl PolicyFile {
     /// # Errors
     /// The file cannot be opened, or is not a text. Problems of the policy in it are in [`PolicyFile::problems`].
     pub fn open(path: &Path) -> Result<Self, CommandError> {
-        let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let what_next = match error.kind() {
-                io::ErrorKind::NotFound => {
-                    "Check the path. `tagwarden pull FILE` writes a file from the policy table."
-                }
-                io::ErrorKind::InvalidData => "A policy file must be UTF-8 text.",
-                _ => "Check the file and its permissions, then run the command again.",
-            };
-            CommandError::new(&format!("{name:?} cannot be read: {error}"), what_next)
+        let text = stream::read(path).map_err(|error| {
+            let (what, what_next) = unreadable(&error);
+            CommandError::new(&format!("{:?} {what}", stream::name(path)), what_next)
         })?;
-        Ok(Self::read(name, text))
+        Ok(Self::read(stream::name(path), text))
+    }
+
+    /// Reads and checks a file. That it cannot be read is a problem of the file, too.
+    pub fn open_or_blame(path: &Path) -> Self {
+        match stream::read(path) {
+            Ok(text) => Self::read(stream::name(path), text),
+            Err(error) => {
+                let (what, what_next) = unreadable(&error);
+                Self {
+                    path: stream::name(path),
+                    text: String::new(),
+                    items: Vec::new(),
+                    problems: vec![
+                        TextProblem::error(0..0, format!("the file {what}")).help(what_next),
+                    ],
+                }
+            }
+        }
     }
 
     /// Checks a text.
@@ -99,7 +113,11 @@ impl PolicyFile {
     pub fn show(&self) -> String {
         let mut text = String::new();
         for problem in &self.problems {
-            let _ = writeln!(text, "{}\n", problem.show(&self.path, &self.text));
+            let _ = writeln!(
+                text,
+                "{}\n",
+                problem.show(&printable_line(&self.path), &self.text)
+            );
         }
         let _ = writeln!(text, "{}", self.summary());
         text
@@ -116,7 +134,7 @@ impl PolicyFile {
             (false, _) if self.count(Severity::Warning) == 0 => errors,
             (false, _) => format!("{errors}, {warnings}"),
         };
-        format!("{}: {found}", self.path)
+        format!("{}: {found}", printable_line(&self.path))
     }
 
     /// The file, if it is a policy. Otherwise its problems go to standard error.
@@ -130,10 +148,25 @@ impl PolicyFile {
         output::note(format_args!(
             "{}\nNothing was done. Fix the file; `tagwarden check {}` checks it again.",
             self.show(),
-            self.path
+            printable_line(&self.path)
         ));
         Err(CommandError::AlreadyShown(Exit::Failed))
     }
+}
+
+/// Why a file cannot be read, and what to do.
+fn unreadable(error: &io::Error) -> (String, &'static str) {
+    let what_next = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "Check the path. `tagwarden pull FILE` writes a file from the policy table."
+        }
+        io::ErrorKind::InvalidData => {
+            "A policy file must be a text, in UTF-8 or in UTF-16 with a byte-order mark."
+        }
+        io::ErrorKind::IsADirectory => "Name the files in it.",
+        _ => "Check the file and its permissions, then run the command again.",
+    };
+    (format!("cannot be read: {error}"), what_next)
 }
 
 #[cfg(test)]

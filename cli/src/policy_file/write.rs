@@ -15,6 +15,7 @@ use tagwarden_core::policy::{
 
 use super::rows::{FORMAT_ID, HOLD_ID, kind};
 use super::value::{self, UnknownType};
+use crate::output;
 use crate::text::node::{NodeKind, plain};
 
 /// The two formats of a policy file.
@@ -71,7 +72,7 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
     Ok(match format {
         FileFormat::Yaml => yaml(&file),
         // Everything in it can be written as JSON.
-        FileFormat::Json => serde_json::to_string_pretty(&file).unwrap_or_default() + "\n",
+        FileFormat::Json => json(&file),
     })
 }
 
@@ -166,6 +167,13 @@ fn rule(item: &Item) -> Result<Rule, Unwritable> {
 pub fn rank(name: &str) -> usize {
     let position = own_attributes().position(|known| known == name);
     position.unwrap_or_else(|| own_attributes().count())
+}
+
+fn json(file: &File) -> String {
+    let mut bytes = Vec::new();
+    // Writing to memory does not fail.
+    let _ = output::write_json(&mut bytes, file);
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 /// The file as YAML: one attribute a line, lists and mappings as JSON, which YAML includes.
@@ -275,7 +283,7 @@ fn is_plain(text: &str) -> bool {
         && matches!(plain(text), NodeKind::Text(_))
 }
 
-/// JSON with the characters escaped that YAML does not allow.
+/// JSON with the characters escaped that YAML does not allow, or that nobody would see.
 fn printable(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
@@ -288,15 +296,19 @@ fn printable(json: &str) -> String {
     text
 }
 
-/// Whether YAML allows the character on one line, unescaped.
+/// Whether YAML allows the character on one line, unescaped, and a person sees it.
 fn is_printable(character: char) -> bool {
     !matches!(
         character,
         '\u{0}'..='\u{1f}'
             | '\u{7f}'..='\u{9f}'
-            | '\u{2028}'
-            | '\u{2029}'
+            | '\u{61c}'
+            | '\u{200b}'
+            | '\u{200e}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
             | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
             | '\u{fffe}'
             | '\u{ffff}'
     )

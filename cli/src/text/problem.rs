@@ -5,6 +5,8 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use crate::words::{is_deceptive, printable};
+
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -65,16 +67,18 @@ impl TextProblem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut snippet = Snippet::source(text)
+        let text = with_replacements(text);
+        let (message, path) = (printable(&self.message), printable(path));
+        let mut snippet = Snippet::source(text.as_str())
             .path(path)
             .annotation(AnnotationKind::Primary.span(self.span.clone()));
         if let Some((span, label)) = &self.context {
             let annotation = AnnotationKind::Context.span(span.clone());
             snippet = snippet.annotation(annotation.label(label.as_str()));
         }
-        let mut group = level.primary_title(self.message.as_str()).element(snippet);
+        let mut group = level.primary_title(message.as_str()).element(snippet);
         if let Some(help) = &self.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(printable(help)));
         }
         Renderer::styled().render(&[group])
     }
@@ -95,4 +99,23 @@ impl TextProblem {
             "help": self.help,
         })
     }
+}
+
+/// The text without the characters that would deceive a person. Replacements of the same length keep the places. The
+/// renderer replaces those of ASCII, and some others.
+fn with_replacements(text: &str) -> String {
+    let replaced = |character: char| match character.len_utf8() {
+        2 => "\u{b7}",
+        3 => "\u{fffd}",
+        _ => "\u{b7}\u{b7}",
+    };
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii() || !is_deceptive(character) {
+            shown.push(character);
+        } else {
+            shown.push_str(replaced(character));
+        }
+    }
+    shown
 }

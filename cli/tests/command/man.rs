@@ -146,7 +146,10 @@ fn without_a_directory_all_pages_go_to_standard_output() {
     let output = tagwarden(&["man"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let pages = pages("stdout");
-    assert_eq!(stdout(&output).len(), pages.values().map(String::len).sum());
+    assert_eq!(
+        stdout(&output).len(),
+        pages.values().map(String::len).sum::<usize>()
+    );
     for page in pages.values() {
         assert!(stdout(&output).contains(page.as_str()));
     }

@@ -1,4 +1,5 @@
 //! The command's JSON documents and exit statuses are those of version 0.1.0, and it reads what that version stored.
+//! What differs on purpose is named here.
 //!
 //! `documents.json` and `statuses.json` were written by commit f8b0a8f, from the same commands in the same accounts.
 //! They are never written again. See `tests/golden/README.md`.
@@ -27,6 +28,20 @@ use cases::{Case, cases};
 use compare::{Members, difference};
 use serde_json::Value;
 
+/// The cases with a wrong command line. Version 0.1.0 ended them with 2, which only means differences now.
+const MISUSED: [&str; 10] = [
+    "check nothing",
+    "completions of an unknown shell",
+    "demo misused",
+    "history misused",
+    "nothing",
+    "plan misused",
+    "push misused",
+    "report misused",
+    "undo of nothing said",
+    "unknown command",
+];
+
 fn fixture(text: &str) -> BTreeMap<String, Value> {
     serde_json::from_str(text).unwrap()
 }
@@ -39,10 +54,24 @@ fn documents_have_the_same_members_and_values() {
     assert_eq!(names(&written), names(&now));
     let differences = written.iter().filter_map(|(name, document)| {
         let mut now = now[name].clone();
+        count_as_before(&mut now);
         // What waits for a second look has a member of its own.
         if name.starts_with("apply") {
             let counting = now.as_object_mut().unwrap().remove("counting");
             assert!(counting.is_some_and(|it| it.is_array()), "{name}");
+        }
+        // Today a document says which account was called, and by whose settings.
+        if let Some(members) = now
+            .as_object_mut()
+            .filter(|it| it.contains_key("accountProblem"))
+        {
+            assert_eq!(members["account"], "111111111111", "{name}");
+            for come in ["account", "accountProblem", "profile", "stack"] {
+                assert!(members.remove(come).is_some(), "{name}: {come}");
+            }
+            if document.get("region").is_none() {
+                assert_eq!(members.remove("region").unwrap(), "us-east-1", "{name}");
+            }
         }
         // The old command undid without a policy that can be read. This one needs one, and the account has one now.
         if name.starts_with("undo") && name.ends_with("old ledger") {
@@ -68,8 +97,35 @@ fn documents_have_the_same_members_and_values() {
 
 #[test]
 fn exit_statuses_are_the_same() {
-    let written = fixture(include_str!("statuses.json"));
+    let mut written = fixture(include_str!("statuses.json"));
+    for name in MISUSED {
+        let before = written.insert(name.to_owned(), 64.into());
+        assert_eq!(before, Some(2.into()), "{name}");
+    }
     assert_eq!(statuses(cases()), written);
+}
+
+/// A shutdown that is only delayed counts as a shutdown, which it did not, and comparisons say what is destructive.
+fn count_as_before(document: &mut Value) {
+    for counts in ["/counts", "/counts/before", "/counts/after", "/planned"] {
+        let counts = document.pointer_mut(counts).and_then(Value::as_object_mut);
+        let Some(counts) = counts else { continue };
+        for (delayed, all) in [
+            ("delayedStop", "wouldStop"),
+            ("delayedTerminate", "wouldTerminate"),
+        ] {
+            if let Some(delayed) = counts.remove(delayed) {
+                let now = counts[all].as_u64().unwrap() - delayed.as_u64().unwrap();
+                counts.insert(all.to_owned(), now.into());
+            }
+        }
+    }
+    let changes = document.get_mut("changes").and_then(Value::as_array_mut);
+    for change in changes.into_iter().flatten() {
+        if let Some(change) = change.as_object_mut() {
+            change.remove("destructive");
+        }
+    }
 }
 
 /// A document's form: its members, without their values. What a list holds is left out.

@@ -4,6 +4,7 @@ use chrono::{NaiveTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::scene::{LEDGER, Scene, ended, text, timeless, wrote};
+use crate::support::HERE;
 use crate::support::{stderr, stdout, tagwarden};
 
 /// Two days of acts, one of each kind.
@@ -187,7 +188,7 @@ fn exits_with_0_without_acts() {
     let scene = Scene::new("history-none");
     let told = timeless(&scene.told(&["history"]));
     let expected =
-        format!("The ledger {LEDGER} in us-east-1, since YYYY-MM-DD HH:MM:SS UTC:\n\nNo acts.\n");
+        format!("The ledger {LEDGER} in {HERE}, since YYYY-MM-DD HH:MM:SS UTC:\n\nNo acts.\n");
     assert_eq!(told, expected);
     assert_eq!(scene.writes(), 0);
 }
@@ -250,7 +251,7 @@ fn rejects_a_wrong_command_line() {
         (&["--output", "xml"], "'xml'"),
     ] {
         let output = tagwarden(&[&["history"], arguments].concat());
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         let message = stderr(&output);
         assert!(message.contains(culprit), "{message}");
     }

@@ -485,7 +485,7 @@ fn rejects_a_wrong_command_line() {
         ),
     ] {
         let output = tagwarden(&[&["undo"], arguments].concat());
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         let message = stderr(&output);
         assert!(message.contains(culprit), "{message}");
     }

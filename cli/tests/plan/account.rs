@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tagwarden_sandbox::{Account, Fault};
 
 use crate::fleet::{self, VPC};
-use crate::support::{stderr, stdout};
+use crate::support::{HERE, stderr, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 pub fn world(test: &str) -> World {
@@ -23,6 +23,7 @@ fn document(output: &Output) -> Value {
 /// The calls that change something.
 pub fn writes(account: &Account) -> usize {
     let reads = [
+        "GetCallerIdentity",
         "DescribeInstances",
         "DescribeInstanceAttribute",
         "DescribeSpotInstanceRequests",
@@ -57,7 +58,7 @@ fn reads_the_account_and_changes_nothing() {
         document["counts"],
         json!({
             "instances": 18, "compliant": 2, "nonCompliant": 15, "notApplicable": 1,
-            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 1, "notified": 0, "deferred": 1, "refused": 1,
+            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 2, "delayedStop": 0, "delayedTerminate": 1, "notified": 0, "deferred": 1, "refused": 1,
             "failed": 0,
         })
     );
@@ -131,7 +132,7 @@ fn compares_a_file_with_the_table() {
     let today = Utc::now().format("%Y-%m-%d");
     assert!(
         text.starts_with(&format!(
-            "19 instances of us-east-1: new.yaml against the policy table {TABLE}, as of {today}"
+            "19 instances of {HERE}: new.yaml against the policy table {TABLE}, as of {today}"
         )),
         "{text}"
     );

@@ -3,7 +3,7 @@
 use std::process::Output;
 
 use insta::assert_snapshot;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fleet::{RECORDED_AT, recording};
 use crate::recorded::{offline, policy, told};
@@ -58,14 +58,15 @@ fn as_csv() {
 fn as_json() {
     let output = compare("against-json", SAMPLE, NEW, &["--output", "json"]);
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(document["counts"]["before"]["wouldTerminate"], 3);
-    assert_eq!(document["counts"]["after"]["wouldTerminate"], 4);
+    assert_eq!(document["counts"]["before"]["wouldTerminate"], 4);
+    assert_eq!(document["counts"]["after"]["wouldTerminate"], 5);
     let changes = document["changes"].as_array().unwrap();
     let wiki = changes.iter().find(|it| it["name"] == "wiki").unwrap();
     assert_eq!(wiki["before"]["verdict"], "COMPLIANT");
     assert_eq!(wiki["before"]["steps"][0]["remedy"], "tag");
     assert_eq!(wiki["after"]["verdict"], "NON_COMPLIANT");
     assert_eq!(wiki["after"]["steps"][0]["remedy"], "terminate");
+    assert_eq!(wiki["destructive"], "new");
     assert!(
         !changes.iter().any(|it| it["name"] == "web"),
         "it does not change"
@@ -124,4 +125,127 @@ fn shows_only_the_changes_asked_for() {
     assert_eq!(only("terminate"), ["wiki"]);
     assert_eq!(only("refused"), ["-"]);
     assert_eq!(only("stop"), Vec::<String>::new());
+}
+
+/// Offline, of `count` instances that have the tag ProjectCode only.
+fn gate(test: &str, age: &str, count: usize, sides: [&str; 2], arguments: &[&str]) -> Output {
+    let before = policy(&format!("{test}-before"), sides[0]);
+    let after = policy(&format!("{test}-after"), sides[1]);
+    let instances = (0..count).map(|number| {
+        json!({
+            "InstanceId": format!("i-{number:017x}"),
+            "State": {"Name": "running"},
+            "LaunchTime": age,
+            "Tags": [{"Key": "ProjectCode", "Value": "P"}],
+        })
+    });
+    let fleet = json!({"Reservations": [{"Instances": instances.collect::<Vec<_>>()}]});
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}.json"));
+    std::fs::write(&path, fleet.to_string()).unwrap();
+    let path = path.to_str().unwrap();
+    let mut all = vec!["plan", "--policy", &after, "--against", &before];
+    all.extend(["--instances", path, "--at", RECORDED_AT]);
+    all.extend(["--fail-on", "destructive"]);
+    all.extend(arguments);
+    offline(&all).output().unwrap()
+}
+
+const PERMITTED: [&str; 2] = ["--rules-may-destroy", "stop-and-terminate"];
+const LONG_AGO: &str = "2026-01-01T00:00:00Z";
+const HARMLESS: &str = "\
+rules:
+  - {RuleId: 1, TagKey: ProjectCode, Action: Update, Required: Y, Default: Proj007}
+";
+
+fn with_owner(action: &str) -> String {
+    format!("{HARMLESS}  - {{RuleId: 2, TagKey: Owner, Action: {action}, Required: Y}}\n")
+}
+
+#[test]
+fn what_is_only_delayed_is_destructive() {
+    let terminate = with_owner("Terminate");
+    let sides = [HARMLESS, terminate.as_str()];
+    // More than the hour's budget; younger than the grace period.
+    for (test, age, count) in [
+        ("gate-budget", LONG_AGO, 25),
+        ("gate-grace", "2026-11-23T11:58:00Z", 2),
+    ] {
+        let output = gate(test, age, count, sides, &PERMITTED);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let tally = format!("to be stopped or terminated {count}, no longer 0.");
+        assert!(told(&output).contains(&tally), "{output:?}");
+        // The filter finds them as well.
+        let only = [&PERMITTED[..], &["--only", "terminate", "--all"]].concat();
+        let output = gate(&format!("{test}-only"), age, count, sides, &only);
+        assert_eq!(told(&output).matches("+ terminate").count(), count);
+    }
+    // A budget of 0 is no delay. Neither is a setting that permits nothing, of which the plan speaks.
+    let none = [&PERMITTED[..], &["--max-destructive-per-hour", "0"]].concat();
+    let output = gate("gate-no-budget", LONG_AGO, 3, sides, &none);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = gate("gate-not-permitted", LONG_AGO, 3, sides, &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let note =
+        "The rules want to stop or terminate 3 instances, and these settings do not permit it";
+    assert!(told(&output).contains(note), "{output:?}");
+}
+
+#[test]
+fn a_worse_shutdown_is_destructive() {
+    let (stop, terminate) = (with_owner("Stop"), with_owner("Terminate"));
+    let sides = [stop.as_str(), terminate.as_str()];
+    let output = gate("gate-worse", LONG_AGO, 2, sides, &PERMITTED);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let tally = "no longer 0, terminated instead of stopped 2.";
+    assert!(told(&output).contains(tally), "{output:?}");
+    let back = [terminate.as_str(), stop.as_str()];
+    let output = gate("gate-better", LONG_AGO, 2, back, &PERMITTED);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
+
+#[test]
+fn less_warning_is_destructive() {
+    let terminate = with_owner("Terminate");
+    let with = |test: &str, arguments: &[&str]| {
+        let all = [&PERMITTED[..], arguments].concat();
+        gate(test, LONG_AGO, 1, [&terminate, &terminate], &all)
+    };
+    for (test, arguments, line) in [
+        (
+            "gate-sooner",
+            ["--against-setting", "grace-minutes=120"],
+            "~ terminate after 15 minutes, not 2 hours",
+        ),
+        (
+            "gate-unannounced",
+            ["--against-setting", "notice-hours=24"],
+            "~ terminate without the notice of 1 day",
+        ),
+        (
+            "gate-permission",
+            ["--against-setting", "rules-may-destroy=no"],
+            "+ terminate",
+        ),
+    ] {
+        let output = with(test, &arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(told(&output).contains(line), "{output:?}");
+    }
+    // More warning is not, although less of one kind is.
+    let later = ["--against-setting", "grace-minutes=1"];
+    assert_eq!(with("gate-later", &later).status.code(), Some(0));
+    let both = [
+        "--grace-minutes",
+        "10000",
+        "--against-setting",
+        "grace-minutes=1",
+        "--against-setting",
+        "notice-hours=1",
+    ];
+    assert_eq!(with("gate-both", &both).status.code(), Some(2));
+    let output = with("gate-misused", &["--against-setting", "grace=1"]);
+    assert!(
+        crate::support::stderr(&output).contains("the name must be one of untagged,"),
+        "{output:?}"
+    );
 }

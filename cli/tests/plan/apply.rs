@@ -63,7 +63,7 @@ fn shows_the_plan_and_applies_it() {
     let output = world.run(&APPLY);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(
-        stdout(&output).contains("Nothing to do: no instance would be changed."),
+        stdout(&output).contains("Plan: 0 instances to tag, 0 to stop, 1 to terminate (later)."),
         "{output:?}"
     );
     assert_eq!(writes(&world.account), before);
@@ -269,9 +269,10 @@ fn reports_plan_and_result_as_json() {
     assert_eq!(
         (
             &done["planned"]["wouldTag"],
-            &done["planned"]["wouldTerminate"]
+            &done["planned"]["wouldTerminate"],
+            &done["planned"]["delayedTerminate"]
         ),
-        (&13.into(), &1.into())
+        (&13.into(), &2.into(), &1.into())
     );
     assert_eq!(
         (&done["counts"]["tagged"], &done["counts"]["terminated"]),
@@ -325,7 +326,7 @@ fn begins_to_count_what_no_run_has_seen_before() {
     assert!(text.contains(note), "{text}");
     // The old one, the protected one and the young one.
     assert!(text.contains("3 shutdowns counted down, due "), "{text}");
-    assert!(text.contains("0 to terminate. Also: 3 left"), "{text}");
+    assert!(text.contains("3 to terminate (later)."), "{text}");
     assert_eq!(world.account.count("TerminateInstances"), 0);
 
     let arguments = [&APPLY[..], &["--output", "json"]].concat();

@@ -45,12 +45,12 @@ fn error(option: &str, name: &str, text: &[u8]) -> String {
 #[case(
     "time",
     "{\"Reservations\": [{\"Instances\": [\n{\"InstanceId\": \"i-1\", \"LaunchTime\": \"yesterday\"}]}]}",
-    "time.json:2:47: Reservations[0].Instances[0]: input contains invalid characters"
+    "time.json:2:49: Reservations[0].Instances[0]: input contains invalid characters"
 )]
 #[case(
     "tags",
     "{\"Instances\": [{\"InstanceId\": \"i-1\", \"Tags\": {\"Name\": \"web\"}}]}",
-    "tags.json:1:45: Instances[0]: invalid type: map, expected a sequence"
+    "tags.json:1:62: Instances[0]: invalid type: map, expected a sequence"
 )]
 #[case(
     "list",
@@ -65,7 +65,7 @@ fn error(option: &str, name: &str, text: &[u8]) -> String {
 #[case(
     "members",
     "{\"Volumes\": [], \"NextToken\": \"t\"}",
-    "members.json:1:33: instances are in Reservations or configurationItems, but the members of this file are Volumes, NextToken"
+    "members.json:1:33: instances are in Reservations or configurationItems, but the members of this file are NextToken, Volumes"
 )]
 #[case(
     "events",
@@ -101,7 +101,7 @@ fn of_instances(#[case] name: &str, #[case] text: &str, #[case] expected: &str) 
 #[case(
     "e-type",
     "{\"Events\": [{},\n {\"EventName\": 5}]}",
-    "e-type.json:2:16: Events[1]: invalid type: integer `5`, expected a string"
+    "e-type.json:2:18: Events[1]: invalid type: integer `5`, expected a string"
 )]
 #[case(
     "e-text",
@@ -115,12 +115,12 @@ fn of_events(#[case] name: &str, #[case] text: &str, #[case] expected: &str) {
 }
 
 #[test]
-fn names_a_compressed_file() {
+fn names_a_compressed_file_that_was_cut_off() {
     let error = error("--instances", "gzip", &[0x1f, 0x8b, 8, 0, 0, 0]);
     assert_eq!(
         error,
-        "error: gzip.json is compressed\n\n\
-         Decompress it first: gunzip -c FILE | tagwarden plan --instances - …\n"
+        "error: gzip.json cannot be read: unexpected end of file\n\n\
+         It was cut off or damaged: copy it again. `aws ec2 describe-instances --output json > FILE` writes such a file.\n"
     );
 }
 

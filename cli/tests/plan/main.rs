@@ -11,14 +11,25 @@ mod account;
 mod against;
 mod apply;
 mod broken;
+mod expect;
+mod fake;
 
 #[path = "../support/countdowns.rs"]
 mod countdowns;
 
+#[allow(dead_code, reason = "the demo uses the rest of it")]
+#[path = "../../src/commands/demo/fleet.rs"]
+mod demo_fleet;
+mod explain;
 mod fleet;
 mod guide;
 mod interrupt;
+mod pipes;
+mod profiles;
 mod recorded;
+mod safe;
+mod shapes;
+mod stack;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,6 +2,7 @@
 
 use std::process::{Output, Stdio};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
@@ -95,7 +96,7 @@ fn as_json() {
         document["counts"],
         json!({
             "instances": 20, "compliant": 2, "nonCompliant": 16, "notApplicable": 2,
-            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 3, "notified": 0, "deferred": 1, "refused": 0,
+            "wouldTag": 13, "wouldStop": 0, "wouldTerminate": 4, "delayedStop": 0, "delayedTerminate": 1, "notified": 0, "deferred": 1, "refused": 0,
             "failed": 0,
         })
     );
@@ -160,7 +161,7 @@ fn filters_what_is_shown_and_counts_everything() {
     assert!(text.contains("Left for later"), "{text}");
     assert!(!text.contains("Will"), "{text}");
     assert!(
-        text.contains("Plan: 13 instances to tag, 0 to stop, 3 to terminate."),
+        text.contains("Plan: 13 instances to tag, 0 to stop, 4 to terminate (1 of them later)."),
         "{text}"
     );
 }
@@ -248,33 +249,33 @@ fn the_settings_are_the_functions() {
             count("refused"),
         )
     };
-    // The protected one counts: a recording does not tell.
-    assert_eq!(counts("none", &[], &[]), (30, 1, 0));
+    // The protected one counts, because a recording does not tell, and so does what is only delayed.
+    assert_eq!(counts("none", &[], &[]), (40, 1, 0));
     let untagged = ("TAGWARDEN_UNTAGGED", "notify");
     assert_eq!(counts("variable", &[], &[untagged]), (4, 0, 0));
     assert_eq!(
         counts("option", &["--untagged", "stop"], &[untagged]),
-        (300, 1, 0)
+        (400, 1, 0)
     );
     assert_eq!(counts("grace", &["--grace-minutes", "0"], &[]), (40, 0, 0));
     let budget = ["--max-destructive-per-hour", "1"];
-    assert_eq!(counts("budget", &budget, &[]), (10, 1, 2));
+    assert_eq!(counts("budget", &budget, &[]), (40, 1, 2));
     let vpc = ("TAGWARDEN_VPC_IDS", "vpc-0f9e8d7c6b5a40312");
     assert_eq!(counts("vpc", &[], &[vpc]), (10, 0, 0));
-    assert_eq!(counts("every-vpc", &["--vpc-ids", ""], &[vpc]), (30, 1, 0));
+    assert_eq!(counts("every-vpc", &["--vpc-ids", ""], &[vpc]), (40, 1, 0));
     // A function's mode is no concern of a plan, and neither are its topic and its ledger offline.
     let others = [
         ("TAGWARDEN_MODE", "enforce"),
         ("TAGWARDEN_TOPIC_ARN", "nonsense"),
         ("TAGWARDEN_LEDGER_TABLE", "ledger"),
     ];
-    assert_eq!(counts("others", &[], &others), (30, 1, 0));
+    assert_eq!(counts("others", &[], &others), (40, 1, 0));
 }
 
 #[test]
 fn names_an_unreadable_setting() {
     let output = plan("setting", &["--grace-minutes", "15m"]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(64));
     let message = stderr(&output);
     assert!(
         message.contains("'15m' for '--grace-minutes <MINUTES>'"),
@@ -400,7 +401,9 @@ fn standard_input_is_a_recording() {
 #[test]
 fn reports_a_recording_without_tags() {
     let instances =
-        [1, 2].map(|number| json!({"InstanceId": format!("i-0000000000000000{number}")}));
+        [1, 2].map(|number| {
+        json!({"InstanceId": format!("i-0000000000000000{number}"), "State": "running", "Tags": null})
+    });
     let path = file("no-tags.json", &json!(instances).to_string());
     let output = plan("no-tags", &["--instances", &path]);
     assert!(
@@ -426,28 +429,36 @@ fn colours_are_for_terminals() {
     assert!(!stdout(&output).contains('\u{1b}'));
 }
 
+/// `--at` takes what `--since` takes.
 #[test]
-fn ignores_a_broken_pipe() {
-    for format in ["text", "json", "csv", "markdown"] {
-        let policy = policy(&format!("pipe-{format}"), SAMPLE);
+fn the_moment_is_a_date_a_time_or_an_age() {
+    let at = |when: &str| {
+        let policy = policy("at", SAMPLE);
         let fleet = recording("fleet.json");
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        let child = offline(&[
-            "plan",
-            "--instances",
-            &fleet,
-            "--policy",
-            &policy,
-            "--output",
-            format,
-        ])
-        .stdout(writer)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{format}");
-        assert_eq!(stderr(&output), "", "{format}");
+        let line = ["--policy", &policy, "--at", when, "--output", "json"];
+        let line = [&["plan", "--instances", &fleet], &line[..]].concat();
+        offline(&line).output().unwrap()
+    };
+    let moment = |when: &str| {
+        let at = document(&at(when))["at"].clone();
+        at.as_str().unwrap().parse::<DateTime<Utc>>().unwrap()
+    };
+    let noon = "2026-11-20T12:00:00Z";
+    assert_eq!(
+        moment("2026-11-20").to_rfc3339(),
+        "2026-11-20T00:00:00+00:00"
+    );
+    assert_eq!(moment(noon), noon.parse::<DateTime<Utc>>().unwrap());
+    let age = Utc::now() - moment("2h");
+    assert!(
+        (age - TimeDelta::hours(2)).abs() < TimeDelta::minutes(5),
+        "{age}"
+    );
+    // Ages and dates are computed for any moment that can be typed.
+    for extreme in ["9999999999w", "+262142-12-31T00:00:00Z"] {
+        assert_eq!(at(extreme).status.code(), Some(2), "{extreme}");
     }
+    let output = at("yesterday");
+    assert_eq!(output.status.code(), Some(64));
+    assert!(stderr(&output).contains("a date in UTC"), "{output:?}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::apply::{LEDGER, with_ledger};
 use crate::fleet::VPC;
-use crate::support::stdout;
+use crate::support::{HERE, stdout};
 use crate::world::World;
 
 /// Runs the command on a terminal on which `typed` is typed.
@@ -16,7 +16,11 @@ fn on_a_terminal(world: &World, arguments: &[&str], typed: &str) -> Output {
 
 /// The same, with some of its output redirected as a shell has it.
 fn on_a_terminal_but(world: &World, arguments: &[&str], redirection: &str, typed: &str) -> Output {
-    let command = world.command(arguments);
+    typed_into(&world.command(arguments), redirection, typed)
+}
+
+/// Runs `command` on a terminal on which `typed` is typed.
+pub fn typed_into(command: &Command, redirection: &str, typed: &str) -> Output {
     let line: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().unwrap()))
@@ -55,7 +59,7 @@ fn yes_is_done_and_progress_is_shown() {
     let text = stdout(&output);
     assert!(
         text.contains(
-            "Tag 13 instances, terminate 1 instance, begin to count down 1 shutdown? [y/N] "
+            &format!("Tag 13 instances, terminate 1 instance, begin to count down 1 shutdown in {HERE}? [y/N] ")
         ),
         "{text}"
     );

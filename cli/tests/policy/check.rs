@@ -47,6 +47,7 @@ fn places(file: &str) -> Vec<String> {
 #[case("template.yaml", &["5:3 warning", "10:5 error"])]
 #[case("template.json", &["5:5 error"])]
 #[case("report.yaml", &["2:77 error", "4:33 error", "7:3 error"])]
+#[case("keys.yaml", &["2:25 error", "4:25 error", "5:25 error", "7:25 warning", "8:25 error", "9:69 warning"])]
 #[case("escapes.json", &["3:62 error", "4:69 error"])]
 fn shows_each_problem_at_its_place(#[case] file: &str, #[case] expected: &[&str]) {
     assert_eq!(places(file), expected);
@@ -65,7 +66,7 @@ fn warnings_alone_do_not_fail() {
         "13:5 warning",
         "22:15 warning",
         "23:55 warning",
-        "24:25 warning",
+        "24:70 warning",
     ];
     assert_eq!(places("warnings.yaml"), expected);
     let output = check(&["warnings.yaml"]);
@@ -92,14 +93,91 @@ fn fails_for_one_broken_file_among_many() {
     );
 }
 
+/// Rules of 60 keys, of which this many must be there.
+fn many_keys(required: usize) -> String {
+    let rules = (1..=60).map(|id| {
+        let required = if id <= required { "Y" } else { "N" };
+        format!("  - {{RuleId: {id}, TagKey: Key{id}, Action: Update, Required: {required}, Default: a}}\n")
+    });
+    format!("rules:\n{}", rules.collect::<String>())
+}
+
 #[test]
-fn reports_an_unreadable_file_and_what_to_do() {
-    let output = check(&["absent.yaml"]);
+fn warns_about_more_tags_than_an_instance_can_have() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("check-many");
+    std::fs::create_dir_all(&directory).unwrap();
+    for (required, expected) in [(50, "60 rules, no problems"), (51, "60 rules, 1 warning")] {
+        std::fs::write(directory.join("many.yaml"), many_keys(required)).unwrap();
+        let mut command = command(&["check", "many.yaml"]);
+        let output = command.current_dir(&directory).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = stdout(&output);
+        assert!(
+            text.ends_with(&format!("many.yaml: {expected}\n")),
+            "{text}"
+        );
+        let warning = "an instance may need 51 tags, and EC2 stores at most 50 on each";
+        assert_eq!(text.contains(warning), required > 50, "{text}");
+        assert_eq!(text.contains("many.yaml:52:26"), required > 50, "{text}");
+    }
+}
+
+/// Whatever one of the files is, the others are checked too.
+#[test]
+fn reports_on_every_file() {
+    let files = [
+        "warnings.yaml",
+        "absent.yaml",
+        "../broken",
+        "shape.yaml",
+        "empty.yaml",
+    ];
+    let output = check(&files);
     assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stderr(&output), "");
+    let text = stdout(&output);
+    let summaries: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            files
+                .iter()
+                .any(|file| line.starts_with(&format!("{file}: ")))
+        })
+        .collect();
     assert_eq!(
-        stderr(&output),
-        "error: \"absent.yaml\" cannot be read: No such file or directory (os error 2)\n\n\
-         Check the path. `tagwarden pull FILE` writes a file from the policy table.\n"
+        summaries,
+        [
+            "warnings.yaml: 6 rules, 7 warnings",
+            "absent.yaml: 1 error",
+            "../broken: 1 error",
+            "shape.yaml: 2 errors",
+            "empty.yaml: 1 error",
+        ]
+    );
+    insta::assert_snapshot!("absent.yaml", stdout(&check(&["absent.yaml"])));
+
+    let output = check(&[&["--output", "json"], &files[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let checked = document["files"].as_array().unwrap();
+    assert_eq!(checked.len(), files.len());
+    assert_eq!(
+        checked[1],
+        serde_json::json!({"file": "absent.yaml", "rules": 0, "errors": 1, "warnings": 0})
+    );
+    let problems = document["problems"].as_array().unwrap().iter();
+    let of = |file: &str| problems.clone().find(|it| it["file"] == file).unwrap();
+    assert_eq!(
+        *of("absent.yaml"),
+        serde_json::json!({
+            "file": "absent.yaml", "line": 1, "column": 1, "severity": "error",
+            "message": "the file cannot be read: No such file or directory (os error 2)",
+            "help": "Check the path. `tagwarden pull FILE` writes a file from the policy table.",
+        })
+    );
+    assert_eq!(
+        of("../broken")["message"],
+        "the file cannot be read: is a directory"
     );
 }
 

@@ -13,7 +13,7 @@ fn finds_no_difference_in_equal_tables() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(
         stdout(&output),
-        "The policy table acme_cloud_policy_tagging_def in us-east-1, against policy.yaml:\n\n\
+        "The policy table acme_cloud_policy_tagging_def in us-east-1 (account 111111111111, keys of the environment), against policy.yaml:\n\n\
          No changes: the table is like the file.\n"
     );
     assert_eq!(world.writes(), 0);
@@ -86,6 +86,10 @@ fn the_json_document() {
         json!({
             "table": TABLE,
             "region": "us-east-1",
+            "account": "111111111111",
+            "accountProblem": null,
+            "profile": null,
+            "stack": null,
             "changes": [{
                 "ruleId": 1,
                 "change": "change",
@@ -122,7 +126,7 @@ fn takes_the_table_from_the_option_or_the_environment() {
     world.account.create_table("mine");
     world.write("policy.yaml", SAMPLE);
     let named = |output: std::process::Output| {
-        stdout(&output).contains("policy table mine in eu-west-1, against")
+        stdout(&output).contains("policy table mine in eu-west-1 (account ")
     };
     let option = [
         "diff",

@@ -1,6 +1,6 @@
 //! What `docs/policy-file.md` shows is what the commands write.
 
-use crate::support::{stderr, stdout};
+use crate::support::{HERE, stderr, stdout};
 use crate::world::{SAMPLE, World};
 
 const GUIDE: &str = include_str!("../../../docs/policy-file.md");
@@ -18,9 +18,9 @@ fn guide_shows_the_real_output() {
     let world = World::new("guide");
     assert_eq!(
         stderr(&world.run(&["pull", "policy.yaml"])),
-        "3 rules written to policy.yaml\n"
+        format!("3 rules written to policy.yaml, from {HERE}\n")
     );
-    guide_shows("3 rules written to policy.yaml");
+    guide_shows(&format!("3 rules written to policy.yaml, from {HERE}"));
     assert_eq!(world.read("policy.yaml"), SAMPLE);
     guide_shows(SAMPLE);
 

@@ -10,6 +10,7 @@
 mod check;
 mod diff;
 mod guide;
+mod keys;
 mod pull;
 mod push;
 #[allow(dead_code, reason = "shared with tests that need more of it")]

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{stderr, stdout};
+use crate::support::{HERE, stderr, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 /// A rule with an attribute of every type.
@@ -38,7 +38,10 @@ fn pulls_and_pushes_every_type() {
         let output = world.run(&["pull", &file]);
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert_eq!(stdout(&output), "");
-        assert_eq!(stderr(&output), format!("4 rules written to {file}\n"));
+        assert_eq!(
+            stderr(&output),
+            format!("4 rules written to {file}, from {HERE}\n")
+        );
         insta::assert_snapshot!(file.clone(), world.read(&file));
 
         let output = world.run(&["diff", "--prune", &file]);
@@ -71,7 +74,7 @@ fn replaces_a_file_only_with_force() {
     assert_eq!(output.status.code(), Some(1));
     let message = stderr(&output);
     assert!(
-        message.contains("\"policy.yaml\" cannot be written: File exists"),
+        message.contains("\"policy.yaml\" already exists"),
         "{message}"
     );
     assert!(message.contains("--force"), "{message}");

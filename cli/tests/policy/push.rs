@@ -348,7 +348,8 @@ fn reports_what_was_written_as_json() {
     let arguments = ["push", "--yes", "policy.yaml", "--output", "json"];
     let document = |written: usize, changes: Value| {
         json!({
-            "version": 1, "table": TABLE, "region": "us-east-1", "changes": changes, "onlyInTable": [],
+            "version": 1, "table": TABLE, "region": "us-east-1", "account": "111111111111", "accountProblem": null,
+            "profile": null, "stack": null, "changes": changes, "onlyInTable": [],
             "written": written,
         })
     };

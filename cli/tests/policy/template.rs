@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{stderr, stdout};
+use crate::support::{HERE, stderr, stdout};
 use crate::world::{SAMPLE, TABLE, World};
 
 const TEMPLATE: &str = "\
@@ -45,7 +45,7 @@ fn survives_a_push_and_a_pull() {
     let output = world.run(&["pull", "policy.json"]);
     assert_eq!(
         stderr(&output),
-        "3 rules and the report's template written to policy.json\n"
+        format!("3 rules and the report's template written to policy.json, from {HERE}\n")
     );
     for file in ["policy.yaml", "policy.json"] {
         let output = world.run(&["diff", "--prune", file]);

@@ -76,7 +76,7 @@ fn the_command_line_says_what_it_needs() {
         (&["page.html", "--against", "table"], "'--against'"),
     ] {
         let output = run(&directory, arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         assert!(stderr(&output).contains(culprit), "{output:?}");
     }
 }

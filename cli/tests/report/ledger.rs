@@ -61,7 +61,9 @@ fn a_live_account_and_its_ledger() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let page = scene.read("page.html");
     assert!(page.contains("<h1>Shop &amp; Co</h1>"), "{page}");
-    assert!(page.contains("2 instances of <b>us-east-1</b> under <b>the policy table "));
+    assert!(page.contains(
+        "2 instances of <b>us-east-1, account 111111111111</b> under <b>the policy table "
+    ));
     assert!(page.contains(&web));
     assert!(page.contains("from the ledger tagwarden-ledger in us-east-1"));
     assert_eq!(
@@ -79,7 +81,7 @@ fn a_live_account_and_its_ledger() {
     let writes: Vec<_> = calls
         .iter()
         .filter(|call| {
-            let reads = ["Describe", "Lookup", "Scan", "Query", "GetItem", "BatchGet"];
+            let reads = ["Describe", "Lookup", "Scan", "Query", "Get", "BatchGet"];
             !reads.iter().any(|read| call.operation.starts_with(read))
         })
         .collect();

@@ -12,6 +12,13 @@ pub fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// The sandbox's account, as headers and questions name it.
+#[allow(
+    dead_code,
+    reason = "not every test that is made of this file needs it"
+)]
+pub const HERE: &str = "us-east-1 (account 111111111111, keys of the environment)";
+
 #[allow(
     dead_code,
     reason = "not every test that is made of this file needs it"

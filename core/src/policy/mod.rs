@@ -4,6 +4,7 @@
 //! names every problem with its rule and attribute, so that half a policy is never acted on.
 
 mod allowed;
+mod caution;
 mod check_end_date;
 mod condition;
 mod end_date;
@@ -30,6 +31,7 @@ mod when_expired;
 mod who;
 
 pub use allowed::AllowedValues;
+pub use caution::{KeyCaution, PolicyCaution};
 pub use condition::{Condition, ConditionDoubt, InstanceDetail, InvalidCondition, RuleConditions};
 pub use end_date::EndDate;
 pub use format::PolicyFormat;

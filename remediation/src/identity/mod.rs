@@ -71,7 +71,7 @@ pub struct OnBehalfOf {
 }
 
 impl UserIdentity {
-    /// Who this is, as a tag's value of 1 to 256 characters; `None` if the identity names nobody.
+    /// Who this is, as a tag's value of 1 to 256 characters; `None` if the identity has no name.
     ///
     /// | type | name |
     /// |---|---|

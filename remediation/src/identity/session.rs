@@ -9,8 +9,8 @@ const SERVICES_OWN: [&str; 2] = ["AWSCloudFormation", "CCSSession"];
 /// The beginning of the same for AWS Backup, before the role's name.
 const BACKUP: &str = "AWSBackup-";
 
-/// What services and programs call the sessions of whoever uses them: Service Catalog's launch role, the roles of
-/// SageMaker and of Cognito's identities.
+/// The session names that are the same for all users of a role: those of Service Catalog's launch role, of SageMaker's
+/// roles and of Cognito's identities.
 const FOR_EVERYBODY: [&str; 3] = ["CognitoIdentityCredentials", "SageMaker", "servicecatalog"];
 
 /// The beginnings of the session names that SDKs and well-known tools make up if the caller gives none.

@@ -243,8 +243,8 @@ impl Planner {
         })
     }
 
-    /// Whom to ask about by name: of those whose turn it is, the oldest whose launch could be the next event to be
-    /// read, but nobody young before the others.
+    /// The instance to ask about by id: the oldest of those whose launch could be the next event that a page shows. Young
+    /// instances come after all others.
     fn last_within_reach(&self) -> Option<&Unattributed> {
         let next = self.open.first()?;
         let turn = |it: &&Unattributed| it.turn(self.together) == next.turn(self.together);
@@ -316,7 +316,7 @@ impl Planner {
         }
     }
 
-    /// Notes how far a page of launches has come; whose window lies in what has been read was launched by nobody.
+    /// Notes how far a page of launches has come. An instance whose whole window has been read has no launch event.
     fn read_on(
         &mut self,
         span: LookUpSpan,

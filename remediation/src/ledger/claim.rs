@@ -203,3 +203,54 @@ impl Ledger {
 fn after(now: DateTime<Utc>, time: TimeDelta) -> DateTime<Utc> {
     now.checked_add_signed(time).unwrap_or(now)
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::plan::{Cause, Remedy, Step};
+
+    fn act(remedy: Remedy, state: ActState) -> Act {
+        let step = Step {
+            instance_id: "i-00000001".to_owned(),
+            cause: Cause::Untagged,
+            remedy,
+        };
+        let act = Act::of(step, &BTreeMap::new()).unwrap();
+        Act { state, ..act }
+    }
+
+    /// EC2 may describe an instance as running for minutes after a stop, and a terminated one for about an hour. A run
+    /// that read it in that time must not stop or terminate it again.
+    #[rstest]
+    #[case::stopped(Remedy::Stop { terminate_on: None }, ActState::Done, Some(300))]
+    #[case::terminated(Remedy::Terminate, ActState::Done, Some(3_600))]
+    #[case::begun(Remedy::Terminate, ActState::Begun, None)]
+    fn a_claim_stands_until_what_was_done_shows(
+        #[case] remedy: Remedy,
+        #[case] state: ActState,
+        #[case] seconds: Option<i64>,
+    ) {
+        let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+        let act = act(remedy, state);
+        let until = seconds.map(|seconds| now + TimeDelta::seconds(seconds));
+        assert_eq!(claimed_after(&act, now), until);
+        let claim = Claim::ended(&act, &RunId::new(now, ""), now);
+        let ended = claim.map(|it| (it.claimed_until, it.expires_at));
+        let expected = until.map(|it| (it.timestamp_millis(), it.timestamp() + 86_400));
+        assert_eq!(ended, expected);
+    }
+
+    #[rstest]
+    #[case::spared(ActState::Spared)]
+    #[case::refused(ActState::Refused)]
+    #[case::failed(ActState::Failed)]
+    fn the_claim_of_what_was_not_done_is_given_back(#[case] state: ActState) {
+        let now: DateTime<Utc> = "2026-11-23T12:00:00Z".parse().unwrap();
+        let act = act(Remedy::Terminate, state);
+        let claim = Claim::ended(&act, &RunId::new(now, ""), now).unwrap();
+        assert_eq!(claim.claimed_until, 0);
+        assert_eq!(claim.expires_at, now.timestamp() + 86_400);
+    }
+}

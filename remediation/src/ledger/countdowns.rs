@@ -9,26 +9,29 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::PutBuilder;
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tagwarden_aws::AwsError;
 use tagwarden_core::Shutdown;
 
-use super::items::{self, LedgerItem, key, number};
+use super::items::{self, COUNTDOWN, DELETE, LedgerItem, expires_after, key};
+use super::pauses::{self, PausedTags};
 use super::transaction::{ATTEMPTS, MOST_WRITES, Transaction, TransactionResult, busy};
 use super::{KEPT, Ledger};
 use crate::plan::{Countdown, CountdownChange, CountdownName, CountdownReason, REMEMBERED};
 
-/// The partition of the countdowns.
-const COUNTDOWN: &str = "countdown";
-
 /// The sort key of what older versions noted of an instance that is stopped and untagged.
 const STOPPED: &str = "stopped";
 
-const DELETE: &str = "dynamodb:DeleteItem";
-
 /// Countdowns by instance.
 pub(crate) type RunningCountdowns = BTreeMap<String, BTreeMap<CountdownName, Countdown>>;
+
+/// What one query of the partition gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) countdowns: RunningCountdowns,
+    /// See [`pauses`](super::pauses).
+    pub(crate) paused: PausedTags,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -46,29 +49,25 @@ struct StoppedNote {
     countdown: Countdown,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct MessageMark {
-    due_at: i64,
-    expires_at: i64,
-}
-
 impl Ledger {
-    /// Every countdown that runs, or whose end nobody has noted.
+    /// Every countdown that runs or whose end was not noted, and every tag that is not restored any more.
     ///
     /// # Errors
     /// DynamoDB cannot be asked.
-    pub(crate) async fn countdowns(&self) -> Result<RunningCountdowns, AwsError> {
+    pub(crate) async fn standing(&self) -> Result<Standing, AwsError> {
         let stored: Vec<StoredCountdown> = self.query(COUNTDOWN, "").await?;
-        let mut running = RunningCountdowns::new();
+        let mut standing = Standing::default();
         for stored in stored {
             // A newer version may count down what this one does not know.
             if let Some(name) = name(&stored.sk) {
-                let of_instance = running.entry(name.instance_id.clone()).or_default();
+                let countdowns = &mut standing.countdowns;
+                let of_instance = countdowns.entry(name.instance_id.clone()).or_default();
                 of_instance.insert(name, stored.countdown);
+            } else if let Some((id, tag_key)) = pauses::paused_tag(&stored.sk) {
+                standing.paused.entry(id).or_default().insert(tag_key);
             }
         }
-        Ok(running)
+        Ok(standing)
     }
 
     /// Takes over what older versions noted of those of `ids`, which are stopped and untagged, as countdowns of their
@@ -194,34 +193,19 @@ impl Ledger {
         }
     }
 
-    /// Whether this run is to send the message that asks for what the budget held back: there is none under way. It is
-    /// due at `due_at` then.
+    /// Deletes what older versions noted of an instance, which is a countdown now.
     ///
     /// # Errors
     /// DynamoDB did not answer.
-    pub(crate) async fn claim_budget_message(
-        &self,
-        due_at: DateTime<Utc>,
-    ) -> Result<bool, AwsError> {
-        let now = self.clock.now();
-        let mark = MessageMark {
-            due_at: due_at.timestamp_millis(),
-            expires_at: due_at.timestamp(),
-        };
-        let result = self
-            .client
-            .put_item()
+    async fn delete_stopped_note(&self, id: &str) -> Result<(), AwsError> {
+        self.client
+            .delete_item()
             .table_name(&self.table)
-            .set_item(Some(items::item(key("budget", "message"), &mark)?))
-            .condition_expression("attribute_not_exists(Pk) OR DueAt < :now")
-            .expression_attribute_values(":now", number(now.timestamp_millis()))
+            .set_key(Some(key(id, STOPPED)))
             .send()
-            .await;
-        match result {
-            Ok(_) => Ok(true),
-            Err(error) if items::is_condition(&error) => Ok(false),
-            Err(error) => Err(AwsError::new(items::PUT, &error)),
-        }
+            .await
+            .map_err(|error| AwsError::new(DELETE, &error))?;
+        Ok(())
     }
 }
 
@@ -238,14 +222,8 @@ pub(super) fn countdown_item(
     } else {
         REMEMBERED
     };
-    item.extend([expires_unseen(seen_at, remembered)]);
+    item.extend([expires_after(seen_at, remembered)]);
     Ok(item)
-}
-
-/// The attribute by which an item expires `remembered` after it was last confirmed, at `seen_at`.
-fn expires_unseen(seen_at: DateTime<Utc>, remembered: TimeDelta) -> (String, AttributeValue) {
-    let at = seen_at.checked_add_signed(remembered).unwrap_or(seen_at);
-    ("ExpiresAt".to_owned(), number(at.timestamp()))
 }
 
 /// `Since` as [`countdown_item`] stores it.
@@ -276,63 +254,4 @@ fn name(sort_key: &str) -> Option<CountdownName> {
         shutdown,
         reason,
     })
-}
-
-/// What a sweep noted of a reason that it found on nearly every instance.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct SuspicionNote {
-    /// When the first of the sweeps found it.
-    pub(crate) first_at: DateTime<Utc>,
-    /// When the last of them found it.
-    pub(crate) seen_at: DateTime<Utc>,
-}
-
-impl Ledger {
-    /// What is noted of `reason`.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub(crate) async fn suspicion(
-        &self,
-        reason: &CountdownReason,
-    ) -> Result<Option<SuspicionNote>, AwsError> {
-        self.get(key("suspicion", reason.to_string())).await
-    }
-
-    /// Notes it.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    pub(crate) async fn note_suspicion(
-        &self,
-        reason: &CountdownReason,
-        note: &SuspicionNote,
-    ) -> Result<(), AwsError> {
-        let mut item = items::item(key("suspicion", reason.to_string()), note)?;
-        item.extend([expires_unseen(note.seen_at, REMEMBERED)]);
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(items::PUT, &error))?;
-        Ok(())
-    }
-
-    /// Deletes what older versions noted of an instance, which is a countdown now.
-    ///
-    /// # Errors
-    /// DynamoDB did not answer.
-    async fn delete_stopped_note(&self, id: &str) -> Result<(), AwsError> {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key(id, STOPPED)))
-            .send()
-            .await
-            .map_err(|error| AwsError::new(DELETE, &error))?;
-        Ok(())
-    }
 }

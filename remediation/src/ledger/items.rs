@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use aws_sdk_dynamodb::types::builders::PutBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tagwarden_aws::AwsError;
@@ -14,9 +14,13 @@ use super::{KEPT, Ledger};
 
 pub(super) type LedgerItem = HashMap<String, AttributeValue>;
 
+pub(super) const DELETE: &str = "dynamodb:DeleteItem";
 pub(super) const PUT: &str = "dynamodb:PutItem";
 pub(super) const GET: &str = "dynamodb:GetItem";
 pub(super) const QUERY: &str = "dynamodb:Query";
+
+/// The partition of the countdowns, and of the marks of tags that are not restored any more.
+pub(super) const COUNTDOWN: &str = "countdown";
 
 /// The partition of a day's acts.
 pub(super) fn day_key(day: NaiveDate) -> String {
@@ -63,7 +67,12 @@ pub(super) fn value<T: DeserializeOwned>(
 
 /// The attribute by which an item of `now` expires, as acts do.
 pub(super) fn expires(now: DateTime<Utc>) -> (String, AttributeValue) {
-    let at = now.checked_add_signed(KEPT).unwrap_or(now);
+    expires_after(now, KEPT)
+}
+
+/// The attribute by which an item expires `kept` after `at`.
+pub(super) fn expires_after(at: DateTime<Utc>, kept: TimeDelta) -> (String, AttributeValue) {
+    let at = at.checked_add_signed(kept).unwrap_or(at);
     ("ExpiresAt".to_owned(), number(at.timestamp()))
 }
 

@@ -12,6 +12,7 @@ use super::Ledger;
 use super::act::{Batch, stored};
 use super::claim::{Claims, claimed_after};
 use super::items::{self, LedgerItem, expires, key, number};
+use super::pauses::PausedTags;
 use super::transaction::{
     ATTEMPTS, LARGEST_BATCH, MOST_WRITES, Transaction, TransactionResult, busy,
 };
@@ -105,6 +106,21 @@ impl Ledger {
                 since.or_insert(now.timestamp_millis());
             }
             is_new
+        })
+        .await
+    }
+
+    /// Has tags restored again, by instance, that somebody kept removing.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it all.
+    pub(super) async fn resume_memories(&self, tags: &PausedTags) -> Result<(), AwsError> {
+        self.remember(tags.keys(), |id, memory| {
+            let mut is_changed = false;
+            for tag_key in tags.get(id).into_iter().flatten() {
+                is_changed |= memory.resume(tag_key);
+            }
+            is_changed
         })
         .await
     }

@@ -11,10 +11,12 @@
 //! | an instance's id | `claim#end` | which run stops or terminates it, and until when no other run does |
 //! | an instance's id | `claim#tag#` and a key | which run of an older version writes that tag |
 //! | `countdown` | an instance's id, a shutdown, a reason | how long the reason has stood, and who was told |
+//! | `countdown` | an instance's id, `#paused#`, a key | a tag that is not restored any more |
 //! | `suspicion` | a reason | when sweeps found it on nearly every instance |
 //! | an instance's id | `stopped` | what older versions noted of an instance that is stopped and untagged |
 //! | `budget` | `hour` | the stops and terminations of the last hour |
 //! | `told`, `told#dry-run` | a day, and `#01`, … where it is much | what was reported to the topic that day and is not reported again |
+//! | `told#changes` | `reported` | the last upgrade whose changes were reported |
 //! | `told#policy` | a day | that it was reported that day that the policy is not valid |
 //! | `protected` | an instance's id, `#stop` or `#terminate` | that EC2 refused it, when and why |
 //! | `protected` | a day | the same, as older versions noted it: instances that were protected that day |
@@ -27,15 +29,18 @@
 
 mod act;
 mod budget;
+mod budget_message;
 mod claim;
 mod countdowns;
 mod items;
 mod memory;
 mod notes;
 mod open_runs;
+mod pauses;
 mod reader;
 mod refusals;
 mod selection;
+mod suspicions;
 mod transaction;
 mod writer;
 
@@ -49,11 +54,12 @@ pub use act::Batch;
 pub use selection::Selection;
 
 pub(crate) use claim::{AFTER_TAG, ClaimName, Claims};
-pub(crate) use countdowns::{RunningCountdowns, SuspicionNote};
+pub(crate) use countdowns::Standing;
 pub(crate) use memory::Memories;
 pub(crate) use notes::DayNotes;
 pub(crate) use open_runs::AbandonedRun;
 pub(crate) use refusals::Refusals;
+pub(crate) use suspicions::SuspicionNote;
 pub(crate) use writer::{BeginResult, Writer};
 
 /// How long an act is remembered: a year, and time to look at it.
@@ -78,3 +84,6 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

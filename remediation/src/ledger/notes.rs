@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use chrono::TimeDelta;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
 
 use super::Ledger;
@@ -29,6 +29,16 @@ const DAYS_KEPT: TimeDelta = TimeDelta::days(3);
 
 /// The partition of the days on which a policy that is not valid was reported.
 const BROKEN_POLICY: &str = "told#policy";
+
+/// The partition of which changes were reported.
+const CHANGES: &str = "told#changes";
+
+/// The last changes of what settings mean that were reported.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChangesMark {
+    edition: u32,
+}
 
 /// What was reported on one day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,6 +71,49 @@ impl Ledger {
         names: BTreeSet<String>,
     ) -> Result<(), AwsError> {
         self.add_names(reported_by(mode), notes, names).await
+    }
+
+    /// Whether it was reported what means something else since the upgrade to this `edition`.
+    ///
+    /// # Errors
+    /// DynamoDB cannot be asked.
+    pub(crate) async fn has_reported_changes(&self, edition: u32) -> Result<bool, AwsError> {
+        let mark: Option<ChangesMark> = self.get(key(CHANGES, "reported")).await?;
+        Ok(mark.is_some_and(|mark| mark.edition >= edition))
+    }
+
+    /// Whether runs of this mode have reported anything yet, also long ago.
+    ///
+    /// # Errors
+    /// DynamoDB cannot be asked.
+    pub(crate) async fn has_ever_reported(&self, mode: Mode) -> Result<bool, AwsError> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("Pk = :pk")
+            .expression_attribute_values(":pk", items::text(reported_by(mode)))
+            .limit(1)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(items::QUERY, &error))?;
+        Ok(!answer.items().is_empty())
+    }
+
+    /// Notes that the changes of `edition` were reported, or need no report.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it.
+    pub(crate) async fn remember_changes_reported(&self, edition: u32) -> Result<(), AwsError> {
+        let item = items::item(key(CHANGES, "reported"), &ChangesMark { edition })?;
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .send()
+            .await
+            .map_err(|error| AwsError::new(items::PUT, &error))?;
+        Ok(())
     }
 
     /// Whether it was reported today that the policy is not valid.

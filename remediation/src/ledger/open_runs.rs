@@ -144,9 +144,7 @@ impl Ledger {
             .send()
             .await;
         match result {
-            Err(error) if !items::is_condition(&error) => {
-                Err(AwsError::new("dynamodb:DeleteItem", &error))
-            }
+            Err(error) if !items::is_condition(&error) => Err(AwsError::new(items::DELETE, &error)),
             _ => Ok(()),
         }
     }

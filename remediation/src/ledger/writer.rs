@@ -446,6 +446,19 @@ impl Ledger {
         Ok(self.budget().await?.has_room_at(now))
     }
 
+    /// How many of the hour's `limit` stops and terminations are left, and when there is room again for one.
+    ///
+    /// # Errors
+    /// DynamoDB did not answer.
+    pub(crate) async fn budget_left(
+        &self,
+        limit: usize,
+        now: DateTime<Utc>,
+    ) -> Result<(usize, DateTime<Utc>), AwsError> {
+        let budget = self.budget().await?;
+        Ok((budget.left(limit, now), budget.has_room_at(now)))
+    }
+
     async fn budget(&self) -> Result<Budget, AwsError> {
         Ok(self.get(budget_key()).await?.unwrap_or_default())
     }

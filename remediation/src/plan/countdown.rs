@@ -15,11 +15,11 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_core::policy::Notice;
-use tagwarden_core::{DefectName, Policy, Shutdown};
+use tagwarden_core::{DefectName, Instance, Policy, Shutdown, TagRule};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
-use crate::settings::Settings;
+use crate::settings::{Settings, Untagged};
 
 /// How long a countdown stands unconfirmed before it starts over, because the reason may have been gone in between.
 const STALE_AFTER: TimeDelta = TimeDelta::days(1);
@@ -39,8 +39,8 @@ pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(9);
 /// How long before the termination of an instance that tagwarden stopped its notice must have been accepted at least.
 const AFTER_STOP: TimeDelta = TimeDelta::hours(24);
 
-/// What is counted down: one shutdown of one instance for one reason. The rule is no part of it, because rules may be
-/// numbered anew.
+/// What is counted down: one shutdown of one instance for one reason. The rule is not part of it, because rules may be
+/// renumbered.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CountdownName {
     /// `i-…`.
@@ -103,6 +103,8 @@ pub(crate) struct Terms {
     pub(crate) end: Option<DateTime<Utc>>,
     /// Whether a start of the instance starts everything over: so with a termination of what was stopped.
     pub(crate) is_over_once_started: bool,
+    /// Whether it starts over if no run confirms it for too long: always, except in a test.
+    pub(crate) goes_stale: bool,
 }
 
 /// How far a countdown is.
@@ -146,6 +148,7 @@ impl Terms {
             times: times(notice, required),
             end: None,
             is_over_once_started: false,
+            goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
         }
     }
 
@@ -169,6 +172,45 @@ impl Terms {
             ),
             end: None,
             is_over_once_started: true,
+            goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
+        }
+    }
+
+    /// The terms of a shutdown of `instance` for `cause`: those of [`Terms::of_stopped`] for the termination of what was
+    /// stopped because it is untagged.
+    pub(crate) fn for_shutdown(
+        policy: &Policy,
+        settings: &Settings,
+        instance: &Instance,
+        cause: &Cause,
+        is_stop: bool,
+    ) -> Self {
+        let stops_first = settings.untagged == Untagged::Stop && *cause == Cause::Untagged;
+        match settings.terminate_after {
+            Some(days) if stops_first && !is_stop && instance.state.is_stopped() => {
+                Self::of_stopped(settings, days)
+            }
+            _ => Self::for_cause(policy, settings, Some(instance), cause),
+        }
+    }
+
+    /// The terms of a shutdown for `cause`, whose end date is that of `instance`.
+    pub(crate) fn for_cause(
+        policy: &Policy,
+        settings: &Settings,
+        instance: Option<&Instance>,
+        cause: &Cause,
+    ) -> Self {
+        let mut rules = policy.rules().iter();
+        let rule = rules.find(|rule| Some(rule.id) == cause.rule_id());
+        let notice = rule.and_then(TagRule::notice);
+        let end = rule.zip(instance).and_then(|(rule, instance)| {
+            let value = instance.tags.get(&rule.tag_key)?;
+            rule.end_of(value)
+        });
+        match end.filter(|_| cause.defect() == Some(DefectName::Expired)) {
+            Some(end) => Self::of_end(settings, notice, end),
+            None => Self::of(settings, notice),
         }
     }
 
@@ -263,10 +305,10 @@ impl Countdown {
             STALE_AFTER
         };
         let is_restarted = started_at.is_some_and(|at| at > self.since);
+        let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
         // A date that moves closer has its notice anew.
-        now - self.seen_at() <= stale_after
-            && !(terms.is_over_once_started && is_restarted)
-            && self.end == terms.end
+        let is_moved = self.end != terms.end;
+        !is_stale && !is_moved && !(terms.is_over_once_started && is_restarted)
     }
 
     /// Whether the look of `now` is worth noting.

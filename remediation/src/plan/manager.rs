@@ -8,7 +8,7 @@ use crate::settings::Settings;
 /// Why the manager of `instance` stands against its shutdown; `None` if the instance has no manager.
 ///
 /// A one-time Spot request launches no other instance, so that it is not a manager.
-pub(super) fn manager_of(
+pub(crate) fn manager_of(
     instance: &Instance,
     settings: &Settings,
     context: &PlanContext,

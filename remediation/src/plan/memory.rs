@@ -72,6 +72,19 @@ struct TagMemory {
     undone_at: Option<i64>,
 }
 
+/// What a person can be told of one tag that tagwarden wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RememberedTag {
+    /// The tag's key.
+    pub key: String,
+    /// The value that was written last.
+    pub value: Option<String>,
+    /// When it was written, the oldest first; at most the last 12 times. What was begun and not done is not here.
+    pub written_at: Vec<DateTime<Utc>>,
+    /// When `tagwarden undo` last took it back.
+    pub undone_at: Option<DateTime<Utc>>,
+}
+
 /// What a run is about to do to a tag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TagClaim<'a> {
@@ -151,6 +164,18 @@ impl Memory {
         at.is_some_and(|at| now.timestamp_millis() - at < UNDEFINED_FOR.num_milliseconds())
     }
 
+    /// The tags that tagwarden wrote, or took back, by key.
+    pub fn tags(&self) -> impl Iterator<Item = RememberedTag> {
+        let tags = self.tags.iter();
+        let tags = tags.map(|(key, tag)| RememberedTag {
+            key: key.clone(),
+            value: tag.value.clone(),
+            written_at: tag.written_at.iter().copied().filter_map(moment).collect(),
+            undone_at: tag.undone_at.and_then(moment),
+        });
+        tags.filter(|tag| !tag.written_at.is_empty() || tag.undone_at.is_some())
+    }
+
     /// Until when the tag of `rule` is not written, because it was restored three times within a week and is
     /// missing again; `None` if it may be written.
     #[must_use]
@@ -171,6 +196,18 @@ impl Memory {
         }
         let until = DateTime::from_timestamp_millis(*last)?.checked_add_signed(PAUSE)?;
         (now < until).then_some(until)
+    }
+
+    /// Has a tag restored again that somebody kept removing, because a person has set it since; gives whether that
+    /// changes anything.
+    pub(crate) fn resume(&mut self, tag_key: &str) -> bool {
+        let Some(tag) = self.tags.get_mut(tag_key) else {
+            return false;
+        };
+        // The value of the last write can be restored still.
+        let superfluous = tag.written_at.len().saturating_sub(1);
+        tag.written_at.drain(..superfluous);
+        superfluous > 0
     }
 
     /// Whether a run that read the resource at `read_at` must leave the tag to another run, which has claimed it.
@@ -289,6 +326,11 @@ impl TagMemory {
     }
 }
 
+/// A moment as the ledger stores it.
+fn moment(milliseconds: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(milliseconds)
+}
+
 /// The rule's sources, if it has any: ` from tag:Team, vpc`.
 fn sources(rule: &TagRule) -> String {
     let sources: Vec<String> = rule.options.from.iter().map(ToString::to_string).collect();
@@ -313,3 +355,6 @@ pub(crate) fn rule_note(rule: &TagRule) -> String {
         Action::Terminate => "Terminate".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,19 +11,23 @@
 //! | `reason` | [`Reason`]: why a step is not taken |
 //! | `origin` | [`ValueOrigin`]: where the value of a tag comes from |
 //! | `outcome` | [`Outcome`]: what became of a step |
+//! | `check` | [`ShutdownCheck`]: what stands against a shutdown |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
 //! | `sources` | [`SourceTags`]: the tags of subnets and VPCs, from which rules take values |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
+//! | `prospect` | [`prospects`]: what becomes of an instance in the end |
 
 mod act;
+mod check;
 mod countdown;
 mod manager;
 mod memory;
 mod origin;
 mod outcome;
 mod planner;
+mod prospect;
 mod reason;
 mod refusal;
 mod sources;
@@ -36,14 +40,18 @@ use chrono::{DateTime, Utc};
 use crate::launcher::Launcher;
 
 pub use act::{Act, ActState, RemedyName};
-pub(crate) use countdown::REMEMBERED;
+pub use check::ShutdownCheck;
+pub(crate) use check::checks;
 pub use countdown::{Countdown, CountdownName, CountdownReason};
-pub use memory::Memory;
+pub(crate) use countdown::{CountdownStage, REMEMBERED, Terms};
+pub(crate) use manager::manager_of;
+pub use memory::{Memory, RememberedTag};
 pub(crate) use memory::{TagClaim, rule_note};
 pub use origin::{UnknownOrigin, ValueOrigin};
 pub use outcome::{Outcome, StepFailure};
 pub(crate) use planner::ends_soon;
 pub use planner::{UNDEFINED, plan};
+pub use prospect::{Prospect, Prospects, prospects};
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use sources::{SourceFailure, SourceTags};
@@ -73,6 +81,8 @@ pub struct Plan {
     pub gone: BTreeMap<CountdownName, Countdown>,
     /// How many instances each reason for a shutdown was found on.
     pub reasons: BTreeMap<CountdownReason, usize>,
+    /// The tags that were not restored any more and that a person has set since: instance and key.
+    pub resumed: BTreeSet<(String, String)>,
     /// Why no missing tag is to be believed, if anything has shown that.
     pub doubt: Option<Doubt>,
 }
@@ -134,6 +144,8 @@ pub struct PlanContext {
     /// What is remembered of those that are untagged or lack a name or a date. Nothing is remembered of one that is not
     /// here.
     pub memories: BTreeMap<String, Memory>,
+    /// The keys of the tags that are not restored any more, because somebody keeps removing them, by instance.
+    pub paused: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl PlanContext {
@@ -155,6 +167,7 @@ impl Plan {
         self.countdowns.extend(page.countdowns);
         self.notices.extend(page.notices);
         self.gone.extend(page.gone);
+        self.resumed.extend(page.resumed);
         for (reason, count) in page.reasons {
             *self.reasons.entry(reason).or_default() += count;
         }

@@ -56,6 +56,15 @@ impl Outcome {
         }
     }
 
+    /// Whether the step was only delayed: a later run does it if nothing changes.
+    #[must_use]
+    pub fn only_delays(&self) -> bool {
+        match self {
+            Self::Deferred(reason) | Self::Refused(reason) => reason.only_delays(),
+            Self::Done | Self::WouldDo | Self::Failed(_) | Self::Unclear(_) => false,
+        }
+    }
+
     /// Why, where it was not done.
     #[must_use]
     pub fn reason(&self) -> Option<String> {

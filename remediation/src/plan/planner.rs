@@ -43,19 +43,12 @@ pub fn plan(
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
-        let mut planner = Planner {
-            policy,
-            settings,
-            context,
-            now,
-            findings: &assessment.findings,
-            instance,
-            exemption: assessment.exemption,
-            undecided: &assessment.unknown,
-            plan: &mut plan,
-            found: BTreeSet::new(),
-            due: None,
-        };
+        let exemption = assessment.exemption;
+        let mut planner = InstancePlanner::new(
+            policy, settings, context, now, instance, exemption, &mut plan,
+        );
+        planner.findings = &assessment.findings;
+        planner.undecided = &assessment.unknown;
         // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
         // its rules, which write them again.
         if assessment.is_untagged && !context.was_tagged(&instance.id) {
@@ -84,14 +77,14 @@ pub fn plan(
 }
 
 /// Plans for one instance.
-struct Planner<'a> {
-    policy: &'a Policy,
-    settings: &'a Settings,
-    context: &'a PlanContext,
-    now: DateTime<Utc>,
+pub(super) struct InstancePlanner<'a> {
+    pub(super) policy: &'a Policy,
     /// What is wrong with the instance.
     findings: &'a [Finding<'a>],
-    instance: &'a Instance,
+    pub(super) settings: &'a Settings,
+    pub(super) context: &'a PlanContext,
+    pub(super) now: DateTime<Utc>,
+    pub(super) instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
     /// The rules of which it is not known whether they apply.
     undecided: &'a [UndecidedRule<'a>],
@@ -111,7 +104,34 @@ struct DueShutdown {
     countdown: Option<(CountdownName, Countdown)>,
 }
 
-impl Planner<'_> {
+impl<'a> InstancePlanner<'a> {
+    /// A planner that has found nothing yet.
+    pub(super) fn new(
+        policy: &'a Policy,
+        settings: &'a Settings,
+        context: &'a PlanContext,
+        now: DateTime<Utc>,
+        instance: &'a Instance,
+        exemption: Option<Exemption<'a>>,
+        plan: &'a mut Plan,
+    ) -> Self {
+        Self {
+            policy,
+            findings: &[],
+            settings,
+            context,
+            now,
+            instance,
+            exemption,
+            undecided: &[],
+            plan,
+            found: BTreeSet::new(),
+            due: None,
+        }
+    }
+}
+
+impl InstancePlanner<'_> {
     fn plan_untagged(&mut self) {
         let cause = Cause::Untagged;
         match self.settings.untagged {
@@ -171,11 +191,11 @@ impl Planner<'_> {
         }
     }
 
-    fn holds(&self, safeguard: Safeguard) -> bool {
+    pub(super) fn holds(&self, safeguard: Safeguard) -> bool {
         self.settings.safeguards.hold(safeguard)
     }
 
-    fn within_grace(&self) -> Option<Reason> {
+    pub(super) fn within_grace(&self) -> Option<Reason> {
         self.younger_than(self.settings.grace)
     }
 

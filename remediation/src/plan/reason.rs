@@ -178,6 +178,42 @@ impl Reason {
             Self::RemovedRepeatedly { .. } => "removed-repeatedly",
         }
     }
+
+    /// Whether it only delays the step, so that a later run takes it although nobody changes anything. A budget of 0
+    /// delays nothing: it prevents.
+    #[must_use]
+    pub fn only_delays(&self) -> bool {
+        match self {
+            Self::Grace { .. }
+            | Self::LookUpUnfinished
+            | Self::NoTime
+            | Self::LaunchNotShown { .. }
+            | Self::SourceUnread { .. }
+            | Self::PolicyChanged
+            | Self::Interrupted
+            | Self::Stopped { .. }
+            | Self::Counting { .. }
+            | Self::Announced { .. }
+            | Self::Ends { .. }
+            | Self::TagsDisagree
+            | Self::TagsUnconfirmed(_)
+            | Self::Suspicion { .. }
+            | Self::ManyProtected
+            | Self::JustTagged
+            | Self::UnreadableExemption { .. } => true,
+            Self::Budget { limit } => *limit > 0,
+            Self::Managed { .. }
+            | Self::NoLedger
+            | Self::NotPermitted { .. }
+            | Self::NoTopic
+            | Self::NotAnnounced(_)
+            | Self::Protected
+            | Self::RefusedByEc2 { .. }
+            | Self::Vanished
+            | Self::Hold { .. }
+            | Self::RemovedRepeatedly { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for Reason {

@@ -17,6 +17,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// When it is tried again.
+    #[must_use]
+    pub fn until(&self) -> DateTime<Utc> {
+        self.at.checked_add_signed(NOT_AGAIN).unwrap_or(self.at)
+    }
+
     /// Whether it is too early to try again.
     #[must_use]
     pub fn holds(&self, now: DateTime<Utc>) -> bool {

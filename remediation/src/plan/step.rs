@@ -155,4 +155,10 @@ impl Remedy {
             Self::Notify { .. } => "notify",
         }
     }
+
+    /// Whether it stops or terminates the instance.
+    #[must_use]
+    pub fn is_shutdown(&self) -> bool {
+        matches!(self, Self::Stop { .. } | Self::Terminate)
+    }
 }

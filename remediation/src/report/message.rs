@@ -75,6 +75,9 @@ struct Document<'a> {
     summary: ReportCounts,
     /// How many entries are left out of all parts, because they were reported earlier on the same day.
     repeated: usize,
+    /// What means something else since an upgrade.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    changes: &'a [&'static str],
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
     /// Of this part.
@@ -211,6 +214,7 @@ impl<'a> ReportFrame<'a> {
             parts,
             summary: self.counts,
             repeated: self.repeated,
+            changes: &self.report.changes,
             instance_ids: entries
                 .iter()
                 .map(|entry| entry.step.instance_id.as_str())

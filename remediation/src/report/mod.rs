@@ -7,9 +7,11 @@
 //! | `console` | links into the AWS console |
 //! | `view` | what a template sees |
 //! | `template` | the built-in text and the policy table's own, compiled, checked and rendered |
+//! | `changes` | what means something else since an upgrade |
 //! | `sample` | reports to try a template with |
 //! | `message` | the messages that SNS takes, each as text and as JSON |
 
+pub(crate) mod changes;
 mod check;
 mod console;
 mod message;
@@ -47,6 +49,8 @@ pub struct Report {
     pub entries: Vec<Entry>,
     /// The [names](Entry::name) of what was reported earlier today: it is counted, and not reported again.
     pub already_reported: BTreeSet<String>,
+    /// What means something else since an upgrade, where this is the first report after it.
+    pub changes: Vec<&'static str>,
 }
 
 /// What a report's text needs beside the report.
@@ -111,6 +115,7 @@ impl Report {
             run_id,
             entries: Vec::new(),
             already_reported: BTreeSet::new(),
+            changes: Vec::new(),
         }
     }
 

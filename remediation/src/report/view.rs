@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::section::{Section, advice};
-use super::{Entry, Report, ReportContext, ReportCounts, console, text};
+use super::{Entry, Report, ReportContext, ReportCounts, changes, console, text};
 use crate::plan::{Outcome, Reason, Remedy};
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -83,6 +83,14 @@ pub(super) struct ReportFrame<'a> {
     instances: BTreeMap<Section, usize>,
 }
 
+fn closing(report: &Report, counts: &ReportCounts, repeated: usize) -> String {
+    let closing = text::closing(report.mode, counts, repeated);
+    if report.changes.is_empty() {
+        return closing;
+    }
+    format!("{closing}\n\n{}", changes::lines(&report.changes))
+}
+
 impl<'a> ReportFrame<'a> {
     /// The frame of a report with these `news`.
     pub(super) fn new(report: &'a Report, context: ReportContext<'a>, news: &[&Entry]) -> Self {
@@ -96,7 +104,7 @@ impl<'a> ReportFrame<'a> {
             counts,
             repeated,
             problem: None,
-            closing: text::closing(report.mode, &counts, repeated),
+            closing: closing(report, &counts, repeated),
             history: history(report, &context),
             instances: instances.collect(),
         }

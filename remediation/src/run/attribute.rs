@@ -6,13 +6,15 @@ use tagwarden_core::{Action, Policy, TagRule};
 use super::survey::Survey;
 use super::{sources, spot};
 use crate::launcher::{Launcher, Unattributed};
-use crate::ledger::{Ledger, RunningCountdowns};
+use crate::ledger::{Ledger, Standing};
 use crate::plan::{PlanContext, StepFailure};
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::{RunRequest, Target};
 use crate::settings::{Mode, Untagged};
 
 /// What is known of the instances of `survey`. The ledger is asked only where the plan may depend on it.
+///
+/// With `writes`, what older versions noted there is written anew as countdowns. Without it, nothing is written.
 ///
 /// # Errors
 /// The ledger cannot be read.
@@ -21,6 +23,7 @@ pub(crate) async fn attribute(
     policy: &Policy,
     survey: &Survey,
     request: &RunRequest,
+    writes: bool,
 ) -> Result<PlanContext, RemediationError> {
     let mut context = PlanContext::default();
     if let Some(ledger) = &home.ledger {
@@ -72,11 +75,21 @@ pub(crate) async fn attribute(
     };
     let settings = &home.settings;
     let rules_shut_down = policy.rules().iter().any(TagRule::may_shut_down);
+    let mut actions = policy.rules().iter().map(|rule| &rule.action);
+    let rules_restore = actions.any(|action| {
+        matches!(
+            action,
+            Action::Update { .. } | Action::UserLookup | Action::Function(_)
+        )
+    });
     let untagged_shut_down = settings.untagged != Untagged::Notify;
     // Countdowns are read after the first look, and also where that found nothing: it may have found a reason gone.
-    if rules_shut_down || untagged_shut_down {
-        match countdowns(home, ledger, survey, request).await {
-            Ok(running) => context.countdowns = running,
+    if rules_shut_down || untagged_shut_down || rules_restore {
+        match standing(home, ledger, survey, request, writes).await {
+            Ok(standing) => {
+                context.countdowns = standing.countdowns;
+                context.paused = standing.paused;
+            }
             Err(error) => {
                 tracing::error!("the countdowns cannot be read: {error}");
                 context.countdown_failure = Some(StepFailure::from(&error));
@@ -94,27 +107,46 @@ pub(crate) async fn attribute(
     Ok(context)
 }
 
-/// The countdowns of the instances that `request` is about. A dry run asks only for those that its forecast needs.
-async fn countdowns(
+/// The countdowns and paused tags of the instances that `request` is about. A dry run asks only for what its forecast
+/// needs.
+async fn standing(
     home: &Remediation,
     ledger: &Ledger,
     survey: &Survey,
     request: &RunRequest,
-) -> Result<RunningCountdowns, AwsError> {
-    let settings = &home.settings;
-    let stops_first = settings.terminate_after.is_some() && settings.untagged == Untagged::Stop;
-    let enforces = settings.mode == Mode::Enforce;
-    if !enforces && !stops_first {
-        return Ok(RunningCountdowns::new());
+    writes: bool,
+) -> Result<Standing, AwsError> {
+    let enforces = home.settings.mode == Mode::Enforce;
+    if !enforces && !stops_first(home) {
+        return Ok(Standing::default());
     }
-    let mut running = ledger.countdowns().await?;
-    if let Target::Instances(ids) = &request.target {
-        running.retain(|id, _| ids.contains(id));
+    all_standing(home, ledger, survey, &request.target, writes && enforces).await
+}
+
+/// The countdowns and paused tags of the instances that `target` names, whatever the mode is.
+pub(crate) async fn all_standing(
+    home: &Remediation,
+    ledger: &Ledger,
+    survey: &Survey,
+    target: &Target,
+    writes: bool,
+) -> Result<Standing, AwsError> {
+    let mut standing = ledger.standing().await?;
+    if let Target::Instances(ids) = target {
+        standing.countdowns.retain(|id, _| ids.contains(id));
+        standing.paused.retain(|id, _| ids.contains(id));
     }
-    if stops_first {
+    if stops_first(home) {
         let mut ids = survey.stopped_untagged();
-        ids.retain(|id| !running.contains_key(id));
-        running.extend(ledger.adopt_stopped(&ids, enforces).await?);
+        ids.retain(|id| !standing.countdowns.contains_key(id));
+        let adopted = ledger.adopt_stopped(&ids, writes).await?;
+        standing.countdowns.extend(adopted);
     }
-    Ok(running)
+    Ok(standing)
+}
+
+/// Whether an untagged instance is stopped first and terminated later.
+fn stops_first(home: &Remediation) -> bool {
+    let settings = &home.settings;
+    settings.terminate_after.is_some() && settings.untagged == Untagged::Stop
 }

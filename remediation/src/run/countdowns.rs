@@ -151,7 +151,7 @@ pub(super) async fn note_announced(
 }
 
 /// Refuses what must be announced, if the report would reach nobody.
-pub(super) async fn check_notices(home: &Remediation, plan: &mut Plan) {
+pub(crate) async fn check_notices(home: &Remediation, plan: &mut Plan) {
     if plan.notices.is_empty() || !home.settings.safeguards.hold(Safeguard::Notice) {
         return;
     }

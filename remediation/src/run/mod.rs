@@ -57,10 +57,13 @@ use crate::settings::Mode;
 use countdowns::{Begun, WakeUps};
 use execute::Execution;
 
-pub(crate) use attribute::attribute;
+pub(crate) use attribute::{all_standing, attribute};
+pub(crate) use countdowns::check_notices;
 pub(crate) use dry_run::{report_planned, would_do};
 pub(crate) use requeue::pass_on;
 pub(crate) use survey::Survey;
+pub(crate) use suspicion::{is_nearly_all, suspected_until};
+pub(crate) use truth::ask as ask_describe_tags;
 
 /// How long a run takes at most where nothing says when it is ended: as long as Lambda lets a function run.
 pub(crate) const LONGEST_RUN: TimeDelta = TimeDelta::minutes(15);
@@ -123,13 +126,13 @@ impl<'a> Run<'a> {
         let home = self.home;
         self.remember_launches().await;
         let mut survey = survey::survey(home, &self.policy, &self.request.target).await?;
-        let mut context = attribute(home, &self.policy, &survey, &self.request).await?;
+        let mut context = attribute(home, &self.policy, &survey, &self.request, true).await?;
         survey.watch_named(&context);
         let mut begun = Begun::new();
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
             // Before the second look, which must still find what is counted down.
             begun = countdowns::begin(home, ledger, &self.policy, &survey, &mut context).await?;
-            survey.watch(context.countdowns.keys());
+            survey.watch(context.countdowns.keys().chain(context.paused.keys()));
         }
         let read_at = home.clock.now();
         let mut plan = self.plan_anew(&survey, &context).await?;
@@ -162,6 +165,9 @@ impl<'a> Run<'a> {
         }
         countdowns::check_notices(self.home, plan).await;
         begun.extend(countdowns::confirm(ledger, plan).await);
+        if let Err(error) = ledger.resume(&plan.resumed).await {
+            tracing::error!("tags that people set are not restored yet: {error}");
+        }
         Ok(())
     }
 
@@ -328,6 +334,7 @@ impl<'a> Run<'a> {
                 self.remember_unreadable_exemptions(ledger, context, &result.report)
                     .await;
                 sources::remember_waits(self.home, ledger, context, &result.report).await;
+                Self::mark_paused(ledger, context, &result.report).await;
             }
             // A notice counts once SNS has accepted the report that holds it.
             if is_reported {
@@ -360,6 +367,27 @@ impl<'a> Run<'a> {
         let now = self.home.clock.now();
         if let Err(error) = ledger.remember_unreadable_exemptions(&ids, now).await {
             tracing::error!("exemptions that cannot be read protect for longer: {error}");
+        }
+    }
+
+    /// Marks the tags that are not restored any more, so that later runs see whether a person sets them.
+    ///
+    /// What cannot be written is logged: the next run marks it.
+    async fn mark_paused(ledger: &Ledger, context: &PlanContext, report: &Report) {
+        let paused = report.entries.iter().filter_map(|entry| {
+            let id = &entry.step.instance_id;
+            let tag_key = entry.step.cause.tag_key()?;
+            let keys = context.paused.get(id);
+            let is_new = !keys.is_some_and(|keys| keys.contains(tag_key));
+            matches!(
+                entry.outcome,
+                Outcome::Refused(Reason::RemovedRepeatedly { .. })
+            )
+            .then(|| (id.clone(), tag_key.to_owned()))
+            .filter(|_| is_new)
+        });
+        if let Err(error) = ledger.mark_paused(paused).await {
+            tracing::error!("tags that are not restored are not marked: {error}");
         }
     }
 

@@ -73,7 +73,7 @@ async fn complete(
     for act in begun {
         let by = claimed_by.get(&ClaimName::of(act));
         let is_overtaken = by.is_some_and(|by| *by != run.run_id);
-        if !is_overtaken && act.shows_on(live.get(act.instance_id()).copied()) {
+        if is_done(act, is_overtaken, live.get(act.instance_id()).copied()) {
             act.settle(&Outcome::Done);
         } else if act.why.is_none() {
             act.abandon();
@@ -88,6 +88,14 @@ async fn complete(
     run.batches = complete;
     run.batches.extend(batches);
     Ok(())
+}
+
+/// Whether an act that was only begun was done, as the instance shows it. What another run has claimed since may be that
+/// run's, except for a tag that is gone: that run wanted to write it, because it was gone already. If it counted as not
+/// taken back, what was taken back would be restored.
+fn is_done(act: &Act, is_overtaken: bool, live: Option<&Instance>) -> bool {
+    let is_own = !is_overtaken || act.remedy == RemedyName::Untag;
+    is_own && act.shows_on(live)
 }
 
 /// Adds the tags that DescribeTags shows to those of `live` that do not show a tag which was to be written:
@@ -119,8 +127,8 @@ async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Instan
     }
 }
 
-/// What there is to report of another run's act. An abandoned act is not reported, because whoever looks at the
-/// instance next does it, or has.
+/// What there is to report of another run's act. An abandoned act is not reported, because the next run that
+/// looks at the instance does it, or has done it.
 fn entry(act: Act, run_id: &RunId) -> Option<Entry> {
     // An undo reports to the person who asked for it.
     if act.remedy == RemedyName::Untag {
@@ -141,4 +149,64 @@ fn entry(act: Act, run_id: &RunId) -> Option<Entry> {
         outcome,
         done_by: Some(run_id.clone()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use tagwarden_core::{DefectName, State};
+
+    use crate::plan::{Cause, Remedy, Step};
+
+    #[rstest]
+    #[case::written(RemedyName::Tag, Some("v"), false, true)]
+    #[case::written_by_another(RemedyName::Tag, Some("v"), true, false)]
+    #[case::not_written(RemedyName::Tag, None, false, false)]
+    #[case::taken_back(RemedyName::Untag, None, false, true)]
+    #[case::taken_back_and_claimed_to_write_it_again(RemedyName::Untag, None, true, true)]
+    #[case::not_taken_back_or_written_again(RemedyName::Untag, Some("v"), true, false)]
+    fn tells_what_was_done(
+        #[case] remedy: RemedyName,
+        #[case] now: Option<&str>,
+        #[case] is_overtaken: bool,
+        #[case] expected: bool,
+    ) {
+        let act = Act {
+            step: Step {
+                instance_id: "i-1".into(),
+                cause: Cause::Tag {
+                    rule_id: 1,
+                    tag_key: "K".into(),
+                    defect: DefectName::Missing,
+                },
+                remedy: Remedy::Tag {
+                    value: "v".into(),
+                    unknown: None,
+                    origin: None,
+                },
+            },
+            remedy,
+            tags_before: BTreeMap::new(),
+            state: ActState::Begun,
+            why: None,
+            code: None,
+            undoes: None,
+        };
+        let live = Instance {
+            id: "i-1".into(),
+            vpc_id: None,
+            state: State::Running,
+            launched_at: None,
+            started_at: None,
+            spot_request_id: None,
+            operator: None,
+            details: tagwarden_core::resource::InstanceDetails::default(),
+            tags: now
+                .map(|value| ("K".into(), value.into()))
+                .into_iter()
+                .collect(),
+        };
+        assert_eq!(is_done(&act, is_overtaken, Some(&live)), expected);
+    }
 }

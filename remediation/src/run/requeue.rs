@@ -101,7 +101,7 @@ pub(super) async fn wake_up(home: &Remediation, wake_ups: WakeUps) {
     }
 }
 
-/// Sends a message on whose time has not come, without a look. `false` if there is no queue to send it to.
+/// Forwards a message that is not due yet, without a look. `false` if there is no queue to send it to.
 ///
 /// # Errors
 /// SQS did not take it.

@@ -1,6 +1,6 @@
 //! What a sweep finds on nearly every instance is rather a mistake in the policy, or in what AWS answers.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::AwsError;
 
 use crate::ledger::{Ledger, SuspicionNote};
@@ -52,7 +52,24 @@ pub(super) async fn check_sweep(
     Ok(suspicious)
 }
 
-fn is_nearly_all(count: usize, instances: usize) -> bool {
+/// Until when sweeps that find `reason` only report it, because one found it on nearly every instance; `None` if nothing
+/// of the kind is noted in `ledger`.
+///
+/// # Errors
+/// The ledger did not answer.
+pub(crate) async fn suspected_until(
+    ledger: &Ledger,
+    reason: &CountdownReason,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, AwsError> {
+    let noted = ledger.suspicion(reason).await?;
+    let noted = noted.filter(|noted| now - noted.seen_at <= STALE_AFTER);
+    let until = noted.and_then(|noted| noted.first_at.checked_add_signed(APART));
+    Ok(until.filter(|until| now < *until))
+}
+
+/// Whether a reason that `count` of `instances` have is rather a mistake.
+pub(crate) fn is_nearly_all(count: usize, instances: usize) -> bool {
     count >= MANY && count.saturating_mul(10) >= instances.saturating_mul(9)
 }
 

@@ -12,17 +12,17 @@ use crate::safeguard::Safeguard;
 
 /// What a second source says of instances that lack tags.
 #[derive(Debug, Default)]
-pub(super) struct SecondSource {
+pub(crate) struct SecondSource {
     /// Why no missing tag of the run is to be believed.
-    pub(super) doubt: Option<Doubt>,
+    pub(crate) doubt: Option<Doubt>,
     /// The instances that were tagged since they were described.
-    pub(super) changed: BTreeSet<String>,
+    pub(crate) changed: BTreeSet<String>,
 }
 
 /// Asks DescribeTags about `instances`, which DescribeInstances described.
 ///
 /// Takes one call for 200 instances, and one more if it shows another tag: somebody may have written it in between.
-pub(super) async fn ask<'a>(
+pub(crate) async fn ask<'a>(
     home: &Remediation,
     instances: impl IntoIterator<Item = &'a Instance>,
 ) -> SecondSource {

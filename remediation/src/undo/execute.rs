@@ -9,7 +9,8 @@ use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
 use tagwarden_core::Instance;
 
-use super::plan::unsafe_steps;
+use super::plan::{SHOWN_FOR, unsafe_steps};
+use super::work::{Place, UndoOutcome, UndoResult, Work, act_place, note, place};
 use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
 use crate::calls;
 use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
@@ -42,26 +43,6 @@ pub struct UndoPreview {
     pub plan: UndoPlan,
     /// Why the policy cannot be read. What it asks for is not known then.
     pub unread_policy: Option<PolicyTableError>,
-}
-
-/// What was undone.
-#[derive(Clone, Debug)]
-pub struct UndoResult {
-    /// The undo's own run, by which `tagwarden history` finds it; `None` if it began nothing.
-    pub run_id: Option<RunId>,
-    /// What became of each step, by instance and key.
-    pub outcomes: Vec<(UndoStep, UndoOutcome)>,
-}
-
-/// What became of a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum UndoOutcome {
-    /// The tag is as it was before it was written.
-    Done,
-    /// It stays: something has changed since the plan was shown.
-    Spared(KeepReason),
-    /// It could not be done.
-    Failed(String),
 }
 
 /// Why nothing can be undone.
@@ -220,11 +201,11 @@ impl Undo {
         let ids: Vec<String> = ids.into_iter().collect();
         let mut kept: BTreeMap<Place, UndoOutcome> = BTreeMap::new();
         let steps: Vec<UndoStep> = work.waiting().cloned().collect();
-        match instances::describe(&self.ec2, &ids).await {
-            Ok(live) => {
+        match self.live_with_history(&ids).await {
+            Ok((live, history)) => {
                 let policy = read_policy(&self.dynamodb, &self.policy_table).await;
                 let facts = UndoFacts {
-                    history: &[],
+                    history: &history,
                     at_work: &BTreeSet::new(),
                     live: &live,
                     policy: policy.as_ref().ok(),
@@ -248,6 +229,17 @@ impl Undo {
             note(act, &outcome);
             work.settle(act, outcome);
         }
+    }
+
+    /// The instances as they are now, and the acts of the time for which EC2 may not show what an undo took away.
+    async fn live_with_history(
+        &self,
+        ids: &[String],
+    ) -> Result<(Vec<Instance>, Vec<Batch>), AwsError> {
+        let live = instances::describe(&self.ec2, ids).await?;
+        let now = self.clock.now();
+        let since = now.checked_sub_signed(SHOWN_FOR).unwrap_or(now);
+        Ok((live, self.ledger.batches_since(since).await?))
     }
 
     /// Takes the tags back, and says of each act how far it got. One whose end cannot be seen stays begun.
@@ -354,66 +346,6 @@ impl Undo {
 /// Instances by id.
 type Live = BTreeMap<String, Instance>;
 
-/// The id of an instance, and the key of one of its tags.
-type Place = (String, String);
-
-fn place(step: &UndoStep) -> Place {
-    let (id, key) = step.written.place();
-    (id.to_owned(), key.to_owned())
-}
-
-fn act_place(act: &Act) -> Option<Place> {
-    Some((act.instance_id().to_owned(), act.tag_key()?.to_owned()))
-}
-
-/// The steps of a plan, and what became of those that are settled.
-#[derive(Debug, Default)]
-struct Work {
-    steps: BTreeMap<Place, (UndoStep, Option<UndoOutcome>)>,
-}
-
-impl Work {
-    /// What is to be written down of those that are not settled.
-    fn acts(&self) -> Vec<Act> {
-        let open = self.steps.values().filter(|(_, outcome)| outcome.is_none());
-        open.map(|(step, _)| step.to_act()).collect()
-    }
-
-    /// The steps that are not settled.
-    fn waiting(&self) -> impl Iterator<Item = &UndoStep> {
-        let steps = self.steps.values();
-        steps
-            .filter(|(_, outcome)| outcome.is_none())
-            .map(|(step, _)| step)
-    }
-
-    fn settle(&mut self, act: &Act, outcome: UndoOutcome) {
-        if let Some((_, settled)) = act_place(act).and_then(|place| self.steps.get_mut(&place)) {
-            *settled = Some(outcome);
-        }
-    }
-
-    fn end(self, run_id: Option<RunId>) -> UndoResult {
-        let outcomes = self.steps.into_values().map(|(step, outcome)| {
-            let unsettled = || UndoOutcome::Failed("nothing is known of it".to_owned());
-            (step, outcome.unwrap_or_else(unsettled))
-        });
-        UndoResult {
-            run_id,
-            outcomes: outcomes.collect(),
-        }
-    }
-}
-
-/// Notes in `act` what became of it.
-fn note(act: &mut Act, outcome: &UndoOutcome) {
-    (act.state, act.why) = match outcome {
-        UndoOutcome::Done => (ActState::Done, None),
-        UndoOutcome::Spared(reason) => (ActState::Spared, Some(reason.to_string())),
-        UndoOutcome::Failed(why) => (ActState::Failed, Some(why.clone())),
-    };
-}
-
 /// The tags to take back: each set is one call.
 fn sets<'a>(steps: impl IntoIterator<Item = &'a UndoStep>) -> BTreeMap<Tags, Vec<String>> {
     group_by_tags(steps.into_iter().map(|step| {
@@ -463,8 +395,8 @@ fn taken(outcome: &Outcome) -> Taken {
     })
 }
 
-/// What the instance shows of an act that EC2 took. Where the tag has another value than the one that was to go,
-/// somebody was faster. That it still has the old one is no news: EC2 shows a change a little later.
+/// What the instance shows of an act that EC2 took. Another value than the one to remove shows that somebody
+/// changed the tag first. The old value proves nothing, because EC2 shows a change a little later.
 fn seen(act: &Act, live: &Live) -> UndoOutcome {
     if act.tag_value().is_some() {
         // It was looked at right before, and is empty now or was filled since.

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`plan()`]: acts, instances and policy → what to take back, what to leave and why; pure | `plan` |
 //! | [`Undo`]: reads what a plan is made of, and carries it out | `execute` |
+//! | the steps under way, and what becomes of each | `work` |
 //!
 //! What is taken back goes by three rules. *The last word counts*: only the latest act on a tag of an instance can be
 //! taken back, and only while the tag has the value which that act wrote. *No value of somebody else is overwritten*: EC2 itself compares
@@ -21,6 +22,7 @@
 
 mod execute;
 mod plan;
+mod work;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,8 +33,9 @@ use tagwarden_core::{DefectName, State};
 use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step};
 use crate::run_id::RunId;
 
-pub use execute::{Undo, UndoError, UndoOutcome, UndoPreview, UndoResult};
+pub use execute::{Undo, UndoError, UndoPreview};
 pub use plan::{UndoFacts, plan};
+pub use work::{UndoOutcome, UndoResult};
 
 /// What to take back, what to leave, and what cannot be taken back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,13 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Scope, Shutdown, assess};
 
 use super::{Before, KeepReason, KeptTag, PastShutdown, UndoPlan, UndoStep, WrittenTag};
 use crate::ledger::{Batch, Selection};
 use crate::plan::{Act, ActState, RemedyName};
 use crate::run_id::RunId;
+
+/// How long EC2 may still show a tag that an undo took away.
+pub(super) const SHOWN_FOR: TimeDelta = TimeDelta::minutes(10);
 
 /// What a plan is made of.
 #[derive(Clone, Copy, Debug)]
@@ -209,6 +212,7 @@ impl UndoFacts<'_> {
             let id = step.written.instance_id.clone();
             steps_of.entry(id).or_default().push(step);
         }
+        let taken_back = self.taken_back();
         for (id, mut steps) in steps_of {
             let Some(live) = live(&id) else { continue };
             let leave = |step: UndoStep, reason| KeptTag {
@@ -240,7 +244,11 @@ impl UndoFacts<'_> {
                     None => Some(step),
                 })
                 .collect();
-            if without(live, &steps).tags.is_empty() {
+            let mut after = without(live, &steps);
+            after.tags.retain(|key, value| {
+                taken_back.get(&(id.as_str(), key.as_str())) != Some(&value.as_str())
+            });
+            if after.tags.is_empty() {
                 let left = steps
                     .into_iter()
                     .map(|step| leave(step, KeepReason::LastTag));
@@ -249,6 +257,38 @@ impl UndoFacts<'_> {
                 plan.steps.extend(steps);
             }
         }
+    }
+
+    /// The tags that undos have lately taken away, with the values that EC2 may still show. What a function has written
+    /// again since is none of them. Only times of functions are compared for that, because an undo has its user's.
+    fn taken_back(&self) -> BTreeMap<Place<'_>, &str> {
+        let lately = TagAct::all(self).filter(|(_, it)| {
+            it.act.remedy == RemedyName::Untag
+                && it.may_be_done()
+                && it.act.tag_value().is_none()
+                && self.now - it.batch.begun_at <= SHOWN_FOR
+        });
+        let undoes: BTreeMap<Place<'_>, TagAct<'_>> = lately.collect();
+        if undoes.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut writes: BTreeMap<Place<'_>, Vec<TagAct<'_>>> = BTreeMap::new();
+        for (place, it) in TagAct::all(self) {
+            if it.act.remedy == RemedyName::Tag && it.may_be_done() && undoes.contains_key(&place) {
+                writes.entry(place).or_default().push(it);
+            }
+        }
+        let stands = |place: &Place<'_>, undo: &TagAct<'_>| {
+            let writes = writes.get(place).map_or(&[][..], Vec::as_slice);
+            let is_undone = |it: &&TagAct<'_>| Some(&it.batch.run_id) == undo.act.undoes.as_ref();
+            let undone_at = writes.iter().find(is_undone).map(|it| it.batch.begun_at);
+            let mut writes = writes.iter();
+            !writes.any(|it| undone_at.is_none_or(|at| it.batch.begun_at > at))
+        };
+        let taken = undoes.iter().filter(|(place, undo)| stands(place, undo));
+        taken
+            .filter_map(|(place, undo)| Some((*place, undo.act.tags_before.get(place.1)?.as_str())))
+            .collect()
     }
 
     /// Leaves every tag as it is while the policy has a hold.

@@ -359,6 +359,33 @@ fn leaves_the_last_tags_of_an_instance() {
     assert_eq!(world.told(), ["delete K=v", "empty L=v"]);
 }
 
+/// EC2 may show for minutes what an undo took away.
+#[rstest]
+#[case::still_shown(vec![undid(55, 1, Done)], "last-tag")]
+#[case::perhaps_still_shown(vec![undid(55, 1, Begun)], "last-tag")]
+#[case::set_again_by_somebody(vec![undid(45, 1, Done)], "deleted")]
+#[case::written_again(vec![undid(55, 1, Done), wrote(57, Done)], "deleted")]
+#[case::not_taken(vec![undid(55, 1, Failed)], "deleted")]
+fn leaves_the_last_tag_beside_one_that_was_just_taken_back(
+    #[case] after: Vec<Batch>,
+    #[case] expected: &str,
+) {
+    let act = |key| tag(ID, key, "v", Before::Missing, Done);
+    let mut history = vec![batch(1, vec![act("K"), act("L")])];
+    history.extend(after);
+    let mut world = World::new(history, &[("K", "v"), ("L", "v")]);
+    world.live[0].tags.remove("Name");
+    let selection = Selection {
+        tag_keys: ["L".into()].into(),
+        ..Selection::default()
+    };
+    let expected = match expected {
+        "deleted" => "delete L=v".to_owned(),
+        left => format!("leave L: {left}"),
+    };
+    assert_eq!(told(&world.plan(&selection)), [expected]);
+}
+
 #[rstest]
 #[case("Update", "Y", "v", &["delete K=v, which rule 7 writes again"])]
 #[case("Update", "N", "v", &["delete K=v"])]

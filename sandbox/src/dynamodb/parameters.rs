@@ -36,6 +36,14 @@ impl<'a> Parameters<'a> {
         self.typed(name, Value::as_str)
     }
 
+    /// A number from 1, if it is given.
+    pub(crate) fn positive_number(&self, name: &str) -> Result<Option<usize>, ApiError> {
+        self.typed(name, |value| {
+            let number = value.as_u64().filter(|number| *number > 0)?;
+            usize::try_from(number).ok()
+        })
+    }
+
     /// A map, if it is given.
     pub(crate) fn map(&self, name: &str) -> Result<Option<&'a Map<String, Value>>, ApiError> {
         self.typed(name, Value::as_object)

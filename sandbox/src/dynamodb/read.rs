@@ -120,7 +120,9 @@ impl DynamoDb {
             "KeyConditionExpression",
             "ExpressionAttributeNames",
             "ExpressionAttributeValues",
+            "Limit",
         ])?;
+        let limit = parameters.positive_number("Limit")?;
         let name = "KeyConditionExpression";
         let source = parameters.text(name)?.ok_or_else(|| missing(name))?;
         let mut placeholders = Placeholders::read(&parameters)?;
@@ -134,7 +136,8 @@ impl DynamoDb {
         };
         let items = table.partition(partition, after.as_ref());
         let items = items.filter(|item| condition.holds(item));
-        Ok(Answer::Json(page(table, items, self.query_page_items)))
+        let max_items = limit.into_iter().chain(self.query_page_items).min();
+        Ok(Answer::Json(page(table, items, max_items)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The query protocols of EC2 and SNS.
+//! The query protocols of EC2, SNS and STS.
 
 use serde_json::{Map, Value};
 
@@ -7,6 +7,7 @@ use crate::calls::{Request, Service};
 
 const EC2: &str = "2016-11-15";
 const SNS: &str = "2010-03-31";
+const STS: &str = "2011-06-15";
 
 /// Reads a form: `Action` is the operation, `Version` tells the service, the rest are parameters,
 /// nested ones spelt out (`Filter.1.Value.2`).
@@ -22,6 +23,7 @@ pub(super) fn read(body: &[u8]) -> (Protocol, Result<Request, ApiError>) {
     let (service, protocol) = match version.as_str() {
         EC2 => (Service::Ec2, Protocol::Ec2Query),
         SNS => (Service::Sns, Protocol::AwsQuery),
+        STS => (Service::Sts, Protocol::AwsQuery),
         _ => (Service::Unknown, Protocol::AwsQuery),
     };
     if action.is_empty() {
@@ -47,14 +49,14 @@ pub(super) fn ec2_answer(operation: &str, members: &Xml, request_id: &str) -> St
 }
 
 pub(super) fn aws_answer(operation: &str, members: &Xml, request_id: &str) -> String {
-    Xml::document(
-        &format!("{operation}Response"),
-        &format!("http://sns.amazonaws.com/doc/{SNS}/"),
-        |xml| {
-            xml.element(&format!("{operation}Result"), |xml| xml.append(members));
-            xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
-        },
-    )
+    let namespace = match operation {
+        "GetCallerIdentity" => format!("https://sts.amazonaws.com/doc/{STS}/"),
+        _ => format!("http://sns.amazonaws.com/doc/{SNS}/"),
+    };
+    Xml::document(&format!("{operation}Response"), &namespace, |xml| {
+        xml.element(&format!("{operation}Result"), |xml| xml.append(members));
+        xml.element("ResponseMetadata", |xml| xml.text("RequestId", request_id));
+    })
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html#api-error-response>

@@ -104,3 +104,18 @@ async fn keeps_what_a_crashed_run_took() {
         (&1.into(), &1.into())
     );
 }
+
+/// More than one transaction of the ledger holds.
+#[tokio::test(start_paused = true)]
+async fn remembers_whatever_number_ec2_refused_in_a_run() {
+    let world = world(40);
+    // So many compliant ones that the sweep does not suspect the policy.
+    let tags = [("ProjectCode", "P"), ("CreatedBy", "bob"), ("Expires", "x")];
+    let _ = world.account.launch_many(old(&tags), 40);
+    let _ = world.account.launch_many(old(&[]).protected(), 120);
+    assert_eq!(world.sweep().await["refused"], 120);
+    let calls = world.account.count("TerminateInstances");
+    world.account.advance(TimeDelta::hours(6));
+    assert_eq!(world.sweep().await["refused"], 120);
+    assert_eq!(world.account.count("TerminateInstances"), calls);
+}

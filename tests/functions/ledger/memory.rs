@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tagwarden_remediation::ledger::{Ledger, Selection};
 use tagwarden_remediation::undo::Undo;
 
-use crate::support::{LEDGER, TABLE, World, customers_rules, old};
+use crate::support::{LEDGER, TABLE, World, compliance_change, customers_rules, old};
 
 /// What is remembered of the instance.
 pub fn memory(world: &World, id: &str) -> Value {
@@ -194,8 +194,8 @@ async fn gives_up_what_somebody_keeps_removing() {
     assert_eq!(world.tag(&id, "Expires").unwrap(), "2026-11-23");
 }
 
-#[tokio::test(start_paused = true)]
-async fn writes_again_what_was_given_up_once_the_rule_changes() {
+/// A world whose `ProjectCode` was removed until tagwarden gave up.
+async fn given_up() -> (World, String) {
     let world = World::with_table(&customers_rules()[..1]).enforcing();
     let id = world.instance(&[("Name", "web")]);
     for _ in 0..5 {
@@ -204,6 +204,58 @@ async fn writes_again_what_was_given_up_once_the_rule_changes() {
         world.account.advance(TimeDelta::hours(6));
     }
     assert_eq!(world.sweep().await["refused"], 1);
+    (world, id)
+}
+
+/// A person sets the tag, and somebody removes it again within the 30 days.
+#[tokio::test(start_paused = true)]
+async fn restores_what_was_given_up_once_a_person_has_set_it() {
+    let is_mark = |item: &&serde_json::Value| {
+        item["Sk"]
+            .as_str()
+            .is_some_and(|sk| sk.contains("#paused#"))
+    };
+    for is_seen_by_a_sweep in [true, false] {
+        let (world, id) = given_up().await;
+        assert_eq!(
+            world.account.items(LEDGER).iter().filter(is_mark).count(),
+            1
+        );
+        // White space is no value.
+        world.account.set_tag(&id, "ProjectCode", "");
+        world.account.advance(TimeDelta::hours(6));
+        assert_eq!(world.sweep().await["refused"], 1);
+        world.account.set_tag(&id, "ProjectCode", "Proj042");
+        world.account.advance(TimeDelta::hours(1));
+        if is_seen_by_a_sweep {
+            world.sweep().await;
+        } else {
+            let mut event = compliance_change(&id);
+            event["detail"]["newEvaluationResult"]["complianceType"] = json!("COMPLIANT");
+            world.remediate(event).await.unwrap();
+        }
+        assert_eq!(
+            world.account.items(LEDGER).iter().filter(is_mark).count(),
+            0
+        );
+        world.account.remove_tag(&id, "ProjectCode");
+        world.account.advance(TimeDelta::hours(6));
+        assert_eq!(world.sweep().await["tagged"], 1);
+        // It counts from there.
+        for _ in 0..2 {
+            world.account.remove_tag(&id, "ProjectCode");
+            world.account.advance(TimeDelta::hours(6));
+            assert_eq!(world.sweep().await["tagged"], 1);
+        }
+        world.account.remove_tag(&id, "ProjectCode");
+        world.account.advance(TimeDelta::hours(6));
+        assert_eq!(world.sweep().await["refused"], 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_again_what_was_given_up_once_the_rule_changes() {
+    let (world, _) = given_up().await;
     let rule = json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj008"});
     world.account.put_item(TABLE, rule);
     assert_eq!(world.sweep().await["tagged"], 1);

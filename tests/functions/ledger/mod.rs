@@ -9,6 +9,7 @@ mod memory;
 mod reported_once;
 mod stop_first;
 mod unwritable;
+mod upgrade;
 
 use std::collections::BTreeSet;
 

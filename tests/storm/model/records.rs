@@ -4,11 +4,12 @@ use serde_json::Value;
 use tagwarden_remediation::ledger::Batch;
 use tagwarden_sandbox::Call;
 
-use super::{Model, Notice, ReportedAct, Run, run_of};
+use super::view::View;
+use super::{Model, Notice, ReportedAct, Run};
 
 impl Model {
-    /// Records the batches of acts that a transaction wrote.
-    pub(super) fn record_batches(&mut self, call: &Call) {
+    /// Records the batches of acts that a transaction of `by` wrote.
+    pub(super) fn record_batches(&mut self, by: Run, call: &Call) {
         let actions = call
             .parameters
             .get("TransactItems")
@@ -25,14 +26,19 @@ impl Model {
                 .map(|(name, value)| (name.clone(), plain(value)));
             match serde_json::from_value::<Batch>(members.collect()) {
                 Ok(batch) => {
-                    let run = run_of(batch.run_id.as_str());
+                    let run_id = batch.run_id.as_str();
+                    let key = (run_id.to_owned(), batch.number);
+                    // Functions write batches of others, too. An undo writes only its own.
+                    if self.runs.get(&by).is_some_and(View::is_undo) {
+                        self.undo_ids.insert(run_id.to_owned(), by);
+                    }
+                    let run = self.run_of(run_id);
                     let sequence = self.sequence;
                     let view = self.runs.entry(run).or_default();
                     for act in batch.acts.iter().filter(|act| act.remedy.is_destructive()) {
                         let id = act.instance_id().to_owned();
                         view.begun.entry(id).or_insert(sequence);
                     }
-                    let key = (batch.run_id.as_str().to_owned(), batch.number);
                     self.ledger.insert(key, batch);
                 }
                 Err(error) => self.violate(format!("an unreadable batch: {error}")),
@@ -55,6 +61,7 @@ impl Model {
                 .any(|words| text("reason").contains(words));
             if is_notice && has_subscribers {
                 self.notices.push(Notice {
+                    stack: self.stack_of(run),
                     at: call.at,
                     instance_id: text("instanceId").to_owned(),
                     remedy: text("remedy").to_owned(),
@@ -67,7 +74,7 @@ impl Model {
                 "" => run,
                 other => {
                     self.tally.recovered_by_others += 1;
-                    run_of(other)
+                    self.run_of(other)
                 }
             };
             self.reported.push(ReportedAct {

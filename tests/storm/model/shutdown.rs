@@ -10,7 +10,7 @@ use tagwarden_sandbox::{Call, InstanceRecord};
 
 use super::view::{Look, View};
 use super::view::{has_manager, is_exempt, is_exempt_unreadably};
-use super::{Change, Model, Run, Snapshot, is_unset};
+use super::{Change, Model, Run, Snapshot, StackNumber, is_unset};
 use crate::scenario::{Deed, SCOPE};
 
 /// The fewest instances on which one reason is suspicious.
@@ -18,7 +18,7 @@ const SUSPICIOUS: usize = 20;
 
 /// Why an instance is shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ShutdownReason {
+pub(super) enum ShutdownReason {
     /// It has no tags.
     Untagged,
     /// It has no tags, and tagwarden stopped it days ago.
@@ -47,7 +47,7 @@ impl Model {
             if was == is && call.outcome.is_err() {
                 continue;
             }
-            self.agreed.push((run, change.clone()));
+            self.agree(run, change.clone());
             if was == is {
                 self.judge_repetition(run, &change, call.at);
                 continue;
@@ -71,7 +71,17 @@ impl Model {
         let is_undone = self
             .deeds_after(&change.instance_id, earlier.sequence)
             .any(|deed| matches!(deed, Deed::Start | Deed::Terminate));
-        if !is_undone {
+        let view = self.runs.get(&run);
+        let last = view.and_then(|view| view.last_look(&change.instance_id));
+        // What runs of another stack do is not known before it shows.
+        let is_of_other_stack = earlier.stack != self.stack_of(run)
+            && last.is_some_and(|look| {
+                let state = look.shown.state;
+                look.sequence < earlier.sequence || !(state.is_stopping() || state.is_ending())
+            });
+        if is_of_other_stack {
+            self.tally.crossed += 1;
+        } else if !is_undone {
             let message = format!(
                 "{now} run {run} repeated what run {} had done at {}: {change:?}",
                 earlier.run, earlier.at
@@ -88,23 +98,24 @@ impl Model {
         instance: &InstanceRecord,
         now: DateTime<Utc>,
     ) {
-        let view = self.runs.entry(run).or_default();
-        let looks = view.looks.get(&change.instance_id);
-        let last = looks.and_then(|looks| looks.last());
-        let last = last.filter(|look| look.sequence > view.wrote);
-        let read = view.policy.filter(|(sequence, _)| *sequence > view.wrote);
-        let policy = read.map_or(self.policy, |(_, policy)| policy);
+        let Some(view) = self.runs.get(&run) else {
+            return;
+        };
+        let last = view.standing_look(&change.instance_id);
+        let stack = view.stack;
+        let in_force = self.policy_of(stack);
+        let policy = view.standing_policy().unwrap_or(in_force);
         let current = Look {
             sequence: self.sequence,
             at: now,
             shown: instance.clone(),
             listed: instance.tags.clone(),
-            policy: Some(self.policy),
+            policy: Some(in_force),
         };
         let mut look = last.unwrap_or(&current).clone();
         look.policy = Some(policy);
 
-        let mut objections = self.objections_at(&look.shown, now);
+        let mut objections = self.objections_at(stack, &look.shown, now);
         objections.extend(self.weakest_reason(run, change, &look, now));
         if instance.stop_protected || (instance.protected && change.remedy != RemedyName::Stop) {
             objections.push("it is protected");
@@ -126,23 +137,30 @@ impl Model {
         for objection in &objections {
             self.violate(format!("{now} run {run}: {change:?}, but {objection}"));
         }
-        if objections.is_empty() && !self.is_asked_for_now(change.remedy, instance, now) {
+        if objections.is_empty() && !self.is_asked_for_now(stack, change.remedy, instance, now) {
             self.tally.in_the_window += 1;
         }
     }
 
     fn is_asked_for_now(
         &self,
+        stack: StackNumber,
         remedy: RemedyName,
         instance: &InstanceRecord,
         now: DateTime<Utc>,
     ) -> bool {
-        self.objections_at(instance, now).is_empty()
-            && !self.reasons(remedy, instance, self.policy).is_empty()
+        let policy = self.policy_of(stack);
+        self.objections_at(stack, instance, now).is_empty()
+            && !self.reasons(stack, remedy, instance, policy).is_empty()
     }
 
     /// What stands against any shutdown of an instance in this state.
-    fn objections_at(&self, instance: &InstanceRecord, now: DateTime<Utc>) -> Vec<&'static str> {
+    pub(super) fn objections_at(
+        &self,
+        stack: StackNumber,
+        instance: &InstanceRecord,
+        now: DateTime<Utc>,
+    ) -> Vec<&'static str> {
         let mut objections = Vec::new();
         if has_manager(instance) {
             objections.push("it has a manager");
@@ -150,31 +168,33 @@ impl Model {
         if is_exempt(instance, now.date_naive()) {
             objections.push("it is exempt");
         }
-        if !self.is_in_scope(instance) {
+        if !self.is_in_scope(stack, instance) {
             objections.push("it is out of scope");
         }
         objections
     }
 
-    pub fn is_in_scope(&self, instance: &InstanceRecord) -> bool {
-        !self.setup.is_scoped || instance.vpc_id == SCOPE
+    pub fn is_in_scope(&self, stack: StackNumber, instance: &InstanceRecord) -> bool {
+        !self.setup(stack).is_scoped || instance.vpc_id == SCOPE
     }
 
     /// The reasons for this shutdown of an instance in this state, permitted or not.
-    fn reasons(
+    pub(super) fn reasons(
         &self,
+        stack: StackNumber,
         remedy: RemedyName,
         instance: &InstanceRecord,
         policy: usize,
     ) -> Vec<ShutdownReason> {
+        let setup = self.setup(stack);
         let is_stop = remedy == RemedyName::Stop;
         let wanted = if is_stop { "stop" } else { "terminate" };
-        if self.is_untagged(instance) {
+        if self.is_untagged(stack, instance) {
             let stops_first = !is_stop
-                && self.setup.untagged == "stop"
-                && self.setup.terminate_after_days > 0
+                && setup.untagged == "stop"
+                && setup.terminate_after_days > 0
                 && instance.state.is_stopping();
-            return if self.setup.untagged == wanted {
+            return if setup.untagged == wanted {
                 vec![ShutdownReason::Untagged]
             } else if stops_first {
                 vec![ShutdownReason::Stopped]
@@ -182,9 +202,8 @@ impl Model {
                 Vec::new()
             };
         }
-        let policy = self.policies.get(policy).into_iter().flatten();
         // Under a rule that is not required the dashboard shows no reason for a shutdown.
-        let rules = policy.filter(|rule| {
+        let rules = self.rules(policy).filter(|rule| {
             rule.required
                 && rule.action.eq_ignore_ascii_case(wanted)
                 && is_unset(&instance.tags, rule.key)
@@ -197,12 +216,15 @@ impl Model {
             .collect()
     }
 
-    /// Whether an instance has no tags and tagwarden has never tagged it.
-    fn is_untagged(&self, instance: &InstanceRecord) -> bool {
-        let is_tag = |effect: &super::Effect| {
-            effect.change.instance_id == instance.id && effect.change.remedy == RemedyName::Tag
+    /// Whether an instance has no tags and the functions of a stack have never tagged it. What another stack did is not in
+    /// its ledger.
+    fn is_untagged(&self, stack: StackNumber, instance: &InstanceRecord) -> bool {
+        let is_tag = |agreed: &super::Agreed| {
+            agreed.stack == stack
+                && agreed.change.instance_id == instance.id
+                && agreed.change.remedy == RemedyName::Tag
         };
-        instance.tags.is_empty() && !self.effects.iter().any(is_tag)
+        instance.tags.is_empty() && !self.agreed.iter().any(is_tag)
     }
 
     /// What stands against the reason for a shutdown against which the least stands.
@@ -213,8 +235,10 @@ impl Model {
         look: &Look,
         now: DateTime<Utc>,
     ) -> Vec<&'static str> {
-        let policy = look.policy.unwrap_or(self.policy);
-        let reasons = self.reasons(change.remedy, &look.shown, policy).into_iter();
+        let stack = self.stack_of(run);
+        let policy = look.policy.unwrap_or_else(|| self.policy_of(stack));
+        let reasons = self.reasons(stack, change.remedy, &look.shown, policy);
+        let reasons = reasons.into_iter();
         let objections = reasons.map(|reason| self.against(run, change, look, reason, now));
         objections
             .min_by_key(Vec::len)
@@ -232,7 +256,7 @@ impl Model {
     ) -> Vec<&'static str> {
         let mut objections = Vec::new();
         if let ShutdownReason::Tag { .. } = reason
-            && !self.permits(change.remedy)
+            && !self.permits(self.stack_of(run), change.remedy)
         {
             objections.push("rules may not do this");
         }
@@ -256,117 +280,10 @@ impl Model {
         objections
     }
 
-    /// What stands against a shutdown now: too few looks, a start, or no notice.
-    fn against_time(
-        &self,
-        run: Run,
-        change: &Change,
-        look: &Look,
-        reason: ShutdownReason,
-        now: DateTime<Utc>,
-    ) -> Vec<&'static str> {
-        let mut objections = Vec::new();
-        let notice = TimeDelta::hours(self.setup.notice_hours);
-        let is_after_stop = reason == ShutdownReason::Stopped;
-        let (grace, notice) = if is_after_stop {
-            (
-                TimeDelta::days(self.setup.terminate_after_days),
-                notice.max(TimeDelta::hours(24)),
-            )
-        } else {
-            (TimeDelta::minutes(self.setup.grace_minutes), notice)
-        };
-        if grace.is_zero() && notice.is_zero() {
-            return objections;
-        }
-        let looks = self.earlier_looks(run, change, reason, now);
-        match looks.iter().min() {
-            None => objections.push("no earlier run saw the same reason"),
-            Some(first) if now - *first < grace => {
-                objections.push("the earlier run saw it too recently");
-            }
-            Some(first) if !notice.is_zero() => {
-                let is_told = |told: &&super::Notice| {
-                    told.instance_id == change.instance_id
-                        && told.remedy == change.remedy.as_str()
-                        && told.at >= *first
-                        && told.at <= now - notice
-                        && look.shown.launch_time <= told.at
-                };
-                if !self.notices.iter().any(|told| is_told(&told)) {
-                    objections.push("no notice was accepted in time");
-                }
-            }
-            Some(_) => {}
-        }
-        if !is_after_stop && now - look.shown.launch_time < grace {
-            objections.push("it was started too recently");
-        }
-        if is_after_stop && !self.is_stopped_by_tagwarden(&change.instance_id) {
-            objections.push("tagwarden did not stop it");
-        }
-        objections
-    }
-
-    /// The times of the looks by other runs that count toward this shutdown.
-    fn earlier_looks(
-        &self,
-        run: Run,
-        change: &Change,
-        reason: ShutdownReason,
-        now: DateTime<Utc>,
-    ) -> Vec<DateTime<Utc>> {
-        let mut times = Vec::new();
-        for (other, view) in self.runs.iter().filter(|(other, _)| **other != run) {
-            let looks = view.looks.get(&change.instance_id).into_iter().flatten();
-            for look in looks.filter(|look| look.at <= now) {
-                let counts = self.objections_at(&look.shown, look.at.min(now)).is_empty()
-                    && look.policy.is_some_and(|policy| {
-                        self.reasons(change.remedy, &look.shown, policy)
-                            .contains(&reason)
-                    })
-                    && !(reason.is_absence() && reason.is_left_out(look));
-                if counts && !self.is_over(run, *other, change, look, reason) {
-                    times.push(look.at);
-                }
-            }
-        }
-        times
-    }
-
-    /// Whether a run that began after the look's run, and ended undisturbed before the shutdown was written down, found
-    /// the reason gone. What overlaps either of them may come too late, because no read can close that window.
-    fn is_over(
-        &self,
-        run: Run,
-        looked_by: Run,
-        change: &Change,
-        look: &Look,
-        reason: ShutdownReason,
-    ) -> bool {
-        let id = &change.instance_id;
-        let begun = self.runs.get(&run).and_then(|view| view.begun.get(id));
-        let Some(begun) = begun else { return false };
-        let Some(looked_until) = self.runs.get(&looked_by).and_then(|view| view.ended) else {
-            return false;
-        };
-        let others = self.runs.iter().filter(|(other, _)| **other != run);
-        others.into_iter().any(|(_, view)| {
-            let is_between =
-                view.started >= looked_until && view.ended.is_some_and(|ended| ended < *begun);
-            let last = view.looks.get(id).and_then(|looks| looks.last());
-            is_between
-                && !view.is_troubled
-                && last.is_some_and(|last| {
-                    last.sequence > look.sequence && !last.is_cut() && !self.holds(reason, last)
-                })
-        })
-    }
-
     /// Whether a look shows the reason, and nothing that ends a countdown.
-    fn holds(&self, reason: ShutdownReason, look: &Look) -> bool {
-        let is_untagged = self.is_untagged(&look.shown);
-        self.objections_at(&look.shown, look.at).is_empty()
+    pub(super) fn holds(&self, stack: StackNumber, reason: ShutdownReason, look: &Look) -> bool {
+        let is_untagged = self.is_untagged(stack, &look.shown);
+        self.objections_at(stack, &look.shown, look.at).is_empty()
             && match reason {
                 ShutdownReason::Untagged => is_untagged,
                 ShutdownReason::Stopped => is_untagged && look.shown.state.is_stopping(),
@@ -378,17 +295,20 @@ impl Model {
             }
     }
 
-    fn permits(&self, remedy: RemedyName) -> bool {
-        match self.setup.rules_may_destroy {
+    fn permits(&self, stack: StackNumber, remedy: RemedyName) -> bool {
+        match self.setup(stack).rules_may_destroy {
             "stop-and-terminate" => true,
             "stop" => remedy == RemedyName::Stop,
             _ => false,
         }
     }
 
-    fn is_stopped_by_tagwarden(&self, id: &str) -> bool {
+    /// Whether a stack has stopped an instance, and nobody has started it since.
+    pub(super) fn is_stopped_by(&self, stack: StackNumber, id: &str) -> bool {
         let is_stop = |effect: &&super::Effect| {
-            effect.change.instance_id == *id && effect.change.remedy == RemedyName::Stop
+            effect.stack == stack
+                && effect.change.instance_id == *id
+                && effect.change.remedy == RemedyName::Stop
         };
         let stop = self.effects.iter().rev().find(is_stop);
         stop.is_some_and(|stop| {
@@ -414,19 +334,26 @@ impl Model {
                 !look.shown.state.is_ending() && !is_exempt(&look.shown, look.at.date_naive())
             })
             .collect();
-        let with_it = looks.iter().filter(|look| self.holds(reason, look));
+        let with_it = looks
+            .iter()
+            .filter(|look| self.holds(view.stack, reason, look));
         let with_it = with_it.count();
         // A little more than nine of ten, because the second look may find others.
         let is_nearly_all = with_it >= SUSPICIOUS && with_it * 20 >= looks.len() * 19;
         let an_hour_ago = now - TimeDelta::hours(1);
-        let is_repeated = self.runs.iter().any(|(other, earlier)| {
-            *other != run && earlier.fleet.is_some() && earlier.started_at <= an_hour_ago
+        let is_repeated = self.functions_of(view.stack).any(|(other, earlier)| {
+            other != run && earlier.fleet.is_some() && earlier.started_at <= an_hour_ago
         });
         is_nearly_all && !is_repeated
     }
 
-    /// Whether a shutdown of the instance is still missing although nothing speaks against it.
-    pub fn is_overdue(&self, instance: &InstanceRecord, now: DateTime<Utc>) -> bool {
+    /// Whether a stack's shutdown of the instance is still missing although nothing speaks against it.
+    pub fn is_overdue(
+        &self,
+        stack: StackNumber,
+        instance: &InstanceRecord,
+        now: DateTime<Utc>,
+    ) -> bool {
         let is_done = |remedy| match remedy {
             RemedyName::Stop => {
                 instance.state.is_stopping()
@@ -439,17 +366,18 @@ impl Model {
             ShutdownReason::Untagged => true,
             // That takes longer than sweeps go on.
             ShutdownReason::Stopped => false,
-            ShutdownReason::Tag { .. } => self.permits(remedy),
+            ShutdownReason::Tag { .. } => self.permits(stack, remedy),
         };
-        self.setup.budget > 0
+        self.setup(stack).budget > 0
             && !instance.protected
             && !instance.stop_protected
             && !is_exempt_unreadably(instance)
-            && self.objections_at(instance, now).is_empty()
+            && self.objections_at(stack, instance, now).is_empty()
             && [RemedyName::Stop, RemedyName::Terminate]
                 .into_iter()
                 .any(|remedy| {
-                    let reasons = self.reasons(remedy, instance, self.policy);
+                    let policy = self.policy_of(stack);
+                    let reasons = self.reasons(stack, remedy, instance, policy);
                     let mut reasons = reasons.iter();
                     !is_done(remedy) && reasons.any(|reason| is_permitted(remedy, reason))
                 })
@@ -458,7 +386,7 @@ impl Model {
 
 impl ShutdownReason {
     /// Whether a tag is what is missing.
-    fn is_absence(self) -> bool {
+    pub(super) fn is_absence(self) -> bool {
         !matches!(
             self,
             Self::Tag {
@@ -477,7 +405,7 @@ impl ShutdownReason {
     }
 
     /// Whether the look misses the tag only because `DescribeInstances` left it out.
-    fn is_left_out(self, look: &Look) -> bool {
+    pub(super) fn is_left_out(self, look: &Look) -> bool {
         look.is_cut() && !self.holds_for(&look.listed)
     }
 }

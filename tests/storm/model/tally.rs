@@ -25,6 +25,19 @@ pub struct Tally {
     pub refused: usize,
     pub failed: usize,
     pub recovered_by_others: usize,
+    /// Storms of two stacks.
+    pub two_stacks: usize,
+    /// Storms in which the functions are down for more than a day.
+    pub outages: usize,
+    /// What two stacks did to the same instance, in the window that no read can close.
+    pub crossed: usize,
+    pub undos: usize,
+    /// Tags that undos took back.
+    pub undone: usize,
+    /// Tags that undos left, because something had changed since they were shown.
+    pub kept: usize,
+    /// Tags that EC2 kept, because they had another value by then.
+    pub kept_by_ec2: usize,
 }
 
 impl AddAssign for Tally {
@@ -48,5 +61,12 @@ impl AddAssign for Tally {
         self.refused += other.refused;
         self.failed += other.failed;
         self.recovered_by_others += other.recovered_by_others;
+        self.two_stacks += other.two_stacks;
+        self.outages += other.outages;
+        self.crossed += other.crossed;
+        self.undos += other.undos;
+        self.undone += other.undone;
+        self.kept += other.kept;
+        self.kept_by_ec2 += other.kept_by_ec2;
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate, Utc};
 use tagwarden_sandbox::InstanceRecord;
 
-use super::{EXEMPTION, GROUP};
+use super::{EXEMPTION, GROUP, StackNumber, UndoRequest};
 
 /// Tags by their keys.
 pub type Tags = BTreeMap<String, String>;
@@ -26,6 +26,10 @@ pub struct Look {
 /// What one function has seen, and whether it was disturbed.
 #[derive(Debug, Default)]
 pub struct View {
+    /// The stack that it is of.
+    pub stack: StackNumber,
+    /// What it was asked to take back, if it is a person's undo.
+    pub undo: Option<UndoRequest>,
     /// When it started and when it ended, in observations.
     pub started: u64,
     pub ended: Option<u64>,
@@ -46,8 +50,45 @@ pub struct View {
     pub begun: BTreeMap<String, u64>,
     /// When it last wrote anything but a shutdown.
     pub wrote: u64,
+    /// What it knew when it sent the call that is observed.
+    pub sent: Sent,
     /// Whether it was killed, or one of its calls failed or lost its answer.
     pub is_troubled: bool,
+}
+
+/// What a function knew when it sent a call. The call may be executed later than the function waits for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent {
+    pub sequence: u64,
+    /// When it had last written anything but a shutdown.
+    pub wrote: u64,
+    /// When it had last read the policy, and the index of that policy.
+    pub policy: Option<(u64, usize)>,
+}
+
+impl View {
+    /// The last look at an instance before the call that is observed was sent.
+    pub fn last_look(&self, id: &str) -> Option<&Look> {
+        let mut looks = self.looks.get(id)?.iter().rev();
+        looks.find(|look| look.sequence <= self.sent.sequence)
+    }
+
+    /// The same, if the function had then written nothing since but shutdowns.
+    pub fn standing_look(&self, id: &str) -> Option<&Look> {
+        self.last_look(id)
+            .filter(|look| look.sequence > self.sent.wrote)
+    }
+
+    /// The policy that it had read last, under the same condition.
+    pub fn standing_policy(&self) -> Option<usize> {
+        let read = self.sent.policy;
+        read.filter(|(sequence, _)| *sequence > self.sent.wrote)
+            .map(|(_, policy)| policy)
+    }
+
+    pub fn is_undo(&self) -> bool {
+        self.undo.is_some()
+    }
 }
 
 impl Look {

@@ -9,8 +9,8 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{
-    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, Protection, Rule, Setup, Size,
-    Storm, Timed, Trouble,
+    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, Protection, Rule, Second, Setup,
+    Size, Storm, Timed, Trouble, UndoOf,
 };
 
 const fn rule(
@@ -37,9 +37,11 @@ const SAMPLE: [Rule; 3] = [
 ];
 
 /// The rows that a policy may have in addition.
-const OTHERS: [Rule; 6] = [
+const OTHERS: [Rule; 7] = [
     rule(4, "Owner", "Terminate", true, ""),
     rule(4, "Owner", "Stop", true, ""),
+    // What one policy writes another may demand.
+    rule(4, "Owner", "Update", true, "nobody"),
     rule(5, "CostCenter", "Stop", true, ""),
     rule(5, "CostCenter", "Terminate", false, ""),
     rule(6, "Seen", "Function", true, "now()"),
@@ -65,8 +67,12 @@ fn storms(size: Size) -> impl Strategy<Value = Storm> {
         trouble(),
         // Times close together, so that runs overlap.
         vec(0..7_200_000_u64, 2..6),
+        weighted(0.2, second(size.functions.clone())),
+        weighted(0.1, outage()),
+        weighted(0.2, 0..2_usize),
     );
-    parts.prop_flat_map(move |(seed, setup, policies, fleet, trouble, bursts)| {
+    parts.prop_flat_map(move |parts| {
+        let (seed, setup, policies, fleet, trouble, bursts, second, outage, final_undo) = parts;
         let when = (prop::sample::select(bursts), 0..15_000_u64).prop_map(|(at, late)| at + late);
         let timed = move |what| (when.clone(), what).prop_map(|(at, what)| Timed { at, what });
         let who = || 0..1_000_usize;
@@ -89,8 +95,49 @@ fn storms(size: Size) -> impl Strategy<Value = Storm> {
             events,
             deeds,
             trouble: trouble.clone(),
+            second: second.clone(),
+            outage: outage.clone(),
+            final_undo: final_undo.filter(|stack| *stack == 0 || second.is_some()),
         })
     })
+}
+
+fn second(functions: Range<usize>) -> impl Strategy<Value = Second> {
+    let policies = prop_oneof![1 => Just(None), 3 => vec(other_policy(), 1..4).prop_map(Some)];
+    (setup(functions), policies).prop_map(|(setup, policies)| Second { setup, policies })
+}
+
+/// The policy of another team, which writes other values.
+fn other_policy() -> impl Strategy<Value = Vec<Rule>> {
+    (policy(), any::<bool>()).prop_map(|(mut policy, is_other)| {
+        for rule in policy.iter_mut().filter(|_| is_other) {
+            match rule.default {
+                "Proj007" => rule.default = "Other",
+                "today()" => rule.default = "now()",
+                _ => {}
+            }
+        }
+        policy
+    })
+}
+
+/// An outage of up to three days.
+fn outage() -> impl Strategy<Value = Range<u64>> {
+    const HOUR: u64 = 60 * 60 * 1_000;
+    (0..2 * HOUR, 20 * HOUR..72 * HOUR).prop_map(|(from, lasts)| from..from + lasts)
+}
+
+fn undo() -> impl Strategy<Value = Event> {
+    let keys = vec!["ProjectCode", "CreatedBy", "Expires", "Owner", "Seen"];
+    let key = || prop::sample::select(keys.clone());
+    let of = prop_oneof![
+        3 => (0..1_000_usize).prop_map(UndoOf::Run),
+        3 => key().prop_map(UndoOf::Key),
+        1 => (0..1_000_usize).prop_map(UndoOf::Instance),
+        1 => (0..1_000_usize, key()).prop_map(|(who, key)| UndoOf::Tag(who, key)),
+        1 => Just(UndoOf::Everything),
+    ];
+    (0..2_usize, vec(of, 1..4)).prop_map(|(stack, of)| Event::Undo(stack, of))
 }
 
 fn timed_event<S>(
@@ -111,6 +158,7 @@ where
         }),
         2 => Just(Event::Sweep),
         1 => vec(who(), 1..4).prop_map(Event::Ids),
+        2 => undo(),
     ];
     (timed(Just(()).boxed()), event).prop_map(|(timed, what)| Timed { at: timed.at, what })
 }

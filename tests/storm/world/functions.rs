@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
 use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
@@ -15,9 +16,9 @@ use tokio::time::{sleep, timeout};
 
 use super::queue::{deliver, sweep};
 use super::{World, open_marks};
-use crate::model::{LEDGER_TABLE, POLICY_TABLE};
+use crate::model::StackNumber;
 use crate::network::{Function, Kill, Network, Stage};
-use crate::scenario::{SCOPE, Storm};
+use crate::scenario::{SCOPE, Setup};
 
 /// The most sweeps after which nothing may be left to do.
 const MOST_SWEEPS: usize = 100;
@@ -26,20 +27,26 @@ const MOST_SWEEPS: usize = 100;
 const MOST_REFUSED: usize = 20;
 
 impl World {
-    /// Runs one function. Returns an error if it failed, was killed or timed out.
-    pub(super) async fn invoke(&self, payload: Value) -> Result<Value, ()> {
-        let function = self.function();
+    /// The configuration of clients whose calls go over the network of one run.
+    pub(super) fn config_of(&self, function: &Arc<Function>) -> SdkConfig {
         let config = self.account().sdk_config();
         let network = Network {
             world: self.clone(),
             function: function.clone(),
             account: config.http_client().unwrap(),
         };
-        let config = config
+        config
             .to_builder()
             .http_client(SharedHttpClient::new(network))
-            .build();
-        let remediation = Remediation::new(&config, self.0.settings.clone());
+            .build()
+    }
+
+    /// Runs one function of a stack. Returns an error if it failed, was killed or timed out.
+    pub(super) async fn invoke(&self, stack: StackNumber, payload: Value) -> Result<Value, ()> {
+        let function = self.function();
+        self.state().model.tally.functions += 1;
+        let config = self.config_of(&function);
+        let remediation = Remediation::new(&config, self.stack(stack).settings.clone());
         let time = Duration::from_secs(self.storm().setup.timeout_seconds);
         let deadline = self.account().now() + TimeDelta::from_std(time).unwrap();
         let mut context = Context::default();
@@ -50,7 +57,7 @@ impl World {
         context.deadline = deadline.timestamp_millis().unsigned_abs();
         let handled = timeout(time, remediation.handle(LambdaEvent::new(payload, context)));
         let now = self.account().now();
-        self.model(|model| model.run_started(function.run, now));
+        self.model(|model| model.run_started(function.run, stack, now));
         let answer = tokio::select! {
             biased;
             () = function.killed.notified() => None,
@@ -68,10 +75,10 @@ impl World {
         )
     }
 
-    fn function(&self) -> Arc<Function> {
+    /// A new run, which is killed at one of its calls or is not.
+    pub(super) fn function(&self) -> Arc<Function> {
         let mut state = self.state();
         state.runs += 1;
-        state.model.tally.functions += 1;
         let run = state.runs;
         let kill = match self.0.killing {
             Some((killed, kill)) => (killed == run).then_some(kill),
@@ -89,24 +96,38 @@ impl World {
     }
 }
 
-/// Sweeps after the storm until the sweeps find nothing to do.
-///
-/// One idle sweep proves nothing: it may have begun a countdown, announced a shutdown, or found out which instances
-/// are refused for good. So there must be as many in a row as these can take.
+/// Ends the trouble, and sweeps until nothing is left to do. Then people may take all tags of a stack back, and the
+/// sweeps go on.
 pub(super) async fn settle(world: &World) {
     world.state().is_calm = true;
     world.activate_policy(0);
     world.calm_down();
-    let setup = &world.storm().setup;
-    let lull = Duration::from_mins(setup.lull_minutes);
-    let after_stop = match setup.terminate_after_days {
-        0 => TimeDelta::zero(),
-        days => TimeDelta::days(days + 1),
+    sweep_until_idle(world).await;
+    let Some(stack) = world.storm().final_undo else {
+        return;
     };
-    let waiting = TimeDelta::minutes(setup.grace_minutes)
-        + TimeDelta::hours(setup.notice_hours).max(after_stop);
-    let waiting = usize::try_from(waiting.num_minutes()).unwrap();
-    let waiting = waiting / usize::try_from(setup.lull_minutes).unwrap();
+    if !world.has_violation() {
+        world.undo_everything(stack).await;
+        sweep_until_idle(world).await;
+    }
+}
+
+/// Sweeps until the sweeps find nothing to do.
+///
+/// One idle sweep proves nothing: it may have begun a countdown, announced a shutdown, or found out which instances
+/// are refused for good. So there must be as many in a row as these can take.
+async fn sweep_until_idle(world: &World) {
+    let lull_minutes = world.storm().setup.lull_minutes;
+    let waiting = world.storm().setups().map(|setup| {
+        let after_stop = match setup.terminate_after_days {
+            0 => TimeDelta::zero(),
+            days => TimeDelta::days(days + 1),
+        };
+        TimeDelta::minutes(setup.grace_minutes)
+            + TimeDelta::hours(setup.notice_hours).max(after_stop)
+    });
+    let waiting = waiting.max().unwrap_or_default().num_minutes();
+    let waiting = usize::try_from(waiting).unwrap() / usize::try_from(lull_minutes).unwrap();
     let idle_sweeps = 3 + waiting + world.state().fleet.len() / MOST_REFUSED;
     let mut last = String::new();
     let mut idle = 0;
@@ -114,14 +135,17 @@ pub(super) async fn settle(world: &World) {
         if world.has_violation() {
             return;
         }
-        sleep(lull).await;
-        let answer = world.invoke(sweep()).await;
-        let run = world.state().runs;
+        sleep(Duration::from_mins(lull_minutes)).await;
+        let first = world.state().runs + 1;
+        let mut answers = Vec::new();
+        for stack in 0..world.stacks() {
+            answers.push(world.invoke(stack, sweep()).await);
+        }
         deliver(world, || true).await;
-        let is_open = open_marks(world.account()) > 0;
-        let runs = run..=world.state().runs;
+        let is_open = open_marks(world.account(), world.stacks()) > 0;
+        let runs = first..=world.state().runs;
         let has_written = world.model(|model| runs.into_iter().any(|run| model.has_written(run)));
-        if answer.is_ok() && !has_written && !is_open {
+        if answers.iter().all(Result::is_ok) && !has_written && !is_open {
             idle += 1;
         } else {
             idle = 0;
@@ -129,16 +153,17 @@ pub(super) async fn settle(world: &World) {
         if idle == idle_sweeps {
             return;
         }
-        last = format!("{answer:?}, has written: {has_written}, is open: {is_open}");
+        last = format!("{answers:?}, has written: {has_written}, is open: {is_open}");
     }
     world.model(|model| model.violate(format!("the sweeps always found something to do: {last}")));
 }
 
-pub(super) fn settings(storm: &Storm, topic: &str, queue_url: &str) -> Settings {
-    let setup = &storm.setup;
+/// A stack's settings, with its policy table, ledger, topic and queue.
+pub(super) fn settings(setup: &Setup, names: [&str; 4]) -> Settings {
+    let [policy_table, ledger_table, topic, queue_url] = names;
     let mut variables: BTreeMap<&str, String> = BTreeMap::from([
-        ("TAGWARDEN_POLICY_TABLE", POLICY_TABLE.to_owned()),
-        ("TAGWARDEN_LEDGER_TABLE", LEDGER_TABLE.to_owned()),
+        ("TAGWARDEN_POLICY_TABLE", policy_table.to_owned()),
+        ("TAGWARDEN_LEDGER_TABLE", ledger_table.to_owned()),
         ("TAGWARDEN_TOPIC_ARN", topic.to_owned()),
         ("TAGWARDEN_QUEUE_URL", queue_url.to_owned()),
         (

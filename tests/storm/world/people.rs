@@ -6,11 +6,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tagwarden_sandbox::{Identity, Launch};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
 use super::World;
 use super::queue::{change, sweep};
-use crate::model::{EXEMPTION, GROUP, POLICY_TABLE};
+use crate::model::{EXEMPTION, GROUP, POLICY_TABLES};
 use crate::scenario::{
     COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, OTHER_VPC, Protection, Rule, Timed,
 };
@@ -84,19 +85,29 @@ impl World {
         });
     }
 
-    fn instance_at(&self, number: usize) -> String {
+    pub(super) fn instance_at(&self, number: usize) -> String {
         let fleet = &self.state().fleet;
         fleet.get(number % fleet.len()).cloned().unwrap_or_default()
     }
 
+    /// Puts another of its policies in force in each policy table.
     pub(super) fn activate_policy(&self, policy: usize) {
-        let policies = &self.storm().policies;
-        let policy = policy % policies.len();
-        self.account().clear_table(POLICY_TABLE);
-        for rule in &policies[policy] {
-            self.account().put_item(POLICY_TABLE, row(rule));
+        let first = &self.storm().policies;
+        self.put_policy(POLICY_TABLES[0], first, 0, policy);
+        let second = self.storm().second.as_ref();
+        if let Some(policies) = second.and_then(|second| second.policies.as_ref()) {
+            self.put_policy(POLICY_TABLES[1], policies, first.len(), policy);
         }
-        self.state().model.policy_changed(policy);
+    }
+
+    /// Puts one of `policies`, which the model numbers from `first` on, in force in a table.
+    fn put_policy(&self, table: &'static str, policies: &[Vec<Rule>], first: usize, policy: usize) {
+        let policy = policy % policies.len();
+        self.account().clear_table(table);
+        for rule in &policies[policy] {
+            self.account().put_item(table, row(rule));
+        }
+        self.state().model.policy_changed(table, first + policy);
     }
 
     /// Performs a person's deed and shows it to the model.
@@ -181,20 +192,29 @@ pub(super) async fn play_events(world: World) {
     let mut things: Vec<Timed<Occurrence>> = events.chain(deeds).collect();
     things.sort_by_key(|thing| thing.at);
     let begun_at = world.state().begun_at;
+    let mut undoing = JoinSet::new();
     for thing in things {
         sleep_until(begun_at + Duration::from_millis(thing.at)).await;
         let at = |late: &u64| thing.at + late * 1_000;
         match thing.what {
             Occurrence::Deed(who, deed) => world.perform(&world.instance_at(who), deed),
-            Occurrence::Event(Event::Sweep) => world.send(sweep(), thing.at, false),
+            Occurrence::Event(Event::Sweep) => world.send(&sweep(), thing.at, false),
             Occurrence::Event(Event::Ids(who)) => {
                 let ids: Vec<String> = who.iter().map(|who| world.instance_at(*who)).collect();
-                world.send(json!({ "instanceIds": ids }), thing.at, true);
+                world.send(&json!({ "instanceIds": ids }), thing.at, true);
+            }
+            Occurrence::Event(Event::Undo(stack, of)) => {
+                let stack = stack % world.stacks();
+                let undos = of.into_iter().map(|of| world.request(stack, of));
+                for request in undos.collect::<Vec<_>>() {
+                    let world = world.clone();
+                    undoing.spawn_local(async move { drop(world.undo(stack, request).await) });
+                }
             }
             Occurrence::Event(Event::Changes(who, copies)) => {
                 for who in who {
                     for late in &copies {
-                        world.send(change(&world.instance_at(who)), at(late), false);
+                        world.send(&change(&world.instance_at(who)), at(late), false);
                     }
                 }
             }
@@ -202,11 +222,12 @@ pub(super) async fn play_events(world: World) {
                 let id = world.launch(&machine);
                 let event = world.account().run_instances_event(&id).unwrap();
                 for late in &copies {
-                    world.send(event.clone(), at(late), false);
+                    world.send(&event, at(late), false);
                 }
             }
         }
     }
+    while undoing.join_next().await.is_some() {}
     world.0.sent.notify_one();
 }
 

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::World;
+use crate::model::StackNumber;
 
 /// The most deliveries of a message that no function could handle.
 const MOST_RECEIVES: u32 = 5;
@@ -24,6 +25,8 @@ pub(super) struct Message {
     body: Value,
     receives: u32,
     is_direct: bool,
+    /// The stack to which it is sent.
+    stack: StackNumber,
 }
 
 /// The result of one function.
@@ -40,12 +43,26 @@ impl World {
         u64::try_from(begun_at.elapsed().as_millis()).unwrap()
     }
 
-    pub(super) fn send(&self, body: Value, visible_at: u64, is_direct: bool) {
+    /// Sends something to all stacks.
+    pub(super) fn send(&self, body: &Value, visible_at: u64, is_direct: bool) {
+        for stack in 0..self.stacks() {
+            self.send_to(stack, body.clone(), visible_at, is_direct);
+        }
+    }
+
+    pub(super) fn send_to(
+        &self,
+        stack: StackNumber,
+        body: Value,
+        visible_at: u64,
+        is_direct: bool,
+    ) {
         self.state().queue.push(Message {
             visible_at,
             body,
             receives: 0,
             is_direct,
+            stack,
         });
         self.0.sent.notify_one();
     }
@@ -53,17 +70,26 @@ impl World {
     /// The time at which the next message becomes visible; `None` if the queue is empty.
     fn next_message(&self) -> Option<u64> {
         let account = self.account();
-        let postponed = account.next_message_at(&self.0.queue_url).map(|at| {
+        let queues = self.0.stacks.iter().map(|stack| &stack.queue_url);
+        let postponed = queues.filter_map(|url| account.next_message_at(url));
+        let postponed = postponed.map(|at| {
             let left = (at - account.now()).num_milliseconds().max(0);
             self.since_start().saturating_add(left.unsigned_abs())
         });
+        let postponed = postponed.min();
         let state = self.state();
         let queue = state.queue.iter().map(|message| message.visible_at);
-        queue.chain(postponed).min()
+        let next = queue.chain(postponed).min()?;
+        let outage = self.storm().outage.as_ref();
+        let outage = outage.filter(|outage| outage.contains(&next));
+        Some(outage.map_or(next, |outage| outage.end))
     }
 
     /// Takes the messages for the next function: a batch of visible messages, or one event that bypasses the queue.
     fn receive(&self) -> Vec<Message> {
+        if self.is_down() {
+            return Vec::new();
+        }
         self.collect_messages();
         let now = self.since_start();
         let mut state = self.state();
@@ -76,7 +102,12 @@ impl World {
         for message in queue {
             let fits = match batch.first() {
                 None => true,
-                Some(first) => !first.is_direct && !message.is_direct && batch.len() < most,
+                Some(first) => {
+                    !first.is_direct
+                        && !message.is_direct
+                        && first.stack == message.stack
+                        && batch.len() < most
+                }
             };
             if message.visible_at <= now && fits {
                 batch.push(message);
@@ -113,7 +144,8 @@ impl World {
 
 /// Feeds the functions until the queue is empty and people have finished.
 pub(super) async fn deliver(world: &World, is_over: impl Fn() -> bool) {
-    let free = Arc::new(Semaphore::new(world.storm().setup.functions));
+    let functions = world.storm().setup.functions.max(world.stacks());
+    let free = Arc::new(Semaphore::new(functions));
     let mut in_flight = JoinSet::new();
     loop {
         let permit = free.clone().acquire_owned().await.unwrap();
@@ -143,7 +175,8 @@ pub(super) async fn deliver(world: &World, is_over: impl Fn() -> bool) {
                 [message] if message.is_direct => message.body.clone(),
                 messages => sqs_batch(messages),
             };
-            let end = match world.invoke(payload).await {
+            let stack = batch.first().map_or(0, |first| first.stack);
+            let end = match world.invoke(stack, payload).await {
                 Ok(answer) => FunctionResult::Answered(failures(&answer)),
                 Err(()) => FunctionResult::Failed,
             };

@@ -4,6 +4,7 @@ mod interrupt;
 mod progress;
 mod result;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use chrono::TimeDelta;
@@ -17,7 +18,7 @@ use tokio::runtime::Runtime;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::commands::plan::show::{self, PlanForm, PlanView, Sort};
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Delivery, Exit, heard};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::settings::{SettingArgs, topic_arn};
 use crate::forecast::{Forecast, ForecastCounts, trouble};
@@ -69,7 +70,7 @@ The JSON document, unless the command fails before it acts:
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
-  2    the command line is wrong
+  64   the command line is wrong
   130  the run was interrupted; the report says what was done";
 
 /// Does what the policy table asks for: one sweep
@@ -105,14 +106,17 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let runtime = aws::runtime()?;
     let topic = args.topic_arn.as_deref();
-    let settings = args.settings.settings(&args.table, Mode::Enforce, topic)?;
-    let config = aws::adaptive(&runtime.block_on(args.aws.load())?);
-    let remediation = Remediation::new(&config, settings.clone());
+    let mut access = runtime.block_on(args.aws.open())?.adaptive();
+    let variables = &mut access.variables;
+    let settings = args
+        .settings
+        .settings(&args.table, variables, Mode::Enforce, topic)?;
+    let remediation = Remediation::new(&access.config, settings.clone());
 
     // The plan comes first, because consent is given to it.
-    let inputs = runtime.block_on(Inputs::of_account(&config, &settings, &remediation))?;
+    let inputs = runtime.block_on(Inputs::of_account(access.clone(), &settings, &remediation))?;
     let view = PlanView::new(&inputs, Sort::default(), args.all);
-    let (planned, first_looks) = args.announce(&view, &inputs, settings.grace)?;
+    let (planned, first_looks, announced) = args.announce(&view, &inputs, settings.grace)?;
     let warnings = Warnings::default();
     let show = |swept: Option<&SweepResult>, is_interrupted: bool| {
         let result = ApplyResult {
@@ -122,15 +126,18 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             is_interrupted,
             warnings: warnings.messages(),
         };
-        args.show(&view, &result)
-            .map_err(|error| CommandError::unwritten(&error))
+        heard(args.show(&view, &result))
     };
-    if !planned.has_changes() && first_looks == 0 {
+    if !planned.has_changes_now() && first_looks == 0 {
         show(None, false)?;
         return Ok(Exit::Done);
     }
     if !args.yes {
-        consent(&question(&planned, first_looks), "Nothing was done.")?;
+        consent(
+            &question(&planned, first_looks, &access),
+            "Nothing was done.",
+            announced,
+        )?;
     }
 
     // Signals are caught only now: until here, Ctrl-C has nothing to leave half done.
@@ -144,59 +151,54 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let is_interrupted = interrupt.is_caught();
     match swept {
         Ok(swept) => {
-            show(Some(&swept), is_interrupted)?;
-            end(&swept, is_interrupted)
+            let shown = show(Some(&swept), is_interrupted);
+            let ended = end(&swept, is_interrupted)?;
+            shown.map(|_| ended)
         }
         Err(RemediationError::Interrupted) => {
             CommandError::new(&"interrupted", "Nothing was done.").show();
             Ok(Exit::Interrupted)
         }
-        Err(error) => Err(trouble::remediation(&error, aws::region(&config))),
+        Err(error) => Err(trouble::remediation(&error, &access)),
     }
 }
 
 impl Args {
     /// Shows the plan. Where standard output is for a program, the plan goes to standard error, and only if consent is
-    /// asked for. Gives what is planned, and for how many shutdowns this is the first look.
+    /// asked for. Gives what is planned, and for how many shutdowns this is the first look, and
+    /// whether the plan can have been read.
     fn announce(
         &self,
         view: &PlanView,
         inputs: &Inputs,
         grace: TimeDelta,
-    ) -> Result<(ForecastCounts, usize), CommandError> {
+    ) -> Result<(ForecastCounts, usize, Delivery), CommandError> {
         let forecast = Forecast::new(inputs, &inputs.policy);
         let counts = forecast.counts();
         let first_looks = result::to_begin(&inputs.policy.report.entries, inputs.at);
-        let has_work = counts.has_changes() || first_looks > 0;
+        let has_work = counts.has_changes_now() || first_looks > 0;
         let show = |out: &mut dyn Write| {
             show::write_plan(out, view, counts, &forecast, PlanForm::Text)?;
             out.flush()
         };
-        match self.form.output {
+        let written = match self.form.output {
             OutputForm::Text => show(&mut anstream::stdout().lock()),
             OutputForm::Json if self.yes || !has_work => Ok(()),
             OutputForm::Json => show(&mut anstream::stderr().lock()),
-        }
-        .and_then(|()| self.note_two_looks(first_looks, grace))
-        .map_err(|error| CommandError::unwritten(&error))?;
-        Ok((counts, first_looks))
+        };
+        let noted = written
+            .and_then(|()| self.note(&dry_run(view).unwrap_or_default()))
+            .and_then(|()| self.note(&two_looks(first_looks, grace)));
+        Ok((counts, first_looks, heard(noted)?))
     }
 
-    /// Says that shutdowns need two looks, where this would be the first look and the plan is shown.
-    fn note_two_looks(&self, first_looks: usize, grace: TimeDelta) -> io::Result<()> {
-        if first_looks == 0 {
-            return Ok(());
-        }
-        let note = format!(
-            "\nShutdowns need two looks, {} minutes apart. For {} this is the first, which only begins to count\n\
-             (--grace-minutes 0 shuts down at once).\n",
-            grace.num_minutes(),
-            count(first_looks, "shutdown"),
-        );
+    /// Writes a remark about the plan to where the plan is shown, if it is.
+    fn note(&self, text: &str) -> io::Result<()> {
         match self.form.output {
-            OutputForm::Text => output::print(&note),
+            _ if text.is_empty() => Ok(()),
+            OutputForm::Text => output::print(text),
             OutputForm::Json if self.yes => Ok(()),
-            OutputForm::Json => anstream::stderr().lock().write_all(note.as_bytes()),
+            OutputForm::Json => anstream::stderr().lock().write_all(text.as_bytes()),
         }
     }
 
@@ -210,12 +212,37 @@ impl Args {
     }
 }
 
-/// `Tag 3 instances, terminate 1 instance?`
-fn question(counts: &ForecastCounts, first_looks: usize) -> String {
+/// Says that shutdowns need two looks, where this would be the first look.
+fn two_looks(first_looks: usize, grace: TimeDelta) -> String {
+    if first_looks == 0 {
+        return String::new();
+    }
+    format!(
+        "\nShutdowns need two looks, {} minutes apart. For {} this is the first, which only begins to count\n\
+         (--grace-minutes 0 shuts down at once).\n",
+        grace.num_minutes(),
+        count(first_looks, "shutdown"),
+    )
+}
+
+/// Says that the stack's functions change nothing, because a run from here does.
+fn dry_run(view: &PlanView) -> Option<String> {
+    let stack = view.access.as_ref()?.variables.stack()?;
+    stack.is_dry_run().then(|| {
+        format!(
+            "\nThe functions of the stack {} are in dry-run mode, and change nothing. This run does what it shows.\n",
+            stack.name
+        )
+    })
+}
+
+/// `Tag 3 instances, terminate 1 instance in us-east-1 (account 111111111111, profile prod)?`
+fn question(counts: &ForecastCounts, first_looks: usize, whose: &dyn Display) -> String {
+    let (stop, terminate) = counts.shutdowns_now();
     let mut parts: Vec<String> = [
         ("tag", counts.would_tag),
-        ("stop", counts.would_stop),
-        ("terminate", counts.would_terminate),
+        ("stop", stop),
+        ("terminate", terminate),
     ]
     .into_iter()
     .filter(|(_, number)| *number > 0)
@@ -231,7 +258,7 @@ fn question(counts: &ForecastCounts, first_looks: usize) -> String {
     if let Some(first) = question.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    format!("{question}?")
+    format!("{question} in {whose}?")
 }
 
 fn sweep(
@@ -286,18 +313,21 @@ mod tests {
             ..ForecastCounts::default()
         };
         assert_eq!(
-            question(&counts, 0),
-            "Tag 3 instances, terminate 1 instance?"
+            question(&counts, 0, &"us-east-1"),
+            "Tag 3 instances, terminate 1 instance in us-east-1?"
         );
         let counts = ForecastCounts {
             would_stop: 1,
             ..ForecastCounts::default()
         };
-        assert_eq!(question(&counts, 0), "Stop 1 instance?");
-        let question = question(&counts, 2);
+        assert_eq!(
+            question(&counts, 0, &"us-east-1"),
+            "Stop 1 instance in us-east-1?"
+        );
+        let question = question(&counts, 2, &"us-east-1");
         assert_eq!(
             question,
-            "Stop 1 instance, begin to count down 2 shutdowns?"
+            "Stop 1 instance, begin to count down 2 shutdowns in us-east-1?"
         );
     }
 }

@@ -12,7 +12,7 @@ use tagwarden_remediation::report::{Entry, text};
 use crate::commands::plan::show::{self, PlanView};
 use crate::forecast::ForecastCounts;
 use crate::forecast::inputs::Inputs;
-use crate::words::count;
+use crate::words::{count, printable_line};
 
 /// What an `apply` planned and did.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub fn report(swept: &SweepResult) -> String {
         let _ = writeln!(text, "\n{}", text::HEADING);
     }
     for entry in &report.entries {
-        let _ = writeln!(text, "{}", text::line(entry));
+        let _ = writeln!(text, "{}", printable_line(&text::line(entry)));
     }
     let closing = text::closing(report.mode, &report.counts(), 0);
     let _ = writeln!(text, "\n{closing}\nRun {}.", report.run_id);

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use story::Story;
 
 // clap is built without wrapping, so help texts are wrapped here, at 80 columns.
@@ -55,7 +55,7 @@ The JSON document:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Shows a policy at work, in an AWS account inside this program
 #[derive(Debug, clap::Args)]
@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
              with this message and what `tagwarden --version` says.",
         )
     })?;
-    write(&story, args.output).map_err(|error| CommandError::unwritten(&error))?;
+    heard(write(&story, args.output))?;
     Ok(Exit::Done)
 }
 

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use tagwarden_remediation::ledger::{Act, ActState, RunId, Selection};
 
 use crate::aws;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::ledger::{ActArgs, LedgerArgs, OpenLedger};
 use crate::output;
 
@@ -43,7 +43,7 @@ The JSON document:
 Exit status:
   0    done, whether or not there were acts
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::hours(24);
@@ -120,7 +120,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
         let ledger = args.ledger.open().await?;
         let history = read(args, &ledger).await?;
-        write(&ledger, &history, args.output).map_err(|error| CommandError::unwritten(&error))?;
+        heard(write(&ledger, &history, args.output))?;
         Ok(Exit::Done)
     })
 }
@@ -178,6 +178,12 @@ fn write(ledger: &OpenLedger, history: &History, output: HistoryForm) -> io::Res
             return output::print_json(members);
         }
     };
+    if output == HistoryForm::Csv {
+        // Byte for byte: anstream would take parts of values for styles.
+        let mut out = io::stdout().lock();
+        out.write_all(&told)?;
+        return out.flush();
+    }
     let mut out = anstream::stdout().lock();
     out.write_all(&told)?;
     out.flush()

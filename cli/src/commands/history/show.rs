@@ -10,10 +10,10 @@ use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
 
 use super::acts::History;
 use crate::ledger::OpenLedger;
-use crate::table::{self, Column, table};
+use crate::spreadsheet::CsvWriter;
+use crate::table::{self, Column, cell, table};
 use crate::when::rfc3339;
-use crate::words::count;
-use crate::words::on_one_line;
+use crate::words::{count, on_one_line, printable_line};
 
 const COLUMNS: [Column; 6] = [
     // The run's id tells when it started.
@@ -27,8 +27,7 @@ const COLUMNS: [Column; 6] = [
 
 /// A table of the acts, and their number.
 pub fn text(ledger: &OpenLedger, history: &History) -> String {
-    let (name, region) = (&ledger.table, &ledger.region);
-    let mut text = format!("The ledger {name} in {region}, {}:\n\n", asked_for(history));
+    let mut text = format!("{ledger}, {}:\n\n", asked_for(history));
     let rows: Vec<_> = history.acts().map(|(batch, act)| row(batch, act)).collect();
     if rows.is_empty() {
         text.push_str("No acts.\n");
@@ -55,11 +54,11 @@ fn asked_for(history: &History) -> String {
 fn row(batch: &Batch, act: &Act) -> Vec<Cell> {
     let rule = act.rule_id().map_or(String::from("-"), |id| id.to_string());
     vec![
-        Cell::new(moment(batch.begun_at)),
-        Cell::new(batch.run_id.as_str()),
-        Cell::new(act.instance_id()),
-        Cell::new(what(act)),
-        Cell::new(rule),
+        cell(moment(batch.begun_at)),
+        cell(batch.run_id.as_str()),
+        cell(printable_line(act.instance_id())),
+        cell(what(act)),
+        cell(rule),
         outcome(batch, act),
     ]
 }
@@ -99,9 +98,9 @@ fn outcome(batch: &Batch, act: &Act) -> Cell {
     let text = match (&act.why, &act.undoes) {
         (Some(why), _) => format!("{state}: {}", on_one_line(why)),
         (None, Some(undone)) => format!("{state}, undoing run {undone}"),
-        (None, None) => format!("{state}, {}", batch.trigger),
+        (None, None) => format!("{state}, {}", on_one_line(&batch.trigger)),
     };
-    Cell::new(text).fg(color)
+    cell(text).fg(color)
 }
 
 /// The acts as JSON, with the period.
@@ -129,16 +128,17 @@ pub fn json(history: &History) -> Map<String, Value> {
     map
 }
 
-/// The acts as CSV with a header, after RFC 4180 except for the line ends; `before` is the tags before, as JSON.
+/// The acts as CSV with a header; `before` is the tags before, as JSON.
 pub fn csv(history: &History) -> io::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
+    let mut bytes = Vec::new();
+    let mut writer = CsvWriter::new(&mut bytes);
+    writer.row([
         "at", "run", "trigger", "instance", "remedy", "rule", "tag", "value", "before", "state",
         "why", "undoes",
     ])?;
     for (batch, act) in history.acts() {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        writer.write_record([
+        let row = [
             rfc3339(batch.begun_at),
             batch.run_id.to_string(),
             batch.trigger.clone(),
@@ -154,9 +154,10 @@ pub fn csv(history: &History) -> io::Result<Vec<u8>> {
                 .as_ref()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
-        ])?;
+        ];
+        writer.row(row.iter().map(String::as_str))?;
     }
-    writer.into_inner().map_err(csv::IntoInnerError::into_error)
+    Ok(bytes)
 }
 
 /// The time in a form for people, to the second.

@@ -20,7 +20,7 @@ const fn with(option: &'static str, name: &'static str, what_for: &'static str) 
 }
 
 /// The variables, the most used ones first.
-const VARIABLES: [External; 21] = [
+const VARIABLES: [External; 24] = [
     with(
         "profile",
         "AWS_PROFILE",
@@ -51,6 +51,12 @@ const VARIABLES: [External; 21] = [
         "profile",
         "AWS_EC2_METADATA_DISABLED",
         "true: do not ask the EC2 instance that this runs on for credentials.",
+    ),
+    with(
+        "expect_account",
+        "TAGWARDEN_EXPECT_ACCOUNT",
+        "The number of the account that may be called, unless --expect-account gives it. Several are separated by commas. \
+         Any other account is refused before anything is read or written.",
     ),
     with(
         "table",
@@ -101,6 +107,16 @@ const VARIABLES: [External; 21] = [
         "vpc_ids",
         "TAGWARDEN_VPC_IDS",
         "The VPCs whose instances are in scope, unless --vpc-ids is given.",
+    ),
+    with(
+        "mode",
+        "TAGWARDEN_MODE",
+        "Whether the function enforces, unless --mode is given.",
+    ),
+    with(
+        "announced_to",
+        "TAGWARDEN_TOPIC_ARN",
+        "The topic that announces shutdowns, unless --topic-arn is given.",
     ),
     with(
         "topic_arn",

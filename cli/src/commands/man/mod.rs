@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Command;
 
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::output;
 use crate::words::count;
 use page::ManPage;
@@ -34,7 +34,7 @@ Examples:
 Exit status:
   0    done
   1    a page could not be written; the message says which
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Writes the manual pages
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,9 @@ pub fn run(args: &Args, command: Command) -> Result<Exit, CommandError> {
             let count = count(pages.len(), "page");
             output::note(format_args!("{count} written to {}", directory.display()));
         }
-        None => print(&pages).map_err(|error| CommandError::unwritten(&error))?,
+        None => {
+            heard(print(&pages))?;
+        }
     }
     Ok(Exit::Done)
 }

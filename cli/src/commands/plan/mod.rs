@@ -1,5 +1,7 @@
 //! `tagwarden plan`: the verdicts of the rule and the steps of the remediation.
 
+#[cfg(test)]
+mod gate;
 pub mod show;
 
 use std::io::{self, Write};
@@ -8,11 +10,13 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
-use crate::forecast::compare::{Comparison, InstanceChange};
+use crate::exit::{CommandError, Exit, heard};
+use crate::forecast::compare::Comparison;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
-use crate::forecast::settings::SettingArgs;
+use crate::forecast::settings::{OtherSetting, SettingArgs};
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
+use crate::output;
+use crate::words::printable_line;
 use show::{PlanForm, PlanView, Sort};
 
 const LONG_ABOUT: &str = "\
@@ -24,7 +28,9 @@ code of the functions makes the decisions. As in their dry run, EC2 is asked
 which instances are protected.
 
 With --against, shows the instances whose verdict or steps would change if this
-policy replaced the other one.";
+policy replaced the other one. --fail-on destructive then fails if any later
+sweep would shut down more, more harshly or sooner. What the budget, the grace
+period or a notice only delays counts as a shutdown.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -42,16 +48,21 @@ The JSON document:
   version, at      the version of this document; the time of the plan
   from, policy, against, notes
                    where the data comes from, and what is not known
-  counts           counts of instances; with --against, before and after
+  counts           counts of instances; with --against, before and after.
+                   delayedStop and delayedTerminate say how many of wouldStop
+                   and wouldTerminate must wait
   instances        for each: instanceId, name, vpcId, state, launchedAt,
                    verdict, annotation, and steps as in the function's report
   changes          with --against, in place of instances: the same members, but
-                   verdict, annotation and steps are in before and after
+                   verdict, annotation and steps are in before and after;
+                   destructive: new, terminated (and not only stopped),
+                   sooner, less-notice or null
 
 Exit status:
   0    the plan has no changes; with --against, the policies do not differ
   1    something failed; the message says what to do next
-  2    there are changes (see --fail-on), or the command line is wrong";
+  2    there are changes (see --fail-on)
+  64   the command line is wrong";
 
 /// Shows what the rule and the remediation would do
 #[derive(Debug, clap::Args)]
@@ -68,6 +79,16 @@ pub struct Args {
         help = "Compare with this policy: a policy file, or table for\nthe policy table"
     )]
     against: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        requires = "against",
+        help_heading = "The functions' settings",
+        value_parser = OtherSetting::parse,
+        help = "With --against: the other side's setting, such as\ngrace-minutes=60 (repeatable) [default: the same settings]"
+    )]
+    against_setting: Vec<OtherSetting>,
 
     #[arg(
         long,
@@ -142,12 +163,24 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         sources: &args.sources,
         against: args.against.as_deref(),
         settings: &args.settings,
+        against_settings: &args.settings.with(&args.against_setting),
         table: &args.table,
         aws: &args.aws,
     })?;
     let view = PlanView::new(&inputs, args.sort, args.all);
     let after = Forecast::new(&inputs, &inputs.policy);
-    let mut out = io::BufWriter::new(anstream::stdout().lock());
+    let (mut raw, mut styled);
+    let mut out: io::BufWriter<&mut dyn Write> = io::BufWriter::new(match args.output {
+        // Byte for byte: anstream would take parts of values for styles.
+        PlanForm::Csv | PlanForm::Json => {
+            raw = io::stdout().lock();
+            &mut raw
+        }
+        PlanForm::Text | PlanForm::Markdown => {
+            styled = anstream::stdout().lock();
+            &mut styled
+        }
+    });
     let (written, is_found) = match &inputs.against {
         None => {
             let counts = after.counts();
@@ -163,9 +196,13 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             (written, is_found)
         }
     };
-    written
-        .and_then(|()| out.flush())
-        .map_err(|error| CommandError::unwritten(&error))?;
+    if args.output == PlanForm::Csv {
+        // The other forms have a place for them.
+        for note in &view.notes {
+            output::note(format_args!("note: {}", printable_line(note)));
+        }
+    }
+    heard(written.and_then(|()| out.flush()))?;
     Ok(if is_found { Exit::Differs } else { Exit::Done })
 }
 
@@ -182,7 +219,7 @@ impl FailOn {
         let mut changes = comparison.changes();
         match self {
             Self::Changes => changes.next().is_some(),
-            Self::Destructive => changes.any(InstanceChange::is_new_shutdown),
+            Self::Destructive => changes.any(|change| change.harm().is_some()),
             Self::Noncompliant => changes.any(|change| change.becomes(VerdictName::NonCompliant)),
         }
     }

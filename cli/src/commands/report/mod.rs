@@ -31,20 +31,18 @@ mod tests;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use aws_sdk_dynamodb::Client;
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_aws::Clock;
-use tagwarden_core::settings::Environment;
-use tagwarden_remediation::ledger;
 
+use crate::aws::stack::{FunctionVariables, StackSettings};
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::forecast::Forecast;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
 use crate::ledger::OpenLedger;
 use crate::output;
 use crate::save::{print, save};
+use crate::stream::is_stream;
 use crate::when::When;
 use crate::words::count;
 use acts::Acts;
@@ -72,7 +70,7 @@ Examples:
 Exit status:
   0    done, whether or not the fleet is compliant
   1    something failed; the message says what to do next
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// The default of `--since`: how long ago the first act shown was started.
 const USUAL: TimeDelta = TimeDelta::days(30);
@@ -123,23 +121,25 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // The file comes first, because calls to AWS can take a while.
     let out = Out::open(&args.file, args.force)?;
-    let ledger_table = args.ledger_table();
-    if args.since.is_some() && ledger_table.is_none() {
-        return Err(CommandError::new(
-            &"--since needs a ledger, and no ledger table is given",
-            "Name it with --ledger-table. docs/ledger.md says where to find its name.",
-        ));
+    // Without a stack, what names the ledger is known before everything is read.
+    if !args.aws.has_stack() {
+        args.check_since(args.ledger_table(None).as_deref())?;
     }
     let inputs = Inputs::read(InputArgs {
         sources: &args.sources,
         against: None,
         settings: &args.settings,
+        against_settings: &args.settings,
         table: &args.table,
         aws: &args.aws,
     })?;
+    let stack = inputs.access.as_ref();
+    let stack = stack.and_then(|access| access.variables.stack());
+    let ledger_table = args.ledger_table(stack);
+    args.check_since(ledger_table.as_deref())?;
     let acts = match ledger_table {
         None => None,
-        Some(table) => Some(args.acts(table)?),
+        Some(table) => Some(args.acts(&inputs, table)?),
     };
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let page = ReportPage::new(&args.title, &inputs, &forecast, acts);
@@ -148,37 +148,50 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         CommandError::new(&format!("the page cannot be made: {error:#}"), what_next)
     })?;
     out.write(&html)?;
-    if !is_standard_output(&args.file) {
+    if !is_stream(&args.file) {
         let count = count(inputs.instances.len(), "instance");
-        output::note(format_args!("{count} written to {}", args.file.display()));
+        let of = match &inputs.access {
+            Some(access) if !inputs.is_recorded => format!(" of {access}"),
+            _ => String::new(),
+        };
+        output::note(format_args!(
+            "{count}{of} written to {}",
+            args.file.display()
+        ));
     }
     Ok(Exit::Done)
 }
 
 impl Args {
-    /// The table of the ledger to read. With recordings there may be no account, so only the option counts then, not the
-    /// environment.
-    fn ledger_table(&self) -> Option<String> {
-        let from_environment = || Environment::of_process().get("TAGWARDEN_LEDGER_TABLE");
+    /// The table of the ledger to read. With recordings there may be no account, so the environment does not count then.
+    fn ledger_table(&self, stack: Option<&StackSettings>) -> Option<String> {
+        const NAME: &str = "TAGWARDEN_LEDGER_TABLE";
         let said = self.settings.ledger_table.clone();
-        match self.sources.instances {
-            Some(_) => said,
-            None => said.or_else(from_environment),
+        said.or_else(|| match (stack, &self.sources.instances) {
+            (Some(stack), _) => stack.get(NAME),
+            (None, Some(_)) => None,
+            (None, None) => FunctionVariables::Process.get(NAME),
+        })
+    }
+
+    fn check_since(&self, ledger_table: Option<&str>) -> Result<(), CommandError> {
+        if self.since.is_none() || ledger_table.is_some() {
+            return Ok(());
         }
+        Err(CommandError::new(
+            &"--since needs a ledger, and no ledger table is given",
+            "Name it with --ledger-table. docs/ledger.md says where to find its name.",
+        ))
     }
 
     /// The acts in the ledger `table` since the time asked for.
-    fn acts(&self, table: String) -> Result<Acts, CommandError> {
+    fn acts(&self, inputs: &Inputs, table: String) -> Result<Acts, CommandError> {
         aws::runtime()?.block_on(async {
-            let config = self.aws.load().await?;
-            let clock = Clock::of(&config);
-            let ledger = OpenLedger {
-                inner: ledger::Ledger::new(Client::new(&config), clock.clone(), table.clone()),
-                region: aws::region(&config).to_owned(),
-                table,
-                clock,
-                config,
+            let access = match &inputs.access {
+                Some(access) => access.clone(),
+                None => self.aws.open().await?,
             };
+            let ledger = OpenLedger::new(access, table);
             let now = ledger.clock.now();
             let since = self.since(now).max(ledger.inner.oldest());
             if since > now {
@@ -189,7 +202,7 @@ impl Args {
             }
             let batches = ledger.inner.batches_since(since).await;
             let batches = batches.map_err(|error| ledger.failure(&error))?;
-            let from = format!("the ledger {} in {}", ledger.table, ledger.region);
+            let from = format!("the ledger {} in {}", ledger.table, ledger.access.region);
             Ok(Acts::new(from, &batches, since, now))
         })
     }
@@ -207,14 +220,10 @@ enum Out<'a> {
     File { path: &'a Path, force: bool },
 }
 
-fn is_standard_output(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 impl<'a> Out<'a> {
     /// Checks the target early, so that a mistake shows before everything is read.
     fn open(path: &'a Path, force: bool) -> Result<Self, CommandError> {
-        if is_standard_output(path) {
+        if is_stream(path) {
             if io::stdout().is_terminal() {
                 return Err(CommandError::new(
                     &"standard output is a terminal, which cannot show an HTML page",
@@ -231,8 +240,7 @@ impl<'a> Out<'a> {
 
     fn write(self, html: &str) -> Result<(), CommandError> {
         match self {
-            Self::StandardOutput => print(&mut io::stdout().lock(), html)
-                .map_err(|error| CommandError::unwritten(&error)),
+            Self::StandardOutput => heard(print(&mut io::stdout().lock(), html)).map(|_| ()),
             Self::File { path, force } => {
                 save(path, html, force).map_err(|error| unwritable(path, &error))
             }

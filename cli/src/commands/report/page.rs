@@ -132,7 +132,7 @@ impl ReportPage {
         rows.sort_by_key(|(order, _)| *order);
         Self {
             title: title.to_owned(),
-            from: inputs.from.clone(),
+            from: from(inputs),
             policy: inputs.policy.name.clone(),
             at: inputs.at.format("%-d %B %Y, %H:%M UTC").to_string(),
             at_exactly: inputs.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -146,6 +146,15 @@ impl ReportPage {
             gaps,
             rows: rows.into_iter().map(|(_, row)| row).collect(),
         }
+    }
+}
+
+/// Where the instances are from. The page goes to others, who do not know the profiles of whoever wrote it.
+fn from(inputs: &Inputs) -> String {
+    let account = inputs.access.as_ref().filter(|_| !inputs.is_recorded);
+    match account.and_then(|access| access.account.as_ref().ok()) {
+        Some(account) => format!("{}, account {account}", inputs.from),
+        None => inputs.from.clone(),
     }
 }
 

@@ -9,7 +9,7 @@ use tagwarden_remediation::undo::{Undo, UndoError, UndoOutcome, UndoPreview, Und
 
 use crate::aws::{self, TableArgs};
 use crate::consent::consent;
-use crate::exit::{CommandError, Exit};
+use crate::exit::{CommandError, Exit, heard};
 use crate::ledger::{ActArgs, LedgerArgs, OpenLedger};
 use crate::output::{self, OutputArgs, OutputForm};
 use crate::warnings::Warnings;
@@ -51,7 +51,7 @@ The JSON document:
 Exit status:
   0    done, or nothing to do
   1    something failed, or the answer was no; the message says what was done
-  2    the command line is wrong";
+  64   the command line is wrong";
 
 /// Takes back tags that tagwarden wrote and that are unchanged
 #[derive(Debug, clap::Args)]
@@ -86,21 +86,21 @@ pub struct Args {
 /// Previews, shows, asks, and undoes.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
-        let ledger = args.ledger.open().await?;
-        let undo = Undo::new(&ledger.config, ledger.inner.clone(), args.table.name());
+        let mut ledger = args.ledger.open().await?;
+        let table = args.table.name(&mut ledger.access.variables);
+        let undo = Undo::new(&ledger.access.config, ledger.inner.clone(), table);
         let selection = args.selection(&ledger);
         let look = undo.preview(&selection).await;
         let look = look.map_err(|error| failure(&ledger, &error))?;
-        args.announce(&ledger, &look)
-            .map_err(|error| CommandError::unwritten(&error))?;
+        let announced = heard(args.announce(&ledger, &look))?;
         let undone = if look.plan.steps.is_empty() || args.dry_run {
             None
         } else {
             let tags = count(look.plan.steps.len(), "tag");
             let instances = count(look.plan.instances(), "instance");
             if !args.yes {
-                let question = format!("Undo {tags} on {instances}?");
-                consent(&question, "Nothing was undone.")?;
+                let question = format!("Undo {tags} on {instances} in {}?", ledger.access);
+                consent(&question, "Nothing was undone.", announced)?;
             }
             let warnings = Warnings::default();
             let collecting = warnings.collect();
@@ -111,9 +111,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
                 undone.map_err(|error| failure(&ledger, &error).after("Nothing was undone."))?;
             Some(undone)
         };
-        args.show(&ledger, &look, undone.as_ref())
-            .map_err(|error| CommandError::unwritten(&error))?;
-        undone.map_or(Ok(Exit::Done), |undone| end(&undone))
+        let shown = heard(args.show(&ledger, &look, undone.as_ref()));
+        let ended = undone.map_or(Ok(Exit::Done), |undone| end(&undone))?;
+        shown.map(|_| ended)
     })
 }
 

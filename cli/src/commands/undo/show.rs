@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::{Cell, Color};
+use comfy_table::Color;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tagwarden_core::exemption::EXEMPTION_KEY;
@@ -13,15 +13,14 @@ use tagwarden_remediation::undo::{
 };
 
 use crate::ledger::OpenLedger;
-use crate::table::{self, Column, table};
+use crate::table::{self, Column, cell, table};
 use crate::when::rfc3339;
-use crate::words::count;
-use crate::words::on_one_line;
+use crate::words::{count, on_one_line, printable_line};
 
 /// The plan, with everything a person needs to know before they agree to it.
 pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
     let plan = &look.plan;
-    let mut text = format!("The ledger {} in {}:\n\n", ledger.table, ledger.region);
+    let mut text = format!("{ledger}:\n\n");
     let mut part = |part: String| {
         text.push_str(&part);
         text.push('\n');
@@ -34,9 +33,9 @@ pub fn plan(ledger: &OpenLedger, look: &UndoPreview) -> String {
         part(format!("Left as they are:\n\n{}", left(&plan.left)));
     }
     if !plan.shutdowns.is_empty() {
-        part(ends(&plan.shutdowns, &ledger.region));
+        part(ends(&plan.shutdowns, &ledger.access.region));
     }
-    if let Some(warning) = warning(look, &ledger.region) {
+    if let Some(warning) = warning(look, &ledger.access.region) {
         part(warning);
     }
     text.push_str(&sum(plan));
@@ -57,8 +56,8 @@ fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
     let rows = steps.iter().map(|step| {
         let written = &step.written;
         let after = match &step.before {
-            Before::Missing => Cell::new("no such tag").fg(Color::DarkRed),
-            Before::Empty { value } => Cell::new(format!("{value:?}")).fg(Color::DarkYellow),
+            Before::Missing => cell("no such tag").fg(Color::DarkRed),
+            Before::Empty { value } => cell(format!("{value:?}")).fg(Color::DarkYellow),
         };
         let next = match step.asked_by {
             Some(rule_id) => format!("rule {rule_id} writes it again"),
@@ -66,12 +65,12 @@ fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
             None => "not known".to_owned(),
         };
         vec![
-            Cell::new(&written.instance_id),
-            Cell::new(on_one_line(&written.tag_key)),
-            Cell::new(format!("{:?}", written.value)),
+            cell(printable_line(&written.instance_id)),
+            cell(on_one_line(&written.tag_key)),
+            cell(format!("{:?}", written.value)),
             after,
-            Cell::new(written.run_id.as_str()),
-            Cell::new(next),
+            cell(written.run_id.as_str()),
+            cell(next),
         ]
     });
     let columns = [
@@ -89,10 +88,10 @@ fn left(left: &[KeptTag]) -> String {
     let rows = left.iter().map(|left| {
         let written = &left.written;
         vec![
-            Cell::new(&written.instance_id),
-            Cell::new(on_one_line(&written.tag_key)),
-            Cell::new(format!("{:?}", written.value)),
-            Cell::new(left.reason.to_string()),
+            cell(printable_line(&written.instance_id)),
+            cell(on_one_line(&written.tag_key)),
+            cell(format!("{:?}", written.value)),
+            cell(printable_line(&left.reason.to_string())),
         ]
     });
     let columns = [
@@ -108,7 +107,7 @@ fn left(left: &[KeptTag]) -> String {
 fn ends(ends: &[PastShutdown], region: &str) -> String {
     let mut text = "These stops and terminations cannot be undone:\n\n".to_owned();
     for end in ends {
-        let (id, run_id) = (&end.instance_id, &end.run_id);
+        let (id, run_id) = (printable_line(&end.instance_id), &end.run_id);
         let now = end.state.map_or("no longer exists".to_owned(), |state| {
             format!("is {state} now")
         });
@@ -144,7 +143,8 @@ fn warning(look: &UndoPreview, region: &str) -> Option<String> {
     if let Some(problem) = &look.unread_policy {
         return Some(format!(
             "{warning} the policy cannot be read, so it is not known whether it still asks for these tags, or whether\n\
-             it would stop or terminate an instance without them: {problem}\n"
+             it would stop or terminate an instance without them: {}\n",
+            printable_line(&problem.to_string())
         ));
     }
     let steps = &look.plan.steps;
@@ -180,10 +180,14 @@ pub fn outcome(undone: &UndoResult) -> String {
             tag_key,
             ..
         } = &step.written;
-        let key = on_one_line(tag_key);
+        let (instance_id, key) = (printable_line(instance_id), on_one_line(tag_key));
         let _ = match outcome {
             UndoOutcome::Done => Ok(()),
-            UndoOutcome::Spared(reason) => writeln!(text, "Left: {instance_id}, {key}: {reason}."),
+            UndoOutcome::Spared(reason) => writeln!(
+                text,
+                "Left: {instance_id}, {key}: {}.",
+                printable_line(&reason.to_string())
+            ),
             UndoOutcome::Failed(why) => {
                 writeln!(text, "Failed: {instance_id}, {key}: {}", on_one_line(why))
             }

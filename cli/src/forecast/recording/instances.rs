@@ -4,54 +4,70 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
-use tagwarden_core::Instance;
-use tagwarden_core::resource::DescribedInstance;
-use tagwarden_core::resource::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
+use serde_json::{Map, Value};
+use tagwarden_core::{Instance, Scope};
 
-use super::walk::{As, members};
-use super::{Recorded, Source};
+use super::shape::{self, RecordedInstance};
+use super::walk::{As, Bare, members, unknown as members_error};
+use super::{Recorded, Source, gaps};
 use crate::exit::CommandError;
+use crate::stream;
 
 /// The command that writes such a file.
 const COMMAND: &str = "aws ec2 describe-instances --output json > FILE";
 
-/// The instances of a recording, in the order of their ids; `-` is standard input.
+/// The lists of a document, each with what it holds.
+const LISTS: [(&str, Part); 6] = [
+    ("Reservations", Part::Reservations),
+    ("Instances", Part::Instances),
+    ("configurationItems", Part::Items),
+    ("baseConfigurationItems", Part::Items),
+    ("BaseConfigurationItems", Part::Items),
+    ("Results", Part::Results),
+];
+
+/// The instances of a recording, in the order of their ids, and what is not known of them, each a whole sentence;
+/// `-` is standard input.
 ///
 /// Accepts `Reservations`, what `--query` makes of them (`Reservations[]`, `Reservations[].Instances[]` and the like),
-/// the `configurationItems` of a Config snapshot or of a resource's history, and several such documents one after the
-/// other. If an instance occurs more than once, the last one counts; of Config's items, the last captured.
+/// single instances, Config's items from a snapshot, a history, `batch-get-resource-config` or a query, and several such
+/// documents one after the other. If an instance occurs more than once, the last one counts; of Config's items, the last
+/// captured.
 ///
 /// # Errors
-/// The file cannot be read, is not JSON, or is not such a recording. The message names the place.
-pub fn read(path: &Path) -> Result<Vec<Instance>, CommandError> {
+/// The file cannot be read, is not JSON, or is not such a recording: the message names the place. Or it lacks what a
+/// verdict in `scope` depends on.
+pub fn read(path: &Path, scope: &Scope) -> Result<(Vec<Instance>, Vec<String>), CommandError> {
     let source = Source {
         path,
         command: COMMAND,
     };
     let mut found = Found::default();
     source.read(&mut found)?;
-    Ok(found
-        .instances
-        .into_values()
-        .map(|(_, instance)| instance)
-        .collect())
+    let name = stream::name(path);
+    let mut notes = Vec::new();
+    if found.is_cut_off {
+        notes.push(format!(
+            "{name} ends early: it has a NextToken, so instances are missing. Record it without --max-items and \
+             --no-paginate."
+        ));
+    }
+    let found: Vec<RecordedInstance> = found.instances.into_values().collect();
+    gaps::check(&name, &found, scope)?;
+    notes.extend(gaps::notes(&found));
+    let instances = found.into_iter().map(|found| found.instance).collect();
+    Ok((instances, notes))
 }
 
-/// Whether the recording seems to leave the tags out: it has several instances, and none has tags.
-pub fn lack_tags(instances: &[Instance]) -> bool {
-    let mut standing = instances.iter().filter(|it| !it.state.is_gone());
-    standing.clone().count() > 1 && standing.all(|it| it.tags.is_empty())
-}
-
-/// The instances by id, with the time at which Config captured each.
+/// The instances by id.
 #[derive(Default)]
 struct Found {
-    instances: BTreeMap<String, (Option<DateTime<Utc>>, Instance)>,
+    instances: BTreeMap<String, RecordedInstance>,
     /// The ids of the reservation that is being read. The AWS CLI writes a reservation's `OwnerId` after its instances.
     in_reservation: Vec<String>,
+    /// Whether the last document says that there is another page.
+    is_cut_off: bool,
 }
 
 impl Recorded for Found {
@@ -61,56 +77,77 @@ impl Recorded for Found {
 }
 
 impl Found {
-    fn add_instance(&mut self, captured_at: Option<DateTime<Utc>>, instance: Instance) {
-        self.in_reservation.push(instance.id.clone());
-        let known = self.instances.get(&instance.id);
-        if known.is_none_or(|(known_at, _)| *known_at <= captured_at) {
-            let id = instance.id.clone();
-            self.instances.insert(id, (captured_at, instance));
+    fn add_instance(&mut self, found: RecordedInstance) {
+        self.in_reservation.push(found.instance.id.clone());
+        let known = self.instances.get(&found.instance.id);
+        if known.is_none_or(|known| known.captured_at <= found.captured_at) {
+            self.instances.insert(found.instance.id.clone(), found);
         }
     }
 
     /// Ends a reservation, whose instances are in the account `owner_id`.
     fn end_reservation(&mut self, owner_id: Option<&str>) {
         for id in std::mem::take(&mut self.in_reservation) {
-            if let (Some((_, instance)), Some(owner_id)) = (self.instances.get_mut(&id), owner_id) {
-                instance.details.owner_id = Some(owner_id.to_owned());
+            if let (Some(found), Some(owner_id)) = (self.instances.get_mut(&id), owner_id) {
+                found.instance.details.owner_id = Some(owner_id.to_owned());
             }
         }
     }
 
     /// Adds a value of unknown form: a reservation, a Config item, an instance, or a list of these.
-    fn add_any(&mut self, value: Value) -> Result<(), serde_json::Error> {
+    fn add_any(&mut self, value: Value) -> serde_json::Result<()> {
         match value {
+            Value::Null => Ok(()),
             Value::Array(values) => values.into_iter().try_for_each(|value| self.add_any(value)),
-            Value::Object(mut members) if members.contains_key("Instances") => {
-                self.in_reservation.clear();
-                self.add_any(members.remove("Instances").unwrap_or_default())?;
-                self.end_reservation(members.get("OwnerId").and_then(Value::as_str));
-                Ok(())
-            }
-            value => {
-                let DescribedInstance(instance) = serde_json::from_value(value)?;
-                self.add_instance(None, instance);
-                Ok(())
-            }
+            Value::Object(members) => self.add_object(members),
+            other => self.add_described(other),
         }
     }
 
-    fn add_item(&mut self, value: Value) -> Result<(), serde_json::Error> {
-        let resource_type = value.get("resourceType").and_then(Value::as_str);
-        // Other kinds of resources have other members.
-        if resource_type != Some(INSTANCE_RESOURCE_TYPE) {
+    fn add_object(&mut self, mut members: Map<String, Value>) -> serde_json::Result<()> {
+        if let Some(instances) = members.remove("Instances") {
+            self.in_reservation.clear();
+            self.add_any(instances)?;
+            self.end_reservation(members.get("OwnerId").and_then(Value::as_str));
             return Ok(());
         }
-        let item: ConfigurationItem = serde_json::from_value(value)?;
-        let captured_at = item.configuration_item_capture_time;
-        let is_present = item.configuration_item_status.is_present();
-        let mut instance = item.into_instance();
-        if !is_present {
-            instance.state = tagwarden_core::State::Terminated;
+        if shape::is_item(&members) && !members.contains_key("InstanceId") {
+            return self.add_item(members);
         }
-        self.add_instance(Some(captured_at), instance);
+        self.add_described(members.into())
+    }
+
+    fn add_described(&mut self, value: Value) -> serde_json::Result<()> {
+        match value {
+            Value::Null => {}
+            Value::Object(members) => self.add_instance(shape::described(members)?),
+            other => {
+                let unexpected = serde_json::from_value::<Map<String, Value>>(other);
+                unexpected.map(|_| ())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_item(&mut self, members: Map<String, Value>) -> serde_json::Result<()> {
+        if let Some(found) = shape::item(members)? {
+            self.add_instance(found);
+        }
+        Ok(())
+    }
+
+    /// Adds a result of Config's advanced query: JSON in a string.
+    fn add_result(&mut self, value: Value) -> serde_json::Result<()> {
+        let value = match value {
+            Value::String(text) => serde_json::from_str(&text)?,
+            value => value,
+        };
+        if value.is_null() {
+            return Ok(());
+        }
+        if let Some(found) = shape::result(serde_json::from_value(value)?)? {
+            self.add_instance(found);
+        }
         Ok(())
     }
 }
@@ -127,20 +164,44 @@ impl<'de> Visitor<'de> for Document<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
         let where_they_are = "instances are in Reservations or configurationItems";
-        members(map, where_they_are, |name, map| {
-            let part = match name {
-                "Reservations" => Part::Reservations,
-                "Instances" => Part::Instances,
-                "configurationItems" => Part::Items,
-                _ => return Ok(false),
-            };
-            map.next_value_seed(As(List {
-                part,
-                place: name,
-                found: &mut *self.0,
-            }))?;
-            Ok(true)
-        })
+        let found = self.0;
+        found.is_cut_off = false;
+        let mut is_cut_off = false;
+        let rest = members(map, |name, map| {
+            let list = LISTS.iter().find(|(list, _)| *list == name);
+            if let Some((place, part)) = list {
+                map.next_value_seed(As(List {
+                    part: *part,
+                    place,
+                    found: &mut *found,
+                }))?;
+            } else if ["ConfigurationItem", "configurationItem"].contains(&name) {
+                let item = map.next_value::<Option<Map<String, Value>>>()?;
+                let added = found.add_item(item.unwrap_or_default());
+                added.map_err(|error| at_place(name, &A::Error::custom(error)))?;
+            } else if ["NextToken", "nextToken"].contains(&name) {
+                is_cut_off = map
+                    .next_value::<Value>()?
+                    .as_str()
+                    .is_some_and(|it| !it.is_empty());
+                return Ok(Some(false));
+            } else {
+                return Ok(None);
+            }
+            Ok(Some(true))
+        })?;
+        found.is_cut_off = is_cut_off;
+        match rest {
+            Bare::Known => Ok(()),
+            Bare::Members(members)
+                if members.contains_key("InstanceId")
+                    || members.contains_key("instanceId")
+                    || shape::is_item(&members) =>
+            {
+                found.add_object(members).map_err(A::Error::custom)
+            }
+            Bare::Members(members) => Err(members_error(where_they_are, members.keys())),
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
@@ -160,6 +221,7 @@ enum Part {
     Reservations,
     Instances,
     Items,
+    Results,
 }
 
 /// A list in a document.
@@ -177,6 +239,11 @@ impl<'de> Visitor<'de> for List<'_> {
         write!(f, "the list {}", self.place)
     }
 
+    // A projection writes null where there is nothing.
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let mut number = 0;
         loop {
@@ -187,17 +254,17 @@ impl<'de> Visitor<'de> for List<'_> {
                     place: &place(),
                     found: &mut *self.found,
                 }))?,
-                Part::Instances => seq
-                    .next_element::<DescribedInstance>()
-                    .map_err(at_place)?
-                    .map(|DescribedInstance(it)| self.found.add_instance(None, it)),
-                Part::Items => match seq.next_element::<Value>()? {
-                    None => None,
-                    Some(item) => {
-                        let added = self.found.add_item(item);
-                        Some(added.map_err(|error| at_place(A::Error::custom(error)))?)
-                    }
-                },
+                Part::Instances | Part::Items | Part::Results => {
+                    let value = seq.next_element::<Value>().map_err(at_place)?;
+                    let added = value.map(|value| match (self.part, value) {
+                        (Part::Instances, value) => self.found.add_described(value),
+                        (Part::Results, value) => self.found.add_result(value),
+                        (_, Value::Null) => Ok(()),
+                        (_, value) => self.found.add_item(serde_json::from_value(value)?),
+                    });
+                    let added = added.transpose();
+                    added.map_err(|error| at_place(A::Error::custom(error)))?
+                }
             };
             if is_some.is_none() {
                 return Ok(());
@@ -218,6 +285,10 @@ impl<'de> Visitor<'de> for Reservation<'_> {
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, a reservation", self.place)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {

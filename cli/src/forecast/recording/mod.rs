@@ -3,17 +3,19 @@
 //! A recording is parsed instance by instance, and only what the policy needs is kept.
 
 pub mod events;
+mod gaps;
 pub mod instances;
+mod shape;
 mod walk;
 
-use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use serde::Deserializer;
 use serde::de::Error as _;
 
 use crate::exit::CommandError;
+use crate::stream;
 
 /// The most bytes of a recording that are read before parsing starts: about 30,000 instances.
 ///
@@ -23,28 +25,10 @@ const AT_ONCE: u64 = 256 << 20;
 /// The size of the buffer for the streamed rest, in bytes.
 const BUFFER: usize = 1 << 20;
 
-/// The first bytes of a gzip file.
-///
-/// See [RFC 1952](https://www.rfc-editor.org/rfc/rfc1952), section 2.3.1.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-
 /// What a recording is parsed into.
 trait Recorded {
     /// Adds the contents of one JSON document.
     fn add<'de, D: Deserializer<'de>>(&mut self, document: D) -> Result<(), D::Error>;
-}
-
-/// The name of a recording in messages.
-pub fn name(path: &Path) -> String {
-    if is_standard_input(path) {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    }
-}
-
-fn is_standard_input(path: &Path) -> bool {
-    path.as_os_str() == "-"
 }
 
 /// Adds every JSON document of the input, one after the other.
@@ -76,17 +60,13 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn name(self) -> String {
-        name(self.path)
+        stream::name(self.path)
     }
 
     /// Adds the contents of the recording to `recorded`.
     fn read(self, recorded: &mut impl Recorded) -> Result<(), CommandError> {
-        if is_standard_input(self.path) {
-            return self.read_from(io::stdin(), 0, AT_ONCE, recorded);
-        }
-        let file = File::open(self.path).map_err(|error| self.unreadable(&error))?;
-        let size = file.metadata().map_or(0, |metadata| metadata.len());
-        self.read_from(file, size, AT_ONCE, recorded)
+        let (input, size) = stream::open(self.path).map_err(|error| self.unreadable(&error))?;
+        self.read_from(input, size, AT_ONCE, recorded)
     }
 
     /// Adds the contents of `input`. Its probable size is `size`; up to `at_once` bytes are read before parsing starts.
@@ -103,12 +83,6 @@ impl Source<'_> {
         beginning
             .read_to_end(&mut bytes)
             .map_err(|error| self.unreadable(&error))?;
-        if bytes.starts_with(&GZIP) {
-            return Err(CommandError::new(
-                &format!("{} is compressed", self.name()),
-                "Decompress it first: gunzip -c FILE | tagwarden plan --instances - …",
-            ));
-        }
         let documents = if beginning.limit() > 0 {
             read_documents(serde_json::Deserializer::from_slice(&bytes), recorded)
         } else {
@@ -120,9 +94,18 @@ impl Source<'_> {
     }
 
     fn unreadable(self, error: &io::Error) -> CommandError {
+        let advice = match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::InvalidInput => {
+                "It was cut off or damaged: copy it again."
+            }
+            ErrorKind::InvalidData => {
+                "It must be JSON in UTF-8, or in UTF-16 with a byte-order mark."
+            }
+            _ => "Check the path.",
+        };
         CommandError::new(
             &format!("{} cannot be read: {error}", self.name()),
-            format!("Check the path. `{}` writes such a file.", self.command),
+            format!("{advice} `{}` writes such a file.", self.command),
         )
     }
 
@@ -179,8 +162,7 @@ mod tests {
         ] {
             let whole = found(text, 1_000);
             assert_eq!(whole.as_ref().map_or(0, Vec::len), documents, "{whole:?}");
-            // Fewer than two bytes do not show whether the file is compressed.
-            for at_once in 2..=text.len() {
+            for at_once in 0..=text.len() {
                 assert_eq!(found(text, at_once), whole, "{at_once}");
             }
         }

@@ -1,10 +1,15 @@
 //! Walks through a recording member by member, without keeping the members that are not needed.
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Map, Value};
+
+/// The most members that a message names.
+const MOST_NAMES: usize = 10;
 
 /// Members that show that a file was given to the wrong option.
-const MISPLACED: [(&str, &str); 3] = [
+const MISPLACED: [(&str, &str); 4] = [
     ("Events", "--events"),
+    ("Records", "--events"),
     ("Reservations", "--instances"),
     ("configurationItems", "--instances"),
 ];
@@ -20,38 +25,70 @@ impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for As<V> {
     }
 }
 
-/// Calls `take` for each member of an object, with its name. `take` reads the value and returns `true`, or returns
-/// `false` to skip the member. `where_they_are` begins the error, such as `launches are in Events`.
+/// What an object is.
+pub enum Bare {
+    /// One with a member that was read.
+    Known,
+    /// Another one, with its members. Of those in [`MISPLACED`], only the names are kept.
+    Members(Map<String, Value>),
+}
+
+/// Calls `take` for each member of an object, with its name. `take` reads the value and returns whether the member tells
+/// what the object is, or returns `None` without reading a value that it does not know.
 ///
 /// # Errors
-/// A value cannot be read, or `take` skipped every member.
+/// A value cannot be read.
 pub fn members<'de, A: MapAccess<'de>>(
     mut map: A,
-    where_they_are: &str,
-    mut take: impl FnMut(&str, &mut A) -> Result<bool, A::Error>,
-) -> Result<(), A::Error> {
+    mut take: impl FnMut(&str, &mut A) -> Result<Option<bool>, A::Error>,
+) -> Result<Bare, A::Error> {
     let mut is_known = false;
-    let mut others = Vec::new();
+    let mut others = Map::new();
     while let Some(name) = map.next_key::<String>()? {
-        if take(&name, &mut map)? {
-            is_known = true;
-        } else {
-            map.next_value::<IgnoredAny>()?;
-            others.push(name);
+        let taken = take(&name, &mut map)?;
+        is_known |= taken == Some(true);
+        let is_misplaced = MISPLACED.iter().any(|(misplaced, _)| *misplaced == name);
+        match taken {
+            Some(true) => {}
+            Some(false) => {
+                others.insert(name, Value::Null);
+            }
+            None if is_known || is_misplaced => {
+                map.next_value::<IgnoredAny>()?;
+                others.insert(name, Value::Null);
+            }
+            None => {
+                let value = map.next_value()?;
+                others.insert(name, value);
+            }
         }
     }
-    if is_known {
-        return Ok(());
-    }
-    let misplaced = MISPLACED
-        .iter()
-        .find(|(name, _)| others.iter().any(|other| other == name));
+    Ok(if is_known {
+        Bare::Known
+    } else {
+        Bare::Members(others)
+    })
+}
+
+/// The error for an object that is nothing of what it should be. `where_they_are` begins it, such as
+/// `launches are in Events`.
+pub fn unknown<'a, E: Error>(
+    where_they_are: &str,
+    names: impl Iterator<Item = &'a String> + Clone,
+) -> E {
+    let has_name = |wanted: &str| names.clone().any(|name| name == wanted);
+    let misplaced = MISPLACED.iter().find(|(name, _)| has_name(name));
+    let mut all: Vec<&str> = names.clone().map(String::as_str).collect();
+    let more = all.len().saturating_sub(MOST_NAMES);
+    all.truncate(MOST_NAMES);
     let has = match misplaced {
         Some((name, option)) => format!("this file has {name}, which belong to {option}"),
-        None if others.is_empty() => "this file has no members".to_owned(),
-        None => format!("the members of this file are {}", others.join(", ")),
+        None if all.is_empty() => "this file has no members".to_owned(),
+        None if more > 0 => format!(
+            "the members of this file are {} and {more} more",
+            all.join(", ")
+        ),
+        None => format!("the members of this file are {}", all.join(", ")),
     };
-    Err(A::Error::custom(format_args!(
-        "{where_they_are}, but {has}"
-    )))
+    E::custom(format_args!("{where_they_are}, but {has}"))
 }

@@ -27,6 +27,7 @@ fn terms(grace: i64, notice: i64) -> Terms {
         times: times(None, TimeDelta::minutes(notice)),
         end: None,
         is_over_once_started: false,
+        goes_stale: true,
     }
 }
 
@@ -119,6 +120,16 @@ fn starts_over_unconfirmed(#[case] terms: Terms, #[case] now: i64, #[case] holds
     assert_eq!(seen.holds(&terms, None, at(now + HOUR)), holds);
 }
 
+#[rstest]
+#[case::short(terms(15, 0), 6 * HOUR)]
+#[case::long(terms(15, DAY), DAY)]
+fn notes_a_look_only_once_the_last_note_is_old(#[case] terms: Terms, #[case] enough: i64) {
+    assert!(!begun().needs_confirmation(&terms, at(enough)));
+    assert!(begun().needs_confirmation(&terms, at(enough + 1)));
+    let seen = begun().seen(at(HOUR));
+    assert!(!seen.needs_confirmation(&terms, at(enough + HOUR)));
+}
+
 #[test]
 fn a_notice_confirms_the_countdown() {
     let announced = begun().announced(at(HOUR), at(DAY));
@@ -139,7 +150,9 @@ fn a_start_ends_the_days_between_a_stop_and_a_termination() {
         is_over_once_started: true,
         ..terms(0, 14 * DAY)
     };
-    assert!(begun().holds(&terms, Some(at(-5)), at(DAY)));
+    for before in [-5, 0] {
+        assert!(begun().holds(&terms, Some(at(before)), at(DAY)));
+    }
     assert!(!begun().holds(&terms, Some(at(5)), at(DAY)));
 }
 

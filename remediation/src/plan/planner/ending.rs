@@ -5,7 +5,7 @@ use tagwarden_core::date::days_left;
 use tagwarden_core::policy::{EndDate, WhenExpired};
 use tagwarden_core::{DefectName, Instance, Policy, Shutdown};
 
-use super::Planner;
+use super::InstancePlanner;
 use crate::plan::countdown::Terms;
 use crate::plan::{Cause, CountdownName, CountdownReason, Outcome, Reason, Remedy};
 use crate::safeguard::Safeguard;
@@ -71,7 +71,7 @@ fn is_soon(end_date: &EndDate<'_>, settings: &Settings, now: DateTime<Utc>) -> b
     end_date.when_expired.is_shutdown() && end_date.end - now <= terms.first_notice() + AHEAD
 }
 
-impl Planner<'_> {
+impl InstancePlanner<'_> {
     /// Counts down to an end date that has not passed, and announces what will be done then.
     pub(super) fn plan_ending(&mut self, end_date: &EndDate<'_>) {
         let (remedy, shutdown) = match end_date.when_expired {

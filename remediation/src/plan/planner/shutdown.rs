@@ -2,16 +2,16 @@
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
+use tagwarden_core::likeness::is_blank;
 use tagwarden_core::policy::Notice;
 use tagwarden_core::{Defect, Exemption, Finding, Shutdown};
 
 use super::ending::ShutdownDate;
-use super::{DueShutdown, Planner};
+use super::{DueShutdown, InstancePlanner};
 use crate::plan::countdown::{CountdownStage, Terms};
 use crate::plan::manager::manager_of;
 use crate::plan::{
-    Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Reason,
-    Remedy, RemedyName,
+    Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Reason, Remedy,
 };
 use crate::safeguard::Safeguard;
 use crate::settings::Mode;
@@ -19,7 +19,7 @@ use crate::settings::Mode;
 /// How long before its time a message for the next look is sent at most.
 const ONE_MESSAGE: TimeDelta = TimeDelta::hours(24);
 
-impl Planner<'_> {
+impl InstancePlanner<'_> {
     /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
     pub(super) fn stop_first(&mut self, cause: Cause) {
         let terminate_after = self.settings.terminate_after;
@@ -217,58 +217,14 @@ impl Planner<'_> {
         }
     }
 
-    /// What stands against shutting the instance down. What no later run changes comes first.
-    pub(super) fn obstacle(&self, cause: &Cause, is_stop: bool, terms: &Terms) -> Option<Outcome> {
-        if let Some(reason) = self.managed() {
-            return Some(Outcome::Refused(reason));
-        }
-        if let Some(reason) = self.unreadable_exemption() {
-            return Some(Outcome::Refused(reason));
-        }
-        if *cause != Cause::Untagged
-            && !self.settings.rules_may_destroy.allows(is_stop)
-            && self.holds(Safeguard::Permission)
-        {
-            return Some(Outcome::Refused(Reason::NotPermitted { is_stop }));
-        }
-        let enforces = self.settings.mode == Mode::Enforce;
-        if enforces && self.settings.ledger_table.is_none() {
-            return Some(Outcome::Refused(Reason::NoLedger));
-        }
-        if enforces && terms.notice > TimeDelta::zero() && self.settings.topic_arn.is_none() {
-            return Some(Outcome::Refused(Reason::NoTopic));
-        }
-        if let Some(doubt) = &self.context.doubt
-            && CountdownReason::from(cause).rests_on_absence(self.policy)
-        {
-            return Some(doubt.outcome());
-        }
-        // A run that enforces counts the grace period from its first look.
-        let goes_by_age = !enforces || !self.holds(Safeguard::TwoLooks);
-        if let Some(reason) = self.within_grace().filter(|_| goes_by_age) {
-            return Some(Outcome::Deferred(reason));
-        }
-        let remedy = if is_stop {
-            RemedyName::Stop
-        } else {
-            RemedyName::Terminate
-        };
-        let refused = self
-            .context
-            .refused
-            .get(&(self.instance.id.clone(), remedy));
-        let refused = refused.filter(|refused| refused.holds(self.now));
-        refused.map(|refused| Outcome::Refused(refused.reason.clone()))
-    }
-
     /// The instance's manager as a reason, if it has one.
-    pub(super) fn managed(&self) -> Option<Reason> {
+    pub(in crate::plan) fn managed(&self) -> Option<Reason> {
         let manager = manager_of(self.instance, self.settings, self.context);
         manager.filter(|_| self.holds(Safeguard::Manager))
     }
 
     /// The exemption that cannot be read, as long as it protects.
-    pub(super) fn unreadable_exemption(&self) -> Option<Reason> {
+    pub(in crate::plan) fn unreadable_exemption(&self) -> Option<Reason> {
         let Some(Exemption::Unreadable { key, value }) = self.exemption else {
             return None;
         };
@@ -301,6 +257,15 @@ impl Planner<'_> {
                 self.plan.standing.insert(id.clone(), countdown);
             }
             self.plan.shutdowns.insert((Some(due.since), id), due.act);
+        }
+        let paused = self.context.paused.get(&self.instance.id);
+        for key in paused.into_iter().flatten() {
+            let value = self.instance.tags.get(key);
+            // tagwarden does not write it, so a person has.
+            if value.is_some_and(|value| !is_blank(value)) {
+                let resumed = (self.instance.id.clone(), key.clone());
+                self.plan.resumed.insert(resumed);
+            }
         }
         let Some(running) = self.context.countdowns.get(&self.instance.id) else {
             return;

@@ -6,7 +6,7 @@ use tagwarden_core::policy::{Function, NearMissValue, Source};
 use tagwarden_core::wording::{excerpt, suggestion, too_far};
 use tagwarden_core::{Action, DefectName, RuleRemedy, TagRule};
 
-use super::{Planner, UNDEFINED};
+use super::{InstancePlanner, UNDEFINED};
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::plan::sources::SourceAnswer;
 use crate::plan::{Act, Cause, Memory, Outcome, Reason, Remedy, SourceFailure, ValueOrigin};
@@ -47,7 +47,7 @@ fn unread(why: String) -> SourceValue {
 /// What a source says of a value.
 type SourceValue = SourceAnswer<Value>;
 
-impl Planner<'_> {
+impl InstancePlanner<'_> {
     /// Writes the rule's default, unless there is a value that somebody meant or that a source has.
     pub(super) fn write_default(&mut self, cause: Cause, rule: &TagRule, default: Option<&str>) {
         let Some(cause) = self.write_near_miss(cause, rule) else {

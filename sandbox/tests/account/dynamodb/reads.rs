@@ -38,6 +38,22 @@ fn sort_keys(items: &[Attributes]) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
+async fn queries_no_more_items_than_the_limit() {
+    let (account, dynamodb) = account_with_runs();
+    let limited = |limit| query(&dynamodb, "Pk = :pk").limit(limit).send();
+    let answer = limited(2).await.unwrap();
+    assert_eq!(sort_keys(answer.items()), ["act#1", "run#1"]);
+    assert_eq!(
+        answer.last_evaluated_key().unwrap()["Sk"].as_s().unwrap(),
+        "run#1"
+    );
+    assert_eq!(limited(9).await.unwrap().items().len(), 5);
+    account.query_page_items(1);
+    assert_eq!(limited(3).await.unwrap().items().len(), 1);
+    assert!(limited(0).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn queries_a_part_of_a_partition_in_order() {
     let (_account, dynamodb) = account_with_runs();
     for (condition, expected) in [

@@ -7,9 +7,11 @@ use tagwarden_remediation::plan::Remedy;
 use tagwarden_remediation::report::Entry;
 
 use super::view::PlanView;
+use crate::aws::access::AwsAccess;
 use crate::forecast::compare::Comparison;
 use crate::forecast::{Forecast, ForecastCounts, InstanceForecast};
 use crate::output::VERSION;
+use crate::spreadsheet::CsvWriter;
 
 pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) -> Value {
     let instances = view.sorted(forecast).into_iter().map(|forecast| {
@@ -39,6 +41,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> Value {
             });
             instance.insert(name.to_owned(), side);
         }
+        instance.insert("destructive".to_owned(), json!(change.harm()));
         Value::from(instance)
     });
     let mut document = head(view);
@@ -53,8 +56,8 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> Value {
 
 /// Writes one row for each step, and one for an instance without steps.
 pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record([
+    let mut writer = CsvWriter::new(out);
+    writer.row([
         "instance",
         "name",
         "vpc",
@@ -80,14 +83,14 @@ pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -
             annotation.as_deref().unwrap_or_default(),
         ];
         if forecast.entries.is_empty() {
-            writer.write_record(head.into_iter().chain([""; 7]))?;
+            writer.row(head.into_iter().chain([""; 7]))?;
         }
         for entry in &forecast.entries {
             let step = step(entry);
-            writer.write_record(head.into_iter().chain(step.iter().map(String::as_str)))?;
+            writer.row(head.into_iter().chain(step.iter().map(String::as_str)))?;
         }
     }
-    writer.flush()
+    Ok(())
 }
 
 /// Writes one row for each step that comes (+) or goes (-), and one for an instance that only changes its verdict.
@@ -96,8 +99,8 @@ pub fn comparison_csv(
     view: &PlanView,
     comparison: &Comparison<'_>,
 ) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(out);
-    writer.write_record([
+    let mut writer = CsvWriter::new(out);
+    writer.row([
         "instance", "name", "vpc", "before", "after", "change", "rule", "finding", "remedy", "tag",
         "value", "outcome", "reason",
     ])?;
@@ -114,15 +117,15 @@ pub fn comparison_csv(
         let lost = change.lost().map(|entry| ("-", entry));
         let moves: Vec<_> = gained.chain(lost).collect();
         if moves.is_empty() {
-            writer.write_record(head.into_iter().chain([""; 8]))?;
+            writer.row(head.into_iter().chain([""; 8]))?;
         }
         for (sign, entry) in moves {
             let step = step(entry);
             let step = step.iter().map(String::as_str);
-            writer.write_record(head.into_iter().chain([sign]).chain(step))?;
+            writer.row(head.into_iter().chain([sign]).chain(step))?;
         }
     }
-    writer.flush()
+    Ok(())
 }
 
 /// The members that say what a plan is made of.
@@ -136,8 +139,10 @@ pub fn head(view: &PlanView) -> Map<String, Value> {
         ("notes", json!(view.notes)),
     ];
     let members = members.into_iter();
+    let access = view.access.as_ref().map(AwsAccess::to_json);
     members
         .map(|(name, value)| (name.to_owned(), value))
+        .chain(access.unwrap_or_default())
         .collect()
 }
 

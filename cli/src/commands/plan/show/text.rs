@@ -9,7 +9,8 @@ use super::view::{PlanView, moves, tally, tally_of_changes, verdict, verdicts};
 use crate::forecast::compare::Comparison;
 use crate::forecast::rows::{ForecastRow, Mark};
 use crate::forecast::{Forecast, ForecastCounts, StepGroup, rows};
-use crate::table::{self, Column, table};
+use crate::table::{self, Column, cell, table};
+use crate::words::printable_line;
 
 const STEPS: [Column; 3] = [
     Column::new("What"),
@@ -57,11 +58,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
         .map(|((verdict, moves), instances)| {
             let moves = moves.iter().map(|(sign, what)| format!("{sign} {what}"));
             let moves: Vec<String> = moves.collect();
-            vec![
-                Cell::new(instances),
-                Cell::new(verdict),
-                Cell::new(moves.join("\n")),
-            ]
+            vec![cell(instances), cell(verdict), cell(moves.join("\n"))]
         })
         .collect();
     if !rows.is_empty() {
@@ -76,7 +73,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
 
 fn notes(text: &mut String, view: &PlanView) {
     for note in &view.notes {
-        let _ = writeln!(text, "{note}");
+        let _ = writeln!(text, "{}", printable_line(note));
     }
     if !view.notes.is_empty() {
         text.push('\n');
@@ -86,10 +83,10 @@ fn notes(text: &mut String, view: &PlanView) {
 fn cells(row: ForecastRow) -> Vec<Cell> {
     let what = format!("{} {}", row.mark.as_str(), row.what);
     let what = match row.mark {
-        Mark::Add => Cell::new(what).fg(Color::DarkGreen),
-        Mark::Change => Cell::new(what).fg(Color::DarkYellow),
-        Mark::End => Cell::new(what).fg(Color::DarkRed),
-        Mark::Nothing => Cell::new(row.what),
+        Mark::Add => cell(what).fg(Color::DarkGreen),
+        Mark::Change => cell(what).fg(Color::DarkYellow),
+        Mark::End => cell(what).fg(Color::DarkRed),
+        Mark::Nothing => cell(row.what),
     };
-    vec![what, Cell::new(row.instances), Cell::new(row.why)]
+    vec![what, cell(row.instances), cell(row.why)]
 }

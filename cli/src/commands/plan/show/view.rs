@@ -6,13 +6,14 @@ use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use tagwarden_remediation::report::Entry;
 
-use crate::forecast::compare::{Comparison, InstanceChange};
+use crate::aws::access::AwsAccess;
+use crate::forecast::compare::{Comparison, Harm, InstanceChange};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::{
     Forecast, ForecastCounts, InstanceForecast, StepGroup, VerdictName, group, rows,
 };
 use crate::when::rfc3339;
-use crate::words::count;
+use crate::words::{count, duration, printable_line};
 
 /// The order of instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -34,6 +35,10 @@ pub enum Sort {
 pub struct PlanView {
     /// Where the instances come from, such as `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything comes from files.
+    pub access: Option<AwsAccess>,
+    /// Whether the instances come from a file.
+    is_recorded: bool,
     /// Where the policy comes from.
     pub policy: String,
     /// Where the policy to compare with comes from.
@@ -50,6 +55,8 @@ impl PlanView {
     pub fn new(inputs: &Inputs, sort: Sort, all: bool) -> Self {
         Self {
             from: inputs.from.clone(),
+            is_recorded: inputs.is_recorded,
+            access: inputs.access.clone(),
             policy: inputs.policy.name.clone(),
             against: inputs.against.as_ref().map(|against| against.name.clone()),
             at: inputs.at,
@@ -88,15 +95,22 @@ impl PlanView {
         }
     }
 
-    /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`.
+    /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`. Of an account, with how people know it
+    /// from others.
     pub fn headline(&self, instances: usize) -> String {
         let instances = count(instances, "instance");
-        let (from, policy) = (&self.from, &self.policy);
+        let (from, policy) = (printable_line(&self.from), printable_line(&self.policy));
         let at = self.at.format("%Y-%m-%d %H:%M");
+        let (from, also) = match &self.access {
+            None => (from, String::new()),
+            Some(access) if self.is_recorded => (from, format!("; read from AWS: {access}")),
+            Some(access) => (access.to_string(), String::new()),
+        };
         match &self.against {
-            None => format!("{instances} of {from} under {policy}, as of {at} UTC"),
+            None => format!("{instances} of {from} under {policy}, as of {at} UTC{also}"),
             Some(against) => {
-                format!("{instances} of {from}: {policy} against {against}, as of {at} UTC")
+                let against = printable_line(against);
+                format!("{instances} of {from}: {policy} against {against}, as of {at} UTC{also}")
             }
         }
     }
@@ -114,12 +128,12 @@ pub fn verdicts(counts: &ForecastCounts) -> String {
     )
 }
 
-/// `Plan: 3 instances to tag, 0 to stop, 1 to terminate. Also: 1 refused.`
+/// `Plan: 3 instances to tag, 0 to stop, 2 to terminate (1 of them later). Also: 1 refused.`
 pub fn tally(counts: &ForecastCounts) -> String {
     let rest: Vec<String> = [
         (counts.notified, "reported only"),
-        (counts.deferred, "left for later"),
-        (counts.refused, "refused"),
+        (counts.deferred_other, "left for later"),
+        (counts.refused_other, "refused"),
         (counts.failed, "failed"),
     ]
     .into_iter()
@@ -132,13 +146,24 @@ pub fn tally(counts: &ForecastCounts) -> String {
     };
     if counts.has_changes() {
         format!(
-            "Plan: {} to tag, {} to stop, {} to terminate.{rest}",
+            "Plan: {} to tag, {} to stop{}, {} to terminate{}.{rest}",
             count(counts.would_tag, "instance"),
             counts.would_stop,
-            counts.would_terminate
+            later(counts.would_stop, counts.delayed_stop),
+            counts.would_terminate,
+            later(counts.would_terminate, counts.delayed_terminate),
         )
     } else {
         format!("Nothing to do: no instance would be changed.{rest}")
+    }
+}
+
+/// ` (2 of them later)`; nothing where none of `all` is only delayed.
+fn later(all: usize, delayed: usize) -> String {
+    match delayed {
+        0 => String::new(),
+        _ if delayed == all => " (later)".to_owned(),
+        _ => format!(" ({delayed} of them later)"),
     }
 }
 
@@ -148,15 +173,26 @@ pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) ->
         return "No instance changes its verdict or what is done about it.".to_owned();
     }
     let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
+    let harmed = |harm| changes.iter().filter(|it| it.harm() == Some(harm)).count();
+    let worse: String = [
+        (Harm::Terminated, "terminated instead of stopped"),
+        (Harm::Sooner, "shut down sooner"),
+        (Harm::LessNotice, "shut down with less notice"),
+    ]
+    .into_iter()
+    .map(|(harm, what)| (harmed(harm), what))
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, what)| format!(", {what} {number}"))
+    .collect();
     format!(
         "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
-         longer {}.",
+         longer {}{worse}.",
         changes.len(),
         count(instances, "instance"),
         becomes(VerdictName::NonCompliant),
         becomes(VerdictName::Compliant),
         becomes(VerdictName::NotApplicable),
-        changes.iter().filter(|it| it.is_new_shutdown()).count(),
+        harmed(Harm::New),
         changes.iter().filter(|it| it.is_lost_shutdown()).count(),
     )
 }
@@ -187,5 +223,47 @@ pub fn moves(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
         }
     };
     let gained = change.gained().map(line('+'));
-    gained.chain(change.lost().map(line('-'))).collect()
+    let moves = gained.chain(change.lost().map(line('-')));
+    moves.chain(times(change)).collect()
+}
+
+/// The times that get shorter, a line each: `~ terminate after 15 minutes, not 1 day`.
+fn times(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
+    let (before, after) = (change.before.prospects.least, change.after.prospects.most);
+    if before.is_clear() {
+        return Vec::new();
+    }
+    let is_stopped_first = after.down != after.terminated;
+    let first = if is_stopped_first {
+        "stop"
+    } else {
+        "terminate"
+    };
+    let second = is_stopped_first.then_some(("terminate", after.terminated, before.terminated));
+    let mut lines = Vec::new();
+    let all = [(first, after.down, before.down)].into_iter().chain(second);
+    for (what, after, before) in all {
+        match (after.map(duration), before.map(duration)) {
+            (Some(text), Some(old)) if after < before => {
+                lines.push(('~', format!("{what} after {text}, not {old}")));
+            }
+            (Some(text), None) => lines.push(('+', format!("{what} after {text}"))),
+            _ => {}
+        }
+    }
+    if let (Some(after), Some(before)) = (after.notice, before.notice)
+        && after < before
+    {
+        let line = if after.is_zero() {
+            format!("{first} without the notice of {}", duration(before))
+        } else {
+            format!(
+                "{first} with a notice of {}, not {}",
+                duration(after),
+                duration(before)
+            )
+        };
+        lines.push(('~', line));
+    }
+    lines
 }

@@ -70,16 +70,19 @@ pub fn inputs_with(policy: Policy, instances: Vec<Instance>, variables: &[(&str,
         }],
         cloud_trail_event: None,
     });
-    let report = preview(&policy, &settings, &instances, &launches, now());
+    let preview = preview(&policy, &settings, &instances, &launches, now());
     Inputs {
         instances,
         from: "fleet.json".to_owned(),
+        access: None,
+        is_recorded: true,
         at: now(),
-        scope: Scope::default(),
         policy: PolicyPlan {
             name: "policy.yaml".to_owned(),
             policy,
-            report,
+            scope: Scope::default(),
+            report: preview.report,
+            prospects: preview.prospects,
         },
         against: None,
         notes: Vec::new(),

@@ -125,7 +125,7 @@ impl Trail {
         own.launch.is_some_and(|place| !self.launches[place].failed)
     }
 
-    /// What whoever reads everything knows of an instance.
+    /// What a reader of every event knows of an instance.
     pub(super) fn launcher(&self, wanted: &Unattributed, now: DateTime<Utc>) -> Launcher {
         if wanted.launched_at.is_some_and(|at| at < now - HISTORY) {
             return Launcher::TooOld;
