@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::allowed::AllowedValues;
 use super::options::RuleOptions;
 use super::problem::ProblemKind;
 use super::reader::Reader;
@@ -86,7 +87,7 @@ impl Reader {
         if by_date && options.notice.is_none() && !self.has_problem_with("Notice") {
             options.notice = Some(Notice::one_day());
         }
-        let words = options.allowed.iter().flat_map(|words| words.patterns());
+        let words = options.allowed.iter().flat_map(AllowedValues::patterns);
         let wild = words.filter(|word| word.as_literal().is_none());
         let wild: Vec<String> = wild.map(ToString::to_string).collect();
         for word in wild {

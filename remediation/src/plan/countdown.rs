@@ -308,7 +308,7 @@ impl Countdown {
         let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
         // A date that moves closer has its notice anew.
         let is_moved = self.end != terms.end;
-        !is_stale && !is_moved && !(terms.is_over_once_started && is_restarted)
+        !(is_stale || is_moved || (terms.is_over_once_started && is_restarted))
     }
 
     /// Whether the look of `now` is worth noting.

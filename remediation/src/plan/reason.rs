@@ -282,19 +282,7 @@ impl fmt::Display for Reason {
                 day,
                 days_left,
                 ..
-            } => {
-                match days_left {
-                    1 => write!(f, "{tag_key} = {date}, 1 day is left")?,
-                    0 => write!(f, "{tag_key} = {date}, this is the last day")?,
-                    left if *left > 0 => write!(f, "{tag_key} = {date}, {left} days are left")?,
-                    _ => write!(f, "{tag_key} = {date} has passed")?,
-                }
-                write!(
-                    f,
-                    "; it is done after {} unless {tag_key} is set to a later date",
-                    moment(*day)
-                )
-            }
+            } => ends(f, tag_key, date, *day, *days_left),
             Self::NotPermitted { is_stop: true } => f.write_str(
                 "rules may not stop instances (TAGWARDEN_RULES_MAY_DESTROY must be stop or stop-and-terminate)",
             ),
@@ -344,4 +332,25 @@ impl fmt::Display for Reason {
 /// A moment as the report names it, to the minute.
 fn moment(at: DateTime<Utc>) -> impl fmt::Display {
     at.format("%Y-%m-%d %H:%M UTC")
+}
+
+/// That the end date `date` comes or has passed, and what keeps the instance.
+fn ends(
+    f: &mut fmt::Formatter<'_>,
+    tag_key: &str,
+    date: &str,
+    day: DateTime<Utc>,
+    days_left: i64,
+) -> fmt::Result {
+    match days_left {
+        1 => write!(f, "{tag_key} = {date}, 1 day is left")?,
+        0 => write!(f, "{tag_key} = {date}, this is the last day")?,
+        left if left > 0 => write!(f, "{tag_key} = {date}, {left} days are left")?,
+        _ => write!(f, "{tag_key} = {date} has passed")?,
+    }
+    write!(
+        f,
+        "; it is done after {} unless {tag_key} is set to a later date",
+        moment(day)
+    )
 }

@@ -100,10 +100,10 @@ pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) -> Begun {
     match ledger.write_countdowns(&confirmed).await {
         Ok(written) => {
             let next = |name: &CountdownName| confirmed.get(name)?.next;
-            let timed = written
+            let messages = written
                 .into_iter()
                 .filter_map(|name| Some((next(&name)?, name)));
-            times.extend(timed.map(|(at, name)| (name, at)));
+            times.extend(messages.map(|(at, name)| (name, at)));
         }
         Err(error) => tracing::error!("countdowns are not confirmed: {error}"),
     }
