@@ -6,10 +6,12 @@ use tagwarden_core::policy::{Function, NearMissValue, Source};
 use tagwarden_core::wording::{excerpt, suggestion};
 use tagwarden_core::{Action, DefectName, RuleRemedy, TagRule};
 
-use super::{InstancePlanner, UNDEFINED};
+use super::InstancePlanner;
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::plan::sources::SourceAnswer;
-use crate::plan::{Act, Cause, Memory, Outcome, Reason, Remedy, SourceFailure, ValueOrigin};
+use crate::plan::{
+    Act, Cause, Memory, Outcome, Reason, Remedy, SourceFailure, UNDEFINED, ValueOrigin,
+};
 
 /// A value to write, and where it comes from.
 struct Value {
@@ -191,7 +193,7 @@ impl InstancePlanner<'_> {
     fn describe(&self, source: &Source) -> String {
         let instance = self.instance;
         match source {
-            Source::Tag(key) => format!("its tag {key:?}"),
+            Source::Tag(key) => format!("its tag {}", excerpt(key)),
             Source::Subnet => {
                 let id = instance.details.subnet_id.as_deref();
                 format!("its subnet {}", id.unwrap_or_default())
