@@ -97,15 +97,15 @@ fn distance(left: &str, right: &str, limit: usize) -> Option<usize> {
             let replaced = cell(&last, to_at).saturating_add(usize::from(from != to));
             let left_out = cell(&last, to_at + 1).saturating_add(1);
             let added = cell(&row, to_at).saturating_add(1);
-            let mut least = replaced.min(left_out).min(added);
+            let mut fewest = replaced.min(left_out).min(added);
             if at > 0
                 && to_at > 0
                 && left.get(at - 1) == Some(to)
                 && right.get(to_at - 1) == Some(from)
             {
-                least = least.min(cell(&before, to_at - 1).saturating_add(1));
+                fewest = fewest.min(cell(&before, to_at - 1).saturating_add(1));
             }
-            row.push(least);
+            row.push(fewest);
         }
         before = std::mem::replace(&mut last, row);
     }
