@@ -242,7 +242,7 @@ impl Countdown {
         };
         let is_restarted = started_at.is_some_and(|at| at > self.since);
         let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
-        !is_stale && !(terms.is_over_once_started && is_restarted)
+        !(is_stale || (terms.is_over_once_started && is_restarted))
     }
 
     /// Whether the look of `now` is worth noting.
