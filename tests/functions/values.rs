@@ -171,7 +171,7 @@ async fn a_near_miss_keeps_its_value() {
     let lines = world.lines();
     for line in [
         format!(
-            "-- Instance {id} missing tag ProjectCode. New tag created. \"Proj042\" is from its tag \"projectcode\"."
+            "-- Instance {id} missing tag ProjectCode. New tag created. \"Proj042\" is from its tag projectcode."
         ),
         format!(
             "-- Instance {conflict} missing tag ProjectCode. Reported only: it has the tags \"Project-Code\" = \"Proj043\" \

@@ -38,7 +38,7 @@ mod tests {
     #[case("a", &["a"])]
     #[case(" a , b,", &["a", "b"])]
     #[case(r#""a, b", c"#, &[r#""a, b""#, "c"])]
-    #[case(r#"a\,b,c"#, &[r"a\,b", "c"])]
+    #[case(r"a\,b,c", &[r"a\,b", "c"])]
     #[case(r#""a\",b",c"#, &[r#""a\",b""#, "c"])]
     #[case(r"a\\,b", &[r"a\\", "b"])]
     #[case("a;b", &["a;b"])]

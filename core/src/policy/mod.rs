@@ -37,7 +37,7 @@ pub use end_date::EndDate;
 pub use format::PolicyFormat;
 pub use function::{Function, InvalidFunction};
 pub use key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
-pub use near_miss::{NearMissValue, Tag};
+pub use near_miss::{NearMissTag, NearMissValue};
 pub use options::RuleOptions;
 pub use pattern::{InvalidPattern, Pattern};
 pub use problem::{InvalidPolicy, Problem, ProblemKind};

@@ -7,7 +7,7 @@ use crate::likeness::{is_blank, is_near_miss};
 use crate::resource::Instance;
 
 /// A tag: its key and its value.
-pub type Tag<'a> = (&'a str, &'a str);
+pub type NearMissTag<'a> = (&'a str, &'a str);
 
 /// What the near misses of a rule's key say about the value of its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum NearMissValue<'a> {
     /// They mean this value, which the rule allows.
     Means {
         /// The first near miss.
-        tag: Tag<'a>,
+        tag: NearMissTag<'a>,
         /// The value to write: that of the near miss, or the allowed value that it certainly means.
         value: &'a str,
     },
@@ -25,14 +25,14 @@ pub enum NearMissValue<'a> {
     /// other value contradicts what somebody meant.
     NotAllowed {
         /// The near miss.
-        tag: Tag<'a>,
+        tag: NearMissTag<'a>,
     },
     /// Two near misses have different values. Nothing is to be written.
     Conflict {
         /// One of them.
-        first: Tag<'a>,
+        first: NearMissTag<'a>,
         /// The other.
-        second: Tag<'a>,
+        second: NearMissTag<'a>,
     },
 }
 
@@ -43,7 +43,7 @@ impl TagRule {
         &self,
         instance: &'a Instance,
         rules: &[TagRule],
-    ) -> impl Iterator<Item = Tag<'a>> {
+    ) -> impl Iterator<Item = NearMissTag<'a>> {
         let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
         let tags = instance.tags.iter();
         tags.map(|(key, value)| (key.as_str(), value.as_str()))
@@ -67,7 +67,7 @@ impl TagRule {
         };
         let meant = self.meant(first.1);
         // Values that mean the same do not contradict each other.
-        let contradicts = |other: &Tag<'a>| match (meant, self.meant(other.1)) {
+        let contradicts = |other: &NearMissTag<'a>| match (meant, self.meant(other.1)) {
             (Some(one), Some(other)) => one != other,
             _ => first.1 != other.1,
         };

@@ -6,8 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_core::{Action, TagRule};
 
-use super::UNDEFINED;
 use crate::run_id::RunId;
+
+/// The value of a UserLookup tag if the launcher cannot be found.
+pub const UNDEFINED: &str = "Undefined";
 
 /// The most writes of one tag that are remembered.
 const MOST_WRITES: usize = 12;

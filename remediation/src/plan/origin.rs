@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tagwarden_core::wording::excerpt;
+
 /// Where the value that is written to a tag comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ValueOrigin {
@@ -54,9 +56,8 @@ impl ValueOrigin {
     pub fn describe(&self) -> Option<String> {
         match self {
             Self::Default | Self::Function | Self::Launcher => None,
-            Self::NearMiss(key) => Some(format!("its tag {key:?}")),
             Self::Restored => Some("what tagwarden wrote before".to_owned()),
-            Self::Tag(key) => Some(format!("its tag {key:?}")),
+            Self::NearMiss(key) | Self::Tag(key) => Some(format!("its tag {}", excerpt(key))),
             Self::Subnet(id) => Some(format!("its subnet {id}")),
             Self::Vpc(id) => Some(format!("its VPC {id}")),
             Self::Who(row_id) => Some(format!("row {row_id}, which is about its launcher")),

@@ -26,9 +26,6 @@ use super::{
 use crate::safeguard::Safeguard;
 use crate::settings::{Settings, Untagged};
 
-/// The value of a UserLookup tag if the launcher cannot be found.
-pub const UNDEFINED: &str = "Undefined";
-
 /// Plans what `policy` wants done about `instances`.
 #[must_use]
 pub fn plan(

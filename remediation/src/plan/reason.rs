@@ -244,10 +244,7 @@ impl fmt::Display for Reason {
             Self::LaunchNotShown { age: None, .. } => f.write_str(
                 "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
             ),
-            Self::SourceUnread { source, why } => write!(
-                f,
-                "its value may be that of {source}, which cannot be read now: {why}; it waits for a day at most"
-            ),
+            Self::SourceUnread { source, why } => source_unread(f, source, why),
             Self::NoTime => f.write_str("there was no time left for it"),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
             Self::Interrupted => f.write_str("the run was ended before it came to it"),
@@ -327,6 +324,13 @@ impl fmt::Display for Reason {
             }
         }
     }
+}
+
+fn source_unread(f: &mut fmt::Formatter<'_>, source: &str, why: &str) -> fmt::Result {
+    write!(
+        f,
+        "its value may be that of {source}, which cannot be read now: {why}; it waits for a day at most"
+    )
 }
 
 /// A moment as the report names it, to the minute.

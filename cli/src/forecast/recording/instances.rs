@@ -302,7 +302,8 @@ impl<'de> Visitor<'de> for Reservation<'_> {
                     found: &mut *self.found,
                 }))?;
             } else if name == "OwnerId" {
-                owner_id = map.next_value::<Option<String>>()?;
+                let id = map.next_value::<Value>()?;
+                owner_id = id.as_str().map(ToOwned::to_owned);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }

@@ -4,7 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::policy;
-use crate::policy::PolicyFormat;
+use crate::policy::{PolicyFormat, RuleOptions};
 
 fn rule(members: &Value) -> Value {
     let mut rule = json!({"RuleId": 7, "TagKey": "Owner", "Action": "Notify", "Required": "Y"});
@@ -20,7 +20,7 @@ fn a_table_without_a_format_row_means_what_it_always_meant() {
     }))]));
     let table = table.unwrap();
     assert_eq!(table.format(), PolicyFormat::V1);
-    assert_eq!(table.rules()[0].options, Default::default());
+    assert_eq!(table.rules()[0].options, RuleOptions::default());
 }
 
 #[test]

@@ -6,19 +6,21 @@ use tagwarden_core::policy::{Function, NearMissValue, Source};
 use tagwarden_core::wording::{excerpt, suggestion, too_far};
 use tagwarden_core::{Action, DefectName, RuleRemedy, TagRule};
 
-use super::{InstancePlanner, UNDEFINED};
+use super::InstancePlanner;
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::plan::sources::SourceAnswer;
-use crate::plan::{Act, Cause, Memory, Outcome, Reason, Remedy, SourceFailure, ValueOrigin};
+use crate::plan::{
+    Act, Cause, Memory, Outcome, Reason, Remedy, SourceFailure, UNDEFINED, ValueOrigin,
+};
 
 /// A value to write, and where it comes from.
-struct Value {
+struct FoundValue {
     value: String,
     unknown: Option<Unknown>,
     origin: ValueOrigin,
 }
 
-impl Value {
+impl FoundValue {
     fn of(value: impl Into<String>, origin: ValueOrigin) -> Self {
         Self {
             value: value.into(),
@@ -45,7 +47,7 @@ fn unread(why: String) -> SourceValue {
 }
 
 /// What a source says of a value.
-type SourceValue = SourceAnswer<Value>;
+type SourceValue = SourceAnswer<FoundValue>;
 
 impl InstancePlanner<'_> {
     /// Writes the rule's default, unless there is a value that somebody meant or that a source has.
@@ -53,7 +55,7 @@ impl InstancePlanner<'_> {
         let Some(cause) = self.write_near_miss(cause, rule) else {
             return;
         };
-        let default = default.map(|value| Value::of(value, ValueOrigin::Default));
+        let default = default.map(|value| FoundValue::of(value, ValueOrigin::Default));
         self.write_from_sources(cause, rule, default);
     }
 
@@ -64,15 +66,15 @@ impl InstancePlanner<'_> {
             return;
         };
         if let Some(value) = self.restorable(rule) {
-            return self.write(cause, rule, Value::of(value, ValueOrigin::Restored));
+            return self.write(cause, rule, FoundValue::of(value, ValueOrigin::Restored));
         }
-        let value = Value::of(function.value(self.now), ValueOrigin::Function);
+        let value = FoundValue::of(function.value(self.now), ValueOrigin::Function);
         self.write_from_sources(cause, rule, Some(value));
     }
 
     /// Writes the value of the first of the rule's sources that has one, or the rule's `own`. A source that cannot be read
     /// now is not absent: the write waits, for a day at most.
-    fn write_from_sources(&mut self, cause: Cause, rule: &TagRule, own: Option<Value>) {
+    fn write_from_sources(&mut self, cause: Cause, rule: &TagRule, own: Option<FoundValue>) {
         let mut unread: Option<String> = None;
         for source in &rule.options.from {
             let failure = match self.ask(rule, source) {
@@ -85,7 +87,6 @@ impl InstancePlanner<'_> {
             };
             let described = self.describe(source);
             let why = match failure {
-                SourceFailure::Denied(why) => why,
                 SourceFailure::Unread(why) if self.may_wait(rule) => {
                     let remedy = Remedy::TagFromSource {
                         source: described.clone(),
@@ -94,7 +95,7 @@ impl InstancePlanner<'_> {
                     let reason = Reason::SourceUnread { source, why };
                     return self.settle(cause, remedy, Outcome::Deferred(reason));
                 }
-                SourceFailure::Unread(why) => why,
+                SourceFailure::Denied(why) | SourceFailure::Unread(why) => why,
             };
             unread.get_or_insert(format!("{described} cannot be read: {why}"));
         }
@@ -122,7 +123,9 @@ impl InstancePlanner<'_> {
         };
         match self.context.sources.value(id, &rule.tag_key) {
             SourceAnswer::Has(value) if is_blank(value) => SourceAnswer::Absent,
-            SourceAnswer::Has(value) => SourceAnswer::Has(Value::of(value, origin(id.clone()))),
+            SourceAnswer::Has(value) => {
+                SourceAnswer::Has(FoundValue::of(value, origin(id.clone())))
+            }
             SourceAnswer::Absent => SourceAnswer::Absent,
             SourceAnswer::Failed(failure) => SourceAnswer::Failed(failure),
         }
@@ -131,7 +134,7 @@ impl InstancePlanner<'_> {
     fn ask_tag(&self, key: &str) -> SourceValue {
         let value = self.instance.tags.get(key);
         if let Some(value) = value.filter(|value| !is_blank(value)) {
-            return SourceAnswer::Has(Value::of(value, ValueOrigin::Tag(key.to_owned())));
+            return SourceAnswer::Has(FoundValue::of(value, ValueOrigin::Tag(key.to_owned())));
         }
         // Sources are judged on the resource as found. What this run writes counts for the next one.
         let mut findings = self.findings.iter();
@@ -172,9 +175,10 @@ impl InstancePlanner<'_> {
                         .code()
                         .is_some_and(|it| it.starts_with("AccessDenied"));
                     let why = error.to_string();
-                    return match is_denied {
-                        true => SourceAnswer::Failed(SourceFailure::Denied(why)),
-                        false => unread(why),
+                    return if is_denied {
+                        SourceAnswer::Failed(SourceFailure::Denied(why))
+                    } else {
+                        unread(why)
                     };
                 }
                 None if self.policy.who_rows().is_empty() => return SourceAnswer::Absent,
@@ -182,7 +186,9 @@ impl InstancePlanner<'_> {
             },
         };
         match self.policy.tag_by_launcher(name, &rule.tag_key) {
-            Some((row_id, value)) => SourceAnswer::Has(Value::of(value, ValueOrigin::Who(row_id))),
+            Some((row_id, value)) => {
+                SourceAnswer::Has(FoundValue::of(value, ValueOrigin::Who(row_id)))
+            }
             None => SourceAnswer::Absent,
         }
     }
@@ -191,7 +197,7 @@ impl InstancePlanner<'_> {
     fn describe(&self, source: &Source) -> String {
         let instance = self.instance;
         match source {
-            Source::Tag(key) => format!("its tag {key:?}"),
+            Source::Tag(key) => format!("its tag {}", excerpt(key)),
             Source::Subnet => {
                 let id = instance.details.subnet_id.as_deref();
                 format!("its subnet {}", id.unwrap_or_default())
@@ -223,7 +229,7 @@ impl InstancePlanner<'_> {
             NearMissValue::Absent => return Some(cause),
             NearMissValue::Means { tag, value } => {
                 let origin = ValueOrigin::NearMiss(tag.0.to_owned());
-                self.write(cause, rule, Value::of(value, origin));
+                self.write(cause, rule, FoundValue::of(value, origin));
                 return None;
             }
             NearMissValue::NotAllowed { tag } => {
@@ -252,8 +258,8 @@ impl InstancePlanner<'_> {
         rule.allows(value).then(|| value.to_owned())
     }
 
-    fn write(&mut self, cause: Cause, rule: &TagRule, value: Value) {
-        let Value {
+    fn write(&mut self, cause: Cause, rule: &TagRule, value: FoundValue) {
+        let FoundValue {
             value,
             unknown,
             origin,
@@ -300,7 +306,7 @@ impl InstancePlanner<'_> {
 
     pub(super) fn write_launcher(&mut self, cause: Cause, rule: &TagRule) {
         if let Some(name) = self.restorable(rule) {
-            return self.write(cause, rule, Value::of(name, ValueOrigin::Restored));
+            return self.write(cause, rule, FoundValue::of(name, ValueOrigin::Restored));
         }
         let undefined = |unknown| (UNDEFINED.to_owned(), Some(unknown));
         let (value, unknown) = match self.context.launchers.get(&self.instance.id) {
@@ -321,7 +327,7 @@ impl InstancePlanner<'_> {
             }
         };
         let origin = ValueOrigin::Launcher;
-        let value = Value {
+        let value = FoundValue {
             value,
             unknown,
             origin,
@@ -348,7 +354,7 @@ impl InstancePlanner<'_> {
                 tag_key: rule.tag_key.clone(),
                 defect: DefectName::Missing,
             };
-            let value = Value::of(name.clone(), ValueOrigin::Launcher);
+            let value = FoundValue::of(name.clone(), ValueOrigin::Launcher);
             self.write(cause, rule, value);
         }
     }

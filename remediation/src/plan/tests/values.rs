@@ -394,7 +394,7 @@ fn what_is_denied_counts_as_absent_and_is_said() {
     assert_eq!(origin.to_string(), "tag:Team");
     assert_eq!(
         origin.describe().unwrap(),
-        "its tag \"Team\", because its VPC vpc-1 cannot be read: ec2:DescribeTags: denied"
+        "its tag Team, because its VPC vpc-1 cannot be read: ec2:DescribeTags: denied"
     );
 }
 
