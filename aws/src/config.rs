@@ -74,7 +74,8 @@ pub fn function_config(environment: &Environment<'_>) -> Result<SdkConfig, Setti
 }
 
 /// The HTTP client that the SDK makes by default: TLS by rustls and AWS-LC, and the proxy that the environment names.
-fn http_client() -> SharedHttpClient {
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
         let mut connector =
             ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));

@@ -30,6 +30,6 @@ pub mod spot_requests;
 pub mod tags;
 
 pub use clock::Clock;
-pub use config::{APP_NAME, function_config};
+pub use config::{APP_NAME, function_config, http_client};
 pub use ec2::Ec2;
 pub use error::AwsError;

@@ -34,6 +34,14 @@ Use colours: auto, always or never
 auto goes by NO_COLOR, CLICOLOR_FORCE and CLICOLOR; without them, it
 uses colours on a terminal.";
 
+const DEBUG_HELP: &str = "\
+Show each call to AWS on standard error
+
+Names the service, the operation, the host, the answer, the attempt,
+the time and AWS's request id, and before them the settings as they
+were understood. Never shows credentials, signatures or what a call
+says.";
+
 /// Keeps the EC2 instances of an AWS account tagged as a policy table demands
 #[derive(Debug, Parser)]
 #[command(name = "tagwarden", version, after_help = AFTER_HELP, arg_required_else_help = true)]
@@ -49,6 +57,10 @@ pub struct Cli {
         long_help = COLOR_HELP
     )]
     pub color: Color,
+
+    /// Show each call to AWS on standard error
+    #[arg(long, global = true, long_help = DEBUG_HELP)]
+    pub debug: bool,
 
     /// The subcommand.
     #[command(subcommand)]

@@ -68,7 +68,7 @@ impl CommandError {
                 what,
                 what_next: format!("{sentence} {what_next}"),
             },
-            other => other,
+            shown @ Self::AlreadyShown(_) => shown,
         }
     }
 

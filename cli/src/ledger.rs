@@ -165,6 +165,9 @@ impl fmt::Display for OpenLedger {
 }
 
 /// Parses the id of an instance.
+///
+/// # Errors
+/// The text has another form.
 pub fn instance_id(text: &str) -> Result<String, String> {
     if is_instance_id(text) {
         Ok(text.to_owned())

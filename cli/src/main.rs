@@ -11,7 +11,9 @@
 //! | [`ledger`] | the ledger: where it is, and what to do when it cannot be read |
 //! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
 //! | [`text`] | files that people write, and problems at their places |
+//! | [`debug`] | the calls to AWS, for the person who wonders |
 //! | [`warnings`] | the engine's log, for the person who waits |
+//! | [`pipeline`] | findings for the tools of a pipeline, such as SARIF |
 //! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
 //! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
@@ -24,14 +26,18 @@ mod changes;
 mod cli;
 mod commands;
 mod consent;
+mod debug;
 mod end_dates;
 mod exit;
+mod focus;
 mod forecast;
 mod ledger;
 mod output;
+mod pipeline;
 mod policy_file;
 mod policy_table;
 mod save;
+mod saved_plan;
 mod spreadsheet;
 mod stream;
 mod table;
@@ -54,6 +60,9 @@ fn main() -> ExitCode {
     match Cli::try_parse() {
         Ok(cli) => {
             cli.color.apply();
+            if cli.debug {
+                debug::switch_on();
+            }
             run(cli.command).unwrap_or_else(|error| error.show())
         }
         // Help and the version come this way too.

@@ -42,10 +42,15 @@ pub const VERSION: u32 = 1;
 
 /// Writes a JSON document of these members, with its version, to standard output.
 pub fn print_json(mut members: Map<String, Value>) -> io::Result<()> {
+    members.insert("version".to_owned(), VERSION.into());
+    print_with(|out| write_json(out, &Value::from(members)))
+}
+
+/// Has `write` write to standard output, as it is.
+pub fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     // Unbuffered, standard output would be written to line by line.
     let mut out = BufWriter::new(io::stdout().lock());
-    members.insert("version".to_owned(), VERSION.into());
-    write_json(&mut out, &Value::from(members))?;
+    write(&mut out)?;
     out.flush()
 }
 

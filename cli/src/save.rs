@@ -1,6 +1,6 @@
 //! Output byte for byte: files, and streams that strip no styles.
 
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -84,10 +84,7 @@ fn beside(target: &Path, text: &str, known: Option<&Metadata>) -> io::Result<Nam
     };
     let mut builder = Builder::new();
     builder.prefix(".tagwarden-");
-    let new = new_file();
-    if let Some(permissions) = &new {
-        builder.permissions(permissions.clone());
-    }
+    for_everybody(&mut builder);
     let mut file = builder.tempfile_in(folder)?;
     print(&mut file, text)?;
     if let Some(known) = known {
@@ -110,17 +107,15 @@ fn needs_its_place(error: &io::Error) -> bool {
     )
 }
 
-/// The permissions of a new file, from which the process's mask takes some. Temporary files are the owner's alone.
+/// Lets a new file have the permissions that the process's mask leaves. Temporary files are the owner's alone.
 #[cfg(unix)]
-fn new_file() -> Option<Permissions> {
+fn for_everybody(builder: &mut Builder<'_, '_>) {
     use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(0o666))
+    builder.permissions(PermissionsExt::from_mode(0o666));
 }
 
 #[cfg(not(unix))]
-fn new_file() -> Option<Permissions> {
-    None
-}
+fn for_everybody(_: &mut Builder<'_, '_>) {}
 
 /// Gives the file the owner and the group of the one that it replaces, as far as this user may.
 #[cfg(unix)]

@@ -38,7 +38,7 @@ impl FunctionError for RemediationError {
             Self::Trigger(_) => "InvalidEvent",
             Self::PolicyTable(PolicyTableError::Invalid { .. }) => "InvalidPolicyTable",
             Self::PolicyTable(PolicyTableError::Unreadable { .. }) => "UnreadablePolicyTable",
-            Self::PolicyChanged => "PolicyChanged",
+            Self::PolicyNotAgreed | Self::PolicyChanged => "PolicyChanged",
             Self::Interrupted => "Interrupted",
             Self::Aws(_) => "AwsError",
             Self::Unreported(_) => "ReportNotPublished",

@@ -7,7 +7,9 @@ use tagwarden_aws::AwsError;
 use tagwarden_core::{Instance, Policy};
 
 use crate::launcher::RecordedLaunches;
-use crate::plan::{Outcome, PlanContext, Prospects, Reason, Refusal, plan, prospects};
+use crate::plan::{
+    Focus, Mandate, Outcome, PlanContext, Prospects, Reason, Refusal, plan, prospects,
+};
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
 use crate::request::{RunRequest, Target, Trigger};
@@ -89,9 +91,17 @@ impl Remediation {
         })
     }
 
+    fn target(&self) -> Target {
+        let focus = self.mandate.as_ref().map(|mandate| &mandate.focus);
+        match focus.map(|focus| &focus.instances) {
+            Some(ids) if !ids.is_empty() => Target::Instances(ids.clone()),
+            _ => Target::Fleet,
+        }
+    }
+
     fn sweep_request(&self, name: &str) -> RunRequest {
         RunRequest {
-            target: Target::Fleet,
+            target: self.target(),
             launchers: BTreeMap::new(),
             deadline: self.clock.now().checked_add_signed(LONGEST_RUN),
             triggers: BTreeSet::from([Trigger::Person]),
@@ -113,9 +123,33 @@ pub fn preview(
     launches: &RecordedLaunches,
     now: DateTime<Utc>,
 ) -> Preview {
+    preview_of(
+        policy,
+        settings,
+        instances,
+        launches,
+        &Focus::default(),
+        now,
+    )
+}
+
+/// The same, of what `focus` asks for.
+#[must_use]
+pub fn preview_of(
+    policy: &Policy,
+    settings: &Settings,
+    instances: &[Instance],
+    launches: &RecordedLaunches,
+    focus: &Focus,
+    now: DateTime<Utc>,
+) -> Preview {
     let survey = Survey::of(policy, settings, instances, now);
     let context = PlanContext {
         launchers: launches.launchers(survey.unattributed, now),
+        mandate: Some(Mandate {
+            focus: focus.clone(),
+            agreed: None,
+        }),
         ..PlanContext::default()
     };
     let plan = plan(policy, settings, instances, &context, now);

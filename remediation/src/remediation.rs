@@ -2,11 +2,12 @@
 
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_aws::{AwsError, Clock, Ec2};
+use tagwarden_core::Policy;
 
 use crate::launcher::LookUp;
 use crate::ledger::Ledger;
 use crate::metrics::CountLookUps;
-use crate::plan::StepFailure;
+use crate::plan::{Agreed, Focus, Mandate, StepFailure};
 use crate::progress::Monitor;
 use crate::settings::Settings;
 use crate::trigger::TriggerError;
@@ -25,6 +26,10 @@ pub struct Remediation {
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) monitor: Monitor,
+    /// What the runs may do at most; `None`, as in the functions: whatever the policy asks for.
+    pub(crate) mandate: Option<Mandate>,
+    /// The policy that was agreed to with it.
+    pub(crate) agreed_policy: Option<Policy>,
 }
 
 /// Why a run did nothing, or what it could not report.
@@ -41,6 +46,9 @@ pub enum RemediationError {
         "the policy changed during the run, so nothing was done: the next run applies the new policy"
     )]
     PolicyChanged,
+    /// The policy is not the one that a person agreed to.
+    #[error("the policy changed since the plan was shown, so nothing was done")]
+    PolicyNotAgreed,
     /// The run was cancelled before it changed anything.
     #[error("the run was cancelled before anything was done")]
     Interrupted,
@@ -77,6 +85,8 @@ impl Remediation {
             sns: aws_sdk_sns::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
             monitor: Monitor::default(),
+            mandate: None,
+            agreed_policy: None,
         }
     }
 
@@ -85,6 +95,30 @@ impl Remediation {
     pub fn monitored(mut self, monitor: &Monitor) -> Self {
         self.monitor = monitor.clone();
         self.look_up.monitor = monitor.clone();
+        self
+    }
+
+    /// The same, which looks at and does no more than what `focus` asks for.
+    #[must_use]
+    pub fn focused(mut self, focus: Focus) -> Self {
+        self.mandate = Some(Mandate {
+            focus,
+            agreed: None,
+        });
+        self
+    }
+
+    /// The same, which does what was agreed to, as far as it is still asked for, and nothing else.
+    #[must_use]
+    pub fn limited(mut self, agreed: Agreed) -> Self {
+        self.mandate.get_or_insert_default().agreed = Some(agreed);
+        self
+    }
+
+    /// The same, whose runs do nothing if the policy is not `policy` any more.
+    #[must_use]
+    pub fn under(mut self, policy: &Policy) -> Self {
+        self.agreed_policy = Some(policy.clone());
         self
     }
 }

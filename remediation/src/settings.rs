@@ -300,6 +300,15 @@ mod tests {
     }
 
     #[rstest]
+    #[case("no", RulesMayDestroy::No)]
+    #[case("stop", RulesMayDestroy::Stop)]
+    #[case("stop-and-terminate", RulesMayDestroy::StopAndTerminate)]
+    fn reads_what_rules_may_destroy(#[case] value: &str, #[case] expected: RulesMayDestroy) {
+        let settings = settings(&[("TAGWARDEN_RULES_MAY_DESTROY", value)]);
+        assert_eq!(settings.unwrap().rules_may_destroy, expected);
+    }
+
+    #[rstest]
     #[case("TAGWARDEN_MODE", "Enforce", "dry-run or enforce")]
     #[case("TAGWARDEN_UNTAGGED", "kill", "terminate, stop or notify")]
     #[case("TAGWARDEN_TOPIC_ARN", "reports", "ARN of an SNS topic")]

@@ -425,7 +425,7 @@ impl Learned {
     /// Whether one of the keys was denied before where others were accepted, and never accepted.
     fn is_suspect(&self, tags: &Tags) -> bool {
         let is_suspect = |key| self.denied.contains_key(key) && !self.accepted.contains(key);
-        tags.len() > 1 && tags.iter().any(|(key, _)| is_suspect(key))
+        tags.iter().any(|(key, _)| is_suspect(key))
     }
 }
 

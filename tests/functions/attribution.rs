@@ -288,6 +288,26 @@ async fn retries_throttled_look_ups() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "ann");
 }
 
+/// It waits longer each time, and never past the time that the rest of the run needs.
+#[tokio::test(start_paused = true)]
+async fn throttled_look_ups_end_in_time() {
+    // Pauses of 2, 4, 8 seconds, …; the SDK makes each try three times.
+    for (seconds, pauses, tries) in [(60, 30, 5), (900, 62, 6)] {
+        let world = World::new().enforcing();
+        world.instance(&REST);
+        let throttled = Fault::new("LookupEvents", "ThrottlingException", "Rate exceeded");
+        world.account.fail(throttled.always());
+        let mut event = world.lambda_event(scheduled_event());
+        let began = world.account.now();
+        let deadline = began + TimeDelta::seconds(seconds);
+        event.context.deadline = deadline.timestamp_millis().unsigned_abs();
+        world.remediation().handle(event).await.unwrap();
+        let took = (world.account.now() - began).num_seconds();
+        assert!(took >= pauses && took < seconds, "{took}");
+        assert_eq!(look_ups(&world), 3 * tries);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn defers_the_tag_when_look_ups_stay_throttled() {
     let world = World::new().enforcing();

@@ -28,6 +28,7 @@ mod requeue;
 mod rule;
 mod safety;
 mod scale;
+mod second_looks;
 mod support;
 mod triggers;
 mod values;

@@ -62,6 +62,8 @@ async fn rule_rejects_malformed_members(
 #[case(json!("text"), "it is not a JSON object")]
 #[case(json!({}), "it has no members")]
 #[case(json!({"hello": 1, "world": 2}), "its members are hello, world")]
+#[case(json!({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1, "h": 1}), "its members are a, b, c, d, e, f, g, h;")]
+#[case(json!({"a": 1, "b": 1, "c": 1, "d": 1, "e": 1, "f": 1, "g": 1, "h": 1, "i": 1}), "its members are a, b, c, d, e, f, g, h, …;")]
 #[case(json!({"detail-type": "EC2 Instance State-change Notification", "detail": {}}), "EC2 Instance State-change Notification")]
 #[case(json!({"detail-type": 7}), "EventBridge event")]
 #[case(json!({"detail-type": "Config Rules Compliance Change", "detail": {}}), "missing field `resourceId`")]

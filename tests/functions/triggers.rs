@@ -91,6 +91,16 @@ async fn acts_the_same_on_each_trigger(
     assert_eq!(world.account.count("CreateTags"), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn works_where_nothing_says_when_the_function_ends() {
+    let world = World::new().enforcing();
+    let id = world.instance(&WITHOUT_PROJECT);
+    let mut event = world.lambda_event(scheduled_event());
+    event.context.deadline = 0;
+    world.remediation().handle(event).await.unwrap();
+    assert_eq!(world.tag(&id, "ProjectCode").unwrap(), "Proj007");
+}
+
 /// The launch event names the launcher, and CloudTrail's event history does not show the launch yet.
 #[tokio::test(start_paused = true)]
 async fn tags_a_launch_from_its_own_event() {

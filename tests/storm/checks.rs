@@ -156,6 +156,14 @@ fn check_effects_are_in_the_ledger(model: &mut Model, batches: &[Batch]) {
             // The run that recovered it could not see the effect, because people had undone it or EC2 hid it.
             [] if model.is_troubled(effect.run)
                 && (is_undone(model, &effect) || is_hidden(model, &effect.change)) => {}
+            // The answer was lost, and the call's next attempt was refused.
+            [] if model.is_troubled(effect.run)
+                && acts.iter().all(|act| was_settled_by_refusal(act))
+                && is_refused(model, &effect.change) => {}
+            // An undo looks after it has taken a tag away, and cannot tell whether somebody set the tag before or after.
+            [] if effect.change.remedy == RemedyName::Untag
+                && acts.iter().all(|act| act.state == ActState::Spared)
+                && is_undone(model, &effect) => {}
             _ => model.violate(format!(
                 "{} run {}: {:?} is {} times done in the ledger: {acts:?}",
                 effect.at,
@@ -174,6 +182,21 @@ fn is_before(act: &Act, shown: &BTreeMap<String, String>) -> bool {
         }
         _ => act.tags_before == *shown,
     }
+}
+
+fn was_settled_by_refusal(act: &Act) -> bool {
+    matches!(act.state, ActState::Failed | ActState::Refused)
+}
+
+/// Whether EC2 or a policy may have refused to repeat a change: a denial, or a protection, began at some time.
+fn is_refused(model: &Model, change: &Change) -> bool {
+    let id = &change.instance_id;
+    let tag = change.tag.as_ref();
+    model.was_denied(id)
+        || tag.is_some_and(|(key, _)| model.was_denied(key))
+        || model
+            .deeds_after(id, 0)
+            .any(|deed| deed == Deed::Protect(true))
 }
 
 /// Whether somebody has undone a change: people, an undo, functions after an undo, or another stack.

@@ -68,7 +68,7 @@ fn terminates_the_others_beside_instances_that_are_refused_forever() {
         budget: 10,
         ..Setup::default()
     };
-    let world = world::play(&storm(setup, fleet), Safeguards::default(), None);
+    let world = world::play(&storm(setup, fleet), &Safeguards::default(), None);
     let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{harm:#?}"));
     assert_eq!(tally.terminations, 5, "{tally:?}");
     // One sweep for each 20 that are refused, and two for the suspicion and the countdown.
@@ -85,7 +85,7 @@ fn tags_and_stops_the_others_beside_instances_that_are_refused_forever() {
         budget: 10,
         ..Setup::default()
     };
-    let world = world::play(&storm(setup, fleet), Safeguards::default(), None);
+    let world = world::play(&storm(setup, fleet), &Safeguards::default(), None);
     let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{harm:#?}"));
     // Those with termination protection alone may be stopped.
     assert_eq!(tally.stops, 5 + HOPELESS, "{tally:?}");
@@ -101,7 +101,7 @@ fn writes_the_other_tags_beside_a_denied_key() {
         what: (0, Deed::DenyKey("ProjectCode", true)),
     }];
     storm.events[0].at = 1_000;
-    let world = world::play(&storm, Safeguards::default(), None);
+    let world = world::play(&storm, &Safeguards::default(), None);
     let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{harm:#?}"));
     assert_eq!(tally.tags, 8, "{tally:?}");
 }
@@ -133,7 +133,7 @@ fn terminates_what_it_stopped_a_week_ago() {
         deed(4, 2, Deed::TagFully),
         deed(5, 2, Deed::Start),
     ];
-    let world = world::play(&storm, Safeguards::default(), None);
+    let world = world::play(&storm, &Safeguards::default(), None);
     let tally = checks::check(&world).unwrap_or_else(|harm| panic!("{harm:#?}"));
     // The second was stopped again, and is terminated a week after that.
     assert_eq!((tally.stops, tally.terminations), (4, 2), "{tally:?}");

@@ -339,20 +339,23 @@ impl Model {
                 }
                 for (id, instance) in in_scope {
                     let listed = after.get(id).map(|it| it.tags.clone());
-                    view.looks.entry(id.clone()).or_default().push(Look {
+                    let look = Look {
                         sequence,
                         at: call.at,
                         shown: instance.clone(),
                         listed: listed.unwrap_or_default(),
                         policy: view.policy.map(|(_, policy)| policy),
-                    });
+                    };
+                    // A function that DescribeTags shows other tags describes the instance once more.
+                    view.is_in_doubt |= view.differing.remove(id) && look.is_cut();
+                    view.looks.entry(id.clone()).or_default().push(look);
                 }
             }
             "DescribeTags" if is_done => {
                 for (id, instance) in after {
                     let last = view.looks.get(id).and_then(|looks| looks.last());
                     if last.is_some_and(Look::is_cut) && !instance.tags.is_empty() {
-                        view.is_in_doubt = true;
+                        view.differing.insert(id.clone());
                     }
                     view.listed.insert(id.clone(), instance.tags.clone());
                 }
@@ -360,22 +363,14 @@ impl Model {
             "GetTopicAttributes" if is_done => {
                 view.has_subscribers |= self.has_subscribers;
             }
-            "CreateTags" if view.is_undo() => {
-                if is_done {
-                    self.tags_emptied(run, call, before);
-                }
-            }
+            "CreateTags" if view.is_undo() => self.tags_emptied(run, call, before),
             "CreateTags" => {
                 view.wrote = sequence;
                 if is_done {
                     self.tags_written(run, call, before);
                 }
             }
-            "DeleteTags" => {
-                if is_done {
-                    self.tags_deleted(run, call, before, after);
-                }
-            }
+            "DeleteTags" if is_done => self.tags_deleted(run, call, before, after),
             "StopInstances" => self.shut_down(run, RemedyName::Stop, call, before, after),
             "TerminateInstances" => self.shut_down(run, RemedyName::Terminate, call, before, after),
             "Publish" => {

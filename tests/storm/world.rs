@@ -81,7 +81,7 @@ struct State {
 }
 
 /// Plays `storm` and then sweeps until nothing is left to do. Returns the world for the checks.
-pub fn play(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>) -> World {
+pub fn play(storm: &Storm, safeguards: &Safeguards, killing: Option<(Run, Kill)>) -> World {
     // Makes the SDK's retries and the ledger's pauses follow from the seed.
     fastrand::seed(storm.seed);
     let runtime = tagwarden_sandbox::paused_runtime().unwrap();
@@ -98,7 +98,7 @@ pub fn play(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>)
 }
 
 impl World {
-    fn new(storm: &Storm, safeguards: Safeguards, killing: Option<(Run, Kill)>) -> Self {
+    fn new(storm: &Storm, safeguards: &Safeguards, killing: Option<(Run, Kill)>) -> Self {
         let account = Account::starting_at(START.parse().unwrap());
         account.keep_quotas();
         let topic = account.create_topic("reports");

@@ -34,6 +34,7 @@ use profile::{ChosenProfile, Profiles};
 use provider::{KeptCredentials, RoleChain};
 use stack::{FunctionVariables, StackSettings};
 
+use crate::debug;
 use crate::exit::CommandError;
 
 /// The longest wait for an answer from AWS. The SDK itself would wait forever.
@@ -192,6 +193,9 @@ impl AwsArgs {
         }
         if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if debug::is_on() {
+            loader = loader.http_client(debug::http_client());
         }
         let config = loader.load().await;
         check_region(&config, chosen)?;

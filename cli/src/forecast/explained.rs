@@ -5,6 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::{Clock, Ec2, instances};
+use tagwarden_core::settings::Environment;
 use tagwarden_core::{Instance, Policy};
 use tagwarden_remediation::explain::{Explanations, explain_recorded};
 use tagwarden_remediation::launcher::RecordedLaunches;
@@ -24,10 +25,48 @@ use crate::stream;
 pub struct ExplainArgs<'a> {
     pub inputs: InputArgs<'a>,
     pub ids: &'a [String],
-    /// The function's mode, if it is known.
+    /// The function's mode, if an option gives it.
     pub mode: Option<Mode>,
-    /// The function's topic, if it is known.
+    /// The function's topic, if an option gives it.
     pub topic_arn: Option<&'a str>,
+}
+
+impl ExplainArgs<'_> {
+    /// The function's settings and its mode.
+    fn settings(
+        &self,
+        variables: &mut FunctionVariables,
+    ) -> Result<(Settings, Option<Mode>), CommandError> {
+        let topic = variables.choose("--topic-arn", "TAGWARDEN_TOPIC_ARN", self.topic_arn);
+        let named = self.mode.map(|mode| match mode {
+            Mode::DryRun => "dry-run",
+            Mode::Enforce => "enforce",
+        });
+        let named = variables.choose("--mode", "TAGWARDEN_MODE", named);
+        let variable = |_: &str| named.clone();
+        let mode =
+            Environment::new(&variable).read("TAGWARDEN_MODE", None, |text| mode(text).map(Some));
+        let mode = mode.map_err(|error| {
+            CommandError::new(
+                &error,
+                "Correct the variable, or use the option of the same name.",
+            )
+        })?;
+        let InputArgs {
+            settings, table, ..
+        } = self.inputs;
+        let settings = settings.settings(table, variables, Mode::DryRun, topic.as_deref())?;
+        Ok((settings, mode))
+    }
+}
+
+/// Parses a mode.
+pub fn mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "dry-run" => Ok(Mode::DryRun),
+        "enforce" => Ok(Mode::Enforce),
+        _ => Err("must be dry-run or enforce".to_owned()),
+    }
 }
 
 /// Instances, and what the engine says of them.
@@ -39,36 +78,29 @@ pub struct Explained {
     pub unknown: Vec<String>,
     /// Where they come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
+    /// The account that was read. `None` if everything comes from files.
+    pub access: Option<AwsAccess>,
     /// Whether they come from a recording.
     pub is_recorded: bool,
     /// Where the policy comes from.
     pub policy_name: String,
     pub policy: Policy,
     pub settings: Settings,
+    /// The function's mode, if it is known.
     pub mode: Option<Mode>,
     pub at: DateTime<Utc>,
     pub explanations: Explanations,
-    /// The account that was read. `None` if everything came from files.
-    pub access: Option<AwsAccess>,
-}
-
-impl ExplainArgs<'_> {
-    fn settings(&self, variables: &mut FunctionVariables) -> Result<Settings, CommandError> {
-        let args = self.inputs.settings;
-        args.settings(self.inputs.table, variables, Mode::DryRun, self.topic_arn)
-    }
-
-    /// The function's mode: as the option says, or the stack.
-    fn mode_of(&self, variables: &FunctionVariables) -> Option<Mode> {
-        let of_stack = variables.stack().map(|stack| match stack.is_dry_run() {
-            true => Mode::DryRun,
-            false => Mode::Enforce,
-        });
-        self.mode.or(of_stack)
-    }
 }
 
 impl Explained {
+    /// Where the instances come from, as people know it.
+    pub fn place(&self) -> String {
+        match &self.access {
+            Some(access) if !self.is_recorded => access.to_string(),
+            _ => self.from.clone(),
+        }
+    }
+
     /// Reads what the options ask for.
     ///
     /// # Errors
@@ -90,13 +122,12 @@ impl Explained {
 
     async fn of_account(args: ExplainArgs<'_>, policy: PolicySource) -> Result<Self, CommandError> {
         let mut access = args.inputs.aws.open().await?;
-        let settings = args.settings(&mut access.variables)?;
+        let (settings, mode) = args.settings(&mut access.variables)?;
+        let config = &access.config;
         let (policy_name, policy) = match policy {
             PolicySource::File { name, policy } => (name, policy),
             PolicySource::Table => read_table(&access, &settings).await?,
         };
-        let config = &access.config;
-        let mode = args.mode_of(&access.variables);
         let found = instances::describe(&Ec2::new(config), args.ids).await;
         let (instances, unknown) = in_order(args.ids, found.map_err(|error| trouble::aws(&error))?);
         let remediation = Remediation::new(config, settings.clone());
@@ -125,12 +156,10 @@ impl Explained {
         if args.inputs.aws.has_stack() {
             access = Some(args.inputs.aws.open().await?);
         }
-        let mut process = FunctionVariables::Process;
-        let variables = access
-            .as_mut()
-            .map_or(&mut process, |access| &mut access.variables);
-        let settings = args.settings(variables)?;
-        let mode = args.mode_of(variables);
+        let (settings, mode) = match &mut access {
+            Some(access) => args.settings(&mut access.variables)?,
+            None => args.settings(&mut FunctionVariables::Process)?,
+        };
         let (fleet, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
         let mut launches = RecordedLaunches::default();
         for path in &args.inputs.sources.events {
@@ -157,6 +186,7 @@ impl Explained {
             instances,
             unknown,
             from: stream::name(path),
+            access,
             is_recorded: true,
             policy_name,
             policy,
@@ -164,7 +194,6 @@ impl Explained {
             mode,
             at,
             explanations,
-            access,
         })
     }
 }

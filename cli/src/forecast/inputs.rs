@@ -8,9 +8,9 @@ use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
-use tagwarden_core::{Instance, Policy, Scope, assess};
+use tagwarden_core::{Instance, Policy, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::{Outcome, Prospects, Reason, Remedy};
+use tagwarden_remediation::plan::{Focus, Outcome, Prospects, Reason, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
@@ -24,6 +24,7 @@ use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::end_dates::newly_ending;
 use crate::exit::CommandError;
+use crate::focus;
 use crate::policy_file::PolicyFile;
 use crate::stream;
 use crate::when::When;
@@ -62,6 +63,11 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// The path of the policy file, if there is one.
+    pub fn policy_path(&self) -> Option<&Path> {
+        self.policy.as_deref()
+    }
+
     /// The moment of the plan.
     pub(super) fn at(&self) -> DateTime<Utc> {
         let now = Utc::now();
@@ -78,6 +84,8 @@ pub struct InputArgs<'a> {
     pub settings: &'a SettingArgs,
     /// The settings to compare with.
     pub against_settings: &'a SettingArgs,
+    /// What of it is asked for.
+    pub focus: &'a Focus,
     pub table: &'a TableArgs,
     pub aws: &'a AwsArgs,
 }
@@ -137,8 +145,7 @@ pub struct PolicyPlan {
     /// Where the policy comes from.
     pub name: String,
     pub policy: Policy,
-    /// The instances that it covers.
-    pub scope: Scope,
+    pub settings: Settings,
     pub report: Report,
     /// What becomes of the instances that are shut down in the end, by id.
     pub prospects: BTreeMap<String, Prospects>,
@@ -166,9 +173,13 @@ impl Inputs {
             None => aws::runtime()?.block_on(async {
                 let mut access = args.aws.open().await?.adaptive();
                 let (settings, other) = args.settings(&mut access.variables)?;
-                let remediation = Remediation::new(&access.config, settings.clone());
-                let compared = Remediation::new(&access.config, other.clone());
-                let reader = Reader::of_account(access, &settings, &remediation).await?;
+                let config = access.config.clone();
+                let focused = |settings: &Settings| {
+                    Remediation::new(&config, settings.clone()).focused(args.focus.clone())
+                };
+                let (remediation, compared) = (focused(&settings), focused(&other));
+                let reader =
+                    Reader::of_account(access, &settings, args.focus, &remediation).await?;
                 let other = reader.with(&other, LaunchSource::Aws(&compared));
                 reader
                     .read(policy, against.map(|against| (other, against)))
@@ -177,16 +188,18 @@ impl Inputs {
         }
     }
 
-    /// Reads the instances of the account and the policy in its table.
+    /// Reads the instances of the account and the policy in its table, as far as `focus` asks for them. `remediation` has
+    /// the same focus.
     ///
     /// # Errors
-    /// AWS cannot be read.
+    /// AWS cannot be read, or what is asked for is not there.
     pub async fn of_account(
         access: AwsAccess,
         settings: &Settings,
+        focus: &Focus,
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
-        let reader = Reader::of_account(access, settings, remediation).await?;
+        let reader = Reader::of_account(access, settings, focus, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
 
@@ -208,7 +221,8 @@ impl Inputs {
                 None => args.settings(&mut FunctionVariables::Process)?,
             };
             let scope = &settings.policy.scope;
-            let (instances, mut notes) = recording::instances::read(path, scope)?;
+            let (mut instances, mut notes) = recording::instances::read(path, scope)?;
+            focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
             let mut launches = RecordedLaunches::default();
             for path in &args.sources.events {
                 notes.extend(recording::events::read(path, &mut launches)?);
@@ -218,6 +232,7 @@ impl Inputs {
             }
             let reader = Reader {
                 settings: &settings,
+                focus: args.focus,
                 access,
                 instances,
                 from: stream::name(path),
@@ -269,6 +284,7 @@ enum LaunchSource<'a> {
 /// Reads policies for instances that are read already.
 struct Reader<'a> {
     settings: &'a Settings,
+    focus: &'a Focus,
     access: Option<AwsAccess>,
     instances: Vec<Instance>,
     from: String,
@@ -283,6 +299,7 @@ impl<'a> Reader<'a> {
     async fn of_account(
         access: AwsAccess,
         settings: &'a Settings,
+        focus: &'a Focus,
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
         let ec2 = Ec2::new(&access.config);
@@ -291,9 +308,11 @@ impl<'a> Reader<'a> {
         while let Some(page) = pages.next().await {
             instances.extend(page.map_err(|error| trouble::aws(&error))?);
         }
+        focus::keep_instances(focus, &mut instances, &access.region)?;
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
             settings,
+            focus,
             instances,
             from: access.region.clone(),
             launches: LaunchSource::Aws(remediation),
@@ -307,6 +326,7 @@ impl<'a> Reader<'a> {
     fn with(&self, settings: &'a Settings, launches: LaunchSource<'a>) -> Self {
         Self {
             settings,
+            focus: self.focus,
             access: self.access.clone(),
             instances: self.instances.clone(),
             from: self.from.clone(),
@@ -328,6 +348,8 @@ impl<'a> Reader<'a> {
             Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
         };
         let policy = self.policy_plan(policy, &mut notes).await?;
+        let plans = [&policy].into_iter().chain(&against);
+        focus::check_keys(self.focus, &plans.map(|plan| &plan.policy))?;
         let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
         if is_recorded {
             notes.extend(gaps_of_recordings(&policy.report));
@@ -386,7 +408,8 @@ impl<'a> Reader<'a> {
         let (settings, instances) = (self.settings, &self.instances);
         let preview = match self.launches {
             LaunchSource::Recordings(launches) => {
-                on_demand::preview(&policy, settings, instances, launches, self.at)
+                let focus = self.focus;
+                on_demand::preview_of(&policy, settings, instances, launches, focus, self.at)
             }
             LaunchSource::Aws(remediation) => {
                 let preview = remediation.preview(&policy, instances).await;
@@ -403,7 +426,7 @@ impl<'a> Reader<'a> {
         Ok(PolicyPlan {
             name,
             policy,
-            scope: settings.policy.scope.clone(),
+            settings: settings.clone(),
             report: preview.report,
             prospects: preview.prospects,
         })

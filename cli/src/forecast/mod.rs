@@ -46,7 +46,7 @@ pub struct Forecast<'a> {
 }
 
 /// What a policy means to one instance.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct InstanceForecast<'a> {
     pub instance: &'a Instance,
     pub assessment: Assessment<'a>,
@@ -140,7 +140,12 @@ impl<'a> Forecast<'a> {
             let forecast = InstanceForecast {
                 instance,
                 standings: conditions::standings(&plan.policy, instance),
-                assessment: assess(&plan.policy, &plan.scope, instance, inputs.at),
+                assessment: assess(
+                    &plan.policy,
+                    &plan.settings.policy.scope,
+                    instance,
+                    inputs.at,
+                ),
                 entries: entries_of.remove(id).unwrap_or_default(),
                 prospects: plan.prospects.get(id).copied().unwrap_or_default(),
             };
@@ -148,6 +153,15 @@ impl<'a> Forecast<'a> {
         });
         Self {
             instances: forecasts.collect(),
+        }
+    }
+
+    /// The forecast of one of its instances.
+    pub fn of_one(&self, id: &str) -> Self {
+        let one = self.instances.get_key_value(id);
+        let one = one.map(|(id, forecast)| (*id, forecast.clone()));
+        Self {
+            instances: one.into_iter().collect(),
         }
     }
 

@@ -9,6 +9,7 @@ use tagwarden_remediation::settings::Mode;
 
 use crate::aws::TableArgs;
 use crate::aws::stack::FunctionVariables;
+use crate::debug;
 use crate::exit::CommandError;
 
 /// The options for the settings that the functions read from their environment.
@@ -195,7 +196,9 @@ impl SettingArgs {
                 "Correct the variable, or use the option of the same name.",
             )
         })?;
-        Ok(Settings { mode, ..settings })
+        let settings = Settings { mode, ..settings };
+        debug::settings(&settings);
+        Ok(settings)
     }
 
     /// Each option, its variable and its value.

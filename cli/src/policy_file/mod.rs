@@ -17,10 +17,13 @@ pub mod rows;
 pub mod value;
 pub mod write;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::Item;
 
 use crate::exit::{CommandError, Exit};
@@ -94,6 +97,25 @@ impl PolicyFile {
             items,
             problems,
         }
+    }
+
+    /// Where each rule is, in bytes of the text, by its id.
+    pub fn rule_places(&self) -> BTreeMap<i64, Range<usize>> {
+        let mut places = BTreeMap::new();
+        // Its problems are known.
+        let mut ignored = Vec::new();
+        if let Ok(root) = node::read(&self.text, &mut ignored)
+            && let Some(rules) = rows::find(&root, &mut ignored)
+        {
+            for rule in &rules.rows {
+                if let Some(AttributeValue::N(id)) = rule.item.get("RuleId")
+                    && let Ok(id) = id.parse()
+                {
+                    places.insert(id, rule.node.span.clone());
+                }
+            }
+        }
+        places
     }
 
     /// The number of problems of this severity.

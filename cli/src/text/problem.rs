@@ -5,6 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use crate::pipeline::line_and_column;
 use crate::words::{is_deceptive, printable};
 
 /// How bad a problem is.
@@ -85,12 +86,11 @@ impl TextProblem {
 
     /// The problem as JSON, for programs.
     pub fn to_json(&self, path: &str, text: &str) -> Value {
-        let before = text.get(..self.span.start).unwrap_or(text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let (line, column) = line_and_column(text, self.span.start);
         json!({
             "file": path,
-            "line": before.matches('\n').count() + 1,
-            "column": before.get(line_start..).unwrap_or_default().chars().count() + 1,
+            "line": line,
+            "column": column,
             "severity": match self.severity {
                 Severity::Error => "error",
                 Severity::Warning => "warning",

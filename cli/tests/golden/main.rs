@@ -55,10 +55,22 @@ fn documents_have_the_same_members_and_values() {
     let differences = written.iter().filter_map(|(name, document)| {
         let mut now = now[name].clone();
         count_as_before(&mut now);
+        now = without_trial(&now);
+        let document = &without_trial(document);
         // What waits for a second look has a member of its own.
         if name.starts_with("apply") {
             let counting = now.as_object_mut().unwrap().remove("counting");
             assert!(counting.is_some_and(|it| it.is_array()), "{name}");
+            // So has what a plan and a run differ by.
+            for member in ["plan", "skipped", "leftOut"] {
+                now.as_object_mut().unwrap().remove(member).unwrap();
+            }
+        }
+        // A run is made although it changes nothing, because it may have something to note or to tell.
+        if name == "apply again" {
+            let run = now.as_object_mut().unwrap().remove("runId").unwrap();
+            assert_eq!((run, &document["runId"]), ("RUN".into(), &Value::Null));
+            now["runId"] = Value::Null;
         }
         // Today a document says which account was called, and by whose settings.
         if let Some(members) = now
@@ -117,6 +129,15 @@ fn exit_statuses_are_the_same() {
         assert_eq!(before, Some(2.into()), "{name}");
     }
     assert_eq!(statuses(cases()), written);
+}
+
+/// What `apply` shows as protected is not tried any more, so that it is in no ledger.
+fn without_trial(document: &Value) -> Value {
+    let mut document = document.clone();
+    if let Some(acts) = document.get_mut("acts").and_then(Value::as_array_mut) {
+        acts.retain(|act| act["trigger"] != "apply" || act["state"] != "refused");
+    }
+    document
 }
 
 /// A shutdown that is only delayed counts as a shutdown, which it did not, and comparisons say what is destructive.

@@ -249,3 +249,56 @@ fn notes_what_it_may_not_read() {
     let text = stdout(&output);
     assert!(text.contains("cloudtrail:LookupEvents"), "{text}");
 }
+
+/// `--debug` shows the calls, and changes nothing else.
+#[test]
+fn debug_shows_each_call_and_no_secret() {
+    let world = world("debug");
+    let plain = world.run(&["plan", "--vpc-ids", VPC, "--output", "json"]);
+    // The first answer is a refusal, and the call is tried again.
+    let fault = Fault::new("Scan", "ThrottlingException", "Slow down.");
+    world.account.fail(fault.times(1));
+    let output = world.run(&["--debug", "plan", "--vpc-ids", VPC, "--output", "json"]);
+    assert_eq!(output.status.code(), plain.status.code(), "{output:?}");
+    let steps = |output: &Output| document(output)["instances"].clone();
+    assert_eq!(steps(&output), steps(&plain));
+    let message = stderr(&output);
+    for part in [
+        "debug: setting: untagged = Terminate\n",
+        "debug: dynamodb Scan at 127.0.0.1:",
+        ": 400 ThrottlingException, attempt 1 of ",
+        ": 200, attempt 2 of ",
+        "debug: ec2 DescribeInstances at 127.0.0.1:",
+        "debug: cloudtrail LookupEvents at 127.0.0.1:",
+        " ms",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let lines = message.lines();
+    assert!(
+        lines.clone().all(|line| line.starts_with("debug: ")),
+        "{message}"
+    );
+    for secret in ["AKIA", "Signature", "aws4_request", "Bearer"] {
+        assert!(!message.contains(secret), "{message}");
+    }
+    // Of a recording, nothing is called.
+    world.write("policy.yaml", SAMPLE);
+    let fleet = fleet::recording("fleet.json");
+    let line = [
+        "plan",
+        "--debug",
+        "--instances",
+        &fleet,
+        "--policy",
+        "policy.yaml",
+    ];
+    let output = world.run(&line);
+    let lines = stderr(&output).lines();
+    assert!(
+        lines
+            .clone()
+            .all(|line| line.starts_with("debug: setting: ")),
+        "{output:?}"
+    );
+}

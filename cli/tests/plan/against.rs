@@ -127,7 +127,7 @@ fn shows_only_the_changes_asked_for() {
     assert_eq!(only("stop"), Vec::<String>::new());
 }
 
-/// Offline, of `count` instances that have the tag ProjectCode only.
+/// Offline, of `count` instances that have the tag `ProjectCode` only.
 fn gate(test: &str, age: &str, count: usize, sides: [&str; 2], arguments: &[&str]) -> Output {
     let before = policy(&format!("{test}-before"), sides[0]);
     let after = policy(&format!("{test}-after"), sides[1]);
@@ -180,8 +180,8 @@ fn what_is_only_delayed_is_destructive() {
         assert_eq!(told(&output).matches("+ terminate").count(), count);
     }
     // A budget of 0 is no delay. Neither is a setting that permits nothing, of which the plan speaks.
-    let none = [&PERMITTED[..], &["--max-destructive-per-hour", "0"]].concat();
-    let output = gate("gate-no-budget", LONG_AGO, 3, sides, &none);
+    let without_budget = [&PERMITTED[..], &["--max-destructive-per-hour", "0"]].concat();
+    let output = gate("gate-no-budget", LONG_AGO, 3, sides, &without_budget);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let output = gate("gate-not-permitted", LONG_AGO, 3, sides, &[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

@@ -55,18 +55,21 @@ fn shows_the_plan_and_applies_it() {
     assert_snapshot!(told(stdout(&output)));
     let acts = acts(&world);
     let states = |state: &str| acts.iter().filter(|act| act["State"] == state).count();
-    assert_eq!((states("done"), states("refused")), (16, 1), "{acts:?}");
-    assert_eq!(acts.len(), 17, "{acts:?}");
+    // What was shown as protected is not tried.
+    assert_eq!(states("done"), 16, "{acts:?}");
+    assert_eq!(acts.len(), 16, "{acts:?}");
     assert!(!is_open(&world));
     // There is nothing left that could be done.
-    let before = writes(&world.account);
+    let changes = ["CreateTags", "StopInstances", "TerminateInstances"];
+    let changes = || changes.map(|call| world.account.count(call));
+    let before = changes();
     let output = world.run(&APPLY);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(
         stdout(&output).contains("Plan: 0 instances to tag, 0 to stop, 1 to terminate (later)."),
         "{output:?}"
     );
-    assert_eq!(writes(&world.account), before);
+    assert_eq!(changes(), before);
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn the_run_is_in_the_history() {
         "csv",
     ]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    assert_eq!(stdout(&output).lines().count(), 1 + 17, "{output:?}");
+    assert_eq!(stdout(&output).lines().count(), 1 + 16, "{output:?}");
 }
 
 #[test]
@@ -303,7 +306,7 @@ fn reports_plan_and_result_as_json() {
     let output = world.run(&arguments);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let nothing = document(&output);
-    assert_eq!(nothing["runId"], Value::Null);
+    assert!(nothing["runId"].is_string(), "{nothing}");
     let steps = nothing["steps"].as_array().unwrap().iter();
     let outcomes: Vec<&str> = steps
         .map(|step| step["outcome"].as_str().unwrap())

@@ -8,11 +8,12 @@ use crate::support::{HERE, stderr, stdout};
 use crate::world::{SAMPLE, World};
 
 /// Every command that calls AWS.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &["diff", "policy.yaml"],
     &["push", "policy.yaml", "--yes"],
     &["pull"],
     &["plan"],
+    &["explain", "i-00000000000000002"],
     &["apply", "--yes", "--ledger-table", LEDGER],
     &["history", "--ledger-table", LEDGER],
     &["undo", "--since", "1h", "--yes", "--ledger-table", LEDGER],

@@ -10,6 +10,7 @@
 mod account;
 mod against;
 mod apply;
+mod bound;
 mod broken;
 mod expect;
 mod fake;
@@ -24,6 +25,11 @@ mod explain;
 mod fleet;
 mod guide;
 mod interrupt;
+#[path = "../../../tests/support/json_schema.rs"]
+mod json_schema;
+mod pipeline;
+#[path = "../support/pipeline.rs"]
+mod pipeline_formats;
 mod pipes;
 mod profiles;
 mod recorded;

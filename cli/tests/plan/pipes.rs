@@ -62,6 +62,13 @@ fn a_reader_that_goes_away_changes_no_status_of_what_only_reads() {
         ends_unheard(offline(&["check", "--output", form, &policy]), 0);
         ends_unheard(offline(&["check", "--output", form, &policy, &broken]), 1);
     }
+    for form in ["text", "json"] {
+        for (id, status) in [("i-00000000000000001", 0), ("i-000000000000000ff", 1)] {
+            let explain = [&["explain", "--output", form, id], &sources[..]].concat();
+            let output = unheard(offline(&explain));
+            assert_eq!(output.status.code(), Some(status), "{output:?}");
+        }
+    }
     ends_unheard(command(&["demo"]), 0);
     ends_unheard(command(&["demo", "--output", "json"]), 0);
     ends_unheard(command(&["man"]), 0);

@@ -16,6 +16,9 @@ use crate::world::{SAMPLE, TABLE, World};
 const EVIL: &str =
     "x\u{1b}[31mred\u{1b}]0;title\u{7}\u{9b}2J\u{202e}abc\u{200b}\r\nfake line\u{2028}end";
 
+/// The id of an instance whose id alone is as it should be.
+const NAMED: &str = "i-0a1b2c3d4e5f60718";
+
 /// Nothing in the output is a command but the styles of the command's own, and no line is one of [`EVIL`]'s.
 fn is_safe(text: &str, how: &str) {
     let own = regex_lite::Regex::new("\u{1b}\\[[0-9;]*m").unwrap();
@@ -66,7 +69,10 @@ fn evil_fleet(test: &str) -> String {
         ),
         instance(4, &json!(null)),
     ]);
-    file(&format!("{test}.json"), &fleet.to_string())
+    let mut named = fleet[1].clone();
+    named["InstanceId"] = NAMED.into();
+    let fleet = [fleet, json!([named])];
+    file(&format!("{test}.json"), &json!(fleet).to_string())
 }
 
 #[test]
@@ -100,6 +106,31 @@ fn plans_send_no_commands_to_a_terminal() {
             assert!(matches!(output.status.code(), Some(0 | 2)), "{output:?}");
             both_are_safe(&output);
         }
+    }
+}
+
+#[test]
+fn explanations_send_no_commands_to_a_terminal() {
+    let fleet = evil_fleet("safe-explain");
+    let policy = policy("safe-explain", SAMPLE);
+    for form in ["text", "json"] {
+        let explain = [
+            "explain",
+            "--color",
+            "always",
+            "--output",
+            form,
+            "--at",
+            RECORDED_AT,
+            "--instances",
+            &fleet,
+            "--policy",
+            &policy,
+            NAMED,
+        ];
+        let output = offline(&explain).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        both_are_safe(&output);
     }
 }
 
@@ -262,7 +293,7 @@ fn csv_of(test: &str, names: &[&str]) -> Command {
     });
     let fleet = file(
         &format!("{test}.json"),
-        &Value::from_iter(instances).to_string(),
+        &instances.collect::<Value>().to_string(),
     );
     let policy = policy(test, SAMPLE);
     offline(&[

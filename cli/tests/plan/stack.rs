@@ -131,6 +131,11 @@ fn every_command_finds_the_tables() {
     let head = "The ledger ledger in us-east-1 (account 111111111111, keys of the environment, stack tagwarden), ";
     assert!(stdout(&output).starts_with(head), "{output:?}");
     assert!(stdout(&output).contains("tag Stack = \"S1\""), "{output:?}");
+    let id = &scene.world.account.instances()[1].id;
+    let document = scene.document(&["explain", id]);
+    assert_eq!(document["policy"], format!("the policy table {POLICY}"));
+    assert_eq!(document["mode"], "enforce");
+    assert_eq!(document["stack"]["name"], "tagwarden");
     let document = scene.document(&["undo", "--since", "1h", "--dry-run"]);
     assert_eq!(document["ledgerTable"], LEDGER);
     assert_eq!(document["policyProblem"], Value::Null, "{document}");

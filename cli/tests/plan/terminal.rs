@@ -86,6 +86,27 @@ fn takes_any_other_answer_for_no() {
     assert_eq!(world.account.count("CreateTags"), 0);
 }
 
+/// A plan that nobody can have read is not agreed to, whatever is typed.
+#[test]
+fn asks_nothing_about_a_plan_that_nobody_reads() {
+    let world = with_ledger("terminal-unheard");
+    world.write(
+        "policy.yaml",
+        &crate::world::SAMPLE.replace("Proj007", "Proj042"),
+    );
+    for arguments in [
+        &["apply", "--ledger-table", LEDGER][..],
+        &["push", "policy.yaml"],
+    ] {
+        let output = on_a_terminal_but(&world, arguments, "| (exec <&-; sleep 3)", "y\n");
+        let text = stdout(&output);
+        assert!(text.contains("nobody reads what would be done"), "{text}");
+        assert!(!text.contains("[y/N]"), "{text}");
+    }
+    assert_eq!(world.account.count("CreateTags"), 0);
+    assert_eq!(world.writes(), 0);
+}
+
 #[test]
 fn keeps_the_question_out_of_the_json() {
     let world = with_ledger("terminal-json");

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::{command, stderr, stdout};
 
 /// Checks files of `broken/`, by their names.
-fn check(arguments: &[&str]) -> Output {
+pub fn check(arguments: &[&str]) -> Output {
     let broken = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/policy/broken");
     let mut command = command(&["check"]);
     command

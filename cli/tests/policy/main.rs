@@ -10,7 +10,12 @@
 mod check;
 mod diff;
 mod guide;
+#[path = "../../../tests/support/json_schema.rs"]
+mod json_schema;
 mod keys;
+mod pipeline;
+#[path = "../support/pipeline.rs"]
+mod pipeline_formats;
 mod pull;
 mod push;
 #[allow(dead_code, reason = "shared with tests that need more of it")]

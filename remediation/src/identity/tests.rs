@@ -102,6 +102,16 @@ fn names_from_partial_identities() {
             "ec2.amazonaws.com",
         ),
         (
+            json!({"type": "AWSService", "invokedBy": "ec2.amazonaws.com", "principalId": "AIDAEXAMPLE:x"}),
+            "ec2.amazonaws.com",
+        ),
+        // The path tells a service's role, whatever the role is called.
+        (
+            json!({"type": "AssumedRole", "principalId": "AROAEXAMPLE:x",
+                "sessionContext": {"sessionIssuer": {"userName": "Other", "arn": "arn:aws:iam::1:role/aws-service-role/x.amazonaws.com/Other"}}}),
+            "x.amazonaws.com",
+        ),
+        (
             json!({"invokedBy": "spot.amazonaws.com"}),
             "spot.amazonaws.com",
         ),
@@ -171,5 +181,20 @@ fn names_principals_by_their_arn() {
             expected,
             "{arn}"
         );
+    }
+}
+
+#[test]
+fn an_arn_tells_the_kind_of_principal() {
+    for (arn, kind) in [
+        ("arn:aws:iam::1:root", Some("Root")),
+        ("arn:aws:sts::1:assumed-role/Ci/ann", Some("AssumedRole")),
+        ("arn:aws:iam::1:user/assumed-role/ann", None),
+        ("arn:aws:iam::1:role/Ci", None),
+        ("ann", None),
+    ] {
+        let identity = UserIdentity::of_principal(arn);
+        assert_eq!(identity.r#type.as_deref(), kind, "{arn}");
+        assert_eq!(identity.arn.as_deref(), Some(arn));
     }
 }

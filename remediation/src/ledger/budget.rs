@@ -184,4 +184,18 @@ mod tests {
         assert_eq!(budget.left(10, at(3_611)), 10);
         assert_eq!(budget.revision, 2);
     }
+
+    /// What nothing was done of holds nothing, and keeps nobody waiting.
+    #[test]
+    fn what_was_all_refused_leaves_no_hold() {
+        let run_id = RunId::new(at(0), "1a2b3c4d");
+        let budget = Budget::default().taken(&run_id, 1, 8, at(300), at(0));
+        assert_eq!(
+            budget.has_room_at(at(1)),
+            at(3_900) + TimeDelta::milliseconds(1)
+        );
+        let budget = budget.settled(&run_id, 1, 0, at(10));
+        assert_eq!(budget.has_room_at(at(11)), at(11));
+        assert_eq!(budget.holds, []);
+    }
 }

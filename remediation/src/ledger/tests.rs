@@ -10,6 +10,8 @@ use super::*;
 use crate::plan::{Countdown, CountdownChange, CountdownName, CountdownReason, Reason, Refusal};
 use crate::settings::Mode;
 
+mod writing;
+
 const TABLE: &str = "ledger";
 const ID: &str = "i-0000000000000000a";
 

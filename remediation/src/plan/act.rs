@@ -67,12 +67,9 @@ impl Act {
     #[must_use]
     pub fn of(step: Step, tags: &BTreeMap<String, String>) -> Option<Self> {
         let remedy = match step.remedy {
-            Remedy::Tag { .. } => RemedyName::Tag,
-            Remedy::Stop { .. } => RemedyName::Stop,
-            Remedy::Terminate => RemedyName::Terminate,
-            Remedy::TagLauncher | Remedy::TagFromSource { .. } | Remedy::Notify { .. } => {
-                return None;
-            }
+            // The value is not known yet.
+            Remedy::TagLauncher | Remedy::TagFromSource { .. } => return None,
+            _ => RemedyName::of(&step.remedy)?,
         };
         let tags_before = match (remedy, step.cause.tag_key()) {
             (RemedyName::Tag, Some(key)) => tags
@@ -167,6 +164,19 @@ impl Act {
 }
 
 impl RemedyName {
+    /// What `remedy` does; `None` if it only reports.
+    #[must_use]
+    pub fn of(remedy: &Remedy) -> Option<Self> {
+        match remedy {
+            Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => {
+                Some(Self::Tag)
+            }
+            Remedy::Stop { .. } => Some(Self::Stop),
+            Remedy::Terminate => Some(Self::Terminate),
+            Remedy::Notify { .. } => None,
+        }
+    }
+
     /// Whether it stops or terminates.
     #[must_use]
     pub fn is_destructive(self) -> bool {

@@ -304,11 +304,12 @@ impl Countdown {
         } else {
             STALE_AFTER
         };
-        let is_restarted = started_at.is_some_and(|at| at > self.since);
+        let is_restarted =
+            terms.is_over_once_started && started_at.is_some_and(|at| at > self.since);
         let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
         // A date that moves closer has its notice anew.
         let is_moved = self.end != terms.end;
-        !(is_stale || is_moved || (terms.is_over_once_started && is_restarted))
+        !(is_stale || is_moved || is_restarted)
     }
 
     /// Whether the look of `now` is worth noting.

@@ -14,6 +14,7 @@
 //! | `check` | [`ShutdownCheck`]: what stands against a shutdown |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
+//! | `mandate` | [`Mandate`]: what a run may do at most, because a person agreed to no more |
 //! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
 //! | `sources` | [`SourceTags`]: the tags of subnets and VPCs, from which rules take values |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
@@ -23,6 +24,7 @@ mod act;
 mod check;
 mod countdown;
 mod manager;
+mod mandate;
 mod memory;
 mod origin;
 mod outcome;
@@ -45,6 +47,7 @@ pub(crate) use check::checks;
 pub use countdown::{Countdown, CountdownName, CountdownReason};
 pub(crate) use countdown::{CountdownStage, REMEMBERED, Terms};
 pub(crate) use manager::manager_of;
+pub use mandate::{Agreed, Focus, Mandate};
 pub use memory::{Memory, RememberedTag, UNDEFINED};
 pub(crate) use memory::{TagClaim, rule_note};
 pub use origin::{UnknownOrigin, ValueOrigin};
@@ -146,6 +149,8 @@ pub struct PlanContext {
     pub memories: BTreeMap<String, Memory>,
     /// The keys of the tags that are not restored any more, because somebody keeps removing them, by instance.
     pub paused: BTreeMap<String, BTreeSet<String>>,
+    /// What the run may do at most; `None`: whatever the policy asks for.
+    pub mandate: Option<Mandate>,
 }
 
 impl PlanContext {

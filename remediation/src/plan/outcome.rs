@@ -1,7 +1,5 @@
 //! What became of a step.
 
-use std::fmt;
-
 use tagwarden_aws::AwsError;
 
 use super::Reason;
@@ -99,11 +97,5 @@ impl From<&AwsError> for StepFailure {
             code: error.code().map(ToOwned::to_owned),
             text: error.to_string(),
         }
-    }
-}
-
-impl fmt::Display for StepFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
     }
 }

@@ -70,6 +70,9 @@ pub fn plan(
     if let Some(reason) = policy.hold() {
         plan.hold(reason);
     }
+    if let Some(mandate) = &context.mandate {
+        mandate.bind(&mut plan);
+    }
     plan
 }
 

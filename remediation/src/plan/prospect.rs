@@ -116,6 +116,7 @@ impl<'a> Future<'a> {
             one_time_spot: context.one_time_spot.clone(),
             unreadable_exemptions: reported.collect(),
             memories: context.memories.clone(),
+            mandate: context.mandate.clone(),
             ..PlanContext::default()
         };
         Self {
@@ -135,14 +136,14 @@ impl<'a> Future<'a> {
         }
         // A run that writes a tag shuts nothing down, and what is written may be the tag of a manager.
         let known: Vec<&Act> = first.tags.iter().collect();
-        let names: Vec<&Step> = settled.collect();
+        let unsettled: Vec<&Step> = settled.collect();
         let tagged = with_tags(instance, &known, &[]);
-        let named = with_tags(instance, &known, &names);
+        let most_tagged = with_tags(instance, &known, &unsettled);
         let most = self.prospect(&self.plan(&tagged));
-        let least = if named.tags == tagged.tags {
+        let least = if most_tagged.tags == tagged.tags {
             most
         } else {
-            self.prospect(&self.plan(&named))
+            self.prospect(&self.plan(&most_tagged))
         };
         Prospects { least, most }
     }

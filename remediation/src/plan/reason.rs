@@ -107,6 +107,8 @@ pub enum Reason {
     },
     /// EC2 refused many of the run's instances, so the others were not tried. Deferred.
     ManyProtected,
+    /// It is not part of the plan that a person agreed to. Deferred.
+    NotInPlan,
     /// The run wrote a tag to the instance, or may have. The next look decides. Deferred.
     JustTagged,
     /// The instance is protected against this. Refused.
@@ -169,6 +171,7 @@ impl Reason {
             Self::TagsUnconfirmed(_) => "tags-unconfirmed",
             Self::Suspicion { .. } => "suspicion",
             Self::ManyProtected => "many-protected",
+            Self::NotInPlan => "not-in-plan",
             Self::JustTagged => "just-tagged",
             Self::Protected => "protected",
             Self::RefusedByEc2 { .. } => "refused-by-ec2",
@@ -199,6 +202,7 @@ impl Reason {
             | Self::TagsUnconfirmed(_)
             | Self::Suspicion { .. }
             | Self::ManyProtected
+            | Self::NotInPlan
             | Self::JustTagged
             | Self::UnreadableExemption { .. } => true,
             Self::Budget { limit } => *limit > 0,
@@ -303,6 +307,9 @@ impl fmt::Display for Reason {
                 "{count} of {of} instances have the same defect, which may be a mistake in the policy; a sweep at least an hour later that finds the same does it"
             ),
             Self::ManyProtected => f.write_str("EC2 refused too many others in this run"),
+            Self::NotInPlan => {
+                f.write_str("it is not in the plan that was agreed to: a new plan shows it")
+            }
             Self::JustTagged => f.write_str("this run wrote a tag to it: the next one decides"),
             Self::RefusedByEc2 { why, .. } => f.write_str(why),
             Self::Protected => f.write_str("the instance is protected against it"),

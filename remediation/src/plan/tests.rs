@@ -11,6 +11,7 @@ use super::*;
 use crate::launcher::Unknown;
 use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
+mod acts;
 mod protections;
 mod values;
 

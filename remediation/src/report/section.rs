@@ -254,6 +254,7 @@ impl Concern {
             | Reason::PolicyChanged
             | Reason::Interrupted
             | Reason::ManyProtected
+            | Reason::NotInPlan
             | Reason::JustTagged
             | Reason::Vanished => None,
         }

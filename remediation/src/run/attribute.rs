@@ -25,7 +25,10 @@ pub(crate) async fn attribute(
     request: &RunRequest,
     writes: bool,
 ) -> Result<PlanContext, RemediationError> {
-    let mut context = PlanContext::default();
+    let mut context = PlanContext {
+        mandate: home.mandate.clone(),
+        ..PlanContext::default()
+    };
     if let Some(ledger) = &home.ledger {
         let undefined = survey.undefined.iter().map(|it| &it.id);
         let ids = survey.remembered.iter().chain(undefined);

@@ -109,6 +109,11 @@ impl<'a> Run<'a> {
                 return Err(error.into());
             }
         };
+        if let Some(agreed) = &home.agreed_policy
+            && !survey::is_still(agreed, &policy)
+        {
+            return Err(RemediationError::PolicyNotAgreed);
+        }
         Ok(Self {
             home,
             id: RunId::new(started_at, &request.request_id),

@@ -296,14 +296,18 @@ pub(super) async fn read_again_by_id(
 }
 
 async fn check_policy(home: &Remediation, policy: &Policy) -> Result<(), RemediationError> {
-    let now = current_policy(home).await?;
-    // A hold stops what was planned before it. One that is lifted changes nothing about a plan that it refused.
-    let is_held_since = now.hold().is_some() && policy.hold().is_none();
-    if now.rules() == policy.rules() && !is_held_since {
+    if is_still(policy, &current_policy(home).await?) {
         Ok(())
     } else {
         Err(RemediationError::PolicyChanged)
     }
+}
+
+/// Whether what was planned under `policy` may be done under the policy as it is `now`.
+pub(super) fn is_still(policy: &Policy, now: &Policy) -> bool {
+    // A hold stops what was planned before it. One that is lifted changes nothing about a plan that it refused.
+    let is_held_since = now.hold().is_some() && policy.hold().is_none();
+    now.rules() == policy.rules() && !is_held_since
 }
 
 /// The instances as they are; without their exemptions where a test has taken that safeguard out.

@@ -31,6 +31,7 @@ async fn written(
     let calls = RefCell::new(0);
     let call = async |ids: &[String], tags: &Tags| {
         *calls.borrow_mut() += 1;
+        assert!(!ids.is_empty() && !tags.is_empty());
         let is_denied = tags
             .iter()
             .any(|(key, _)| denied_keys.contains(&key.as_str()));
@@ -125,4 +126,85 @@ async fn leaves_without_outcome_what_was_looked_at_too_long_ago() {
     assert_eq!(outcomes.len(), 12);
     let left = Outcome::Deferred(Reason::NoTime);
     assert!(outcomes.iter().all(|it| it.outcome == left));
+}
+
+/// Every choice of denied instances among a few, with one key and with two.
+#[tokio::test]
+async fn whichever_instances_are_denied_the_others_get_their_tags() {
+    for count in 1..6_usize {
+        for choice in 0..1_usize << count {
+            let denied: Vec<usize> = (0..count).filter(|it| choice >> it & 1 == 1).collect();
+            for keys in [&KEYS[..1], &KEYS[..2]] {
+                let memory = KeyMemory::default();
+                let (done, _) = written(count, keys, &denied, &[], &memory).await;
+                let how = format!("{denied:?} of {count}");
+                assert_eq!(done.len(), (count - denied.len()) * keys.len(), "{how}");
+            }
+        }
+    }
+}
+
+/// Writes to three instances with an EC2 that refuses a call by `refuse`, which gives code and message.
+async fn refused(
+    keys: &[&str],
+    refuse: impl Fn(&[String], &Tags) -> Option<(&'static str, String)>,
+) -> BTreeMap<(String, String), Outcome> {
+    let call = async |ids: &[String], tags: &Tags| {
+        assert!(!ids.is_empty() && !tags.is_empty());
+        Ok(match refuse(ids, tags) {
+            None => Ok(()),
+            Some((code, message)) => Err(AwsError::with_code("ec2:CreateTags", code, message)),
+        })
+    };
+    let outcomes = write(ids(3), tags(keys), &KeyMemory::default(), call).await;
+    let outcomes = outcomes.into_iter();
+    outcomes.map(|it| ((it.id, it.key), it.outcome)).collect()
+}
+
+fn is_done(outcomes: &BTreeMap<(String, String), Outcome>, id: &str, key: &str) -> bool {
+    outcomes[&(id.to_owned(), key.to_owned())] == Outcome::Done
+}
+
+/// An error that names one of the instances is about that one, whatever its code.
+#[tokio::test]
+async fn an_instance_that_a_permanent_error_names_is_set_aside() {
+    let outcomes = refused(&["A"], |ids, _| {
+        let bad = ids.iter().find(|id| *id == "i-0001")?;
+        Some(("InvalidParameterValue", format!("{bad} takes no tags")))
+    })
+    .await;
+    for (id, done) in [("i-0000", true), ("i-0001", false), ("i-0002", true)] {
+        assert_eq!(is_done(&outcomes, id, "A"), done, "{id}");
+    }
+}
+
+/// One that names all of them is about one of the keys.
+#[tokio::test]
+async fn keys_are_tried_separately_where_a_permanent_error_names_all_instances() {
+    let outcomes = refused(&["A", "B"], |ids, tags| {
+        let is_bad = tags.iter().any(|(key, _)| key == "B");
+        is_bad.then(|| ("InvalidParameterValue", ids.join(" ")))
+    })
+    .await;
+    for id in ids(3) {
+        assert!(is_done(&outcomes, &id, "A"), "{id}");
+        assert!(!is_done(&outcomes, &id, "B"), "{id}");
+    }
+}
+
+/// A key that was denied where others were accepted is suspected at once the next time, until it is accepted.
+#[tokio::test]
+async fn a_suspected_key_costs_no_denial_of_each_instance() {
+    let memory = KeyMemory::default();
+    let first = written(3, &["A", "B"], &[], &["B"], &memory).await;
+    let second = written(3, &["C", "B"], &[], &["B"], &memory).await;
+    assert_eq!((first.0.len(), second.0.len()), (3, 3));
+    assert!(second.1 < first.1, "{} {}", second.1, first.1);
+
+    // Accepted once, it is not the key: a denied instance is set aside without trying the keys separately.
+    let memory = KeyMemory::default();
+    let _ = written(3, &["A", "B"], &[], &["B"], &memory).await;
+    let _ = written(3, &["B"], &[], &[], &memory).await;
+    let (done, calls) = written(3, &["A", "B"], &[1], &[], &memory).await;
+    assert_eq!((done.len(), calls), (4, 2));
 }

@@ -265,7 +265,8 @@ impl Model {
             if reason.is_left_out(look) {
                 objections.push("its tags were left out");
             }
-            if view.is_some_and(|view| view.is_in_doubt) {
+            // A run whose calls were disturbed may have seen less than it asked for.
+            if view.is_some_and(|view| view.is_in_doubt && !view.is_troubled) {
                 objections.push("tags were left out in this run");
             }
             let listed = view.and_then(|view| view.listed.get(&change.instance_id));

@@ -100,6 +100,9 @@ impl Model {
 
     /// An undo gives a tag the blanks back that it had.
     pub(super) fn tags_emptied(&mut self, run: Run, call: &Call, before: &Snapshot) {
+        if call.outcome.is_err() {
+            return;
+        }
         for (key, value) in tags_of(call) {
             if !value.unwrap_or_default().trim().is_empty() {
                 self.violate(format!("{} undo {run} wrote {key} = {value:?}", call.at));

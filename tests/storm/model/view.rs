@@ -42,7 +42,9 @@ pub struct View {
     pub fleet: Option<BTreeSet<String>>,
     /// The tags that `DescribeTags` last showed it.
     pub listed: BTreeMap<String, Tags>,
-    /// Whether `DescribeTags` showed it a tag that `DescribeInstances` had left out.
+    /// The instances of which `DescribeTags` showed it a tag that `DescribeInstances` had left out.
+    pub differing: BTreeSet<String>,
+    /// Whether `DescribeInstances` left tags of one of these out again.
     pub is_in_doubt: bool,
     /// Whether it found a confirmed subscription of the topic.
     pub has_subscribers: bool,

@@ -9,9 +9,11 @@ use tagwarden_remediation::on_demand::SweepResult;
 use tagwarden_remediation::plan::{Outcome, Reason};
 use tagwarden_remediation::report::{Entry, text};
 
+use super::agreement::SkippedStep;
 use crate::commands::plan::show::{self, PlanView};
 use crate::forecast::ForecastCounts;
 use crate::forecast::inputs::Inputs;
+use crate::saved_plan::SavedPlan;
 use crate::words::{count, printable_line};
 
 /// What an `apply` planned and did.
@@ -24,6 +26,12 @@ pub struct ApplyResult<'a> {
     pub swept: Option<&'a SweepResult>,
     /// Whether a signal ended the run before its time.
     pub is_interrupted: bool,
+    /// What was planned and is not done.
+    pub skipped: Vec<SkippedStep>,
+    /// How many steps are left for a new plan, because they were not in this one.
+    pub left_out: usize,
+    /// The saved plan that is applied.
+    pub saved: Option<&'a SavedPlan>,
     /// The engine's warnings, which did not end the run.
     pub warnings: Vec<String>,
 }
@@ -38,10 +46,38 @@ pub fn report(swept: &SweepResult) -> String {
     for entry in &report.entries {
         let _ = writeln!(text, "{}", printable_line(&text::line(entry)));
     }
-    let closing = text::closing(report.mode, &report.counts(), 0);
+    let closing = if report.entries.is_empty() {
+        format!(
+            "{} looked at: nothing to do.",
+            count(report.instances, "instance")
+        )
+    } else {
+        text::closing(report.mode, &report.counts(), 0)
+    };
     let _ = writeln!(text, "\n{closing}\nRun {}.", report.run_id);
     if let Some(sentence) = due(&counting(&report.entries)) {
         let _ = writeln!(text, "\n{sentence}");
+    }
+    text
+}
+
+/// What was skipped, and what is left for a new plan; empty if that is nothing.
+pub fn not_done(skipped: &[SkippedStep], left_out: usize) -> String {
+    let mut text = String::new();
+    if !skipped.is_empty() {
+        text.push_str("\nSkipped, because it is not so any more:\n");
+    }
+    for step in skipped {
+        let _ = writeln!(text, "   {}", step.line());
+    }
+    if left_out > 0 {
+        let steps = count(left_out, "further step");
+        let _ = writeln!(
+            text,
+            "\n{steps} would be taken now and {} not in the plan: a new plan shows {}.",
+            if left_out == 1 { "is" } else { "are" },
+            if left_out == 1 { "it" } else { "them" },
+        );
     }
     text
 }
@@ -109,6 +145,9 @@ impl ApplyResult<'_> {
             ("counts", json!(report.counts())),
             ("steps", json!(report.entries)),
             ("counting", json!(counting(&report.entries))),
+            ("plan", json!(self.saved.map(SavedPlan::time))),
+            ("skipped", json!(self.skipped)),
+            ("leftOut", json!(self.left_out)),
             ("interrupted", json!(self.is_interrupted)),
             ("warnings", json!(self.warnings)),
             ("unpublished", json!(unpublished.map(ToString::to_string))),

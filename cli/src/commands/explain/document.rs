@@ -5,7 +5,7 @@ use tagwarden_core::annotation::annotation;
 use tagwarden_core::policy::RuleStanding;
 use tagwarden_core::{Defect, Exemption, Instance, assess};
 use tagwarden_remediation::explain::{
-    ExplainedLauncher, ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime,
+    ExplainedLauncher, ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime, ValueSource,
 };
 use tagwarden_remediation::launcher::Launcher;
 
@@ -22,7 +22,6 @@ pub fn members(explained: &Explained) -> Map<String, Value> {
         let explanation = explained.explanations.instances.get(&instance.id)?;
         Some(part(explained, instance, explanation))
     });
-    let access = explained.access.as_ref().map(AwsAccess::to_json);
     let mut members = map([
         ("at", json!(rfc3339(explained.at))),
         ("from", json!(explained.from)),
@@ -32,7 +31,7 @@ pub fn members(explained: &Explained) -> Map<String, Value> {
         ("instances", instances.collect()),
         ("unknown", json!(explained.unknown)),
     ]);
-    members.extend(access.unwrap_or_default());
+    members.extend(explained.access.iter().flat_map(AwsAccess::to_json));
     members
 }
 
@@ -136,7 +135,7 @@ fn step(explained: &ExplainedStep) -> Value {
     let mut step = json!(explained.entry);
     if let Value::Object(members) = &mut step {
         members.extend(map([
-            ("source", json!(explained.source.map(|it| it.name()))),
+            ("source", json!(explained.source.map(ValueSource::name))),
             ("until", json!(explained.until.map(rfc3339))),
         ]));
     }

@@ -12,12 +12,12 @@ mod events;
 mod rules;
 mod text;
 
-use tagwarden_core::settings::{Environment, SettingError};
 use tagwarden_remediation::settings::Mode;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
-use crate::forecast::explained::{ExplainArgs, Explained};
+use crate::focus::EVERYTHING;
+use crate::forecast::explained::{ExplainArgs, Explained, mode};
 use crate::forecast::inputs::{InputArgs, SourceArgs};
 use crate::forecast::settings::{SettingArgs, topic_arn};
 use crate::ledger::instance_id;
@@ -105,9 +105,6 @@ pub struct Args {
 
 /// Reads, and writes the explanations to standard output.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let process = Environment::of_process();
-    let topic_arn = args.announced_to.clone();
-    let topic_arn = topic_arn.or_else(|| process.get("TAGWARDEN_TOPIC_ARN"));
     let explained = Explained::read(ExplainArgs {
         inputs: InputArgs {
             sources: &args.sources,
@@ -115,11 +112,12 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             settings: &args.settings,
             against_settings: &args.settings,
             table: &args.table,
+            focus: &EVERYTHING,
             aws: &args.aws,
         },
         ids: &args.ids,
-        mode: args.mode()?,
-        topic_arn: topic_arn.as_deref(),
+        mode: args.mode,
+        topic_arn: args.announced_to.as_deref(),
     })?;
     heard(match args.form.output {
         OutputForm::Text => output::print(&text::page(&explained)),
@@ -131,7 +129,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let what = format!(
         "there is no {} in {}",
         explained.unknown.join(", no "),
-        explained.from
+        explained.place()
     );
     let what_next = if explained.is_recorded {
         "Check the id and the recording."
@@ -140,29 +138,4 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
          hour; `tagwarden history --instance ID` shows what was done to it."
     };
     Err(CommandError::new(&what, what_next))
-}
-
-impl Args {
-    fn mode(&self) -> Result<Option<Mode>, CommandError> {
-        let from_process = || {
-            let read = |value: &str| mode(value).map(Some);
-            Environment::of_process().read("TAGWARDEN_MODE", None, read)
-        };
-        let said = self.mode.map_or_else(from_process, |mode| Ok(Some(mode)));
-        said.map_err(|error: SettingError| {
-            CommandError::new(
-                &error,
-                "Correct the variable, or use the option of the same name.",
-            )
-        })
-    }
-}
-
-/// Parses a mode.
-fn mode(text: &str) -> Result<Mode, String> {
-    match text {
-        "dry-run" => Ok(Mode::DryRun),
-        "enforce" => Ok(Mode::Enforce),
-        _ => Err("must be dry-run or enforce".to_owned()),
-    }
 }

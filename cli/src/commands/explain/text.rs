@@ -137,7 +137,7 @@ fn facts(
     let vpc = vpc.map_or_else(|| "no VPC".to_owned(), on_one_line);
     line(
         "State",
-        format!("{} in {vpc}; from {}", instance.state, place(explained)),
+        format!("{} in {vpc}; from {}", instance.state, explained.place()),
     );
     line("Launched", launched(explained, instance));
     line("Owner", owner(explained, instance, explanation));
@@ -238,12 +238,4 @@ fn safeguards(text: &mut String, shutdown: &ExplainedShutdown) {
         vec![Cell::new(it.name), holds, Cell::new(on_one_line(&it.says))]
     });
     text.push_str(&table(&SAFEGUARDS, rows.collect(), table::width()));
-}
-
-/// Where the instances were read: a file, or a Region with its account.
-fn place(explained: &Explained) -> String {
-    match &explained.access {
-        Some(access) if !explained.is_recorded => access.to_string(),
-        _ => explained.from.clone(),
-    }
 }

@@ -4,20 +4,27 @@
 mod gate;
 pub mod show;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
+use crate::focus::FocusArgs;
 use crate::forecast::compare::Comparison;
-use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
+use crate::forecast::inputs::{InputArgs, Inputs, PolicyPlan, SourceArgs};
 use crate::forecast::settings::{OtherSetting, SettingArgs};
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
 use crate::output;
+use crate::pipeline::{FilePlace, line_and_column};
+use crate::policy_file::PolicyFile;
+use crate::saved_plan::{PlanPlace, SavedPlan};
+use crate::stream;
 use crate::words::printable_line;
-use show::{PlanForm, PlanView, Sort};
+use show::{PlanForm, PlanView, RulePlaces, Sort};
 
 const LONG_ABOUT: &str = "\
 Shows what the rule and the remediation would do, and changes nothing
@@ -30,13 +37,19 @@ which instances are protected.
 With --against, shows the instances whose verdict or steps would change if this
 policy replaced the other one. --fail-on destructive then fails if any later
 sweep would shut down more, more harshly or sooner. What the budget, the grace
-period or a notice only delays counts as a shutdown.";
+period or a notice only delays counts as a shutdown.
+
+For pipelines it writes SARIF, whose results are at the lines of the rules of
+the file --policy, and JUnit. The tests of JUnit that fail are the instances for
+which --fail-on ends with 2.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden plan
   tagwarden plan --policy new.yaml --against table --fail-on destructive
   tagwarden plan --only terminate,stop,refused --sort launched --all
+  tagwarden plan --instance i-0a1b2c3d4e5f60718 --tag Owner
+  tagwarden plan --save today.plan; tagwarden apply today.plan
 
   aws ec2 describe-instances --output json > fleet.json
   aws cloudtrail lookup-events --output json --lookup-attributes \\
@@ -100,6 +113,18 @@ pub struct Args {
     )]
     only: Vec<PlanFilter>,
 
+    #[command(flatten)]
+    focus: FocusArgs,
+
+    // A doc comment would have to be a sentence.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["instances", "against"],
+        help = "Save what is shown, for tagwarden apply FILE"
+    )]
+    save: Option<PathBuf>,
+
     #[arg(
         long,
         value_enum,
@@ -130,7 +155,7 @@ pub struct Args {
         value_name = "FORMAT",
         default_value_t,
         hide_possible_values = true,
-        help = "Write text, json, csv or markdown"
+        help = "Write text, json, csv, markdown, sarif\nor junit"
     )]
     output: PlanForm,
 
@@ -164,15 +189,23 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         against: args.against.as_deref(),
         settings: &args.settings,
         against_settings: &args.settings.with(&args.against_setting),
+        focus: &args.focus.focus(),
         table: &args.table,
         aws: &args.aws,
     })?;
-    let view = PlanView::new(&inputs, args.sort, args.all);
+    let mut view = PlanView::new(&inputs, args.sort, args.all);
     let after = Forecast::new(&inputs, &inputs.policy);
+    if matches!(args.output, PlanForm::Sarif | PlanForm::Junit) {
+        let against = inputs.against.as_ref();
+        let before = against.map(|against| Forecast::new(&inputs, against));
+        view.failing = args.fail_on.instances(before.as_ref(), &after);
+        view.ending = FailOn::Destructive.instances(before.as_ref(), &after);
+        view.places = args.sources.policy_path().and_then(places);
+    }
     let (mut raw, mut styled);
     let mut out: io::BufWriter<&mut dyn Write> = io::BufWriter::new(match args.output {
         // Byte for byte: anstream would take parts of values for styles.
-        PlanForm::Csv | PlanForm::Json => {
+        PlanForm::Csv | PlanForm::Json | PlanForm::Sarif | PlanForm::Junit => {
             raw = io::stdout().lock();
             &mut raw
         }
@@ -185,6 +218,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         None => {
             let counts = after.counts();
             let shown = after.only(&args.only);
+            if let Some(path) = &args.save {
+                saved(&inputs, &shown).write(path)?;
+            }
             let written = show::write_plan(&mut out, &view, counts, &shown, args.output);
             (written, args.fail_on.is_in(&counts))
         }
@@ -206,7 +242,46 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     Ok(if is_found { Exit::Differs } else { Exit::Done })
 }
 
+/// Where the rules of a policy file are. Standard input cannot be read again.
+fn places(path: &Path) -> Option<RulePlaces> {
+    let file = (!stream::is_stream(path)).then(|| PolicyFile::open(path))?;
+    let file = file.ok()?;
+    let place = |span: Range<usize>| FilePlace {
+        path: file.path.clone(),
+        start: line_and_column(&file.text, span.start),
+        end: line_and_column(&file.text, span.end),
+    };
+    let rules = file.rule_places().into_iter();
+    Some(RulePlaces {
+        rules: rules.map(|(id, span)| (id, place(span))).collect(),
+        path: file.path,
+    })
+}
+
+/// The plan as a document, with the steps that are shown.
+fn saved(inputs: &Inputs, shown: &Forecast<'_>) -> SavedPlan {
+    let entries = shown.instances.values().flat_map(|it| &it.entries);
+    let PolicyPlan {
+        policy, settings, ..
+    } = &inputs.policy;
+    SavedPlan::new(inputs.at, PlanPlace::of(inputs), policy, settings, entries)
+}
+
 impl FailOn {
+    /// The instances that the finding is on.
+    fn instances(self, before: Option<&Forecast<'_>>, after: &Forecast<'_>) -> BTreeSet<String> {
+        let ids = after.instances.keys();
+        ids.filter(|id| {
+            let one = after.of_one(id);
+            match before {
+                None => self.is_in(&one.counts()),
+                Some(before) => self.is_new_in(&Comparison::new(before.of_one(id), one)),
+            }
+        })
+        .map(|id| (*id).to_owned())
+        .collect()
+    }
+
     fn is_in(self, counts: &ForecastCounts) -> bool {
         match self {
             Self::Changes => counts.has_changes(),

@@ -36,6 +36,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::aws::stack::{FunctionVariables, StackSettings};
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
+use crate::focus::EVERYTHING;
 use crate::forecast::Forecast;
 use crate::forecast::inputs::{InputArgs, Inputs, SourceArgs};
 use crate::forecast::settings::SettingArgs;
@@ -130,6 +131,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         against: None,
         settings: &args.settings,
         against_settings: &args.settings,
+        focus: &EVERYTHING,
         table: &args.table,
         aws: &args.aws,
     })?;

@@ -84,7 +84,7 @@ impl FoundEvents<'_> {
             }
             RecordedEvent::deserialize(Value::Object(members))?
         } else {
-            return Err(unknown(WHERE_THEY_ARE, members.keys()));
+            return Err(unknown(WHERE_THEY_ARE, &members));
         };
         self.launches.add(&event);
         Ok(())
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
             {
                 found.add_object(members).map_err(A::Error::custom)
             }
-            Bare::Members(members) => Err(unknown(WHERE_THEY_ARE, members.keys())),
+            Bare::Members(members) => Err(unknown(WHERE_THEY_ARE, &members)),
         }
     }
 

@@ -200,7 +200,7 @@ impl<'de> Visitor<'de> for Document<'_> {
             {
                 found.add_object(members).map_err(A::Error::custom)
             }
-            Bare::Members(members) => Err(members_error(where_they_are, members.keys())),
+            Bare::Members(members) => Err(members_error(where_they_are, &members)),
         }
     }
 

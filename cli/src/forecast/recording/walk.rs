@@ -72,13 +72,11 @@ pub fn members<'de, A: MapAccess<'de>>(
 
 /// The error for an object that is nothing of what it should be. `where_they_are` begins it, such as
 /// `launches are in Events`.
-pub fn unknown<'a, E: Error>(
-    where_they_are: &str,
-    names: impl Iterator<Item = &'a String> + Clone,
-) -> E {
-    let has_name = |wanted: &str| names.clone().any(|name| name == wanted);
-    let misplaced = MISPLACED.iter().find(|(name, _)| has_name(name));
-    let mut all: Vec<&str> = names.clone().map(String::as_str).collect();
+pub fn unknown<E: Error>(where_they_are: &str, members: &Map<String, Value>) -> E {
+    let misplaced = MISPLACED
+        .iter()
+        .find(|(name, _)| members.contains_key(*name));
+    let mut all: Vec<&str> = members.keys().map(String::as_str).collect();
     let more = all.len().saturating_sub(MOST_NAMES);
     all.truncate(MOST_NAMES);
     let has = match misplaced {

@@ -165,6 +165,13 @@ fn keeps_the_code_of_a_failure() {
     // Older versions wrote no such attribute.
     item.as_object_mut().unwrap().remove("Code");
     assert_eq!(read(&item), act);
-    item["Why"] = json!("ec2:StopInstances: dispatch failure: timeout");
-    assert_eq!(read(&item).code, None);
+    for text in [
+        "ec2:StopInstances: dispatch failure: timeout",
+        "note: Important: it was not done",
+        "no answer from ec2:StopInstances: Important: it was not done",
+        "ec2:StopInstances: : nothing",
+    ] {
+        item["Why"] = json!(text);
+        assert_eq!(read(&item).code, None, "{text}");
+    }
 }

@@ -174,7 +174,7 @@ fn looks_an_own_undefined_up_again_for_a_day(
 #[case::three_in_more_than_a_week(&[0, DAY, 2 * DAY, 8 * DAY + 1], None)]
 #[case::two_of_one_time(&[0, DAY, 2 * DAY, 2 * DAY + 9], None)]
 #[case::ten_minutes_later(&[0, DAY, 2 * DAY, 2 * DAY + 10], Some(32 * DAY + 10))]
-#[case::more(&[0, 1 * HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR], Some(30 * DAY + 4 * HOUR))]
+#[case::more(&[0, HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR], Some(30 * DAY + 4 * HOUR))]
 #[case::slow_and_then_fast(&[0, 9 * DAY, 10 * DAY, 11 * DAY], Some(41 * DAY))]
 fn pauses_after_three_restorations_within_a_week(
     #[case] writes: &[i64],

@@ -220,7 +220,7 @@ fn inputs(before: &Side, after: &Side, fleet: &[Launched]) -> Inputs {
         PolicyPlan {
             name: String::new(),
             policy: side.policy.clone(),
-            scope: side.settings.policy.scope.clone(),
+            settings: side.settings.clone(),
             report: preview.report,
             prospects: preview.prospects,
         }

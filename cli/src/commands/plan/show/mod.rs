@@ -3,10 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`view`] | what every form shows: headline, order, sums |
-//! | [`text`], [`markdown`], [`machine`] | the forms |
+//! | [`text`], [`markdown`], [`machine`], [`pipeline`] | the forms |
 
 mod machine;
 mod markdown;
+mod pipeline;
 mod text;
 mod view;
 
@@ -19,7 +20,7 @@ use crate::forecast::{Forecast, ForecastCounts};
 use crate::output;
 
 pub use machine::head;
-pub use view::{PlanView, Sort};
+pub use view::{PlanView, RulePlaces, Sort};
 
 /// The form of a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -33,6 +34,8 @@ pub enum PlanForm {
     Json,
     Csv,
     Markdown,
+    Sarif,
+    Junit,
 }
 
 /// Writes a plan. `counts` are those of the whole plan, and `forecast` may be a part of it.
@@ -48,6 +51,8 @@ pub fn write_plan(
         PlanForm::Markdown => out.write_all(markdown::plan(view, counts, forecast).as_bytes()),
         PlanForm::Json => output::write_json(out, &machine::plan(view, counts, forecast)),
         PlanForm::Csv => machine::plan_csv(out, view, forecast),
+        PlanForm::Sarif => pipeline::sarif(out, view, pipeline::findings(view, forecast)),
+        PlanForm::Junit => pipeline::junit(out, pipeline::tests(view, forecast)),
     }
 }
 
@@ -63,5 +68,7 @@ pub fn write_comparison(
         PlanForm::Markdown => out.write_all(markdown::comparison(view, comparison).as_bytes()),
         PlanForm::Json => output::write_json(out, &machine::comparison(view, comparison)),
         PlanForm::Csv => machine::comparison_csv(out, view, comparison),
+        PlanForm::Sarif => pipeline::sarif(out, view, pipeline::new_findings(view, comparison)),
+        PlanForm::Junit => pipeline::junit(out, pipeline::tests_of_changes(view, comparison)),
     }
 }

@@ -1,6 +1,7 @@
 //! What every form of a plan shows: its headline, its order, its sums.
 
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
@@ -12,6 +13,7 @@ use crate::forecast::inputs::Inputs;
 use crate::forecast::{
     Forecast, ForecastCounts, InstanceForecast, StepGroup, VerdictName, group, rows,
 };
+use crate::pipeline::FilePlace;
 use crate::when::rfc3339;
 use crate::words::{count, duration, printable_line};
 
@@ -49,6 +51,20 @@ pub struct PlanView {
     pub sort: Sort,
     /// Whether each instance has a row, also where many are alike.
     pub all: bool,
+    /// Where the rules are, if the policy is a file.
+    pub places: Option<RulePlaces>,
+    /// The instances for which the command ends with 2.
+    pub failing: BTreeSet<String>,
+    /// The instances that are shut down in the end, or newly so.
+    pub ending: BTreeSet<String>,
+}
+
+/// Where the rules of a policy file are.
+#[derive(Debug)]
+pub struct RulePlaces {
+    pub path: String,
+    /// By the rules' ids.
+    pub rules: BTreeMap<i64, FilePlace>,
 }
 
 impl PlanView {
@@ -63,6 +79,9 @@ impl PlanView {
             notes: inputs.notes.clone(),
             sort,
             all,
+            places: None,
+            failing: BTreeSet::new(),
+            ending: BTreeSet::new(),
         }
     }
 
@@ -174,7 +193,7 @@ pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) ->
     }
     let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
     let harmed = |harm| changes.iter().filter(|it| it.harm() == Some(harm)).count();
-    let worse: String = [
+    let worse: Vec<String> = [
         (Harm::Terminated, "terminated instead of stopped"),
         (Harm::Sooner, "shut down sooner"),
         (Harm::LessNotice, "shut down with less notice"),
@@ -184,6 +203,7 @@ pub fn tally_of_changes(instances: usize, changes: &[InstanceChange<'_, '_>]) ->
     .filter(|(number, _)| *number > 0)
     .map(|(number, what)| format!(", {what} {number}"))
     .collect();
+    let worse = worse.concat();
     format!(
         "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
          longer {}{worse}.",

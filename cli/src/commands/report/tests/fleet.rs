@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, InstanceDetails, Policy, Scope, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};
 use tagwarden_remediation::on_demand::preview;
@@ -80,7 +80,7 @@ pub fn inputs_with(policy: Policy, instances: Vec<Instance>, variables: &[(&str,
         policy: PolicyPlan {
             name: "policy.yaml".to_owned(),
             policy,
-            scope: Scope::default(),
+            settings,
             report: preview.report,
             prospects: preview.prospects,
         },
