@@ -47,6 +47,7 @@ pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) ->
             .operator()
             .and_then(types::OperatorResponse::principal)
             .map(ToOwned::to_owned),
+        is_garbled: false,
         tags: described
             .tags()
             .iter()

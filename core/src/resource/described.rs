@@ -79,6 +79,44 @@ mod tests {
         );
     }
 
+    /// A recording may have been made with `--query`. What only conditions ask about does not make it unreadable, and
+    /// is not taken for absent.
+    #[test]
+    fn a_detail_of_another_form_is_not_known() {
+        let whole = || {
+            json!({
+                "InstanceId": "i-0a1b2c3d4e5f60718", "SubnetId": "subnet-1", "ImageId": "ami-1", "InstanceType": "t3.micro",
+                "Placement": {"AvailabilityZone": "us-east-1a"}, "KeyName": "ann",
+                "IamInstanceProfile": {"Arn": "arn:aws:iam::111122223333:instance-profile/ci"},
+                "State": {"Name": "running"}, "LaunchTime": "2026-11-20T00:00:00Z",
+            })
+        };
+        assert!(read(whole()).details.is_whole);
+        for member in [
+            "/SubnetId",
+            "/ImageId",
+            "/InstanceType",
+            "/Placement",
+            "/Placement/AvailabilityZone",
+            "/KeyName",
+            "/IamInstanceProfile",
+            "/IamInstanceProfile/Arn",
+        ] {
+            for other in [
+                json!(0),
+                json!(true),
+                json!([["x"]]),
+                json!({"Arn": {}, "AvailabilityZone": 1}),
+            ] {
+                let mut members = whole();
+                *members.pointer_mut(member).unwrap() = other.clone();
+                let instance = read(members);
+                assert!(!instance.details.is_whole, "{member} {other}");
+                assert_eq!(instance.state, State::Running, "{member} {other}");
+            }
+        }
+    }
+
     #[test]
     fn requires_only_the_id() {
         let instance = read(json!({"InstanceId": "i-0a1b2c3d4e5f60718", "Tags": null}));

@@ -53,6 +53,8 @@ pub struct InstanceFacts {
     pub is_managed: Option<bool>,
     /// `Operator.Principal`.
     pub principal: Option<String>,
+    /// Whether a member that only conditions ask about is not of AWS's form. It counts as not known.
+    pub is_garbled: bool,
     /// `Tags`. A tag without a value has the empty value.
     pub tags: BTreeMap<String, String>,
 }
@@ -71,7 +73,8 @@ impl InstanceFacts {
     pub fn into_instance(self, id: String) -> Instance {
         let is_spot = self.lifecycle.as_deref() == Some(SPOT);
         // EC2 and Config never leave these out. What has all of them is not an excerpt.
-        let is_whole = self.state.is_some()
+        let is_whole = !self.is_garbled
+            && self.state.is_some()
             && self.launch_time.is_some()
             && self.instance_type.is_some()
             && self.image_id.is_some()
@@ -137,6 +140,7 @@ where
 /// The JSON as AWS writes it. Every member is optional, because Config leaves out, or sets to `null`, what it does not
 /// know. The upper-case names are those of the AWS CLI, for [`DescribedInstance`](super::described::DescribedInstance).
 pub(super) mod wire {
+    use super::super::detail::Detail;
     use super::{DateTime, Deserialize, InstanceFacts, Utc, null_as_default};
 
     #[derive(Deserialize)]
@@ -153,17 +157,17 @@ pub(super) mod wire {
         #[serde(default, alias = "InstanceLifecycle")]
         instance_lifecycle: Option<String>,
         #[serde(default, alias = "InstanceType")]
-        instance_type: Option<String>,
+        instance_type: Detail<String>,
         #[serde(default, alias = "ImageId")]
-        image_id: Option<String>,
+        image_id: Detail<String>,
         #[serde(default, alias = "SubnetId")]
-        subnet_id: Option<String>,
+        subnet_id: Detail<String>,
         #[serde(default, alias = "Placement")]
-        placement: Option<Placement>,
+        placement: Detail<Placement>,
         #[serde(default, alias = "KeyName")]
-        key_name: Option<String>,
+        key_name: Detail<String>,
         #[serde(default, alias = "IamInstanceProfile")]
-        iam_instance_profile: Option<Profile>,
+        iam_instance_profile: Detail<Profile>,
         #[serde(default, alias = "SpotInstanceRequestId")]
         spot_instance_request_id: Option<String>,
         #[serde(default, alias = "Operator")]
@@ -188,13 +192,13 @@ pub(super) mod wire {
     #[serde(rename_all = "camelCase")]
     struct Placement {
         #[serde(default, alias = "AvailabilityZone")]
-        availability_zone: Option<String>,
+        availability_zone: Detail<String>,
     }
 
     #[derive(Deserialize)]
     struct Profile {
         #[serde(default, alias = "Arn")]
-        arn: Option<String>,
+        arn: Detail<String>,
     }
 
     #[derive(Deserialize)]
@@ -245,23 +249,30 @@ pub(super) mod wire {
             let (is_managed, principal) = wire.operator.map_or((None, None), |operator| {
                 (operator.managed, operator.principal)
             });
+            let mut is_garbled = false;
+            let placement = wire.placement.given(&mut is_garbled);
+            let availability_zone =
+                placement.and_then(|it| it.availability_zone.given(&mut is_garbled));
+            let profile = wire.iam_instance_profile.given(&mut is_garbled);
+            let profile_arn = profile.and_then(|it| it.arn.given(&mut is_garbled));
             Self {
                 vpc_id: wire.vpc_id,
                 state: wire.state.and_then(|state| state.name),
                 launch_time: wire.launch_time,
                 attach_time: primary_interface.and_then(|attachment| attachment.attach_time),
                 lifecycle: wire.instance_lifecycle,
-                instance_type: wire.instance_type,
-                image_id: wire.image_id,
-                subnet_id: wire.subnet_id,
-                availability_zone: wire.placement.and_then(|it| it.availability_zone),
-                key_name: wire.key_name,
-                profile_arn: wire.iam_instance_profile.and_then(|it| it.arn),
+                instance_type: wire.instance_type.given(&mut is_garbled),
+                image_id: wire.image_id.given(&mut is_garbled),
+                subnet_id: wire.subnet_id.given(&mut is_garbled),
+                availability_zone,
+                key_name: wire.key_name.given(&mut is_garbled),
+                profile_arn,
                 // An instance's own description does not name its account.
                 owner_id: None,
                 spot_request_id: wire.spot_instance_request_id,
                 is_managed,
                 principal,
+                is_garbled,
                 tags: wire
                     .tags
                     .into_iter()

@@ -7,6 +7,7 @@
 
 pub mod configuration_item;
 mod described;
+mod detail;
 mod details;
 mod facts;
 mod instance;
