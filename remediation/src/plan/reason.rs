@@ -319,18 +319,24 @@ impl fmt::Display for Reason {
                 f,
                 "its tag {key:?} = {value:?} looks like an exemption and cannot be read: write {EXEMPTION_KEY} = \"2026-12-31 why\"; it protects the instance until the end of {until}"
             ),
-            Self::RemovedRepeatedly { until, by } => {
-                f.write_str("it was restored three times within a week, and removed each time")?;
-                if let Some(by) = by {
-                    write!(f, ", last by {by}")?;
-                }
-                write!(
-                    f,
-                    "; it is not written again before {until}: put the tag into the code that removes it"
-                )
-            }
+            Self::RemovedRepeatedly { until, by } => removed_repeatedly(f, *until, by.as_deref()),
         }
     }
+}
+
+fn removed_repeatedly(
+    f: &mut fmt::Formatter<'_>,
+    until: NaiveDate,
+    by: Option<&str>,
+) -> fmt::Result {
+    f.write_str("it was restored three times within a week, and removed each time")?;
+    if let Some(by) = by {
+        write!(f, ", last by {by}")?;
+    }
+    write!(
+        f,
+        "; it is not written again before {until}: put the tag into the code that removes it"
+    )
 }
 
 fn source_unread(f: &mut fmt::Formatter<'_>, source: &str, why: &str) -> fmt::Result {
