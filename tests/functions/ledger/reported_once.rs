@@ -1,7 +1,7 @@
 //! What stays the same is reported once a day.
 
 use chrono::TimeDelta;
-use serde_json::json;
+use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
 
 use crate::support::{LEDGER, World, old, scheduled_event};
@@ -165,7 +165,9 @@ async fn reports_what_15_000_instances_lack_once() {
     // The notes of a day are of no use after it.
     world.account.advance(TimeDelta::days(4));
     world.account.expire_items();
-    assert_eq!(world.account.items(LEDGER).len(), 0);
+    let mut items = world.account.items(LEDGER);
+    items.retain(|item| item["Pk"] != "told#changes");
+    assert_eq!(items, [] as [Value; 0]);
 }
 
 /// A message whose run fails is delivered five times, and there are four sweeps a day.
