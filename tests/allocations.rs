@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use serde_json::{Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Policy, Scope, State, assess};
+use tagwarden_core::{Instance, InstanceDetails, Policy, Scope, State, assess};
 
 /// Ten required rules.
 fn policy() -> Policy {
@@ -32,6 +32,7 @@ fn instance(tags: usize) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: (1..=tags)
             .map(|number| (format!("Tag{number}"), "value".to_owned()))
             .collect(),
@@ -65,4 +66,41 @@ fn allocates_once_for_the_findings_of_an_instance() {
     for tags in [0, 9] {
         assert_eq!(allocations(&instance(tags)), 1);
     }
+}
+
+/// Ten rules with allowed values and a condition each, and one with end dates.
+fn newer_policy() -> Policy {
+    let row = |number| -> Row {
+        let row = json!({
+            "RuleId": number, "TagKey": format!("Tag{number}"), "Action": "Notify", "Required": "Y",
+            "Allowed": ["a", "b", "c", "val*", "team-?"], "When": "tag:Tag1 != x*; vpc-id = vpc-0*",
+        });
+        match row {
+            Value::Object(members) => members,
+            _ => Row::new(),
+        }
+    };
+    let others = json!([
+        {"RuleId": -1, "PolicyFormat": 2},
+        {"RuleId": 11, "TagKey": "Expires", "Action": "Notify", "Required": "Y", "WhenExpired": "Stop", "AtMost": "90d"},
+    ]);
+    let others: Vec<Row> = serde_json::from_value(others).unwrap();
+    Policy::from_rows((1..=10).map(row).chain(others)).unwrap()
+}
+
+#[test]
+fn conditions_values_and_end_dates_allocate_nothing_for_a_compliant_instance() {
+    let policy = newer_policy();
+    let mut instance = instance(10);
+    instance
+        .tags
+        .insert("Expires".to_owned(), "2026-12-31".to_owned());
+    let now = "2026-11-23T12:00:00Z".parse().unwrap();
+    let scope = Scope::default();
+    let assessment = assess(&policy, &scope, &instance, now);
+    assert!(!assessment.has_findings() && assessment.unknown.is_empty());
+    let assess = || _ = black_box(assess(&policy, &scope, black_box(&instance), now));
+    assert_eq!(allocation_counter::measure(assess).count_total, 0);
+    let ends = || assert_eq!(policy.end_dates(black_box(&instance)).count(), 1);
+    assert_eq!(allocation_counter::measure(ends).count_total, 0);
 }

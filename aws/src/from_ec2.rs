@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use tagwarden_core::Instance;
 use tagwarden_core::resource::InstanceFacts;
 
-/// The instance that `described` describes; `None` if it has no id, although EC2 always gives one.
+/// The instance that `described` describes, in the account that its reservation names; `None` if it has no id, although EC2 always gives one.
 #[must_use]
-pub fn instance_from_ec2(described: &types::Instance) -> Option<Instance> {
+pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) -> Option<Instance> {
     let primary_interface = described
         .network_interfaces()
         .iter()
@@ -26,6 +26,19 @@ pub fn instance_from_ec2(described: &types::Instance) -> Option<Instance> {
         lifecycle: described
             .instance_lifecycle()
             .map(|lifecycle| lifecycle.as_str().to_owned()),
+        instance_type: described.instance_type().map(|it| it.as_str().to_owned()),
+        image_id: described.image_id().map(ToOwned::to_owned),
+        subnet_id: described.subnet_id().map(ToOwned::to_owned),
+        availability_zone: described
+            .placement()
+            .and_then(types::Placement::availability_zone)
+            .map(ToOwned::to_owned),
+        key_name: described.key_name().map(ToOwned::to_owned),
+        profile_arn: described
+            .iam_instance_profile()
+            .and_then(types::IamInstanceProfile::arn)
+            .map(ToOwned::to_owned),
+        owner_id: owner_id.map(ToOwned::to_owned),
         spot_request_id: described.spot_instance_request_id().map(ToOwned::to_owned),
         is_managed: described
             .operator()
@@ -34,6 +47,7 @@ pub fn instance_from_ec2(described: &types::Instance) -> Option<Instance> {
             .operator()
             .and_then(types::OperatorResponse::principal)
             .map(ToOwned::to_owned),
+        is_garbled: false,
         tags: described
             .tags()
             .iter()
@@ -55,7 +69,10 @@ fn moment(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::types::{InstanceLifecycleType, OperatorResponse};
+    use serde_json::json;
     use tagwarden_core::State;
+    use tagwarden_core::resource::configuration_item::ConfigurationItem;
+    use tagwarden_core::resource::{DescribedInstance, InstanceDetails};
 
     use super::*;
 
@@ -95,7 +112,7 @@ mod tests {
             .build();
         let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
-            instance_from_ec2(&described),
+            instance_from_ec2(&described, None),
             Some(Instance {
                 id: "i-0a1b2c3d4e5f60718".to_owned(),
                 vpc_id: Some("vpc-1".to_owned()),
@@ -104,6 +121,10 @@ mod tests {
                 started_at: DateTime::from_timestamp(200, 0),
                 spot_request_id: Some("sir-abcd1234".to_owned()),
                 operator: Some("eks.amazonaws.com".to_owned()),
+                details: InstanceDetails {
+                    lifecycle: Some("spot".to_owned()),
+                    ..InstanceDetails::default()
+                },
                 tags: [tag("Name", "web"), tag("Owner", "")].into(),
             })
         );
@@ -115,8 +136,76 @@ mod tests {
             .instance_id("i-0a1b2c3d4e5f60718")
             .instance_lifecycle(InstanceLifecycleType::Spot)
             .build();
-        let instance = instance_from_ec2(&described).unwrap();
+        let instance = instance_from_ec2(&described, None).unwrap();
         assert_eq!(instance.spot_request_id.as_deref(), Some(""));
-        assert_eq!(instance_from_ec2(&types::Instance::builder().build()), None);
+        assert_eq!(
+            instance_from_ec2(&types::Instance::builder().build(), None),
+            None
+        );
+    }
+
+    /// DescribeInstances, a configuration item and the AWS CLI's output give the same instance, with all details.
+    #[test]
+    fn the_three_readers_agree() {
+        let from_sdk = types::Instance::builder()
+            .instance_id("i-0a1b2c3d4e5f60718")
+            .vpc_id("vpc-1")
+            .subnet_id("subnet-1")
+            .image_id("ami-1")
+            .instance_type(types::InstanceType::P548xlarge)
+            .placement(
+                types::Placement::builder()
+                    .availability_zone("us-east-1a")
+                    .build(),
+            )
+            .key_name("ann")
+            .iam_instance_profile(
+                types::IamInstanceProfile::builder()
+                    .arn("arn:aws:iam::111122223333:instance-profile/ci")
+                    .build(),
+            )
+            .state(
+                types::InstanceState::builder()
+                    .name(types::InstanceStateName::Running)
+                    .build(),
+            )
+            .launch_time(aws_smithy_types::DateTime::from_secs(1_700_000_000))
+            .instance_lifecycle(InstanceLifecycleType::Spot)
+            .spot_instance_request_id("sir-abcd1234")
+            .tags(types::Tag::builder().key("Name").value("web").build())
+            .build();
+        let from_sdk = instance_from_ec2(&from_sdk, Some("111122223333")).unwrap();
+        let item = json!({
+            "configurationItemStatus": "OK",
+            "configurationItemCaptureTime": "2026-11-23T08:00:00.000Z",
+            "resourceType": "AWS::EC2::Instance",
+            "resourceId": "i-0a1b2c3d4e5f60718",
+            "awsAccountId": "111122223333",
+            "availabilityZone": "us-east-1a",
+            "configuration": {
+                "instanceId": "i-0a1b2c3d4e5f60718", "vpcId": "vpc-1", "subnetId": "subnet-1", "imageId": "ami-1",
+                "instanceType": "p5.48xlarge", "placement": {"availabilityZone": "us-east-1a"}, "keyName": "ann",
+                "iamInstanceProfile": {"arn": "arn:aws:iam::111122223333:instance-profile/ci", "id": "AIPA"},
+                "state": {"code": 16, "name": "running"}, "launchTime": "2023-11-14T22:13:20.000Z",
+                "instanceLifecycle": "spot", "spotInstanceRequestId": "sir-abcd1234",
+                "tags": [{"key": "Name", "value": "web"}],
+            },
+        });
+        let from_item: ConfigurationItem = serde_json::from_value(item).unwrap();
+        assert_eq!(from_item.into_instance(), from_sdk);
+        let described = json!({
+            "InstanceId": "i-0a1b2c3d4e5f60718", "VpcId": "vpc-1", "SubnetId": "subnet-1", "ImageId": "ami-1",
+            "InstanceType": "p5.48xlarge", "Placement": {"AvailabilityZone": "us-east-1a"}, "KeyName": "ann",
+            "IamInstanceProfile": {"Arn": "arn:aws:iam::111122223333:instance-profile/ci", "Id": "AIPA"},
+            "State": {"Code": 16, "Name": "running"}, "LaunchTime": "2023-11-14T22:13:20+00:00",
+            "InstanceLifecycle": "spot", "SpotInstanceRequestId": "sir-abcd1234",
+            "Tags": [{"Key": "Name", "Value": "web"}],
+        });
+        let DescribedInstance(mut from_cli) = serde_json::from_value(described).unwrap();
+        // The reservation names the account, and the instance alone does not.
+        assert_eq!(from_cli.details.owner_id, None);
+        from_cli.details.owner_id = Some("111122223333".to_owned());
+        assert_eq!(from_cli, from_sdk);
+        assert!(from_sdk.details.is_whole);
     }
 }

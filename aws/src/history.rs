@@ -60,6 +60,7 @@ fn from_history(summary: &ItemSummary, item: HistoryItem) -> Result<Configuratio
         configuration_item_capture_time: captured_at
             .unwrap_or(summary.configuration_item_capture_time),
         aws_account_id: item.account_id,
+        account_id: None,
         tags: tags.map(|(key, value)| (key, Some(value))).collect(),
         configuration,
         ..summary.clone().into()

@@ -138,10 +138,11 @@ where
 }
 
 fn instances(output: &DescribeInstancesOutput) -> Vec<Instance> {
-    output
-        .reservations()
-        .iter()
-        .flat_map(aws_sdk_ec2::types::Reservation::instances)
-        .filter_map(instance_from_ec2)
-        .collect()
+    let mut instances = Vec::new();
+    for reservation in output.reservations() {
+        let owner_id = reservation.owner_id();
+        let described = reservation.instances().iter();
+        instances.extend(described.filter_map(|it| instance_from_ec2(it, owner_id)));
+    }
+    instances
 }

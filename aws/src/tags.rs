@@ -16,6 +16,12 @@ const FILTER_VALUES: usize = 200;
 /// The most tags of one response.
 const PAGE: i32 = 1_000;
 
+/// How many tags each of [`FILTER_VALUES`] resources can have in one response.
+const KEYS_OF_A_PAGE: usize = 5;
+
+/// Tags by key, by the id of their resource.
+pub type FoundTags = BTreeMap<String, BTreeMap<String, String>>;
+
 /// The tags of those of `ids` that have any, by id. DescribeInstances sometimes leaves tags out without an error, so
 /// no tag is believed to be missing that DescribeTags shows.
 ///
@@ -24,42 +30,66 @@ const PAGE: i32 = 1_000;
 ///
 /// # Errors
 /// A call failed.
-pub async fn describe(
+pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<FoundTags, AwsError> {
+    let mut found = FoundTags::new();
+    for ids in ids.chunks(FILTER_VALUES) {
+        read(ec2, vec![filter("resource-id", ids)], &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// Those of the tags `keys` that the resources `ids` have, by id. A resource of another account shows none.
+///
+/// Takes one call for 200 ids and 5 keys, because such a call has at most one page.
+///
+/// # Errors
+/// A call failed.
+pub async fn describe_keys(
     ec2: &Ec2,
     ids: &[String],
-) -> Result<BTreeMap<String, BTreeMap<String, String>>, AwsError> {
-    let mut found: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    for ids in ids.chunks(FILTER_VALUES) {
-        let filter = Filter::builder()
-            .name("resource-id")
-            .set_values(Some(ids.to_vec()))
-            .build();
-        let mut token = None;
-        loop {
-            let client = ec2.to_describe().await;
-            let output = client
-                .describe_tags()
-                .filters(filter.clone())
-                .max_results(PAGE)
-                .set_next_token(token)
-                .send()
-                .await
-                .map_err(|error| AwsError::new(CALL, &error))?;
-            for tag in output.tags() {
-                let (Some(id), Some(key)) = (tag.resource_id(), tag.key()) else {
-                    continue;
-                };
-                let tags = found.entry(id.to_owned()).or_default();
-                tags.insert(key.to_owned(), tag.value().unwrap_or_default().to_owned());
-            }
-            token = output
-                .next_token()
-                .filter(|token| !token.is_empty())
-                .map(ToOwned::to_owned);
-            if token.is_none() {
-                break;
-            }
+    keys: &[String],
+) -> Result<FoundTags, AwsError> {
+    let mut found = FoundTags::new();
+    for keys in keys.chunks(KEYS_OF_A_PAGE) {
+        for ids in ids.chunks(FILTER_VALUES) {
+            let filters = vec![filter("resource-id", ids), filter("key", keys)];
+            read(ec2, filters, &mut found).await?;
         }
     }
     Ok(found)
+}
+
+fn filter(name: &str, values: &[String]) -> Filter {
+    let filter = Filter::builder().name(name);
+    filter.set_values(Some(values.to_vec())).build()
+}
+
+/// Reads all pages of the tags that pass `filters`.
+async fn read(ec2: &Ec2, filters: Vec<Filter>, found: &mut FoundTags) -> Result<(), AwsError> {
+    let mut token = None;
+    loop {
+        let client = ec2.to_describe().await;
+        let output = client
+            .describe_tags()
+            .set_filters(Some(filters.clone()))
+            .max_results(PAGE)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| AwsError::new(CALL, &error))?;
+        for tag in output.tags() {
+            let (Some(id), Some(key)) = (tag.resource_id(), tag.key()) else {
+                continue;
+            };
+            let tags = found.entry(id.to_owned()).or_default();
+            tags.insert(key.to_owned(), tag.value().unwrap_or_default().to_owned());
+        }
+        token = output
+            .next_token()
+            .filter(|token| !token.is_empty())
+            .map(ToOwned::to_owned);
+        if token.is_none() {
+            return Ok(());
+        }
+    }
 }

@@ -2,9 +2,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use tagwarden_core::{Instance, Scope, assess};
+use tagwarden_core::{Instance, Policy, Scope, assess};
 
-use super::fleet::{instances, now, policy};
+use super::fleet::{instances, now, policy, policy_with_options};
 
 /// The number of different instances, more than the processor's nearest caches hold.
 const INSTANCES: usize = 1_000;
@@ -27,15 +27,25 @@ fn all_tags_missing(bencher: Bencher<'_, '_>, rules: usize) {
     assess_all(bencher, rules, &instances(INSTANCES, 1, |_| true));
 }
 
+/// With five allowed values and one condition for each rule.
+#[divan::bench(args = RULES)]
+fn compliant_with_values_and_conditions(bencher: Bencher<'_, '_>, rules: usize) {
+    let policy = policy_with_options(rules);
+    assess_by(bencher, &policy, &instances(INSTANCES, rules, |_| false));
+}
+
 fn assess_all(bencher: Bencher<'_, '_>, rules: usize, instances: &[Instance]) {
-    let policy = policy(rules);
+    assess_by(bencher, &policy(rules), instances);
+}
+
+fn assess_by(bencher: Bencher<'_, '_>, policy: &Policy, instances: &[Instance]) {
     let scope = Scope::default();
     let now = now();
     bencher
         .counter(ItemsCount::new(instances.len()))
         .bench_local(|| {
             for instance in instances {
-                black_box(assess(&policy, &scope, black_box(instance), now));
+                black_box(assess(policy, &scope, black_box(instance), now));
             }
         });
 }

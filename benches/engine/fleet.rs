@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 
 /// The time at which everything is assessed.
 pub fn now() -> DateTime<Utc> {
@@ -31,6 +31,26 @@ pub fn policy(rules: usize) -> Policy {
     Policy::from_rows((1..=rules).map(row)).unwrap()
 }
 
+/// As [`policy`], with five allowed values and one condition for each rule, which holds.
+pub fn policy_with_options(rules: usize) -> Policy {
+    let row = |number: usize| -> Row {
+        let row = json!({
+            "RuleId": number, "TagKey": key(number), "Action": "Notify", "Required": "Y",
+            "Allowed": ["prod", "stage", "test", "dev", "value-*"], "When": "tag:Name = web-*",
+        });
+        match row {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        }
+    };
+    let format = json!({"RuleId": -1, "PolicyFormat": 2});
+    let format = match format {
+        Value::Object(members) => members,
+        _ => Map::new(),
+    };
+    Policy::from_rows((1..=rules).map(row).chain([format])).unwrap()
+}
+
 /// `count` running instances with a tag for each of `rules` rules. An instance for whose number `lacks` holds lacks the
 /// last of these tags.
 pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> Vec<Instance> {
@@ -49,6 +69,7 @@ pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> V
             started_at: Some(launched_at),
             spot_request_id: None,
             operator: None,
+            details: InstanceDetails::default(),
             tags,
         }
     };

@@ -26,6 +26,7 @@ fn ten_thousand_entries(bencher: Bencher<'_, '_>) {
             remedy: Remedy::Tag {
                 value: "Proj007".to_owned(),
                 unknown: None,
+                origin: None,
             },
         };
         report.add(step, Outcome::Done);

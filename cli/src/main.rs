@@ -28,6 +28,7 @@ mod commands;
 mod consent;
 mod debug;
 mod digest;
+mod end_dates;
 mod exit;
 mod focus;
 mod forecast;

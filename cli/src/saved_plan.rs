@@ -279,7 +279,10 @@ impl SavedStep {
             effect(entry),
             StepGroup::Tag | StepGroup::Stop | StepGroup::Terminate
         );
-        let is_known = !matches!(entry.step.remedy, Remedy::TagLauncher);
+        let is_known = !matches!(
+            entry.step.remedy,
+            Remedy::TagLauncher | Remedy::TagFromSource { .. }
+        );
         let remedy = RemedyName::of(&entry.step.remedy).filter(|_| is_change && is_known)?;
         Some(Self {
             instance_id: entry.step.instance_id.clone(),

@@ -3,17 +3,16 @@
 use crate::assessment::{Assessment, Finding, NotApplicable, Verdict};
 use crate::exemption::{EXEMPTION_KEY, Exemption};
 use crate::policy::Defect;
-use crate::wording::{UNTAGGED_SENTENCE, rule_defect, tag_defect};
+use crate::wording::{
+    UNTAGGED_SENTENCE, date_hint, excerpt, rule_defect, suggestion, tag_defect, too_far,
+};
 
 /// The most characters of an annotation. PutEvaluations refuses the whole call for one that is longer.
 ///
 /// See [Evaluation](https://docs.aws.amazon.com/config/latest/APIReference/API_Evaluation.html).
 pub const MAX_ANNOTATION_CHARS: usize = 256;
 
-/// The most characters of a misspelt exemption key that an annotation quotes.
-const MAX_KEY_SHOWN: usize = 64;
-
-/// Explains an assessment in at most [`MAX_ANNOTATION_CHARS`] characters: names each finding, required rules first.
+/// Explains an assessment in at most [`MAX_ANNOTATION_CHARS`] characters: names each finding, violations first.
 ///
 /// Gives `None` if there is nothing to explain, because PutEvaluations refuses an empty annotation. Findings that do
 /// not fit are left out from the end and counted.
@@ -25,6 +24,7 @@ pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
     if let Verdict::NotApplicable(why) = assessment.verdict {
         return Some(match why {
             NotApplicable::OutOfScope => "The instance is not in a VPC of this policy.".to_owned(),
+            NotApplicable::NoRule => "No rule of the policy is for this instance.".to_owned(),
             NotApplicable::Gone(state) => format!("The instance is {state}."),
             NotApplicable::Exempt { until, reason } => {
                 exempt(&format!("Exempt until {until}: "), reason)
@@ -55,12 +55,12 @@ fn unreadable_exemption(key: &str) -> String {
     if key == EXEMPTION_KEY {
         return format!("{EXEMPTION_KEY} is not a date and a reason (2026-12-31 why)");
     }
-    // A key can have 128 characters, most of them zero-width ones, which are shown escaped.
-    let shown: String = key.escape_debug().take(MAX_KEY_SHOWN).collect();
+    let shown = excerpt(key);
     format!("\"{shown}\" exempts nothing: the key must be {EXEMPTION_KEY}")
 }
 
-/// One part for each finding, required rules first; or one part for an untagged instance.
+/// One part for each finding, violations first, and one for each rule of which it is not known whether it applies; or one
+/// part for an untagged instance.
 fn parts(assessment: &Assessment<'_>) -> Vec<String> {
     if assessment.is_untagged {
         return vec![UNTAGGED_SENTENCE.to_owned()];
@@ -68,12 +68,13 @@ fn parts(assessment: &Assessment<'_>) -> Vec<String> {
     let (required, optional): (Vec<_>, Vec<_>) = assessment
         .findings
         .iter()
-        .partition(|finding| finding.rule.required);
+        .partition(|finding| finding.is_violation());
     let required = required.into_iter().map(describe);
     let optional = optional
         .into_iter()
         .map(|finding| format!("optional: {}", describe(finding)));
-    required.chain(optional).collect()
+    let unknown = assessment.unknown.iter().map(ToString::to_string);
+    required.chain(optional).chain(unknown).collect()
 }
 
 /// One sentence of `beginning` and `reason`; a long `reason` is cut at a word.
@@ -102,6 +103,30 @@ fn describe(finding: &Finding<'_>) -> String {
         Defect::Empty { value } if !value.is_empty() => {
             let what = tag_defect(defect.name(), &rule.tag_key);
             format!("{what} (rule {}; only blanks)", rule.id)
+        }
+        Defect::Unreadable { value } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            let (found, hint) = (excerpt(value), date_hint(rule, value));
+            format!("{what} (rule {}; found {found}, {hint})", rule.id)
+        }
+        // The date, and never the days since then: it must not be news every day.
+        Defect::Expired { value, .. } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            format!("{what} (rule {}; {value})", rule.id)
+        }
+        Defect::TooFar { value } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            format!(
+                "{what} (rule {}; found {value}, {})",
+                rule.id,
+                too_far(rule)
+            )
+        }
+        Defect::NotAllowed { value, .. } => {
+            let what = tag_defect(defect.name(), &rule.tag_key);
+            let found = excerpt(value);
+            let hint = suggestion(rule, value).map_or_else(String::new, |hint| format!(", {hint}"));
+            format!("{what} (rule {}; found {found}{hint})", rule.id)
         }
         Defect::Missing { near_miss: None } | Defect::Empty { .. } => {
             rule_defect(defect.name(), &rule.tag_key, rule.id)

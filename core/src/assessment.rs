@@ -3,18 +3,18 @@
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::exemption::Exemption;
-use crate::policy::{Defect, Policy, TagRule};
+use crate::policy::{Coverage, Defect, Policy, RuleChoice, TagRule, UndecidedRule};
 use crate::resource::{Instance, State};
 use crate::scope::Scope;
 
 /// The result that the Config rule reports for an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict<'a> {
-    /// No required rule has a finding.
+    /// No finding is a violation: see [`Defect::is_violation`].
     Compliant,
-    /// The instance is untagged, or a required rule has a finding.
+    /// The instance is untagged, or a finding is a violation.
     NonCompliant,
-    /// The instance is out of scope, exempt or gone.
+    /// The instance is out of scope, exempt or gone, or no rule is for it.
     NotApplicable(NotApplicable<'a>),
 }
 
@@ -32,6 +32,8 @@ pub enum NotApplicable<'a> {
         /// The reason; never blank.
         reason: &'a str,
     },
+    /// No rule of the policy is for it: see [`When`](crate::policy::RuleConditions).
+    NoRule,
 }
 
 /// A defect under a rule, on one instance.
@@ -41,6 +43,14 @@ pub struct Finding<'a> {
     pub rule: &'a TagRule,
     /// The defect of its tag.
     pub defect: Defect<'a>,
+}
+
+impl Finding<'_> {
+    /// Whether it makes the instance `NON_COMPLIANT`.
+    #[must_use]
+    pub fn is_violation(&self) -> bool {
+        self.defect.is_violation(self.rule)
+    }
 }
 
 /// The findings of one instance and the verdict they lead to.
@@ -54,6 +64,8 @@ pub struct Assessment<'a> {
     /// The findings in the order of the rules, including those of rules that are not required. Empty if the policy does
     /// not apply.
     pub findings: Vec<Finding<'a>>,
+    /// The rules of which it is not known whether they apply: nothing is known of their tags, and they change no verdict.
+    pub unknown: Vec<UndecidedRule<'a>>,
     /// The exemption of the instance; `None` if it has no exemption tag, is gone or is out of scope.
     pub exemption: Option<Exemption<'a>>,
 }
@@ -87,9 +99,22 @@ pub fn assess<'a>(
     if let Some(Exemption::Holds { until, reason }) = exemption {
         return not_applicable(NotApplicable::Exempt { until, reason }, exemption);
     }
-    let is_untagged = instance.tags.is_empty();
-    let findings = findings(policy, instance);
-    let verdict = if is_untagged || findings.iter().any(|finding| finding.rule.required) {
+    let Judged {
+        findings,
+        unknown,
+        coverage,
+    } = judge(policy, instance, now);
+    let is_bare = instance.tags.is_empty();
+    let coverage = if is_bare {
+        policy.covers_untagged(instance)
+    } else {
+        coverage
+    };
+    if coverage == Coverage::No {
+        return not_applicable(NotApplicable::NoRule, exemption);
+    }
+    let is_untagged = is_bare && coverage == Coverage::Yes;
+    let verdict = if is_untagged || findings.iter().any(Finding::is_violation) {
         Verdict::NonCompliant
     } else {
         Verdict::Compliant
@@ -98,6 +123,7 @@ pub fn assess<'a>(
         verdict,
         is_untagged,
         findings,
+        unknown,
         exemption,
     }
 }
@@ -107,14 +133,34 @@ fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) 
         verdict: Verdict::NotApplicable(why),
         is_untagged: false,
         findings: Vec::new(),
+        unknown: Vec::new(),
         exemption,
     }
 }
 
-fn findings<'a>(policy: &'a Policy, instance: &'a Instance) -> Vec<Finding<'a>> {
+/// What the rules say of an instance.
+struct Judged<'a> {
+    findings: Vec<Finding<'a>>,
+    unknown: Vec<UndecidedRule<'a>>,
+    /// Whether any rule applies.
+    coverage: Coverage,
+}
+
+fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> Judged<'a> {
     let mut findings = Vec::new();
-    for rule in policy.rules() {
-        let Some(defect) = rule.defect(instance, policy.rules()) else {
+    let mut unknown = Vec::new();
+    let mut coverage = Coverage::No;
+    for choice in policy.choices(instance) {
+        let rule = match choice {
+            RuleChoice::Rule(rule) => rule,
+            RuleChoice::Nothing => continue,
+            RuleChoice::Unknown(undecided) => {
+                unknown.push(undecided);
+                continue;
+            }
+        };
+        coverage = Coverage::Yes;
+        let Some(defect) = rule.defect(instance, policy.rules(), now) else {
             continue;
         };
         // A defect without a remedy is not a finding.
@@ -127,7 +173,17 @@ fn findings<'a>(policy: &'a Policy, instance: &'a Instance) -> Vec<Finding<'a>> 
         }
         findings.push(Finding { rule, defect });
     }
-    findings
+    if policy.has_several_rules_for_a_key() {
+        findings.sort_unstable_by_key(|finding| finding.rule.id);
+    }
+    if coverage == Coverage::No && !unknown.is_empty() {
+        coverage = Coverage::Unknown;
+    }
+    Judged {
+        findings,
+        unknown,
+        coverage,
+    }
 }
 
 #[cfg(test)]

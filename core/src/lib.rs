@@ -36,5 +36,5 @@ pub mod wording;
 pub use assessment::{Assessment, Finding, NotApplicable, Verdict, assess};
 pub use exemption::Exemption;
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
-pub use resource::{Instance, Manager, ManagerTags, State};
+pub use resource::{Instance, InstanceDetails, Manager, ManagerTags, State};
 pub use scope::Scope;

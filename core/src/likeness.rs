@@ -39,14 +39,16 @@ fn ascii_letters(key: &str) -> impl Iterator<Item = u8> {
         .map(|byte| byte.to_ascii_lowercase())
 }
 
-/// As [`ascii_letters`], for any `key`.
-fn letters(key: &str) -> impl Iterator<Item = char> {
-    key.chars()
+/// The characters of `text` that distinguish it to a person, in lower case.
+pub fn letters(text: &str) -> impl Iterator<Item = char> + Clone {
+    text.chars()
         .filter(|character| !is_separator(*character))
         .flat_map(char::to_lowercase)
 }
 
-fn is_separator(character: char) -> bool {
+/// Whether `character` does not distinguish texts to a person: a blank, a zero-width character, or one of `-`, `_`, `:`.
+#[must_use]
+pub fn is_separator(character: char) -> bool {
     matches!(character, '-' | '_' | ':') || is_blank_char(character)
 }
 
@@ -54,7 +56,8 @@ fn is_separator(character: char) -> bool {
 /// a blank of another script.
 ///
 /// See [DerivedCoreProperties.txt](https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt).
-fn is_blank_char(character: char) -> bool {
+#[must_use]
+pub fn is_blank_char(character: char) -> bool {
     if character.is_ascii() {
         return character.is_whitespace();
     }

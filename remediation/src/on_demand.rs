@@ -50,7 +50,7 @@ impl Remediation {
         instances: &[Instance],
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
-        let survey = Survey::of(policy, &self.settings.policy.scope, instances, now);
+        let survey = Survey::of(policy, &self.settings, instances, now);
         let request = self.sweep_request("");
         let mut context = attribute(self, policy, &survey, &request, false).await?;
         let plan = plan(
@@ -143,7 +143,7 @@ pub fn preview_of(
     focus: &Focus,
     now: DateTime<Utc>,
 ) -> Preview {
-    let survey = Survey::of(policy, &settings.policy.scope, instances, now);
+    let survey = Survey::of(policy, settings, instances, now);
     let context = PlanContext {
         launchers: launches.launchers(survey.unattributed, now),
         mandate: Some(Mandate {

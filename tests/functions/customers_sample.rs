@@ -105,8 +105,8 @@ async fn publishes_the_same_report_as_json() {
         assert_eq!(
             report["entries"],
             json!([
-                {"instanceId": id, "finding": "missing", "ruleId": 1, "tagKey": "ProjectCode", "remedy": "tag", "tagValue": "Proj007", "outcome": "done"},
-                {"instanceId": id, "finding": "empty", "ruleId": 3, "tagKey": "Expires", "remedy": "tag", "tagValue": "2026-11-23", "outcome": "done"},
+                {"instanceId": id, "finding": "missing", "ruleId": 1, "tagKey": "ProjectCode", "remedy": "tag", "tagValue": "Proj007", "valueOrigin": "default", "outcome": "done"},
+                {"instanceId": id, "finding": "empty", "ruleId": 3, "tagKey": "Expires", "remedy": "tag", "tagValue": "2026-11-23", "valueOrigin": "function", "outcome": "done"},
             ])
         );
     }

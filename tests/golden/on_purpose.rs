@@ -44,6 +44,18 @@ pub fn expected(name: &str, after: &Value) -> Value {
     after
 }
 
+/// Takes out of reports where the values of tags come from, which version 0.1.0 did not say.
+pub fn without_origins(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.remove("valueOrigin");
+            members.values_mut().for_each(without_origins);
+        }
+        Value::Array(values) => values.iter_mut().for_each(without_origins),
+        _ => {}
+    }
+}
+
 /// The note on an instance that is stopped and untagged is a countdown of its termination, with the same times. A
 /// countdown has no member for a notice that was not given, and is remembered for nine days, not as long as an act.
 fn become_a_countdown(item: &mut Value) {

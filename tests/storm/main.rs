@@ -19,6 +19,7 @@
 //! ```
 //!
 //! - [`safeguards`]: a storm that does harm without each safeguard
+//! - [`end_dates`]: people who extend and mistype end dates at every moment
 //! - [`liveness`]: what can be done is done, whatever else fails
 //! - [`undos`]: undos beside functions and beside each other
 //!
@@ -35,6 +36,7 @@
 )]
 
 mod checks;
+mod end_dates;
 mod liveness;
 mod model;
 mod network;

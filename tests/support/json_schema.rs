@@ -15,7 +15,7 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
         let conforms = |schema: &Value, value: &Value| conforms_to_part(root, schema, value);
         let list = || rule.as_array().unwrap().iter();
         match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "then" => true,
+            "$schema" | "$defs" | "title" | "description" | "examples" | "then" => true,
             "$ref" => {
                 let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
                 conforms(root.pointer(pointer).unwrap(), value)
@@ -38,14 +38,23 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
                     rule.get(name).is_none_or(|schema| conforms(schema, member))
                 })
             }),
-            "additionalProperties" => {
-                assert_eq!(rule, &json!(false));
-                value.as_object().is_none_or(|object| {
-                    object
-                        .keys()
-                        .all(|name| schema["properties"].get(name).is_some())
-                })
-            }
+            "additionalProperties" => value.as_object().is_none_or(|object| {
+                let known = schema.get("properties");
+                let is_known = |name: &str| known.is_some_and(|known| known.get(name).is_some());
+                let mut others = object.iter().filter(|(name, _)| !is_known(name));
+                others.all(|(_, member)| *rule != json!(false) && conforms(rule, member))
+            }),
+            "minProperties" => value
+                .as_object()
+                .is_none_or(|object| object.len() as u64 >= rule.as_u64().unwrap()),
+            "anyOf" => list().any(|schema| conforms(schema, value)),
+            "contains" => value
+                .as_array()
+                .is_none_or(|array| array.iter().any(|item| conforms(rule, item))),
+            "propertyNames" => value.as_object().is_none_or(|object| {
+                let mut names = object.keys();
+                names.all(|name| conforms(rule, &json!(name)))
+            }),
             "items" => value
                 .as_array()
                 .is_none_or(|array| array.iter().all(|item| conforms(rule, item))),

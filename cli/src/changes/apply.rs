@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::{ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE, is_own_attribute};
+use tagwarden_core::policy::{is_own_attribute, own_attributes};
 
 use super::RuleChange;
 
@@ -196,10 +196,7 @@ impl ExpressionBuilder {
                 conditions.push(format!("{} = {}", self.name(name), self.value(value)));
             }
         }
-        let own = ATTRIBUTES
-            .iter()
-            .chain([&TEMPLATE_ATTRIBUTE, &HOLD_ATTRIBUTE]);
-        for name in own.filter(|name| !item.contains_key(**name)) {
+        for name in own_attributes().filter(|name| !item.contains_key(*name)) {
             conditions.push(format!("attribute_not_exists({})", self.name(name)));
         }
         conditions.join(" AND ")

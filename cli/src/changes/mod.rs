@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::{ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE};
+use tagwarden_core::policy::{RowKind, is_newer_attribute, own_attributes};
 
+use crate::policy_file::rows::{FORMAT_ID, kind};
 use crate::policy_file::value::same;
 use crate::policy_file::write::{id, order};
 
@@ -72,7 +73,9 @@ impl Changes {
     /// Finds what turns `table` into `file`, whose rows are valid.
     ///
     /// The file decides about the attributes of a rule and about the report's template: those that it lacks are removed.
-    /// Other attributes are only set: those that it lacks stay. Rows that it lacks are deleted only with `prune`.
+    /// Other attributes are only set: those that it lacks stay. In the older format, the attributes of the newer one are
+    /// other attributes too. Rows that it lacks are deleted only with `prune`. The row of the format may have another id
+    /// in the table.
     pub fn between(table: Vec<Item>, file: &[Item], prune: bool) -> Self {
         let mut rows: BTreeMap<_, Item> = BTreeMap::new();
         for item in table {
@@ -81,10 +84,21 @@ impl Changes {
         let mut all = Self::default();
         let mut file: Vec<&Item> = file.iter().collect();
         file.sort_by_key(|item| order(item));
+        let format = file.iter().find(|item| kind(item) == RowKind::Format);
+        let (format, has_format) = (format.copied(), format.is_some());
+        // A file that does not give the row of its format an id is content with the table's row.
+        if let Some(format) = format.filter(|item| id(item) == FORMAT_ID) {
+            let same_format = |row: &Item| kind(row) == RowKind::Format && same_but_id(row, format);
+            let place = rows.iter().find(|(_, row)| same_format(row));
+            if let Some(place) = place.map(|(place, _)| place.clone()) {
+                all.unchanged.extend(rows.remove(&place));
+                file.retain(|item| kind(item) != RowKind::Format);
+            }
+        }
         for item in file {
             match rows.remove(&order(item)) {
                 None => all.steps.push(RuleChange::Add(item.clone())),
-                Some(before) => match alteration(before, item) {
+                Some(before) => match alteration(before, item, has_format) {
                     Ok(change) => all.steps.push(change),
                     Err(before) => all.unchanged.push(before),
                 },
@@ -109,6 +123,16 @@ impl Changes {
         self.steps.is_empty()
     }
 
+    /// All rows of the table before.
+    pub fn before(&self) -> Vec<Item> {
+        let changed = self.steps.iter().filter_map(|change| match change {
+            RuleChange::Add(_) => None,
+            RuleChange::Delete(item) | RuleChange::Alter { before: item, .. } => Some(item),
+        });
+        let stay = self.kept.iter().chain(&self.unchanged);
+        changed.chain(stay).cloned().collect()
+    }
+
     /// All rows of the table afterwards.
     pub fn after(&self) -> Vec<Item> {
         let changed = self.steps.iter().filter_map(RuleChange::after);
@@ -117,8 +141,17 @@ impl Changes {
     }
 }
 
-/// The change that turns the row `before` into `item`, or the row itself if there is nothing to do.
-fn alteration(before: Item, item: &Item) -> Result<RuleChange, Item> {
+/// Whether two rows differ in their ids only.
+fn same_but_id(one: &Item, other: &Item) -> bool {
+    one.len() == other.len()
+        && one.iter().all(|(name, value)| {
+            name == "RuleId" || other.get(name).is_some_and(|other| same(value, other))
+        })
+}
+
+/// The change that turns the row `before` into `item`, or the row itself if there is nothing to do. `has_format` says
+/// whether the file is of the newer format.
+fn alteration(before: Item, item: &Item, has_format: bool) -> Result<RuleChange, Item> {
     let differs = |name: &String, value: &AttributeValue| {
         before.get(name).is_none_or(|before| !same(before, value))
     };
@@ -127,9 +160,8 @@ fn alteration(before: Item, item: &Item) -> Result<RuleChange, Item> {
         .filter(|(name, value)| differs(name, value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    let remove: BTreeSet<_> = ATTRIBUTES
-        .into_iter()
-        .chain([TEMPLATE_ATTRIBUTE, HOLD_ATTRIBUTE])
+    let remove: BTreeSet<_> = own_attributes()
+        .filter(|name| has_format || !is_newer_attribute(name))
         .filter(|name| before.contains_key(*name) && !item.contains_key(*name))
         .map(ToOwned::to_owned)
         .collect();

@@ -6,11 +6,13 @@ use std::fmt::{Display, Write as _};
 use aws_sdk_dynamodb::types::AttributeValue;
 use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
-use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::TEMPLATE_ATTRIBUTE;
+use tagwarden_aws::policy_table::{Item, row};
+use tagwarden_core::Policy;
+use tagwarden_core::policy::{FORMAT_ATTRIBUTE, RowKind, TEMPLATE_ATTRIBUTE};
 
 use super::{Changes, RuleChange};
-use crate::policy_file::rows::{describe_rows, is_hold, is_template};
+use crate::end_dates::newly_ending;
+use crate::policy_file::rows::{describe_rows, kind};
 use crate::policy_file::value;
 use crate::policy_file::write::{id, inline, rank};
 use crate::words::{count, is_deceptive, printable_line};
@@ -46,7 +48,19 @@ pub fn text(changes: &Changes) -> String {
         let names = names(&changes.kept);
         let _ = writeln!(text, "Only in the table, and kept: {names}.\n");
     }
+    for warning in warnings(changes) {
+        let _ = writeln!(text, "{} {warning}\n", "warning:".yellow().bold());
+    }
     text
+}
+
+/// What the changes do beyond the rows, where a person may not expect it.
+fn warnings(changes: &Changes) -> Vec<String> {
+    let policy = |items: Vec<Item>| Policy::from_rows(items.into_iter().map(row)).ok();
+    match (policy(changes.before()), policy(changes.after())) {
+        (Some(before), Some(after)) => newly_ending(&before, &after),
+        _ => Vec::new(),
+    }
 }
 
 /// `rule 1 (ProjectCode), rule 2 (CreatedBy)`.
@@ -60,17 +74,13 @@ pub fn tally(changes: &Changes) -> String {
     let (others, rules): (Vec<&RuleChange>, Vec<&RuleChange>) = changes
         .steps
         .iter()
-        .partition(|change| is_template(row_of(change)) || is_hold(row_of(change)));
+        .partition(|change| kind(row_of(change)) != RowKind::Rule);
     let number = |wanted: fn(&RuleChange) -> bool| {
         let rules = rules.iter();
         rules.filter(|change| wanted(change)).count()
     };
     let others = others.iter().map(|change| {
-        let what = if is_hold(row_of(change)) {
-            "a hold"
-        } else {
-            "the report's template"
-        };
+        let what = kind(row_of(change)).describe();
         let how = match change {
             RuleChange::Add(_) => "add",
             RuleChange::Alter { .. } => "change",
@@ -95,6 +105,17 @@ pub fn rows_of(changes: &Changes) -> String {
     describe_rows(changes.steps.iter().map(row_of))
 }
 
+/// Whether the table gets the row of a format, which older functions refuse.
+pub fn adds_format(changes: &Changes) -> bool {
+    let has_format = |item: &Item| kind(item) == RowKind::Format;
+    let before = changes.steps.iter().filter_map(|change| match change {
+        RuleChange::Add(_) => None,
+        RuleChange::Delete(item) | RuleChange::Alter { before: item, .. } => Some(item),
+    });
+    let mut before = before.chain(&changes.kept).chain(&changes.unchanged);
+    !before.any(has_format) && changes.after().iter().any(has_format)
+}
+
 /// The row before the change, or after it if it is added.
 fn row_of(change: &RuleChange) -> &Item {
     match change {
@@ -111,6 +132,10 @@ pub fn json(changes: &Changes) -> Map<String, Value> {
     let mut map = Map::new();
     map.insert("changes".to_owned(), list.into());
     map.insert("onlyInTable".to_owned(), kept.collect());
+    let warnings = warnings(changes);
+    if !warnings.is_empty() {
+        map.insert("warnings".to_owned(), warnings.into());
+    }
     map
 }
 
@@ -153,10 +178,16 @@ fn headline(change: &RuleChange) -> String {
 /// `rule 1 (ProjectCode)`, `row 1000 (the report's template)`, `row 0 (a hold)`.
 fn title(item: &Item) -> String {
     let id = printable_line(&id(item));
-    match item.get("TagKey") {
-        _ if is_template(item) => format!("row {id} (the report's template)"),
-        _ if is_hold(item) => format!("row {id} (a hold)"),
-        Some(key @ AttributeValue::S(_)) => {
+    match (kind(item), item.get("TagKey")) {
+        (RowKind::Format, _) => {
+            let number = item.get(FORMAT_ATTRIBUTE).map(written);
+            let number = number.map_or_else(String::new, |number| inline(&number));
+            format!("row {id} (format {number})")
+        }
+        (kind @ (RowKind::Template | RowKind::Hold | RowKind::Who), _) => {
+            format!("row {id} ({})", kind.describe())
+        }
+        (RowKind::Rule, Some(key @ AttributeValue::S(_))) => {
             format!("rule {id} ({})", inline(&written(key)))
         }
         _ => format!("rule {id}"),

@@ -92,3 +92,21 @@ fn values_that_dynamodb_takes_for_equal_are_equal() {
     let other = attributes("1.5", &["b", "c"]);
     assert!(!Changes::between(table(), &[other], true).is_empty());
 }
+
+#[test]
+fn the_row_of_the_format_may_have_another_id_in_the_table() {
+    let rule = json!({"RuleId": 1, "TagKey": "K"});
+    let table = || items(json!([rule, {"RuleId": 500, "PolicyFormat": 2}]));
+    let file = items(json!([rule, {"RuleId": -1, "PolicyFormat": 2}]));
+    let changes = Changes::between(table(), &file, true);
+    assert_eq!(steps(&changes), Vec::<String>::new());
+    assert_eq!(changes.after().len(), 2);
+    // An id that the file gives is meant.
+    let file = items(json!([rule, {"RuleId": 7, "PolicyFormat": 2}]));
+    let changes = Changes::between(table(), &file, true);
+    assert_eq!(steps(&changes), ["+7", "-500"]);
+    // A file of the older format takes the row away, if everything goes that it lacks.
+    let file = items(json!([rule]));
+    let changes = Changes::between(table(), &file, true);
+    assert_eq!(steps(&changes), ["-500"]);
+}

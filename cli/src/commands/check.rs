@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
+use tagwarden_core::policy::RowKind;
 
 use crate::exit::{CommandError, Exit, heard};
 use crate::output;
@@ -13,7 +14,7 @@ use crate::pipeline::{
     FilePlace, FindingKind, FindingLevel, PipelineFinding, annotations, line_and_column, sarif,
 };
 use crate::policy_file::PolicyFile;
-use crate::policy_file::rows::{is_hold, is_template};
+use crate::policy_file::rows::kind;
 use crate::stream;
 use crate::text::problem::{Severity, TextProblem};
 
@@ -216,7 +217,7 @@ fn members(files: &[PolicyFile]) -> Map<String, Value> {
     let counts = files.iter().map(|file| {
         json!({
             "file": file.path,
-            "rules": file.items.iter().filter(|item| !is_template(item) && !is_hold(item)).count(),
+            "rules": file.items.iter().filter(|item| kind(item) == RowKind::Rule).count(),
             "errors": file.count(Severity::Error),
             "warnings": file.count(Severity::Warning),
         })

@@ -164,6 +164,12 @@ fn announcement(diff: &TableDiff) -> String {
     } else {
         writeln!(text, "{}.", show::tally(changes))
     };
+    if show::adds_format(changes) {
+        text.push_str(
+            "\nThe table becomes one of format 2. Functions of an older tagwarden refuse such a table and do nothing, until you\n\
+             update them.\n",
+        );
+    }
     if changes.steps.len() > MOST_AT_ONCE {
         let _ = writeln!(
             text,

@@ -8,19 +8,21 @@ use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Instance, Policy, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::plan::{Focus, Outcome, Prospects, Reason, Remedy};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 
+use super::conditions::{self, is_judged};
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
 use crate::aws::access::AwsAccess;
 use crate::aws::stack::FunctionVariables;
 use crate::aws::{self, AwsArgs, TableArgs};
+use crate::end_dates::newly_ending;
 use crate::exit::CommandError;
 use crate::focus;
 use crate::policy_file::PolicyFile;
@@ -353,6 +355,15 @@ impl<'a> Reader<'a> {
             notes.extend(gaps_of_recordings(&policy.report));
         }
         notes.extend(not_permitted(&policy.report));
+        let (scope, at) = (&self.settings.policy.scope, self.at);
+        let judged = self
+            .instances
+            .iter()
+            .filter(|it| is_judged(assess(&policy.policy, scope, it, at).verdict));
+        if let Some(against) = &against {
+            notes.extend(newly_ending(&against.policy, &policy.policy));
+        }
+        notes.extend(conditions::notes(&policy.policy, &judged));
         Ok(Inputs {
             instances: self.instances,
             from: self.from,

@@ -11,12 +11,14 @@
 //! | [`settings`] | the remediation's settings, as options |
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
+//! | `conditions` | what the conditions of rules decided |
 //! | [`rows`] | steps in words, like ones in one row |
 //! | [`trouble`] | what to do when a call or a run fails |
 //!
 //! [`Forecast::new`] plans, and reads nothing.
 
 pub mod compare;
+mod conditions;
 pub mod explained;
 pub mod inputs;
 mod recording;
@@ -33,6 +35,7 @@ use tagwarden_core::{Assessment, Instance, Verdict, assess};
 use tagwarden_remediation::plan::{Outcome, Prospects, Remedy};
 use tagwarden_remediation::report::Entry;
 
+use conditions::StandingView;
 use inputs::{Inputs, PolicyPlan};
 
 /// What a policy means to a fleet.
@@ -47,6 +50,8 @@ pub struct Forecast<'a> {
 pub struct InstanceForecast<'a> {
     pub instance: &'a Instance,
     pub assessment: Assessment<'a>,
+    /// What the rules with conditions are to it; empty for a policy without conditions.
+    pub standings: Vec<StandingView>,
     /// What would be done about it, and what not, and why.
     pub entries: Vec<Entry>,
     /// What becomes of it in the end, if nobody but tagwarden touches it.
@@ -134,6 +139,7 @@ impl<'a> Forecast<'a> {
             let id = instance.id.as_str();
             let forecast = InstanceForecast {
                 instance,
+                standings: conditions::standings(&plan.policy, instance),
                 assessment: assess(
                     &plan.policy,
                     &plan.settings.policy.scope,
@@ -307,7 +313,7 @@ fn group_of_outcome(entry: &Entry) -> StepGroup {
 fn group_of_remedy(remedy: &Remedy) -> StepGroup {
     match remedy {
         Remedy::Notify { .. } => StepGroup::Notify,
-        Remedy::Tag { .. } | Remedy::TagLauncher => StepGroup::Tag,
+        Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => StepGroup::Tag,
         Remedy::Stop { .. } => StepGroup::Stop,
         Remedy::Terminate => StepGroup::Terminate,
     }

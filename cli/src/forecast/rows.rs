@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tagwarden_core::DefectName;
-use tagwarden_remediation::plan::{Outcome, Remedy};
+use tagwarden_remediation::plan::{Outcome, Reason, Remedy};
 use tagwarden_remediation::report::Entry;
 
 use super::{InstanceForecast, StepGroup};
@@ -132,6 +132,7 @@ pub fn what(entry: &Entry) -> String {
     match &entry.step.remedy {
         Remedy::Tag { value, .. } => format!("tag {key} = {value:?}"),
         Remedy::TagLauncher => format!("tag {key} = its launcher"),
+        Remedy::TagFromSource { source } => format!("tag {key} from {}", on_one_line(source)),
         Remedy::Stop { .. } => "stop".to_owned(),
         Remedy::Terminate => "terminate".to_owned(),
         Remedy::Notify { .. } => "report".to_owned(),
@@ -140,6 +141,12 @@ pub fn what(entry: &Entry) -> String {
 
 /// What is wrong, and the obstacle to the remedy.
 pub fn why(entry: &Entry) -> String {
+    // A date that comes has not expired, and the reason names it.
+    if let Outcome::Deferred(Reason::Ends { days_left, .. }) = &entry.outcome
+        && *days_left >= 0
+    {
+        return obstacle(entry).unwrap_or_default();
+    }
     let cause = on_one_line(&entry.step.cause.to_string());
     match obstacle(entry) {
         Some(more) => format!("{cause}: {more}"),
@@ -160,6 +167,21 @@ pub fn obstacle(entry: &Entry) -> Option<String> {
                 unknown: Some(why), ..
             },
         ) => Some(why.to_string()),
+        (
+            _,
+            Remedy::Notify {
+                correction: Some(what),
+            },
+        ) => Some(on_one_line(what)),
+        (
+            _,
+            Remedy::Tag {
+                origin: Some(origin),
+                ..
+            },
+        ) => origin
+            .describe()
+            .map(|from| on_one_line(&format!("from {from}"))),
         (_, Remedy::TagLauncher) => Some("the recording does not show who launched it".to_owned()),
         (
             _,

@@ -8,13 +8,15 @@ use std::ops::Range;
 
 use tagwarden_aws::policy_table::row;
 use tagwarden_core::policy::{
-    ATTRIBUTES, InvalidFunction, Problem, ProblemKind, TEMPLATE_ATTRIBUTE, is_own_attribute,
+    ATTRIBUTES, FOREIGN_PREFIX, InvalidFunction, OPTIONAL_ATTRIBUTES, Problem, ProblemKind,
+    RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_newer_attribute, is_own_attribute,
 };
 use tagwarden_core::{Action, Policy};
 use tagwarden_remediation::report::check_template;
 
 use super::keys;
-use super::rows::{FileRule, FileRules, SHAPE, is_hold, is_template};
+use super::relations;
+use super::rows::{FileRule, FileRules, SHAPE, kind};
 use crate::text::node::{Node, NodeEntry, NodeKind};
 use crate::text::problem::TextProblem;
 use crate::text::suggestion::{nearest, nearest_attribute, nearest_function, yes_or_no};
@@ -24,9 +26,12 @@ use crate::words::count;
 pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<TextProblem>) {
     let mut blamed = Vec::new();
     let rows = rules.rows.iter().map(|rule| row(rule.item.clone()));
-    if let Err(invalid) = Policy::from_rows(rows) {
-        for problem in invalid.problems() {
-            problems.extend(place(problem, rules, root, &mut blamed));
+    match Policy::from_rows(rows) {
+        Ok(policy) => relations::lint(&policy, rules, problems),
+        Err(invalid) => {
+            for problem in invalid.problems() {
+                problems.extend(place(problem, rules, root, &mut blamed));
+            }
         }
     }
     foreign_attributes(rules, &blamed, problems);
@@ -60,7 +65,7 @@ fn place(
         };
         return Some(TextProblem::error(span, message).help(SHAPE));
     };
-    let attribute = problem.attribute.unwrap_or_default();
+    let attribute = problem.attribute.as_deref().unwrap_or_default();
     let Some(entry) = rule.entry(attribute) else {
         // The attribute may be there under a misspelt name.
         let misspelt = rule.entries.iter().find(|entry| {
@@ -77,16 +82,20 @@ fn place(
             None => TextProblem::error(heading(rule), message),
         });
     };
-    if entry.value.is_unreadable() {
+    if entry.value.is_unreadable() || blamed.contains(&entry.name_span) {
         return None;
     }
-    let span = if entry.value.span.is_empty() {
+    let is_name = matches!(
+        problem.kind,
+        ProblemKind::UnknownAttribute | ProblemKind::InRow(_)
+    );
+    let span = if entry.value.span.is_empty() || is_name {
         entry.name_span.clone()
     } else {
         entry.value.span.clone()
     };
     let mut placed = TextProblem::error(span, problem.to_string());
-    placed.help = help(problem, entry);
+    placed.help = help(problem, entry, rule);
     placed.context = first_of_two(problem, rules);
     Some(placed)
 }
@@ -97,10 +106,14 @@ fn heading(rule: &FileRule<'_>) -> Range<usize> {
     entry.map_or_else(|| rule.node.span.clone(), NodeEntry::span)
 }
 
-fn help(problem: &Problem, entry: &NodeEntry) -> Option<String> {
+fn help(problem: &Problem, entry: &NodeEntry, rule: &FileRule<'_>) -> Option<String> {
     let did_you_mean = |meant: &str| format!("did you mean {meant}?");
     match &problem.kind {
         ProblemKind::UnknownAction(action) => nearest(action, &Action::NAMES).map(did_you_mean),
+        ProblemKind::UnknownAttribute => {
+            let own: Vec<&str> = kind(&rule.item).attributes().collect();
+            nearest(&entry.name, &own).map(did_you_mean)
+        }
         ProblemKind::NotYesOrNo(text) => yes_or_no(text).map(did_you_mean),
         ProblemKind::Function(InvalidFunction::Unknown(text)) => {
             nearest_function(text).map(did_you_mean)
@@ -148,17 +161,36 @@ fn first_of_two(problem: &Problem, rules: &FileRules<'_>) -> Option<(Range<usize
     Some((entry.value.span.clone(), label))
 }
 
-/// Warns about attributes that tagwarden does not know: they are kept, but may be misspelt.
+/// Warns about attributes that tagwarden does not know: they are kept, but may be misspelt. In the newer format, the
+/// engine refuses them. A name that is nearly that of a newer attribute is an error here too, because a rule without its
+/// restriction would be for everything.
 fn foreign_attributes(
     rules: &FileRules<'_>,
     blamed: &[Range<usize>],
     problems: &mut Vec<TextProblem>,
 ) {
+    if rules.has_format {
+        return;
+    }
     let mut foreign: BTreeMap<&str, (Range<usize>, usize)> = BTreeMap::new();
-    let entries = rules.rows.iter().flat_map(|rule| rule.entries);
-    for entry in entries {
+    let entries = rules.rows.iter().flat_map(|rule| {
+        let is_rule = kind(&rule.item) == RowKind::Rule;
+        rule.entries.iter().map(move |entry| (entry, is_rule))
+    });
+    for (entry, is_rule) in entries {
         let span = &entry.name_span;
-        if is_own_attribute(&entry.name) || blamed.contains(span) {
+        let is_own = is_own_attribute(&entry.name) && !is_newer_attribute(&entry.name);
+        if is_own || blamed.contains(span) {
+            continue;
+        }
+        let newer = nearest(&entry.name, &OPTIONAL_ATTRIBUTES);
+        let may_be_newer = is_rule && rules.may_be_newer && !is_foreign_attribute(&entry.name);
+        if let Some(meant) = newer.filter(|_| may_be_newer) {
+            let message = format!("tagwarden does not use the attribute {:?}", entry.name);
+            let problem = TextProblem::error(span.clone(), message);
+            problems.push(problem.help(format!(
+                "did you mean {meant}? begin the name of your own column with {FOREIGN_PREFIX}, or write `format: 1` at the top"
+            )));
             continue;
         }
         if let Some(meant) = nearest(&entry.name, &ATTRIBUTES) {
@@ -228,7 +260,11 @@ fn optional_shutdowns(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
 
 /// Warns about a hold: under it the functions change nothing.
 fn holds(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
-    for rule in rules.rows.iter().filter(|rule| is_hold(&rule.item)) {
+    for rule in rules
+        .rows
+        .iter()
+        .filter(|rule| kind(&rule.item) == RowKind::Hold)
+    {
         let message = "the policy has a hold: nothing is written and nothing is shut down";
         let problem = TextProblem::warning(rule.node.span.clone(), message.to_owned());
         problems.push(problem.help("the Config rule and the reports go on"));
@@ -237,7 +273,10 @@ fn holds(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
 
 /// Reports a template that cannot be rendered: the functions would use the built-in one.
 fn broken_template(rules: &FileRules<'_>, text: &str, problems: &mut Vec<TextProblem>) {
-    let mut templates = rules.rows.iter().filter(|rule| is_template(&rule.item));
+    let mut templates = rules
+        .rows
+        .iter()
+        .filter(|rule| kind(&rule.item) == RowKind::Template);
     let Some(rule) = templates.next() else {
         return;
     };

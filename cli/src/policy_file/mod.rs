@@ -5,12 +5,14 @@
 //! | [`rows`] | finds the rows in the text of a file |
 //! | [`lint`] | finds the problems of the rows: the engine's, at their places, and what the engine cannot know |
 //! | [`keys`] | finds what is wrong with tag keys and their values |
+//! | `relations` | warns about rules that stand in each other's way |
 //! | [`value`], [`number`] | converts values between the file and DynamoDB |
 //! | [`mod@write`] | writes the table's items as a file |
 
 mod keys;
 mod lint;
 mod number;
+mod relations;
 pub mod rows;
 pub mod value;
 pub mod write;

@@ -3,7 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::{Item, row};
 use tagwarden_core::policy::{
-    ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE, is_hold_row, is_template_row,
+    ATTRIBUTES, FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, PolicyFormat, RowKind, TEMPLATE_ATTRIBUTE,
+    needs_format_2,
 };
 
 use super::value;
@@ -14,25 +15,30 @@ use crate::words::count;
 
 /// The number of rows: `3 rules`, `3 rules and the report's template`, `3 rules, the report's template and a hold`.
 pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
-    let (mut rules, mut has_template, mut has_hold) = (0, false, false);
+    let (mut rules, mut who) = (0, 0);
+    let (mut has_template, mut has_hold, mut has_format) = (false, false, false);
     for item in items {
-        if is_template(item) {
-            has_template = true;
-        } else if is_hold(item) {
-            has_hold = true;
-        } else {
-            rules += 1;
+        match kind(item) {
+            RowKind::Template => has_template = true,
+            RowKind::Hold => has_hold = true,
+            RowKind::Format => has_format = true,
+            RowKind::Rule => rules += 1,
+            RowKind::Who => who += 1,
         }
     }
     let others = [
         has_template.then_some("the report's template"),
         has_hold.then_some("a hold"),
+        has_format.then_some("the table's format"),
     ];
     let mut parts: Vec<String> = others
         .into_iter()
         .flatten()
         .map(ToOwned::to_owned)
         .collect();
+    if who > 0 {
+        parts.insert(0, count(who, "who row"));
+    }
     if rules > 0 || parts.is_empty() {
         parts.insert(0, count(rules, "rule"));
     }
@@ -43,18 +49,25 @@ pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
     }
 }
 
-/// Whether the row holds the report's template, and is not a rule.
-pub fn is_template(item: &Item) -> bool {
-    item.contains_key(TEMPLATE_ATTRIBUTE) && is_template_row(&row(item.clone()))
-}
-
-/// Whether the row is a hold, and not a rule.
-pub fn is_hold(item: &Item) -> bool {
-    item.contains_key(HOLD_ATTRIBUTE) && is_hold_row(&row(item.clone()))
+/// What the row is.
+pub fn kind(item: &Item) -> RowKind {
+    RowKind::of(&row(item.clone()))
 }
 
 /// The id of a hold that a file gives as a text, without a row of its own.
 pub const HOLD_ID: &str = "0";
+
+/// The id of the format's row that a file does not give.
+pub const FORMAT_ID: &str = "-1";
+
+/// The row that gives the table's format, where a file does not say more of it than the number.
+pub fn format_row(number: &str) -> Item {
+    let id = ("RuleId", AttributeValue::N(FORMAT_ID.to_owned()));
+    let number = (FORMAT_ATTRIBUTE, AttributeValue::N(number.to_owned()));
+    [id, number]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
+}
 
 /// The rows of a file.
 pub struct FileRules<'a> {
@@ -63,6 +76,10 @@ pub struct FileRules<'a> {
     pub rows: Vec<FileRule<'a>>,
     /// Whether every member of the list is a row.
     pub is_complete: bool,
+    /// Whether the file is of the newer format.
+    pub has_format: bool,
+    /// Whether the file leaves its format to what it uses: it does not say `format: 1`.
+    pub may_be_newer: bool,
 }
 
 /// One row, and its place.
@@ -86,8 +103,9 @@ impl<'a> FileRule<'a> {
     }
 }
 
-/// The names allowed at the top of a file: the rules, the report's template, the hold, and the schema for editors.
-const TOP: [&str; 4] = ["rules", "report", "hold", "$schema"];
+/// The names allowed at the top of a file: the rules, the who rows, the report's template, the hold, the format, and the
+/// schema for editors.
+const TOP: [&str; 6] = ["rules", "who", "report", "hold", "format", "$schema"];
 
 pub const SHAPE: &str = "a policy file looks like this:\n  rules:\n    - RuleId: 1\n      TagKey: ProjectCode\n      \
                      Action: Update\n      Required: Y\n      Default: Proj007";
@@ -111,7 +129,10 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
             );
             let problem = TextProblem::error(entry.name_span.clone(), message);
             problems.push(
-                match suggestion::nearest(&entry.name, &["rules", "report", "hold"]) {
+                match suggestion::nearest(
+                    &entry.name,
+                    &["rules", "who", "report", "hold", "format"],
+                ) {
                     Some(meant) if !has_rules || meant != "rules" => {
                         problem.help(format!("did you mean {meant}?"))
                     }
@@ -143,6 +164,70 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
         }
     };
     let mut rows = Vec::new();
+    add_rows(nodes, "a rule", SHAPE, &mut rows, problems);
+    let mut is_complete = rows.len() == nodes.len();
+    if let Some(entry) = entries.iter().find(|entry| entry.name == "who") {
+        let before = rows.len();
+        match &entry.value.kind {
+            NodeKind::List(nodes) => {
+                add_rows(nodes, "a who row", WHO_SHAPE, &mut rows, problems);
+                is_complete &= rows.len() - before == nodes.len();
+                for row in rows.iter().skip(before) {
+                    if kind(&row.item) != RowKind::Who {
+                        let message = "a who row needs Who, and no attribute of another row";
+                        let problem = TextProblem::error(row.node.span.clone(), message.to_owned());
+                        problems.push(problem.help(WHO_SHAPE));
+                    }
+                }
+            }
+            NodeKind::Unreadable => is_complete = false,
+            _ => {
+                let message = format!("who must be a list, this is {}", entry.value.describe());
+                problems.push(TextProblem::error(entry.name_span.clone(), message).help(WHO_SHAPE));
+            }
+        }
+    }
+    let report = entries.iter().find(|entry| entry.name == "report");
+    rows.extend(report.and_then(|report| template(report, problems)));
+    let brake = entries.iter().find(|entry| entry.name == "hold");
+    rows.extend(brake.and_then(|entry| hold(entry, problems)));
+    let stated = entries.iter().find(|entry| entry.name == "format");
+    match stated {
+        Some(entry) => rows.extend(format(entry, problems)),
+        // A file is of format 2 when it uses an attribute that only format 2 has.
+        None if rows
+            .iter()
+            .any(|rule| needs_format_2(&row(rule.item.clone())))
+            && !rows.iter().any(|rule| kind(&rule.item) == RowKind::Format) =>
+        {
+            rows.push(FileRule {
+                entries: &[],
+                node: &rules.value,
+                item: format_row(&PolicyFormat::V2.number().to_string()),
+            });
+        }
+        None => {}
+    }
+    Some(FileRules {
+        node: &rules.value,
+        is_complete,
+        has_format: rows.iter().any(|rule| kind(&rule.item) == RowKind::Format),
+        may_be_newer: stated.is_none(),
+        rows,
+    })
+}
+
+const WHO_SHAPE: &str = "who rows look like this:\n  who:\n    - RuleId: 100\n      Who: [ann@example.com, team-*]\n      \
+                         Tags: {CostCenter: \"4711\"}";
+
+/// Adds a row for each node that is a mapping, and a problem for each other one. `what` a row is, for sentences.
+fn add_rows<'a>(
+    nodes: &'a [Node],
+    what: &str,
+    shape: &str,
+    rows: &mut Vec<FileRule<'a>>,
+    problems: &mut Vec<TextProblem>,
+) {
     for node in nodes {
         match &node.kind {
             NodeKind::Map(entries) => rows.push(FileRule {
@@ -152,21 +237,11 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
             }),
             NodeKind::Unreadable => {}
             _ => {
-                let message = format!("a rule is a mapping, this is {}", node.describe());
-                problems.push(TextProblem::error(node.span.clone(), message).help(SHAPE));
+                let message = format!("{what} is a mapping, this is {}", node.describe());
+                problems.push(TextProblem::error(node.span.clone(), message).help(shape));
             }
         }
     }
-    let is_complete = rows.len() == nodes.len();
-    let report = entries.iter().find(|entry| entry.name == "report");
-    rows.extend(report.and_then(|report| template(report, problems)));
-    let brake = entries.iter().find(|entry| entry.name == "hold");
-    rows.extend(brake.and_then(|entry| hold(entry, problems)));
-    Some(FileRules {
-        node: &rules.value,
-        is_complete,
-        rows,
-    })
 }
 
 const REPORT_SHAPE: &str = "the report's template looks like this:\n  report:\n    RuleId: 1000\n    \
@@ -187,7 +262,7 @@ fn template<'a>(report: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Optio
         node,
         item: item(entries, problems),
     };
-    if is_template(&rule.item) {
+    if kind(&rule.item) == RowKind::Template {
         return Some(rule);
     }
     let has_value = |entry: &&NodeEntry| match &entry.value.kind {
@@ -235,7 +310,7 @@ fn hold<'a>(entry: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Option<Fil
             return None;
         }
     };
-    if is_hold(&item) {
+    if kind(&item) == RowKind::Hold {
         return Some(FileRule {
             entries,
             node,
@@ -245,6 +320,39 @@ fn hold<'a>(entry: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Option<Fil
     let message =
         format!("hold needs RuleId and {HOLD_ATTRIBUTE}, and no attribute of another row");
     problems.push(TextProblem::error(entry.name_span.clone(), message).help(HOLD_SHAPE));
+    None
+}
+
+const FORMAT_SHAPE: &str = "a format looks like this:\n  format: 2";
+
+/// The row of the format: a number, or a mapping where the row has an id of its own. Returns `None` for the older
+/// format, which has no row. Adds a problem where it is not a format.
+fn format<'a>(entry: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Option<FileRule<'a>> {
+    let node = &entry.value;
+    let (entries, item): (&[NodeEntry], Item) = match &node.kind {
+        NodeKind::Unreadable => return None,
+        NodeKind::Number(number) if *number == PolicyFormat::V1.number().to_string() => {
+            return None;
+        }
+        NodeKind::Number(number) => (&[], format_row(number)),
+        NodeKind::Map(entries) => (entries, item(entries, problems)),
+        _ => {
+            let message = format!("format must be a number, this is {}", node.describe());
+            let problem = TextProblem::error(entry.name_span.clone(), message);
+            problems.push(problem.help(FORMAT_SHAPE));
+            return None;
+        }
+    };
+    if kind(&item) == RowKind::Format {
+        return Some(FileRule {
+            entries,
+            node,
+            item,
+        });
+    }
+    let message =
+        format!("format needs RuleId and {FORMAT_ATTRIBUTE}, and no attribute of another row");
+    problems.push(TextProblem::error(entry.name_span.clone(), message).help(FORMAT_SHAPE));
     None
 }
 

@@ -7,10 +7,13 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
-use tagwarden_aws::policy_table::Item;
-use tagwarden_core::policy::{ATTRIBUTES, HOLD_ATTRIBUTE, TEMPLATE_ATTRIBUTE};
+use tagwarden_aws::policy_table::{Item, row};
+use tagwarden_core::policy::{
+    FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, PolicyFormat, RowKind, TEMPLATE_ATTRIBUTE, needs_format_2,
+    own_attributes,
+};
 
-use super::rows::{HOLD_ID, is_hold, is_template};
+use super::rows::{FORMAT_ID, HOLD_ID, kind};
 use super::value::{self, UnknownType};
 use crate::output;
 use crate::text::node::{NodeKind, plain};
@@ -43,14 +46,28 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
     let mut items: Vec<&Item> = items.iter().collect();
     items.sort_by_key(|item| order(item));
     // A second template makes the table invalid, and stays among the rules, where `check` finds it.
-    let template = items.iter().position(|item| is_template(item));
-    let template = template.map(|position| rule(items.remove(position)));
-    let hold = items.iter().position(|item| is_hold(item));
-    let hold = hold.map(|position| hold_of(items.remove(position)));
+    let mut take = |wanted: RowKind| {
+        let position = items.iter().position(|item| kind(item) == wanted)?;
+        Some(items.remove(position))
+    };
+    let template = take(RowKind::Template).map(rule);
+    let hold = take(RowKind::Hold).map(|item| single(item, HOLD_ATTRIBUTE, HOLD_ID));
+    let stated = take(RowKind::Format).map(|item| single(item, FORMAT_ATTRIBUTE, FORMAT_ID));
+    // Columns of an older table may have the names of newer attributes. The file must not give them their meaning.
+    let is_older = stated.is_none()
+        && items
+            .iter()
+            .any(|item| needs_format_2(&row((*item).clone())));
+    let older = is_older.then(|| SingleRow::Value(PolicyFormat::V1.number().into()));
+    let (who, rules): (Vec<&Item>, Vec<&Item>) = items
+        .into_iter()
+        .partition(|item| kind(item) == RowKind::Who);
     let file = File {
-        rules: items.into_iter().map(rule).collect::<Result<_, _>>()?,
+        rules: rules.into_iter().map(rule).collect::<Result<_, _>>()?,
+        who: who.into_iter().map(rule).collect::<Result<_, _>>()?,
         report: template.transpose()?,
         hold: hold.transpose()?,
+        format: stated.transpose()?.or(older),
     };
     Ok(match format {
         FileFormat::Yaml => yaml(&file),
@@ -80,19 +97,23 @@ struct Rule(Vec<(String, Value)>);
 #[derive(Serialize)]
 struct File {
     rules: Vec<Rule>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    who: Vec<Rule>,
     /// The row of the report's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Rule>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hold: Option<HoldRow>,
+    hold: Option<SingleRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<SingleRow>,
 }
 
-/// The row of the hold.
+/// A row of which there is one, with one attribute: the hold, the format.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum HoldRow {
-    /// Its reason, where the row has nothing else and the usual id.
-    Reason(String),
+enum SingleRow {
+    /// The attribute's value, where the row has nothing else and the usual id.
+    Value(Value),
     Row(Rule),
 }
 
@@ -106,12 +127,22 @@ impl Serialize for Rule {
     }
 }
 
-fn hold_of(item: &Item) -> Result<HoldRow, Unwritable> {
-    Ok(match item.get(HOLD_ATTRIBUTE) {
-        Some(AttributeValue::S(reason)) if item.len() == 2 && id(item) == HOLD_ID => {
-            HoldRow::Reason(reason.clone())
+fn single(item: &Item, attribute: &str, usual_id: &str) -> Result<SingleRow, Unwritable> {
+    let value = item
+        .get(attribute)
+        .and_then(|value| value::to_json(value).ok());
+    let is_short = item.len() == 2 && id(item) == usual_id;
+    Ok(match value {
+        Some(value @ Value::String(_)) if is_short && attribute == HOLD_ATTRIBUTE => {
+            SingleRow::Value(value)
         }
-        _ => HoldRow::Row(rule(item)?),
+        // The file's `format: 1` means that the table has no such row.
+        Some(value @ Value::Number(_))
+            if is_short && attribute == FORMAT_ATTRIBUTE && value != PolicyFormat::V1.number() =>
+        {
+            SingleRow::Value(value)
+        }
+        _ => SingleRow::Row(rule(item)?),
     })
 }
 
@@ -134,11 +165,8 @@ fn rule(item: &Item) -> Result<Rule, Unwritable> {
 
 /// The position of an attribute among the others: tagwarden's own come first.
 pub fn rank(name: &str) -> usize {
-    let mut known = ATTRIBUTES
-        .iter()
-        .chain([&TEMPLATE_ATTRIBUTE, &HOLD_ATTRIBUTE]);
-    let position = known.position(|known| *known == name);
-    position.unwrap_or(ATTRIBUTES.len() + 2)
+    let position = own_attributes().position(|known| known == name);
+    position.unwrap_or_else(|| own_attributes().count())
 }
 
 fn json(file: &File) -> String {
@@ -152,11 +180,10 @@ fn json(file: &File) -> String {
 fn yaml(file: &File) -> String {
     let mut text = "rules:".to_owned();
     text.push_str(if file.rules.is_empty() { " []\n" } else { "\n" });
-    for Rule(attributes) in &file.rules {
-        for (position, (name, value)) in attributes.iter().enumerate() {
-            let indent = if position == 0 { "  - " } else { "    " };
-            let _ = writeln!(text, "{indent}{}: {}", scalar(name), inline(value));
-        }
+    add_list(&mut text, &file.rules);
+    if !file.who.is_empty() {
+        text.push_str("who:\n");
+        add_list(&mut text, &file.who);
     }
     if let Some(Rule(attributes)) = &file.report {
         text.push_str("report:\n");
@@ -168,19 +195,31 @@ fn yaml(file: &File) -> String {
             let _ = writeln!(text, "  {}: {value}", scalar(name));
         }
     }
-    match &file.hold {
-        Some(HoldRow::Reason(reason)) => {
-            let _ = writeln!(text, "hold: {}", scalar(reason));
-        }
-        Some(HoldRow::Row(Rule(attributes))) => {
-            text.push_str("hold:\n");
-            for (name, value) in attributes {
-                let _ = writeln!(text, "  {}: {}", scalar(name), inline(value));
+    for (name, single) in [("hold", &file.hold), ("format", &file.format)] {
+        match single {
+            Some(SingleRow::Value(value)) => {
+                let _ = writeln!(text, "{name}: {}", inline(value));
             }
+            Some(SingleRow::Row(Rule(attributes))) => {
+                let _ = writeln!(text, "{name}:");
+                for (name, value) in attributes {
+                    let _ = writeln!(text, "  {}: {}", scalar(name), inline(value));
+                }
+            }
+            None => {}
         }
-        None => {}
     }
     text
+}
+
+/// Adds rows as the members of a list.
+fn add_list(text: &mut String, rows: &[Rule]) {
+    for Rule(attributes) in rows {
+        for (position, (name, value)) in attributes.iter().enumerate() {
+            let indent = if position == 0 { "  - " } else { "    " };
+            let _ = writeln!(text, "{indent}{}: {}", scalar(name), inline(value));
+        }
+    }
 }
 
 /// A text of several lines as a block (`|`) inside a mapping that is indented by two; `None` if YAML would not return it

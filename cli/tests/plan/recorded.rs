@@ -115,7 +115,7 @@ fn as_json() {
             "annotation": "missing tag CreatedBy (rule 2)",
             "steps": [{
                 "instanceId": billing["instanceId"], "finding": "missing", "ruleId": 2, "tagKey": "CreatedBy",
-                "remedy": "tag", "tagValue": "bob", "outcome": "would-do",
+                "remedy": "tag", "tagValue": "bob", "valueOrigin": "launcher", "outcome": "would-do",
             }],
         })
     );

@@ -45,7 +45,7 @@ fn writes_differences_and_keeps_foreign_attributes() {
     let file = SAMPLE.replace("Proj007", "Proj042").replace(
         "    Action: UserLookup\n",
         "    Action: Notify\n    Count: 1.50\n",
-    ) + "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N, Allowed: {$dynamodb: {NS: [1, 2]}}}\n";
+    ) + "  - {RuleId: 4, TagKey: Owner, Action: Notify, Required: N, Allowed: {$dynamodb: {NS: [1, 2]}}}\nformat: 1\n";
     world.write("policy.yaml", &file);
     let output = world.run(&["push", "--yes", "policy.yaml"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -395,4 +395,75 @@ fn writes_nothing_as_json_without_yes() {
         "{message}"
     );
     assert_eq!(world.writes(), 0);
+}
+
+#[test]
+fn says_what_a_format_does_to_older_functions() {
+    let world = World::new("push-format");
+    world.write("policy.yaml", &format!("{SAMPLE}format: 2\n"));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    insta::assert_snapshot!(stdout(&output));
+    let rows = world.items();
+    assert_eq!(rows[0], json!({"RuleId": -1, "PolicyFormat": 2}));
+    assert_eq!(rows.len(), 4);
+
+    let output = world.run(&["push", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(!stdout(&output).contains("older tagwarden"), "{output:?}");
+    let output = world.run(&["pull"]);
+    assert_eq!(stdout(&output), format!("{SAMPLE}format: 2\n"));
+}
+
+#[test]
+fn a_newer_attribute_makes_the_table_one_of_format_2() {
+    let world = World::new("push-allowed");
+    let file = SAMPLE.replace(
+        "    Default: Proj007\n",
+        "    Default: Proj007\n    Allowed: [Proj007, Proj042, \"lab-*\"]\n",
+    );
+    world.write("policy.yaml", &file);
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    insta::assert_snapshot!(stdout(&output));
+    let rows = world.items();
+    assert_eq!(rows[0], json!({"RuleId": -1, "PolicyFormat": 2}));
+    assert_eq!(rows[1]["Allowed"], json!(["Proj007", "Proj042", "lab-*"]));
+
+    // What is pulled and pushed again changes nothing.
+    let output = world.run(&["pull", "again.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = world.run(&["diff", "--prune", "again.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // The file decides about the attribute.
+    world.write("policy.yaml", &format!("{SAMPLE}format: 2\n"));
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(world.items()[1].get("Allowed"), None);
+}
+
+#[test]
+fn columns_of_an_older_table_keep_their_meaning() {
+    let world = World::new("push-columns");
+    world.account.put_item(
+        TABLE,
+        json!({"RuleId": 4, "TagKey": "Owner", "Action": "Notify", "Required": "N", "Allowed": "by ann"}),
+    );
+    let output = world.run(&["pull", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(
+        world
+            .read("policy.yaml")
+            .ends_with("    Allowed: by ann\nformat: 1\n")
+    );
+    let output = world.run(&["check", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = world.run(&["diff", "--prune", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    // A file without the column leaves it in the table.
+    let file = format!("{SAMPLE}  - {{RuleId: 4, TagKey: Owner, Action: Notify, Required: Y}}\n");
+    world.write("policy.yaml", &file);
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(world.items()[3]["Allowed"], "by ann");
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::policy::Row;
+use crate::resource::InstanceDetails;
 use crate::{Instance, Policy, Scope, State, assess};
 
 fn instance(tags: &[(&str, &str)]) -> Instance {
@@ -16,6 +17,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -202,5 +204,44 @@ proptest! {
             let length = text.chars().count();
             prop_assert!((1..=MAX_ANNOTATION_CHARS).contains(&length), "{length}: {text}");
         }
+    }
+}
+
+/// The annotation of an instance whose `Env` has `value`, under an optional rule that allows these values.
+fn not_allowed(allowed: &Value, value: &str) -> String {
+    let rows = json!([
+        {"RuleId": -1, "PolicyFormat": 2},
+        {"RuleId": 4, "TagKey": "Env", "Action": "Notify", "Required": "N", "Allowed": allowed},
+        {"RuleId": 5, "TagKey": "Owner", "Action": "Notify", "Required": "N"},
+    ]);
+    let rows: Vec<Row> = serde_json::from_value(rows).unwrap();
+    let policy = Policy::from_rows(rows).unwrap();
+    let instance = instance(&[("Env", value)]);
+    annotation(&assess(&policy, &Scope::default(), &instance, now())).unwrap()
+}
+
+#[test]
+fn suggests_what_a_value_should_be() {
+    let allowed = json!(["Prod", "Stage", "team-*"]);
+    assert_eq!(
+        not_allowed(&allowed, "prod"),
+        "value of tag Env not allowed (rule 4; found prod, did you mean Prod?); optional: missing tag Owner (rule 5)"
+    );
+    assert_eq!(
+        not_allowed(&allowed, "asdf\n"),
+        "value of tag Env not allowed (rule 4; found asdf\\n, allowed: Prod, Stage, team-*); optional: missing tag Owner \
+         (rule 5)"
+    );
+}
+
+proptest! {
+    #[test]
+    fn values_and_suggestions_never_make_it_too_long(
+        allowed in prop::collection::vec("[a-z\u{200b}é]{1,255}", 1..20),
+        value in "[A-Z\u{200b}\n所]{0,255}x",
+    ) {
+        let text = not_allowed(&json!(allowed.iter().map(|it| format!("{it}a")).collect::<Vec<_>>()), &value);
+        prop_assert!(text.chars().count() <= MAX_ANNOTATION_CHARS, "{text}");
+        prop_assert!(!text.contains(char::is_control), "{text}");
     }
 }

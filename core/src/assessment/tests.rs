@@ -5,6 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::resource::InstanceDetails;
 
 pub(crate) fn policy(rows: Value) -> Policy {
     let rows: Vec<crate::policy::Row> = serde_json::from_value(rows).unwrap();
@@ -24,6 +25,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -79,6 +81,7 @@ fn findings_follow_the_table_of_actions_and_defects(
         verdict,
         is_untagged: false,
         findings,
+        unknown: Vec::new(),
         exemption: None,
     };
     assert_eq!(assessment, expected);
@@ -308,4 +311,53 @@ fn an_untagged_instance_and_a_finding_are_findings() {
     let untagged = instance(&[]);
     let assessment = assess(&satisfied, &Scope::default(), &untagged, now());
     assert!(assessment.findings.is_empty() && assessment.has_findings());
+}
+
+/// A rule of format 2 that allows `Prod`, `Stage` and `team-*`.
+fn with_allowed(action: &str, required: &str) -> Policy {
+    policy(json!([
+        {"RuleId": -1, "PolicyFormat": 2},
+        {
+            "RuleId": 1, "TagKey": "Env", "Action": action, "Required": required, "Default": "Prod",
+            "Allowed": ["Prod", "Stage", "team-*"],
+        },
+    ]))
+}
+
+#[rstest]
+fn a_value_that_is_not_allowed_is_non_compliant_whatever_required_says(
+    #[values("Update", "UserLookup", "Notify", "Stop", "Terminate")] action: &str,
+    #[values("Y", "N")] required: &str,
+) {
+    let policy = with_allowed(action, required);
+    for (value, expected) in [
+        ("Prod", None),
+        ("team-shop", None),
+        ("prod", Some(true)),
+        ("Prod ", Some(true)),
+        ("Team_Shop", Some(true)),
+        ("asdf", Some(false)),
+    ] {
+        let instance = instance(&[("Env", value)]);
+        let assessment = assess(&policy, &Scope::default(), &instance, now());
+        let expected = expected.map(|is_near| Finding {
+            rule: &policy.rules()[0],
+            defect: Defect::NotAllowed { value, is_near },
+        });
+        let verdict = match expected {
+            Some(_) => Verdict::NonCompliant,
+            None => Verdict::Compliant,
+        };
+        assert_eq!(assessment.verdict, verdict, "{value:?}");
+        assert_eq!(assessment.findings.into_iter().next(), expected);
+    }
+}
+
+#[test]
+fn blanks_are_empty_and_not_a_value_that_is_not_allowed() {
+    let policy = with_allowed("Update", "N");
+    let instance = instance(&[("Env", " ")]);
+    let assessment = assess(&policy, &Scope::default(), &instance, now());
+    assert_eq!(assessment.verdict, Verdict::Compliant);
+    assert_eq!(assessment.findings[0].defect, Defect::Empty { value: " " });
 }

@@ -5,6 +5,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::State;
+use crate::resource::InstanceDetails;
 
 fn instance(value: &str) -> Instance {
     Instance {
@@ -15,6 +16,7 @@ fn instance(value: &str) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: BTreeMap::from([("tagwarden:exempt-until".to_owned(), value.to_owned())]),
     }
 }

@@ -24,6 +24,18 @@ enum Base {
 const MAX_OFFSET_DAYS: i64 = 36_500;
 
 impl Function {
+    /// How many whole days ahead of the present its value lies at least.
+    #[must_use]
+    pub fn days_ahead(&self) -> i64 {
+        self.offset_days
+    }
+
+    /// Whether its value is a day, which lasts to its end, and not a moment.
+    #[must_use]
+    pub fn is_day(&self) -> bool {
+        self.base == Base::Today
+    }
+
     /// The value at `now`, in UTC: for `today()` an ISO 8601 date (`2026-11-23`), for `now()` a date and time to the
     /// second (`2026-11-23T09:30:00Z`).
     #[must_use]

@@ -1,8 +1,14 @@
 //! The problems that a policy table can have.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use super::condition::InvalidCondition;
 use super::function::InvalidFunction;
+use super::pattern::InvalidPattern;
+use super::source::InvalidSource;
+use super::times::InvalidNotice;
+use super::who::InvalidContact;
 
 /// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,7 +18,7 @@ pub struct Problem {
     /// The `RuleId`; `None` if the row has none that can be read.
     pub rule_id: Option<i64>,
     /// The attribute; `None` for a problem of the whole table.
-    pub attribute: Option<&'static str>,
+    pub attribute: Option<Cow<'static, str>>,
     /// What is wrong.
     pub kind: ProblemKind,
 }
@@ -48,6 +54,64 @@ pub enum ProblemKind {
         /// The first rule with that key.
         first: i64,
     },
+    /// An earlier rule for the key applies wherever this one could.
+    #[error(
+        "can never apply: rule {first} has the same key and comes first wherever this one could"
+    )]
+    NeverApplies {
+        /// The earlier rule.
+        first: i64,
+    },
+    /// `WhenExpired` is not one of [`WhenExpired::NAMES`](super::WhenExpired::NAMES).
+    #[error("{0:?} is not known: use Notify, Stop or Terminate")]
+    UnknownWhenExpired(String),
+    /// `AtMost` without end dates.
+    #[error("has no effect without WhenExpired, which makes the tag's value an end date")]
+    NeedsWhenExpired,
+    /// `AtMost` is not a number of days.
+    #[error("must be a number of whole days such as 90d, found {0:?}")]
+    NotDays(String),
+    /// `Notice` is not times.
+    #[error(transparent)]
+    Notice(#[from] InvalidNotice),
+    /// `Notice` of a rule that shuts nothing down.
+    #[error("has no effect: the rule shuts nothing down, neither by Action nor by WhenExpired")]
+    NoticeOfNothing,
+    /// A word in the place of an end date has wildcards.
+    #[error(
+        "{0:?} has a wildcard: with WhenExpired, Allowed lists the words that may stand in the place of a date, such as never"
+    )]
+    WildWord(String),
+    /// `WhenExpired` with the action UserLookup.
+    #[error("needs an end date in the tag, and Action UserLookup writes a name")]
+    NameIsNoDate,
+    /// `Default` of a rule with end dates is not one.
+    #[error(
+        "{0:?} is not an end date: write a date such as 2026-12-31, or use Action Function with today()+30d"
+    )]
+    DefaultIsNoDate(String),
+    /// What the rule writes would be due before its notice is over.
+    #[error("{value} is within the notice, or has passed at once: use at least today()+{least}d")]
+    DefaultWithinNotice {
+        /// The function.
+        value: String,
+        /// The least number of days ahead.
+        least: i64,
+    },
+    /// What the rule writes lies further ahead than `AtMost`.
+    #[error("{value} is further ahead than AtMost allows ({limit} days)")]
+    DefaultTooFar {
+        /// The function.
+        value: String,
+        /// The most days ahead.
+        limit: i64,
+    },
+    /// Two conditions of a rule exclude each other.
+    #[error("can never hold: {0:?} and {1:?} exclude each other")]
+    NeverHolds(String, String),
+    /// `When` is not conditions.
+    #[error(transparent)]
+    Condition(#[from] InvalidCondition),
     /// Two rows have the same id. A policy file can have this problem; a table cannot.
     #[error("is also used by another rule")]
     RepeatedId,
@@ -72,6 +136,64 @@ pub enum ProblemKind {
         /// The first row with a hold.
         first: i64,
     },
+    /// The table's format is newer than this version of tagwarden.
+    #[error("{0} is newer than tagwarden {version}, so nothing is done: use a version that reads format {0}", version = env!("CARGO_PKG_VERSION"))]
+    NewerFormat(i64),
+    /// `PolicyFormat` is not the number of a format.
+    #[error("must be 2, found {0}: a table of the older format has no such row")]
+    NotAFormat(i64),
+    /// Two rows have a format.
+    #[error("is in the table twice: row {first} also has it")]
+    RepeatedFormat {
+        /// The first row with a format.
+        first: i64,
+    },
+    /// An attribute of another kind of row.
+    #[error("must be in a row of its own: this row is {0}")]
+    InRow(&'static str),
+    /// An attribute that tagwarden does not know, in format 2.
+    #[error("is not an attribute that tagwarden knows: begin the name of your own column with x-")]
+    UnknownAttribute,
+    /// An attribute of format 2 is there without a value.
+    #[error("says nothing: give it a value, or remove it")]
+    SaysNothing,
+    /// A list has a part that is not a pattern.
+    #[error("{0}")]
+    Pattern(InvalidPattern),
+    /// The value that a rule would write is not one that it allows.
+    #[error("{value:?} is not a value that Allowed allows{hint}", hint = did_you_mean(nearest.as_deref()))]
+    DefaultNotAllowed {
+        /// The value of `Default`.
+        value: String,
+        /// The allowed value that was probably meant.
+        nearest: Option<String>,
+    },
+    /// `From` has a part that is not a source.
+    #[error(transparent)]
+    Source(#[from] InvalidSource),
+    /// A source is the rule's own tag.
+    #[error("tag:{0} is the rule's own tag: name another one")]
+    OwnSource(String),
+    /// A rule has `From` and never writes a value of it.
+    #[error("is not used with Action {0}: use Update or Function")]
+    SourceUnused(String),
+    /// `Contact` is not an address.
+    #[error(transparent)]
+    Contact(#[from] InvalidContact),
+    /// A who row has neither `Contact` nor `Tags`.
+    #[error("says nothing: the row needs Contact, Tags or both")]
+    WhoSaysNothing,
+    /// A tag of a who row has a key that cannot be written.
+    #[error("{0:?} is not a key that tagwarden can write")]
+    UnwritableKey(String),
+    /// A key with a character that people cannot see, in format 2.
+    #[error(
+        "{0:?} has blanks around it, or characters that nobody sees: no other key looks the same"
+    )]
+    HiddenCharacters(String),
+    /// A key that people can take for the exemption's, in format 2.
+    #[error("{0:?} looks like the key of an exemption, tagwarden:exempt-until: use another key")]
+    ExemptionKey(String),
     /// A key or value has more characters than EC2 allows.
     #[error("must have at most {limit} characters, found {length}")]
     TooLong {
@@ -94,12 +216,16 @@ pub enum ProblemKind {
     Function(#[from] InvalidFunction),
 }
 
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |value| format!(": did you mean {value:?}?"))
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(id) = self.rule_id {
             write!(f, "rule {id}: ")?;
         }
-        if let Some(attribute) = self.attribute {
+        if let Some(attribute) = &self.attribute {
             write!(f, "{attribute} ")?;
         }
         write!(f, "{}", self.kind)

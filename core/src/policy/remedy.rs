@@ -1,25 +1,31 @@
 //! What a rule does about a defect of its tag. This is the only place that knows the following table.
 //!
-//! | `Action` | missing | empty | nearly right |
-//! |---|---|---|---|
-//! | `Update` | `Required` = Y: write the value; N: nothing | write the value | as missing or empty |
-//! | `UserLookup` | write who launched the instance | the same | the same |
-//! | `Function` | write the function's value | the same | the same |
-//! | `Notify` | report | report | report |
-//! | `Stop`, `Terminate` | `Required` = Y: that shutdown; N: report | the same | report |
+//! | `Action` | missing | empty | not allowed | nearly right |
+//! |---|---|---|---|---|
+//! | `Update` | `Required` = Y: write the value; N: nothing | write the value | report | as its defect |
+//! | `UserLookup` | write who launched the instance | the same | report | as its defect |
+//! | `Function` | write the function's value | the same | report | as its defect |
+//! | `Notify` | report | report | report | report |
+//! | `Stop`, `Terminate` | `Required` = Y: that shutdown; N: report | the same | the same | report |
 //!
 //! [`TagRule::defect`] finds the column and [`TagRule::remedy`] the cell. A value of blanks alone is empty. No cell
-//! overwrites a value that is set.
+//! overwrites a value that is set. `Required` is about missing and empty tags: a value that is not allowed makes the
+//! instance `NON_COMPLIANT` under every rule.
 //!
-//! *Nearly right* is a missing tag with a near miss of its key, and a tag whose value is blanks alone. Somebody meant to
-//! set such a tag, so nothing is shut down for it.
+//! Under a rule with `WhenExpired`, an expired end date has the remedy that this attribute names, whatever `Action` and
+//! `Required` say. An unreadable date, and one that lies too far ahead, are reported.
+//!
+//! *Nearly right* is a missing tag with a near miss of its key, a tag whose value is blanks alone, and a value that a
+//! person can take for an allowed one. Somebody meant to set such a tag, so nothing is shut down for it.
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
+
 use super::function::Function;
-use super::key::is_reserved_key;
 use super::rule::{Action, TagRule};
-use crate::likeness::{is_blank, is_near_miss};
+use super::when_expired::WhenExpired;
+use crate::likeness::is_blank;
 use crate::resource::Instance;
 
 /// What is wrong with a rule's tag. A tag has at most one defect.
@@ -36,6 +42,31 @@ pub enum Defect<'a> {
         /// The value: empty, or blanks alone.
         value: &'a str,
     },
+    /// The rule has end dates, and the value is neither one nor a word that stands in the place of one.
+    Unreadable {
+        /// The value.
+        value: &'a str,
+    },
+    /// The end date has passed.
+    Expired {
+        /// The value.
+        value: &'a str,
+        /// The first moment after it.
+        end: DateTime<Utc>,
+    },
+    /// The end date lies further ahead than the rule allows.
+    TooFar {
+        /// The value.
+        value: &'a str,
+    },
+    /// The tag has a value, and the rule does not allow it.
+    NotAllowed {
+        /// The value.
+        value: &'a str,
+        /// Whether a person can take it for an allowed one: see
+        /// [`nearly_allows`](super::AllowedValues::nearly_allows).
+        is_near: bool,
+    },
 }
 
 /// The name of a [`Defect`], without the borrow of the resource that a [`Defect`] has.
@@ -45,13 +76,19 @@ pub enum DefectName {
     Missing,
     /// [`Defect::Empty`], also of a value that is blanks alone
     Empty,
+    /// [`Defect::Unreadable`]
+    Unreadable,
+    /// [`Defect::Expired`]
+    Expired,
+    /// [`Defect::NotAllowed`], and [`Defect::TooFar`]
+    NotAllowed,
 }
 
 /// What a rule does about a defect of its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleRemedy<'a> {
-    /// Write this value.
-    Write(&'a str),
+    /// Write this value, or that of a source. `None`: only a source has one.
+    Write(Option<&'a str>),
     /// Write the value of this function.
     WriteFunction(&'a Function),
     /// Write who launched the resource.
@@ -72,12 +109,27 @@ pub enum Shutdown {
 }
 
 impl TagRule {
-    /// The defect of this rule's tag on `instance`; `None` if the tag has none. `rules` are all rules of the policy.
+    /// The defect of this rule's tag on `instance` at `now`; `None` if the tag has none. `rules` are all rules of the policy.
     #[must_use]
-    pub fn defect<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<Defect<'a>> {
+    pub fn defect<'a>(
+        &self,
+        instance: &'a Instance,
+        rules: &[TagRule],
+        now: DateTime<Utc>,
+    ) -> Option<Defect<'a>> {
         match instance.tags.get(&self.tag_key) {
             Some(value) if is_blank(value) => Some(Defect::Empty { value }),
-            Some(_) => None,
+            Some(value) => {
+                if let Some(end_date) = &self.options.end_date {
+                    return self.end_date_defect(end_date, value, now);
+                }
+                let allowed = self.options.allowed.as_ref();
+                let allowed = allowed.filter(|allowed| !allowed.allows(value))?;
+                Some(Defect::NotAllowed {
+                    value,
+                    is_near: allowed.nearly_allows(value),
+                })
+            }
             None => Some(Defect::Missing {
                 near_miss: self.near_miss(instance, rules),
             }),
@@ -87,16 +139,27 @@ impl TagRule {
     /// What this rule does about `defect`; `None` if it accepts the defect.
     #[must_use]
     pub fn remedy(&self, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
+        let is_set = matches!(defect, Defect::NotAllowed { .. });
+        match defect {
+            Defect::Expired { .. } => return self.remedy_once_expired(),
+            Defect::Unreadable { .. } | Defect::TooFar { .. } => return Some(RuleRemedy::Report),
+            Defect::Missing { .. } | Defect::Empty { .. } | Defect::NotAllowed { .. } => {}
+        }
         Some(match &self.action {
+            // A value that somebody set is never overwritten.
+            Action::Update { .. } | Action::UserLookup | Action::Function(_) if is_set => {
+                RuleRemedy::Report
+            }
             // An optional tag may be missing. Its default replaces only an empty value.
             Action::Update { .. } if defect.name() == DefectName::Missing && !self.required => {
                 return None;
             }
-            Action::Update { value } => RuleRemedy::Write(value),
+            Action::Update { value } => RuleRemedy::Write(value.as_deref()),
             Action::UserLookup => RuleRemedy::WriteLauncher,
             Action::Function(function) => RuleRemedy::WriteFunction(function),
             Action::Notify => RuleRemedy::Report,
-            // The defect of an optional tag changes no verdict, so the dashboard would show no reason for a shutdown.
+            // An optional tag that is missing or empty changes no verdict, so the dashboard would show no reason for a
+            // shutdown. For a value that is not allowed, `Required` = N asks for a report.
             Action::Stop | Action::Terminate if !self.required || defect.is_nearly_right() => {
                 RuleRemedy::Report
             }
@@ -105,11 +168,18 @@ impl TagRule {
         })
     }
 
+    /// What this rule does once the end date in its tag has passed, whatever `Action` and `Required` say.
+    fn remedy_once_expired(&self) -> Option<RuleRemedy<'_>> {
+        Some(match self.options.end_date.as_ref()?.when_expired {
+            WhenExpired::Notify => RuleRemedy::Report,
+            WhenExpired::Stop => RuleRemedy::ShutDown(Shutdown::Stop),
+            WhenExpired::Terminate => RuleRemedy::ShutDown(Shutdown::Terminate),
+        })
+    }
+
     /// The first key of `instance` that is a near miss of this rule's.
     fn near_miss<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<&'a str> {
-        let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
-        let mut keys = instance.tags.keys().map(String::as_str);
-        keys.find(|key| is_near_miss(key, &self.tag_key) && !is_reserved_key(key) && !has_rule(key))
+        self.near_misses(instance, rules).next().map(|(key, _)| key)
     }
 }
 
@@ -120,22 +190,44 @@ impl Defect<'_> {
         match self {
             Self::Missing { .. } => DefectName::Missing,
             Self::Empty { .. } => DefectName::Empty,
+            Self::Unreadable { .. } => DefectName::Unreadable,
+            Self::Expired { .. } => DefectName::Expired,
+            Self::NotAllowed { .. } | Self::TooFar { .. } => DefectName::NotAllowed,
         }
     }
 
-    /// Whether somebody meant to set the tag: it has a near miss, or its value is blanks alone.
+    /// Whether an instance with this defect is `NON_COMPLIANT` under `rule`: the rule is required, or the value is wrong.
+    #[must_use]
+    pub fn is_violation(&self, rule: &TagRule) -> bool {
+        match self.name() {
+            DefectName::Missing | DefectName::Empty => rule.required,
+            DefectName::Unreadable | DefectName::Expired | DefectName::NotAllowed => true,
+        }
+    }
+
+    /// Whether somebody meant to set the tag: it has a near miss, its value is blanks alone, or its value is nearly allowed:
+    /// so are an unreadable date and one that lies too far ahead.
     #[must_use]
     pub fn is_nearly_right(&self) -> bool {
         match self {
             Self::Missing { near_miss } => near_miss.is_some(),
             Self::Empty { value } => !value.is_empty(),
+            Self::NotAllowed { is_near, .. } => *is_near,
+            Self::Unreadable { .. } | Self::TooFar { .. } => true,
+            Self::Expired { .. } => false,
         }
     }
 }
 
 impl DefectName {
     /// Every defect, in the order in which [`TagRule::defect`] looks for them.
-    pub const ALL: [Self; 2] = [Self::Missing, Self::Empty];
+    pub const ALL: [Self; 5] = [
+        Self::Missing,
+        Self::Empty,
+        Self::Unreadable,
+        Self::Expired,
+        Self::NotAllowed,
+    ];
 
     /// The name in JSON and in the ledger, such as `missing`.
     #[must_use]
@@ -143,6 +235,9 @@ impl DefectName {
         match self {
             Self::Missing => "missing",
             Self::Empty => "empty",
+            Self::Unreadable => "unreadable",
+            Self::Expired => "expired",
+            Self::NotAllowed => "not-allowed",
         }
     }
 

@@ -1,13 +1,22 @@
 //! The policy table as a whole.
 
-use super::rule::TagRule;
+use super::format::PolicyFormat;
+use super::rule::{Action, TagRule};
+use super::rules_of_keys::RulesOfKeys;
+use super::who::{Contact, WhoRow};
+use crate::likeness::is_blank;
+use crate::resource::Instance;
 
 /// A whole, valid policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    pub(super) format: PolicyFormat,
     pub(super) rules: Vec<TagRule>,
+    /// The rules of each key.
+    pub(super) rules_of_keys: RulesOfKeys,
     pub(super) report_template: Option<ReportTemplate>,
     pub(super) hold: Option<String>,
+    pub(super) who_rows: Vec<WhoRow>,
 }
 
 /// The row that holds the template of the remediation's report: `RuleId` and `ReportTemplate`.
@@ -22,6 +31,12 @@ pub struct ReportTemplate {
 }
 
 impl Policy {
+    /// The format of the table.
+    #[must_use]
+    pub fn format(&self) -> PolicyFormat {
+        self.format
+    }
+
     /// The rules, in ascending order of their ids.
     #[must_use]
     pub fn rules(&self) -> &[TagRule] {
@@ -32,6 +47,40 @@ impl Policy {
     #[must_use]
     pub fn report_template(&self) -> Option<&ReportTemplate> {
         self.report_template.as_ref()
+    }
+
+    /// The who rows, in ascending order of their ids.
+    #[must_use]
+    pub fn who_rows(&self) -> &[WhoRow] {
+        &self.who_rows
+    }
+
+    /// The value that a who row gives to the tag `key` of what `name` launches, and the row's id. The first row about the
+    /// name that has `Tags` counts.
+    #[must_use]
+    pub fn tag_by_launcher(&self, name: &str, key: &str) -> Option<(i64, &str)> {
+        let mut rows = self.who_rows.iter().filter(|row| row.is_about(name));
+        let (row_id, tags) = rows.find_map(|row| Some((row.row_id, row.tags.as_ref()?)))?;
+        Some((row_id, tags.get(key)?))
+    }
+
+    /// Where letters for `name` go, as the first who row about the name says that has a `Contact`.
+    #[must_use]
+    pub fn contact_of(&self, name: &str) -> Option<&Contact> {
+        let mut rows = self.who_rows.iter().filter(|row| row.is_about(name));
+        rows.find_map(|row| row.contact.as_ref())
+    }
+
+    /// The value of the first UserLookup rule's tag on `instance` that is not blank: who launched it, or `Undefined`.
+    #[must_use]
+    pub fn noted_launcher<'a>(&self, instance: &'a Instance) -> Option<&'a str> {
+        let rules = self.rules.iter();
+        let mut look_ups = rules.filter(|rule| rule.action == Action::UserLookup);
+        let value = look_ups.find_map(|rule| {
+            let value = instance.tags.get(&rule.tag_key)?;
+            (!is_blank(value)).then_some(value)
+        });
+        value.map(String::as_str)
     }
 
     /// The reason for which nothing is written or shut down, such as `the network is being moved`; `None` without a hold.

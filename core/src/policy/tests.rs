@@ -4,6 +4,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod end_dates;
+mod format;
+mod options;
+mod several;
+
 fn row(value: Value) -> Row {
     match value {
         Value::Object(row) => row,
@@ -38,7 +43,7 @@ fn accepts_the_customers_sample() {
         })
         .collect();
     let proj007 = Action::Update {
-        value: "Proj007".to_owned(),
+        value: Some("Proj007".to_owned()),
     };
     let today = Action::Function("today()".parse().unwrap());
     assert_eq!(
@@ -207,7 +212,7 @@ fn each_problem_has_the_position_of_its_row() {
     let found: Vec<_> = invalid
         .problems()
         .iter()
-        .map(|problem| (problem.row, problem.attribute))
+        .map(|problem| (problem.row, problem.attribute.as_deref()))
         .collect();
     let expected = [
         (Some(2), Some("RuleId")),
@@ -261,18 +266,23 @@ fn rejects_a_malformed_template(#[case] rows: Value, #[case] problem: &str) {
     assert_eq!(policy(rows).unwrap_err(), [problem]);
 }
 
-/// What a rule does about a defect, by action: (missing, nearly missing, empty, blanks) under `Required` = Y, then N.
+/// What a rule does about a defect, by action: (missing, nearly missing, empty, blanks, not allowed, nearly allowed)
+/// under `Required` = Y, then N.
 #[rstest]
-#[case("Update", ["write", "write", "write", "write"], ["nothing", "nothing", "write", "write"])]
-#[case("UserLookup", ["launcher"; 4], ["launcher"; 4])]
-#[case("Function", ["function"; 4], ["function"; 4])]
-#[case("Notify", ["report"; 4], ["report"; 4])]
-#[case("Stop", ["stop", "report", "stop", "report"], ["report"; 4])]
-#[case("Terminate", ["terminate", "report", "terminate", "report"], ["report"; 4])]
+#[case(
+    "Update",
+    ["write", "write", "write", "write", "report", "report"],
+    ["nothing", "nothing", "write", "write", "report", "report"]
+)]
+#[case("UserLookup", ["launcher", "launcher", "launcher", "launcher", "report", "report"], ["launcher", "launcher", "launcher", "launcher", "report", "report"])]
+#[case("Function", ["function", "function", "function", "function", "report", "report"], ["function", "function", "function", "function", "report", "report"])]
+#[case("Notify", ["report"; 6], ["report"; 6])]
+#[case("Stop", ["stop", "report", "stop", "report", "stop", "report"], ["report"; 6])]
+#[case("Terminate", ["terminate", "report", "terminate", "report", "terminate", "report"], ["report"; 6])]
 fn the_remedy_follows_action_required_and_defect(
     #[case] action: &str,
-    #[case] required: [&str; 4],
-    #[case] optional: [&str; 4],
+    #[case] required: [&str; 6],
+    #[case] optional: [&str; 6],
 ) {
     let near_miss = Some("owner");
     let defects = [
@@ -280,6 +290,14 @@ fn the_remedy_follows_action_required_and_defect(
         Defect::Missing { near_miss },
         Defect::Empty { value: "" },
         Defect::Empty { value: " " },
+        Defect::NotAllowed {
+            value: "asdf",
+            is_near: false,
+        },
+        Defect::NotAllowed {
+            value: "ann ",
+            is_near: true,
+        },
     ];
     for (answer, expected) in [("Y", required), ("N", optional)] {
         let policy = policy(json!([{
@@ -289,7 +307,7 @@ fn the_remedy_follows_action_required_and_defect(
         let remedy = |defect| match policy.rules()[0].remedy(defect) {
             None => "nothing",
             Some(RuleRemedy::Write(value)) => {
-                assert_eq!(value, "today()");
+                assert_eq!(value, Some("today()"));
                 "write"
             }
             Some(RuleRemedy::WriteFunction(_)) => "function",
@@ -299,6 +317,12 @@ fn the_remedy_follows_action_required_and_defect(
             Some(RuleRemedy::ShutDown(Shutdown::Terminate)) => "terminate",
         };
         assert_eq!(defects.map(remedy), expected, "Required={answer}");
+        // Nothing is shut down that is not NON_COMPLIANT, nor for what is nearly right.
+        for defect in defects {
+            if remedy(defect) == "stop" || remedy(defect) == "terminate" {
+                assert!(defect.is_violation(&policy.rules()[0]) && !defect.is_nearly_right());
+            }
+        }
     }
 }
 

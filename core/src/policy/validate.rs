@@ -1,25 +1,29 @@
 //! Validates the rows of the policy table: reads them into rules, or names every problem.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
+use super::format::PolicyFormat;
 use super::function::Function;
 use super::key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
+use super::options::RuleOptions;
 use super::problem::{InvalidPolicy, Problem, ProblemKind};
-use super::row::{HOLD_ATTRIBUTE, Row, TEMPLATE_ATTRIBUTE, has, is_hold_row, is_template_row};
+use super::reader::{Reader, wrong_type};
+use super::row::{FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE, has};
 use super::rule::{Action, TagRule};
+use super::rules_of_keys::RulesOfKeys;
+use super::several::EarlierRules;
 use super::table::{Policy, ReportTemplate};
-use crate::likeness::is_blank;
+use crate::exemption::is_exemption_like;
+use crate::likeness::{has_hidden_characters, is_blank};
 
 impl Policy {
     /// Validates the rows of a policy table.
     ///
-    /// Takes the rows in any order, and ignores attributes that tagwarden does not know.
+    /// Takes the rows in any order. Without a format row, attributes that tagwarden does not know are ignored: see
+    /// [`PolicyFormat`].
     ///
     /// # Errors
     /// [`InvalidPolicy`] with every problem of every row, in the order of the rule ids. A table without rules is a
-    /// problem.
+    /// problem. A table of a format that this version does not read has this one problem, because its rows may mean
+    /// anything.
     pub fn from_rows<I>(rows: I) -> Result<Self, InvalidPolicy>
     where
         I: IntoIterator<Item = Row>,
@@ -38,9 +42,16 @@ where
     // Sorted by id, so that the rules and the problems come in that order and repeated ids are neighbours.
     rows.sort_by_key(|row| row.id);
 
+    // The format comes first, because it says what the other rows mean.
+    let format = format(&mut rows)?;
     let mut problems = Vec::new();
-    let is_rule = |row: &Reader| !is_template_row(&row.row) && !is_hold_row(&row.row);
-    if !rows.iter().any(is_rule) {
+    for row in &mut rows {
+        // Before format 2, a row without a tag key was a broken rule.
+        if row.kind == RowKind::Who && format == PolicyFormat::V1 {
+            row.kind = RowKind::Rule;
+        }
+    }
+    if !rows.iter().any(|row| row.kind == RowKind::Rule) {
         problems.push(Problem {
             row: None,
             rule_id: None,
@@ -52,70 +63,88 @@ where
     let mut report_template: Option<ReportTemplate> = None;
     let mut hold: Option<String> = None;
     let mut hold_id = None;
-    let mut rule_of_key = BTreeMap::new();
+    let mut who_rows = Vec::new();
+    let mut earlier = EarlierRules::default();
     let mut previous_id = None;
     for mut row in rows {
         if row.id.is_some() && row.id == previous_id {
             row.problem("RuleId", ProblemKind::RepeatedId);
         }
         previous_id = row.id;
-        if is_template_row(&row.row) {
-            let first = report_template.as_ref().map(|template| template.row_id);
-            let template = row.template(first);
-            report_template = report_template.or(template);
-        } else if is_hold_row(&row.row) {
-            let reason = row.hold(hold_id);
-            hold_id = hold_id.or(row.id);
-            hold = hold.or(reason);
-        } else {
-            rules.extend(row.rule(&mut rule_of_key));
+        match row.kind {
+            RowKind::Format => {}
+            RowKind::Template => {
+                let first = report_template.as_ref().map(|template| template.row_id);
+                let template = row.template(first);
+                report_template = report_template.or(template);
+            }
+            RowKind::Hold => {
+                let reason = row.hold(hold_id);
+                hold_id = hold_id.or(row.id);
+                hold = hold.or(reason);
+            }
+            RowKind::Who => who_rows.extend(row.who()),
+            RowKind::Rule => rules.extend(row.rule(format, &mut earlier)),
+        }
+        if format >= PolicyFormat::V2 {
+            row.check_attributes();
         }
         problems.append(&mut row.problems);
     }
     if problems.is_empty() {
         Ok(Policy {
+            format,
+            rules_of_keys: RulesOfKeys::of(&rules),
             rules,
             report_template,
             hold,
+            who_rows,
         })
     } else {
         Err(InvalidPolicy { problems })
     }
 }
 
-/// Reads one row and collects its problems.
-struct Reader {
-    position: usize,
-    row: Row,
-    id: Option<i64>,
-    problems: Vec<Problem>,
+/// The format of the table. The format row has its problems afterwards.
+fn format(rows: &mut [Reader]) -> Result<PolicyFormat, InvalidPolicy> {
+    let mut first = None;
+    for row in rows.iter_mut().filter(|row| row.kind == RowKind::Format) {
+        let newest = PolicyFormat::NEWEST.number();
+        let value = row.row.get(FORMAT_ATTRIBUTE).cloned().unwrap_or_default();
+        match value.as_i64() {
+            Some(number) if number > newest => {
+                row.problem(FORMAT_ATTRIBUTE, ProblemKind::NewerFormat(number));
+                let mut problems = std::mem::take(&mut row.problems);
+                problems.retain(|it| matches!(it.kind, ProblemKind::NewerFormat(_)));
+                return Err(InvalidPolicy { problems });
+            }
+            Some(number) if number == newest => {}
+            Some(number) => row.problem(FORMAT_ATTRIBUTE, ProblemKind::NotAFormat(number)),
+            None => {
+                let kind = wrong_type("whole number (N)", &value);
+                row.problem(FORMAT_ATTRIBUTE, kind);
+            }
+        }
+        if let Some(first) = first {
+            row.problem(FORMAT_ATTRIBUTE, ProblemKind::RepeatedFormat { first });
+        }
+        first = first.or(row.id);
+    }
+    // A format that cannot be read was meant as one, so the other rows are read strictly too.
+    let has_format = rows.iter().any(|row| row.kind == RowKind::Format);
+    Ok(if has_format {
+        PolicyFormat::V2
+    } else {
+        PolicyFormat::V1
+    })
 }
 
 impl Reader {
-    fn new(position: usize, row: Row) -> Self {
-        let mut reader = Self {
-            position,
-            row,
-            id: None,
-            problems: Vec::new(),
-        };
-        match reader.row.get("RuleId") {
-            None | Some(Value::Null) => reader.problem("RuleId", ProblemKind::Missing),
-            Some(value) => {
-                reader.id = value.as_i64();
-                if reader.id.is_none() {
-                    let kind = wrong_type("whole number (N)", value);
-                    reader.problem("RuleId", kind);
-                }
-            }
-        }
-        reader
-    }
-
     /// The template, if the row is valid. `first` is the row that already has one.
     fn template(&mut self, first: Option<i64>) -> Option<ReportTemplate> {
         let text = self.text(TEMPLATE_ATTRIBUTE)?;
-        self.check_no_hold("the report's template");
+        self.check_alone(HOLD_ATTRIBUTE);
+        self.check_alone(FORMAT_ATTRIBUTE);
         if let Some(first) = first {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::RepeatedTemplate { first });
         }
@@ -132,37 +161,44 @@ impl Reader {
         if reason.is_none() && !self.has_problem_with(HOLD_ATTRIBUTE) {
             self.problem(HOLD_ATTRIBUTE, ProblemKind::NoReason);
         }
+        self.check_alone(FORMAT_ATTRIBUTE);
         if let Some(first) = first {
             self.problem(HOLD_ATTRIBUTE, ProblemKind::RepeatedHold { first });
         }
         reason
     }
 
-    /// A brake that stands in another row may have been meant for this row only, so it is a problem.
-    fn check_no_hold(&mut self, row: &'static str) {
-        if has(&self.row, HOLD_ATTRIBUTE) {
-            self.problem(HOLD_ATTRIBUTE, ProblemKind::HoldInRow(row));
-        }
-    }
-
-    /// The rule, if the row is valid. `rule_of_key` holds the first rule of each tag key.
-    fn rule(&mut self, rule_of_key: &mut BTreeMap<String, i64>) -> Option<TagRule> {
-        let tag_key = self.tag_key(rule_of_key);
+    /// The rule, if the row is valid. `earlier` holds those before it.
+    fn rule(&mut self, format: PolicyFormat, earlier: &mut EarlierRules) -> Option<TagRule> {
+        let tag_key = self.tag_key(format);
         let required = self.required();
-        let action = self.action();
+        let action = self.action(format);
+        let mut options = match format {
+            PolicyFormat::V1 => RuleOptions::default(),
+            PolicyFormat::V2 => self.options(),
+        };
+        self.check_end_date(action.as_ref(), &mut options);
+        if options.end_date.is_none() {
+            self.check_default_is_allowed(action.as_ref(), &options);
+        }
         if has(&self.row, TEMPLATE_ATTRIBUTE) {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::TemplateInRule);
         }
-        self.check_no_hold("a rule");
+        self.check_alone(HOLD_ATTRIBUTE);
+        self.check_alone(FORMAT_ATTRIBUTE);
+        if let Some(key) = &tag_key {
+            self.check_several(key, options.when.as_ref(), earlier);
+        }
         Some(TagRule {
             id: self.id?,
             tag_key: tag_key?,
             required: required?,
             action: action?,
+            options,
         })
     }
 
-    fn tag_key(&mut self, rule_of_key: &mut BTreeMap<String, i64>) -> Option<String> {
+    fn tag_key(&mut self, format: PolicyFormat) -> Option<String> {
         let key = self.text("TagKey")?;
         if is_reserved_key(&key) {
             self.problem("TagKey", ProblemKind::ReservedKey(key.clone()));
@@ -170,13 +206,16 @@ impl Reader {
         if is_own_key(&key) {
             self.problem("TagKey", ProblemKind::OwnKey(key.clone()));
         }
-        self.check_length("TagKey", &key, MAX_KEY_CHARS);
-        if let Some(first) = rule_of_key.get(&key).copied() {
-            let key = key.clone();
-            self.problem("TagKey", ProblemKind::RepeatedKey { key, first });
-        } else if let Some(id) = self.id {
-            rule_of_key.insert(key.clone(), id);
+        // Older tables may have such keys, and keep their meaning.
+        if format >= PolicyFormat::V2 {
+            if has_hidden_characters(&key) {
+                self.problem("TagKey", ProblemKind::HiddenCharacters(key.clone()));
+            }
+            if is_exemption_like(&key) && !is_own_key(&key) {
+                self.problem("TagKey", ProblemKind::ExemptionKey(key.clone()));
+            }
         }
+        self.check_length("TagKey", key.chars().count(), MAX_KEY_CHARS);
         Some(key)
     }
 
@@ -191,21 +230,23 @@ impl Reader {
         }
     }
 
-    fn action(&mut self) -> Option<Action> {
+    fn action(&mut self, format: PolicyFormat) -> Option<Action> {
         // Checked for every action, because a value that EC2 cannot store is always a mistake.
         let default = self.optional_text("Default");
         // Zero-width characters alone would be written, and found empty again at every look.
         let default = default.filter(|value| !is_blank(value));
         if let Some(value) = &default {
-            self.check_length("Default", value, MAX_VALUE_CHARS);
+            self.check_length("Default", value.chars().count(), MAX_VALUE_CHARS);
         }
         match self.text("Action")?.as_str() {
             "Update" => {
                 // An attribute of the wrong type already has its problem.
-                if default.is_none() && !self.has_problem_with("Default") {
+                let has_source = format >= PolicyFormat::V2 && self.row.contains_key("From");
+                if default.is_none() && !has_source && !self.has_problem_with("Default") {
                     self.problem("Default", ProblemKind::NoDefault);
                 }
-                default.map(|value| Action::Update { value })
+                let is_sound = default.is_some() || has_source;
+                is_sound.then_some(Action::Update { value: default })
             }
             "Function" => match default.unwrap_or_default().parse::<Function>() {
                 Ok(function) => Some(Action::Function(function)),
@@ -225,59 +266,5 @@ impl Reader {
                 None
             }
         }
-    }
-
-    /// The text of a required attribute.
-    fn text(&mut self, attribute: &'static str) -> Option<String> {
-        let text = self.optional_text(attribute);
-        if text.is_none() && !self.has_problem_with(attribute) {
-            self.problem(attribute, ProblemKind::Missing);
-        }
-        text
-    }
-
-    /// The text of an optional attribute. Blank texts count as absent, because the console writes them for attributes that
-    /// people leave empty.
-    fn optional_text(&mut self, attribute: &'static str) -> Option<String> {
-        if !has(&self.row, attribute) {
-            return None;
-        }
-        match self.row.get(attribute)? {
-            Value::String(text) => Some(text.clone()),
-            other => {
-                let kind = wrong_type("string (S)", other);
-                self.problem(attribute, kind);
-                None
-            }
-        }
-    }
-
-    fn check_length(&mut self, attribute: &'static str, text: &str, limit: usize) {
-        let length = text.chars().count();
-        if length > limit {
-            self.problem(attribute, ProblemKind::TooLong { length, limit });
-        }
-    }
-
-    fn has_problem_with(&self, attribute: &str) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.attribute == Some(attribute))
-    }
-
-    fn problem(&mut self, attribute: &'static str, kind: ProblemKind) {
-        self.problems.push(Problem {
-            row: Some(self.position),
-            rule_id: self.id,
-            attribute: Some(attribute),
-            kind,
-        });
-    }
-}
-
-fn wrong_type(expected: &'static str, found: &Value) -> ProblemKind {
-    ProblemKind::WrongType {
-        expected,
-        found: found.to_string(),
     }
 }

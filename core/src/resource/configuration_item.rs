@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use super::detail::text_or_none;
 use super::facts::{InstanceFacts, null_as_default};
 use super::instance::Instance;
 
@@ -30,9 +31,15 @@ pub struct ConfigurationItem {
     pub resource_type: String,
     /// Such as `i-…`.
     pub resource_id: String,
-    /// The account the resource is in.
+    /// The account the resource is in, as a snapshot and an event name it.
     #[serde(default)]
     pub aws_account_id: Option<String>,
+    /// The account the resource is in, as the resource's history names it.
+    #[serde(default, deserialize_with = "text_or_none")]
+    pub account_id: Option<String>,
+    /// The Availability Zone the resource is in.
+    #[serde(default, deserialize_with = "text_or_none")]
+    pub availability_zone: Option<String>,
     /// The tags as a map; empty for an item made from a summary.
     #[serde(default, deserialize_with = "null_as_default")]
     pub tags: BTreeMap<String, Option<String>>,
@@ -88,6 +95,8 @@ impl From<ItemSummary> for ConfigurationItem {
             resource_type: summary.resource_type,
             resource_id: summary.resource_id,
             aws_account_id: None,
+            account_id: None,
+            availability_zone: None,
             tags: BTreeMap::new(),
             configuration: InstanceFacts::default(),
         }
@@ -106,7 +115,10 @@ impl ConfigurationItem {
     /// The instance that this item describes.
     #[must_use]
     pub fn into_instance(self) -> Instance {
-        let mut instance = self.configuration.into_instance(self.resource_id);
+        let mut facts = self.configuration;
+        facts.owner_id = self.aws_account_id.or(self.account_id).or(facts.owner_id);
+        facts.availability_zone = facts.availability_zone.or(self.availability_zone);
+        let mut instance = facts.into_instance(self.resource_id);
         instance.tags.extend(
             self.tags
                 .into_iter()

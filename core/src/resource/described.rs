@@ -33,6 +33,7 @@ mod tests {
 
     use super::*;
     use crate::State;
+    use crate::resource::InstanceDetails;
 
     fn read(members: Value) -> Instance {
         let DescribedInstance(instance) = serde_json::from_value(members).unwrap();
@@ -67,9 +68,53 @@ mod tests {
                 started_at: Some("2026-11-20T00:00:00Z".parse().unwrap()),
                 spot_request_id: Some("sir-abcd1234".to_owned()),
                 operator: Some("eks.amazonaws.com".to_owned()),
+                // An excerpt: other details are not known.
+                details: InstanceDetails {
+                    instance_type: Some("t3.micro".to_owned()),
+                    lifecycle: Some("spot".to_owned()),
+                    ..InstanceDetails::default()
+                },
                 tags: BTreeMap::from([tag("Name", "web"), tag("Owner", "")]),
             }
         );
+    }
+
+    /// A recording may have been made with `--query`. What only conditions ask about does not make it unreadable, and
+    /// is not taken for absent.
+    #[test]
+    fn a_detail_of_another_form_is_not_known() {
+        let whole = || {
+            json!({
+                "InstanceId": "i-0a1b2c3d4e5f60718", "SubnetId": "subnet-1", "ImageId": "ami-1", "InstanceType": "t3.micro",
+                "Placement": {"AvailabilityZone": "us-east-1a"}, "KeyName": "ann",
+                "IamInstanceProfile": {"Arn": "arn:aws:iam::111122223333:instance-profile/ci"},
+                "State": {"Name": "running"}, "LaunchTime": "2026-11-20T00:00:00Z",
+            })
+        };
+        assert!(read(whole()).details.is_whole);
+        for member in [
+            "/SubnetId",
+            "/ImageId",
+            "/InstanceType",
+            "/Placement",
+            "/Placement/AvailabilityZone",
+            "/KeyName",
+            "/IamInstanceProfile",
+            "/IamInstanceProfile/Arn",
+        ] {
+            for other in [
+                json!(0),
+                json!(true),
+                json!([["x"]]),
+                json!({"Arn": {}, "AvailabilityZone": 1}),
+            ] {
+                let mut members = whole();
+                *members.pointer_mut(member).unwrap() = other.clone();
+                let instance = read(members);
+                assert!(!instance.details.is_whole, "{member} {other}");
+                assert_eq!(instance.state, State::Running, "{member} {other}");
+            }
+        }
     }
 
     #[test]

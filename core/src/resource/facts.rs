@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::details::InstanceDetails;
 use super::instance::{Instance, State};
 
 /// The operator of a managed instance for which EC2 names no principal.
@@ -32,12 +33,28 @@ pub struct InstanceFacts {
     pub attach_time: Option<DateTime<Utc>>,
     /// `InstanceLifecycle`; an on-demand instance has none.
     pub lifecycle: Option<String>,
+    /// `InstanceType`.
+    pub instance_type: Option<String>,
+    /// `ImageId`.
+    pub image_id: Option<String>,
+    /// `SubnetId`.
+    pub subnet_id: Option<String>,
+    /// `Placement.AvailabilityZone`.
+    pub availability_zone: Option<String>,
+    /// `KeyName`; an instance without a key pair has none.
+    pub key_name: Option<String>,
+    /// `IamInstanceProfile.Arn`; an instance without a profile has none.
+    pub profile_arn: Option<String>,
+    /// The account. A reservation names it, and a configuration item.
+    pub owner_id: Option<String>,
     /// `SpotInstanceRequestId`.
     pub spot_request_id: Option<String>,
     /// `Operator.Managed`.
     pub is_managed: Option<bool>,
     /// `Operator.Principal`.
     pub principal: Option<String>,
+    /// Whether a member that only conditions ask about is not of AWS's form. It counts as not known.
+    pub is_garbled: bool,
     /// `Tags`. A tag without a value has the empty value.
     pub tags: BTreeMap<String, String>,
 }
@@ -55,6 +72,14 @@ impl InstanceFacts {
     #[must_use]
     pub fn into_instance(self, id: String) -> Instance {
         let is_spot = self.lifecycle.as_deref() == Some(SPOT);
+        // EC2 and Config never leave these out. What has all of them is not an excerpt.
+        let is_whole = !self.is_garbled
+            && self.state.is_some()
+            && self.launch_time.is_some()
+            && self.instance_type.is_some()
+            && self.image_id.is_some()
+            && self.subnet_id.is_some()
+            && self.availability_zone.is_some();
         let operator = || {
             let principal = self.principal.filter(|name| !name.is_empty());
             principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
@@ -75,6 +100,17 @@ impl InstanceFacts {
                 .filter(|id| !id.is_empty())
                 .or_else(|| is_spot.then(String::new)),
             operator: (self.is_managed == Some(true)).then(operator),
+            details: InstanceDetails {
+                is_whole,
+                lifecycle: self.lifecycle,
+                instance_type: self.instance_type,
+                image_id: self.image_id,
+                subnet_id: self.subnet_id,
+                availability_zone: self.availability_zone,
+                key_name: self.key_name,
+                profile_arn: self.profile_arn,
+                owner_id: self.owner_id,
+            },
             tags: self.tags,
         }
     }
@@ -104,6 +140,7 @@ where
 /// The JSON as AWS writes it. Every member is optional, because Config leaves out, or sets to `null`, what it does not
 /// know. The upper-case names are those of the AWS CLI, for [`DescribedInstance`](super::described::DescribedInstance).
 pub(super) mod wire {
+    use super::super::detail::Detail;
     use super::{DateTime, Deserialize, InstanceFacts, Utc, null_as_default};
 
     #[derive(Deserialize)]
@@ -119,6 +156,18 @@ pub(super) mod wire {
         launch_time: Option<DateTime<Utc>>,
         #[serde(default, alias = "InstanceLifecycle")]
         instance_lifecycle: Option<String>,
+        #[serde(default, alias = "InstanceType")]
+        instance_type: Detail<String>,
+        #[serde(default, alias = "ImageId")]
+        image_id: Detail<String>,
+        #[serde(default, alias = "SubnetId")]
+        subnet_id: Detail<String>,
+        #[serde(default, alias = "Placement")]
+        placement: Detail<Placement>,
+        #[serde(default, alias = "KeyName")]
+        key_name: Detail<String>,
+        #[serde(default, alias = "IamInstanceProfile")]
+        iam_instance_profile: Detail<Profile>,
         #[serde(default, alias = "SpotInstanceRequestId")]
         spot_instance_request_id: Option<String>,
         #[serde(default, alias = "Operator")]
@@ -137,6 +186,19 @@ pub(super) mod wire {
     struct State {
         #[serde(default, alias = "Name")]
         name: Option<String>,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Placement {
+        #[serde(default, alias = "AvailabilityZone")]
+        availability_zone: Detail<String>,
+    }
+
+    #[derive(Deserialize)]
+    struct Profile {
+        #[serde(default, alias = "Arn")]
+        arn: Detail<String>,
     }
 
     #[derive(Deserialize)]
@@ -187,15 +249,30 @@ pub(super) mod wire {
             let (is_managed, principal) = wire.operator.map_or((None, None), |operator| {
                 (operator.managed, operator.principal)
             });
+            let mut is_garbled = false;
+            let placement = wire.placement.given(&mut is_garbled);
+            let availability_zone =
+                placement.and_then(|it| it.availability_zone.given(&mut is_garbled));
+            let profile = wire.iam_instance_profile.given(&mut is_garbled);
+            let profile_arn = profile.and_then(|it| it.arn.given(&mut is_garbled));
             Self {
                 vpc_id: wire.vpc_id,
                 state: wire.state.and_then(|state| state.name),
                 launch_time: wire.launch_time,
                 attach_time: primary_interface.and_then(|attachment| attachment.attach_time),
                 lifecycle: wire.instance_lifecycle,
+                instance_type: wire.instance_type.given(&mut is_garbled),
+                image_id: wire.image_id.given(&mut is_garbled),
+                subnet_id: wire.subnet_id.given(&mut is_garbled),
+                availability_zone,
+                key_name: wire.key_name.given(&mut is_garbled),
+                profile_arn,
+                // An instance's own description does not name its account.
+                owner_id: None,
                 spot_request_id: wire.spot_instance_request_id,
                 is_managed,
                 principal,
+                is_garbled,
                 tags: wire
                     .tags
                     .into_iter()

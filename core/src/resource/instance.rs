@@ -5,6 +5,8 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
+use super::details::InstanceDetails;
+
 /// One EC2 instance at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
@@ -24,6 +26,8 @@ pub struct Instance {
     pub spot_request_id: Option<String>,
     /// The AWS service that manages it, such as `eks.amazonaws.com`; `None` if no service does.
     pub operator: Option<String>,
+    /// What the conditions of rules ask about it.
+    pub details: InstanceDetails,
     /// All its tags, including those that AWS wrote.
     pub tags: BTreeMap<String, String>,
 }

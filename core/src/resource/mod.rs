@@ -7,11 +7,14 @@
 
 pub mod configuration_item;
 mod described;
+mod detail;
+mod details;
 mod facts;
 mod instance;
 mod manager;
 
 pub use described::DescribedInstance;
+pub use details::InstanceDetails;
 pub use facts::InstanceFacts;
 pub use instance::{Instance, State, is_instance_id};
 pub use manager::{InvalidManagerTags, Manager, ManagerTags};

@@ -34,7 +34,7 @@ impl Remediation {
         mode: Option<Mode>,
     ) -> Result<Explanations, RemediationError> {
         let now = self.clock.now();
-        let survey = Survey::of(policy, &self.settings.policy.scope, instances, now);
+        let survey = Survey::of(policy, &self.settings, instances, now);
         let ids: BTreeSet<String> = instances.iter().map(|it| it.id.clone()).collect();
         let request = RunRequest {
             target: Target::Instances(ids),

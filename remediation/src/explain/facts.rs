@@ -197,7 +197,7 @@ impl<'a> Facts<'a> {
         let safeguards = self.safeguards(instance, cause, shutdown, countdown.as_ref(), outcome);
         let mut tags = self.plan.tags.iter();
         let is_stop = shutdown == Shutdown::Stop;
-        let terms = Terms::for_shutdown(self.settings, instance, cause, is_stop);
+        let terms = Terms::for_shutdown(self.policy, self.settings, instance, cause, is_stop);
         let next = if self.settings.mode == Mode::DryRun && !terms.is_at_once() {
             ShutdownTime::OnceLooksAgree
         } else if tags.any(|act| act.instance_id() == instance.id) {
@@ -222,7 +222,7 @@ impl<'a> Facts<'a> {
         countdown: &Countdown,
     ) -> ExplainedCountdown {
         let is_stop = name.shutdown == Shutdown::Stop;
-        let terms = Terms::for_shutdown(self.settings, instance, cause, is_stop);
+        let terms = Terms::for_shutdown(self.policy, self.settings, instance, cause, is_stop);
         let started_at = instance.started_at;
         let standing = if self.plan.gone.contains_key(name) {
             CountdownStanding::Over
@@ -232,7 +232,7 @@ impl<'a> Facts<'a> {
             match countdown.stage(&terms, started_at, self.now) {
                 CountdownStage::Due(since) => CountdownStanding::Due(since),
                 CountdownStage::Waiting { day, .. } => CountdownStanding::Waiting(day),
-                CountdownStage::Announce { day } => CountdownStanding::NeedsNotice(day),
+                CountdownStage::Announce { day, .. } => CountdownStanding::NeedsNotice(day),
             }
         };
         ExplainedCountdown {
@@ -308,7 +308,9 @@ impl<'a> Facts<'a> {
             Reason::Grace { age, grace } | Reason::LaunchNotShown { age, grace } => {
                 self.now.checked_add_signed(*grace - (*age)?)
             }
-            Reason::Counting { day, .. } | Reason::Announced { day } => Some(*day),
+            Reason::Counting { day, .. }
+            | Reason::Announced { day, .. }
+            | Reason::Ends { day, .. } => Some(*day),
             Reason::Stopped { terminate_on: day } => Some(beginning(*day)),
             Reason::UnreadableExemption { until, .. } => end(*until),
             Reason::RemovedRepeatedly { until, .. } => Some(beginning(*until)),
@@ -323,7 +325,10 @@ fn shutdown(remedy: &Remedy) -> Option<Shutdown> {
     match remedy {
         Remedy::Stop { .. } => Some(Shutdown::Stop),
         Remedy::Terminate => Some(Shutdown::Terminate),
-        Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::Notify { .. } => None,
+        Remedy::Tag { .. }
+        | Remedy::TagLauncher
+        | Remedy::TagFromSource { .. }
+        | Remedy::Notify { .. } => None,
     }
 }
 

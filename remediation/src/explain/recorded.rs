@@ -26,7 +26,7 @@ pub fn explain_recorded(
     mode: Option<Mode>,
     now: DateTime<Utc>,
 ) -> Explanations {
-    let survey = Survey::of(policy, &settings.policy.scope, instances, now);
+    let survey = Survey::of(policy, settings, instances, now);
     let settings = Settings {
         mode: Mode::DryRun,
         ledger_table: None,

@@ -76,8 +76,16 @@ impl Facts<'_> {
     ) -> Vec<ExplainedSafeguard> {
         let is_stop = shutdown == Shutdown::Stop;
         let (settings, context) = (self.settings, self.context);
-        let terms = Terms::for_shutdown(settings, instance, cause, is_stop);
-        let checks = checks(settings, instance, context, self.now, cause, is_stop);
+        let terms = Terms::for_shutdown(self.policy, settings, instance, cause, is_stop);
+        let checks = checks(
+            self.policy,
+            settings,
+            instance,
+            context,
+            self.now,
+            cause,
+            is_stop,
+        );
         let mut said = vec![self.mode(), self.hold()];
         for (check, obstacle) in checks {
             let obstacle = obstacle.as_ref().and_then(Outcome::reason);

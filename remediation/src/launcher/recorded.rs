@@ -87,7 +87,7 @@ impl RecordedLaunches {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tagwarden_core::{Instance, State};
+    use tagwarden_core::{Instance, InstanceDetails, State};
 
     use super::*;
 
@@ -100,6 +100,7 @@ mod tests {
             started_at: None,
             spot_request_id: None,
             operator: None,
+            details: InstanceDetails::default(),
             tags: BTreeMap::new(),
         }
     }

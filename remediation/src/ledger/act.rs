@@ -13,7 +13,7 @@ use tagwarden_core::DefectName;
 use super::items::{self, LedgerItem, day_key, expires, key};
 
 use crate::launcher::Unknown;
-use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step};
+use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step, ValueOrigin};
 use crate::run_id::RunId;
 
 /// What is stored of an abandoned act. Older functions tell by this sentence that it was abandoned, so it must stay.
@@ -52,6 +52,9 @@ struct StoredAct {
     tag_value: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unknown: Option<Unknown>,
+    /// Where the value comes from. Older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value_origin: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     terminate_on: Option<NaiveDate>,
     tags_before: BTreeMap<String, String>,
@@ -100,10 +103,15 @@ impl Act {
 
 impl Serialize for Act {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (unknown, terminate_on) = match &self.step.remedy {
-            Remedy::Tag { unknown, .. } => (*unknown, None),
-            Remedy::Stop { terminate_on } => (None, *terminate_on),
-            Remedy::TagLauncher | Remedy::Terminate | Remedy::Notify { .. } => (None, None),
+        let (unknown, origin, terminate_on) = match &self.step.remedy {
+            Remedy::Tag {
+                unknown, origin, ..
+            } => (*unknown, origin.as_ref(), None),
+            Remedy::Stop { terminate_on } => (None, None, *terminate_on),
+            Remedy::TagLauncher
+            | Remedy::TagFromSource { .. }
+            | Remedy::Terminate
+            | Remedy::Notify { .. } => (None, None, None),
         };
         StoredAct {
             instance_id: self.instance_id().to_owned(),
@@ -113,6 +121,7 @@ impl Serialize for Act {
             defect: self.step.cause.defect().map(|it| it.as_str().to_owned()),
             tag_value: self.tag_value().map(ToOwned::to_owned),
             unknown,
+            value_origin: origin.map(ToString::to_string),
             terminate_on,
             tags_before: self.tags_before.clone(),
             state: self.state.into(),
@@ -187,6 +196,7 @@ impl StoredAct {
             RemedyName::Tag => Remedy::Tag {
                 value: self.tag_value.clone().unwrap_or_default(),
                 unknown: self.unknown,
+                origin: self.origin(),
             },
             RemedyName::Untag => {
                 let key = self.tag_key.as_ref();
@@ -194,6 +204,7 @@ impl StoredAct {
                 Remedy::Tag {
                     value: written.cloned().unwrap_or_default(),
                     unknown: self.unknown,
+                    origin: self.origin(),
                 }
             }
             RemedyName::Stop => Remedy::Stop {
@@ -201,6 +212,11 @@ impl StoredAct {
             },
             RemedyName::Terminate => Remedy::Terminate,
         }
+    }
+
+    /// Where the value comes from, if this version knows such an origin.
+    fn origin(&self) -> Option<ValueOrigin> {
+        self.value_origin.as_deref()?.parse().ok()
     }
 
     fn act_state(&self) -> ActState {

@@ -88,6 +88,28 @@ impl Ledger {
         .await
     }
 
+    /// Remembers that these tags, by resource, wait for a source of their values since `now`. What is remembered already is
+    /// not written.
+    ///
+    /// # Errors
+    /// DynamoDB did not take it all.
+    pub(crate) async fn remember_waits(
+        &self,
+        keys: &BTreeMap<String, BTreeSet<String>>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AwsError> {
+        self.remember(keys.keys(), |id, memory| {
+            let mut is_new = false;
+            for key in keys.get(id).into_iter().flatten() {
+                is_new |= !memory.waits_since.contains_key(key);
+                let since = memory.waits_since.entry(key.clone());
+                since.or_insert(now.timestamp_millis());
+            }
+            is_new
+        })
+        .await
+    }
+
     /// Has tags restored again, by instance, that somebody kept removing.
     ///
     /// # Errors

@@ -75,6 +75,7 @@ mod tests {
                     remedy: Remedy::Tag {
                         value: "Proj007".into(),
                         unknown: None,
+                        origin: None,
                     },
                 },
                 remedy: RemedyName::Tag,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tagwarden_core::Instance;
 use tagwarden_core::likeness::is_blank;
+use tagwarden_core::{Instance, Policy};
 
 use super::{CountdownReason, Outcome, Remedy, Step};
 use crate::run_id::RunId;
@@ -68,7 +68,7 @@ impl Act {
     pub fn of(step: Step, tags: &BTreeMap<String, String>) -> Option<Self> {
         let remedy = match step.remedy {
             // The value is not known yet.
-            Remedy::TagLauncher => return None,
+            Remedy::TagLauncher | Remedy::TagFromSource { .. } => return None,
             _ => RemedyName::of(&step.remedy)?,
         };
         let tags_before = match (remedy, step.cause.tag_key()) {
@@ -108,9 +108,9 @@ impl Act {
         self.step.cause.tag_key()
     }
 
-    /// Whether it is done because a tag is not there.
-    pub(crate) fn is_for_absence(&self) -> bool {
-        CountdownReason::from(&self.step.cause).is_absence()
+    /// Whether it is done because a tag is not there, or by a rule that may apply for that.
+    pub(crate) fn is_for_absence(&self, policy: &Policy) -> bool {
+        CountdownReason::from(&self.step.cause).rests_on_absence(policy)
     }
 
     /// The value that is written. Of a tag that is taken away: none, or the empty value that is left of it.
@@ -168,7 +168,9 @@ impl RemedyName {
     #[must_use]
     pub fn of(remedy: &Remedy) -> Option<Self> {
         match remedy {
-            Remedy::Tag { .. } | Remedy::TagLauncher => Some(Self::Tag),
+            Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => {
+                Some(Self::Tag)
+            }
             Remedy::Stop { .. } => Some(Self::Stop),
             Remedy::Terminate => Some(Self::Terminate),
             Remedy::Notify { .. } => None,

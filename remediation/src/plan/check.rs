@@ -1,7 +1,7 @@
 //! What stands against a shutdown: each check, in the order in which a plan makes them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Exemption, Instance};
+use tagwarden_core::{Exemption, Instance, Policy};
 
 use super::countdown::Terms;
 use super::planner::InstancePlanner;
@@ -46,6 +46,7 @@ impl ShutdownCheck {
 
 /// What each check says of a shutdown of `instance` for `cause`; `None` if it has nothing against it.
 pub(crate) fn checks(
+    policy: &Policy,
     settings: &Settings,
     instance: &Instance,
     context: &PlanContext,
@@ -55,8 +56,10 @@ pub(crate) fn checks(
 ) -> Vec<(ShutdownCheck, Option<Outcome>)> {
     let mut plan = Plan::default();
     let exemption = Exemption::of(instance, now);
-    let planner = InstancePlanner::new(settings, context, now, instance, exemption, &mut plan);
-    let terms = Terms::for_shutdown(settings, instance, cause, is_stop);
+    let planner = InstancePlanner::new(
+        policy, settings, context, now, instance, exemption, &mut plan,
+    );
+    let terms = Terms::for_shutdown(policy, settings, instance, cause, is_stop);
     let all = ShutdownCheck::ALL.into_iter();
     all.map(|check| (check, planner.check(check, cause, is_stop, &terms)))
         .collect()
@@ -97,7 +100,8 @@ impl InstancePlanner<'_> {
             }
             ShutdownCheck::TagsConfirmed => {
                 let doubt = self.context.doubt.as_ref();
-                let doubt = doubt.filter(|_| CountdownReason::from(cause).is_absence());
+                let doubt =
+                    doubt.filter(|_| CountdownReason::from(cause).rests_on_absence(self.policy));
                 doubt.map(super::Doubt::outcome)
             }
             // A run that enforces counts the grace period from its first look.

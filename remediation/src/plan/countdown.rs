@@ -14,7 +14,8 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Instance, Shutdown};
+use tagwarden_core::policy::Notice;
+use tagwarden_core::{DefectName, Instance, Policy, Shutdown, TagRule};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
@@ -79,13 +80,16 @@ pub struct Countdown {
     /// The day that this notice named. Absent in what older versions wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day: Option<DateTime<Utc>>,
+    /// The end of the end date that it is for. Another end starts it over. Absent in what counts down anything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<DateTime<Utc>>,
     /// Whether it began as tagwarden stopped the instance. Its termination counts from there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_after_stop: bool,
 }
 
 /// What a countdown must wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Terms {
     /// How long the reason must have stood, and the instance must have run since it was last started.
     pub(crate) grace: TimeDelta,
@@ -93,6 +97,10 @@ pub(crate) struct Terms {
     pub(crate) wait: TimeDelta,
     /// How long before the shutdown the last notice must have been accepted. Zero: none is needed.
     pub(crate) notice: TimeDelta,
+    /// How long before the day notices go out, the longest first; the last is `notice`. None are needed without it.
+    pub(crate) times: Vec<TimeDelta>,
+    /// The day, where it does not depend on the countdown: the end of an end date.
+    pub(crate) end: Option<DateTime<Utc>>,
     /// Whether a start of the instance starts everything over: so with a termination of what was stopped.
     pub(crate) is_over_once_started: bool,
     /// Whether it starts over if no run confirms it for too long: always, except in a test.
@@ -115,22 +123,40 @@ pub(crate) enum CountdownStage {
     Announce {
         /// When the shutdown may happen, if the notice is accepted now.
         day: DateTime<Utc>,
+        /// When the next notice is needed, or else the day.
+        next: DateTime<Utc>,
+        /// For when the notice was meant.
+        meant_for: DateTime<Utc>,
     },
 }
 
 impl Terms {
-    /// The terms of a shutdown by a rule, or of an untagged instance.
-    pub(crate) fn of(settings: &Settings) -> Self {
+    /// The terms of a shutdown of an untagged instance, or by a rule with this `notice`.
+    pub(crate) fn of(settings: &Settings, notice: Option<&Notice>) -> Self {
+        let zero = TimeDelta::zero();
+        let shortest = notice.map_or(zero, Notice::shortest);
+        let longest = notice.map_or(zero, Notice::longest);
+        let required = required_notice(settings, settings.notice.max(shortest));
         Self {
             grace: if settings.safeguards.hold(Safeguard::Grace) {
                 settings.grace
             } else {
                 TimeDelta::zero()
             },
-            wait: settings.notice,
-            notice: required_notice(settings, settings.notice),
+            wait: settings.notice.max(longest),
+            notice: required,
+            times: times(notice, required),
+            end: None,
             is_over_once_started: false,
             goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
+        }
+    }
+
+    /// The terms of a shutdown once an end date has passed, whose end is `end`.
+    pub(crate) fn of_end(settings: &Settings, notice: Option<&Notice>, end: DateTime<Utc>) -> Self {
+        Self {
+            end: Some(end),
+            ..Self::of(settings, notice)
         }
     }
 
@@ -140,6 +166,11 @@ impl Terms {
             grace: TimeDelta::zero(),
             wait: terminate_after.max(settings.notice),
             notice: required_notice(settings, settings.notice.max(AFTER_STOP)),
+            times: times(
+                None,
+                required_notice(settings, settings.notice.max(AFTER_STOP)),
+            ),
+            end: None,
             is_over_once_started: true,
             goes_stale: settings.safeguards.hold(Safeguard::Confirmation),
         }
@@ -148,6 +179,7 @@ impl Terms {
     /// The terms of a shutdown of `instance` for `cause`: those of [`Terms::of_stopped`] for the termination of what was
     /// stopped because it is untagged.
     pub(crate) fn for_shutdown(
+        policy: &Policy,
         settings: &Settings,
         instance: &Instance,
         cause: &Cause,
@@ -158,7 +190,27 @@ impl Terms {
             Some(days) if stops_first && !is_stop && instance.state.is_stopped() => {
                 Self::of_stopped(settings, days)
             }
-            _ => Self::of(settings),
+            _ => Self::for_cause(policy, settings, Some(instance), cause),
+        }
+    }
+
+    /// The terms of a shutdown for `cause`, whose end date is that of `instance`.
+    pub(crate) fn for_cause(
+        policy: &Policy,
+        settings: &Settings,
+        instance: Option<&Instance>,
+        cause: &Cause,
+    ) -> Self {
+        let mut rules = policy.rules().iter();
+        let rule = rules.find(|rule| Some(rule.id) == cause.rule_id());
+        let notice = rule.and_then(TagRule::notice);
+        let end = rule.zip(instance).and_then(|(rule, instance)| {
+            let value = instance.tags.get(&rule.tag_key)?;
+            rule.end_of(value)
+        });
+        match end.filter(|_| cause.defect() == Some(DefectName::Expired)) {
+            Some(end) => Self::of_end(settings, notice, end),
+            None => Self::of(settings, notice),
         }
     }
 
@@ -169,6 +221,11 @@ impl Terms {
     /// Whether nothing is waited for, so that no earlier look is needed.
     pub(crate) fn is_at_once(&self) -> bool {
         self.grace <= TimeDelta::zero() && self.wait <= TimeDelta::zero()
+    }
+
+    /// How long before its day the first notice of it goes out.
+    pub(crate) fn first_notice(&self) -> TimeDelta {
+        self.times.first().copied().unwrap_or_default()
     }
 }
 
@@ -181,6 +238,7 @@ impl Countdown {
             seen_at: Some(now),
             reminded_at: None,
             day: None,
+            end: None,
             is_after_stop: false,
         }
     }
@@ -192,6 +250,12 @@ impl Countdown {
             is_after_stop: true,
             ..Self::starting(now)
         }
+    }
+
+    /// The same, for an end date whose end is `end`.
+    #[must_use]
+    pub(crate) fn for_end(self, end: Option<DateTime<Utc>>) -> Self {
+        Self { end, ..self }
     }
 
     /// The same, seen again at `now`.
@@ -234,7 +298,9 @@ impl Countdown {
         let is_restarted =
             terms.is_over_once_started && started_at.is_some_and(|at| at > self.since);
         let is_stale = terms.goes_stale && now - self.seen_at() > stale_after;
-        !(is_stale || is_restarted)
+        // A date that moves closer has its notice anew.
+        let is_moved = self.end != terms.end;
+        !(is_stale || is_moved || is_restarted)
     }
 
     /// Whether the look of `now` is worth noting.
@@ -256,7 +322,11 @@ impl Countdown {
     ) -> CountdownStage {
         // A start in between starts the grace period and the last notice over, not the whole wait.
         let restarted_at = started_at.filter(|at| *at > self.since);
-        let mut day = later(later(self.since, terms.grace), terms.wait);
+        let graced = later(self.since, terms.grace);
+        let mut day = match terms.end {
+            Some(end) => end.max(graced),
+            None => later(graced, terms.wait),
+        };
         if let Some(at) = restarted_at {
             day = day.max(later(at, terms.grace));
         }
@@ -264,19 +334,34 @@ impl Countdown {
             let notice = self
                 .reminded_at
                 .filter(|noticed_at| restarted_at.is_none_or(|at| *noticed_at >= at));
-            let Some(noticed_at) = notice else {
-                let announce_at = earlier(day, terms.notice);
-                return if now >= announce_at {
-                    let day = day.max(later(now, terms.notice));
-                    CountdownStage::Announce { day }
-                } else {
-                    CountdownStage::Waiting {
-                        next: announce_at,
-                        day,
-                    }
+            let moments = || terms.times.iter().map(|time| earlier(day, *time));
+            let next = moments().filter(|at| *at > now).min();
+            if let Some(meant_for) = moments().filter(|at| *at <= now).max() {
+                let is_needed = match notice {
+                    Some(noticed_at) => noticed_at < meant_for,
+                    // A time that had passed when it began is left out, unless it is the last.
+                    None => meant_for >= self.since || next.is_none(),
                 };
+                if is_needed {
+                    let named = self.day.filter(|_| notice.is_some());
+                    let day = day.max(later(now, terms.notice)).max(named.unwrap_or(day));
+                    return CountdownStage::Announce {
+                        day,
+                        next: next.unwrap_or(day),
+                        meant_for,
+                    };
+                }
+            }
+            let Some(noticed_at) = notice else {
+                let next = next.unwrap_or(day);
+                return CountdownStage::Waiting { next, day };
             };
-            day = day.max(later(noticed_at, terms.notice));
+            day = day
+                .max(later(noticed_at, terms.notice))
+                .max(self.day.unwrap_or(day));
+            if let Some(next) = next {
+                return CountdownStage::Waiting { next, day };
+            }
         }
         // Nothing happens before the day that a notice named, also if no notice is needed any more.
         day = day.max(self.day.unwrap_or(day));
@@ -328,6 +413,15 @@ impl CountdownReason {
         }
     }
 
+    /// As [`is_absence`](Self::is_absence), also of a reason under a rule that may apply because a tag is not there.
+    pub(crate) fn rests_on_absence(&self, policy: &Policy) -> bool {
+        let has_conditions = match self {
+            Self::Untagged => false,
+            Self::Tag { key, .. } => policy.has_conditions_on_tags(key),
+        };
+        self.is_absence() || has_conditions
+    }
+
     /// The reason whose [`Display`](fmt::Display) is `text`; `None` if there is none.
     #[must_use]
     pub fn from_name(text: &str) -> Option<Self> {
@@ -357,6 +451,16 @@ fn required_notice(settings: &Settings, notice: TimeDelta) -> TimeDelta {
     } else {
         TimeDelta::zero()
     }
+}
+
+/// The times of `notice` that leave `required`, the least time for the last notice, and that itself.
+fn times(notice: Option<&Notice>, required: TimeDelta) -> Vec<TimeDelta> {
+    if required <= TimeDelta::zero() {
+        return Vec::new();
+    }
+    let times = notice.map_or(&[][..], Notice::times).iter().copied();
+    let earlier = times.filter(|time| *time > required);
+    earlier.chain([required]).collect()
 }
 
 fn later(at: DateTime<Utc>, time: TimeDelta) -> DateTime<Utc> {

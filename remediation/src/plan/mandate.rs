@@ -5,10 +5,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tagwarden_core::{Action, Policy, Shutdown};
+use tagwarden_core::Shutdown;
 
 use super::{
     Act, Cause, CountdownName, CountdownReason, Outcome, Plan, Reason, Remedy, RemedyName, Step,
+    ValueOrigin,
 };
 
 /// What a run may do at most.
@@ -79,10 +80,10 @@ impl Focus {
 
 impl Mandate {
     /// Leaves out of `plan` what is not asked for, and settles what was not agreed to.
-    pub(super) fn bind(&self, plan: &mut Plan, policy: &Policy) {
+    pub(super) fn bind(&self, plan: &mut Plan) {
         self.narrow(plan);
         if let Some(agreed) = &self.agreed {
-            agreed.bind_tags(plan, policy);
+            agreed.bind_tags(plan);
             agreed.bind_shutdowns(plan);
         }
     }
@@ -111,11 +112,11 @@ impl Agreed {
         self.tags.is_empty() && self.shutdowns.is_empty()
     }
 
-    fn bind_tags(&self, plan: &mut Plan, policy: &Policy) {
-        let is_timed = |act: &Act| {
-            let mut rules = policy.rules().iter();
-            let rule = rules.find(|rule| Some(rule.id) == act.rule_id());
-            rule.is_some_and(|rule| matches!(rule.action, Action::Function(_)))
+    fn bind_tags(&self, plan: &mut Plan) {
+        // What somebody meant, or a source has, is not the function's.
+        let is_timed = |act: &Act| match &act.step.remedy {
+            Remedy::Tag { origin, .. } => *origin == Some(ValueOrigin::Function),
+            _ => false,
         };
         for mut act in std::mem::take(&mut plan.tags) {
             let agreed = act.tag_key().and_then(|key| {
@@ -171,7 +172,10 @@ impl CountdownName {
         let shutdown = match step.remedy {
             Remedy::Stop { .. } => Shutdown::Stop,
             Remedy::Terminate => Shutdown::Terminate,
-            Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::Notify { .. } => return None,
+            Remedy::Tag { .. }
+            | Remedy::TagLauncher
+            | Remedy::TagFromSource { .. }
+            | Remedy::Notify { .. } => return None,
         };
         Some(Self {
             instance_id: step.instance_id.clone(),

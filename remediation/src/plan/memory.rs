@@ -6,8 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_core::{Action, TagRule};
 
-use super::UNDEFINED;
 use crate::run_id::RunId;
+
+/// The value of a UserLookup tag if the launcher cannot be found.
+pub const UNDEFINED: &str = "Undefined";
 
 /// The most writes of one tag that are remembered.
 const MOST_WRITES: usize = 12;
@@ -42,6 +44,9 @@ pub struct Memory {
     /// When an exemption that cannot be read was first reported, in milliseconds of the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unreadable_exemption_since: Option<i64>,
+    /// By key, since when a tag waits for a source of its value, in milliseconds of the epoch.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) waits_since: BTreeMap<String, i64>,
 }
 
 /// What is remembered of one tag of a resource. Times are milliseconds of the epoch.
@@ -111,6 +116,13 @@ impl Memory {
     pub fn unreadable_exemption_since(&self) -> Option<DateTime<Utc>> {
         self.unreadable_exemption_since
             .and_then(DateTime::from_timestamp_millis)
+    }
+
+    /// Since when the tag waits for a source of its value that cannot be read; `None` if it does not.
+    #[must_use]
+    pub fn waits_since(&self, tag_key: &str) -> Option<DateTime<Utc>> {
+        let since = self.waits_since.get(tag_key).copied();
+        since.and_then(DateTime::from_timestamp_millis)
     }
 
     /// Who launched the resource: as the launch's event said, or as a UserLookup tag that tagwarden wrote says.
@@ -240,6 +252,7 @@ impl Memory {
             return;
         };
         tag.value = Some(value.to_owned());
+        self.waits_since.remove(claim.tag_key);
         // Restorations under another rule do not count.
         if tag.rule.as_deref() != claim.rule {
             let last = tag.written_at.pop();
@@ -320,13 +333,25 @@ fn moment(milliseconds: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(milliseconds)
 }
 
-/// What a rule writes: its action, and after a colon its default. When this changes, the rule has changed.
+/// The rule's sources, if it has any: ` from tag:Team, vpc`.
+fn sources(rule: &TagRule) -> String {
+    let sources: Vec<String> = rule.options.from.iter().map(ToString::to_string).collect();
+    if sources.is_empty() {
+        return String::new();
+    }
+    format!(" from {}", sources.join(", "))
+}
+
+/// What a rule writes: its action, and after a colon its default and its sources. When this changes, the rule has changed.
 #[must_use]
 pub(crate) fn rule_note(rule: &TagRule) -> String {
     match &rule.action {
-        Action::Update { value } => format!("Update:{value}"),
+        Action::Update { value } => {
+            let value = value.as_deref().unwrap_or_default();
+            format!("Update:{value}{}", sources(rule))
+        }
         Action::UserLookup => "UserLookup".to_owned(),
-        Action::Function(function) => format!("Function:{function}"),
+        Action::Function(function) => format!("Function:{function}{}", sources(rule)),
         Action::Notify => "Notify".to_owned(),
         Action::Stop => "Stop".to_owned(),
         Action::Terminate => "Terminate".to_owned(),

@@ -9,12 +9,14 @@
 //! | `act` | [`Act`]: a step that changes an instance, and how far it got |
 //! | `refusal` | [`Refusal`]: what EC2 refused to shut down |
 //! | `reason` | [`Reason`]: why a step is not taken |
+//! | `origin` | [`ValueOrigin`]: where the value of a tag comes from |
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `check` | [`ShutdownCheck`]: what stands against a shutdown |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `mandate` | [`Mandate`]: what a run may do at most, because a person agreed to no more |
 //! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
+//! | `sources` | [`SourceTags`]: the tags of subnets and VPCs, from which rules take values |
 //! | `planner` | [`plan()`]: which step each finding asks for, and what stands against it |
 //! | `prospect` | [`prospects`]: what becomes of an instance in the end |
 
@@ -24,11 +26,13 @@ mod countdown;
 mod manager;
 mod mandate;
 mod memory;
+mod origin;
 mod outcome;
 mod planner;
 mod prospect;
 mod reason;
 mod refusal;
+mod sources;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,13 +48,16 @@ pub use countdown::{Countdown, CountdownName, CountdownReason};
 pub(crate) use countdown::{CountdownStage, REMEMBERED, Terms};
 pub(crate) use manager::manager_of;
 pub use mandate::{Agreed, Focus, Mandate};
-pub use memory::{Memory, RememberedTag};
+pub use memory::{Memory, RememberedTag, UNDEFINED};
 pub(crate) use memory::{TagClaim, rule_note};
+pub use origin::{UnknownOrigin, ValueOrigin};
 pub use outcome::{Outcome, StepFailure};
-pub use planner::{UNDEFINED, plan};
+pub(crate) use planner::ends_soon;
+pub use planner::plan;
 pub use prospect::{Prospect, Prospects, prospects};
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use sources::{SourceFailure, SourceTags};
 pub use step::{Cause, Remedy, Step};
 
 /// What to do, and what is settled without doing anything.
@@ -135,6 +142,8 @@ pub struct PlanContext {
     /// When an exemption that cannot be read was first reported, by instance. One that is not here has not been
     /// reported: its protection counts from now.
     pub unreadable_exemptions: BTreeMap<String, DateTime<Utc>>,
+    /// The tags of the subnets and VPCs from which rules take values.
+    pub sources: SourceTags,
     /// What is remembered of those that are untagged or lack a name or a date. Nothing is remembered of one that is not
     /// here.
     pub memories: BTreeMap<String, Memory>,

@@ -1,28 +1,30 @@
 //! Which step each finding asks for, and what stands against it.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `ending` | end dates that have not passed: their notices |
+//! | `shutdown` | what stands against a shutdown, its countdown, and which of several is done |
+//! | `value` | which value a tag gets: the first that there is of several |
+
+mod ending;
+mod shutdown;
+mod value;
+
+pub(crate) use ending::ends_soon;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Days, TimeDelta, Utc};
-use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
-use tagwarden_core::likeness::is_blank;
+use chrono::{DateTime, TimeDelta, Utc};
+use tagwarden_core::policy::UndecidedRule;
 use tagwarden_core::wording::correction;
-use tagwarden_core::{
-    Action, DefectName, Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, TagRule,
-    Verdict, assess,
-};
+use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, Verdict, assess};
 
-use super::countdown::{CountdownStage, Terms};
-use super::manager::manager_of;
 use super::{
-    Act, Cause, Countdown, CountdownChange, CountdownName, CountdownReason, Outcome, Plan,
-    PlanContext, Reason, Remedy, Step,
+    Act, Cause, Countdown, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason,
+    Remedy, Step,
 };
-use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
 use crate::safeguard::Safeguard;
-use crate::settings::{Mode, Settings, Untagged};
-
-/// The value of a UserLookup tag if the launcher cannot be found.
-pub const UNDEFINED: &str = "Undefined";
+use crate::settings::{Settings, Untagged};
 
 /// Plans what `policy` wants done about `instances`.
 #[must_use]
@@ -39,8 +41,11 @@ pub fn plan(
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
         let exemption = assessment.exemption;
-        let mut planner =
-            InstancePlanner::new(settings, context, now, instance, exemption, &mut plan);
+        let mut planner = InstancePlanner::new(
+            policy, settings, context, now, instance, exemption, &mut plan,
+        );
+        planner.findings = &assessment.findings;
+        planner.undecided = &assessment.unknown;
         // One remedy for the whole instance replaces those of the rules. An instance that lost its tags is judged by
         // its rules, which write them again.
         if assessment.is_untagged && !context.was_tagged(&instance.id) {
@@ -50,8 +55,13 @@ pub fn plan(
                 planner.plan_finding(finding);
             }
             if !matches!(assessment.verdict, Verdict::NotApplicable(_)) {
-                for rule in policy.rules() {
+                for rule in policy.rules_for(instance) {
                     planner.replace_undefined(rule);
+                }
+                if policy.has_end_dates() {
+                    for end_date in policy.end_dates(instance) {
+                        planner.plan_ending(&end_date);
+                    }
                 }
             }
         }
@@ -61,18 +71,23 @@ pub fn plan(
         plan.hold(reason);
     }
     if let Some(mandate) = &context.mandate {
-        mandate.bind(&mut plan, policy);
+        mandate.bind(&mut plan);
     }
     plan
 }
 
 /// Plans for one instance.
 pub(super) struct InstancePlanner<'a> {
+    pub(super) policy: &'a Policy,
+    /// What is wrong with the instance.
+    findings: &'a [Finding<'a>],
     pub(super) settings: &'a Settings,
     pub(super) context: &'a PlanContext,
     pub(super) now: DateTime<Utc>,
     pub(super) instance: &'a Instance,
     exemption: Option<Exemption<'a>>,
+    /// The rules of which it is not known whether they apply.
+    undecided: &'a [UndecidedRule<'a>],
     plan: &'a mut Plan,
     /// What was found of what is counted down.
     found: BTreeSet<CountdownReason>,
@@ -92,6 +107,7 @@ struct DueShutdown {
 impl<'a> InstancePlanner<'a> {
     /// A planner that has found nothing yet.
     pub(super) fn new(
+        policy: &'a Policy,
         settings: &'a Settings,
         context: &'a PlanContext,
         now: DateTime<Utc>,
@@ -100,11 +116,14 @@ impl<'a> InstancePlanner<'a> {
         plan: &'a mut Plan,
     ) -> Self {
         Self {
+            policy,
+            findings: &[],
             settings,
             context,
             now,
             instance,
             exemption,
+            undecided: &[],
             plan,
             found: BTreeSet::new(),
             due: None,
@@ -116,9 +135,12 @@ impl InstancePlanner<'_> {
     fn plan_untagged(&mut self) {
         let cause = Cause::Untagged;
         match self.settings.untagged {
-            Untagged::Terminate => self.shut_down(cause, Remedy::Terminate),
+            Untagged::Terminate => self.shut_down(cause, Remedy::Terminate, None),
             Untagged::Stop => self.stop_first(cause),
-            Untagged::Notify => self.report(cause, None),
+            Untagged::Notify => {
+                self.find(&cause);
+                self.report(cause, None);
+            }
         }
     }
 
@@ -128,336 +150,32 @@ impl InstancePlanner<'_> {
         };
         let cause = Cause::from(finding);
         match remedy {
-            RuleRemedy::Write(value) => self.write(cause, finding.rule, value.to_owned(), None),
+            RuleRemedy::Write(value) => self.write_default(cause, finding.rule, value),
             RuleRemedy::WriteFunction(function) => {
-                let restored = self.restorable(finding.rule);
-                let value = restored.unwrap_or_else(|| function.value(self.now));
-                self.write(cause, finding.rule, value, None);
+                self.write_function(cause, finding.rule, function);
             }
             RuleRemedy::WriteLauncher => self.write_launcher(cause, finding.rule),
             RuleRemedy::Report => {
-                let correction = correction(finding.defect, &finding.rule.tag_key);
-                self.report(cause, correction);
+                // What is nearly right is no reason for a shutdown, so a countdown for it is over. So is the countdown of a
+                // rule that does not apply to the instance any more.
+                let has_conditions = self.policy.has_conditions(&finding.rule.tag_key);
+                if !finding.defect.is_nearly_right() && !has_conditions {
+                    self.find(&cause);
+                }
+                self.report(cause, correction(finding.rule, finding.defect));
             }
             RuleRemedy::ShutDown(Shutdown::Stop) => {
-                self.shut_down(cause, Remedy::Stop { terminate_on: None });
+                self.shut_down_for(finding, cause, Remedy::Stop { terminate_on: None });
             }
-            RuleRemedy::ShutDown(Shutdown::Terminate) => self.shut_down(cause, Remedy::Terminate),
+            RuleRemedy::ShutDown(Shutdown::Terminate) => {
+                self.shut_down_for(finding, cause, Remedy::Terminate);
+            }
         }
     }
 
     fn report(&mut self, cause: Cause, correction: Option<String>) {
-        // What is nearly right is no reason for a shutdown, so a countdown for it is over.
-        if correction.is_none() {
-            self.find(&cause);
-        }
         let step = self.step(cause, Remedy::Notify { correction });
         self.plan.reported.push(step);
-    }
-
-    /// The value that tagwarden wrote for `rule` before, if it is a name or a date and may be written again.
-    fn restorable(&self, rule: &TagRule) -> Option<String> {
-        let memory = self.context.memories.get(&self.instance.id)?;
-        memory.restorable(rule).map(ToOwned::to_owned)
-    }
-
-    fn write(&mut self, cause: Cause, rule: &TagRule, value: String, unknown: Option<Unknown>) {
-        let memory = self.context.memories.get(&self.instance.id);
-        let paused = memory.and_then(|memory| memory.paused_until(rule, self.now));
-        let remedy = Remedy::Tag { value, unknown };
-        if let Some(until) = paused.map(|until| until.date_naive()) {
-            let reason = Reason::RemovedRepeatedly { until, by: None };
-            return self.settle(cause, remedy, Outcome::Refused(reason));
-        }
-        let step = self.step(cause, remedy);
-        self.plan.tags.extend(Act::of(step, &self.instance.tags));
-    }
-
-    fn write_launcher(&mut self, cause: Cause, rule: &TagRule) {
-        if let Some(name) = self.restorable(rule) {
-            return self.write(cause, rule, name, None);
-        }
-        let undefined = |unknown| (UNDEFINED.to_owned(), Some(unknown));
-        let (value, unknown) = match self.context.launchers.get(&self.instance.id) {
-            Some(Launcher::Known(name)) => (name.clone(), None),
-            Some(Launcher::TooOld) => undefined(Unknown::TooOld),
-            Some(Launcher::Nobody) => match self.launch_not_shown() {
-                Some(reason) => {
-                    return self.settle(cause, Remedy::TagLauncher, Outcome::Deferred(reason));
-                }
-                None => undefined(Unknown::NotRecorded),
-            },
-            Some(Launcher::Failed(error)) => {
-                return self.settle(cause, Remedy::TagLauncher, Outcome::Failed(error.into()));
-            }
-            None => {
-                let outcome = Outcome::Deferred(Reason::LookUpUnfinished);
-                return self.settle(cause, Remedy::TagLauncher, outcome);
-            }
-        };
-        self.write(cause, rule, value, unknown);
-    }
-
-    /// Replaces an `Undefined` that tagwarden wrote a short time ago and for which there is a name by now. This is the only
-    /// value that is ever overwritten.
-    fn replace_undefined(&mut self, rule: &TagRule) {
-        let is_undefined =
-            self.instance.tags.get(&rule.tag_key).map(String::as_str) == Some(UNDEFINED);
-        let memory = self.context.memories.get(&self.instance.id);
-        let is_own = memory.is_some_and(|it| it.is_own_undefined(&rule.tag_key, self.now));
-        let launcher = self.context.launchers.get(&self.instance.id);
-        if rule.action == Action::UserLookup
-            && is_undefined
-            && is_own
-            && let Some(Launcher::Known(name)) = launcher
-        {
-            let cause = Cause::Tag {
-                rule_id: rule.id,
-                tag_key: rule.tag_key.clone(),
-                defect: DefectName::Missing,
-            };
-            self.write(cause, rule, name.clone(), None);
-        }
-    }
-
-    /// Why CloudTrail may not show the launch yet: it shows one minutes after it happened.
-    fn launch_not_shown(&self) -> Option<Reason> {
-        match self.younger_than(self.settings.grace.max(SHOWN_AFTER))? {
-            Reason::Grace { age, grace } => Some(Reason::LaunchNotShown { age, grace }),
-            reason => Some(reason),
-        }
-    }
-    /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
-    fn stop_first(&mut self, cause: Cause) {
-        let terminate_after = self.settings.terminate_after;
-        if self.instance.state.is_stopped() {
-            let Some(terminate_after) = terminate_after.filter(|_| self.may_be_stopped_by_us())
-            else {
-                // Without days to wait for, a stopped instance is left alone, and so is one that a person stopped.
-                return self.find(&cause);
-            };
-            let terms = Terms::of_stopped(self.settings, terminate_after);
-            return self.shut_down_by(cause, Remedy::Terminate, &terms);
-        }
-        let terminate_on = terminate_after
-            .and_then(|days| self.now.checked_add_signed(days))
-            .map(|due| due.date_naive());
-        self.shut_down(cause, Remedy::Stop { terminate_on });
-    }
-
-    /// Whether tagwarden has stopped the instance and nobody has started it since, as far as the ledger shows or might.
-    fn may_be_stopped_by_us(&self) -> bool {
-        if self.context.countdown_failure.is_some() {
-            return true;
-        }
-        let name = CountdownName::of_stopped(&self.instance.id);
-        let running = self.context.countdowns.get(&self.instance.id);
-        let countdown = running.and_then(|running| running.get(&name));
-        countdown.is_some_and(|it| {
-            let is_restarted = self.instance.started_at.is_some_and(|at| at > it.since);
-            it.is_after_stop && !is_restarted
-        })
-    }
-
-    /// Plans a stop or a termination, unless something stands against it.
-    fn shut_down(&mut self, cause: Cause, remedy: Remedy) {
-        let terms = Terms::of(self.settings);
-        self.shut_down_by(cause, remedy, &terms);
-    }
-
-    fn shut_down_by(&mut self, cause: Cause, remedy: Remedy, terms: &Terms) {
-        self.find(&cause);
-        let is_stop = matches!(remedy, Remedy::Stop { .. });
-        if is_stop && self.instance.state.is_stopped() {
-            return;
-        }
-        let reason = CountdownReason::from(&cause);
-        self.plan.count(&reason);
-        if let Some(outcome) = self.obstacle(&cause, is_stop, terms) {
-            return self.settle(cause, remedy, outcome);
-        }
-        // A dry run begins no countdown: it says what would be done once the looks agree.
-        let is_counted = self.settings.mode == Mode::Enforce && self.holds(Safeguard::TwoLooks);
-        let is_at_once = terms.is_at_once() && !self.has_named_day(&reason);
-        if is_at_once || !(is_counted || terms.is_over_once_started) {
-            let since = self.instance.launched_at.unwrap_or(self.now);
-            return self.ask_for(cause, remedy, since, None);
-        }
-        let name = CountdownName {
-            instance_id: self.instance.id.clone(),
-            shutdown: if is_stop {
-                Shutdown::Stop
-            } else {
-                Shutdown::Terminate
-            },
-            reason,
-        };
-        self.count_down(cause, remedy, terms, name);
-    }
-
-    /// Whether a notice has named a day for a shutdown for `reason` that has not come yet.
-    fn has_named_day(&self, reason: &CountdownReason) -> bool {
-        let running = self.context.countdowns.get(&self.instance.id);
-        let mut running = running.into_iter().flatten();
-        running.any(|(name, countdown)| {
-            name.reason == *reason && countdown.day.is_some_and(|day| day > self.now)
-        })
-    }
-
-    /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
-    fn count_down(&mut self, cause: Cause, remedy: Remedy, terms: &Terms, name: CountdownName) {
-        if let Some(failure) = &self.context.countdown_failure {
-            return self.settle(cause, remedy, Outcome::Failed(failure.clone()));
-        }
-        let (now, started_at) = (self.now, self.instance.started_at);
-        let running = self.context.countdowns.get(&self.instance.id);
-        let read = running.and_then(|running| running.get(&name)).copied();
-        // A termination after a stop is a countdown of its own, with the same name.
-        let valid = read.filter(|it| {
-            it.is_after_stop == terms.is_over_once_started && it.holds(terms, started_at, now)
-        });
-        // What began before an exemption ended starts over, also if no look saw the exemption.
-        let exempt_until = self.exemption.and_then(|it| it.end());
-        let valid = valid.filter(|it| exempt_until.is_none_or(|end| it.since >= end));
-        let has_begun = valid.is_none() || self.context.begun.contains(&name);
-        let countdown = valid.unwrap_or_else(|| {
-            if terms.is_over_once_started {
-                Countdown::after_stop(now)
-            } else {
-                Countdown::starting(now)
-            }
-        });
-        let change = |new| CountdownChange {
-            read,
-            new,
-            has_begun,
-            next: None,
-        };
-        // A countdown must have begun before the second look.
-        let (next, day, is_notice) = match countdown.stage(terms, started_at, now) {
-            CountdownStage::Due(since) => {
-                return self.ask_for(cause, remedy, since, Some((name, countdown)));
-            }
-            CountdownStage::Waiting { next, day } => (next, day, false),
-            CountdownStage::Announce { day } => (day, day, true),
-        };
-        // A start since the last look has moved the day.
-        let is_moved = started_at.is_some_and(|at| at > countdown.seen_at());
-        let needs_confirmation = has_begun || countdown.needs_confirmation(terms, now);
-        if is_notice || is_moved || needs_confirmation {
-            let new = countdown.seen(now);
-            let change = CountdownChange {
-                next: (has_begun || is_notice || is_moved).then_some(next),
-                ..change(new)
-            };
-            self.plan.countdowns.insert(name.clone(), change);
-        }
-        if is_notice {
-            self.plan.notices.insert(name, day);
-        } else if terms.is_over_once_started && !has_begun && countdown.reminded_at.is_none() {
-            // Between the stop and the notice of the termination there is nothing to report.
-            return;
-        }
-        let reason = if terms.is_over_once_started {
-            Reason::Stopped {
-                terminate_on: day.date_naive(),
-            }
-        } else if is_notice || countdown.reminded_at.is_some() {
-            Reason::Announced { day }
-        } else {
-            Reason::Counting {
-                since: countdown.since,
-                day,
-            }
-        };
-        self.settle(cause, remedy, Outcome::Deferred(reason));
-    }
-
-    /// Asks for a shutdown that is due since `since`. Of several the strongest is done.
-    fn ask_for(
-        &mut self,
-        cause: Cause,
-        remedy: Remedy,
-        since: DateTime<Utc>,
-        countdown: Option<(CountdownName, Countdown)>,
-    ) {
-        let is_stop = matches!(remedy, Remedy::Stop { .. });
-        if is_stop && self.due.is_some() {
-            return;
-        }
-        let act = Act::of(self.step(cause, remedy), &self.instance.tags);
-        self.due = act.map(|act| DueShutdown {
-            since,
-            act,
-            countdown,
-        });
-    }
-
-    /// Notes that the reason was found, so that its countdowns are not taken for over.
-    fn find(&mut self, cause: &Cause) {
-        if self.context.countdowns.contains_key(&self.instance.id) {
-            self.found.insert(CountdownReason::from(cause));
-        }
-    }
-
-    /// The instance's manager as a reason, if it has one.
-    pub(super) fn managed(&self) -> Option<Reason> {
-        let manager = manager_of(self.instance, self.settings, self.context);
-        manager.filter(|_| self.holds(Safeguard::Manager))
-    }
-
-    /// The exemption that cannot be read, as long as it protects.
-    pub(super) fn unreadable_exemption(&self) -> Option<Reason> {
-        let Some(Exemption::Unreadable { key, value }) = self.exemption else {
-            return None;
-        };
-        let reported = self.context.unreadable_exemptions.get(&self.instance.id);
-        let first_day = reported.unwrap_or(&self.now).date_naive();
-        let until = first_day.checked_add_days(Days::new(UNREADABLE_PROTECTS_DAYS))?;
-        (self.now.date_naive() <= until).then(|| Reason::UnreadableExemption {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            until,
-        })
-    }
-
-    /// Adds what is due to the plan, and the countdowns whose reasons are gone.
-    fn finish(mut self) {
-        if let Some(due) = self.due.take() {
-            let id = self.instance.id.clone();
-            if let Some(countdown) = due.countdown {
-                self.plan.standing.insert(id.clone(), countdown);
-            }
-            self.plan.shutdowns.insert((Some(due.since), id), due.act);
-        }
-        for key in self
-            .context
-            .paused
-            .get(&self.instance.id)
-            .into_iter()
-            .flatten()
-        {
-            // tagwarden does not write it, so a person has.
-            if self
-                .instance
-                .tags
-                .get(key)
-                .is_some_and(|value| !is_blank(value))
-            {
-                let resumed = (self.instance.id.clone(), key.clone());
-                self.plan.resumed.insert(resumed);
-            }
-        }
-        let Some(running) = self.context.countdowns.get(&self.instance.id) else {
-            return;
-        };
-        // What would not be shut down now starts over once it would.
-        let is_spared = self.managed().is_some() || self.unreadable_exemption().is_some();
-        for (name, countdown) in running {
-            if is_spared || !self.found.contains(&name.reason) {
-                self.plan.gone.insert(name.clone(), *countdown);
-            }
-        }
     }
 
     fn settle(&mut self, cause: Cause, remedy: Remedy, outcome: Outcome) {

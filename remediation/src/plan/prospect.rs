@@ -175,8 +175,9 @@ impl<'a> Future<'a> {
         let is_stopped_first = step.cause == Cause::Untagged
             && step.remedy == Remedy::Terminate
             && settings.untagged == Untagged::Stop;
-        let terms = after_stop.filter(|_| is_stopped_first);
-        let terms = terms.unwrap_or_else(|| Terms::of(settings));
+        let terms = after_stop.clone().filter(|_| is_stopped_first);
+        let terms =
+            terms.unwrap_or_else(|| Terms::for_cause(self.policy, settings, None, &step.cause));
         let down = lead(&terms);
         let terminated = match &step.remedy {
             Remedy::Terminate => Some(down),

@@ -26,6 +26,13 @@ pub enum Reason {
         /// How old it must be.
         grace: TimeDelta,
     },
+    /// A source of the tag's value cannot be read now. Deferred, for a day at most.
+    SourceUnread {
+        /// The source, as people know it: `its VPC vpc-1`.
+        source: String,
+        /// Why.
+        why: String,
+    },
     /// The policy changed while the run was on. Deferred.
     PolicyChanged,
     /// The run was cancelled before it came to this. Deferred.
@@ -62,6 +69,21 @@ pub enum Reason {
     Announced {
         /// When the shutdown may happen at the earliest.
         day: DateTime<Utc>,
+        /// For when this notice was meant, where there are several.
+        notice: Option<DateTime<Utc>>,
+    },
+    /// An end date comes, or has passed and its day has not come. Deferred.
+    Ends {
+        /// The key of the tag with the end date.
+        tag_key: String,
+        /// The end date, as the tag has it.
+        date: String,
+        /// When the shutdown may happen at the earliest.
+        day: DateTime<Utc>,
+        /// How many days are left; negative once the date has passed.
+        days_left: i64,
+        /// For when this notice was meant; `None` for what is no notice.
+        notice: Option<DateTime<Utc>>,
     },
     /// The settings do not permit rules this shutdown. Refused.
     NotPermitted {
@@ -132,6 +154,7 @@ impl Reason {
             Self::LookUpUnfinished => "look-up-unfinished",
             Self::NoTime => "no-time",
             Self::LaunchNotShown { .. } => "launch-not-shown",
+            Self::SourceUnread { .. } => "source-unread",
             Self::PolicyChanged => "policy-changed",
             Self::Interrupted => "interrupted",
             Self::Managed { .. } => "owned",
@@ -140,6 +163,7 @@ impl Reason {
             Self::Stopped { .. } => "stopped",
             Self::Counting { .. } => "counting",
             Self::Announced { .. } => "announced",
+            Self::Ends { .. } => "ends",
             Self::NotPermitted { .. } => "not-permitted",
             Self::NoTopic => "no-topic",
             Self::NotAnnounced(_) => "not-announced",
@@ -167,11 +191,13 @@ impl Reason {
             | Self::LookUpUnfinished
             | Self::NoTime
             | Self::LaunchNotShown { .. }
+            | Self::SourceUnread { .. }
             | Self::PolicyChanged
             | Self::Interrupted
             | Self::Stopped { .. }
             | Self::Counting { .. }
             | Self::Announced { .. }
+            | Self::Ends { .. }
             | Self::TagsDisagree
             | Self::TagsUnconfirmed(_)
             | Self::Suspicion { .. }
@@ -222,6 +248,7 @@ impl fmt::Display for Reason {
             Self::LaunchNotShown { age: None, .. } => f.write_str(
                 "CloudTrail does not show its launch yet, and EC2 does not say when it was launched",
             ),
+            Self::SourceUnread { source, why } => source_unread(f, source, why),
             Self::NoTime => f.write_str("there was no time left for it"),
             Self::PolicyChanged => f.write_str("the policy changed during the run"),
             Self::Interrupted => f.write_str("the run was ended before it came to it"),
@@ -245,11 +272,18 @@ impl fmt::Display for Reason {
                 moment(*since),
                 moment(*day)
             ),
-            Self::Announced { day } => write!(
+            Self::Announced { day, .. } => write!(
                 f,
                 "this is the notice; if nothing changes, it is done after {}",
                 moment(*day)
             ),
+            Self::Ends {
+                tag_key,
+                date,
+                day,
+                days_left,
+                ..
+            } => ends(f, tag_key, date, *day, *days_left),
             Self::NotPermitted { is_stop: true } => f.write_str(
                 "rules may not stop instances (TAGWARDEN_RULES_MAY_DESTROY must be stop or stop-and-terminate)",
             ),
@@ -285,21 +319,55 @@ impl fmt::Display for Reason {
                 f,
                 "its tag {key:?} = {value:?} looks like an exemption and cannot be read: write {EXEMPTION_KEY} = \"2026-12-31 why\"; it protects the instance until the end of {until}"
             ),
-            Self::RemovedRepeatedly { until, by } => {
-                f.write_str("it was restored three times within a week, and removed each time")?;
-                if let Some(by) = by {
-                    write!(f, ", last by {by}")?;
-                }
-                write!(
-                    f,
-                    "; it is not written again before {until}: put the tag into the code that removes it"
-                )
-            }
+            Self::RemovedRepeatedly { until, by } => removed_repeatedly(f, *until, by.as_deref()),
         }
     }
+}
+
+fn removed_repeatedly(
+    f: &mut fmt::Formatter<'_>,
+    until: NaiveDate,
+    by: Option<&str>,
+) -> fmt::Result {
+    f.write_str("it was restored three times within a week, and removed each time")?;
+    if let Some(by) = by {
+        write!(f, ", last by {by}")?;
+    }
+    write!(
+        f,
+        "; it is not written again before {until}: put the tag into the code that removes it"
+    )
+}
+
+fn source_unread(f: &mut fmt::Formatter<'_>, source: &str, why: &str) -> fmt::Result {
+    write!(
+        f,
+        "its value may be that of {source}, which cannot be read now: {why}; it waits for a day at most"
+    )
 }
 
 /// A moment as the report names it, to the minute.
 fn moment(at: DateTime<Utc>) -> impl fmt::Display {
     at.format("%Y-%m-%d %H:%M UTC")
+}
+
+/// That the end date `date` comes or has passed, and what keeps the instance.
+fn ends(
+    f: &mut fmt::Formatter<'_>,
+    tag_key: &str,
+    date: &str,
+    day: DateTime<Utc>,
+    days_left: i64,
+) -> fmt::Result {
+    match days_left {
+        1 => write!(f, "{tag_key} = {date}, 1 day is left")?,
+        0 => write!(f, "{tag_key} = {date}, this is the last day")?,
+        left if left > 0 => write!(f, "{tag_key} = {date}, {left} days are left")?,
+        _ => write!(f, "{tag_key} = {date} has passed")?,
+    }
+    write!(
+        f,
+        "; it is done after {} unless {tag_key} is set to a later date",
+        moment(day)
+    )
 }

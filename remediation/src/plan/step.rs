@@ -5,6 +5,7 @@ use std::{fmt, mem};
 use chrono::NaiveDate;
 use tagwarden_core::{DefectName, Finding, wording};
 
+use super::ValueOrigin;
 use crate::launcher::Unknown;
 
 /// One remedy for one finding on one instance.
@@ -43,9 +44,16 @@ pub enum Remedy {
         value: String,
         /// Why the value is [`UNDEFINED`](super::UNDEFINED), where it was to be a launcher's name.
         unknown: Option<Unknown>,
+        /// Where the value comes from; `None` for what older versions wrote, who did not say.
+        origin: Option<ValueOrigin>,
     },
     /// Write the finding's tag, once it is known who launched the instance.
     TagLauncher,
+    /// Write the finding's tag, once a source of its value can be read.
+    TagFromSource {
+        /// The source, as the policy names it: `vpc`.
+        source: String,
+    },
     /// Stop the instance.
     Stop {
         /// When it is to be terminated, if it stays stopped and untagged.
@@ -55,7 +63,8 @@ pub enum Remedy {
     Terminate,
     /// Report it.
     Notify {
-        /// What to write, for a tag that is [nearly right](tagwarden_core::Defect::is_nearly_right).
+        /// What to write, for a tag that is [nearly right](tagwarden_core::Defect::is_nearly_right) or whose value is not
+        /// allowed.
         correction: Option<String>,
     },
 }
@@ -140,7 +149,7 @@ impl Remedy {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Tag { .. } | Self::TagLauncher => "tag",
+            Self::Tag { .. } | Self::TagLauncher | Self::TagFromSource { .. } => "tag",
             Self::Stop { .. } => "stop",
             Self::Terminate => "terminate",
             Self::Notify { .. } => "notify",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{DefectName, Instance, Policy, State};
+use tagwarden_core::{DefectName, Instance, InstanceDetails, Policy, State};
 
 use super::*;
 use crate::launcher::Unknown;
@@ -13,6 +13,7 @@ use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
 mod acts;
 mod protections;
+mod values;
 
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -58,6 +59,7 @@ fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
@@ -138,9 +140,14 @@ fn missing_owner(remedy: Remedy) -> Step {
 }
 
 fn tag(value: &str) -> Remedy {
+    tag_from(value, ValueOrigin::Default)
+}
+
+fn tag_from(value: &str, origin: ValueOrigin) -> Remedy {
     Remedy::Tag {
         value: value.to_owned(),
         unknown: None,
+        origin: Some(origin),
     }
 }
 
@@ -148,12 +155,17 @@ fn undefined(unknown: Unknown) -> Remedy {
     Remedy::Tag {
         value: "Undefined".to_owned(),
         unknown: Some(unknown),
+        origin: Some(ValueOrigin::Launcher),
     }
 }
 
 #[rstest]
 #[case("Update", "nobody", tag("nobody"))]
-#[case("Function", "today()+1d", tag("2026-11-24"))]
+#[case(
+    "Function",
+    "today()+1d",
+    tag_from("2026-11-24", ValueOrigin::Function)
+)]
 #[case("Notify", "", Remedy::Notify { correction: None })]
 fn writes_and_reports(#[case] action: &str, #[case] default: &str, #[case] remedy: Remedy) {
     let plan = plan_one(
@@ -327,7 +339,7 @@ fn prefers_termination_to_a_stop() {
 }
 
 #[rstest]
-#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { in_order: vec![missing_owner(tag("ann"))], ..Steps::default() })]
+#[case::known(Some(Launcher::Known("ann".to_owned())), 0, Steps { in_order: vec![missing_owner(tag_from("ann", ValueOrigin::Launcher))], ..Steps::default() })]
 #[case::nobody(Some(Launcher::Nobody), 15, Steps { in_order: vec![missing_owner(undefined(Unknown::NotRecorded))], ..Steps::default() })]
 #[case::too_old(Some(Launcher::TooOld), 0, Steps { in_order: vec![missing_owner(undefined(Unknown::TooOld))], ..Steps::default() })]
 #[case::nobody_yet(Some(Launcher::Nobody), 14, Steps {
@@ -396,6 +408,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))

@@ -296,7 +296,8 @@ mod tests {
             remedy,
             text().prop_map(|value| Remedy::Tag {
                 value,
-                unknown: None
+                unknown: None,
+                origin: None,
             })
         ];
         let outcome = prop_oneof![

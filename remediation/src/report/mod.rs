@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use tagwarden_core::policy::ReportTemplate;
 
-use crate::plan::{Outcome, Reason, Remedy, Step};
+use crate::plan::{Outcome, Reason, Remedy, Step, ValueOrigin};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
@@ -214,6 +214,15 @@ impl Entry {
         }
     }
 
+    /// Where the value of the tag comes from, as far as that is known.
+    #[must_use]
+    pub fn origin(&self) -> Option<&ValueOrigin> {
+        match &self.step.remedy {
+            Remedy::Tag { origin, .. } => origin.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Why it was not done, why the tag's value is `Undefined`, or what to write for a tag that is nearly right.
     #[must_use]
     pub fn reason(&self) -> Option<String> {
@@ -235,8 +244,12 @@ impl Entry {
                 return Some(reason.name().to_owned());
             }
             // A notice of another day is news.
-            Outcome::Deferred(reason @ Reason::Announced { day }) => {
-                &format!("{}@{}", reason.name(), day.timestamp())
+            Outcome::Deferred(
+                reason @ (Reason::Announced { day, notice } | Reason::Ends { day, notice, .. }),
+            ) => {
+                // So is each of several notices.
+                let notice = notice.map_or_else(String::new, |at| format!("@{}", at.timestamp()));
+                &format!("{}@{}{notice}", reason.name(), day.timestamp())
             }
             Outcome::Deferred(reason) | Outcome::Refused(reason) => reason.name(),
             Outcome::Done | Outcome::WouldDo | Outcome::Failed(_) | Outcome::Unclear(_) => {
@@ -266,6 +279,8 @@ impl Serialize for Entry {
             remedy: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             tag_value: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            value_origin: Option<String>,
             outcome: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             reason: Option<String>,
@@ -284,6 +299,7 @@ impl Serialize for Entry {
             tag_key: step.cause.tag_key(),
             remedy: step.remedy.name(),
             tag_value: self.tag_value(),
+            value_origin: self.origin().map(ToString::to_string),
             outcome: outcome.name(),
             reason: self.reason(),
             run_id: done_by.as_ref(),

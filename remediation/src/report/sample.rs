@@ -7,7 +7,7 @@ use super::section::sort;
 use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext};
 use crate::launcher::Unknown;
-use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED};
+use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED, ValueOrigin};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
@@ -184,6 +184,7 @@ pub(super) fn tag(value: &str) -> Remedy {
     Remedy::Tag {
         value: value.to_owned(),
         unknown: None,
+        origin: Some(ValueOrigin::Default),
     }
 }
 
@@ -191,5 +192,6 @@ fn undefined(why: Unknown) -> Remedy {
     Remedy::Tag {
         value: UNDEFINED.to_owned(),
         unknown: Some(why),
+        origin: Some(ValueOrigin::Launcher),
     }
 }

@@ -1,5 +1,6 @@
 //! The order in which people read a report: what needs a person first, then what was done.
 
+use tagwarden_core::DefectName;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use super::Entry;
@@ -137,6 +138,9 @@ fn key(entry: &Entry) -> Key<'_> {
 /// What a person can do about an entry, as far as that is known and not in its line already.
 pub(super) fn advice(entry: &Entry) -> Option<String> {
     Some(match Concern::of(entry)? {
+        Concern::Deadline if matches!(entry.outcome, Outcome::Deferred(Reason::Ends { .. })) => format!(
+            "set the tag to a later date to keep it, or exempt it with the tag {EXEMPTION_KEY}."
+        ),
         Concern::Deadline => format!(
             "tag it before that day to keep it, or exempt it with the tag {EXEMPTION_KEY}."
         ),
@@ -176,6 +180,9 @@ pub(super) fn advice(entry: &Entry) -> Option<String> {
         // The line says what to do.
         Concern::Managed | Concern::UnreadableExemption | Concern::Removed => return None,
         Concern::UnknownAge => "tag it, or end it: its grace period has no end.".to_owned(),
+        Concern::Reported if entry.step.cause.defect() == Some(DefectName::NotAllowed) => {
+            "write an allowed value: tagwarden never overwrites a value that somebody set.".to_owned()
+        }
         Concern::Reported => "tag it: the policy only reports this.".to_owned(),
         Concern::UnknownLauncher => {
             "whoever knows who launched it sets the tag: tagwarden never overwrites a value that somebody set."
@@ -196,6 +203,7 @@ impl Concern {
                 } => Some(Self::UnknownLauncher),
                 Remedy::Tag { unknown: None, .. }
                 | Remedy::TagLauncher
+                | Remedy::TagFromSource { .. }
                 | Remedy::Stop { .. }
                 | Remedy::Terminate => None,
             },
@@ -223,7 +231,9 @@ impl Concern {
             Reason::Hold { .. } => Some(Self::Hold),
             Reason::UnreadableExemption { .. } => Some(Self::UnreadableExemption),
             Reason::Budget { .. } => Some(Self::Budget),
-            Reason::Stopped { .. } | Reason::Announced { .. } => Some(Self::Deadline),
+            Reason::Stopped { .. } | Reason::Announced { .. } | Reason::Ends { .. } => {
+                Some(Self::Deadline)
+            }
             Reason::NotPermitted { .. } => Some(Self::NotPermitted),
             Reason::NoTopic | Reason::NotAnnounced(_) => Some(Self::NotAnnounced),
             Reason::TagsUnconfirmed(_) => Some(Self::Denied),
@@ -239,6 +249,7 @@ impl Concern {
             | Reason::Counting { .. }
             | Reason::TagsDisagree
             | Reason::LookUpUnfinished
+            | Reason::SourceUnread { .. }
             | Reason::NoTime
             | Reason::PolicyChanged
             | Reason::Interrupted

@@ -38,14 +38,15 @@ fn line_of_any_run(entry: &Entry) -> String {
     match &entry.step.remedy {
         Remedy::Stop { .. } => format!("-- {id} {}", shutdown(entry, "stopped")),
         Remedy::Terminate => format!("-- {id} {}", shutdown(entry, "terminated")),
-        Remedy::Tag { .. } | Remedy::TagLauncher => {
+        Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => {
             format!("-- Instance {id} {}", tagging(entry))
         }
         Remedy::Notify { correction } => {
             let correction = correction.as_ref();
             let correction = correction.map_or_else(String::new, |text| format!(": {text}"));
             let defect = defect(&entry.step.cause);
-            format!("-- Instance {id} {defect}. Reported only{correction}.")
+            let end = if correction.ends_with('?') { "" } else { "." };
+            format!("-- Instance {id} {defect}. Reported only{correction}{end}")
         }
     }
 }
@@ -64,7 +65,16 @@ fn tagging(entry: &Entry) -> String {
         Remedy::Tag {
             value,
             unknown: Some(why),
+            ..
         } => format!(" {value}: {why}."),
+        Remedy::Tag {
+            value,
+            origin: Some(origin),
+            ..
+        } => {
+            let origin = origin.describe();
+            origin.map_or_else(String::new, |from| format!(" {value:?} is from {from}."))
+        }
         _ => String::new(),
     };
     match &entry.outcome {
@@ -91,6 +101,13 @@ fn shutdown(entry: &Entry, done: &str) -> String {
     match &entry.outcome {
         Outcome::Done => format!("has been {done}. Reason: {cause}.{then}"),
         Outcome::WouldDo => format!("would be {done}. Reason: {cause}.{then}"),
+        // It has not expired before its date.
+        Outcome::Deferred(reason @ Reason::Ends { days_left, .. }) if *days_left >= 0 => {
+            let rule = entry.step.cause.rule_id().unwrap_or_default();
+            format!(
+                "is to be {done}. Reason: Its end date comes (rule {rule}). Left for later: {reason}."
+            )
+        }
         Outcome::Deferred(reason) => {
             format!("is to be {done}. Reason: {cause}. Left for later: {reason}.")
         }

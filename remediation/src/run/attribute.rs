@@ -1,10 +1,10 @@
 //! Gathers what is known of the instances beside what they are: who launched them, and what the ledger notes.
 
 use tagwarden_aws::AwsError;
-use tagwarden_core::{Action, Policy};
+use tagwarden_core::{Action, Policy, TagRule};
 
-use super::spot;
 use super::survey::Survey;
+use super::{sources, spot};
 use crate::launcher::{Launcher, Unattributed};
 use crate::ledger::{Ledger, Standing};
 use crate::plan::{PlanContext, StepFailure};
@@ -69,14 +69,15 @@ pub(crate) async fn attribute(
         .collect();
     let found = home.look_up.find(unattributed, request.deadline).await;
     context.launchers.extend(found);
-    context.one_time_spot = spot::one_time_requests(home, &survey.to_shut_down).await;
+    context.sources = sources::read(home, survey).await;
+    context.one_time_spot =
+        spot::one_time_requests(home, survey.to_shut_down.iter().chain(&survey.undated)).await;
 
     let Some(ledger) = &home.ledger else {
         return Ok(context);
     };
     let settings = &home.settings;
-    let mut actions = policy.rules().iter().map(|rule| &rule.action);
-    let rules_shut_down = actions.any(|action| matches!(action, Action::Stop | Action::Terminate));
+    let rules_shut_down = policy.rules().iter().any(TagRule::may_shut_down);
     let untagged_shut_down = settings.untagged != Untagged::Notify;
     // Countdowns are read after the first look, and also where that found nothing: it may have found a reason gone.
     match standing(home, ledger, survey, request, writes).await {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Action, Instance, Policy};
+use tagwarden_core::{Instance, Policy};
 
 use super::survey::Survey;
 use super::truth;
@@ -51,12 +51,12 @@ pub(super) async fn begin(
     let counted = first.countdowns.keys().chain(first.notices.keys());
     wanted.extend(
         counted
-            .filter(|name| name.reason.is_absence())
+            .filter(|name| name.reason.rests_on_absence(policy))
             .map(|name| name.instance_id.as_str()),
     );
     let acts = first.shutdowns.values();
     wanted.extend(
-        acts.filter(|act| act.is_for_absence())
+        acts.filter(|act| act.is_for_absence(policy))
             .map(Act::instance_id),
     );
     let doubtful = candidates
@@ -69,9 +69,10 @@ pub(super) async fn begin(
     let seen: BTreeSet<&str> = candidates.iter().map(|it| it.id.as_str()).collect();
     let is_wanted = |reason: &CountdownReason| match reason {
         CountdownReason::Untagged => home.settings.untagged != Untagged::Notify,
-        CountdownReason::Tag { key, .. } => policy.rules().iter().any(|rule| {
-            rule.tag_key == *key && matches!(rule.action, Action::Stop | Action::Terminate)
-        }),
+        CountdownReason::Tag { key, .. } => {
+            let mut rules = policy.rules().iter();
+            rules.any(|rule| rule.tag_key == *key && rule.may_shut_down())
+        }
     };
     for (id, running) in &mut context.countdowns {
         let over = running.extract_if(.., |name, _| {
@@ -91,7 +92,7 @@ pub(super) async fn begin(
     begun.retain(|name, change| {
         let is_doubtful = context.doubt.is_some() || source.changed.contains(&name.instance_id);
         let is_moved = change.next.is_some() && !first.notices.contains_key(name);
-        (change.has_begun || is_moved) && !(is_doubtful && name.reason.is_absence())
+        (change.has_begun || is_moved) && !(is_doubtful && name.reason.rests_on_absence(policy))
     });
     let mut times = Begun::new();
     for name in ledger.write_countdowns(&begun).await? {
@@ -114,14 +115,24 @@ pub(super) async fn begin(
 /// Confirms what the second look found again, and deletes what it did not.
 ///
 /// What goes wrong is logged: the next look does it.
-pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) {
+/// Gives when those must be looked at again that a message is sent for.
+pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) -> Begun {
     // A notice is noted once it is accepted. What begins now was hidden from the first look: a later one begins it.
     let confirmed = plan.countdowns.iter();
     let confirmed = confirmed
         .filter(|(name, change)| !change.has_begun && !plan.notices.contains_key(*name))
         .map(|(name, change)| (name.clone(), *change));
-    if let Err(error) = ledger.write_countdowns(&confirmed.collect()).await {
-        tracing::error!("countdowns are not confirmed: {error}");
+    let confirmed: BTreeMap<_, _> = confirmed.collect();
+    let mut times = Begun::new();
+    match ledger.write_countdowns(&confirmed).await {
+        Ok(written) => {
+            let next = |name: &CountdownName| confirmed.get(name)?.next;
+            let messages = written
+                .into_iter()
+                .filter_map(|name| Some((next(&name)?, name)));
+            times.extend(messages.map(|(at, name)| (name, at)));
+        }
+        Err(error) => tracing::error!("countdowns are not confirmed: {error}"),
     }
     for (name, countdown) in &plan.gone {
         if let Err(error) = ledger.delete_countdown(name, countdown).await {
@@ -131,6 +142,7 @@ pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) {
             );
         }
     }
+    times
 }
 
 /// Notes that the notices of `plan` were accepted. Gives when their days come.
@@ -152,12 +164,13 @@ pub(super) async fn note_announced(
     }
     match ledger.write_countdowns(&changes).await {
         Ok(written) => {
-            // The notice was accepted later than it was planned, and the day moves by as much.
-            let days = written.into_iter().filter_map(|name| {
-                let late = now - countdowns.get(&name)?.new.seen_at();
-                Some((name.clone(), *notices.get(&name)? + late))
+            // The notice was accepted later than it was planned, and what follows moves by as much.
+            let times = written.into_iter().filter_map(|name| {
+                let change = countdowns.get(&name)?;
+                let late = now - change.new.seen_at();
+                Some((name, change.next? + late))
             });
-            wake_ups(days, now)
+            wake_ups(times, now)
         }
         Err(error) => {
             tracing::error!("accepted notices are not noted: {error}");
@@ -178,7 +191,9 @@ pub(crate) async fn check_notices(home: &Remediation, plan: &mut Plan) {
     for (step, outcome) in &mut plan.settled {
         let is_notice = matches!(
             outcome,
-            Outcome::Deferred(Reason::Announced { .. } | Reason::Stopped { .. })
+            Outcome::Deferred(
+                Reason::Announced { .. } | Reason::Stopped { .. } | Reason::Ends { .. }
+            )
         );
         if is_notice && names.keys().any(|name| name.is_of(step)) {
             *outcome = Outcome::Refused(Reason::NotAnnounced(why.clone()));

@@ -176,7 +176,7 @@ impl Execution<'_, '_> {
         let mut acts: Vec<Act> = Vec::with_capacity(waiting.len());
         for act in waiting.drain(..) {
             match &doubt {
-                Some(outcome) if act.is_for_absence() => {
+                Some(outcome) if act.is_for_absence(self.policy) => {
                     self.report.add(act.step, outcome.clone());
                 }
                 _ => acts.push(act),
@@ -224,7 +224,7 @@ impl Execution<'_, '_> {
         };
         // The tags are asked for twice, because DescribeInstances may leave them out.
         let begun = batch.acts.iter().filter(|act| is_begun(act));
-        let missing = begun.filter(|act| act.is_for_absence());
+        let missing = begun.filter(|act| act.is_for_absence(self.policy));
         let missing: BTreeSet<&str> = missing.map(Act::instance_id).collect();
         let doubtful = live.iter().filter(|it| missing.contains(it.id.as_str()));
         let source = truth::ask(home, doubtful).await;
@@ -232,7 +232,7 @@ impl Execution<'_, '_> {
         if let Some(doubt) = &self.doubt {
             let outcome = doubt.outcome();
             let begun = batch.acts.iter_mut().filter(|act| is_begun(act));
-            for act in begun.filter(|act| act.is_for_absence()) {
+            for act in begun.filter(|act| act.is_for_absence(self.policy)) {
                 act.spare(outcome.reason().unwrap_or_default());
                 self.report.add(act.step.clone(), outcome.clone());
             }

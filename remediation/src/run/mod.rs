@@ -31,6 +31,7 @@ mod execute;
 mod recover;
 mod requeue;
 mod shutdown_calls;
+mod sources;
 mod spot;
 mod survey;
 mod suspicion;
@@ -168,7 +169,7 @@ impl<'a> Run<'a> {
             begun.retain(|name, _| !suspicious.contains(&name.reason));
         }
         countdowns::check_notices(self.home, plan).await;
-        countdowns::confirm(ledger, plan).await;
+        begun.extend(countdowns::confirm(ledger, plan).await);
         if let Err(error) = ledger.resume(&plan.resumed).await {
             tracing::error!("tags that people set are not restored yet: {error}");
         }
@@ -337,6 +338,7 @@ impl<'a> Run<'a> {
             if is_reported {
                 self.remember_unreadable_exemptions(ledger, context, &result.report)
                     .await;
+                sources::remember_waits(self.home, ledger, context, &result.report).await;
                 Self::mark_paused(ledger, context, &result.report).await;
             }
             // A notice counts once SNS has accepted the report that holds it.

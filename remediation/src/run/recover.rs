@@ -183,6 +183,7 @@ mod tests {
                 remedy: Remedy::Tag {
                     value: "v".into(),
                     unknown: None,
+                    origin: None,
                 },
             },
             remedy,
@@ -200,6 +201,7 @@ mod tests {
             started_at: None,
             spot_request_id: None,
             operator: None,
+            details: tagwarden_core::resource::InstanceDetails::default(),
             tags: now
                 .map(|value| ("K".into(), value.into()))
                 .into_iter()

@@ -8,18 +8,18 @@ use tagwarden_core::{Instance, Manager};
 use crate::remediation::Remediation;
 use crate::settings::Untagged;
 
-/// The one-time Spot requests of `instances`, which may be shut down.
+/// The one-time Spot requests of `instances`, which may be shut down, or get an end date.
 ///
 /// Asks EC2 only about instances whose one manager is the Spot request. Where EC2 does not answer, the request stays a manager:
 /// a run must not fail for what only spares an instance.
-pub(super) async fn one_time_requests(
+pub(super) async fn one_time_requests<'a>(
     home: &Remediation,
-    instances: &[Instance],
+    instances: impl Iterator<Item = &'a Instance>,
 ) -> BTreeSet<String> {
     let settings = &home.settings;
     let may_be_shut_down =
         |it: &&Instance| settings.untagged != Untagged::Notify || !it.tags.is_empty();
-    let requests = instances.iter().filter(may_be_shut_down);
+    let requests = instances.filter(may_be_shut_down);
     let requests: BTreeSet<String> = requests
         .filter_map(|it| match it.manager(&settings.manager_tags) {
             Some(Manager::SpotRequest { id: Some(id) }) => Some(id.to_owned()),

@@ -6,16 +6,19 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::{self, InstancePages};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
+use tagwarden_core::policy::{NearMissValue, Source};
 use tagwarden_core::{
-    Action, Exemption, Finding, Instance, Policy, RuleRemedy, Scope, TagRule, Verdict, assess,
+    Action, Assessment, Defect, Exemption, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict,
+    assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
-use crate::plan::{PlanContext, UNDEFINED};
+use crate::plan::{PlanContext, UNDEFINED, ends_soon};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::Target;
 use crate::safeguard::Safeguard;
+use crate::settings::Settings;
 
 /// What the first reading shows.
 ///
@@ -37,27 +40,38 @@ pub(crate) struct Survey {
     pub(crate) undefined: Vec<Unattributed>,
     /// The ids of those whose memory the plan may depend on: they are untagged, or lack a name or a date.
     pub(crate) remembered: Vec<String>,
-    /// Those that may be shut down, because they have no tags or a rule wants it.
+    /// Those that may be shut down, because they have no tags or a rule wants it, or whose end date comes soon.
     pub(crate) to_shut_down: Vec<Instance>,
+    /// Spot Instances without an end date that a rule reads. One that would be replaced gets none.
+    pub(crate) undated: Vec<Instance>,
+    /// The subnets and VPCs from which rules take values, and the keys of those values.
+    pub(crate) source_ids: BTreeSet<String>,
+    pub(crate) source_keys: BTreeSet<String>,
 }
 
 impl Survey {
     /// What `instances` show.
     pub(crate) fn of<'a>(
         policy: &Policy,
-        scope: &Scope,
+        settings: &Settings,
         instances: impl IntoIterator<Item = &'a Instance>,
         now: DateTime<Utc>,
     ) -> Self {
         let mut survey = Self::default();
         for instance in instances {
-            survey.add(policy, scope, instance, now);
+            survey.add(policy, settings, instance, now);
         }
         survey
     }
 
-    fn add(&mut self, policy: &Policy, scope: &Scope, instance: &Instance, now: DateTime<Utc>) {
-        let assessment = assess(policy, scope, instance, now);
+    fn add(
+        &mut self,
+        policy: &Policy,
+        settings: &Settings,
+        instance: &Instance,
+        now: DateTime<Utc>,
+    ) {
+        let assessment = assess(policy, &settings.policy.scope, instance, now);
         let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
         self.instances += usize::from(applies);
         let horizon = now.checked_sub_signed(HISTORY).unwrap_or(now);
@@ -67,37 +81,57 @@ impl Survey {
         };
         if applies
             && instance.launched_at.is_some_and(|at| at > horizon)
-            && policy.rules().iter().any(is_undefined)
+            && policy.rules_for(instance).any(is_undefined)
         {
             self.undefined.push(Unattributed::from(instance));
         }
+        let ends_soon =
+            applies && policy.has_end_dates() && ends_soon(policy, settings, instance, now);
+        if ends_soon {
+            self.to_shut_down.push(instance.clone());
+        }
         if !assessment.has_findings() {
+            if ends_soon {
+                self.with_findings.push(instance.id.clone());
+            }
             return;
         }
         self.with_findings.push(instance.id.clone());
-        let lacks = |is: fn(&Action) -> bool| {
-            let mut rules = assessment.findings.iter().map(|finding| finding.rule);
-            rules.any(|rule| is(&rule.action))
+        let wants = |is: fn(&RuleRemedy<'_>) -> bool| {
+            let mut findings = assessment.findings.iter();
+            findings.any(|it| it.rule.remedy(it.defect).is_some_and(|remedy| is(&remedy)))
         };
-        let lacks_launcher = lacks(|action| *action == Action::UserLookup);
-        if assessment.is_untagged || lacks_launcher || lacks(|it| matches!(it, Action::Function(_)))
-        {
+        let lacks_launcher = wants(|it| matches!(it, RuleRemedy::WriteLauncher))
+            || self.note_sources(policy, instance, &assessment);
+        let lacks_date = wants(|it| matches!(it, RuleRemedy::WriteFunction(_)));
+        let has_source = |finding: &Finding<'_>| !finding.rule.options.from.is_empty();
+        let has_source = assessment.findings.iter().any(has_source);
+        if assessment.is_untagged || lacks_launcher || lacks_date || has_source {
             self.remembered.push(instance.id.clone());
         }
         if assessment.is_untagged {
             let unattributed = Unattributed::from(instance);
             self.untagged.insert(instance.id.clone(), unattributed);
         }
-        let wants_shutdown = |finding: &Finding<'_>| {
-            let remedy = finding.rule.remedy(finding.defect);
-            matches!(remedy, Some(RuleRemedy::ShutDown(_)))
-        };
-        if assessment.is_untagged || assessment.findings.iter().any(wants_shutdown) {
-            self.to_shut_down.push(instance.clone());
+        let wants_shutdown = wants(|it| matches!(it, RuleRemedy::ShutDown(_)));
+        if assessment.is_untagged || wants_shutdown {
+            if !ends_soon {
+                self.to_shut_down.push(instance.clone());
+            }
             // The ledger remembers since when an exemption that cannot be read protects.
             if matches!(assessment.exemption, Some(Exemption::Unreadable { .. })) {
                 self.remembered.push(instance.id.clone());
             }
+        }
+        let lacks_end_date = |finding: &Finding<'_>| {
+            let is_absent = matches!(
+                finding.defect,
+                Defect::Missing { .. } | Defect::Empty { .. }
+            );
+            is_absent && finding.rule.options.end_date.is_some()
+        };
+        if instance.spot_request_id.is_some() && assessment.findings.iter().any(lacks_end_date) {
+            self.undated.push(instance.clone());
         }
         if !assessment.is_untagged && lacks_launcher {
             self.unattributed.push(Unattributed::from(instance));
@@ -106,6 +140,45 @@ impl Survey {
 }
 
 impl Survey {
+    /// Notes which sources have the values that `instance` lacks; gives whether one of them is its launcher, whose name is
+    /// not noted on it.
+    fn note_sources(
+        &mut self,
+        policy: &Policy,
+        instance: &Instance,
+        assessment: &Assessment<'_>,
+    ) -> bool {
+        let mut needs_launcher = false;
+        for Finding { rule, defect } in &assessment.findings {
+            let is_written = matches!(
+                rule.remedy(*defect),
+                Some(RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_))
+            );
+            let near_miss = rule.near_miss_value(instance, policy.rules());
+            if !is_written || near_miss != NearMissValue::Absent {
+                continue;
+            }
+            for source in &rule.options.from {
+                let id = match source {
+                    Source::Subnet => instance.details.subnet_id.as_ref(),
+                    Source::Vpc => instance.vpc_id.as_ref(),
+                    Source::Launcher => {
+                        let noted = policy.noted_launcher(instance);
+                        let is_noted = noted.is_some_and(|name| name != UNDEFINED);
+                        needs_launcher |= !is_noted && !policy.who_rows().is_empty();
+                        None
+                    }
+                    Source::Tag(_) => None,
+                };
+                if let Some(id) = id {
+                    self.source_ids.insert(id.clone());
+                    self.source_keys.insert(rule.tag_key.clone());
+                }
+            }
+        }
+        needs_launcher
+    }
+
     /// The ids of those of `to_shut_down` that are stopped and have no tags.
     pub(crate) fn stopped_untagged(&self) -> Vec<String> {
         let stopped = self.to_shut_down.iter();
@@ -153,12 +226,7 @@ pub(super) async fn survey(
             let now = home.clock.now();
             let ids: Vec<String> = ids.iter().cloned().collect();
             let instances = as_safeguarded(home, instances::describe(&home.ec2, &ids).await?);
-            Ok(Survey::of(
-                policy,
-                &home.settings.policy.scope,
-                &instances,
-                now,
-            ))
+            Ok(Survey::of(policy, &home.settings, &instances, now))
         }
     }
 }
@@ -176,7 +244,7 @@ async fn survey_fleet(home: &Remediation, policy: &Policy) -> Result<Survey, Rem
         let page = as_safeguarded(home, page?);
         home.monitor.add(page.len());
         for instance in &page {
-            survey.add(policy, scope, instance, now);
+            survey.add(policy, &home.settings, instance, now);
         }
         number += 1;
     }

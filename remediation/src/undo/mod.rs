@@ -189,6 +189,7 @@ impl UndoStep {
                 remedy: Remedy::Tag {
                     value: written.value.clone(),
                     unknown: None,
+                    origin: None,
                 },
             },
             remedy: RemedyName::Untag,

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 
 use super::*;
 use crate::ledger::{Batch, Selection};
@@ -57,6 +57,7 @@ pub(super) fn tag(id: &str, key: &str, value: &str, before: Before, state: ActSt
             remedy: Remedy::Tag {
                 value: value.into(),
                 unknown: None,
+                origin: None,
             },
         },
         remedy: RemedyName::Tag,
@@ -83,6 +84,7 @@ pub(super) fn instance(id: &str, tags: BTreeMap<String, String>) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags,
     }
 }

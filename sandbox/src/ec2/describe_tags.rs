@@ -4,7 +4,7 @@ use super::Ec2Service;
 use super::check_dry_run;
 use super::describe::{page_size, place};
 use super::filter::{fits, invalid, named_values};
-use crate::account::Contents;
+use crate::account::{Account, Contents};
 use crate::calls::Request;
 use crate::dispatch::Context;
 use crate::ids::page;
@@ -13,8 +13,23 @@ use crate::wire::{Answer, ApiError, Xml};
 /// What the page tokens of this listing are sealed for.
 const LISTING: &str = "DescribeTags";
 
-/// The only resources of the sandbox that have tags.
-const INSTANCE: &str = "instance";
+/// The kind of the resource with this id. Instances, subnets and VPCs have tags here.
+fn kind(id: &str) -> &'static str {
+    match id.split('-').next() {
+        Some("subnet") => "subnet",
+        Some("vpc") => "vpc",
+        _ => "instance",
+    }
+}
+
+impl Account {
+    /// Tags a subnet or a VPC, `subnet-…` or `vpc-…`.
+    pub fn tag_network(&self, id: &str, key: &str, value: &str) {
+        let mut contents = self.contents();
+        let tags = contents.ec2.network_tags.entry(id.to_owned()).or_default();
+        tags.insert(key.to_owned(), value.to_owned());
+    }
+}
 
 /// Joins a resource's id and a key to one place in the listing. It sorts before every character of a key.
 const SEPARATOR: char = '\0';
@@ -51,8 +66,8 @@ impl Contents {
         };
         let mut xml = Xml::default();
         xml.items("tagSet", page, |xml, (id, key, value)| {
-            xml.text("resourceId", id);
-            xml.text("resourceType", INSTANCE);
+            xml.text("resourceId", &id);
+            xml.text("resourceType", kind(&id));
             xml.text("key", key);
             xml.text("value", value);
         });
@@ -78,7 +93,13 @@ impl Ec2Service {
             let tags = instance.tags.iter();
             tags.map(|(key, value)| (instance.id.clone(), key.clone(), value.clone()))
         });
-        tags.filter(move |(id, key, value)| {
+        // By id: `i-…` comes before `subnet-…` and `vpc-…`.
+        let network = self.network_tags.iter();
+        let network = network.flat_map(|(id, tags)| {
+            let tags = tags.iter();
+            tags.map(|(key, value)| (id.clone(), key.clone(), value.clone()))
+        });
+        tags.chain(network).filter(move |(id, key, value)| {
             let is_later = after.is_none_or(|after| {
                 let (last_id, last_key) = after.split_once(SEPARATOR).unwrap_or((after, ""));
                 (id.as_str(), key.as_str()) > (last_id, last_key)
@@ -88,7 +109,7 @@ impl Ec2Service {
                     let one_of = |text: &str| values.iter().any(|pattern| fits(pattern, text));
                     match *name {
                         "resource-id" => one_of(id),
-                        "resource-type" => one_of(INSTANCE),
+                        "resource-type" => one_of(kind(id)),
                         "key" => one_of(key),
                         "value" => one_of(value),
                         other => other.strip_prefix("tag:") == Some(key) && one_of(value),

@@ -38,6 +38,8 @@ const MOST_IDS: usize = 1000;
 pub(crate) struct Ec2Service {
     instances: BTreeMap<String, Record>,
     omissions: TagOmissions,
+    /// The tags of subnets and VPCs, by id and key. The sandbox has no more of them than that.
+    network_tags: BTreeMap<String, BTreeMap<String, String>>,
     /// The Spot requests that launch no other instance.
     one_time_requests: BTreeSet<String>,
 }

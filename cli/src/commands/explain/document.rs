@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use tagwarden_core::annotation::annotation;
+use tagwarden_core::policy::RuleStanding;
 use tagwarden_core::{Defect, Exemption, Instance, assess};
 use tagwarden_remediation::explain::{
     ExplainedLauncher, ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime, ValueSource,
@@ -44,7 +45,7 @@ fn map<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
 fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -> Value {
     let (policy, scope) = (&explained.policy, &explained.settings.policy.scope);
     let assessment = assess(policy, scope, instance, explained.at);
-    let rules = rules(policy, instance, explanation);
+    let rules = rules(policy, instance, explanation, explained.at);
     let remembered = explanation.remembered.iter().map(|tag| {
         json!({
             "tagKey": tag.key,
@@ -112,7 +113,7 @@ fn rule(explained: &ExplainedRule<'_>) -> Value {
         Some(Defect::Missing { near_miss }) => near_miss,
         _ => None,
     };
-    json!({
+    let mut members = json!({
         "ruleId": explained.rule.id,
         "tagKey": explained.rule.tag_key,
         "action": action(&explained.rule.action),
@@ -120,7 +121,14 @@ fn rule(explained: &ExplainedRule<'_>) -> Value {
         "value": explained.value,
         "defect": explained.defect.map(|defect| defect.name().as_str()),
         "nearMiss": near_miss,
-    })
+    });
+    if let (Value::Object(members), true) =
+        (&mut members, explained.standing != RuleStanding::Applies)
+    {
+        // Only where a condition of the policy decided so.
+        members.insert("standing".to_owned(), json!(explained.standing.to_string()));
+    }
+    members
 }
 
 fn step(explained: &ExplainedStep) -> Value {

@@ -1,5 +1,7 @@
 //! Each rule on one instance: the tag's value, what is wrong with it, and what is done about that.
 
+use chrono::{DateTime, Utc};
+use tagwarden_core::policy::RuleStanding;
 use tagwarden_core::wording::sentence;
 use tagwarden_core::{Action, Assessment, Defect, Instance, Policy, TagRule, Verdict};
 use tagwarden_remediation::explain::{ExplainedStep, Explanation, LauncherSource, ValueSource};
@@ -12,6 +14,8 @@ use crate::words::on_one_line;
 #[derive(Debug)]
 pub struct ExplainedRule<'a> {
     pub rule: &'a TagRule,
+    /// Whether it applies to the instance, and which condition decided that.
+    pub standing: RuleStanding<'a>,
     /// The tag's value.
     pub value: Option<&'a str>,
     /// What is wrong with it.
@@ -25,15 +29,19 @@ pub fn rules<'a>(
     policy: &'a Policy,
     instance: &'a Instance,
     explanation: &'a Explanation,
+    now: DateTime<Utc>,
 ) -> Vec<ExplainedRule<'a>> {
     let rules = policy.rules().iter();
     rules
         .map(|rule| {
             let mut steps = explanation.steps.iter();
+            let standing = policy.standing(rule, instance);
+            let defect = rule.defect(instance, policy.rules(), now);
             ExplainedRule {
                 rule,
+                standing,
                 value: instance.tags.get(&rule.tag_key).map(String::as_str),
-                defect: rule.defect(instance, policy.rules()),
+                defect: defect.filter(|_| standing == RuleStanding::Applies),
                 step: steps.find(|it| it.entry.step.cause.rule_id() == Some(rule.id)),
             }
         })
@@ -57,6 +65,9 @@ impl ExplainedRule<'_> {
 
     /// What is wrong, near misses included.
     pub fn finding(&self, instance: &Instance) -> String {
+        if self.standing != RuleStanding::Applies {
+            return self.standing.to_string();
+        }
         match self.defect {
             None => "in order".to_owned(),
             Some(Defect::Missing {
@@ -93,12 +104,20 @@ pub fn step_in_words(step: &ExplainedStep) -> String {
         Remedy::Tag {
             value,
             unknown: Some(_),
+            ..
         } => format!("write {value:?}"),
+        // What follows says where the value comes from.
+        Remedy::Tag {
+            value,
+            origin: Some(origin),
+            ..
+        } if origin.describe().is_some() => format!("write {value:?}"),
         Remedy::Tag { value, .. } => {
             let from = step.source.map(source).unwrap_or_default();
             format!("write {value:?}, {from}")
         }
         Remedy::TagLauncher => "write who launched it".to_owned(),
+        Remedy::TagFromSource { source } => format!("write the value of {}", on_one_line(source)),
         Remedy::Notify {
             correction: Some(correction),
         } => format!("report only: {}", on_one_line(correction)),

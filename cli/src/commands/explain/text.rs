@@ -81,7 +81,7 @@ fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -
     facts(&mut text, explained, instance, explanation, &assessment);
 
     text.push('\n');
-    let rules = rules(policy, instance, explanation);
+    let rules = rules(policy, instance, explanation, explained.at);
     let rows = rules.iter().map(|it| {
         vec![
             Cell::new(format!("{} {}", it.rule.id, on_one_line(&it.rule.tag_key))),

@@ -47,6 +47,10 @@ pub enum TagState {
     Missing,
     /// The tag is there without a value.
     Empty,
+    /// The end date has passed.
+    Expired,
+    /// The value is not an end date, or not another that the rule allows.
+    NotAllowed,
 }
 
 /// The instances of a forecast under its policy, by id.
@@ -86,6 +90,8 @@ impl InstanceView<'_> {
         found.map_or(TagState::InOrder, |finding| match finding.defect.name() {
             DefectName::Missing => TagState::Missing,
             DefectName::Empty => TagState::Empty,
+            DefectName::Expired => TagState::Expired,
+            DefectName::NotAllowed | DefectName::Unreadable => TagState::NotAllowed,
         })
     }
 }
@@ -140,10 +146,7 @@ fn is_compliant_after(forecast: &InstanceForecast<'_>) -> Option<bool> {
         let mut written = forecast.entries_in(StepGroup::Tag);
         written.any(|entry| entry.step.cause.rule_id() == Some(rule.id))
     };
-    let mut required = forecast
-        .assessment
-        .findings
-        .iter()
-        .filter(|finding| finding.rule.required);
-    Some(required.all(|finding| is_written(finding.rule)))
+    let findings = forecast.assessment.findings.iter();
+    let mut violations = findings.filter(|finding| finding.is_violation());
+    Some(violations.all(|finding| is_written(finding.rule)))
 }

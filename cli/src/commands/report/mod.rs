@@ -19,6 +19,7 @@
 
 mod acts;
 mod columns;
+mod endings;
 mod instance_view;
 mod launches;
 mod page;

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tagwarden_remediation::report::Entry;
 
 use super::acts::Acts;
+use super::endings::Endings;
 use super::instance_view::{Effect, InstanceView, effect, launcher_rule, views};
 use super::launches::Launches;
 use super::shares::{self, Share, percent};
@@ -29,6 +30,8 @@ pub struct ReportPage {
     pub by_launcher: Option<Launchers>,
     /// `None` where no day of launch is known.
     pub launches: Option<Launches>,
+    /// `None` where the policy has no end dates.
+    pub endings: Option<Endings>,
     /// `None` where no ledger was read.
     pub acts: Option<Acts>,
     /// What the data does not show, each a whole sentence.
@@ -138,6 +141,7 @@ impl ReportPage {
             by_vpc: shares::by_vpc(&views),
             by_launcher: launchers,
             launches: by_week,
+            endings: Endings::new(&views, policy, inputs.at),
             acts,
             gaps,
             rows: rows.into_iter().map(|(_, row)| row).collect(),
@@ -178,7 +182,7 @@ impl Headline {
             mark: NON_COMPLIANT,
             number: others.len(),
             name: "non-compliant",
-            about: "a required tag is missing or empty",
+            about: "a required tag is missing or empty, or a value is not allowed",
         };
         let effects = [
             Effect::Tag,

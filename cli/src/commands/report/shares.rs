@@ -68,16 +68,27 @@ fn length(good: usize, bad: usize) -> usize {
 /// For each rule, how many of the instances that were judged have its tag in order.
 pub fn by_rule(views: &[InstanceView<'_>], policy: &Policy) -> Vec<Share> {
     let share = |rule: &TagRule| {
-        let (mut good, mut missing, mut empty) = (0, 0, 0);
-        let judged = views.iter().filter(|it| it.is_compliant().is_some());
+        let (mut good, mut missing, mut empty, mut expired, mut not_allowed) = (0, 0, 0, 0, 0);
+        let applies = |it: &&InstanceView<'_>| {
+            let mut rules = policy.rules_for(it.forecast.instance);
+            it.is_compliant().is_some() && rules.any(|it| it.id == rule.id)
+        };
+        let judged = views.iter().filter(applies);
         for view in judged {
             *match view.tag_state(rule) {
                 TagState::InOrder => &mut good,
                 TagState::Missing => &mut missing,
                 TagState::Empty => &mut empty,
+                TagState::Expired => &mut expired,
+                TagState::NotAllowed => &mut not_allowed,
             } += 1;
         }
-        let lacks = [(missing, "missing"), (empty, "empty")];
+        let lacks = [
+            (missing, "missing"),
+            (empty, "empty"),
+            (expired, "expired"),
+            (not_allowed, "not allowed"),
+        ];
         let lacks = lacks.iter().filter(|(number, _)| *number > 0);
         let lacks: Vec<String> = lacks
             .map(|(number, how)| format!("{} {how}", thousands(*number)))
@@ -85,7 +96,11 @@ pub fn by_rule(views: &[InstanceView<'_>], policy: &Policy) -> Vec<Share> {
         Share {
             about: Some(about(rule)),
             lacks: Some(lacks.join(", ")).filter(|lacks| !lacks.is_empty()),
-            ..Share::new(rule.tag_key.clone(), good, missing + empty)
+            ..Share::new(
+                rule.tag_key.clone(),
+                good,
+                missing + empty + expired + not_allowed,
+            )
         }
     };
     policy.rules().iter().map(share).collect()
@@ -100,7 +115,8 @@ fn about(rule: &TagRule) -> String {
     };
     // Every rule does something about an empty tag.
     let action = match rule.remedy(Defect::Empty { value: "" }) {
-        Some(RuleRemedy::Write(value)) => format!("filled with {value:?}"),
+        Some(RuleRemedy::Write(Some(value))) => format!("filled with {value:?}"),
+        Some(RuleRemedy::Write(None)) => "filled from its sources".to_owned(),
         Some(RuleRemedy::WriteLauncher) => "filled with its launcher".to_owned(),
         Some(RuleRemedy::WriteFunction(function)) => format!("filled with {function}"),
         Some(RuleRemedy::ShutDown(Shutdown::Stop)) => "stops the instance".to_owned(),

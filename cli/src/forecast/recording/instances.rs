@@ -64,6 +64,8 @@ pub fn read(path: &Path, scope: &Scope) -> Result<(Vec<Instance>, Vec<String>), 
 #[derive(Default)]
 struct Found {
     instances: BTreeMap<String, RecordedInstance>,
+    /// The ids of the reservation that is being read. The AWS CLI writes a reservation's `OwnerId` after its instances.
+    in_reservation: Vec<String>,
     /// Whether the last document says that there is another page.
     is_cut_off: bool,
 }
@@ -76,9 +78,19 @@ impl Recorded for Found {
 
 impl Found {
     fn add_instance(&mut self, found: RecordedInstance) {
+        self.in_reservation.push(found.instance.id.clone());
         let known = self.instances.get(&found.instance.id);
         if known.is_none_or(|known| known.captured_at <= found.captured_at) {
             self.instances.insert(found.instance.id.clone(), found);
+        }
+    }
+
+    /// Ends a reservation, whose instances are in the account `owner_id`.
+    fn end_reservation(&mut self, owner_id: Option<&str>) {
+        for id in std::mem::take(&mut self.in_reservation) {
+            if let (Some(found), Some(owner_id)) = (self.instances.get_mut(&id), owner_id) {
+                found.instance.details.owner_id = Some(owner_id.to_owned());
+            }
         }
     }
 
@@ -94,7 +106,10 @@ impl Found {
 
     fn add_object(&mut self, mut members: Map<String, Value>) -> serde_json::Result<()> {
         if let Some(instances) = members.remove("Instances") {
-            return self.add_any(instances);
+            self.in_reservation.clear();
+            self.add_any(instances)?;
+            self.end_reservation(members.get("OwnerId").and_then(Value::as_str));
+            return Ok(());
         }
         if shape::is_item(&members) && !members.contains_key("InstanceId") {
             return self.add_item(members);
@@ -277,6 +292,8 @@ impl<'de> Visitor<'de> for Reservation<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        self.found.in_reservation.clear();
+        let mut owner_id = None;
         while let Some(name) = map.next_key::<String>()? {
             if name == "Instances" {
                 map.next_value_seed(As(List {
@@ -284,10 +301,14 @@ impl<'de> Visitor<'de> for Reservation<'_> {
                     place: &format!("{}.Instances", self.place),
                     found: &mut *self.found,
                 }))?;
+            } else if name == "OwnerId" {
+                let id = map.next_value::<Value>()?;
+                owner_id = id.as_str().map(ToOwned::to_owned);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
+        self.found.end_reservation(owner_id.as_deref());
         Ok(())
     }
 }

@@ -48,6 +48,91 @@ fn shows_a_typing_error_with_a_suggestion(
 }
 
 #[test]
+fn an_unknown_attribute_of_format_2_is_shown_at_its_name() {
+    let text = rule("", "Comment: x, x-by: ann, Defualt2: y") + "format: 2\n";
+    assert_eq!(
+        problems(&text),
+        [
+            "3:29 rule 7: Defualt2 is not an attribute that tagwarden knows: begin the name of your own column with x-"
+        ]
+    );
+    let text = rule("Action", "Actoin: Update") + "format: 2\n";
+    assert_eq!(problems(&text), ["3:6 rule 7: Action is missing"]);
+    assert_eq!(
+        read(&text).problems[0].help.as_deref(),
+        Some("did you mean Action?")
+    );
+}
+
+#[test]
+fn a_misspelt_restriction_is_an_error_although_the_file_is_of_the_older_format() {
+    let text = rule("", "Alowed: [nobody]");
+    assert_eq!(
+        problems(&text),
+        ["3:6 tagwarden does not use the attribute \"Alowed\""]
+    );
+    let file = read(&text);
+    assert!(!file.is_valid());
+    let help = file.problems[0].help.as_deref().unwrap();
+    assert!(help.starts_with("did you mean Allowed?"), "{help}");
+    assert!(read(&(text + "format: 1\n")).is_valid());
+}
+
+#[rstest]
+#[case(
+    "Allowed: []",
+    "3:15 rule 7: Allowed says nothing: give it a value, or remove it"
+)]
+#[case(
+    "Allowed: [nobody, 7]",
+    "3:15 rule 7: Allowed must be a list of strings (S), found 7"
+)]
+#[case(
+    "Allowed: [ann]",
+    "2:70 rule 7: Default \"nobody\" is not a value that Allowed allows"
+)]
+fn shows_what_is_wrong_with_allowed_values(#[case] members: &str, #[case] expected: &str) {
+    assert_eq!(problems(&rule("", members)), [expected]);
+}
+
+#[rstest]
+#[case("format: 3", "4:9 rule -1: PolicyFormat 3 is newer than tagwarden")]
+#[case("format: '2'", "4:1 format must be a number, this is a text")]
+#[case(
+    "format: {RuleId: 5, PolicyFormat: 1}",
+    "4:35 rule 5: PolicyFormat must be 2"
+)]
+#[case(
+    "format: {PolicyFormat: 2, TagKey: K}",
+    "4:1 format needs RuleId and PolicyFormat"
+)]
+#[case(
+    "fromat: 2",
+    "4:1 \"fromat\" does not belong at the top of a policy file"
+)]
+fn a_broken_format_is_shown_at_its_place(#[case] format: &str, #[case] expected: &str) {
+    let text = rule("", "x-by: ann") + format + "\n";
+    let found = problems(&text);
+    let is_expected = |problem: &&String| problem.starts_with(expected);
+    assert_eq!(found.iter().filter(is_expected).count(), 1, "{found:?}");
+}
+
+#[test]
+fn the_format_of_a_file_is_a_row_of_the_table() {
+    let ids = |format: &str| -> Vec<String> {
+        let file = read(&(rule("", "x-by: ann") + format));
+        assert!(file.is_valid(), "{:?}", file.problems);
+        let items = file.items.iter().skip(1);
+        items.map(|item| format!("{:?}", item["RuleId"])).collect()
+    };
+    assert_eq!(ids(""), Vec::<String>::new());
+    assert_eq!(ids("format: 1"), Vec::<String>::new());
+    assert_eq!(ids("format: 2"), [r#"N("-1")"#]);
+    assert_eq!(ids("format: {RuleId: 5, PolicyFormat: 2}"), [r#"N("5")"#]);
+    assert_eq!(ids("  - {RuleId: 6, PolicyFormat: 2}"), [r#"N("6")"#]);
+}
+
+#[test]
 fn a_missing_attribute_is_shown_at_the_rules_id() {
     let text = rule("Action", "");
     assert_eq!(problems(&text), ["2:6 rule 7: Action is missing"]);

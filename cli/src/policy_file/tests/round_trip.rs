@@ -129,8 +129,14 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
     let template = proptest::option::of((template(), foreign.clone()));
     let reason = text().prop_filter("blank", |text| !tagwarden_core::likeness::is_blank(text));
     let hold = proptest::option::of((reason, any::<bool>(), foreign.clone()));
-    let rows = (vec((any::<i32>(), text(), foreign), 1..4), template, hold);
-    rows.prop_map(|(rules, template, hold)| {
+    let format = prop::sample::select(vec![None, Some("-1"), Some("-17")]);
+    let rows = (
+        vec((any::<i32>(), text(), foreign), 1..4),
+        template,
+        hold,
+        format,
+    );
+    rows.prop_map(|(rules, template, hold, format)| {
         let mut items: Vec<Item> = Vec::new();
         for (at, (id, default, mut item)) in rules.into_iter().enumerate() {
             // Ids and keys of their own: the rest of an id says which rule it is.
@@ -157,6 +163,40 @@ fn items() -> impl Strategy<Value = Vec<Item>> {
             item.insert("RuleId".to_owned(), AttributeValue::N(id.to_owned()));
             item.insert("Hold".to_owned(), AttributeValue::S(reason));
             items.push(item);
+        }
+        if let Some(id) = format {
+            // Format 2 has no foreign attributes but those with a prefix.
+            for item in &mut items {
+                let foreign = item.extract_if(|name, _| {
+                    !tagwarden_core::policy::is_own_attribute(name) && !name.starts_with("x-")
+                });
+                let foreign: Vec<_> = foreign.collect();
+                item.extend(
+                    foreign
+                        .into_iter()
+                        .map(|(name, value)| (format!("x-{name}"), value)),
+                );
+            }
+            let who = Item::from([
+                (
+                    "RuleId".to_owned(),
+                    AttributeValue::N("-1000000000000".to_owned()),
+                ),
+                (
+                    "Who".to_owned(),
+                    AttributeValue::Ss(vec!["ann".to_owned(), "team-*".to_owned()]),
+                ),
+                (
+                    "Tags".to_owned(),
+                    AttributeValue::M(
+                        [("Team".to_owned(), AttributeValue::S("shop".to_owned()))].into(),
+                    ),
+                ),
+            ]);
+            items.push(who);
+            let id = ("RuleId".to_owned(), AttributeValue::N(id.to_owned()));
+            let number = ("PolicyFormat".to_owned(), AttributeValue::N("2".to_owned()));
+            items.push([id, number].into());
         }
         items
     })

@@ -30,6 +30,9 @@ fn value() -> impl Strategy<Value = Value> {
         "aWs:",
         "aws",
         "awsome:x",
+        "Owner ",
+        "Ow\u{200b}ner",
+        "Cost Center",
         "Update",
         "update",
         "Notify",
@@ -77,6 +80,27 @@ fn value() -> impl Strategy<Value = Value> {
     prop_oneof![3 => texts, 1 => long, 2 => others, 1 => actions]
 }
 
+/// Lists, most of which allow every value.
+fn list() -> impl Strategy<Value = Value> {
+    prop::sample::select(vec![
+        json!("*"),
+        json!("a, *"),
+        json!(["*"]),
+        json!(["a", "*"]),
+        json!({"$dynamodb": {"SS": ["*"]}}),
+        json!({"$dynamodb": {"NS": ["1"]}}),
+        json!({"SS": ["*"]}),
+        json!(""),
+        json!(" , "),
+        json!([]),
+        json!([""]),
+        json!(["*", 7]),
+        json!(7),
+        json!(null),
+        json!(true),
+    ])
+}
+
 /// One rule, most of whose attributes are right.
 fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let mostly = |usual: Value| prop_oneof![2 => Just(Some(usual)), 1 => value().prop_map(Some), 1 => Just(None)];
@@ -89,8 +113,10 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let rest = (mostly(json!(1)), mostly(json!("Owner")), mostly(json!("Y")));
     let template = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
     let hold = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
-    (rest, action, default, any::<bool>(), (template, hold)).prop_map(
-        |((id, key, required), action, default, foreign, (template, hold))| {
+    let allowed = prop_oneof![2 => Just(None), 1 => list().prop_map(Some)];
+    let others = (any::<bool>(), prop::bool::weighted(0.2), allowed);
+    (rest, action, default, others, (template, hold)).prop_map(
+        |((id, key, required), action, default, (foreign, misspelt, allowed), (template, hold))| {
             let members = [
                 ("RuleId", id),
                 ("TagKey", key),
@@ -100,6 +126,9 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
                 ("ReportTemplate", template),
                 ("Hold", hold),
+                ("Allowed", allowed),
+                ("Qolumn", misspelt.then(|| json!("x"))),
+                ("x-Qolumn", misspelt.then(|| json!("x"))),
             ];
             let members = members.into_iter();
             members
@@ -112,8 +141,11 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
-    fn the_schema_and_the_validator_agree_about_a_rule(rule in rule()) {
-        let document = json!({ "rules": [rule] });
+    fn the_schema_and_the_validator_agree_about_a_rule(rule in rule(), format in 0..3) {
+        let mut document = json!({ "rules": [rule] });
+        if format > 0 {
+            document["format"] = json!(format);
+        }
         let file = read(&document.to_string());
         let schema = schema();
         prop_assert_eq!(conforms(&schema, &document), file.is_valid(), "{}: {:?}", document, file.problems);
@@ -135,7 +167,7 @@ fn template_row() -> impl Strategy<Value = Map<String, Value>> {
     // Another id than the rule's.
     let id = mostly(Some(json!(1000))).prop_filter("another rule", |id| *id != Some(json!(1)));
     let foreign = prop::sample::select(vec![
-        "TagKey", "Action", "Required", "Default", "Comment", "Hold",
+        "TagKey", "Action", "Required", "Default", "Comment", "Hold", "Allowed",
     ]);
     let rest = (
         foreign,
@@ -195,6 +227,73 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
             false,
         ),
         (json!({ "rules": [], "hold": "x" }), false),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {"Team": "x"}, "Comment": "y"}] }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": ["a*"], "Contact": "mailto:ann@example.com"}] }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Contact": "ann@example.com"}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann"}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {}}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {"Team": 7}}] }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "who": [{"RuleId": 9, "Who": "ann", "Tags": {"Team": "x"}, "By": "y"}] }),
+            false,
+        ),
+        (json!({ "rules": [rule], "who": ["ann"] }), false),
+        (json!({ "rules": [rule], "who": "ann" }), false),
+        (
+            json!({ "rules": [{"RuleId": 1, "TagKey": "K", "Action": "Update", "Required": "Y", "From": ["tag:Team", "vpc"]}] }),
+            true,
+        ),
+        (
+            json!({ "rules": [{"RuleId": 1, "TagKey": "K", "Action": "Update", "Required": "Y", "From": []}] }),
+            false,
+        ),
+        (json!({ "rules": [rule], "format": 1 }), true),
+        (json!({ "rules": [rule], "format": 2 }), true),
+        (json!({ "rules": [rule], "format": 3 }), false),
+        (json!({ "rules": [rule], "format": "2" }), false),
+        (json!({ "rules": [rule], "format": null }), false),
+        (
+            json!({ "rules": [rule], "format": {"RuleId": 9, "PolicyFormat": 2, "x-by": "ann"} }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "format": {"RuleId": 9, "PolicyFormat": 3} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": {"RuleId": 9, "PolicyFormat": 2, "By": "ann"} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": {"PolicyFormat": 2} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": 2, "hold": {"RuleId": 9, "Hold": "x", "By": "ann"} }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "format": 1, "hold": {"RuleId": 9, "Hold": "x", "By": "ann"} }),
+            true,
+        ),
         (json!({ "rules": [] }), false),
         (json!({ "rules": rule }), false),
         (json!({ "rules": ["x"] }), false),

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use rstest::rstest;
 
 use super::*;
+use crate::resource::InstanceDetails;
 use crate::{Instance, State};
 
 /// An instance; an empty `operator` means that it has none.
@@ -15,6 +16,7 @@ fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]
         started_at: None,
         spot_request_id: spot_request_id.map(ToOwned::to_owned),
         operator: Some(operator.to_owned()).filter(|operator| !operator.is_empty()),
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

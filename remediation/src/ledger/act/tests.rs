@@ -18,6 +18,7 @@ fn tag(value: &str, unknown: Option<Unknown>) -> Remedy {
     Remedy::Tag {
         value: value.to_owned(),
         unknown,
+        origin: Some(ValueOrigin::NearMiss("projectcode".to_owned())),
     }
 }
 

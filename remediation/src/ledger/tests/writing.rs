@@ -29,6 +29,7 @@ fn tag(id: &str, key: &str) -> Act {
     let remedy = Remedy::Tag {
         value: "v".to_owned(),
         unknown: None,
+        origin: None,
     };
     act(id, cause, remedy)
 }

@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 
 use super::*;
 use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
@@ -24,6 +24,8 @@ fn terms(grace: i64, notice: i64) -> Terms {
         grace: TimeDelta::minutes(grace),
         wait: TimeDelta::minutes(notice),
         notice: TimeDelta::minutes(notice),
+        times: times(None, TimeDelta::minutes(notice)),
+        end: None,
         is_over_once_started: false,
         goes_stale: true,
     }
@@ -38,6 +40,14 @@ fn waiting(next: i64, day: i64) -> CountdownStage {
     CountdownStage::Waiting { next, day }
 }
 
+fn announce(day: i64, meant_for: i64) -> CountdownStage {
+    CountdownStage::Announce {
+        day: at(day),
+        next: at(day),
+        meant_for: at(meant_for),
+    }
+}
+
 #[rstest]
 #[case::grace_runs(0, waiting(15, 15))]
 #[case::grace_nearly_over(14, waiting(15, 15))]
@@ -50,8 +60,8 @@ fn without_a_notice_the_grace_period_is_all(#[case] now: i64, #[case] expected: 
 
 #[rstest]
 #[case::grace_runs(14, None, waiting(15, 15 + DAY))]
-#[case::must_be_announced(15, None, CountdownStage::Announce { day: at(15 + DAY) })]
-#[case::announced_late_moves_the_day(3 * DAY, None, CountdownStage::Announce { day: at(4 * DAY) })]
+#[case::must_be_announced(15, None, announce(15 + DAY, 15))]
+#[case::announced_late_moves_the_day(3 * DAY, None, announce(4 * DAY, 15))]
 #[case::announced(16, Some(15), waiting(15 + DAY, 15 + DAY))]
 #[case::day_comes(15 + DAY, Some(15), CountdownStage::Due(at(15 + DAY)))]
 #[case::late_notice_is_given_its_time(15 + DAY, Some(300), waiting(300 + DAY, 300 + DAY))]
@@ -93,7 +103,7 @@ fn a_start_starts_the_grace_period_and_the_notice_over() {
     let now = 2 * DAY + 20;
     assert_eq!(
         countdown.stage(&terms(15, DAY), started, at(now)),
-        CountdownStage::Announce { day: at(now + DAY) }
+        announce(now + DAY, DAY + 15)
     );
 }
 
@@ -128,6 +138,7 @@ fn a_notice_confirms_the_countdown() {
         seen_at: Some(at(HOUR)),
         reminded_at: Some(at(HOUR)),
         day: Some(at(DAY)),
+        end: None,
         is_after_stop: false,
     };
     assert_eq!(announced, expected);
@@ -194,6 +205,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))

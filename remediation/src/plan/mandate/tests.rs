@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 
 use super::*;
 use crate::plan::{PlanContext, plan};
@@ -45,6 +45,7 @@ fn instance(number: usize, tags: &[&str]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|key| ((*key).to_owned(), "x".to_owned()))

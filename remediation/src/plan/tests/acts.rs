@@ -28,7 +28,30 @@ fn shutdown(id: &str, cause: Cause) -> Act {
 #[case(cause("Owner", DefectName::Missing), true)]
 #[case(cause("Owner", DefectName::Empty), false)]
 fn an_act_is_for_absence_where_a_tag_is_missing(#[case] cause: Cause, #[case] expected: bool) {
-    assert_eq!(shutdown(ID, cause).is_for_absence(), expected);
+    let act = shutdown(ID, cause);
+    assert_eq!(act.is_for_absence(&owners(None)), expected);
+}
+
+/// A rule that may apply because a tag is not there rests on what a look may leave out, too.
+#[rstest]
+#[case::of_its_key("Owner", true)]
+#[case::of_another_key("Team", false)]
+fn an_act_by_a_rule_with_conditions_on_tags_is_for_absence(
+    #[case] key: &str,
+    #[case] expected: bool,
+) {
+    let policy = owners(Some("!tag:Kind"));
+    let act = shutdown(ID, cause(key, DefectName::Empty));
+    assert_eq!(act.is_for_absence(&policy), expected);
+}
+
+fn owners(when: Option<&str>) -> Policy {
+    let mut rule = json!({"RuleId": 1, "TagKey": "Owner", "Action": "Terminate", "Required": "Y"});
+    if let Some(when) = when {
+        rule["When"] = when.into();
+    }
+    let rows = [json!({"RuleId": -1, "PolicyFormat": 2}), rule];
+    Policy::from_rows(rows.map(|row| row.as_object().unwrap().clone())).unwrap()
 }
 
 #[test]
@@ -146,7 +169,31 @@ fn every_reason_has_the_name_that_programs_know() {
                 day: now(),
             },
         ),
-        ("announced", Reason::Announced { day: now() }),
+        (
+            "announced",
+            Reason::Announced {
+                day: now(),
+                notice: None,
+            },
+        ),
+        (
+            "ends",
+            Reason::Ends {
+                tag_key: text(),
+                date: text(),
+                day: now(),
+                days_left: 1,
+                notice: None,
+            },
+        ),
+        (
+            "source-unread",
+            Reason::SourceUnread {
+                source: text(),
+                why: text(),
+            },
+        ),
+        ("not-in-plan", Reason::NotInPlan),
         ("not-permitted", Reason::NotPermitted { is_stop: true }),
         ("no-topic", Reason::NoTopic),
         ("not-announced", Reason::NotAnnounced(text())),

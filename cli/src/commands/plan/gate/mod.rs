@@ -160,6 +160,7 @@ fn launched() -> impl Strategy<Value = Launched> {
                 started_at: launched_at,
                 spot_request_id: None,
                 operator: None,
+                details: tagwarden_core::InstanceDetails::default(),
                 tags: tags
                     .into_iter()
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))

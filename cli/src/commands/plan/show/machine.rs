@@ -19,6 +19,9 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
         instance.insert("verdict".to_owned(), json!(forecast.verdict()));
         instance.insert("annotation".to_owned(), json!(forecast.annotation()));
         instance.insert("steps".to_owned(), json!(forecast.entries));
+        if !forecast.standings.is_empty() {
+            instance.insert("rules".to_owned(), json!(forecast.standings));
+        }
         Value::from(instance)
     });
     let mut document = head(view);
@@ -162,7 +165,7 @@ fn about(forecast: &InstanceForecast<'_>) -> Map<String, Value> {
 fn step(entry: &Entry) -> [String; 7] {
     let cause = &entry.step.cause;
     let (value, unknown) = match &entry.step.remedy {
-        Remedy::Tag { value, unknown } => (value.clone(), *unknown),
+        Remedy::Tag { value, unknown, .. } => (value.clone(), *unknown),
         _ => (String::new(), None),
     };
     let reason = entry.outcome.reason();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Instance, InstanceDetails, Policy, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};
 use tagwarden_remediation::on_demand::preview;
@@ -29,6 +29,7 @@ pub fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
         started_at: None,
         spot_request_id: None,
         operator: None,
+        details: InstanceDetails::default(),
         tags: tags.collect::<BTreeMap<_, _>>(),
     }
 }

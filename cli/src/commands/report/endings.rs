@@ -1,0 +1,77 @@
+//! What ends when: the end dates of the instances.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tagwarden_core::Policy;
+use tagwarden_core::date::days_left;
+use tagwarden_core::policy::WhenExpired;
+
+use super::instance_view::InstanceView;
+
+/// The most end dates that are shown. The soonest come first.
+const MOST: usize = 200;
+
+/// The end dates, the soonest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Endings {
+    pub rows: Vec<EndingRow>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+/// One end date of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EndingRow {
+    pub id: String,
+    pub name: Option<String>,
+    pub tag_key: String,
+    /// The date, as the tag has it.
+    pub date: String,
+    /// In words: `in 3 days`, `today`, `2 days ago`.
+    pub left: String,
+    /// What is done then, in words.
+    pub what: &'static str,
+}
+
+impl Endings {
+    /// The end dates at `at` of the instances that `policy` applies to; `None` if no rule has end dates.
+    pub fn new(views: &[InstanceView<'_>], policy: &Policy, at: DateTime<Utc>) -> Option<Self> {
+        if !policy.has_end_dates() {
+            return None;
+        }
+        let mut rows = Vec::new();
+        for view in views.iter().filter(|view| view.is_compliant().is_some()) {
+            let instance = view.forecast.instance;
+            rows.extend(policy.end_dates(instance).map(|it| {
+                let row = EndingRow {
+                    id: instance.id.clone(),
+                    name: view.forecast.name().map(ToOwned::to_owned),
+                    tag_key: it.rule.tag_key.clone(),
+                    date: it.value.to_owned(),
+                    left: in_words(days_left(it.end, at)),
+                    what: match it.when_expired {
+                        WhenExpired::Notify => "reported",
+                        WhenExpired::Stop => "stopped",
+                        WhenExpired::Terminate => "terminated",
+                    },
+                };
+                (it.end, row)
+            }));
+        }
+        rows.sort_by(|left, right| (left.0, &left.1.id).cmp(&(right.0, &right.1.id)));
+        let more = rows.len().saturating_sub(MOST);
+        rows.truncate(MOST);
+        let rows = rows.into_iter().map(|(_, row)| row).collect();
+        Some(Self { rows, more })
+    }
+}
+
+fn in_words(days: i64) -> String {
+    match days {
+        0 => "today".to_owned(),
+        1 => "tomorrow".to_owned(),
+        -1 => "yesterday".to_owned(),
+        days if days > 0 => format!("in {days} days"),
+        days => format!("{} days ago", days.unsigned_abs()),
+    }
+}

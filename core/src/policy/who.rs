@@ -1,0 +1,152 @@
+//! Who rows: what the policy says of people and teams, by their names.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use super::pattern::Pattern;
+
+/// A row of the policy table that says something of people and teams: `{RuleId, Who, Contact?, Tags?}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhoRow {
+    /// `RuleId`, which names the row in every message.
+    pub row_id: i64,
+    /// `Who`: patterns over names, such as `team-*` or `ann@example.com`; never empty. Case does not count.
+    pub who: Vec<Pattern>,
+    /// `Contact`: where letters for them go.
+    pub contact: Option<Contact>,
+    /// `Tags`: the values that `From: launcher` gives to what they launch, by key. Never empty where there is one.
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+impl WhoRow {
+    /// Whether the row is about `name`.
+    #[must_use]
+    pub fn is_about(&self, name: &str) -> bool {
+        self.who
+            .iter()
+            .any(|pattern| pattern.matches_ignoring_case(name))
+    }
+}
+
+/// Where letters go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contact {
+    /// The ARN of an SNS topic.
+    Topic(String),
+    /// A mail address.
+    Mail(String),
+}
+
+/// The text is not a [`Contact`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is neither the ARN of an SNS topic nor mailto: and an address")]
+pub struct InvalidContact(String);
+
+impl FromStr for Contact {
+    type Err = InvalidContact;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let invalid = || InvalidContact(text.to_owned());
+        if let Some(address) = text.strip_prefix("mailto:") {
+            return if is_address(address) {
+                Ok(Self::Mail(address.to_owned()))
+            } else {
+                Err(invalid())
+            };
+        }
+        if is_topic_arn(text) {
+            Ok(Self::Topic(text.to_owned()))
+        } else {
+            Err(invalid())
+        }
+    }
+}
+
+/// As people write it.
+impl fmt::Display for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Topic(arn) => f.write_str(arn),
+            Self::Mail(address) => write!(f, "mailto:{address}"),
+        }
+    }
+}
+
+/// Whether `text` has the form of a mail address. Whether it exists, only a letter shows.
+fn is_address(text: &str) -> bool {
+    let is_odd = |it: char| it.is_whitespace() || it.is_control() || "<>,;:\"()".contains(it);
+    text.rsplit_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty()
+            && !local.contains('@')
+            && domain.contains('.')
+            && domain.split('.').all(|label| !label.is_empty())
+            && !text.contains(is_odd)
+    })
+}
+
+/// Whether `text` is the ARN of an SNS topic: `arn:aws:sns:eu-west-1:123456789012:team-shop`.
+///
+/// See [CreateTopic](https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html) for the characters of a name.
+fn is_topic_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [arn, partition, service, region, account, name] = parts.as_slice() else {
+        return false;
+    };
+    let is_word = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
+    };
+    let plain_name = name.strip_suffix(".fifo").unwrap_or(name);
+    *arn == "arn"
+        && partition.starts_with("aws")
+        && is_word(partition)
+        && *service == "sns"
+        && is_word(region)
+        && account.len() == 12
+        && account.bytes().all(|it| it.is_ascii_digit())
+        && is_word(plain_name)
+        && name.len() <= 256
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("arn:aws:sns:eu-west-1:123456789012:team-shop")]
+    #[case("arn:aws-us-gov:sns:us-gov-west-1:123456789012:a_b.fifo")]
+    #[case("mailto:ann@example.com")]
+    #[case("mailto:o'neill+aws@mail.example.co.uk")]
+    fn reads_a_contact(#[case] text: &str) {
+        assert_eq!(text.parse::<Contact>().unwrap().to_string(), text);
+    }
+
+    #[rstest]
+    #[case("ann@example.com")]
+    #[case("mailto:")]
+    #[case("mailto:ann")]
+    #[case("mailto:ann@example")]
+    #[case("mailto:ann@@example.com")]
+    #[case("mailto:ann@example.com,bob@example.com")]
+    #[case("mailto:ann @example.com")]
+    #[case("mailto:@example.com")]
+    #[case("mailto:ann@.com")]
+    #[case("arn:aws:sqs:eu-west-1:123456789012:team-shop")]
+    #[case("arn:aws:sns:eu-west-1:12345678901:team-shop")]
+    #[case("arn:aws:sns::123456789012:team-shop")]
+    #[case("arn:aws:sns:eu-west-1:123456789012:")]
+    #[case("arn:aws:sns:eu-west-1:123456789012:team shop")]
+    #[case("arn:aws:sns:eu-west-1:123456789012:topic:subscription")]
+    #[case("https://example.com")]
+    fn refuses_another_text(#[case] text: &str) {
+        assert_eq!(
+            text.parse::<Contact>(),
+            Err(InvalidContact(text.to_owned()))
+        );
+    }
+}
