@@ -74,8 +74,11 @@ const BLANK: &str = "a blank that nobody sees is a typing error: it is reported,
 const ZONE_NAME: &str = "dateutil drops the name of a zone that it does not know";
 const ZERO: &str = "EC2 exists since 2006: a typing error, or a program's zero";
 
-/// A value, what tagwarden makes of it, and why Custodian makes something else of it.
-const DATES: [(&str, Reading, Option<(Reading, &str)>); 43] = [
+/// What Custodian makes of a value instead, and why.
+type Disagreement = Option<(Reading, &'static str)>;
+
+/// A value, what tagwarden makes of it, and where Custodian makes something else of it.
+const DATES: [(&str, Reading, Disagreement); 43] = [
     ("2020-12-31", Passed, None),
     ("2099-12-31", Ahead, None),
     ("9999-12-31", Ahead, None),

@@ -81,7 +81,9 @@ fn sources(folder: &str) -> Vec<PathBuf> {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                waiting.push(path);
+                if !path.ends_with("tests") {
+                    waiting.push(path);
+                }
             } else if path.extension().is_some_and(|it| it == "rs") && !path.ends_with("tests.rs") {
                 found.push(path);
             }

@@ -157,9 +157,9 @@ impl EndStorm {
 
     /// Judges the shutdown of `id`, which the last runs did. `notices` are the reports that somebody received.
     fn judge(&self, id: &str, notices: &[(DateTime<Utc>, String)], seed: u64) {
-        let seen = self.seen.lock().unwrap();
+        let looks = self.seen.lock().unwrap();
         let now = self.account.now();
-        let value = seen.looked.get(id).unwrap();
+        let value = looks.looked.get(id).unwrap();
         let end = end_of(value);
         assert!(
             end.is_some_and(|end| end <= now),
@@ -238,7 +238,7 @@ async fn play(seed: u64, safeguards: Safeguards) -> usize {
 async fn a_storm_of_end_dates_does_no_harm() {
     let mut ended = 0;
     for seed in 0..SEEDS {
-        ended += play(seed, Safeguards::default()).await;
+        ended += Box::pin(play(seed, Safeguards::default())).await;
     }
     assert_eq!(ended, INSTANCES * usize::try_from(SEEDS).unwrap());
 }
@@ -248,6 +248,7 @@ async fn a_storm_of_end_dates_does_no_harm() {
 #[should_panic(expected = "without a notice")]
 async fn without_notices_a_storm_of_end_dates_does_harm() {
     for seed in 0..SEEDS {
-        play(seed, Safeguards::without(Safeguard::Notice)).await;
+        let play = play(seed, Safeguards::without(Safeguard::Notice));
+        Box::pin(play).await;
     }
 }

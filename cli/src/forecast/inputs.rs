@@ -1,6 +1,6 @@
 //! Reads what a forecast is made of: instances, who launched them, and policies; from AWS or from files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -10,12 +10,13 @@ use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::wording::sentence;
 use tagwarden_core::{Instance, Policy, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
-use tagwarden_remediation::plan::{Focus, Outcome, Prospects, Reason, Remedy};
+use tagwarden_remediation::plan::{Focus, Prospects};
 use tagwarden_remediation::report::Report;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 
 use super::conditions::{self, is_judged};
+use super::notes;
 use super::recording;
 use super::settings::SettingArgs;
 use super::trouble;
@@ -28,7 +29,6 @@ use crate::focus;
 use crate::policy_file::PolicyFile;
 use crate::stream;
 use crate::when::When;
-use crate::words::count;
 
 /// The options that say where the instances and the policy come from.
 #[derive(Clone, Debug, clap::Args)]
@@ -352,9 +352,9 @@ impl<'a> Reader<'a> {
         focus::check_keys(self.focus, &plans.map(|plan| &plan.policy))?;
         let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
         if is_recorded {
-            notes.extend(gaps_of_recordings(&policy.report));
+            notes.extend(notes::gaps_of_recordings(&policy.report));
         }
-        notes.extend(not_permitted(&policy.report));
+        notes.extend(notes::not_permitted(&policy.report));
         let (scope, at) = (&self.settings.policy.scope, self.at);
         let judged = self
             .instances
@@ -449,20 +449,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Says that only a setting keeps rules from shutdowns. The function's own setting may be another one.
-fn not_permitted(report: &Report) -> Option<String> {
-    let entries = report.entries.iter();
-    let refused = entries
-        .filter(|entry| matches!(entry.outcome, Outcome::Refused(Reason::NotPermitted { .. })));
-    let ids: BTreeSet<&str> = refused.map(|it| it.step.instance_id.as_str()).collect();
-    (!ids.is_empty()).then(|| {
-        format!(
-            "The rules want to stop or terminate {}, and these settings do not permit it (--rules-may-destroy).",
-            count(ids.len(), "instance")
-        )
-    })
-}
-
 /// The policy in its table, and what to call it.
 ///
 /// # Errors
@@ -476,28 +462,4 @@ pub(super) async fn read_table(
     let policy = read_policy(&client, table).await;
     let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
     Ok((format!("the policy table {table}"), policy))
-}
-
-/// What recordings do not tell about these instances, each a whole sentence.
-fn gaps_of_recordings(report: &Report) -> Vec<String> {
-    let mut gaps = Vec::new();
-    let would_do = |wanted: fn(&Remedy) -> bool| {
-        let entries = report.entries.iter();
-        entries.filter(move |it| it.outcome == Outcome::WouldDo && wanted(&it.step.remedy))
-    };
-    let unknown = would_do(|remedy| *remedy == Remedy::TagLauncher).count();
-    if unknown > 0 {
-        gaps.push(format!(
-            "No recording says who launched {}: the remediation will ask CloudTrail.",
-            count(unknown, "instance")
-        ));
-    }
-    let is_shutdown = |remedy: &Remedy| matches!(remedy, Remedy::Stop { .. } | Remedy::Terminate);
-    if would_do(is_shutdown).next().is_some() {
-        gaps.push(
-            "A recording does not say which instances are protected against being stopped or terminated."
-                .to_owned(),
-        );
-    }
-    gaps
 }

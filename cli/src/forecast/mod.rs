@@ -21,6 +21,7 @@ pub mod compare;
 mod conditions;
 pub mod explained;
 pub mod inputs;
+mod notes;
 mod recording;
 pub mod rows;
 pub mod settings;

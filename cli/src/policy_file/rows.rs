@@ -167,25 +167,7 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
     add_rows(nodes, "a rule", SHAPE, &mut rows, problems);
     let mut is_complete = rows.len() == nodes.len();
     if let Some(entry) = entries.iter().find(|entry| entry.name == "who") {
-        let before = rows.len();
-        match &entry.value.kind {
-            NodeKind::List(nodes) => {
-                add_rows(nodes, "a who row", WHO_SHAPE, &mut rows, problems);
-                is_complete &= rows.len() - before == nodes.len();
-                for row in rows.iter().skip(before) {
-                    if kind(&row.item) != RowKind::Who {
-                        let message = "a who row needs Who, and no attribute of another row";
-                        let problem = TextProblem::error(row.node.span.clone(), message.to_owned());
-                        problems.push(problem.help(WHO_SHAPE));
-                    }
-                }
-            }
-            NodeKind::Unreadable => is_complete = false,
-            _ => {
-                let message = format!("who must be a list, this is {}", entry.value.describe());
-                problems.push(TextProblem::error(entry.name_span.clone(), message).help(WHO_SHAPE));
-            }
-        }
+        is_complete &= add_who_rows(entry, &mut rows, problems);
     }
     let report = entries.iter().find(|entry| entry.name == "report");
     rows.extend(report.and_then(|report| template(report, problems)));
@@ -219,6 +201,33 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
 
 const WHO_SHAPE: &str = "who rows look like this:\n  who:\n    - RuleId: 100\n      Who: [ann@example.com, team-*]\n      \
                          Tags: {CostCenter: \"4711\"}";
+
+/// Adds the rows of `who:`. Gives whether each could be read.
+fn add_who_rows<'a>(
+    entry: &'a NodeEntry,
+    rows: &mut Vec<FileRule<'a>>,
+    problems: &mut Vec<TextProblem>,
+) -> bool {
+    let nodes = match &entry.value.kind {
+        NodeKind::List(nodes) => nodes,
+        NodeKind::Unreadable => return false,
+        _ => {
+            let message = format!("who must be a list, this is {}", entry.value.describe());
+            problems.push(TextProblem::error(entry.name_span.clone(), message).help(WHO_SHAPE));
+            return true;
+        }
+    };
+    let before = rows.len();
+    add_rows(nodes, "a who row", WHO_SHAPE, rows, problems);
+    for row in rows.iter().skip(before) {
+        if kind(&row.item) != RowKind::Who {
+            let message = "a who row needs Who, and no attribute of another row";
+            let problem = TextProblem::error(row.node.span.clone(), message.to_owned());
+            problems.push(problem.help(WHO_SHAPE));
+        }
+    }
+    rows.len() - before == nodes.len()
+}
 
 /// Adds a row for each node that is a mapping, and a problem for each other one. `what` a row is, for sentences.
 fn add_rows<'a>(
