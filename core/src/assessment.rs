@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::exemption::Exemption;
 use crate::policy::{Coverage, Defect, Policy, RuleChoice, TagRule, UndecidedRule};
-use crate::resource::{Instance, State};
+use crate::resource::{Instance, State, TagKnowledge};
 use crate::scope::Scope;
 
 /// The result that the Config rule reports for an instance.
@@ -53,6 +53,16 @@ impl Finding<'_> {
     }
 }
 
+/// A rule that applies to an instance of which it is not known whether its tag has a defect, because the tag is not known.
+/// Only an instance that does not exist yet has such tags: see [`UnknownTags`](crate::resource::UnknownTags).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownTag<'a> {
+    /// The rule.
+    pub rule: &'a TagRule,
+    /// Whether the tag is there, so that only its value is not known.
+    pub is_there: bool,
+}
+
 /// The findings of one instance and the verdict they lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assessment<'a> {
@@ -66,6 +76,8 @@ pub struct Assessment<'a> {
     pub findings: Vec<Finding<'a>>,
     /// The rules of which it is not known whether they apply: nothing is known of their tags, and they change no verdict.
     pub unknown: Vec<UndecidedRule<'a>>,
+    /// The rules that apply, and of whose tags it is not known whether they have a defect: they change no verdict.
+    pub unknown_tags: Vec<UnknownTag<'a>>,
     /// The exemption of the instance; `None` if it has no exemption tag, is gone or is out of scope.
     pub exemption: Option<Exemption<'a>>,
 }
@@ -102,9 +114,10 @@ pub fn assess<'a>(
     let Judged {
         findings,
         unknown,
+        unknown_tags,
         coverage,
     } = judge(policy, instance, now);
-    let is_bare = instance.tags.is_empty();
+    let is_bare = instance.tags.is_empty() && instance.details.unknown_tags.is_none();
     let coverage = if is_bare {
         policy.covers_untagged(instance)
     } else {
@@ -124,6 +137,7 @@ pub fn assess<'a>(
         is_untagged,
         findings,
         unknown,
+        unknown_tags,
         exemption,
     }
 }
@@ -134,6 +148,7 @@ fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) 
         is_untagged: false,
         findings: Vec::new(),
         unknown: Vec::new(),
+        unknown_tags: Vec::new(),
         exemption,
     }
 }
@@ -142,6 +157,7 @@ fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) 
 struct Judged<'a> {
     findings: Vec<Finding<'a>>,
     unknown: Vec<UndecidedRule<'a>>,
+    unknown_tags: Vec<UnknownTag<'a>>,
     /// Whether any rule applies.
     coverage: Coverage,
 }
@@ -149,6 +165,7 @@ struct Judged<'a> {
 fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> Judged<'a> {
     let mut findings = Vec::new();
     let mut unknown = Vec::new();
+    let mut unknown_tags = Vec::new();
     let mut coverage = Coverage::No;
     for choice in policy.choices(instance) {
         let rule = match choice {
@@ -160,6 +177,10 @@ fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> 
             }
         };
         coverage = Coverage::Yes;
+        if let Some(is_there) = unknown_tag(instance, &rule.tag_key) {
+            unknown_tags.push(UnknownTag { rule, is_there });
+            continue;
+        }
         let Some(defect) = rule.defect(instance, policy.rules(), now) else {
             continue;
         };
@@ -182,7 +203,22 @@ fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> 
     Judged {
         findings,
         unknown,
+        unknown_tags,
         coverage,
+    }
+}
+
+/// Whether the tag `key` of `instance` is there, if its value is not known; `None` if all of it is known.
+fn unknown_tag(instance: &Instance, key: &str) -> Option<bool> {
+    // Nearly every instance ends here.
+    let unknown = &instance.details.unknown_tags;
+    if unknown.is_none() || instance.tags.contains_key(key) {
+        return None;
+    }
+    match unknown.of(key) {
+        TagKnowledge::Known => None,
+        TagKnowledge::ValueUnknown => Some(true),
+        TagKnowledge::Unknown => Some(false),
     }
 }
 

@@ -33,8 +33,8 @@ pub mod scope;
 pub mod settings;
 pub mod wording;
 
-pub use assessment::{Assessment, Finding, NotApplicable, Verdict, assess};
+pub use assessment::{Assessment, Finding, NotApplicable, UnknownTag, Verdict, assess};
 pub use exemption::Exemption;
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
-pub use resource::{Instance, InstanceDetails, Manager, ManagerTags, State};
+pub use resource::{Instance, InstanceDetails, Manager, ManagerTags, State, UnknownTags};
 pub use scope::Scope;

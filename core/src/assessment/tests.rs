@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::resource::InstanceDetails;
 
+mod unknown;
+
 pub(crate) fn policy(rows: Value) -> Policy {
     let rows: Vec<crate::policy::Row> = serde_json::from_value(rows).unwrap();
     Policy::from_rows(rows).unwrap()
@@ -82,6 +84,7 @@ fn findings_follow_the_table_of_actions_and_defects(
         is_untagged: false,
         findings,
         unknown: Vec::new(),
+        unknown_tags: Vec::new(),
         exemption: None,
     };
     assert_eq!(assessment, expected);

@@ -46,7 +46,10 @@ impl TagRule {
     ) -> impl Iterator<Item = NearMissTag<'a>> {
         let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
         let tags = instance.tags.iter();
+        // A value that is not known says nothing, as one of blanks.
+        let unknown = instance.details.unknown_tags.keys.iter();
         tags.map(|(key, value)| (key.as_str(), value.as_str()))
+            .chain(unknown.map(|key| (key.as_str(), "")))
             .filter(move |(key, _)| {
                 is_near_miss(key, &self.tag_key) && !is_reserved_key(key) && !has_rule(key)
             })

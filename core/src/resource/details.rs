@@ -1,5 +1,7 @@
 //! What the conditions of rules ask about an instance, beside its tags and its VPC.
 
+use super::unknown_tags::UnknownTags;
+
 /// What the conditions of rules ask about an instance, beside its tags and its VPC, as AWS gives it.
 ///
 /// A detail that is `None` is absent or not known: see [`is_whole`](Self::is_whole).
@@ -24,15 +26,22 @@ pub struct InstanceDetails {
     pub profile_arn: Option<String>,
     /// The id of the account. A description without the reservation around it does not have it.
     pub owner_id: Option<String>,
+    /// The Region, for an instance whose zone is not known yet. AWS describes no instance without its zone.
+    pub stated_region: Option<String>,
+    /// What is not known of its tags; nothing for an instance that exists.
+    pub unknown_tags: UnknownTags,
 }
 
 impl InstanceDetails {
-    /// The Region of the Availability Zone: `us-west-2` of `us-west-2-lax-1a`; `None` if the zone is not known.
+    /// The Region of the Availability Zone: `us-west-2` of `us-west-2-lax-1a`; [`stated_region`](Self::stated_region) if the
+    /// zone is not known.
     ///
     /// See [Regions and Zones](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/using-regions-availability-zones.html).
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        let zone = self.availability_zone.as_deref()?;
+        let Some(zone) = self.availability_zone.as_deref() else {
+            return self.stated_region.as_deref();
+        };
         // A Region's name ends with its number.
         let number = zone.match_indices('-').find_map(|(dash, _)| {
             let at = dash + 1;
@@ -69,5 +78,10 @@ mod tests {
             assert_eq!(details.region(), region, "{zone}");
         }
         assert_eq!(InstanceDetails::default().region(), None);
+        let stated = InstanceDetails {
+            stated_region: Some("eu-west-1".to_owned()),
+            ..InstanceDetails::default()
+        };
+        assert_eq!(stated.region(), Some("eu-west-1"));
     }
 }

@@ -110,6 +110,7 @@ impl InstanceFacts {
                 key_name: self.key_name,
                 profile_arn: self.profile_arn,
                 owner_id: self.owner_id,
+                ..InstanceDetails::default()
             },
             tags: self.tags,
         }

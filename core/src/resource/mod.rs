@@ -12,9 +12,11 @@ mod details;
 mod facts;
 mod instance;
 mod manager;
+mod unknown_tags;
 
 pub use described::DescribedInstance;
 pub use details::InstanceDetails;
 pub use facts::InstanceFacts;
 pub use instance::{Instance, State, is_instance_id};
 pub use manager::{InvalidManagerTags, Manager, ManagerTags};
+pub use unknown_tags::{TagKnowledge, UnknownTags};

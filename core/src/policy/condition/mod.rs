@@ -28,7 +28,7 @@ pub use read::InvalidCondition;
 use super::key::is_reserved_key;
 use super::pattern::Pattern;
 use crate::likeness::{is_blank, is_near_miss};
-use crate::resource::Instance;
+use crate::resource::{Instance, TagKnowledge};
 
 /// `When`: the conditions of a rule, all of which must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,10 +194,7 @@ impl Condition {
             },
             Subject::Tag(key) => match instance.tags.get(key) {
                 Some(value) => self.of_value(value),
-                None => match near_key(instance, key) {
-                    Some(near) => self.of_near_key(near),
-                    None => self.of_absence(),
-                },
+                None => self.of_unlisted_tag(instance, key),
             },
         }
     }
@@ -219,6 +216,27 @@ impl Condition {
                     Answer::Yes
                 }
             }
+        }
+    }
+
+    /// The answer if the tag is not among those that are known.
+    fn of_unlisted_tag<'a>(&'a self, instance: &'a Instance, key: &str) -> Answer<'a> {
+        let unknown = &instance.details.unknown_tags;
+        match (unknown.of(key), &self.test) {
+            (TagKnowledge::ValueUnknown, Test::There) => return Answer::Yes,
+            (TagKnowledge::ValueUnknown, Test::Absent) => return Answer::No,
+            (TagKnowledge::ValueUnknown | TagKnowledge::Unknown, _) => {
+                return Answer::Unknown(ConditionDoubt::NotKnown);
+            }
+            (TagKnowledge::Known, _) => {}
+        }
+        let is_near = |other: &&String| is_near_miss(other, key) && !is_reserved_key(other);
+        if let Some(near) = unknown.keys.iter().find(is_near) {
+            return Answer::Unknown(ConditionDoubt::NearKey(near));
+        }
+        match near_key(instance, key) {
+            Some(near) => self.of_near_key(near),
+            None => self.of_absence(),
         }
     }
 

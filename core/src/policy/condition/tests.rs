@@ -29,6 +29,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
             key_name: Some("ann".to_owned()),
             profile_arn: Some("arn:aws:iam::111122223333:instance-profile/ci".to_owned()),
             owner_id: Some("111122223333".to_owned()),
+            ..InstanceDetails::default()
         },
         tags: tags
             .iter()
