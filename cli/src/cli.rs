@@ -6,7 +6,8 @@ use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, check, completions, demo, diff, explain, history, man, plan, pull, push, report, undo,
+    apply, check, completions, demo, diff, explain, history, man, plan, preflight, pull, push,
+    report, undo,
 };
 
 const AFTER_HELP: &str = "\
@@ -16,6 +17,7 @@ Start here:
   tagwarden check policy.yaml   every mistake in it, at its place
   tagwarden plan                what would be done, and to which instances
   tagwarden explain i-…         one instance: each rule, each safeguard
+  tagwarden preflight plan.json what Terraform is about to create
   tagwarden push policy.yaml    back into the table, after you said yes
   tagwarden history             what was done, from the ledger
   tagwarden undo --since 1h     takes tags back, after you said yes
@@ -24,7 +26,7 @@ Start here:
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    of `diff` and `plan`: there are differences
+  2    of `diff` and `plan`: there are differences; of `preflight`: errors
   64   the command line is wrong
   130  of `apply`: it was interrupted";
 
@@ -77,6 +79,7 @@ pub enum Command {
     Pull(pull::Args),
     Plan(plan::Args),
     Explain(explain::Args),
+    Preflight(preflight::Args),
     Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),

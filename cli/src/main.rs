@@ -5,6 +5,7 @@
 //! | [`cli`] | the command line: the subcommands, the options they share, their help |
 //! | [`commands`] | the subcommands, one module each |
 //! | [`forecast`] | what the rule would say and the remediation would do |
+//! | [`preflight`] | what is about to be created, judged before it is |
 //! | [`policy_file`] | the policy as a file: reading, checking and writing it |
 //! | [`policy_table`] | the policy table in DynamoDB |
 //! | [`changes`] | what makes the table like the file: found, shown, written |
@@ -14,7 +15,7 @@
 //! | [`debug`] | the calls to AWS, for the person who wonders |
 //! | [`warnings`] | the engine's log, for the person who waits |
 //! | [`pipeline`] | findings for the tools of a pipeline, such as SARIF |
-//! | [`output`], [`table`], [`spreadsheet`], [`save`] | output, tables, CSV, files |
+//! | [`output`], [`table`], [`markdown`], [`spreadsheet`], [`save`] | output, tables, Markdown, CSV, files |
 //! | [`stream`] | files and standard input, in any encoding |
 //! | [`words`], [`when`], [`consent`] | numbers in sentences, times as people type them, yes or no |
 //! | [`exit`] | exit statuses, and errors that say what to do next |
@@ -33,10 +34,12 @@ mod exit;
 mod focus;
 mod forecast;
 mod ledger;
+mod markdown;
 mod output;
 mod pipeline;
 mod policy_file;
 mod policy_table;
+mod preflight;
 mod save;
 mod saved_plan;
 mod spreadsheet;
@@ -90,6 +93,7 @@ fn run(command: Command) -> Result<Exit, CommandError> {
         Command::Pull(args) => pull::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Preflight(args) => commands::preflight::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod history;
 pub mod man;
 pub mod plan;
+pub mod preflight;
 pub mod pull;
 pub mod push;
 pub mod report;

@@ -43,6 +43,10 @@ const CASES: &[(&str, i32)] = &[
     ("plan --policy broken.yaml", 1),
     ("plan", 2),
     ("plan --only nonsense", 64),
+    ("preflight right.json --policy policy.yaml", 0),
+    ("preflight policy.yaml --policy policy.yaml", 1),
+    ("preflight bare.json --policy policy.yaml", 2),
+    ("preflight", 64),
     ("pull", 0),
     ("pull --table absent", 1),
     ("pull one two", 64),
@@ -75,6 +79,11 @@ fn world() -> World {
     world.write("policy.yaml", SAMPLE);
     world.write("other.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     world.write("broken.yaml", &SAMPLE.replace("Update", "Updated"));
+    let plan =
+        |changes| format!("{{\"format_version\": \"1.2\", \"resource_changes\": [{changes}]}}");
+    world.write("right.json", &plan(""));
+    let bare = r#"{"address": "aws_instance.web", "type": "aws_instance", "change": {"actions": ["create"], "after": {}}}"#;
+    world.write("bare.json", &plan(bare));
     world.write(
         "whole.yaml",
         "rules:\n  - {RuleId: 1, TagKey: Name, Action: Notify, Required: Y}\n",

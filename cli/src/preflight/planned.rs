@@ -1,0 +1,192 @@
+//! A resource that is about to be created, and what is known of its tags.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tagwarden_core::{Instance, InstanceDetails, State, UnknownTags};
+
+use super::fix::FixLanguage;
+use crate::pipeline::FilePlace;
+
+/// A file of resources that are about to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreflightInput {
+    /// The path, as it was typed.
+    pub path: String,
+    pub format: InputFormat,
+    /// The program that wrote it, such as `Terraform 1.9.5`, if the file says so.
+    pub tool: Option<String>,
+    /// The resources to judge, in the file's order.
+    pub resources: Vec<PlannedResource>,
+    /// What is not judged, and what is not known, each a whole sentence.
+    pub notes: Vec<String>,
+}
+
+/// The formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFormat {
+    TerraformPlan,
+}
+
+impl InputFormat {
+    /// Its name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TerraformPlan => "terraform-plan",
+        }
+    }
+}
+
+/// A resource that is about to be created or changed, and that makes instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedResource {
+    /// What its file calls it, such as `module.web.aws_instance.app[0]`.
+    pub address: String,
+    /// Its type, as its file names it.
+    pub type_name: String,
+    /// Where it is defined, if that is known.
+    pub place: Option<FilePlace>,
+    /// How its tags are written.
+    pub language: FixLanguage,
+    /// The tags that its instances will have.
+    pub tags: PlannedTags,
+    /// What else is known of its instances.
+    pub details: InstanceDetails,
+    /// The VPC that they will be in, if that is known.
+    pub vpc_id: Option<String>,
+    /// Why it has tags that do not reach its instances, if it has some.
+    pub lost: Option<LostTags>,
+}
+
+/// The tags of a resource that its instances do not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostTags {
+    pub keys: BTreeSet<String>,
+    /// A whole sentence without its end.
+    pub why: &'static str,
+}
+
+/// The tags that instances will have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlannedTags {
+    known: BTreeMap<String, String>,
+    /// The keys of those whose values must not be shown.
+    secret: BTreeSet<String>,
+    /// Whether not even the keys may be shown.
+    has_secret_keys: bool,
+    unknown: UnknownTags,
+}
+
+impl PlannedTags {
+    /// Tags of which nothing is known.
+    pub fn unknown() -> Self {
+        let mut tags = Self::default();
+        tags.add_unknown_keys();
+        tags
+    }
+
+    /// Adds a tag, or replaces its value.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.unknown.keys.remove(key);
+        self.secret.remove(key);
+        self.known.insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Adds a tag whose value is not known, or forgets its value.
+    pub fn set_unknown(&mut self, key: &str) {
+        self.known.remove(key);
+        self.unknown.keys.insert(key.to_owned());
+    }
+
+    /// Notes that there may be tags with any other key.
+    pub fn add_unknown_keys(&mut self) {
+        self.unknown.has_others = true;
+    }
+
+    /// Notes that a tag may be there or not.
+    pub fn set_doubtful(&mut self, key: &str) {
+        self.known.remove(key);
+        self.unknown.keys.remove(key);
+        self.unknown.has_others = true;
+    }
+
+    /// Notes that the value of a tag must not be shown.
+    pub fn hide(&mut self, key: &str) {
+        self.secret.insert(key.to_owned());
+    }
+
+    /// Notes that no key and no value may be shown.
+    pub fn hide_all(&mut self) {
+        self.has_secret_keys = true;
+    }
+
+    /// Hides what `others` hide.
+    pub fn hide_as(&mut self, others: &Self) {
+        self.secret.extend(others.secret.iter().cloned());
+        self.has_secret_keys |= others.has_secret_keys;
+    }
+
+    /// These tags with `others` over them: a key that both have gets the value of `others`.
+    pub fn overlaid(mut self, others: &Self) -> Self {
+        for (key, value) in &others.known {
+            self.set(key, value);
+        }
+        for key in &others.unknown.keys {
+            self.set_unknown(key);
+        }
+        if others.unknown.has_others {
+            // Any of them may be one that is known here.
+            let mine: Vec<String> = self.known.keys().cloned().collect();
+            for key in mine.iter().filter(|key| !others.known.contains_key(*key)) {
+                self.set_unknown(key);
+            }
+            self.add_unknown_keys();
+        }
+        self.hide_as(others);
+        self
+    }
+
+    /// Whether the value of the tag `key` must not be shown.
+    pub fn is_secret(&self, key: &str) -> bool {
+        self.has_secret_keys || self.secret.contains(key)
+    }
+
+    /// Whether the keys may be shown.
+    pub fn shows_keys(&self) -> bool {
+        !self.has_secret_keys
+    }
+
+    /// Hides each tag whose value contains one of `texts`.
+    pub fn hide_texts(&mut self, texts: &BTreeSet<String>) {
+        let has = |value: &str| texts.iter().any(|text| value.contains(text.as_str()));
+        let found = self.known.iter().filter(|(_, value)| has(value));
+        let found: Vec<String> = found.map(|(key, _)| key.clone()).collect();
+        self.secret.extend(found);
+        self.has_secret_keys |= self.known.keys().any(|key| has(key));
+    }
+
+    /// The keys that are there.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        let unknown = self.unknown.keys.iter();
+        self.known.keys().chain(unknown).map(String::as_str)
+    }
+}
+
+impl PlannedResource {
+    /// The instance that it will make, as the engine sees it.
+    pub fn instance(&self) -> Instance {
+        Instance {
+            id: self.address.clone(),
+            vpc_id: self.vpc_id.clone(),
+            state: State::Pending,
+            launched_at: None,
+            started_at: None,
+            spot_request_id: None,
+            operator: None,
+            details: InstanceDetails {
+                unknown_tags: self.tags.unknown.clone(),
+                ..self.details.clone()
+            },
+            tags: self.tags.known.clone(),
+        }
+    }
+}
