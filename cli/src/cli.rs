@@ -17,7 +17,7 @@ Start here:
   tagwarden check policy.yaml   every mistake in it, at its place
   tagwarden plan                what would be done, and to which instances
   tagwarden explain i-…         one instance: each rule, each safeguard
-  tagwarden preflight plan.json what Terraform is about to create
+  tagwarden preflight plan.json what Terraform would create, judged
   tagwarden push policy.yaml    back into the table, after you said yes
   tagwarden history             what was done, from the ledger
   tagwarden undo --since 1h     takes tags back, after you said yes

@@ -14,6 +14,21 @@ pub enum FixLanguage {
     HclBlocks,
     /// Terraform: an `aws_instance` in the place of a Spot request.
     SpotRequest,
+    /// A template in YAML: a list `Tags`, whose items may have `PropagateAtLaunch`.
+    YamlList { propagates: bool },
+    /// A template in JSON: the same.
+    JsonList { propagates: bool },
+}
+
+impl FixLanguage {
+    /// Its name in Markdown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HclMap | Self::HclBlocks | Self::SpotRequest => "hcl",
+            Self::YamlList { .. } => "yaml",
+            Self::JsonList { .. } => "json",
+        }
+    }
 }
 
 /// A tag to write.
@@ -32,6 +47,8 @@ pub fn code(language: FixLanguage, tags: &[&FixTag]) -> String {
         return String::new();
     }
     match language {
+        FixLanguage::YamlList { propagates } => yaml_list(tags, propagates),
+        FixLanguage::JsonList { propagates } => json_list(tags, propagates),
         FixLanguage::HclMap => hcl_map(tags),
         FixLanguage::HclBlocks => hcl_blocks(tags),
         FixLanguage::SpotRequest => format!(
@@ -65,6 +82,57 @@ fn hcl_blocks(tags: &[&FixTag]) -> String {
         )
     });
     blocks.collect()
+}
+
+fn yaml_list(tags: &[&FixTag], propagates: bool) -> String {
+    let items = tags.iter().map(|tag| {
+        let value = tag.value.as_deref().unwrap_or_default();
+        let (key, value) = (yaml_text(&tag.key), yaml_text(value));
+        let propagation = if propagates {
+            "    PropagateAtLaunch: true\n"
+        } else {
+            ""
+        };
+        format!(
+            "  - Key: {key}\n    Value: {value}{}\n{propagation}",
+            comment(tag)
+        )
+    });
+    let items: String = items.collect();
+    format!("Tags:\n{items}")
+}
+
+/// A text as it is, if YAML takes it for nothing else; quoted as JSON otherwise.
+fn yaml_text(text: &str) -> String {
+    let is_plain = text.starts_with(|it: char| it.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|it| it.is_ascii_alphanumeric() || "_-./@".contains(it));
+    let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
+    if is_plain && !words.contains(&text.to_ascii_lowercase().as_str()) {
+        text.to_owned()
+    } else {
+        serde_json::Value::from(text).to_string()
+    }
+}
+
+fn json_list(tags: &[&FixTag], propagates: bool) -> String {
+    let items = tags.iter().map(|tag| {
+        let json = |text: &str| serde_json::Value::from(text).to_string();
+        let value = tag.value.as_deref().unwrap_or_default();
+        let propagation = if propagates {
+            ", \"PropagateAtLaunch\": true"
+        } else {
+            ""
+        };
+        format!(
+            "  {{\"Key\": {}, \"Value\": {}{propagation}}}",
+            json(&tag.key),
+            json(value)
+        )
+    });
+    let items: Vec<String> = items.collect();
+    format!("\"Tags\": [\n{}\n]\n", items.join(",\n"))
 }
 
 fn hcl_value(tag: &FixTag) -> String {
@@ -155,6 +223,27 @@ mod tests {
         );
         assert!(code(FixLanguage::SpotRequest, &tags[..1]).contains("market_type = \"spot\""));
         assert_eq!(code(FixLanguage::HclMap, &[]), "");
+        let propagates = true;
+        assert_eq!(
+            code(FixLanguage::YamlList { propagates }, &tags),
+            r#"Tags:
+  - Key: Owner
+    Value: "" # fill in
+    PropagateAtLaunch: true
+  - Key: "Cost Center"
+    Value: "a\"b ${c} %{d} $e\\\n"
+    PropagateAtLaunch: true
+"#
+        );
+        let propagates = false;
+        assert_eq!(
+            code(FixLanguage::JsonList { propagates }, &tags),
+            r#""Tags": [
+  {"Key": "Owner", "Value": ""},
+  {"Key": "Cost Center", "Value": "a\"b ${c} %{d} $e\\\n"}
+]
+"#
+        );
     }
 
     #[test]

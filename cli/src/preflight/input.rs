@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::cloudformation::evaluate::StackInputs;
 use super::planned::PreflightInput;
-use super::terraform;
 use super::terraform::source::SourceTree;
+use super::{cloudformation, terraform};
 use crate::exit::CommandError;
 use crate::stream;
 
@@ -17,11 +18,24 @@ const ZIP: &[u8] = b"PK\x03\x04";
 const SHOW: &str = "Write the plan as JSON: `terraform plan -out=plan.tfplan`, then `terraform show -json plan.tfplan > plan.json` \
                     (or `tofu`).";
 
+const NEITHER: &str = "is neither a plan of Terraform nor a template of CloudFormation";
+
+const KNOWN: &str = "Give a plan as `terraform show -json` writes it, or a template of CloudFormation in YAML or JSON.";
+
+/// What is known beside the files.
+#[derive(Debug, Default)]
+pub struct InputContext {
+    /// The configuration that plans are of.
+    pub source: Option<SourceTree>,
+    /// What stacks get.
+    pub stack: StackInputs,
+}
+
 /// Reads a file or standard input.
 ///
 /// # Errors
 /// It cannot be read, or is something else: the message says what.
-pub fn open(path: &Path, source: Option<&mut SourceTree>) -> Result<PreflightInput, CommandError> {
+pub fn open(path: &Path, context: &mut InputContext) -> Result<PreflightInput, CommandError> {
     let name = stream::name(path);
     let bytes = read(path).map_err(|error| {
         CommandError::new(
@@ -36,24 +50,31 @@ pub fn open(path: &Path, source: Option<&mut SourceTree>) -> Result<PreflightInp
         return Err(refused("is a plan as `terraform plan -out` saves it", SHOW));
     }
     let Ok(text) = String::from_utf8(bytes) else {
-        return Err(refused("is not a text in UTF-8 or UTF-16", SHOW));
+        return Err(refused("is not a text in UTF-8 or UTF-16", KNOWN));
     };
+    let refuse = |(what, what_next): (String, &'static str)| refused(&what, what_next);
     let json = without_wrapper(&text);
     if !json.starts_with('{') {
+        if has_resources(&text) {
+            return cloudformation::read(&text, &name, &context.stack).map_err(refuse);
+        }
         let (what, what_next) = not_json(json);
         return Err(refused(what, what_next));
     }
     match document(json, json.len() < text.trim_start().len()) {
         Ok(value) => match kind(&value) {
-            Kind::Plan => terraform::read(&value, name.clone(), source)
-                .map_err(|(what, what_next)| refused(&what, what_next)),
+            Kind::Plan => {
+                let source = context.source.as_mut();
+                terraform::read(&value, name.clone(), source).map_err(refuse)
+            }
+            Kind::Template => cloudformation::read(&text, &name, &context.stack).map_err(refuse),
             Kind::Other(what, what_next) => Err(refused(what, what_next)),
         },
-        Err(_) if is_log(json) => Err(refused(
-            "is the log of `terraform plan -json`, not the plan",
-            SHOW,
-        )),
-        Err(error) => Err(refused(&format!("is not valid JSON: {error}"), SHOW)),
+        Err(_) if is_log(json) => {
+            let what = "is the log of `terraform plan -json`, not the plan";
+            Err(refused(what, SHOW))
+        }
+        Err(error) => Err(refused(&format!("is not valid JSON: {error}"), KNOWN)),
     }
 }
 
@@ -88,6 +109,7 @@ fn document(json: &str, is_wrapped: bool) -> serde_json::Result<Value> {
 /// What a JSON document is.
 enum Kind {
     Plan,
+    Template,
     /// Something else, and what to do.
     Other(&'static str, &'static str),
 }
@@ -96,6 +118,8 @@ fn kind(document: &Value) -> Kind {
     let has = |name: &str| document.get(name).is_some();
     if has("resource_changes") || has("planned_values") {
         Kind::Plan
+    } else if has("Resources") {
+        Kind::Template
     } else if has("lineage") || has("serial") {
         Kind::Other("is a state of Terraform, not a plan", SHOW)
     } else if has("format_version") && (has("values") || has("terraform_version")) {
@@ -106,8 +130,23 @@ fn kind(document: &Value) -> Kind {
     } else if has("@level") {
         Kind::Other("is the log of `terraform plan -json`, not the plan", SHOW)
     } else {
-        Kind::Other("is not a plan of Terraform", SHOW)
+        Kind::Other(NEITHER, KNOWN)
     }
+}
+
+/// Whether a text in YAML has the resources of a template.
+fn has_resources(text: &str) -> bool {
+    let starts = [
+        "Resources:",
+        "\"Resources\":",
+        "'Resources':",
+        "Resources :",
+    ];
+    text.lines().any(|line| {
+        starts
+            .iter()
+            .any(|start| line.trim_start().starts_with(start))
+    })
 }
 
 /// Whether each line is a document of its own, as `terraform plan -json` writes them.
@@ -123,12 +162,12 @@ fn not_json(text: &str) -> (&'static str, &'static str) {
             .any(|line| line.trim_start().starts_with(start))
     };
     if text.trim().is_empty() {
-        ("is empty", SHOW)
+        ("is empty", KNOWN)
     } else if text.contains("will perform the following actions") {
         ("is a plan as text", SHOW)
     } else if has_line("resource \"") || has_line("module \"") || has_line("provider \"") {
         ("is the configuration of Terraform, not a plan", SHOW)
     } else {
-        ("is not a plan of Terraform", SHOW)
+        (NEITHER, KNOWN)
     }
 }

@@ -9,6 +9,7 @@
 use chrono::{DateTime, Utc};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::policy::{ConditionDoubt, UndecidedRule};
+use tagwarden_core::resource::TagKnowledge;
 use tagwarden_core::wording::{correction, excerpt, rule_defect};
 use tagwarden_core::{
     Defect, DefectName, Finding, Instance, NotApplicable, Policy, Scope, TagRule, UnknownTag,
@@ -191,10 +192,10 @@ impl Judge<'_> {
         if !unknown.keys.is_empty() {
             return None;
         }
-        let message = if unknown.has_others {
-            "whether the instance will have any tags is not known before the launch"
-        } else {
+        let message = if unknown.is_none() {
             "the instance will have no tags at all, and whether a rule is for it is not known before the launch"
+        } else {
+            "whether the instance will have any tags is not known before the launch"
         };
         Some(PreflightFinding {
             level: FindingLevel::Warning,
@@ -247,7 +248,11 @@ impl Judge<'_> {
             Defect::Missing { near_miss: Some(_) } if !tags.shows_keys() => {
                 Some("it has a tag with nearly that key".to_owned())
             }
-            Defect::Missing { .. } | Defect::Empty { .. } => correction(rule, defect),
+            Defect::Missing { .. } | Defect::Empty { .. } => {
+                let is_filled = self.filling(rule, defect).is_some();
+                let values = || hint(rule).filter(|_| !is_filled);
+                correction(rule, defect).or_else(values)
+            }
             _ if tags.is_secret(&rule.tag_key) => {
                 Some("its value is sensitive and not shown".to_owned())
             }
@@ -325,10 +330,11 @@ impl Judge<'_> {
         let candidates = policy.rules().iter();
         let candidates = candidates.filter(|it| it.tag_key == *key && it.id >= rule.id);
         let level = candidates.filter_map(|rule| {
-            if !self.instance.tags.contains_key(key) && !unknown.is_none() {
-                let is_there = unknown.keys.contains(key);
-                if is_there || unknown.has_others {
-                    return self.level_of_unknown(rule, is_there);
+            if !self.instance.tags.contains_key(key) {
+                match unknown.of(key) {
+                    TagKnowledge::Known => {}
+                    TagKnowledge::ValueUnknown => return self.level_of_unknown(rule, true),
+                    TagKnowledge::Unknown => return self.level_of_unknown(rule, false),
                 }
             }
             let defect = rule.defect(self.instance, policy.rules(), self.rules.at)?;
@@ -398,10 +404,12 @@ fn doubts(instance: &Instance, is_vpc_doubtful: bool) -> Vec<String> {
         let doubt = "whether the policy covers its VPC is not known before the launch: say which VPC it is with --vpc-id";
         doubts.push(doubt.to_owned());
     }
-    let unknown = &instance.details.unknown_tags.keys;
-    if let Some(key) = unknown.iter().find(|key| is_exemption_like(key)) {
-        let doubt =
-            format!("whether it is exempt is not known before the launch: it has the tag {key}");
+    let unknown = &instance.details.unknown_tags;
+    let mut keys = unknown.keys.iter().chain(&unknown.doubtful);
+    if let Some(key) = keys.find(|key| is_exemption_like(key)) {
+        let doubt = format!(
+            "whether it is exempt is not known before the launch: it may have the tag {key}"
+        );
         doubts.push(doubt);
     }
     doubts

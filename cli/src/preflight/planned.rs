@@ -25,6 +25,7 @@ pub struct PreflightInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputFormat {
     TerraformPlan,
+    CloudFormation,
 }
 
 impl InputFormat {
@@ -32,6 +33,7 @@ impl InputFormat {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TerraformPlan => "terraform-plan",
+            Self::CloudFormation => "cloudformation",
         }
     }
 }
@@ -45,6 +47,8 @@ pub struct PlannedResource {
     pub type_name: String,
     /// Where it is defined, if that is known.
     pub place: Option<FilePlace>,
+    /// Where its tags are, if that is known, by their keys.
+    pub tag_places: BTreeMap<String, FilePlace>,
     /// How its tags are written.
     pub language: FixLanguage,
     /// The tags that its instances will have.
@@ -87,6 +91,7 @@ impl PlannedTags {
     /// Adds a tag, or replaces its value.
     pub fn set(&mut self, key: &str, value: &str) {
         self.unknown.keys.remove(key);
+        self.unknown.doubtful.remove(key);
         self.secret.remove(key);
         self.known.insert(key.to_owned(), value.to_owned());
     }
@@ -94,6 +99,7 @@ impl PlannedTags {
     /// Adds a tag whose value is not known, or forgets its value.
     pub fn set_unknown(&mut self, key: &str) {
         self.known.remove(key);
+        self.unknown.doubtful.remove(key);
         self.unknown.keys.insert(key.to_owned());
     }
 
@@ -106,7 +112,7 @@ impl PlannedTags {
     pub fn set_doubtful(&mut self, key: &str) {
         self.known.remove(key);
         self.unknown.keys.remove(key);
-        self.unknown.has_others = true;
+        self.unknown.doubtful.insert(key.to_owned());
     }
 
     /// Notes that the value of a tag must not be shown.
@@ -133,6 +139,13 @@ impl PlannedTags {
         for key in &others.unknown.keys {
             self.set_unknown(key);
         }
+        for key in &others.unknown.doubtful {
+            if self.known.contains_key(key) {
+                self.set_unknown(key);
+            } else if !self.unknown.keys.contains(key) {
+                self.set_doubtful(key);
+            }
+        }
         if others.unknown.has_others {
             // Any of them may be one that is known here.
             let mine: Vec<String> = self.known.keys().cloned().collect();
@@ -141,6 +154,31 @@ impl PlannedTags {
             }
             self.add_unknown_keys();
         }
+        self.hide_as(others);
+        self
+    }
+
+    /// These tags or `others`: nobody knows which.
+    pub fn or(mut self, others: &Self) -> Self {
+        let mut keys: BTreeSet<String> = self.keys().map(ToOwned::to_owned).collect();
+        keys.extend(others.keys().map(ToOwned::to_owned));
+        for key in keys {
+            let (mine, theirs) = (self.known.get(&key), others.known.get(&key));
+            let is_there =
+                |it: &Self| it.known.contains_key(&key) || it.unknown.keys.contains(&key);
+            if mine.is_some() && mine == theirs {
+                continue;
+            }
+            if is_there(&self) && is_there(others) {
+                self.set_unknown(&key);
+            } else {
+                self.set_doubtful(&key);
+            }
+        }
+        self.unknown
+            .doubtful
+            .extend(others.unknown.doubtful.iter().cloned());
+        self.unknown.has_others |= others.unknown.has_others;
         self.hide_as(others);
         self
     }
@@ -164,7 +202,7 @@ impl PlannedTags {
         self.has_secret_keys |= self.known.keys().any(|key| has(key));
     }
 
-    /// The keys that are there.
+    /// The keys that are there for certain.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let unknown = self.unknown.keys.iter();
         self.known.keys().chain(unknown).map(String::as_str)

@@ -1,7 +1,7 @@
 //! A YAML or JSON text as a tree in which every part knows its place.
 //!
 //! One parser reads both formats, because JSON is a subset of YAML 1.2. There is one exception: JSON escapes a character
-//! beyond U+FFFF as two halves (`\ud83d\ude00`), which YAML refuses. [`Source`] replaces them with the character.
+//! beyond U+FFFF as two halves (`\ud83d\ude00`), which YAML refuses. [`PlacedText`] replaces them with the character.
 
 use std::ops::Range;
 
@@ -78,7 +78,7 @@ const DEEPEST: usize = 35;
 /// # Errors
 /// The text has no structure. The error is the problem that says so.
 pub fn read(text: &str, problems: &mut Vec<TextProblem>) -> Result<Node, TextProblem> {
-    let source = Source::new(text);
+    let source = PlacedText::new(text);
     let mut builder = Builder {
         source: &source,
         text,
@@ -106,13 +106,13 @@ pub fn read(text: &str, problems: &mut Vec<TextProblem>) -> Result<Node, TextPro
 }
 
 /// The text for the parser, and the place of each of its characters in the file.
-struct Source {
+pub struct PlacedText {
     yaml: String,
     places: Vec<usize>,
 }
 
-impl Source {
-    fn new(text: &str) -> Self {
+impl PlacedText {
+    pub fn new(text: &str) -> Self {
         let mut source = Self {
             yaml: String::with_capacity(text.len()),
             places: Vec::with_capacity(text.len()),
@@ -141,18 +141,24 @@ impl Source {
         source
     }
 
+    /// The text for the parser.
+    pub fn yaml(&self) -> &str {
+        &self.yaml
+    }
+
     fn push(&mut self, character: char, place: usize) {
         self.yaml.push(character);
         self.places.push(place);
     }
 
     /// The place of a parser's mark, in bytes of the file.
-    fn place(&self, mark: Marker) -> usize {
+    pub fn place(&self, mark: Marker) -> usize {
         let last = self.places.last().copied().unwrap_or_default();
         self.places.get(mark.index()).copied().unwrap_or(last)
     }
 
-    fn range(&self, span: Span) -> Range<usize> {
+    /// A parser's span, in bytes of the file.
+    pub fn range(&self, span: Span) -> Range<usize> {
         let start = self.place(span.start);
         start..self.place(span.end).max(start)
     }
@@ -172,7 +178,7 @@ fn paired_escape(text: &str) -> Option<char> {
 
 /// Builds the tree from the parser's events.
 struct Builder<'a> {
-    source: &'a Source,
+    source: &'a PlacedText,
     text: &'a str,
     open: Vec<Open>,
     root: Option<Node>,

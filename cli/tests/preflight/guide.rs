@@ -34,6 +34,19 @@ resource "aws_autoscaling_group" "jobs" {
 }
 "#;
 
+const TEMPLATE: &str = "\
+Parameters:
+  Stage: {Type: String}
+Resources:
+  Web:
+    Type: AWS::EC2::Instance
+    Properties:
+      ImageId: ami-0a1b2c3d4e5f60718
+      Tags:
+        - {Key: Owner, Value: !ImportValue web-owner}
+        - {Key: Env, Value: !Ref Stage}
+";
+
 /// The guide has this text, as a block of its own or part of one.
 fn guide_shows(text: &str) {
     assert!(
@@ -63,6 +76,14 @@ fn guide_shows_the_real_output() {
     guide_shows(CONFIGURATION);
     guide_shows("tagwarden preflight plan.json --policy policy.yaml --source .");
     let output = scene.run(&["plan.json", "--policy", "policy.yaml", "--source", "."]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    guide_shows(stdout(&output));
+
+    scene.write("template.yaml", TEMPLATE);
+    guide_shows(TEMPLATE);
+    let command = "template.yaml --policy policy.yaml --parameter Stage=prod";
+    guide_shows(&format!("tagwarden preflight {command}"));
+    let output = scene.run(&command.split(' ').collect::<Vec<_>>());
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     guide_shows(stdout(&output));
 }

@@ -20,6 +20,8 @@ mod refused;
 mod scene;
 mod secrets;
 mod source;
+mod stacks;
+mod stacks_inside;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -16,7 +16,8 @@ use crate::support::{stderr, stdout};
     "is the JSON of a state, not of a plan")]
 #[case::shown_nothing(json!({"format_version": "1.0", "terraform_version": "1.9.5"}), "is the JSON of a state")]
 #[case::log(json!({"@level": "info", "@message": "Terraform 1.9.5"}), "is the log of `terraform plan -json`")]
-#[case::something(json!({"Reservations": []}), "is not a plan of Terraform")]
+#[case::something(json!({"Reservations": []}), "is neither a plan of Terraform nor a template")]
+#[case::resources(json!({"Resources": []}), "is not a template: it has no Resources")]
 #[case::changes(Plan::of([]).set("resource_changes", json!({})).json(), "resource_changes is of another form")]
 #[case::change(Plan::of([]).set("resource_changes", json!([{"address": 1}])).json(), "resource_changes is of another form")]
 fn refuses_other_documents_by_name(#[case] document: Value, #[case] expected: &str) {
@@ -43,7 +44,15 @@ fn refuses_other_documents_by_name(#[case] document: Value, #[case] expected: &s
     b"resource \"aws_instance\" \"web\" {\n}\n",
     "is the configuration of Terraform, not a plan"
 )]
-#[case::something(b"hello: there\n", "is not a plan of Terraform")]
+#[case::something(b"hello: there\n", "is neither a plan of Terraform nor a template")]
+#[case::template(
+    b"Resources:\n  a: [\n",
+    "is not a template: line 3, column 1: this cannot be read"
+)]
+#[case::two(
+    b"Resources:\n  a: {}\n---\nb: {}\n",
+    "is not a template: line 3, column 1: a second document"
+)]
 fn refuses_other_files_by_name(#[case] bytes: &[u8], #[case] expected: &str) {
     refused(bytes, expected);
 }

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 pub struct UnknownTags {
     /// The keys that are there with values that are not known.
     pub keys: BTreeSet<String>,
+    /// The keys that may be there or not, with any value.
+    pub doubtful: BTreeSet<String>,
     /// Whether there may be tags with any other key.
     pub has_others: bool,
 }
@@ -31,7 +33,7 @@ impl UnknownTags {
     /// Whether all tags are known.
     #[must_use]
     pub fn is_none(&self) -> bool {
-        !self.has_others && self.keys.is_empty()
+        !self.has_others && self.keys.is_empty() && self.doubtful.is_empty()
     }
 
     /// What is known of the tag `key`, which is not among the tags that are known.
@@ -39,7 +41,7 @@ impl UnknownTags {
     pub fn of(&self, key: &str) -> TagKnowledge {
         if self.keys.contains(key) {
             TagKnowledge::ValueUnknown
-        } else if self.has_others {
+        } else if self.has_others || self.doubtful.contains(key) {
             TagKnowledge::Unknown
         } else {
             TagKnowledge::Known

@@ -10,7 +10,8 @@ use tagwarden_core::Scope;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
-use crate::preflight::input;
+use crate::preflight::cloudformation::evaluate::StackInputs;
+use crate::preflight::input::{self, InputContext};
 use crate::preflight::judge::PreflightRules;
 use crate::preflight::planned::PreflightInput;
 use crate::preflight::terraform::source::SourceTree;
@@ -21,17 +22,18 @@ use show::{PreflightForm, PreflightView};
 const LONG_ABOUT: &str = "\
 Judges what is about to be created by the same policy
 
-Reads plans of Terraform and OpenTofu, as `terraform show -json` writes them.
-With --policy it needs no AWS account and no network.
+Reads plans of Terraform and OpenTofu, as `terraform show -json` writes them,
+and templates of CloudFormation and SAM, in YAML or JSON. With --policy it needs
+no AWS account and no network.
 
 An error is what would make an instance NON_COMPLIANT and what the remediation
 would not fill in. A warning is what may be an error and is not known before
 the launch, such as the tag that another resource gives. A note is what the
 remediation would fill in. Each comes with the code to write. Values that are
-sensitive in the plan count, and are never shown.
+sensitive in the plan, or of a parameter with NoEcho, count and are never shown.
 
-Judged are aws_instance, aws_spot_instance_request and aws_autoscaling_group
-with its launch template, where they are created or changed.";
+Judged are instances, Auto Scaling groups with their launch templates and Spot
+requests: in a plan where they are created or changed, in a template always.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -39,18 +41,20 @@ Examples:
   terraform show -json plan.tfplan > plan.json
   tagwarden preflight plan.json --policy policy.yaml --source .
   terraform show -json plan.tfplan | tagwarden preflight -
-  tagwarden preflight plan.json --policy policy.yaml --output github
+  tagwarden preflight template.yaml --policy policy.yaml --output github \\
+    --parameter Stage=prod --stack-tag Owner=team-shop
 
 The JSON document:
   version    of this form
   policy     where the policy is from
   files      for each: file, format, tool, resources (how many are judged)
   counts     resources, errors, warnings, notes, notApplicable
-  resources  for each: file, address, type, line and path (or null), findings,
-             doubts (why errors are only warnings), notApplicable (why, or
-             null), fix (the code to write, or null)
+  resources  for each: file, address, type, path, line and column (or null),
+             findings, doubts (why errors are only warnings), notApplicable
+             (why, or null), fix (the code to write, or null)
   findings   in a resource: level (error, warning or note), kind, ruleId,
-             tagKey, defect, message, fix (the code for it alone, or null)
+             tagKey, defect, message, path, line and column (of the tag if it
+             is there), fix (the code for it alone, or null)
   notes      what is not judged and what is not known
 
 Exit status:
@@ -63,7 +67,7 @@ Exit status:
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
 pub struct Args {
-    /// Plans, as terraform show -json writes them; - is standard input
+    /// Plans or templates; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
@@ -78,6 +82,22 @@ pub struct Args {
         help = "Look up files and lines in this folder, with the\nconfiguration that a plan is of"
     )]
     source: Option<PathBuf>,
+
+    #[arg(
+        long,
+        value_name = "PAIR",
+        value_parser = pair,
+        help = "NAME=VALUE: a parameter of the templates, or\nAWS::Region and the like (repeatable)"
+    )]
+    parameter: Vec<(String, String)>,
+
+    #[arg(
+        long,
+        value_name = "PAIR",
+        value_parser = pair,
+        help = "KEY=VALUE: a tag of the stack, which its resources\nget too (repeatable)"
+    )]
+    stack_tag: Vec<(String, String)>,
 
     #[arg(
         long,
@@ -114,6 +134,14 @@ pub struct Args {
 
     #[command(flatten)]
     aws: AwsArgs,
+}
+
+/// `NAME=VALUE`, in which the value may be empty.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("must be NAME=VALUE".to_owned()),
+    }
 }
 
 fn vpc_list(list: &str) -> Result<String, String> {
@@ -158,7 +186,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 }
 
 fn read(args: &Args) -> Result<Vec<PreflightInput>, CommandError> {
-    let mut source = match &args.source {
+    let source = match &args.source {
         Some(folder) if !folder.is_dir() => {
             return Err(CommandError::new(
                 &format!("{:?} is not a folder", folder.display().to_string()),
@@ -168,8 +196,20 @@ fn read(args: &Args) -> Result<Vec<PreflightInput>, CommandError> {
         Some(folder) => Some(SourceTree::new(own_folder(folder))),
         None => None,
     };
+    let known = |pairs: &[(String, String)]| {
+        let pairs = pairs.iter();
+        let pairs = pairs.map(|(name, value)| (name.clone(), Some(value.clone())));
+        pairs.collect()
+    };
+    let mut context = InputContext {
+        source,
+        stack: StackInputs {
+            parameters: known(&args.parameter),
+            tags: known(&args.stack_tag),
+        },
+    };
     let inputs = args.files.iter().map(|path| {
-        let mut input = input::open(path, source.as_mut())?;
+        let mut input = input::open(path, &mut context)?;
         for resource in &mut input.resources {
             if resource.vpc_id.is_none() {
                 resource.vpc_id.clone_from(&args.vpc_id);

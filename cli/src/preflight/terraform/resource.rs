@@ -1,6 +1,6 @@
 //! The resources that make instances.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tagwarden_core::InstanceDetails;
 
@@ -149,6 +149,7 @@ fn planned(change: &ResourceChange<'_>, language: FixLanguage) -> PlannedResourc
         address: change.address.to_owned(),
         type_name: change.type_name.to_owned(),
         place: None,
+        tag_places: BTreeMap::new(),
         language,
         tags: PlannedTags::default(),
         details: InstanceDetails::default(),

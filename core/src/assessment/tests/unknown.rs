@@ -15,6 +15,7 @@ fn planned(tags: &[(&str, &str)], keys: &[&str], has_others: bool) -> Instance {
     let mut planned = instance(tags);
     planned.details.unknown_tags = UnknownTags {
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+        doubtful: BTreeSet::new(),
         has_others,
     };
     planned
@@ -96,57 +97,63 @@ fn knowing_more_takes_no_finding_back_and_adds_none_that_was_ruled_out() {
     let hidden = prop::collection::btree_map(key(), value(), 0..4);
     let runner = &mut proptest::test_runner::TestRunner::deterministic();
     let judged = std::cell::Cell::new([0_usize; 3]);
-    let result = runner.run(
-        &(tags, hidden, any::<bool>()),
-        |(known, hidden, has_others)| {
-            let hidden: Vec<_> = hidden
-                .into_iter()
-                .filter(|(key, _)| !known.contains_key(key))
-                .collect();
-            let known: Vec<_> = known.into_iter().collect();
-            let keys: Vec<&str> = if has_others {
-                Vec::new()
-            } else {
-                hidden.iter().map(|(key, _)| *key).collect()
-            };
-            let before = planned(&known, &keys, has_others);
-            let all: Vec<_> = known.iter().chain(&hidden).copied().collect();
-            let after = instance(&all);
-            let before = assess(&policy, &Scope::default(), &before, now());
-            let after = assess(&policy, &Scope::default(), &after, now());
-            let found = |it: &crate::Assessment<'_>| -> BTreeSet<(i64, DefectName)> {
-                let findings = it.findings.iter();
-                findings.map(|it| (it.rule.id, it.defect.name())).collect()
-            };
-            prop_assert!(
-                found(&before).is_subset(&found(&after)),
-                "{before:?}\n{after:?}"
-            );
-            let open: BTreeSet<&str> = before
-                .unknown
-                .iter()
-                .map(|it| it.rule.tag_key.as_str())
-                .chain(
-                    before
-                        .unknown_tags
-                        .iter()
-                        .map(|it| it.rule.tag_key.as_str()),
-                )
-                .collect();
-            for finding in &after.findings {
-                let is_expected = open.contains(finding.rule.tag_key.as_str())
-                    || found(&before).contains(&(finding.rule.id, finding.defect.name()));
-                prop_assert!(is_expected, "{finding:?}\n{before:?}");
-            }
-            prop_assert!(!before.is_untagged || after.is_untagged);
-            let [mut sure, mut doubtful, mut tags] = judged.get();
-            sure += before.findings.len();
-            doubtful += before.unknown.len();
-            tags += before.unknown_tags.len();
-            judged.set([sure, doubtful, tags]);
-            Ok(())
-        },
-    );
+    let doubtful = prop::collection::btree_set(key(), 0..3);
+    let cases = (tags, hidden, doubtful, any::<bool>());
+    let result = runner.run(&cases, |(known, hidden, doubtful, has_others)| {
+        let hidden: Vec<_> = hidden
+            .into_iter()
+            .filter(|(key, _)| !known.contains_key(key))
+            .collect();
+        let known: Vec<_> = known.into_iter().collect();
+        let keys: Vec<&str> = if has_others {
+            Vec::new()
+        } else {
+            hidden.iter().map(|(key, _)| *key).collect()
+        };
+        let mut before = planned(&known, &keys, has_others);
+        let unknown = &mut before.details.unknown_tags;
+        let is_open = |key: &&&str| !known.iter().any(|(known, _)| known == *key);
+        // Every second tag that is hidden may be there or not, and others that are not there.
+        let mut open: BTreeSet<String> = unknown.keys.iter().step_by(2).cloned().collect();
+        open.extend(doubtful.iter().filter(is_open).map(|key| (*key).to_owned()));
+        unknown.keys.retain(|key| !open.contains(key));
+        unknown.doubtful = open;
+        let all: Vec<_> = known.iter().chain(&hidden).copied().collect();
+        let after = instance(&all);
+        let before = assess(&policy, &Scope::default(), &before, now());
+        let after = assess(&policy, &Scope::default(), &after, now());
+        let found = |it: &crate::Assessment<'_>| -> BTreeSet<(i64, DefectName)> {
+            let findings = it.findings.iter();
+            findings.map(|it| (it.rule.id, it.defect.name())).collect()
+        };
+        prop_assert!(
+            found(&before).is_subset(&found(&after)),
+            "{before:?}\n{after:?}"
+        );
+        let open: BTreeSet<&str> = before
+            .unknown
+            .iter()
+            .map(|it| it.rule.tag_key.as_str())
+            .chain(
+                before
+                    .unknown_tags
+                    .iter()
+                    .map(|it| it.rule.tag_key.as_str()),
+            )
+            .collect();
+        for finding in &after.findings {
+            let is_expected = open.contains(finding.rule.tag_key.as_str())
+                || found(&before).contains(&(finding.rule.id, finding.defect.name()));
+            prop_assert!(is_expected, "{finding:?}\n{before:?}");
+        }
+        prop_assert!(!before.is_untagged || after.is_untagged);
+        let [mut sure, mut doubtful, mut tags] = judged.get();
+        sure += before.findings.len();
+        doubtful += before.unknown.len();
+        tags += before.unknown_tags.len();
+        judged.set([sure, doubtful, tags]);
+        Ok(())
+    });
     result.unwrap();
     // The cases are of every sort.
     assert!(judged.get().iter().all(|count| *count > 50), "{judged:?}");

@@ -231,7 +231,8 @@ impl Condition {
             (TagKnowledge::Known, _) => {}
         }
         let is_near = |other: &&String| is_near_miss(other, key) && !is_reserved_key(other);
-        if let Some(near) = unknown.keys.iter().find(is_near) {
+        let mut others = unknown.keys.iter().chain(&unknown.doubtful);
+        if let Some(near) = others.find(is_near) {
             return Answer::Unknown(ConditionDoubt::NearKey(near));
         }
         match near_key(instance, key) {

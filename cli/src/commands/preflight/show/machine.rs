@@ -44,6 +44,7 @@ fn resource(view: &PreflightView<'_>, it: &ResourceView<'_>) -> Value {
         "type": it.resource.type_name,
         "path": place.map(|place| &place.path),
         "line": place.map(|place| place.start.0),
+        "column": place.map(|place| place.start.1),
         "findings": findings.map(|finding| finding_of(it, finding)).collect::<Value>(),
         "doubts": it.judged.doubts,
         "notApplicable": it.judged.not_applicable,
@@ -53,6 +54,7 @@ fn resource(view: &PreflightView<'_>, it: &ResourceView<'_>) -> Value {
 
 fn finding_of(resource: &ResourceView<'_>, finding: &PreflightFinding) -> Value {
     let rule = finding.rule.as_ref();
+    let place = resource.place_of(finding);
     let defect = rule.and_then(|rule| rule.defect);
     json!({
         "level": finding.level.as_str(),
@@ -61,6 +63,9 @@ fn finding_of(resource: &ResourceView<'_>, finding: &PreflightFinding) -> Value 
         "tagKey": rule.map(|rule| &rule.tag_key),
         "defect": defect.map(DefectName::as_str),
         "message": finding.message,
+        "path": place.map(|place| &place.path),
+        "line": place.map(|place| place.start.0),
+        "column": place.map(|place| place.start.1),
         "fix": code(resource.fix_of(finding)),
     })
 }

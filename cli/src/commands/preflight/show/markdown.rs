@@ -59,10 +59,11 @@ fn part(view: &PreflightView<'_>, resource: &ResourceView<'_>) -> String {
     }
     let code = printable(&view.fix(resource));
     if !code.is_empty() {
+        let language = resource.resource.language.name();
         // A fence that no text can end.
         let longest = code.split(|it| it != '`').map(str::len).max();
         let fence = "`".repeat(longest.unwrap_or_default().max(2) + 1);
-        let _ = write!(part, "\n{fence}hcl\n{code}{fence}\n");
+        let _ = write!(part, "\n{fence}{language}\n{code}{fence}\n");
     }
     part
 }

@@ -21,7 +21,7 @@ fn of(resource: &ResourceView<'_>, finding: &PreflightFinding) -> PipelineFindin
         kind: finding.kind,
         level: finding.level,
         message: in_words(resource, finding),
-        place: resource.resource.place.clone(),
+        place: resource.place_of(finding).cloned(),
         instance: Some(address.clone()),
         // Neither the line nor the words, so that a finding stays the same where others are fixed above it.
         identity: format!("{address}\n{}", rule.unwrap_or_default()),

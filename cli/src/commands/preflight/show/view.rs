@@ -1,7 +1,7 @@
 //! What every form shows.
 
 use crate::commands::preflight::policy::ChosenPolicy;
-use crate::pipeline::FindingLevel;
+use crate::pipeline::{FilePlace, FindingLevel};
 use crate::preflight::fix::{self, FixTag};
 use crate::preflight::judge::{JudgedResource, PreflightFinding, PreflightRules};
 use crate::preflight::planned::{PlannedResource, PreflightInput};
@@ -144,6 +144,13 @@ impl<'a> PreflightView<'a> {
 }
 
 impl ResourceView<'_> {
+    /// Where a finding is: at the tag, or at the resource.
+    pub fn place_of(&self, finding: &PreflightFinding) -> Option<&FilePlace> {
+        let tag = finding.rule.as_ref();
+        let tag = tag.and_then(|rule| self.resource.tag_places.get(&rule.tag_key));
+        tag.or(self.resource.place.as_ref())
+    }
+
     /// The code for one finding; empty if there is nothing to write.
     pub fn fix_of(&self, finding: &PreflightFinding) -> String {
         let tags: Vec<&FixTag> = finding.fixes.iter().collect();
