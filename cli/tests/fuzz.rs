@@ -102,6 +102,32 @@ fn plans(folder: &PathBuf, seeds: u64, corpora: &[(&str, &str, Vec<String>)]) {
 }
 
 #[test]
+fn judges_any_plan_and_any_template() {
+    let corpus = corpus("preflight");
+    let folder = folder("fuzz-preflight");
+    std::fs::write(folder.join("policy.yaml"), &mutate::corpus("policy")[0]).unwrap();
+    each_seed(120, |seed| {
+        let chance = &mut Chance::new(seed);
+        let input = text(&corpus, chance);
+        std::fs::write(folder.join("input"), encoded(&input, chance)).unwrap();
+        let form = ["text", "json", "markdown", "sarif", "junit", "github"][chance.below(6)];
+        let arguments = [
+            "preflight",
+            "input",
+            "--policy",
+            "policy.yaml",
+            "--output",
+            form,
+        ];
+        ends(
+            &arguments,
+            &folder,
+            &format!("seed {seed}, {form}:\n{input}"),
+        );
+    });
+}
+
+#[test]
 fn plans_any_recording() {
     let instances = ("--instances", "fleet.json", corpus("recording"));
     plans(&folder("fuzz-recording"), 80, &[instances]);

@@ -203,3 +203,28 @@ fn a_plan_of_thousands_is_read_at_once() {
     assert!(output.stdout.len() < 65_536, "{}", output.stdout.len());
     assert!(stdout(&output).contains("more resources are left out"));
 }
+
+/// Eight times as many resources take about eight times as long, in all that is read and looked up.
+#[test]
+fn the_time_grows_with_the_plan() {
+    let time = |number: usize| {
+        let scene = Scene::new(&format!("ratio-{number}"));
+        let resources = (0..number).map(|number| {
+            let name = format!("aws_instance.web{number}");
+            instance(&name, json!({"Name": format!("web {number}")}))
+        });
+        scene.plan(&Plan::of(resources));
+        let blocks =
+            (0..number).map(|it| format!("resource \"aws_instance\" \"web{it}\" {{\n}}\n"));
+        scene.write("main.tf", blocks.collect::<Vec<_>>().concat());
+        let once = || {
+            let start = std::time::Instant::now();
+            run(&scene, &["--output", "sarif"]);
+            start.elapsed()
+        };
+        once().min(once())
+    };
+    let (few, many) = (time(300), time(2_400));
+    // A square would make it 64 times.
+    assert!(many < few * 30, "{few:?}, {many:?}");
+}
