@@ -7,7 +7,7 @@
 //! | note | what the remediation would fill in, and what is only reported |
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::exemption::is_exemption_like;
+use tagwarden_core::exemption::{EXEMPTION_KEY, is_exemption_like};
 use tagwarden_core::policy::{ConditionDoubt, UndecidedRule};
 use tagwarden_core::resource::TagKnowledge;
 use tagwarden_core::wording::{correction, excerpt, rule_defect};
@@ -109,7 +109,7 @@ impl PreflightRules<'_> {
         let assessment = assess(self.policy, scope, &instance, self.at);
         if let Verdict::NotApplicable(why) = assessment.verdict {
             return JudgedResource {
-                not_applicable: Some(not_applicable(why)),
+                not_applicable: Some(not_applicable(why, resource)),
                 ..JudgedResource::default()
             };
         }
@@ -343,7 +343,7 @@ impl Judge<'_> {
         });
         let level = level.min()?;
         let tags = &self.resource.tags;
-        let is_secret = condition.tag_key().is_some_and(|key| tags.is_secret(key));
+        let is_secret = condition.tag_key().is_none_or(|key| tags.is_secret(key));
         let because = match doubt {
             ConditionDoubt::NotKnown => String::new(),
             ConditionDoubt::NearValue(_) if is_secret => {
@@ -389,9 +389,12 @@ fn kind(defect: DefectName) -> FindingKind {
     }
 }
 
-fn not_applicable(why: NotApplicable<'_>) -> String {
+fn not_applicable(why: NotApplicable<'_>, resource: &PlannedResource) -> String {
     match why {
         NotApplicable::OutOfScope => "it is not in a VPC that the policy covers".to_owned(),
+        NotApplicable::Exempt { .. } if resource.tags.is_secret(EXEMPTION_KEY) => {
+            "it is exempt".to_owned()
+        }
         NotApplicable::Exempt { until, .. } => format!("it is exempt until {until}"),
         NotApplicable::NoRule => "no rule is for it".to_owned(),
         NotApplicable::Gone(state) => format!("it is {state}"),

@@ -117,3 +117,13 @@ fn the_tags_of_groups_can_be_sensitive() {
     let group = group.change("after_sensitive", json!({"tag": [{"value": true}, {}]}));
     shown("group", &Plan::of([group]), POLICY);
 }
+
+/// What a sensitive exemption says is not shown either, but it counts.
+#[test]
+fn a_sensitive_exemption_counts() {
+    let tags = json!({"Name": "web", "tagwarden:exempt-until": "2099-12-31 Hush-Hush"});
+    let scene = Scene::new("secrets-exempt");
+    let marks = json!({"tagwarden:exempt-until": true});
+    let document = scene.judge(&Plan::of([marked(tags, marks)]), &[]);
+    assert_eq!(document["resources"][0]["notApplicable"], "it is exempt");
+}

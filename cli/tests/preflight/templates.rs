@@ -225,3 +225,59 @@ fn an_instance_has_the_tags_of_its_template() {
         ["error missing-tag Owner"]
     );
 }
+
+/// Tags that are resources of their own are on the instance that they refer to.
+#[rstest]
+#[case::of_an_instance("aws_instance.web", "aws_instance.web.id", &[])]
+#[case::of_a_spot_instance("aws_spot_instance_request.web", "aws_spot_instance_request.web.spot_instance_id", &[
+    "note missing-tag ProjectCode", "note missing-tag CreatedBy",
+])]
+#[case::of_the_request_itself("aws_spot_instance_request.web", "aws_spot_instance_request.web.id", &[
+    "error untagged", "error missing-tag Owner",
+])]
+#[case::of_another("aws_instance.web", "aws_instance.other.id", &["error missing-tag Owner"])]
+fn tags_can_be_resources(
+    #[case] address: &str,
+    #[case] reference: &str,
+    #[case] expected: &[&str],
+) {
+    let own = json!({"ProjectCode": "P", "CreatedBy": "ann"});
+    let web = resource(address, json!({"tags": own, "tags_all": own}));
+    let block = reference.rsplit_once('.').unwrap().0;
+    let tag = resource(
+        "aws_ec2_tag.owner",
+        json!({"key": "Owner", "value": "ann", "resource_id": UNKNOWN}),
+    );
+    let tag = tag.written(json!({"resource_id": {"references": [reference, block]}}));
+    let name: String = reference
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    assert_eq!(found(&name, &Plan::of([tag, web])), expected);
+}
+
+#[test]
+fn tags_of_groups_and_copies_can_be_resources() {
+    let tag = |index: Value| {
+        let attributes =
+            json!({"tag": [block("Owner", "ann", true)], "autoscaling_group_name": UNKNOWN});
+        let tag = resource("aws_autoscaling_group_tag.owner", attributes);
+        let references =
+            json!({"references": ["aws_autoscaling_group.web.name", "aws_autoscaling_group.web"]});
+        tag.written(json!({"autoscaling_group_name": references}))
+            .set("index", index)
+    };
+    let web = || {
+        resource(
+            "aws_autoscaling_group.web",
+            json!({"tag": others(), "launch_template": []}),
+        )
+    };
+    assert!(found("group-tag", &Plan::of([tag(json!(null)), web()])).is_empty());
+    // Which copy has it is not known.
+    let copies = Plan::of([tag(json!("a")), web()]);
+    assert_eq!(
+        found("group-tag-copy", &copies),
+        ["warning unknown-tag Owner"]
+    );
+}

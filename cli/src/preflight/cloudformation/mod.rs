@@ -153,7 +153,11 @@ impl Templates {
     fn nested(&mut self, reader: &TemplateReader<'_>, entry: &TemplateEntry, url: &TemplateNode) {
         let name = format!("{}{}", reader.prefix, entry.name);
         let value = reader.evaluator.value(url);
-        let Some(url) = value.text() else {
+        let PropertyValue::Text {
+            text: url,
+            is_secret: false,
+        } = &value
+        else {
             let note =
                 format!("The template nested in {name} is not read: where it is is not known.");
             self.notes.push(note);

@@ -7,6 +7,7 @@
 //! | `plan` | the document, as it is written |
 //! | `value` | an attribute of which parts may be unknown or sensitive |
 //! | `tags` | tags as attributes |
+//! | `attached` | tags that are resources of their own |
 //! | `configuration` | what the configuration says where the plan does not know the result |
 //! | `details` | what conditions ask about |
 //! | `index` | the plan's resources, by their references and ids |
@@ -14,6 +15,7 @@
 //! | `resource` | the resources that make instances |
 //! | [`source`] | where a resource is defined |
 
+mod attached;
 mod configuration;
 mod details;
 mod index;
@@ -30,6 +32,7 @@ use serde_json::Value;
 
 use super::planned::{InputFormat, PreflightInput};
 use crate::words::count;
+use attached::AttachedTags;
 use configuration::Configuration;
 use index::PlanIndex;
 use plan::{ResourceChange, TerraformPlan};
@@ -75,7 +78,9 @@ pub fn read(
     let configuration = Configuration::new(plan.configuration);
     let index = PlanIndex::new(&plan);
     let secrets = secrets(&plan, &configuration);
+    let attached = AttachedTags::new(&plan, &configuration);
     let reader = PlanReader {
+        attached: &attached,
         configuration: &configuration,
         index: &index,
     };

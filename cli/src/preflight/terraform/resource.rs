@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tagwarden_core::InstanceDetails;
 
+use super::attached::AttachedTags;
 use super::configuration::Configuration;
 use super::details::details_of;
 use super::index::PlanIndex;
@@ -19,6 +20,7 @@ const GROUP_KEY: &str = "aws:autoscaling:groupName";
 /// Reads resources.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanReader<'a, 'p> {
+    pub attached: &'a AttachedTags<'p>,
     pub configuration: &'a Configuration<'p>,
     pub index: &'a PlanIndex<'p>,
 }
@@ -32,6 +34,7 @@ impl<'p> PlanReader<'_, 'p> {
             "aws_autoscaling_group" => self.group(change),
             _ => return None,
         };
+        self.attached.add_to(&mut resource.tags, change);
         if is_deferred {
             resource.tags.add_unknown_keys();
         }
