@@ -12,6 +12,7 @@ use crate::launcher::Unknown;
 use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
 mod acts;
+mod prospects;
 mod protections;
 mod values;
 
