@@ -254,7 +254,10 @@ fn says_where_a_value_comes_from() {
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
     let steps = document["instances"][0]["steps"].as_array().unwrap();
     let step = steps.iter().find(|it| it["tagKey"] == "Team").unwrap();
-    assert_eq!([&step["source"], &step["valueOrigin"]], ["tag", "tag:Squad"]);
+    assert_eq!(
+        [&step["source"], &step["valueOrigin"]],
+        ["tag", "tag:Squad"]
+    );
     let output = plan("origin-plan", "2026-12-31", &[]);
     assert!(stdout(&output).contains("from its tag Squad"), "{output:?}");
 }
