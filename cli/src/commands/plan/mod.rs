@@ -265,7 +265,8 @@ fn places(path: &Path) -> Option<RulePlaces> {
 
 /// The plan as a document, with the steps that are shown.
 fn saved(inputs: &Inputs, shown: &Forecast<'_>) -> SavedPlan {
-    let entries = shown.instances.values().flat_map(|it| &it.entries);
+    let instances = shown.instances.values();
+    let entries = instances.flat_map(|it| it.entries.iter().map(|entry| (it.instance, entry)));
     let PolicyPlan {
         policy, settings, ..
     } = &inputs.policy;
