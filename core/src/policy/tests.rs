@@ -9,6 +9,7 @@ mod format;
 mod options;
 mod several;
 mod truth_table;
+mod widening;
 
 fn row(value: Value) -> Row {
     match value {
