@@ -109,6 +109,7 @@ impl Remediation {
             deadline: self.clock.now().checked_add_signed(LONGEST_RUN),
             triggers: BTreeSet::from([Trigger::Person]),
             request_id: name.to_owned(),
+            account: None,
         }
     }
 }
