@@ -138,8 +138,10 @@ pub fn json(history: &History) -> Map<String, Value> {
             "why": act.why,
             "undoes": act.undoes,
         });
-        if let (Some(origin), RemedyName::Tag) = (origin(act), act.remedy) {
-            map["valueOrigin"] = json!(origin.to_string());
+        if let (Some(origin), RemedyName::Tag, Value::Object(map)) =
+            (origin(act), act.remedy, &mut map)
+        {
+            map.insert("valueOrigin".to_owned(), json!(origin.to_string()));
         }
         map
     });

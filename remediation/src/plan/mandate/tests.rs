@@ -248,11 +248,11 @@ fn plan_with_dates(tags: &[(&str, &str)], mandate: Option<Mandate>, at: &str) ->
     plan(&policy, &settings, &[live], &context, at.parse().unwrap())
 }
 
-fn bound_to(shown: &Plan) -> Option<Mandate> {
-    Some(Mandate {
+fn bound_to(shown: &Plan) -> Mandate {
+    Mandate {
         agreed: Some(agreed(shown)),
         ..Mandate::default()
-    })
+    }
 }
 
 /// (the date that was shown, the date of now) → whether the shutdown is done.
@@ -269,7 +269,7 @@ fn a_date_that_has_changed_is_not_acted_on(
     let at = "2026-11-23T12:00:00Z";
     let shown = plan_with_dates(&[("Expires", shown)], None, at);
     assert_eq!(shown.shutdowns.len(), 1);
-    let bound = plan_with_dates(&[("Expires", live)], bound_to(&shown), at);
+    let bound = plan_with_dates(&[("Expires", live)], Some(bound_to(&shown)), at);
     assert_eq!(bound.shutdowns.len(), expected);
     let is_named = left_out(&bound) == 1;
     assert_eq!(is_named, expected == 0 && live < "2026-12");
@@ -314,7 +314,7 @@ fn the_value_that_was_shown_is_written_if_it_is_the_functions(
     };
     let shown = plan_of(shown, None, "2026-11-23T12:00:00Z");
     assert_eq!(shown.tags.len(), 1);
-    let bound = plan_of(live, bound_to(&shown), &format!("{day}T12:00:00Z"));
+    let bound = plan_of(live, Some(bound_to(&shown)), &format!("{day}T12:00:00Z"));
     let written: Vec<Option<&str>> = bound.tags.iter().map(|act| act.tag_value()).collect();
     let expected: Vec<Option<&str>> = expected.into_iter().map(Some).collect();
     assert_eq!(written, expected);
