@@ -46,7 +46,7 @@ impl PolicyExamples {
                 let values = condition.patterns().iter().map(Pattern::example);
                 match condition.subject() {
                     ConditionSubject::Tag(key) => {
-                        self.tags.entry(key.clone()).or_default().extend(values)
+                        self.tags.entry(key.clone()).or_default().extend(values);
                     }
                     ConditionSubject::Detail(detail) => {
                         let place = InstanceDetail::ALL.iter().position(|it| it == detail);
