@@ -244,6 +244,7 @@ fn run_request(requests: &[EventRequest], context: &Context) -> Option<RunReques
         deadline: deadline(context),
         triggers,
         request_id: context.request_id.clone(),
+        account: account_of(&context.invoked_function_arn).map(ToOwned::to_owned),
     })
 }
 

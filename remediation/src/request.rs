@@ -66,6 +66,8 @@ pub(crate) struct RunRequest {
     pub(crate) triggers: BTreeSet<Trigger>,
     /// Lambda's name of the invocation.
     pub(crate) request_id: String,
+    /// The account of the instances, where it is known.
+    pub(crate) account: Option<String>,
 }
 
 /// Which instances to look at.

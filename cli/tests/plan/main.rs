@@ -12,6 +12,7 @@ mod against;
 mod apply;
 mod bound;
 mod broken;
+mod endings;
 mod expect;
 mod fake;
 
@@ -21,6 +22,7 @@ mod countdowns;
 #[allow(dead_code, reason = "the demo uses the rest of it")]
 #[path = "../../src/commands/demo/fleet.rs"]
 mod demo_fleet;
+mod examples;
 mod explain;
 mod fleet;
 mod guide;

@@ -42,6 +42,7 @@ impl Remediation {
             deadline: now.checked_add_signed(LONGEST_RUN),
             triggers: BTreeSet::from([Trigger::Person]),
             request_id: String::new(),
+            account: None,
         };
         let mut context = attribute(self, policy, &survey, &request, false).await?;
         let mut notes = Vec::new();

@@ -5,18 +5,22 @@
 //! | `section` | the order in which people read it, and what they can do |
 //! | [`text`] | the lines, in the customer's words |
 //! | `console` | links into the AWS console |
+//! | `subject` | whom the entries concern |
+//! | `digest` | which entries a text shows, where it has no room for all |
 //! | `view` | what a template sees |
 //! | `template` | the built-in text and the policy table's own, compiled, checked and rendered |
 //! | `changes` | what means something else since an upgrade |
 //! | `sample` | reports to try a template with |
-//! | `message` | the messages that SNS takes, each as text and as JSON |
+//! | `message` | the messages that SNS takes: one text, and JSON in parts |
 
 pub(crate) mod changes;
 mod check;
-mod console;
+pub(crate) mod console;
+mod digest;
 mod message;
 mod sample;
 mod section;
+mod subject;
 mod template;
 mod template_error;
 pub mod text;
@@ -32,8 +36,10 @@ use crate::run_id::RunId;
 use crate::settings::Mode;
 
 pub use check::check as check_template;
-pub use message::{Message, Messages, messages};
+pub use message::{Message, Messages, broken_policy, messages};
 pub use section::Section;
+pub(crate) use subject::EntryDocument;
+pub use subject::{ReportSubject, Subjects, UndeliveredLetter};
 pub use template_error::TemplateError;
 
 /// Everything one run did and left.
@@ -51,6 +57,14 @@ pub struct Report {
     pub already_reported: BTreeSet<String>,
     /// What means something else since an upgrade, where this is the first report after it.
     pub changes: Vec<&'static str>,
+    /// The letters that could not be sent.
+    pub undelivered: Vec<UndeliveredLetter>,
+    /// The resources with a notice that the text had no room for: it does not count as given.
+    pub unannounced: BTreeSet<String>,
+    /// The account of the resources; none: not known.
+    pub account: Option<String>,
+    /// What is known of the resources of the entries, by id.
+    pub subjects: Subjects,
 }
 
 /// What a report's text needs beside the report.
@@ -116,6 +130,10 @@ impl Report {
             entries: Vec::new(),
             already_reported: BTreeSet::new(),
             changes: Vec::new(),
+            undelivered: Vec::new(),
+            unannounced: BTreeSet::new(),
+            account: None,
+            subjects: Subjects::new(),
         }
     }
 
@@ -152,6 +170,11 @@ impl Report {
                 .is_none_or(|name| !self.already_reported.contains(&name))
         };
         self.entries.iter().filter(is_new).collect()
+    }
+
+    /// Whether the entry is a notice that the text had no room for.
+    pub(crate) fn is_unannounced(&self, entry: &Entry) -> bool {
+        entry.outcome.is_notice() && self.unannounced.contains(&entry.step.instance_id)
     }
 
     /// Puts the entries in the order of instance ids and rules.

@@ -229,31 +229,6 @@ fn a_key_with_a_rule_of_its_own_is_nobodys_near_miss() {
     assert_eq!(step(&policy, &[("owner", "ann")]), tag("nobody"));
 }
 
-proptest! {
-    /// Nothing is ever written that is not allowed, and nothing over a value that is set.
-    #[test]
-    fn what_is_written_is_allowed(
-        tags in prop::collection::btree_map("Env|ENV|e-nv|env |Name", "|Prod|prod|Stage|STAGE|asdf|team-x|Team-x", 0..4),
-        action in prop::sample::select(vec!["Update", "UserLookup", "Function"]),
-        launcher in prop::sample::select(vec!["team-x", "ann"]),
-    ) {
-        let default = if action == "Function" { "today()" } else { "Prod" };
-        let policy = env_rule(&json!({
-            "Action": action, "Default": default, "Allowed": ["Prod", "Stage", "team-*", "20*"],
-        }));
-        let tags: Vec<(&str, &str)> = tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let instance = instance(60, &tags);
-        let steps = plan_with(&policy, &at_once(), &instance, Some(Launcher::Known(launcher.to_owned())));
-        for step in steps.in_order {
-            if let Remedy::Tag { value, .. } = &step.remedy {
-                prop_assert!(policy.rules()[0].allows(value), "{value}");
-                let before = instance.tags.get("Env").map_or("", String::as_str);
-                prop_assert!(before.is_empty(), "{before}");
-            }
-        }
-    }
-}
-
 /// A policy of format 2 with a rule for `CostCenter` and the who rows.
 fn cost_center(members: &Value) -> Policy {
     let mut rule = json!({"RuleId": 1, "TagKey": "CostCenter", "Action": "Update", "Required": "Y", "Default": "100"});
@@ -460,4 +435,46 @@ fn a_tag_that_this_run_writes_counts_for_the_next() {
         cost(&policy, &team, &PlanContext::default()),
         (expected, None)
     );
+}
+
+/// Somebody who removes what tagwarden wrote and sets the tag under another spelling has the last word.
+#[test]
+fn a_near_miss_comes_before_what_tagwarden_wrote() {
+    let policy = rule("Function", "today()");
+    let mut memory = Memory::default();
+    memory.claim(TagClaim {
+        tag_key: "Owner",
+        value: Some("2026-11-01"),
+        rule: Some(&rule_note(&policy.rules()[0])),
+        run_id: &"20261101T120000Z-00000001".parse().unwrap(),
+        until: now() - TimeDelta::days(22),
+        at: now() - TimeDelta::days(22),
+    });
+    let context = PlanContext {
+        memories: BTreeMap::from([(ID.to_owned(), memory)]),
+        ..PlanContext::default()
+    };
+    let written = |tags: &[(&str, &str)]| {
+        let plan = plan(&policy, &at_once(), &[instance(60, tags)], &context, now());
+        let steps: Steps = plan.into();
+        steps.in_order
+    };
+    let restored = tag_from("2026-11-01", ValueOrigin::Restored);
+    assert_eq!(written(&[("Name", "web")]), [missing_owner(restored)]);
+    let set = [("owner", "2026-12-24")];
+    assert_eq!(written(&set), [missing_owner(near("owner", "2026-12-24"))]);
+}
+
+/// A table may have a default that UserLookup has never used.
+#[test]
+fn user_lookup_does_not_use_a_default() {
+    let nobody = Some(Launcher::TooOld);
+    let instance = instance(60, &[("Name", "web")]);
+    let steps = plan_with(
+        &rule("UserLookup", "unknown"),
+        &at_once(),
+        &instance,
+        nobody,
+    );
+    assert_eq!(steps.in_order, [missing_owner(undefined(Unknown::TooOld))]);
 }
