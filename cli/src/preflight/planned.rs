@@ -61,6 +61,9 @@ pub struct PlannedResource {
     pub lost: Option<LostTags>,
 }
 
+/// The fewest characters of a secret by which it is recognised inside a longer text.
+const SHORTEST_PART: usize = 4;
+
 /// The tags of a resource that its instances do not get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostTags {
@@ -193,9 +196,13 @@ impl PlannedTags {
         !self.has_secret_keys
     }
 
-    /// Hides each tag whose value contains one of `texts`.
+    /// Hides each tag whose value is one of `texts`, or contains one that is not short.
     pub fn hide_texts(&mut self, texts: &BTreeSet<String>) {
-        let has = |value: &str| texts.iter().any(|text| value.contains(text.as_str()));
+        // A short text is part of others by chance.
+        let is_in = |text: &str, value: &str| {
+            value == text || (text.chars().count() >= SHORTEST_PART && value.contains(text))
+        };
+        let has = |value: &str| texts.iter().any(|text| is_in(text, value));
         let found = self.known.iter().filter(|(_, value)| has(value));
         let found: Vec<String> = found.map(|(key, _)| key.clone()).collect();
         self.secret.extend(found);

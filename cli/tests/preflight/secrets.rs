@@ -102,6 +102,20 @@ fn values_of_sensitive_variables_are_not_shown() {
         json!({"stage": {"value": {"deep": [SECRET]}}, "open": {"value": "web"}}),
     );
     shown("variables", &plan, POLICY);
+    // One letter is in many words, and is a secret only by itself.
+    let short = json!({"stage": {"value": "p"}, "open": {"value": "web"}});
+    for (value, is_shown) in [("prod", true), ("p", false)] {
+        let mut plan = plan.clone().set("variables", short.clone());
+        plan.changes = vec![instance("aws_instance.web", json!({"Env": value})).change];
+        let text = Scene::new(&format!("secrets-short-{value}"))
+            .judge(&plan, &[])
+            .to_string();
+        assert_eq!(
+            text.contains("is not shown") || text.contains("and not shown"),
+            !is_shown,
+            "{text}"
+        );
+    }
 }
 
 #[test]

@@ -319,6 +319,9 @@ fn a_group_keeps_tags_to_itself() {
 ";
     let document = judge("kept", template, &[]);
     assert_eq!(findings(&document), ["error missing-tag Owner"]);
+    // The group's tag replaces the stack's.
+    let tagged = judge("kept-tagged", template, &["--stack-tag", "Owner=ann"]);
+    assert_eq!(findings(&tagged), ["error missing-tag Owner"]);
     let message = document["resources"][0]["findings"][0]["message"]
         .as_str()
         .unwrap();

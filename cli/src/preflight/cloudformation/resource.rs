@@ -56,7 +56,9 @@ impl<'t> TemplateReader<'t> {
             places,
             lost,
         } = tags::list(&property("Tags"), is_group);
-        let tags = brought.tags.overlaid(&self.stack_tags(entry, is_group));
+        let tags = brought
+            .tags
+            .overlaid(&self.stack_tags(entry, is_group, &lost));
         let mut tags = tags.overlaid(&own);
         if self.is_open {
             tags.add_unknown_keys();
@@ -106,9 +108,11 @@ impl<'t> TemplateReader<'t> {
     }
 
     /// The tags of the stack, and those that CloudFormation and Auto Scaling write.
-    fn stack_tags(&self, entry: &TemplateEntry, is_group: bool) -> PlannedTags {
+    fn stack_tags(&self, entry: &TemplateEntry, is_group: bool, lost: &[String]) -> PlannedTags {
         let mut tags = PlannedTags::default();
-        for (key, value) in &self.inputs.tags {
+        // A tag of the group's own replaces the stack's, also one that does not reach the instances.
+        let of_stack = self.inputs.tags.iter();
+        for (key, value) in of_stack.filter(|(key, _)| !lost.contains(key)) {
             match value {
                 Some(value) => tags.set(key, value),
                 None => tags.set_unknown(key),
