@@ -228,3 +228,26 @@ fn the_time_grows_with_the_plan() {
     // A square would make it 64 times.
     assert!(many < few * 30, "{few:?}, {many:?}");
 }
+
+/// No text of a plan reaches a terminal as a command, or an annotation as another one.
+#[test]
+fn nothing_in_a_plan_is_a_command() {
+    let scene = Scene::new("commands");
+    let address = "aws_instance.web[\"\u{1b}[31m\u{202e}\n::error::x\"]";
+    let tags = json!({"owner\u{1b}[2J": "x", "Env": "\n::warning::\u{1b}]0;x\u{7}"});
+    let web = instance("aws_instance.web", tags).set("address", json!(address));
+    scene.plan(&Plan::of([web]).set("terraform_version", json!("1\u{1b}[0m")));
+    for form in ["text", "json", "markdown", "sarif", "junit", "github"] {
+        let output = scene.run(&["plan.json", "--policy", "policy.yaml", "--output", form]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let text = stdout(&output);
+        for part in ["\u{1b}", "\u{202e}", "\u{7}"] {
+            assert!(!text.contains(part), "{form}: {text:?}");
+        }
+        let mut lines = text.lines().filter(|line| line.starts_with("::"));
+        assert!(
+            lines.all(|line| line.contains("::aws_instance.web[")),
+            "{form}: {text}"
+        );
+    }
+}

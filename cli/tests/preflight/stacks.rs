@@ -240,7 +240,12 @@ fn a_resource_that_is_not_made_is_not_judged() {
         "    Type: AWS::EC2::Instance",
         "    Type: AWS::EC2::Instance\n    Condition: Never",
     );
-    assert_eq!(judge("never", &template, &[])["counts"]["resources"], 0);
+    let document = judge("never", &template, &[]);
+    assert_eq!(document["counts"]["resources"], 0);
+    assert_eq!(
+        document["notes"][0],
+        "Not made with these parameters, and not judged: Web."
+    );
     let template = template.replace("Condition: Never", "Condition: Perhaps");
     assert_eq!(judge("perhaps", &template, &[])["counts"]["resources"], 1);
 }

@@ -123,6 +123,14 @@ impl Templates {
             prefix,
             is_open: opening.is_some(),
         };
+        let left_out = all(resources).into_iter();
+        let left_out = left_out.filter(|entry| reader.is_left_out(entry));
+        let left_out: Vec<&str> = left_out.map(|entry| entry.name.as_str()).collect();
+        if !left_out.is_empty() {
+            let names = left_out.join(", ");
+            let note = format!("Not made with these parameters, and not judged: {names}.");
+            self.notes.push(note);
+        }
         for entry in all(resources) {
             self.resources.extend(reader.read(entry));
             self.note(entry, prefix);

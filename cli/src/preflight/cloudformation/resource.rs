@@ -10,6 +10,8 @@ use crate::preflight::fix::FixLanguage;
 use crate::preflight::planned::{LostTags, PlannedResource, PlannedTags};
 
 const TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
+const INSTANCE: &str = "AWS::EC2::Instance";
+const GROUP: &str = "AWS::AutoScaling::AutoScalingGroup";
 
 /// Reads the resources of one template.
 #[derive(Debug)]
@@ -37,12 +39,8 @@ impl<'t> TemplateReader<'t> {
     /// The resource as its instances will be; `None` if it makes none, or is certainly not made.
     pub fn read(&self, entry: &'t TemplateEntry) -> Option<PlannedResource> {
         let type_name = entry.value.get("Type").and_then(TemplateNode::text)?;
-        let is_group = match type_name {
-            "AWS::EC2::Instance" => false,
-            "AWS::AutoScaling::AutoScalingGroup" => true,
-            _ => return None,
-        };
-        if !self.is_made(&entry.value) {
+        let is_group = type_name == GROUP;
+        if !makes_instances(entry) || !self.is_made(&entry.value) {
             return None;
         }
         let property = |name: &str| self.property(&entry.value, name);
@@ -87,6 +85,11 @@ impl<'t> TemplateReader<'t> {
                 why: "the group has it without PropagateAtLaunch",
             }),
         })
+    }
+
+    /// Whether it would make instances, and its condition certainly fails.
+    pub fn is_left_out(&self, entry: &TemplateEntry) -> bool {
+        makes_instances(entry) && !self.is_made(&entry.value)
     }
 
     /// Whether a resource's condition may hold.
@@ -286,6 +289,11 @@ impl<'t> TemplateReader<'t> {
             FixLanguage::YamlList { propagates }
         }
     }
+}
+
+fn makes_instances(entry: &TemplateEntry) -> bool {
+    let type_name = entry.value.get("Type").and_then(TemplateNode::text);
+    matches!(type_name, Some(INSTANCE | GROUP))
 }
 
 fn unknown() -> Brought {

@@ -4,6 +4,7 @@ use super::view::{PreflightView, ResourceView};
 use crate::pipeline::PipelineFinding;
 use crate::pipeline::junit::{PipelineTest, TestResult};
 use crate::preflight::judge::PreflightFinding;
+use crate::words::{printable, printable_line};
 
 /// The findings, each with the code to write.
 pub fn findings(view: &PreflightView<'_>) -> Vec<PipelineFinding> {
@@ -30,16 +31,15 @@ fn of(resource: &ResourceView<'_>, finding: &PreflightFinding) -> PipelineFindin
 
 /// The message, why it is not known, and the code to write.
 fn in_words(resource: &ResourceView<'_>, finding: &PreflightFinding) -> String {
-    let mut lines = vec![format!(
-        "{}: {}",
-        resource.resource.address, finding.message
-    )];
+    let address = printable_line(&resource.resource.address);
+    let mut lines = vec![format!("{address}: {}", printable_line(&finding.message))];
     lines.extend(resource.judged.doubts.iter().cloned());
     let code = resource.fix_of(finding);
     if !code.is_empty() {
         lines.push(code.trim_end().to_owned());
     }
-    lines.join("\n")
+    // Names and values are from the file, and GitHub shows the lines in its log.
+    printable(&lines.join("\n"))
 }
 
 /// A test for each resource.
@@ -65,7 +65,7 @@ fn test(view: &PreflightView<'_>, resource: &ResourceView<'_>) -> PipelineTest {
     let lines: Vec<String> = lines.collect();
     PipelineTest {
         group: resource.input.path.clone(),
-        name: resource.resource.address.clone(),
+        name: printable_line(&resource.resource.address),
         result,
         output: lines.join("\n"),
     }
