@@ -12,6 +12,7 @@
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
 //! | `conditions` | what the conditions of rules decided |
+//! | [`endings`] | what ends when |
 //! | [`rows`] | steps in words, like ones in one row |
 //! | [`trouble`] | what to do when a call or a run fails |
 //!
@@ -19,6 +20,7 @@
 
 pub mod compare;
 mod conditions;
+pub mod endings;
 pub mod explained;
 pub mod inputs;
 mod notes;
@@ -148,7 +150,7 @@ impl<'a> Forecast<'a> {
                     inputs.at,
                 ),
                 entries: entries_of.remove(id).unwrap_or_default(),
-                prospects: plan.prospects.get(id).copied().unwrap_or_default(),
+                prospects: plan.prospects.get(id).cloned().unwrap_or_default(),
             };
             (id, forecast)
         });

@@ -82,6 +82,24 @@ impl<'a> ExampleInstance<'a> {
             "responseElements": {"instancesSet": {"items": [{"instanceId": id(number)}]}},
         }))
     }
+
+    /// Launches an instance in a subnet and a VPC of its own.
+    fn launch(&self, world: &World, number: usize) {
+        let vpc = format!("vpc-{number:08x}");
+        let mut launch = Launch::new().vpc(&vpc).ago(chrono::TimeDelta::days(1));
+        for (key, value) in self.own_tags() {
+            launch = launch.tag(key, value);
+        }
+        let launched = world.account.launch(launch);
+        assert_eq!(launched, id(number));
+        let subnet = world.account.instance(&launched).unwrap().subnet_id;
+        for (key, value) in self.tags("Subnet's tags") {
+            world.account.tag_network(&subnet, key, value);
+        }
+        for (key, value) in self.tags("VPC's tags") {
+            world.account.tag_network(&vpc, key, value);
+        }
+    }
 }
 
 fn id(number: usize) -> String {
@@ -148,27 +166,9 @@ impl Example<'_> {
             .collect();
         world.write("launches.json", &json!({"Records": launches}).to_string());
         for (number, instance) in numbered() {
-            self.launch(&world, number, instance);
+            instance.launch(&world, number);
         }
         world
-    }
-
-    /// Launches an instance in a subnet and a VPC of its own.
-    fn launch(&self, world: &World, number: usize, instance: &ExampleInstance<'_>) {
-        let vpc = format!("vpc-{number:08x}");
-        let mut launch = Launch::new().vpc(&vpc).ago(chrono::TimeDelta::days(1));
-        for (key, value) in instance.own_tags() {
-            launch = launch.tag(key, value);
-        }
-        let launched = world.account.launch(launch);
-        assert_eq!(launched, id(number));
-        let subnet = world.account.instance(&launched).unwrap().subnet_id;
-        for (key, value) in instance.tags("Subnet's tags") {
-            world.account.tag_network(&subnet, key, value);
-        }
-        for (key, value) in instance.tags("VPC's tags") {
-            world.account.tag_network(&vpc, key, value);
-        }
     }
 
     /// What this command line writes. Only one without a recording reaches the account.

@@ -14,6 +14,7 @@ use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 mod acts;
 mod looks;
 mod nearly_right;
+mod prospects;
 mod protections;
 mod values;
 mod written;

@@ -193,7 +193,9 @@ const MOMENTS: [&str; 4] = ["T%H:%M:%S%:z", " %H:%M:%S %z", "T%H:%M:%S%z", "T%H:
 fn readings(text: &str) -> BTreeSet<DateTime<Utc>> {
     let mut found = BTreeSet::new();
     // chrono reads no Z here.
-    let utc = text.strip_suffix(['Z', 'z']).map(|it| format!("{it}+00:00"));
+    let utc = text
+        .strip_suffix(['Z', 'z'])
+        .map(|it| format!("{it}+00:00"));
     let text = utc.as_deref().unwrap_or(text);
     for day in DAYS {
         if let Ok(day) = NaiveDate::parse_from_str(text, day) {

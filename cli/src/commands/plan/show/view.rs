@@ -3,19 +3,21 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
+use tagwarden_remediation::plan::{Awaited, Prospect};
 use tagwarden_remediation::report::Entry;
 
 use crate::aws::access::AwsAccess;
 use crate::forecast::compare::{Comparison, Harm, InstanceChange};
+use crate::forecast::endings::{EndingRow, Endings};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::{
     Forecast, ForecastCounts, InstanceForecast, StepGroup, VerdictName, group, rows,
 };
 use crate::pipeline::FilePlace;
 use crate::when::rfc3339;
-use crate::words::{count, duration, printable_line};
+use crate::words::{count, duration, on_one_line, printable_line};
 
 /// The order of instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -51,6 +53,8 @@ pub struct PlanView {
     pub sort: Sort,
     /// Whether each instance has a row, also where many are alike.
     pub all: bool,
+    /// What ends when; `None` if no rule has end dates.
+    pub endings: Option<Endings>,
     /// Where the rules are, if the policy is a file.
     pub places: Option<RulePlaces>,
     /// The instances for which the command ends with 2.
@@ -79,6 +83,7 @@ impl PlanView {
             notes: inputs.notes.clone(),
             sort,
             all,
+            endings: None,
             places: None,
             failing: BTreeSet::new(),
             ending: BTreeSet::new(),
@@ -152,6 +157,29 @@ impl PlanView {
     pub fn time(&self) -> String {
         rfc3339(self.at)
     }
+}
+
+/// The cells of an end date: `2026-12-31, in 3 days`, the instance, and what is done.
+pub fn ending(row: &EndingRow) -> [String; 3] {
+    let id = printable_line(&row.id);
+    let instance = match &row.name {
+        Some(name) => format!("{id} ({})", on_one_line(name)),
+        None => id,
+    };
+    let key = on_one_line(&row.tag_key);
+    let what = match row.what {
+        what @ ("stopped" | "terminated") => {
+            format!("{what}, unless {key} is set to a later date")
+        }
+        what => format!("{what} (by {key})"),
+    };
+    let when = format!("{}, {}", on_one_line(&row.date), row.left);
+    [when, instance, what]
+}
+
+/// How many end dates are not shown, as a sentence.
+pub fn more_endings(more: usize) -> String {
+    format!("{} later (--all).", count(more, "end date"))
 }
 
 /// `2 compliant, 10 non-compliant, 1 not applicable`.
@@ -268,18 +296,34 @@ pub fn moves(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
     let gained = change.gained().map(line('+'));
     let moves = gained.chain(change.lost().map(line('-')));
     let moves: Vec<_> = moves.chain(times(change)).collect();
-    // A run of now does nothing about an exempt instance.
-    if moves.is_empty() && change.harm().is_some() {
-        let is_terminated = change.after.prospects.most.terminated.is_some();
+    // A run of now does nothing about an exempt instance, nor about an end date that has not passed.
+    if let (true, Some((_, _, after))) = (moves.is_empty(), change.worst()) {
+        let is_terminated = after.terminated.is_some();
         let what = if is_terminated { "terminate" } else { "stop" };
-        return vec![('+', format!("{what} (once its exemption has ended)"))];
+        return vec![('+', format!("{what} ({})", awaited(after)))];
     }
     moves
 }
 
+/// When a shutdown comes that no run of now does.
+fn awaited(prospect: Prospect) -> String {
+    match prospect.after {
+        Some(Awaited::EndDate(end)) => {
+            // The first moment after it.
+            let last = end - TimeDelta::nanoseconds(1);
+            format!("once its end date has passed, {}", last.date_naive())
+        }
+        Some(Awaited::ExemptionEnd) => "once its exemption has ended".to_owned(),
+        Some(Awaited::Tags) => "once the missing tags are written".to_owned(),
+        None => "in one of the cases that are not known".to_owned(),
+    }
+}
+
 /// The times that get shorter, a line each: `~ terminate after 15 minutes, not 1 day`.
 fn times(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
-    let (before, after) = (change.before.prospects.least, change.after.prospects.most);
+    let (least, most) = (change.before.prospects.least, change.after.prospects.most);
+    let worst = change.worst().map(|(_, before, after)| (before, after));
+    let (before, after) = worst.unwrap_or((least, most));
     if before.is_clear() {
         return Vec::new();
     }
@@ -301,9 +345,15 @@ fn times(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
             _ => {}
         }
     }
-    if let (Some(after), Some(before)) = (after.notice, before.notice)
-        && after < before
-    {
+    let notices = [
+        (after.notice, before.notice),
+        (after.first_notice, before.first_notice),
+    ];
+    let shorter = notices.into_iter().find_map(|(after, before)| {
+        let (after, before) = after.zip(before)?;
+        (after < before).then_some((after, before))
+    });
+    if let Some((after, before)) = shorter {
         let line = if after.is_zero() {
             format!("{first} without the notice of {}", duration(before))
         } else {
