@@ -21,6 +21,7 @@ mod design_cases;
 mod end_dates;
 mod exemptions;
 mod ledger;
+mod letters;
 mod malformed_events;
 mod managers;
 mod nearly_right;

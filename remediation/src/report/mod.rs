@@ -15,7 +15,7 @@
 
 pub(crate) mod changes;
 mod check;
-mod console;
+pub(crate) mod console;
 mod digest;
 mod message;
 mod sample;
@@ -38,7 +38,8 @@ use crate::settings::Mode;
 pub use check::check as check_template;
 pub use message::{Message, Messages, broken_policy, messages};
 pub use section::Section;
-pub use subject::{Subject, Subjects};
+pub(crate) use subject::EntryDocument;
+pub use subject::{ReportSubject, Subjects, UndeliveredLetter};
 pub use template_error::TemplateError;
 
 /// Everything one run did and left.
@@ -56,6 +57,8 @@ pub struct Report {
     pub already_reported: BTreeSet<String>,
     /// What means something else since an upgrade, where this is the first report after it.
     pub changes: Vec<&'static str>,
+    /// The letters that could not be sent.
+    pub undelivered: Vec<UndeliveredLetter>,
     /// The resources with a notice that the text had no room for: it does not count as given.
     pub unannounced: BTreeSet<String>,
     /// The account of the resources; none: not known.
@@ -127,6 +130,7 @@ impl Report {
             entries: Vec::new(),
             already_reported: BTreeSet::new(),
             changes: Vec::new(),
+            undelivered: Vec::new(),
             unannounced: BTreeSet::new(),
             account: None,
             subjects: Subjects::new(),

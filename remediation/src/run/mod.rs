@@ -143,6 +143,7 @@ impl<'a> Run<'a> {
         }
         let read_at = home.clock.now();
         let (mut plan, subjects) = self.plan_anew(&survey, &context).await?;
+        subjects::remember_launchers(home, &context, &plan).await;
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
             self.check_plan(ledger, &mut plan, survey.instances, &mut begun)
                 .await?;
@@ -435,7 +436,8 @@ impl<'a> Run<'a> {
     }
 
     async fn publish(&self, mut report: Report) -> RunResult {
-        let published = notify::publish(self.home, &mut report, &self.policy).await;
+        let published =
+            notify::publish(self.home, &mut report, &self.policy, self.request.deadline).await;
         RunResult { report, published }
     }
 
