@@ -23,7 +23,7 @@ pub(crate) async fn publish(
 ) -> Result<(), RemediationError> {
     home.monitor.enter(Phase::Reporting, None);
     report.sort();
-    log(report);
+    log(report, &report.entries);
 
     // What was reported earlier today is left out. Without a topic nothing counts as reported.
     let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
@@ -149,8 +149,9 @@ pub(crate) async fn publish_broken_policy(home: &Remediation, error: &PolicyTabl
     }
 }
 
-fn log(report: &Report) {
-    for entry in &report.entries {
+/// Logs `entries` of `report`.
+pub(crate) fn log(report: &Report, entries: &[Entry]) {
+    for entry in entries {
         tracing::info!(
             run = report.run_id.as_str(),
             instance = entry.step.instance_id,

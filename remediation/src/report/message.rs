@@ -11,6 +11,7 @@ use super::template_error::TemplateError;
 use super::text::{self, line};
 use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext, ReportCounts};
+use crate::link::ReportOrigin;
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
@@ -68,6 +69,8 @@ impl Message {
 struct Document<'a> {
     version: u32,
     run_id: &'a RunId,
+    #[serde(flatten)]
+    origin: &'a ReportOrigin,
     mode: Mode,
     part: usize,
     parts: usize,
@@ -209,6 +212,7 @@ impl<'a> ReportFrame<'a> {
         let document = Document {
             version: VERSION,
             run_id: &self.report.run_id,
+            origin: &self.report.origin,
             mode: self.report.mode,
             part,
             parts,

@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use tagwarden_core::policy::ReportTemplate;
 
+use crate::link::ReportOrigin;
 use crate::plan::{Outcome, Reason, Remedy, Step, ValueOrigin};
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -51,6 +52,8 @@ pub struct Report {
     pub already_reported: BTreeSet<String>,
     /// What means something else since an upgrade, where this is the first report after it.
     pub changes: Vec<&'static str>,
+    /// Who sends it, and how many reports led to it.
+    pub origin: ReportOrigin,
 }
 
 /// What a report's text needs beside the report.
@@ -116,6 +119,7 @@ impl Report {
             entries: Vec::new(),
             already_reported: BTreeSet::new(),
             changes: Vec::new(),
+            origin: ReportOrigin::default(),
         }
     }
 
@@ -141,6 +145,19 @@ impl Report {
                 *reason = Reason::Interrupted;
             }
         }
+    }
+
+    /// Takes out what a run that a report started does not publish: it publishes only what it did and what needs a
+    /// person, because otherwise two linked functions would report the same things to each other. What is taken out does
+    /// not count as reported, so that the next sweep reports it.
+    #[must_use]
+    pub fn leave_to_the_sweep(&mut self) -> Vec<Entry> {
+        let is_told =
+            |entry: &Entry| entry.outcome == Outcome::Done || Section::of(entry) == Section::Person;
+        let entries = std::mem::take(&mut self.entries);
+        let (told, rest) = entries.into_iter().partition(is_told);
+        self.entries = told;
+        rest
     }
 
     /// What is to be published: all that was done, and what else was not reported before.

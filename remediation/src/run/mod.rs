@@ -146,7 +146,8 @@ impl<'a> Run<'a> {
                 .await?;
         }
         self.name_remover(&mut plan).await;
-        let report = Report::new(self.mode(), survey.instances, self.id.clone());
+        let mut report = Report::new(self.mode(), survey.instances, self.id.clone());
+        report.origin = self.request.origin();
         // A large fleet's ids are not needed any more.
         drop(survey);
         match self.mode() {
@@ -424,7 +425,14 @@ impl<'a> Run<'a> {
     }
 
     async fn publish(&self, mut report: Report) -> RunResult {
+        let mut rest = Vec::new();
+        if self.request.is_linked() {
+            rest = report.leave_to_the_sweep();
+            notify::log(&report, &rest);
+        }
         let published = notify::publish(self.home, &mut report, &self.policy).await;
+        report.entries.append(&mut rest);
+        report.sort();
         RunResult { report, published }
     }
 
