@@ -9,7 +9,9 @@
 )]
 
 mod code;
+mod linking;
 mod lint;
+mod owners;
 mod pack;
 mod permissions;
 mod stack;
