@@ -12,6 +12,8 @@
 
 #[path = "house/imports.rs"]
 mod imports;
+#[path = "house/links.rs"]
+mod links;
 #[path = "house/source.rs"]
 mod source;
 
@@ -164,6 +166,18 @@ fn the_recipes_name_files_that_exist() {
     let is_absent = |path: &&str| !root().join(path).exists();
     let absent: Vec<&str> = quoted.filter(is_path).filter(is_absent).collect();
     assert!(absent.is_empty(), "{absent:?}");
+}
+
+#[test]
+fn the_links_of_the_documents_lead_somewhere() {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap();
+    let docs = docs.map(|entry| entry.unwrap().path());
+    let pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name));
+    let pages = docs
+        .chain(pages)
+        .filter(|path| path.extension().is_some_and(|it| it == "md"));
+    let broken: Vec<String> = pages.flat_map(|page| links::broken(&page)).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
 /// The lines of `cargo tree`, each once.

@@ -16,6 +16,7 @@
 //! | [`scope`] | the VPCs that the policy covers | The rule and the remediation must agree on which instances they leave out. |
 //! | [`exemption`] | the tag that exempts an instance until a date | An exemption must end by itself, so it is judged against the time of each assessment. |
 //! | [`assessment`] | policy × instance × time → findings and verdict | Reports and acts follow from the same answer. |
+//! | [`owner`] | whose a resource is | A letter must go to the same person, however a tag is written. |
 //! | [`annotation`] | an assessment in the 256 characters that AWS Config shows | Config refuses the whole call for one annotation that is too long. |
 //! | [`likeness`] | texts that a person takes for empty or for equal | Nothing is shut down for what is nearly right, and a near miss must be the same everywhere. |
 //! | [`wording`] | the words for each defect | The dashboard, the report and the command describe a defect in the same words. |
@@ -27,6 +28,7 @@ pub mod assessment;
 pub mod date;
 pub mod exemption;
 pub mod likeness;
+pub mod owner;
 pub mod policy;
 pub mod resource;
 pub mod scope;
@@ -35,6 +37,7 @@ pub mod wording;
 
 pub use assessment::{Assessment, Finding, NotApplicable, Verdict, assess};
 pub use exemption::Exemption;
+pub use owner::{Owner, OwnerTags};
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
 pub use resource::{Instance, InstanceDetails, Manager, ManagerTags, State};
 pub use scope::Scope;

@@ -2,15 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_sns::types::MessageAttributeValue;
 use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_core::Policy;
 
 use crate::ledger::{DayNotes, Ledger};
+use crate::link::ReportOrigin;
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::changes::{CHANGES, EDITION};
-use crate::report::{Entry, Report, ReportContext, messages, text};
+use crate::report::{Entry, Message, Report, ReportContext, broken_policy, messages, text};
+use crate::run_id::RunId;
+
+const PUBLISH: &str = "sns:Publish";
 
 /// Logs the report, entry by entry, and publishes what is new in it. A report of nothing new is not published.
 ///
@@ -58,12 +63,19 @@ pub(crate) async fn publish(
     if let Some(problem) = &messages.problem {
         tracing::error!("{problem}");
     }
+    report.unannounced = messages.unannounced;
     for message in messages.messages {
-        send(home, message.body(), true).await?;
+        send(home, &message).await?;
     }
 
     // Only what SNS took counts as reported.
     if let Some(ledger) = ledger {
+        // A notice that the text has no room for is given by a later report.
+        let told = report
+            .entries
+            .iter()
+            .filter(|it| !report.is_unannounced(it));
+        let names: BTreeSet<String> = told.filter_map(Entry::name).collect();
         let new = names.difference(&report.already_reported).cloned();
         if let Err(error) = ledger
             .remember_reported(report.mode, &notes, new.collect())
@@ -125,7 +137,12 @@ pub(crate) async fn check_subscribers(home: &Remediation) -> Result<(), String> 
 }
 
 /// Publishes that the policy table is not valid, once a day, so that somebody notices.
-pub(crate) async fn publish_broken_policy(home: &Remediation, error: &PolicyTableError) {
+pub(crate) async fn publish_broken_policy(
+    home: &Remediation,
+    origin: &ReportOrigin,
+    run_id: &RunId,
+    error: &PolicyTableError,
+) {
     let PolicyTableError::Invalid { table, source } = error else {
         return;
     };
@@ -138,7 +155,8 @@ pub(crate) async fn publish_broken_policy(home: &Remediation, error: &PolicyTabl
             Err(error) => tracing::error!("the ledger: {error}"),
         }
     }
-    if let Err(error) = send(home, text::broken_policy(table, source), false).await {
+    let message = broken_policy(home.settings.mode, origin, run_id, table, source);
+    if let Err(error) = send(home, &message).await {
         tracing::error!("{error}");
         return;
     }
@@ -166,22 +184,34 @@ pub(crate) fn log(report: &Report, entries: &[Entry]) {
     }
 }
 
-async fn send(
-    home: &Remediation,
-    message: String,
-    is_structured: bool,
-) -> Result<(), RemediationError> {
+/// The name of the attribute of messages that only programs need to read. A filter policy that asks for its absence lets
+/// the text of each report through, and everything else that people subscribe for.
+const PART: &str = "part";
+
+async fn send(home: &Remediation, message: &Message) -> Result<(), RemediationError> {
     let Some(topic_arn) = &home.settings.topic_arn else {
         return Ok(());
     };
-    home.sns
+    let mut request = home
+        .sns
         .publish()
         .topic_arn(topic_arn)
         .subject(&home.settings.report_subject)
-        .message(message)
-        .set_message_structure(is_structured.then(|| "json".to_owned()))
-        .send()
-        .await
-        .map_err(|error| RemediationError::Unreported(AwsError::new("sns:Publish", &error)))?;
+        .message(message.body())
+        .message_structure("json");
+    if message.is_for_programs() {
+        let part = MessageAttributeValue::builder()
+            .data_type("Number")
+            .string_value(message.part.to_string())
+            .build()
+            .map_err(|error| unpublished(AwsError::unexpected(PUBLISH, error.to_string())))?;
+        request = request.message_attributes(PART, part);
+    }
+    let sent = request.send().await;
+    sent.map_err(|error| unpublished(AwsError::new(PUBLISH, &error)))?;
     Ok(())
+}
+
+fn unpublished(error: AwsError) -> RemediationError {
+    RemediationError::Unreported(error)
 }

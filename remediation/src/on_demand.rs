@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
+use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::{Instance, Policy};
 
 use crate::launcher::RecordedLaunches;
@@ -41,7 +42,8 @@ pub struct Preview {
 impl Remediation {
     /// Says what a sweep would do if `policy` was in the table and `instances` were all there are.
     ///
-    /// Asks CloudTrail, the ledger and EC2's protections. Changes nothing and publishes nothing.
+    /// Asks CloudTrail, the ledger and EC2's protections. Changes nothing and publishes nothing. `examples` are those of
+    /// `policy`, and of a policy that it is compared with.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -49,6 +51,7 @@ impl Remediation {
         &self,
         policy: &Policy,
         instances: &[Instance],
+        examples: &PolicyExamples,
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
         let survey = Survey::of(policy, &self.settings, instances, now);
@@ -73,7 +76,7 @@ impl Remediation {
         let settings = &self.settings;
         Ok(Preview {
             report,
-            prospects: prospects(policy, settings, instances, &context, now),
+            prospects: prospects(policy, settings, instances, &context, examples, now),
             unasked: protections.err(),
         })
     }
@@ -131,11 +134,12 @@ pub fn preview(
         instances,
         launches,
         &Focus::default(),
+        &PolicyExamples::of([policy]),
         now,
     )
 }
 
-/// The same, of what `focus` asks for.
+/// The same, of what `focus` asks for. `examples` are those of `policy`, and of a policy that it is compared with.
 #[must_use]
 pub fn preview_of(
     policy: &Policy,
@@ -143,6 +147,7 @@ pub fn preview_of(
     instances: &[Instance],
     launches: &RecordedLaunches,
     focus: &Focus,
+    examples: &PolicyExamples,
     now: DateTime<Utc>,
 ) -> Preview {
     let survey = Survey::of(policy, settings, instances, now);
@@ -166,7 +171,7 @@ pub fn preview_of(
     report.sort();
     Preview {
         report,
-        prospects: prospects(policy, settings, instances, &context, now),
+        prospects: prospects(policy, settings, instances, &context, examples, now),
         unasked: None,
     }
 }

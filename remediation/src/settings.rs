@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
-use tagwarden_core::ManagerTags;
+use tagwarden_core::policy::{Pattern, list};
 use tagwarden_core::settings::{Environment, PolicySettings, SettingError};
+use tagwarden_core::{ManagerTags, OwnerTags};
 
 use crate::safeguard::Safeguards;
 
@@ -21,6 +22,13 @@ pub struct Settings {
     pub rules_may_destroy: RulesMayDestroy,
     /// `TAGWARDEN_TOPIC_ARN`: the SNS topic for reports; none: reports are only logged.
     pub topic_arn: Option<String>,
+    /// `TAGWARDEN_LETTERS_TOPIC_ARN`: the SNS topic for owners' letters; none: there are no letters.
+    pub letters_topic_arn: Option<String>,
+    /// `TAGWARDEN_OWNER_TAGS`: comma-separated keys of the tags that name an owner (default `Owner,CreatedBy`).
+    pub owner_tags: OwnerTags,
+    /// `TAGWARDEN_CONTACT_TOPICS`: comma-separated patterns of the ARNs of topics to which who rows may send letters
+    /// (default none), such as `arn:aws:sns:eu-west-1:123456789012:team-*`.
+    pub contact_topics: Vec<Pattern>,
     /// `TAGWARDEN_REPORT_SUBJECT`: under 100 characters.
     pub report_subject: String,
     /// `TAGWARDEN_GRACE_MINUTES`: how long after the first look at it a reason for a shutdown must still stand.
@@ -140,15 +148,16 @@ impl Settings {
                     _ => Err("must be no, stop or stop-and-terminate".to_owned()),
                 },
             )?,
-            topic_arn: environment.read("TAGWARDEN_TOPIC_ARN", None, |value| {
-                let mut parts = value.split(':');
-                let is_topic = parts.next() == Some("arn")
-                    && parts.nth(1) == Some("sns")
-                    && parts.count() == 3;
-                is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
-                    "must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
-                })
+            topic_arn: environment.read("TAGWARDEN_TOPIC_ARN", None, topic_arn)?,
+            letters_topic_arn: environment.read("TAGWARDEN_LETTERS_TOPIC_ARN", None, topic_arn)?,
+            owner_tags: environment.read("TAGWARDEN_OWNER_TAGS", OwnerTags::default(), |list| {
+                OwnerTags::from_list(list).map_err(|error| error.to_string())
             })?,
+            contact_topics: environment.read(
+                "TAGWARDEN_CONTACT_TOPICS",
+                Vec::new(),
+                contact_topics,
+            )?,
             report_subject: environment.read(
                 "TAGWARDEN_REPORT_SUBJECT",
                 DEFAULT_SUBJECT.to_owned(),
@@ -227,6 +236,28 @@ impl Settings {
     }
 }
 
+fn topic_arn(value: &str) -> Result<Option<String>, String> {
+    let mut parts = value.split(':');
+    let is_topic = parts.next() == Some("arn") && parts.nth(1) == Some("sns") && parts.count() == 3;
+    is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
+        "must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
+    })
+}
+
+/// The patterns of ARNs. Each names SNS, so that a mistake allows no more than it says.
+fn contact_topics(value: &str) -> Result<Vec<Pattern>, String> {
+    const EXPECTED: &str = "must be ARNs of SNS topics separated by commas, in which * stands for any \
+                            characters, such as arn:aws:sns:eu-west-1:123456789012:team-*";
+    let is_topic = |pattern: &str| {
+        let mut parts = pattern.splitn(4, ':');
+        parts.next() == Some("arn") && parts.nth(1) == Some("sns") && parts.next().is_some()
+    };
+    if !list::split(value, ',').all(is_topic) {
+        return Err(EXPECTED.to_owned());
+    }
+    list::patterns(value).map_err(|error| format!("{EXPECTED} ({error})"))
+}
+
 fn whole_number(value: &str) -> Result<u32, String> {
     value
         .parse::<u32>()
@@ -253,6 +284,9 @@ mod tests {
         assert_eq!(settings.mode, Mode::DryRun);
         assert_eq!(settings.untagged, Untagged::Terminate);
         assert_eq!(settings.topic_arn, None);
+        assert_eq!(settings.letters_topic_arn, None);
+        assert_eq!(settings.owner_tags.keys(), ["Owner", "CreatedBy"]);
+        assert_eq!(settings.contact_topics, []);
         assert_eq!(settings.report_subject, "ACME Cloud Tagging Policy Report");
         assert_eq!(settings.grace, TimeDelta::minutes(15));
         assert_eq!(settings.max_destructive, 10);
@@ -272,6 +306,15 @@ mod tests {
                 "arn:aws-us-gov:sns:us-gov-west-1:111111111111:reports",
             ),
             ("TAGWARDEN_REPORT_SUBJECT", "Tags"),
+            (
+                "TAGWARDEN_LETTERS_TOPIC_ARN",
+                "arn:aws:sns:eu-west-1:111111111111:letters",
+            ),
+            ("TAGWARDEN_OWNER_TAGS", "Team, CreatedBy"),
+            (
+                "TAGWARDEN_CONTACT_TOPICS",
+                "arn:aws:sns:eu-west-1:111111111111:team-*, arn:aws:sns:*:111111111111:ops",
+            ),
             ("TAGWARDEN_GRACE_MINUTES", "0"),
             ("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "3"),
             ("TAGWARDEN_TERMINATE_AFTER_DAYS", "14"),
@@ -287,6 +330,16 @@ mod tests {
             Some("arn:aws-us-gov:sns:us-gov-west-1:111111111111:reports")
         );
         assert_eq!(settings.report_subject, "Tags");
+        assert_eq!(
+            settings.letters_topic_arn.as_deref(),
+            Some("arn:aws:sns:eu-west-1:111111111111:letters")
+        );
+        assert_eq!(settings.owner_tags.keys(), ["Team", "CreatedBy"]);
+        let allowed = |arn: &str| settings.contact_topics.iter().any(|it| it.matches(arn));
+        assert!(allowed("arn:aws:sns:eu-west-1:111111111111:team-shop"));
+        assert!(allowed("arn:aws:sns:us-east-1:111111111111:ops"));
+        assert!(!allowed("arn:aws:sns:eu-west-1:111111111111:reports"));
+        assert!(!allowed("arn:aws:sns:eu-west-1:222222222222:team-shop"));
         assert_eq!(settings.grace, TimeDelta::zero());
         assert_eq!(settings.max_destructive, 3);
         assert_eq!(settings.terminate_after, Some(TimeDelta::days(14)));
@@ -316,6 +369,15 @@ mod tests {
         "TAGWARDEN_TOPIC_ARN",
         "arn:aws:sqs:us-east-1:111111111111:reports",
         "ARN of an SNS topic"
+    )]
+    #[case("TAGWARDEN_LETTERS_TOPIC_ARN", "letters", "ARN of an SNS topic")]
+    #[case("TAGWARDEN_OWNER_TAGS", "Owner,,CreatedBy", "separated by commas")]
+    #[case("TAGWARDEN_CONTACT_TOPICS", "*", "ARNs of SNS topics")]
+    #[case("TAGWARDEN_CONTACT_TOPICS", "team-*", "ARNs of SNS topics")]
+    #[case(
+        "TAGWARDEN_CONTACT_TOPICS",
+        "arn:aws:sqs:eu-west-1:1:q",
+        "ARNs of SNS topics"
     )]
     #[case(
         "TAGWARDEN_QUEUE_URL",

@@ -41,6 +41,8 @@ pub struct Publication {
     pub message: String,
     /// `json`, or none.
     pub message_structure: Option<String>,
+    /// The values of its attributes, by name. A `String.Array` is JSON.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Contents {
@@ -84,7 +86,9 @@ impl Contents {
             Some("json") => check_json(message)?,
             Some(_) => return Err(invalid("MessageStructure")),
         }
+        let attributes = attributes(request)?;
         self.sns.published.push(Publication {
+            attributes,
             topic_arn: topic_arn.to_owned(),
             subject: subject.map(str::to_owned),
             message: message.to_owned(),
@@ -152,6 +156,43 @@ fn check_json(message: &str) -> Result<(), ApiError> {
             "Message Structure - No default entry in JSON message body",
         )),
     }
+}
+
+/// The values of the attributes, by name. See
+/// <https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html>.
+fn attributes(request: &Request) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut attributes = BTreeMap::new();
+    for number in 1.. {
+        let part = |part: &str| request.text(&format!("MessageAttributes.entry.{number}.{part}"));
+        let Some(name) = part("Name") else {
+            break;
+        };
+        let value = part("Value.StringValue").unwrap_or_default();
+        let is_sound = match part("Value.DataType") {
+            Some("String") => !value.is_empty(),
+            Some("Number") => value.parse::<f64>().is_ok(),
+            Some("String.Array") => {
+                let values = serde_json::from_str::<Vec<Value>>(value);
+                values.is_ok_and(|values| !values.iter().any(Value::is_object))
+            }
+            _ => false,
+        };
+        if !is_sound || !is_attribute_name(name) {
+            let message = format!("Invalid parameter: the message attribute {name:?} is not valid");
+            return Err(ApiError::new("ParameterValueInvalid", message));
+        }
+        attributes.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(attributes)
+}
+
+/// "can contain the following characters: A-Z, a-z, 0-9, underscore, hyphen, and period. Must not start or end with a
+/// period, and must not have periods in succession. Can be up to 256 characters long."
+fn is_attribute_name(name: &str) -> bool {
+    let is_character = |it: u8| it.is_ascii_alphanumeric() || b"_-.".contains(&it);
+    (1..=256).contains(&name.len())
+        && name.bytes().all(is_character)
+        && name.split('.').all(|part| !part.is_empty())
 }
 
 /// The bytes of the attributes' names, types and values.

@@ -43,6 +43,28 @@ fn refuses_a_program_that_lambda_cannot_load() {
 }
 
 #[test]
+fn does_not_start_a_function_where_lambda_does_not_run() {
+    let target = zips_of("on-a-mac", |_, _| "/bin/true".into());
+    // Python runs this file as it starts.
+    let patch = "import platform; platform.system = lambda: 'Darwin'\n";
+    fs::write(target.join("sitecustomize.py"), patch).unwrap();
+    let output = command(&target)
+        .env("PYTHONPATH", &target)
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{errors}");
+    assert_eq!(
+        printed
+            .matches("NOT STARTED: this machine is Darwin")
+            .count(),
+        2,
+        "{printed}"
+    );
+}
+
+#[test]
 fn builds_packages_of_the_workspace() {
     let script = fs::read_to_string(BUILD).unwrap();
     let functions = script.lines().find(|line| line.starts_with("FUNCTIONS = "));
@@ -87,9 +109,13 @@ fn zips_of(name: &str, program: impl Fn(&Path, &str) -> PathBuf) -> PathBuf {
 }
 
 fn check(target: &Path) -> Output {
+    command(target).output().unwrap()
+}
+
+fn command(target: &Path) -> Command {
     let mut check = Command::new(BUILD);
     check.arg("--check").env("CARGO_TARGET_DIR", target);
-    check.output().unwrap()
+    check
 }
 
 fn target(name: &str) -> PathBuf {

@@ -96,6 +96,9 @@ async fn publishes_the_same_report_as_json() {
     let published = &world.account.published()[0];
     assert_eq!(published.message_structure.as_deref(), Some("json"));
     let body: Value = serde_json::from_str(&published.message).unwrap();
+    let link = format!(
+        "https://us-east-1.console.aws.amazon.com/ec2/home?region=us-east-1#InstanceDetails:instanceId={id}"
+    );
     for protocol in ["sqs", "lambda", "http", "https"] {
         let report: Value = serde_json::from_str(body[protocol].as_str().unwrap()).unwrap();
         assert_eq!(report["version"], 1);
@@ -105,8 +108,16 @@ async fn publishes_the_same_report_as_json() {
         assert_eq!(
             report["entries"],
             json!([
-                {"instanceId": id, "finding": "missing", "ruleId": 1, "tagKey": "ProjectCode", "remedy": "tag", "tagValue": "Proj007", "valueOrigin": "default", "outcome": "done"},
-                {"instanceId": id, "finding": "empty", "ruleId": 3, "tagKey": "Expires", "remedy": "tag", "tagValue": "2026-11-23", "valueOrigin": "function", "outcome": "done"},
+                {
+                    "instanceId": id, "finding": "missing", "ruleId": 1, "tagKey": "ProjectCode", "remedy": "tag",
+                    "tagValue": "Proj007", "valueOrigin": "default", "outcome": "done", "owner": "bob", "launcher": "bob",
+                    "account": "111111111111", "region": "us-east-1", "consoleLink": link,
+                },
+                {
+                    "instanceId": id, "finding": "empty", "ruleId": 3, "tagKey": "Expires", "remedy": "tag",
+                    "tagValue": "2026-11-23", "valueOrigin": "function", "outcome": "done", "owner": "bob",
+                    "launcher": "bob", "account": "111111111111", "region": "us-east-1", "consoleLink": link,
+                },
             ])
         );
     }

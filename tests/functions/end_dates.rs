@@ -322,7 +322,7 @@ async fn nothing_happens_before_the_day_that_a_notice_named() {
     assert_eq!(world.state(&id), "shutting-down");
 }
 
-/// The example of docs/policy.md: GPU instances must end, others may.
+/// GPU instances must end, others may.
 #[tokio::test(start_paused = true)]
 async fn gpu_instances_must_end() {
     let rows = vec![

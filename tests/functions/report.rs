@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
 
-use crate::support::{TABLE, World, customers_rules, old};
+use crate::support::{TABLE, World, customers_rules, delivered, old};
 
 #[path = "../support/json_schema.rs"]
 mod json_schema;
@@ -168,14 +168,40 @@ async fn publishes_json_that_conforms_to_the_schema() {
     assert!(entries.iter().any(|entry| entry["runId"].is_string()));
 }
 
+/// A broken policy is told once a day, and also to programs in a form that they know.
+#[tokio::test(start_paused = true)]
+async fn reports_a_broken_policy_once_a_day_as_a_document() {
+    let world = World::new().enforcing();
+    let row = json!({"RuleId": 9, "TagKey": "Owner", "Action": "Notfy", "Required": "Y"});
+    world.account.put_item(TABLE, row);
+    for sweeps in 1..=3 {
+        let event = crate::support::scheduled_event();
+        let (kind, _) = world.remediate(event).await.unwrap_err();
+        assert_eq!(kind, "InvalidPolicyTable");
+        assert_eq!(count_conforming_messages(&world), 1, "{sweeps}");
+        world.account.advance(chrono::TimeDelta::hours(2));
+    }
+    let document = world.documents().remove(0);
+    let problems = document["policyProblems"].as_array().unwrap();
+    assert!(
+        problems[0].as_str().unwrap().starts_with("rule 9: Action"),
+        "{problems:?}"
+    );
+    let text = world.reports().remove(0);
+    assert!(text.contains("is not valid.\n-- rule 9: Action"), "{text}");
+    world.account.advance(chrono::TimeDelta::days(1));
+    let event = crate::support::scheduled_event();
+    let _ = world.remediate(event).await.unwrap_err();
+    assert_eq!(count_conforming_messages(&world), 2);
+}
+
 /// Counts the published messages. Asserts that each conforms to the schema and has no member that the schema lacks.
 fn count_conforming_messages(world: &World) -> usize {
     let schema: Value =
         serde_json::from_str(include_str!("../../docs/report.schema.json")).unwrap();
     let published = world.account.published();
     for publication in &published {
-        let body: Value = serde_json::from_str(&publication.message).unwrap();
-        let report: Value = serde_json::from_str(body["https"].as_str().unwrap()).unwrap();
+        let report: Value = serde_json::from_str(&delivered(publication, "https")).unwrap();
         assert!(json_schema::conforms(&schema, &report), "{report}");
         assert_members_are_in_schema(&schema, &report);
         assert_members_are_in_schema(&schema["properties"]["summary"], &report["summary"]);
@@ -211,6 +237,15 @@ fn schema_rejects_malformed_reports() {
         "addedLater": true,
     });
     assert!(json_schema::conforms(&schema, &sound));
+    let broken = json!({"policyProblems": ["x"], "instanceIds": [], "entries": []});
+    let mut broken_policy = sound.clone();
+    broken_policy
+        .as_object_mut()
+        .unwrap()
+        .extend(broken.as_object().unwrap().clone());
+    assert!(json_schema::conforms(&schema, &broken_policy));
+    broken_policy["entries"] = sound["entries"].clone();
+    assert!(!json_schema::conforms(&schema, &broken_policy));
     for (pointer, wrong) in [
         ("/version", json!(2)),
         ("/runId", json!("now")),

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::json;
 use tagwarden_aws::Ec2;
-use tagwarden_sandbox::{Account, Identity};
+use tagwarden_sandbox::{Account, Identity, Publication};
 
-use crate::support::{LEDGER, World, old, scheduled_event, sqs_batch};
+use crate::support::{LEDGER, World, delivered, old, scheduled_event, sqs_batch};
 use fleet::{Fleet, MATTERS, Matter};
 
 fn calls(world: &World) -> BTreeMap<String, usize> {
@@ -84,24 +84,52 @@ async fn splits_tag_writes_above_the_limit_of_a_call() {
     assert_eq!(calls(&world)["CreateTags"], 3);
 }
 
-/// One SNS message cannot hold 600 lines. The parts together must hold every line.
+/// The first sweep of a large fleet is one mail, and programs get every entry.
 #[tokio::test(start_paused = true)]
-async fn splits_a_long_report_into_messages() {
-    let world = World::new().enforcing();
-    let ids = world
+async fn reports_ten_thousand_instances_in_one_mail() {
+    let world = World::new().enforcing().set("TAGWARDEN_UNTAGGED", "notify");
+    let _ = world
         .account
-        .launch_many(old(&[("Expires", "x"), ("CreatedBy", "bob")]), 600);
-    world.sweep().await;
-    let reports = world.reports();
-    assert!(reports.len() > 1);
-    for (position, report) in reports.iter().enumerate() {
-        assert!(report.starts_with("The following tagging policy violations occurred:\n"));
-        assert!(report.contains(&format!("Part {} of {}.", position + 1, reports.len())));
+        .launch_many(old(&[("Expires", "x"), ("CreatedBy", "bob")]), 9_700);
+    let complete = old(&[("Expires", "x"), ("CreatedBy", "bob"), ("ProjectCode", "P")]);
+    let untagged = world.account.launch_many(old(&[]), 150);
+    let _ = world.account.launch_many(complete, 150);
+    let answer = world.sweep().await;
+    assert_eq!(
+        (&answer["tagged"], &answer["notified"]),
+        (&json!(9_700), &json!(150))
+    );
+
+    let [text] = world.reports().try_into().unwrap();
+    assert!(text.len() < 100_000, "{} bytes", text.len());
+    for id in &untagged {
+        assert!(text.contains(id.as_str()), "{id} needs a person");
     }
-    let text = reports.concat();
-    for id in &ids {
-        assert_eq!(text.matches(id.as_str()).count(), 1);
+    assert!(text.contains("\nTagged: 10 of 9700 instances\n"), "{text}");
+    assert!(
+        text.contains("9690 more lines are not in this text."),
+        "{text}"
+    );
+
+    let documents = world.documents();
+    let parts = documents.len();
+    assert!((2..40).contains(&parts), "{parts}");
+    let mut ids = BTreeMap::new();
+    for (number, document) in (1..).zip(&documents) {
+        assert_eq!(
+            (&document["part"], &document["parts"]),
+            (&json!(number), &json!(parts))
+        );
+        for entry in document["entries"].as_array().unwrap() {
+            *ids.entry(entry["instanceId"].to_string()).or_insert(0) += 1;
+        }
     }
+    assert_eq!(ids.len(), 9_850);
+    assert!(ids.values().all(|entries| *entries == 1));
+    // Only the first part has something for people.
+    let published = world.account.published();
+    let is_for_people = |it: &&Publication| delivered(it, "email").lines().count() > 1;
+    assert_eq!(published.iter().filter(is_for_people).count(), 1);
 }
 
 /// Each launcher needs a CreateTags call of its own, and EC2 allows 10 a second after the first hundred. One function

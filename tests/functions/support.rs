@@ -9,7 +9,7 @@ use tagwarden_aws::lambda::FunctionError;
 use tagwarden_core::settings::{Environment, PolicySettings};
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_rule::Rule;
-use tagwarden_sandbox::{Account, Identity, Launch};
+use tagwarden_sandbox::{Account, Identity, Launch, Publication};
 
 pub const TABLE: &str = "acme_cloud_policy_tagging_def";
 pub const LEDGER: &str = "ledger";
@@ -151,19 +151,20 @@ impl World {
         self.account.set_subscriptions(&self.topic, confirmed);
     }
 
-    /// The texts of the reports published so far.
+    /// The texts of the reports published so far. What only programs need to read is left out.
     pub fn reports(&self) -> Vec<String> {
-        let published = self.account.published();
-        published
-            .iter()
-            .map(|publication| {
-                assert_eq!(publication.topic_arn, self.topic);
-                if publication.message_structure.is_none() {
-                    return publication.message.clone();
-                }
-                let body: Value = serde_json::from_str(&publication.message).unwrap();
-                body["default"].as_str().unwrap().to_owned()
-            })
+        let published = self.account.published().into_iter();
+        let of_people = published
+            .filter(|it| it.topic_arn == self.topic && !it.attributes.contains_key("part"));
+        of_people.map(|it| delivered(&it, "email")).collect()
+    }
+
+    /// The reports published so far as programs receive them, part by part.
+    pub fn documents(&self) -> Vec<Value> {
+        let published = self.account.published().into_iter();
+        let reports = published.filter(|it| it.topic_arn == self.topic);
+        reports
+            .map(|it| serde_json::from_str(&delivered(&it, "sqs")).unwrap())
             .collect()
     }
 
@@ -202,6 +203,16 @@ impl World {
     pub fn writes(&self) -> usize {
         WRITES.map(|call| self.account.count(call)).iter().sum()
     }
+}
+
+/// What subscribers of `protocol` receive of a publication.
+pub fn delivered(publication: &Publication, protocol: &str) -> String {
+    if publication.message_structure.is_none() {
+        return publication.message.clone();
+    }
+    let body: Value = serde_json::from_str(&publication.message).unwrap();
+    let text = body.get(protocol).unwrap_or(&body["default"]);
+    text.as_str().unwrap().to_owned()
 }
 
 fn answer<E: FunctionError>(answer: Result<Value, E>) -> Result<Value, (String, String)> {

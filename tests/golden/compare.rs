@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Members whose values are sentences for people. Their wording may change; that they are there, and texts, may not.
-const PROSE: [&str; 11] = [
+const PROSE: [&str; 12] = [
     "Why",
     "annotation",
     "changes",
@@ -11,6 +11,7 @@ const PROSE: [&str; 11] = [
     "help",
     "message",
     "policyProblem",
+    "policyProblems",
     "reason",
     "story",
     "text",

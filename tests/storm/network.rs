@@ -177,7 +177,7 @@ async fn deliver(
 }
 
 /// A refusal that the SDK retries.
-fn refusal(operation: &str) -> Fault {
+pub fn refusal(operation: &str) -> Fault {
     match operation {
         "LookupEvents" => Fault::new(operation, "ThrottlingException", "Rate exceeded"),
         "TransactWriteItems" | "GetItem" | "PutItem" | "Query" | "Scan" | "UpdateItem"
@@ -196,7 +196,7 @@ fn refusal(operation: &str) -> Fault {
     }
 }
 
-fn respond(status: u16, body: &Value) -> Result<HttpResponse, ConnectorError> {
+pub fn respond(status: u16, body: &Value) -> Result<HttpResponse, ConnectorError> {
     let status =
         StatusCode::try_from(status).map_err(|error| ConnectorError::user(error.into()))?;
     Ok(HttpResponse::new(status, SdkBody::from(body.to_string())))
@@ -218,7 +218,7 @@ fn conflict(actions: usize, conflicts: &[usize]) -> Value {
     })
 }
 
-fn operation(request: &HttpRequest) -> String {
+pub fn operation(request: &HttpRequest) -> String {
     let target = request.headers().get("x-amz-target");
     let of_target = target.and_then(|target| target.rsplit('.').next());
     let named = || parameter(request, |name| name == "Action").pop();
@@ -229,7 +229,7 @@ fn operation(request: &HttpRequest) -> String {
 }
 
 /// The instances that a call to EC2 names.
-fn instance_ids(request: &HttpRequest) -> Vec<String> {
+pub fn instance_ids(request: &HttpRequest) -> Vec<String> {
     let mut ids = parameter(request, |name| {
         name.starts_with("InstanceId.")
             || name.starts_with("ResourceId.")
@@ -239,7 +239,7 @@ fn instance_ids(request: &HttpRequest) -> Vec<String> {
     ids
 }
 
-fn parameter(request: &HttpRequest, is_it: impl Fn(&str) -> bool) -> Vec<String> {
+pub fn parameter(request: &HttpRequest, is_it: impl Fn(&str) -> bool) -> Vec<String> {
     let body = request.body().bytes().unwrap_or_default();
     let pairs = form_urlencoded::parse(body);
     let values = pairs.filter(|(name, _)| is_it(name));
@@ -247,7 +247,7 @@ fn parameter(request: &HttpRequest, is_it: impl Fn(&str) -> bool) -> Vec<String>
 }
 
 /// The keys of the items that a transaction puts.
-fn items(request: &HttpRequest) -> Vec<(String, String)> {
+pub fn items(request: &HttpRequest) -> Vec<(String, String)> {
     let body: Value =
         serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
     let actions = body.get("TransactItems").and_then(Value::as_array);

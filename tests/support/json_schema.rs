@@ -15,7 +15,7 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
         let conforms = |schema: &Value, value: &Value| conforms_to_part(root, schema, value);
         let list = || rule.as_array().unwrap().iter();
         match keyword.as_str() {
-            "$schema" | "$defs" | "title" | "description" | "examples" | "then" => true,
+            "$schema" | "$defs" | "title" | "description" | "examples" | "then" | "else" => true,
             "$ref" => {
                 let pointer = rule.as_str().unwrap().strip_prefix('#').unwrap();
                 conforms(root.pointer(pointer).unwrap(), value)
@@ -28,7 +28,15 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
             "const" => rule == value,
             "not" => !conforms(rule, value),
             "allOf" => list().all(|schema| conforms(schema, value)),
-            "if" => !conforms(rule, value) || conforms(&schema["then"], value),
+            "if" => {
+                let branch = if conforms(rule, value) {
+                    "then"
+                } else {
+                    "else"
+                };
+                let branch = schema.get(branch);
+                branch.is_none_or(|branch| conforms(branch, value))
+            }
             "required" => value.as_object().is_none_or(|object| {
                 list().all(|name| object.contains_key(name.as_str().unwrap()))
             }),
@@ -61,6 +69,12 @@ fn conforms_to_part(root: &Value, schema: &Value, value: &Value) -> bool {
             "minItems" => value
                 .as_array()
                 .is_none_or(|array| array.len() as u64 >= rule.as_u64().unwrap()),
+            "maxItems" => value
+                .as_array()
+                .is_none_or(|array| array.len() as u64 <= rule.as_u64().unwrap()),
+            "minLength" => value
+                .as_str()
+                .is_none_or(|text| text.chars().count() as u64 >= rule.as_u64().unwrap()),
             "maxLength" => value
                 .as_str()
                 .is_none_or(|text| text.chars().count() as u64 <= rule.as_u64().unwrap()),

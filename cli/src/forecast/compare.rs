@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use tagwarden_remediation::plan::Prospect;
 use tagwarden_remediation::report::Entry;
 
 use super::rows::what;
@@ -18,8 +19,8 @@ pub struct Comparison<'a> {
     shown: Vec<String>,
 }
 
-/// How a change is destructive for an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// How a change is destructive for an instance, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Harm {
     /// It is shut down, now or later, and was not.
@@ -117,21 +118,19 @@ impl<'c> InstanceChange<'c, '_> {
     /// How the change is destructive; `None` if it is not. What only delays a shutdown, such as the budget, counts as
     /// the shutdown.
     pub fn harm(self) -> Option<Harm> {
-        // What is not known is taken for the worse on both sides.
-        let (before, after) = (self.before.prospects.least, self.after.prospects.most);
-        if after.is_clear() {
-            None
-        } else if before.is_clear() {
-            Some(Harm::New)
-        } else if after.terminated.is_some() && before.terminated.is_none() {
-            Some(Harm::Terminated)
-        } else if is_shorter(after.down, before.down)
-            || is_shorter(after.terminated, before.terminated)
-        {
-            Some(Harm::Sooner)
-        } else {
-            is_shorter(after.notice, before.notice).then_some(Harm::LessNotice)
-        }
+        self.worst().map(|(harm, _, _)| harm)
+    }
+
+    /// The most destructive of what the change comes to in any of the worlds in which the instance may be, with what it
+    /// faces there under either policy: before and after.
+    pub fn worst(self) -> Option<(Harm, Prospect, Prospect)> {
+        let (before, after) = (&self.before.prospects, &self.after.prospects);
+        let worlds = after.worlds.iter().filter_map(|(world, after)| {
+            // Where the old policy does not tell this world from others, it is taken for the worse.
+            let before = before.worlds.get(world).copied().unwrap_or(before.least);
+            Some((harm(before, *after)?, before, *after))
+        });
+        worlds.min_by_key(|(harm, _, after)| (*harm, after.down))
     }
 
     /// Whether only the old policy shuts the instance down.
@@ -145,6 +144,23 @@ impl<'c> InstanceChange<'c, '_> {
             || self.lost().next().is_some()
             || self.harm().is_some()
             || self.is_lost_shutdown()
+    }
+}
+
+fn harm(before: Prospect, after: Prospect) -> Option<Harm> {
+    if after.is_clear() {
+        None
+    } else if before.is_clear() {
+        Some(Harm::New)
+    } else if after.terminated.is_some() && before.terminated.is_none() {
+        Some(Harm::Terminated)
+    } else if is_shorter(after.down, before.down) || is_shorter(after.terminated, before.terminated)
+    {
+        Some(Harm::Sooner)
+    } else {
+        let is_less = is_shorter(after.notice, before.notice)
+            || is_shorter(after.first_notice, before.first_notice);
+        is_less.then_some(Harm::LessNotice)
     }
 }
 

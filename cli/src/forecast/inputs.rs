@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
+use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::wording::sentence;
 use tagwarden_core::{Instance, Policy, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
@@ -345,9 +346,22 @@ impl<'a> Reader<'a> {
         let mut notes = self.notes.clone();
         let against = match against {
             None => None,
-            Some((other, against)) => Some(other.policy_plan(against, &mut notes).await?),
+            Some((other, against)) => {
+                let against = other.policy(against, &mut notes).await?;
+                Some((other, against))
+            }
         };
-        let policy = self.policy_plan(policy, &mut notes).await?;
+        let policy = self.policy(policy, &mut notes).await?;
+        // Both sides are judged by the same examples of what is not known.
+        let compared = against.iter().map(|(_, (_, policy))| policy);
+        let examples = PolicyExamples::of([&policy.1].into_iter().chain(compared));
+        let against = match against {
+            None => None,
+            Some((other, against)) => {
+                Some(other.policy_plan(against, &examples, &mut notes).await?)
+            }
+        };
+        let policy = self.policy_plan(policy, &examples, &mut notes).await?;
         let plans = [&policy].into_iter().chain(&against);
         focus::check_keys(self.focus, &plans.map(|plan| &plan.policy))?;
         let is_recorded = matches!(self.launches, LaunchSource::Recordings(_));
@@ -376,12 +390,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Reads a policy, and asks the remediation what it would do under it. What cannot be known is added to `notes`.
-    async fn policy_plan(
+    /// Reads a policy, and what to call it. What is odd about it is added to `notes`.
+    async fn policy(
         &self,
         source: PolicySource,
         notes: &mut Vec<String>,
-    ) -> Result<PolicyPlan, CommandError> {
+    ) -> Result<(String, Policy), CommandError> {
         let is_table = !source.is_file();
         let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
@@ -409,14 +423,26 @@ impl<'a> Reader<'a> {
             );
             notes.push(note);
         }
+        Ok((name, policy))
+    }
+
+    /// Asks the remediation what it would do under a policy. What cannot be known is added to `notes`.
+    async fn policy_plan(
+        &self,
+        (name, policy): (String, Policy),
+        examples: &PolicyExamples,
+        notes: &mut Vec<String>,
+    ) -> Result<PolicyPlan, CommandError> {
         let (settings, instances) = (self.settings, &self.instances);
         let preview = match self.launches {
             LaunchSource::Recordings(launches) => {
                 let focus = self.focus;
-                on_demand::preview_of(&policy, settings, instances, launches, focus, self.at)
+                on_demand::preview_of(
+                    &policy, settings, instances, launches, focus, examples, self.at,
+                )
             }
             LaunchSource::Aws(remediation) => {
-                let preview = remediation.preview(&policy, instances).await;
+                let preview = remediation.preview(&policy, instances, examples).await;
                 let preview = preview.map_err(|error| self.failure(&error))?;
                 if let Some(error) = &preview.unasked {
                     let note = format!("Which instances are protected is not known: {error}.");

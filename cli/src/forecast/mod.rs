@@ -148,7 +148,7 @@ impl<'a> Forecast<'a> {
                     inputs.at,
                 ),
                 entries: entries_of.remove(id).unwrap_or_default(),
-                prospects: plan.prospects.get(id).copied().unwrap_or_default(),
+                prospects: plan.prospects.get(id).cloned().unwrap_or_default(),
             };
             (id, forecast)
         });

@@ -29,6 +29,22 @@ fn one_tag(test: &str) -> (Scene, String, String) {
     (scene, id, run)
 }
 
+/// The command that the warning about new end dates names: no run, no instance and no time.
+#[test]
+fn takes_a_tag_back_wherever_it_was_written() {
+    let scene = Scene::new("undo-tag");
+    let [web, db] = ["web", "db"].map(|name| scene.launch(&[("Name", name)]));
+    for id in [&web, &db] {
+        scene.remediate(&[id]);
+    }
+    scene.told(&["undo", "--tag", "Expires", "--yes"]);
+    for id in [&web, &db] {
+        let tags = scene.tags(id);
+        let keys: Vec<&String> = tags.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["CreatedBy", "ProjectCode"], "{id}");
+    }
+}
+
 /// As a minute later: what was done shows, and nobody has to wait for it.
 fn claims_are_over(scene: &Scene) {
     for mut item in scene.account.items(LEDGER) {
@@ -467,16 +483,10 @@ fn undoes_nothing_while_the_policy_cannot_be_read() {
 
 #[test]
 fn rejects_a_wrong_command_line() {
+    const WHICH: &str = "<--run <ID>|--instance <ID>|--tag <KEY>|--since <WHEN>>";
     for (arguments, culprit) in [
-        (&[][..], "<--run <ID>|--instance <ID>|--since <WHEN>>"),
-        (
-            &["--until", "1h"],
-            "<--run <ID>|--instance <ID>|--since <WHEN>>",
-        ),
-        (
-            &["--tag", "K"],
-            "<--run <ID>|--instance <ID>|--since <WHEN>>",
-        ),
+        (&[][..], WHICH),
+        (&["--until", "1h"], WHICH),
         (&["--run", "last"], "is not the id of a run"),
         (&["--instance", "i-1"], "not the id of an instance"),
         (

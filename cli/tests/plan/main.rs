@@ -21,6 +21,7 @@ mod countdowns;
 #[allow(dead_code, reason = "the demo uses the rest of it")]
 #[path = "../../src/commands/demo/fleet.rs"]
 mod demo_fleet;
+mod examples;
 mod explain;
 mod fleet;
 mod guide;

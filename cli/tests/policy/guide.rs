@@ -55,10 +55,13 @@ fn guide_shows_the_real_output() {
     guide_shows(stderr(&output));
 }
 
+/// Every policy in the guide and in the reference is valid.
 #[test]
 fn guide_shows_valid_policies() {
+    const REFERENCE: &str = include_str!("../../../docs/policy.md");
     let world = World::new("guide-files");
-    let blocks = GUIDE.split("```").skip(1).step_by(2);
+    let blocks = |page: &'static str| page.split("```").skip(1).step_by(2);
+    let blocks = blocks(GUIDE).chain(blocks(REFERENCE));
     let mut checked = 0;
     for block in blocks {
         let Some((language @ ("yaml" | "json"), text)) = block.split_once('\n') else {
@@ -73,5 +76,5 @@ fn guide_shows_valid_policies() {
             checked += 1;
         }
     }
-    assert!(checked >= 3, "{checked}");
+    assert!(checked >= 8, "{checked}");
 }

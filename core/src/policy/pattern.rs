@@ -81,6 +81,27 @@ impl Pattern {
         }
     }
 
+    /// A text that matches, and is not empty.
+    #[must_use]
+    pub fn example(&self) -> String {
+        let tokens = match &self.matcher {
+            Matcher::Literal(text) => return text.clone(),
+            Matcher::Wild(tokens) => tokens.iter(),
+        };
+        let text: String = tokens
+            .filter_map(|token| match token {
+                Token::Char(character) => Some(*character),
+                Token::One => Some('x'),
+                Token::Many => None,
+            })
+            .collect();
+        if text.is_empty() {
+            "x".to_owned()
+        } else {
+            text
+        }
+    }
+
     /// The number of characters of the shortest text that matches.
     #[must_use]
     pub fn shortest(&self) -> usize {

@@ -34,7 +34,7 @@ pub enum Defect<'a> {
     /// The resource has no tag with the key of the rule.
     Missing {
         /// A key of the resource that a person can take for the rule's, most often by a typing error: see
-        /// [`is_near_miss`]. The key of another rule is never a near miss, nor is a key that AWS wrote.
+        /// [`is_near_miss`](crate::likeness::is_near_miss). The key of another rule is never a near miss, nor is a key that AWS wrote.
         near_miss: Option<&'a str>,
     },
     /// The tag exists and its value is empty.

@@ -8,6 +8,8 @@ mod end_dates;
 mod format;
 mod options;
 mod several;
+mod truth_table;
+mod widening;
 
 fn row(value: Value) -> Row {
     match value {
@@ -264,82 +266,6 @@ fn reads_the_reports_template_from_a_row_of_its_own() {
 )]
 fn rejects_a_malformed_template(#[case] rows: Value, #[case] problem: &str) {
     assert_eq!(policy(rows).unwrap_err(), [problem]);
-}
-
-/// What a rule does about a defect, by action: (missing, nearly missing, empty, blanks, not allowed, nearly allowed)
-/// under `Required` = Y, then N.
-#[rstest]
-#[case(
-    "Update",
-    ["write", "write", "write", "write", "report", "report"],
-    ["nothing", "nothing", "write", "write", "report", "report"]
-)]
-#[case("UserLookup", ["launcher", "launcher", "launcher", "launcher", "report", "report"], ["launcher", "launcher", "launcher", "launcher", "report", "report"])]
-#[case("Function", ["function", "function", "function", "function", "report", "report"], ["function", "function", "function", "function", "report", "report"])]
-#[case("Notify", ["report"; 6], ["report"; 6])]
-#[case("Stop", ["stop", "report", "stop", "report", "stop", "report"], ["report"; 6])]
-#[case("Terminate", ["terminate", "report", "terminate", "report", "terminate", "report"], ["report"; 6])]
-fn the_remedy_follows_action_required_and_defect(
-    #[case] action: &str,
-    #[case] required: [&str; 6],
-    #[case] optional: [&str; 6],
-) {
-    let near_miss = Some("owner");
-    let defects = [
-        Defect::Missing { near_miss: None },
-        Defect::Missing { near_miss },
-        Defect::Empty { value: "" },
-        Defect::Empty { value: " " },
-        Defect::NotAllowed {
-            value: "asdf",
-            is_near: false,
-        },
-        Defect::NotAllowed {
-            value: "ann ",
-            is_near: true,
-        },
-    ];
-    for (answer, expected) in [("Y", required), ("N", optional)] {
-        let policy = policy(json!([{
-            "RuleId": 1, "TagKey": "Owner", "Action": action, "Required": answer, "Default": "today()",
-        }]));
-        let policy = policy.unwrap();
-        let remedy = |defect| match policy.rules()[0].remedy(defect) {
-            None => "nothing",
-            Some(RuleRemedy::Write(value)) => {
-                assert_eq!(value, Some("today()"));
-                "write"
-            }
-            Some(RuleRemedy::WriteFunction(_)) => "function",
-            Some(RuleRemedy::WriteLauncher) => "launcher",
-            Some(RuleRemedy::Report) => "report",
-            Some(RuleRemedy::ShutDown(Shutdown::Stop)) => "stop",
-            Some(RuleRemedy::ShutDown(Shutdown::Terminate)) => "terminate",
-        };
-        assert_eq!(defects.map(remedy), expected, "Required={answer}");
-        // Nothing is shut down that is not NON_COMPLIANT, nor for what is nearly right.
-        for defect in defects {
-            if remedy(defect) == "stop" || remedy(defect) == "terminate" {
-                assert!(defect.is_violation(&policy.rules()[0]) && !defect.is_nearly_right());
-            }
-        }
-    }
-}
-
-/// No remedy is left out of the table test above.
-#[test]
-fn every_action_has_a_row_in_the_table_of_remedies() {
-    assert_eq!(
-        Action::NAMES,
-        [
-            "Update",
-            "UserLookup",
-            "Function",
-            "Notify",
-            "Stop",
-            "Terminate"
-        ]
-    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub use origin::{UnknownOrigin, ValueOrigin};
 pub use outcome::{Outcome, StepFailure};
 pub(crate) use planner::ends_soon;
 pub use planner::plan;
-pub use prospect::{Prospect, Prospects, prospects};
+pub use prospect::{Awaited, Prospect, Prospects, prospects};
 pub use reason::Reason;
 pub use refusal::Refusal;
 pub use sources::{SourceFailure, SourceTags};

@@ -54,6 +54,15 @@ impl Outcome {
         }
     }
 
+    /// Whether it names the day of a shutdown that must be announced.
+    #[must_use]
+    pub fn is_notice(&self) -> bool {
+        matches!(
+            self,
+            Self::Deferred(Reason::Announced { .. } | Reason::Stopped { .. } | Reason::Ends { .. })
+        )
+    }
+
     /// Whether the step was only delayed: a later run does it if nothing changes.
     #[must_use]
     pub fn only_delays(&self) -> bool {

@@ -12,8 +12,12 @@ use crate::launcher::Unknown;
 use crate::settings::{Mode, RulesMayDestroy, Settings, Untagged};
 
 mod acts;
+mod looks;
+mod nearly_right;
+mod prospects;
 mod protections;
 mod values;
+mod written;
 
 const ID: &str = "i-0a1b2c3d4e5f60718";
 const NOW: &str = "2026-11-23T12:00:00Z";

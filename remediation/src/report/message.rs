@@ -1,14 +1,16 @@
-//! The report as SNS takes it: one message, or several where one would be too large.
+//! The report as SNS takes it: one text for people, and JSON for programs in as many messages as it needs.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::json;
+use tagwarden_core::policy::InvalidPolicy;
 
-use super::section::{Section, advice, sort};
+use super::section::sort;
+use super::subject::EntryDocument;
 use super::template::Template;
 use super::template_error::TemplateError;
-use super::text::{self, line};
+use super::text;
 use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext, ReportCounts};
 use crate::link::ReportOrigin;
@@ -20,44 +22,55 @@ use crate::settings::Mode;
 /// See [Publish](https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 const LIMIT: usize = 255 * 1024;
 
+/// The most bytes of the text. Mail programs cut longer ones off, and nobody reads them.
+const TEXT_LIMIT: usize = 96 * 1024;
+
 /// The protocols whose subscribers are programs and get the report as JSON. All others get the text.
 const PROGRAMS: [&str; 4] = ["sqs", "lambda", "http", "https"];
 
-/// Room for the line of those over the budget, which is longer than the one line it stands for.
-const LINE_OVER_BUDGET: usize = 512;
-
-/// Room for the titles of all groups.
-const TITLES: usize = 512;
-
-/// What the longest of an entry's lines has beside its text: an empty line sets advice off.
-const BESIDES: &str = r"   What to do: \n\n";
+/// The protocols whose subscribers are people. In the messages after the first, all others get JSON.
+const PEOPLE: [&str; 3] = ["email", "email-json", "sms"];
 
 /// A part's number is not longer than this one.
 const MOST_PARTS: usize = 9_999_999;
 
-/// How many times as many messages as the built-in text a template may need, so that it does not flood the topic's
-/// subscribers.
-const MOST_TIMES: usize = 4;
+/// How many times the text that a template of somebody else's may show is halved, if it is too large.
+const MOST_HALVINGS: usize = 4;
 
 /// The version of the JSON's form.
 const VERSION: u32 = 1;
 
-/// One message: a part of a report, or all of it.
+/// One message: the text and the first part of the JSON, or a further part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What people read.
+    /// What people read. In a further part, a line that says that there is nothing to read.
     pub text: String,
     /// What programs read.
     pub json: String,
+    /// The part's number, from 1.
+    pub part: usize,
 }
 
 impl Message {
+    /// Whether people need not read it, because the first message has the text of the whole report.
+    #[must_use]
+    pub fn is_for_programs(&self) -> bool {
+        self.part > 1
+    }
+
     /// The message in SNS's `MessageStructure` = json.
     #[must_use]
     pub fn body(&self) -> String {
-        let mut body = json!({ "default": self.text });
+        // A further part holds its JSON once, so that there are fewer of them.
+        let (default, others, other): (&str, &[&str], &str) = if self.is_for_programs() {
+            (&self.json, &PEOPLE, &self.text)
+        } else {
+            (&self.text, &PROGRAMS, &self.json)
+        };
+        let mut body = json!({ "default": default });
         if let Some(body) = body.as_object_mut() {
-            body.extend(PROGRAMS.map(|protocol| (protocol.to_owned(), self.json.as_str().into())));
+            let others = others.iter();
+            body.extend(others.map(|protocol| ((*protocol).to_owned(), other.into())));
         }
         body.to_string()
     }
@@ -81,131 +94,179 @@ struct Document<'a> {
     /// What means something else since an upgrade.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     changes: &'a [&'static str],
+    /// What is wrong with the policy, for which nothing was looked at.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    policy_problems: Vec<String>,
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
     /// Of this part.
-    entries: &'a [&'a Entry],
+    entries: Vec<EntryDocument<'a>>,
 }
 
 /// A report as it is published.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Messages {
-    /// In the order in which they are to be sent; none where nothing is new.
+    /// In the order in which they are to be sent; none where nothing is new. The first has the text.
     pub messages: Vec<Message>,
-    /// Why they are in the built-in text, where the policy table has a template of its own. They say so themselves.
+    /// Why the text is the built-in one, where the policy table has a template of its own. The text says so itself.
     pub problem: Option<String>,
+    /// The resources with a notice that the text has no room for. Nobody was told of them yet.
+    pub unannounced: BTreeSet<String>,
 }
 
-/// Splits what is new in a report between its lines into messages that SNS takes.
+/// Makes what is new in a report into messages that SNS takes: one text, whatever the report's size, and all entries for
+/// programs.
 ///
-/// Whatever is wrong with the template, nothing of the report is lost: all of it is then in the built-in text.
+/// Whatever is wrong with the template, the report is not lost: its text is then the built-in one.
 #[must_use]
 pub fn messages(report: &Report, context: ReportContext<'_>) -> Messages {
-    split(report, context, LIMIT)
+    split(report, context, LIMIT, TEXT_LIMIT)
 }
 
-fn split(report: &Report, context: ReportContext<'_>, limit: usize) -> Messages {
+fn split(report: &Report, context: ReportContext<'_>, limit: usize, text_limit: usize) -> Messages {
     let mut news = report.news();
     sort(&mut news);
     let mut frame = ReportFrame::new(report, context, &news);
-    let built_in = Template::built_in();
-    let mut chunks = frame.chunks(&news, limit, &built_in);
-    if let Some(template) = context.template.filter(|_| !news.is_empty()) {
-        match frame.customised(&template.text, &chunks, limit) {
-            Ok(messages) => {
-                return Messages {
-                    messages,
-                    problem: None,
-                };
-            }
-            Err(error) => {
-                frame.problem = Some(text::broken_template(template.row_id, &error));
-                // Once more, because the line that says so takes room.
-                chunks = frame.chunks(&news, limit, &built_in);
-            }
-        }
+    if news.is_empty() {
+        return Messages {
+            messages: Vec::new(),
+            problem: None,
+            unannounced: BTreeSet::new(),
+        };
     }
-    let messages = (1..).zip(&chunks).map(|(part, entries)| {
-        let view = frame.view(part, chunks.len(), entries);
-        let text = text_by(&built_in, &view);
-        let text = text.unwrap_or_else(|error| text::plain(entries, frame.closing(), &error));
-        frame.message(part, chunks.len(), entries, text)
+    let customised = context.template.map(|template| {
+        frame
+            .customised(&template.text, &news, text_limit)
+            .map_err(|error| text::broken_template(template.row_id, &error))
     });
+    let (text, shown) = match customised {
+        Some(Ok(text)) => text,
+        other => {
+            frame.problem = other.and_then(Result::err);
+            frame.built_in(&news, text_limit)
+        }
+    };
+    let shown: BTreeSet<(&str, Option<i64>)> = shown.iter().map(|entry| place(entry)).collect();
+    let is_shown = |entry: &Entry| shown.contains(&place(entry));
+    let unannounced = news
+        .iter()
+        .filter(|entry| entry.outcome.is_notice() && !is_shown(entry));
+    let unannounced = unannounced.map(|entry| entry.step.instance_id.clone());
     Messages {
-        messages: messages.collect(),
+        unannounced: unannounced.collect(),
+        messages: frame.messages(&news, text, limit),
         problem: frame.problem.clone(),
     }
 }
 
+/// What is published instead of a report when a sweep finds that the policy in `table` is not valid.
+#[must_use]
+pub fn broken_policy(
+    mode: Mode,
+    origin: &ReportOrigin,
+    run_id: &RunId,
+    table: &str,
+    policy: &InvalidPolicy,
+) -> Message {
+    let problems = policy.problems().iter().map(ToString::to_string);
+    let document = Document {
+        version: VERSION,
+        run_id,
+        origin,
+        mode,
+        part: 1,
+        parts: 1,
+        summary: ReportCounts::default(),
+        repeated: 0,
+        changes: &[],
+        policy_problems: problems.collect(),
+        instance_ids: BTreeSet::new(),
+        entries: Vec::new(),
+    };
+    Message {
+        text: text::broken_policy(table, policy),
+        json: json_of(&document),
+        part: 1,
+    }
+}
+
+fn place(entry: &Entry) -> (&str, Option<i64>) {
+    (&entry.step.instance_id, entry.step.cause.rule_id())
+}
+
 impl<'a> ReportFrame<'a> {
-    /// The entries of each message: as many as fit with the built-in text.
-    fn chunks<'n>(
-        &self,
-        news: &'n [&'a Entry],
-        limit: usize,
-        built_in: &Result<Template, TemplateError>,
-    ) -> Vec<&'n [&'a Entry]> {
-        let around = text_by(built_in, &self.view(MOST_PARTS, MOST_PARTS, &[]));
-        let around = self.message(MOST_PARTS, MOST_PARTS, &[], around.unwrap_or_default());
-        let around = around.body().len() + LINE_OVER_BUDGET + TITLES;
-        let mut chunks = Vec::new();
-        let (mut rest, mut taken, mut size) = (news, 0, around);
-        let mut said = None;
-        for entry in news {
-            let advice = advice(entry);
-            let advice_size = advice.as_deref().map_or(0, line_size);
-            let more = if advice == said { 0 } else { advice_size };
-            let mut entry_size = self.entry_size(entry) + more;
-            if taken > 0 && size + entry_size > limit {
-                let (chunk, left) = rest.split_at(taken);
-                chunks.push(chunk);
-                (rest, taken, size) = (left, 0, around);
-                entry_size += advice_size - more;
-            }
-            taken += 1;
-            size += entry_size;
-            said = advice;
-        }
-        if !rest.is_empty() {
-            chunks.push(rest);
-        }
-        chunks
+    /// The built-in text, and the entries that it shows.
+    fn built_in(&mut self, news: &[&'a Entry], text_limit: usize) -> (String, Vec<&'a Entry>) {
+        let template = Template::built_in();
+        let around = text_by(&template, &self.view(&[])).map_or(0, |text| text.len());
+        let shown = self.shown(news, text_limit.saturating_sub(around), true);
+        self.count_left(news, &shown);
+        let text = text_by(&template, &self.view(&shown));
+        let text = text.unwrap_or_else(|error| text::plain(&shown, self.closing(), &error));
+        (text, shown)
     }
 
-    /// The messages in the words of a template: chunks whose text makes them too large are halved.
+    /// The text in the words of a template. One that is too large shows fewer entries.
     fn customised(
-        &self,
+        &mut self,
         source: &str,
-        chunks: &[&[&'a Entry]],
-        limit: usize,
-    ) -> Result<Vec<Message>, TemplateError> {
+        news: &[&'a Entry],
+        text_limit: usize,
+    ) -> Result<(String, Vec<&'a Entry>), TemplateError> {
         let template = Template::compile(source)?;
-        let most = chunks.len() * MOST_TIMES;
-        let render = |part, parts, entries: &[&'a Entry]| {
-            let text = template.render(&self.view(part, parts, entries))?;
-            let message = self.message(part, parts, entries, text);
-            Ok::<_, TemplateError>(Some(message).filter(|it| it.body().len() <= limit))
-        };
-        let mut waiting = VecDeque::from(chunks.to_vec());
-        let mut fitting: Vec<&[&'a Entry]> = Vec::new();
-        while let Some(chunk) = waiting.pop_front() {
-            let parts = fitting.len() + waiting.len() + 1;
-            if render(fitting.len() + 1, parts, chunk)?.is_some() {
-                fitting.push(chunk);
-            } else if chunk.len() == 1 || parts >= most {
-                return Err(TemplateError::too_large());
-            } else {
-                let (first, second) = chunk.split_at(chunk.len() / 2);
-                waiting.push_front(second);
-                waiting.push_front(first);
+        let mut room = text_limit;
+        for _ in 0..=MOST_HALVINGS {
+            let shown = self.shown(news, room, false);
+            self.count_left(news, &shown);
+            let text = template.render(&self.view(&shown))?;
+            if text.len() <= text_limit {
+                return Ok((text, shown));
             }
+            room /= 2;
         }
-        // Only now it is known how many there are.
-        let messages = (1..).zip(&fitting);
+        Err(TemplateError::too_large())
+    }
+
+    /// The text and the JSON of `news`, in as many messages as the JSON needs.
+    fn messages(&self, news: &[&'a Entry], text: String, limit: usize) -> Vec<Message> {
+        let entries_of = self.parts(news, &text, limit);
+        let parts = entries_of.len();
+        let mut text = Some(text);
+        let messages = (1..).zip(entries_of);
         let messages = messages.map(|(part, entries)| {
-            render(part, fitting.len(), entries)?.ok_or_else(TemplateError::too_large)
+            let text = text
+                .take()
+                .unwrap_or_else(|| text::further_part(part, parts, &self.report.run_id));
+            self.message(part, parts, entries, text)
         });
         messages.collect()
+    }
+
+    /// The entries of each message: as many as fit.
+    fn parts<'n>(&self, news: &'n [&'a Entry], text: &str, limit: usize) -> Vec<&'n [&'a Entry]> {
+        let around = |part, text: String| {
+            let message = self.message(part, MOST_PARTS, &[], text);
+            message.body().len()
+        };
+        let first = around(1, text.to_owned());
+        let further = text::further_part(MOST_PARTS, MOST_PARTS, &self.report.run_id);
+        let further = around(MOST_PARTS, further);
+        let mut parts = Vec::new();
+        let (mut rest, mut taken, mut size, mut copies) = (news, 0, first, PROGRAMS.len());
+        for entry in news {
+            let entry_size = self.entry_size(entry);
+            if taken > 0 && size + copies * entry_size > limit {
+                let (part, left) = rest.split_at(taken);
+                parts.push(part);
+                (rest, taken, size, copies) = (left, 0, further, 1);
+            }
+            taken += 1;
+            size += copies * entry_size;
+        }
+        if !rest.is_empty() {
+            parts.push(rest);
+        }
+        parts
     }
 
     fn message(&self, part: usize, parts: usize, entries: &[&Entry], text: String) -> Message {
@@ -219,26 +280,29 @@ impl<'a> ReportFrame<'a> {
             summary: self.counts,
             repeated: self.repeated,
             changes: &self.report.changes,
+            policy_problems: Vec::new(),
             instance_ids: entries
                 .iter()
                 .map(|entry| entry.step.instance_id.as_str())
                 .collect(),
-            entries,
+            entries: entries.iter().map(|it| self.document(it)).collect(),
         };
         Message {
             text,
             json: json_of(&document),
+            part,
         }
     }
 
-    /// At most what `entry` adds to a message's body, but for its advice: its line and link once, its JSON once for
-    /// each kind of program.
+    fn document<'e>(&'e self, entry: &'e Entry) -> EntryDocument<'e> {
+        self.report.document(entry, self.context.region)
+    }
+
+    /// At most what `entry` adds to one copy of the JSON.
     fn entry_size(&self, entry: &Entry) -> usize {
-        let link = self.link(entry).filter(|_| Section::of(entry).has_links());
-        let text = line_size(&line(entry)) + link.as_deref().map_or(0, line_size);
         let id = escaped(&json_of(&entry.step.instance_id)) + ",".len();
-        let json = escaped(&json_of(entry)) + ",".len();
-        text + PROGRAMS.len() * (id + json)
+        let json = escaped(&json_of(&self.document(entry))) + ",".len();
+        id + json
     }
 }
 
@@ -250,161 +314,15 @@ fn text_by(
     template.as_ref().map_err(Clone::clone)?.render(view)
 }
 
-/// At most what a line takes.
-fn line_size(line: &str) -> usize {
-    escaped(line) + BESIDES.len()
-}
-
 /// The length of `text` inside a JSON string.
 fn escaped(text: &str) -> usize {
     json_of(&text).len() - "\"\"".len()
 }
 
 /// Values made of texts and numbers always have a JSON form.
-fn json_of<T: Serialize>(value: &T) -> String {
+fn json_of<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure};
-    use crate::report::sample::{enforced, report};
-    use chrono::{DateTime, TimeDelta};
-    use proptest::prelude::*;
-    use serde_json::Value;
-    use tagwarden_core::DefectName;
-    use tagwarden_core::policy::ReportTemplate;
-
-    /// Any remedy and outcome, with any tag key, value and reason.
-    fn entry() -> impl Strategy<Value = Entry> {
-        let remedy = prop::sample::select(vec![
-            Remedy::TagLauncher,
-            Remedy::Stop { terminate_on: None },
-            Remedy::Terminate,
-            Remedy::Notify { correction: None },
-        ]);
-        let age = Some(TimeDelta::minutes(3));
-        let grace = TimeDelta::minutes(15);
-        let outcome = prop::sample::select(vec![
-            Outcome::Done,
-            Outcome::WouldDo,
-            Outcome::Deferred(Reason::Grace { age, grace }),
-            Outcome::Deferred(Reason::Grace { age: None, grace }),
-            Outcome::Refused(Reason::Protected),
-            Outcome::Refused(Reason::NoLedger),
-            Outcome::Refused(Reason::Vanished),
-        ]);
-        let text = || "\\PC{0,80}";
-        let remedy = prop_oneof![
-            remedy,
-            text().prop_map(|value| Remedy::Tag {
-                value,
-                unknown: None,
-                origin: None,
-            })
-        ];
-        let outcome = prop_oneof![
-            outcome,
-            text().prop_map(|text| Outcome::Failed(StepFailure::without_code(text)))
-        ];
-        ("[0-9a-f]{17}", "\\PC{1,40}", remedy, outcome).prop_map(
-            |(id, tag_key, remedy, outcome)| {
-                let cause = Cause::Tag {
-                    rule_id: 1,
-                    tag_key,
-                    defect: DefectName::Missing,
-                };
-                Entry {
-                    step: Step {
-                        instance_id: format!("i-{id}"),
-                        cause,
-                        remedy,
-                    },
-                    outcome,
-                    done_by: None,
-                }
-            },
-        )
-    }
-
-    /// Texts that are as long as the built-in one, that are longer, that are too long for it to go on, and that fail.
-    /// The first three are used always, the last two never.
-    const TEMPLATES: [&str; 6] = [
-        "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}{% endfor %}",
-        "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{{ entry.line | length * 'é' }}\n\
-         {% endfor %}{% endfor %}",
-        "{{ 'x' * 2000 }}\n{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}\
-         {% endfor %}",
-        "{% if parts > 1 %}{{ 'x' * 20000 }}{% else %}{% for group in groups %}{% for entry in group.entries %}\
-         {{ entry.line }}\n{% endfor %}{% endfor %}{% endif %}",
-        "{{ 'x' * 20000 }}",
-        "{{ heading | no_such_filter }}",
-    ];
-
-    /// The bound that the parts are made by holds wherever a part ends, in the text that has the most beside its lines.
-    #[test]
-    fn fits_parts_into_any_limit() {
-        let samples = std::iter::repeat_n(enforced(), 3).flatten();
-        let mut report = report(Mode::Enforce, samples);
-        report.instances = 9_999_999;
-        let context = ReportContext {
-            region: Some("us-gov-west-1"),
-            ledger_table: Some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
-            template: None,
-        };
-        for limit in (8_000..60_000).step_by(499) {
-            let parts = split(&report, context, limit).messages;
-            for part in &parts {
-                assert!(part.body().len() <= limit, "{limit}: {}", part.body().len());
-            }
-            assert!(parts.len() > 1 || limit > 40_000, "{limit}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn fits_parts_and_keeps_every_entry_once(
-            entries in prop::collection::vec(entry(), 0..40),
-            number in prop::option::of(0..TEMPLATES.len()),
-            is_somewhere: bool,
-        ) {
-            const LIMIT: usize = 12_000;
-            let mut report = Report::new(Mode::Enforce, 40, RunId::new(DateTime::UNIX_EPOCH, "1a2b3c4d"));
-            report.entries = entries;
-            let template = number.map(|number| ReportTemplate {
-                row_id: 1000,
-                text: TEMPLATES[number].to_owned(),
-            });
-            let context = ReportContext {
-                region: is_somewhere.then_some("ap-southeast-1"),
-                ledger_table: is_somewhere.then_some("tagwarden-LedgerTable-1ABC2DEF3GHI"),
-                template: template.as_ref(),
-            };
-            let told = split(&report, context, LIMIT);
-            match number {
-                None | Some(0..=2) => prop_assert_eq!(&told.problem, &None),
-                Some(3) => {}
-                Some(_) => prop_assert_eq!(told.problem.is_some(), !report.entries.is_empty()),
-            }
-            let mut lines = Vec::new();
-            let mut json_entries = Vec::new();
-            for part in &told.messages {
-                prop_assert!(part.body().len() <= LIMIT);
-                prop_assert!(template.is_some() || part.text.starts_with(text::HEADING));
-                let body: Value = serde_json::from_str(&part.body()).unwrap();
-                prop_assert_eq!(body["default"].as_str(), Some(part.text.as_str()));
-                lines.extend(part.text.lines().filter(|line| line.starts_with("-- ")).map(str::to_owned));
-                let json: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
-                prop_assert_eq!(json["parts"].as_u64(), Some(told.messages.len() as u64));
-                json_entries.extend(json["entries"].as_array().unwrap().clone());
-            }
-            let mut entries = report.news();
-            sort(&mut entries);
-            let expected: Vec<String> = entries.iter().map(|entry| line(entry)).collect();
-            prop_assert_eq!(lines, expected);
-            let expected: Vec<Value> = entries.iter().map(|entry| serde_json::to_value(entry).unwrap()).collect();
-            prop_assert_eq!(json_entries, expected);
-        }
-    }
-}
+mod tests;

@@ -5,18 +5,22 @@
 //! | `section` | the order in which people read it, and what they can do |
 //! | [`text`] | the lines, in the customer's words |
 //! | `console` | links into the AWS console |
+//! | `subject` | whom the entries concern |
+//! | `digest` | which entries a text shows, where it has no room for all |
 //! | `view` | what a template sees |
 //! | `template` | the built-in text and the policy table's own, compiled, checked and rendered |
 //! | `changes` | what means something else since an upgrade |
 //! | `sample` | reports to try a template with |
-//! | `message` | the messages that SNS takes, each as text and as JSON |
+//! | `message` | the messages that SNS takes: one text, and JSON in parts |
 
 pub(crate) mod changes;
 mod check;
 mod console;
+mod digest;
 mod message;
 mod sample;
 mod section;
+mod subject;
 mod template;
 mod template_error;
 pub mod text;
@@ -33,8 +37,9 @@ use crate::run_id::RunId;
 use crate::settings::Mode;
 
 pub use check::check as check_template;
-pub use message::{Message, Messages, messages};
+pub use message::{Message, Messages, broken_policy, messages};
 pub use section::Section;
+pub use subject::{Subject, Subjects};
 pub use template_error::TemplateError;
 
 /// Everything one run did and left.
@@ -54,6 +59,10 @@ pub struct Report {
     pub changes: Vec<&'static str>,
     /// Who sends it, and how many reports led to it.
     pub origin: ReportOrigin,
+    /// The resources with a notice that the text had no room for: it does not count as given.
+    pub unannounced: BTreeSet<String>,
+    /// What is known of the resources of the entries, by id.
+    pub subjects: Subjects,
 }
 
 /// What a report's text needs beside the report.
@@ -120,6 +129,8 @@ impl Report {
             already_reported: BTreeSet::new(),
             changes: Vec::new(),
             origin: ReportOrigin::default(),
+            unannounced: BTreeSet::new(),
+            subjects: Subjects::new(),
         }
     }
 
@@ -169,6 +180,11 @@ impl Report {
                 .is_none_or(|name| !self.already_reported.contains(&name))
         };
         self.entries.iter().filter(is_new).collect()
+    }
+
+    /// Whether the entry is a notice that the text had no room for.
+    pub(crate) fn is_unannounced(&self, entry: &Entry) -> bool {
+        entry.outcome.is_notice() && self.unannounced.contains(&entry.step.instance_id)
     }
 
     /// Puts the entries in the order of instance ids and rules.

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta};
 use tagwarden_core::DefectName;
+use tagwarden_core::owner::{Owner, OwnerSource};
 
 use super::section::sort;
 use super::view::{ReportFrame, View};
-use super::{Entry, Report, ReportContext};
+use super::{Entry, Report, ReportContext, Subject};
 use crate::launcher::Unknown;
 use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED, ValueOrigin};
 use crate::run_id::RunId;
@@ -26,15 +27,15 @@ pub(super) fn with_samples<E>(mut each: impl FnMut(&View<'_>) -> Result<(), E>) 
     };
     let nowhere = ReportContext::default();
     let many = (0..MANY).map(|number| (missing(number), tag("Proj007"), Outcome::Done));
-    for (report, context, parts) in [
-        (report(Mode::Enforce, enforced()), everywhere, 1),
-        (report(Mode::DryRun, dry_run()), nowhere, 1),
-        (report(Mode::Enforce, many), everywhere, 2),
+    for (report, context) in [
+        (report(Mode::Enforce, enforced()), everywhere),
+        (report(Mode::DryRun, dry_run()), nowhere),
+        (report(Mode::Enforce, many), everywhere),
     ] {
         let mut news: Vec<&Entry> = report.news();
         sort(&mut news);
         let frame = ReportFrame::new(&report, context, &news);
-        each(&frame.view(1, parts, &news))?;
+        each(&frame.view(&news))?;
     }
     Ok(())
 }
@@ -152,6 +153,22 @@ pub(super) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> R
         report.add(step, outcome);
     }
     report.instances = report.entries.len();
+    let account = (mode == Mode::Enforce).then(|| "123456789012".to_owned());
+    report.origin.sender.account = account;
+    // Whom some of them concern is known.
+    for (number, name) in ["web-1", "web-2", "db"].into_iter().enumerate() {
+        let subject = Subject {
+            name: Some(name.to_owned()),
+            owner: Some(Owner {
+                name: "team-shop".to_owned(),
+                source: OwnerSource::Tag("Owner".to_owned()),
+            }),
+            launcher: (number != 2).then(|| "ann@example.com".to_owned()),
+            counted_since: None,
+        };
+        let id = format!("i-0a1b2c3d4e5f{:05x}", number * 4);
+        report.subjects.insert(id, subject);
+    }
     // One of them was done by a run that could not tell.
     if let Some(first) = report.entries.first_mut().filter(|_| mode == Mode::Enforce) {
         first.done_by = Some(run_id);

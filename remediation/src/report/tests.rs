@@ -6,7 +6,7 @@ use tagwarden_core::policy::ReportTemplate;
 use super::sample::{Sample, dry_run, enforced, missing, report, tag};
 use super::*;
 use crate::link::Sender;
-use crate::plan::StepFailure;
+use crate::plan::{Cause, StepFailure};
 
 fn somewhere() -> ReportContext<'static> {
     ReportContext {
@@ -116,7 +116,7 @@ fn guide_shows_what_its_template_makes() {
 fn guide_shows_the_json() {
     let mut report = guides_report();
     report.entries.truncate(1);
-    let arn = "arn:aws:lambda:eu-west-1:111111111111:function:tagwarden-remediation";
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:tagwarden-remediation";
     report.origin.sender = Sender::of_function(arn, "", None);
     let told = messages(&report, somewhere());
     let json: serde_json::Value = serde_json::from_str(&told.messages[0].json).unwrap();
@@ -182,17 +182,38 @@ fn reports_one_instance_with_many_problems() {
     insta::assert_snapshot!(texts(&report, somewhere()).concat());
 }
 
+/// The text of a report that is too large shows what needs a person, and the first of everything else.
 #[test]
-fn splits_a_report_in_two() {
-    let report = report(Mode::Enforce, many(300));
-    let texts = texts(&report, somewhere());
-    assert_eq!(texts.len(), 2);
-    let shorter = texts.iter().map(|text| {
-        let lines: Vec<&str> = text.lines().collect();
-        let (first, last) = (&lines[..9], &lines[lines.len() - 9..]);
-        format!("{}\n[…]\n{}\n", first.join("\n"), last.join("\n"))
-    });
-    insta::assert_snapshot!(shorter.collect::<Vec<_>>().join("\n=====\n\n"));
+fn shortens_a_long_report() {
+    let samples = many(3_000);
+    let told = messages(&report(Mode::Enforce, samples), somewhere());
+    let text = &told.messages[0].text;
+    assert!(text.len() < 100_000, "{}", text.len());
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, last) = (&lines[..6], &lines[lines.len() - 32..]);
+    insta::assert_snapshot!(format!("{}\n[…]\n{}\n", first.join("\n"), last.join("\n")));
+}
+
+/// A notice that nobody can read in the text is not given.
+#[test]
+fn a_notice_without_room_does_not_count() {
+    let day = chrono::DateTime::from_timestamp(1_795_435_200, 0).unwrap();
+    let announced = Outcome::Deferred(Reason::Announced { day, notice: None });
+    let samples = (0..2_000).map(|_| (Cause::Untagged, Remedy::Terminate, announced.clone()));
+    let report = report(Mode::Enforce, samples);
+    let told = messages(&report, somewhere());
+    let text = &told.messages[0].text;
+    let shown = |id: &str| text.contains(&format!("-- {id} is to be terminated"));
+    let ids = report.entries.iter().map(|it| &it.step.instance_id);
+    let unshown: BTreeSet<String> = ids.filter(|id| !shown(id)).cloned().collect();
+    assert!(unshown.len() > 1_000, "{}", unshown.len());
+    assert_eq!(told.unannounced, unshown);
+    let few = report_of_few();
+    assert_eq!(messages(&few, somewhere()).unannounced, BTreeSet::new());
+}
+
+fn report_of_few() -> Report {
+    report(Mode::Enforce, enforced())
 }
 
 #[test]
@@ -209,33 +230,46 @@ fn names_a_broken_template_in_the_built_in_text() {
 }
 
 #[test]
-fn puts_what_needs_a_person_into_the_first_part() {
+fn what_needs_a_person_comes_first_and_whole() {
     let mut samples = many(600);
+    samples.extend(many(1_200).into_iter().filter(|it| it.2 == Outcome::Done));
     samples.reverse();
-    let texts = texts(&report(Mode::Enforce, samples), somewhere());
-    assert!(texts.len() > 2);
-    let failed = |text: &String| text.matches("Tagging failed").count();
-    assert!(failed(&texts[0]) > 150, "{}", texts[0]);
-    assert_eq!(texts.last().map(failed), Some(0));
-    assert_eq!(texts.iter().map(failed).sum::<usize>(), 200);
+    let text = texts(&report(Mode::Enforce, samples), somewhere()).remove(0);
+    assert_eq!(text.matches("Tagging failed").count(), 200);
+    assert_eq!(text.matches("New tag created").count(), 10);
+    let rest = "1190 more lines are not in this text.";
+    assert!(text.contains(rest), "{text}");
 }
 
+/// All those over the budget are one line, however many there are.
 #[test]
-fn rejects_a_template_that_takes_too_many_messages() {
+fn counts_all_that_the_budget_holds_back() {
+    let budget = Outcome::Refused(Reason::Budget { limit: 10 });
+    let samples = (0..3_000).map(|_| (Cause::Untagged, Remedy::Terminate, budget.clone()));
+    let text = texts(&report(Mode::Enforce, samples), somewhere()).remove(0);
+    assert!(
+        text.contains("-- 3000 instances have not been stopped or terminated: "),
+        "{text}"
+    );
+    assert!(!text.contains("not in this text"), "{text}");
+}
+
+/// A template whose text is too large shows fewer entries. The JSON has them all.
+#[test]
+fn a_long_template_shows_fewer_entries() {
     let report = report(Mode::Enforce, many(600));
-    let built_in = messages(&report, somewhere()).messages.len();
     let told = |text: &str| {
         let template = own(text);
         let told = messages(&report, somewhere_with(&template));
-        (told.messages.len(), told.problem.is_some())
+        let text = told.messages[0].text.clone();
+        (text.len() < 100_000, told.problem.is_some(), text)
     };
-    // Half of each message is left for entries, and a tenth.
-    let (messages, is_broken) = told("{{ 'x' * 130000 }}");
-    assert!(
-        !is_broken && messages > built_in && messages <= 4 * built_in,
-        "{messages}"
-    );
-    assert_eq!(told("{{ 'x' * 235000 }}"), (built_in, true));
+    let lines = "{% for group in groups %}{% for entry in group.entries %}{{ entry.line }}\n{% endfor %}{% endfor %}";
+    let (fits, is_broken, text) = told(&format!("{{{{ 'x' * 60000 }}}}\n{lines}{{{{ rest }}}}"));
+    assert!(fits && !is_broken);
+    assert!(text.contains("Tagging failed") && text.contains("more lines are not in this text"));
+    let (fits, is_broken, _) = told("{{ 'x' * 100000 }}");
+    assert!(fits && is_broken);
 }
 
 /// Every way in which a template can fail, and what is said of it.

@@ -1,13 +1,15 @@
 //! The report as people read it: the customer's words, one line an instance and tag.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
+use chrono::{DateTime, Utc};
 use tagwarden_core::policy::InvalidPolicy;
 use tagwarden_core::wording;
 
 use super::template_error::TemplateError;
 use super::{Entry, ReportCounts};
 use crate::plan::{Cause, Outcome, Reason, Remedy};
+use crate::run_id::RunId;
 use crate::settings::Mode;
 
 /// The report's first line.
@@ -184,6 +186,24 @@ pub fn closing(mode: Mode, counts: &ReportCounts, repeated: usize) -> String {
     }
 }
 
+/// How to see the entries that a text leaves out, because there are too many: so many, of instances in `region`.
+#[must_use]
+pub(super) fn rest(left: usize, region: Option<&str>) -> String {
+    let lines = if left == 1 { "line is" } else { "lines are" };
+    let region = region.map_or_else(String::new, |region| format!(" --region {region}"));
+    format!(
+        "{left} more {lines} not in this text. Programs receive them all. To see what is still to be done:\n   tagwarden plan{region}"
+    )
+}
+
+/// What people read in a message with a further part of the JSON.
+#[must_use]
+pub(super) fn further_part(part: usize, parts: usize, run_id: &RunId) -> String {
+    format!(
+        "This message is for programs: part {part} of {parts} of the report of run {run_id}. Its text came with the first part."
+    )
+}
+
 /// The lines and nothing else: what a report comes to if the built-in template fails, which a test forbids.
 pub(super) fn plain(entries: &[&Entry], closing: &str, error: &TemplateError) -> String {
     let lines: Vec<String> = entries.iter().map(|entry| line(entry)).collect();
@@ -208,6 +228,11 @@ pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
         let _ = writeln!(text, "-- {problem}");
     }
     text
+}
+
+/// A moment as people read it, to the minute.
+pub(crate) fn moment(at: DateTime<Utc>) -> impl fmt::Display {
+    at.format("%Y-%m-%d %H:%M UTC")
 }
 
 /// `text` on one line, not longer than a line should be, and without the full stop that the line brings.

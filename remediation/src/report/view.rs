@@ -10,7 +10,7 @@ use crate::plan::{Outcome, Reason, Remedy};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
-/// A part of a report, or all of it. Every member is there always: what does not apply is none.
+/// A report as its text shows it. Every member is there always: what does not apply is none.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct View<'a> {
@@ -19,6 +19,7 @@ pub(super) struct View<'a> {
     dry_run: bool,
     run_id: &'a str,
     region: Option<&'a str>,
+    /// Always 1: the text is one. Templates of the time when it came in parts ask for both.
     part: usize,
     parts: usize,
     groups: Vec<GroupView<'a>>,
@@ -27,6 +28,7 @@ pub(super) struct View<'a> {
     closing: &'a str,
     history: Option<&'a str>,
     problem: Option<&'a str>,
+    rest: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -34,7 +36,7 @@ pub(super) struct View<'a> {
 struct GroupView<'a> {
     name: &'static str,
     title: &'static str,
-    /// In this part.
+    /// In this text.
     instances: usize,
     instances_in_all: usize,
     blocks: Vec<Block>,
@@ -45,6 +47,7 @@ struct GroupView<'a> {
 #[derive(Serialize)]
 struct Block {
     lines: Vec<String>,
+    about: Option<String>,
     link: Option<String>,
     advice: Option<String>,
 }
@@ -62,6 +65,11 @@ struct EntryView<'a> {
     outcome: &'static str,
     reason: Option<String>,
     run_id: Option<&'a str>,
+    name: Option<String>,
+    owner: Option<String>,
+    launcher: Option<String>,
+    account: Option<&'a str>,
+    due_at: Option<String>,
     line: String,
     link: Option<String>,
     advice: Option<String>,
@@ -77,6 +85,8 @@ pub(super) struct ReportFrame<'a> {
     pub(super) repeated: usize,
     /// What is wrong with the template that is not used.
     pub(super) problem: Option<String>,
+    /// How to see what the text leaves out.
+    pub(super) rest: Option<String>,
     closing: String,
     history: Option<String>,
     /// How many instances there are in each group.
@@ -104,14 +114,15 @@ impl<'a> ReportFrame<'a> {
             counts,
             repeated,
             problem: None,
+            rest: None,
             closing: closing(report, &counts, repeated),
             history: history(report, &context),
             instances: instances.collect(),
         }
     }
 
-    /// What a template sees of the part that holds `entries`, which are in order.
-    pub(super) fn view(&self, part: usize, parts: usize, entries: &[&'a Entry]) -> View<'_> {
+    /// What a template sees of a text that shows `entries`, which are in order.
+    pub(super) fn view(&self, entries: &[&'a Entry]) -> View<'_> {
         let groups = by_group(entries).into_iter();
         let groups = groups.map(|(group, entries)| self.group(group, &entries));
         View {
@@ -120,14 +131,15 @@ impl<'a> ReportFrame<'a> {
             dry_run: self.report.mode == Mode::DryRun,
             run_id: self.report.run_id.as_str(),
             region: self.context.region,
-            part,
-            parts,
+            part: 1,
+            parts: 1,
             groups: groups.collect(),
             summary: self.counts,
             repeated: self.repeated,
             closing: &self.closing,
             history: self.history.as_deref(),
             problem: self.problem.as_deref(),
+            rest: self.rest.as_deref(),
         }
     }
 
@@ -167,11 +179,13 @@ impl<'a> ReportFrame<'a> {
                     blocks.push(match budget(entry) {
                         Some(reason) => Block {
                             lines: vec![over_budget(entries, reason)],
+                            about: None,
                             link: None,
                             advice,
                         },
                         None => Block {
                             lines: vec![text::line(entry)],
+                            about: self.about(entry).filter(|_| group.has_links()),
                             link: self.link(entry).filter(|_| group.has_links()),
                             advice,
                         },
@@ -184,6 +198,9 @@ impl<'a> ReportFrame<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> EntryView<'a> {
+        let subject = self.report.subject(entry);
+        let owner = subject.and_then(|it| it.owner.as_ref());
+        let printable = |text: &String| text::printable(text);
         EntryView {
             instance_id: &entry.step.instance_id,
             finding: entry.step.cause.name(),
@@ -195,6 +212,11 @@ impl<'a> ReportFrame<'a> {
             outcome: entry.outcome.name(),
             reason: entry.reason().as_deref().map(text::printable),
             run_id: entry.done_by.as_ref().map(RunId::as_str),
+            name: subject.and_then(|it| it.name.as_ref()).map(printable),
+            owner: owner.map(|it| printable(&it.name)),
+            launcher: subject.and_then(|it| it.launcher.as_ref()).map(printable),
+            account: self.report.origin.sender.account.as_deref(),
+            due_at: entry.due_at().map(|at| text::moment(at).to_string()),
             line: text::line(entry),
             link: self.link(entry),
             advice: advice(entry),
@@ -204,6 +226,11 @@ impl<'a> ReportFrame<'a> {
     /// The lines below the entries.
     pub(super) fn closing(&self) -> &str {
         &self.closing
+    }
+
+    /// Whom the entry concerns.
+    pub(super) fn about(&self, entry: &Entry) -> Option<String> {
+        self.report.subject(entry)?.describe()
     }
 
     /// The instance's page in the console.
@@ -245,7 +272,7 @@ fn count_instances(entries: &[&Entry]) -> usize {
 }
 
 /// The budget that keeps the instance from its end.
-fn budget(entry: &Entry) -> Option<&Reason> {
+pub(super) fn budget(entry: &Entry) -> Option<&Reason> {
     match &entry.outcome {
         Outcome::Refused(reason @ Reason::Budget { .. }) => Some(reason),
         _ => None,

@@ -189,13 +189,7 @@ pub(crate) async fn check_notices(home: &Remediation, plan: &mut Plan) {
     };
     let names = std::mem::take(&mut plan.notices);
     for (step, outcome) in &mut plan.settled {
-        let is_notice = matches!(
-            outcome,
-            Outcome::Deferred(
-                Reason::Announced { .. } | Reason::Stopped { .. } | Reason::Ends { .. }
-            )
-        );
-        if is_notice && names.keys().any(|name| name.is_of(step)) {
+        if outcome.is_notice() && names.keys().any(|name| name.is_of(step)) {
             *outcome = Outcome::Refused(Reason::NotAnnounced(why.clone()));
         }
     }

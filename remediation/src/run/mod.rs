@@ -33,6 +33,7 @@ mod requeue;
 mod shutdown_calls;
 mod sources;
 mod spot;
+mod subjects;
 mod survey;
 mod suspicion;
 mod truth;
@@ -48,7 +49,7 @@ use crate::ledger::{Ledger, Writer};
 use crate::notify;
 use crate::plan::{Act, Outcome, Plan, PlanContext, Reason, plan};
 use crate::remediation::{Remediation, RemediationError};
-use crate::report::Report;
+use crate::report::{Report, Subjects};
 use crate::request::{RunRequest, Target};
 use crate::run_id::RunId;
 use crate::safeguard::Safeguard;
@@ -104,7 +105,9 @@ impl<'a> Run<'a> {
             Err(error) => {
                 // Otherwise no one would notice that the sweeps do nothing any more.
                 if request.target == Target::Fleet {
-                    notify::publish_broken_policy(home, &error).await;
+                    let id = RunId::new(started_at, &request.request_id);
+                    let origin = request.origin();
+                    notify::publish_broken_policy(home, &origin, &id, &error).await;
                 }
                 return Err(error.into());
             }
@@ -140,7 +143,7 @@ impl<'a> Run<'a> {
             survey.watch(context.countdowns.keys().chain(context.paused.keys()));
         }
         let read_at = home.clock.now();
-        let mut plan = self.plan_anew(&survey, &context).await?;
+        let (mut plan, subjects) = self.plan_anew(&survey, &context).await?;
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
             self.check_plan(ledger, &mut plan, survey.instances, &mut begun)
                 .await?;
@@ -148,6 +151,7 @@ impl<'a> Run<'a> {
         self.name_remover(&mut plan).await;
         let mut report = Report::new(self.mode(), survey.instances, self.id.clone());
         report.origin = self.request.origin();
+        report.subjects = subjects;
         // A large fleet's ids are not needed any more.
         drop(survey);
         match self.mode() {
@@ -218,15 +222,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Reads the instances with a finding again, and plans for them as they are now.
+    /// Reads the instances with a finding again, and plans for them as they are now. Gives whom the plan concerns as well.
     async fn plan_anew(
         &self,
         survey: &Survey,
         context: &PlanContext,
-    ) -> Result<Plan, RemediationError> {
+    ) -> Result<(Plan, Subjects), RemediationError> {
         let mut whole = Plan::default();
+        let mut concerned = Subjects::new();
         if survey.with_findings.is_empty() {
-            return Ok(whole);
+            return Ok((whole, concerned));
         }
         let (policy, settings) = (&self.policy, &self.home.settings);
         let now = self.home.clock.now();
@@ -239,7 +244,11 @@ impl<'a> Run<'a> {
                     bare.push(instance.clone());
                 }
             }
-            whole.merge(plan(policy, settings, page, context, now));
+            let planned = plan(policy, settings, page, context, now);
+            concerned.extend(subjects::subjects(
+                self.home, policy, context, page, &planned,
+            ));
+            whole.merge(planned);
         })
         .await?;
         // Tags that EC2 leaves out must not be overwritten.
@@ -251,7 +260,7 @@ impl<'a> Run<'a> {
         for (name, countdown) in vanished.into_values().flatten() {
             whole.gone.insert(name.clone(), *countdown);
         }
-        Ok(whole)
+        Ok((whole, concerned))
     }
 
     async fn preview(&self, plan: Plan, mut report: Report) -> RunResult {
@@ -300,7 +309,7 @@ impl<'a> Run<'a> {
         };
 
         let countdowns = std::mem::take(&mut plan.countdowns);
-        let notices = std::mem::take(&mut plan.notices);
+        let mut notices = std::mem::take(&mut plan.notices);
         let mut execution = Execution {
             home,
             policy: &self.policy,
@@ -344,6 +353,8 @@ impl<'a> Run<'a> {
             }
             // A notice counts once SNS has accepted the report that holds it.
             if is_reported {
+                let unannounced = &result.report.unannounced;
+                notices.retain(|name, _| !unannounced.contains(&name.instance_id));
                 let now = home.clock.now();
                 let days = countdowns::note_announced(ledger, &countdowns, &notices, now).await;
                 requeue::wake_up(home, days).await;

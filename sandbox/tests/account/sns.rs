@@ -1,6 +1,9 @@
 //! Publish.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
 use tagwarden_sandbox::{Account, Publication};
 
 use crate::refusal;
@@ -41,12 +44,14 @@ async fn keeps_a_published_message_unchanged() {
                 subject: Some("Report – Grüße".to_owned()),
                 message: message.to_owned(),
                 message_structure: Some("json".to_owned()),
+                attributes: BTreeMap::new(),
             },
             Publication {
                 topic_arn: topic,
                 subject: None,
                 message: "plain <text> & more".to_owned(),
                 message_structure: None,
+                attributes: BTreeMap::new(),
             },
         ]
     );
@@ -184,4 +189,55 @@ async fn refuses_publications_until_it_accepts_them_again() {
     assert!(account.published().is_empty());
     account.refuse_publications(&topic, false);
     assert!(publish().await.is_ok());
+}
+
+fn attribute(data_type: &str, value: &str) -> MessageAttributeValue {
+    let attribute = MessageAttributeValue::builder().data_type(data_type);
+    attribute.string_value(value).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeps_the_attributes_of_a_message() {
+    let (account, topic, sns) = account_with_topic();
+    sns.publish()
+        .topic_arn(&topic)
+        .message("m")
+        .message_attributes("owner", attribute("String", "ann"))
+        .message_attributes("kind", attribute("String.Array", r#"["notice","tagged"]"#))
+        .message_attributes("part", attribute("Number", "2"))
+        .send()
+        .await
+        .unwrap();
+    let attributes = account.published().remove(0).attributes;
+    let expected = [
+        ("kind", r#"["notice","tagged"]"#),
+        ("owner", "ann"),
+        ("part", "2"),
+    ];
+    let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(attributes, BTreeMap::from(expected));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuses_attributes_that_sns_does_not_take() {
+    let (account, topic, sns) = account_with_topic();
+    for (name, data_type, value) in [
+        ("owner", "String", ""),
+        ("part", "Number", "two"),
+        ("kind", "String.Array", "notice"),
+        ("kind", "String.Array", r#"[{"a": 1}]"#),
+        ("owner", "Text", "ann"),
+        (".owner", "String", "ann"),
+        ("own er", "String", "ann"),
+    ] {
+        let request = sns.publish().topic_arn(&topic).message("m");
+        let request = request.message_attributes(name, attribute(data_type, value));
+        let error = request.send().await.unwrap_err();
+        let refusal = refusal(&error);
+        assert!(
+            refusal.contains("ParameterValueInvalid"),
+            "{name} {data_type} {value}: {refusal}"
+        );
+    }
+    assert!(account.published().is_empty());
 }

@@ -1,6 +1,6 @@
 //! The scenario, as data: the policy, and instances that each have something else to them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_sandbox::{Identity, Launch};
 
@@ -24,6 +24,40 @@ pub struct DemoInstance {
 /// The role of the instance that gets its first tag between the first look at it and the second.
 pub const LATE: &str = "rookie";
 
+/// The role of the instance whose `Env` is not allowed in the second chapter.
+pub const MISSPELT: &str = "search";
+
+/// The role of the instance whose end comes.
+pub const ENDING: &str = "builder";
+
+/// The role of the instance whose end would come on the same day, had nobody set a later date.
+pub const EXTENDED: &str = "billing";
+
+/// The role of the instance that somebody exempts before the second chapter.
+pub const EXEMPT: &str = "vault";
+
+/// The policy of the second chapter: `Expires` becomes an end date, and `Env` has a list of values. An Auto Scaling group
+/// decides itself when its instances go.
+pub const NEW_POLICY: &str = "\
+rules:
+  - {RuleId: 1, TagKey: ProjectCode, Action: Update, Required: Y, Default: Proj007}
+  - {RuleId: 2, TagKey: CreatedBy, Action: UserLookup, Required: Y}
+  - RuleId: 3
+    TagKey: Expires
+    Action: Function
+    Required: N
+    Default: today()+30d
+    WhenExpired: Terminate
+    Notice: 3d
+    When: '!tag:aws:autoscaling:groupName'
+  - {RuleId: 4, TagKey: Env, Action: Update, Required: N, Default: Test, Allowed: [Prod, Stage, Test]}
+";
+
+/// The end date of the two instances, if the account's time begins `now`. The notice is due with the next day.
+pub fn end_date(now: DateTime<Utc>) -> NaiveDate {
+    (now + TimeDelta::days(3)).date_naive()
+}
+
 /// The items of the policy table.
 pub fn policy() -> [Value; 3] {
     [
@@ -44,19 +78,24 @@ pub fn members(now: DateTime<Utc>) -> Vec<DemoInstance> {
     let untagged = || Launch::new().vpc(VPC).ago(TimeDelta::days(2));
     let named = |role: &str| untagged().tag("Name", role);
     let dated = |role| named(role).tag("Expires", &expires);
+    let ending = |role| named(role).tag("Expires", end_date(now).to_string());
     let project = |launch: Launch| launch.tag("ProjectCode", "Proj042");
     let creator = |launch: Launch| launch.tag("CreatedBy", "alice");
     vec![
         member(
             "shop",
             "every tag in place",
-            creator(project(dated("shop"))),
+            creator(project(dated("shop"))).tag("Env", "Prod"),
         ),
-        member("search", "without a project", creator(dated("search"))),
         member(
-            "billing",
+            MISSPELT,
+            "without a project",
+            creator(dated(MISSPELT)).tag("Env", "prod"),
+        ),
+        member(
+            EXTENDED,
             "launched by bob",
-            project(dated("billing")).launched_by(Identity::iam_user("bob")),
+            project(ending(EXTENDED)).launched_by(Identity::iam_user("bob")),
         ),
         member(
             "reports",
@@ -67,9 +106,9 @@ pub fn members(now: DateTime<Utc>) -> Vec<DemoInstance> {
             )),
         ),
         member(
-            "builder",
+            ENDING,
             "launched by CI",
-            project(dated("builder")).launched_by(Identity::assumed_role("ci", "GitHubActions")),
+            project(ending(ENDING)).launched_by(Identity::assumed_role("ci", "GitHubActions")),
         ),
         member(
             "mail",
@@ -83,7 +122,7 @@ pub fn members(now: DateTime<Utc>) -> Vec<DemoInstance> {
             creator(dated("cache")).tag("projectcode", "Proj042"),
         ),
         member("scratch", "no tags for 2 days", untagged()),
-        member("vault", "no tags, protected", untagged().protected()),
+        member(EXEMPT, "no tags, protected", untagged().protected()),
         member(
             LATE,
             "tagged a bit later",

@@ -3,13 +3,18 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`fleet`] | the scenario, as data: the policy and the instances |
-//! | [`play`] | plays the scenario: the functions' real handlers, through the real SDK |
+//! | [`stage`] | the simulated account, with the functions' real handlers |
+//! | [`play`] | plays the scenario, through the real SDK |
+//! | [`later`] | its second chapter: a policy that says more |
 //! | [`story`] | what happened, as data; `--output json` writes it |
-//! | [`show`] | what happened, as text |
+//! | [`show`] | what happened, as text, on a [`page`] |
 
 mod fleet;
+mod later;
+mod page;
 mod play;
 mod show;
+mod stage;
 mod story;
 
 use std::io::{self, Write};
@@ -25,10 +30,11 @@ Shows a policy at work, in an AWS account inside this program
 
 The account has a policy of three rules, and thirteen instances, each of them a
 different case. The AWS Config rule judges them, the remediation fixes them
-(after a dry run), and the rule judges them again. The code is that of the
-Lambda functions, and it calls AWS through the real SDK. Only AWS itself is
-simulated. The demo needs no credentials and no network, and touches nothing of
-yours.";
+(after a dry run), and the rule judges them again. Then the policy says more: it
+lists the values of a tag, and ends instances on the date in another. The code
+is that of the Lambda functions, and it calls AWS through the real SDK. Only AWS
+itself is simulated. The demo needs no credentials and no network, and touches
+nothing of yours.";
 
 const AFTER_LONG_HELP: &str = "\
 Examples:
@@ -49,6 +55,10 @@ The JSON document:
   left                    the steps that neither of them did: instanceId, role,
                           outcome, reason
   secondSweep             another sweep: changedInstances (ids), calls
+  later                   the policy that says more: policyChange (as of push),
+                          undoneTags (how many dates undo took back), found (as
+                          before), noticeReport (what ends) and endReport (what
+                          has ended), both as report
   calls                   all calls to AWS: total, byOperation (calls, refused)
   wallTimeMs              the duration of the demo, in milliseconds
 
@@ -100,7 +110,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 fn write(story: &Story, output: DemoForm) -> io::Result<()> {
     let mut out = anstream::stdout().lock();
     match output {
-        DemoForm::Table => out.write_all(show::page(story, show::width()).as_bytes())?,
+        DemoForm::Table => out.write_all(show::page(story, page::width()).as_bytes())?,
         DemoForm::Json => {
             serde_json::to_writer_pretty(&mut out, story)?;
             out.write_all(b"\n")?;

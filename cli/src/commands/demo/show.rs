@@ -1,54 +1,30 @@
 //! Shows what happened in the demo, as text.
-//!
-//! The text is always styled. The output stream strips the styles where they are not wanted.
 
-use std::fmt::Write as _;
-
-use comfy_table::{
-    Attribute, Cell, Color, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle,
-};
+use comfy_table::{Attribute, Cell, Color, Table};
 use owo_colors::OwoColorize;
 use serde_json::Value;
 
-use super::story::{CallCounts, Inspection, InstanceSnapshot, PublishedReport, Story};
-
-/// The width of the page without a terminal, in columns.
-const USUAL_WIDTH: u16 = 100;
-
-/// Longer lines are hard to read; in shorter ones the tables have no room.
-const WIDTHS: std::ops::RangeInclusive<u16> = 72..=120;
-
-/// Marks a place where a cell's line must not break. It becomes a blank when the table is laid out.
-const NO_BREAK: char = '\u{a0}';
+use super::fleet;
+use super::page::{DemoPage, NO_BREAK, keep_whole};
+use super::story::{
+    CallCounts, Inspection, InstanceSnapshot, LaterChapter, PublishedReport, Story,
+};
 
 /// The tags that the policy is about, in its order: the columns of the last table.
 const TAGS: [&str; 3] = ["ProjectCode", "CreatedBy", "Expires"];
 
-/// The width of the page: that of the terminal, if there is one.
-pub fn width() -> usize {
-    let width = Table::new().width().unwrap_or(USUAL_WIDTH);
-    width.clamp(*WIDTHS.start(), *WIDTHS.end()).into()
-}
-
 /// The whole story, on a page of the given width.
 pub fn page(story: &Story, width: usize) -> String {
-    let mut page = DemoPage {
-        width,
-        text: String::new(),
-    };
+    let mut page = DemoPage::new(width);
     page.opening(story);
     page.before(story);
     page.dry_run(story);
     page.enforce(story);
     page.after(story);
     page.second_sweep(story);
+    page.later(&story.later);
     page.closing(story);
-    page.text
-}
-
-struct DemoPage {
-    width: usize,
-    text: String,
+    page.into_text()
 }
 
 impl DemoPage {
@@ -115,7 +91,13 @@ impl DemoPage {
             2,
             "The remediation gets the compliance changes: a dry run, its default",
         );
-        self.report(&story.dry_run_report);
+        self.prose("The reports' links to the AWS console are left out here.");
+        self.line(&"");
+        // What it would write is in the next report.
+        let report = &story.dry_run_report;
+        self.message(&report.subject, &report.text, |line| {
+            !line.starts_with("-- Instance")
+        });
     }
 
     fn enforce(&mut self, story: &Story) {
@@ -193,6 +175,48 @@ impl DemoPage {
         ));
     }
 
+    fn later(&mut self, later: &LaterChapter) {
+        self.heading(
+            6,
+            "The policy says more: which values, and when an instance ends",
+        );
+        self.prose(&format!(
+            "Somebody exempts {}. Then the policy gets a list of values for Env, and Expires becomes an end date. \
+             tagwarden push shows the change, and warns:",
+            fleet::EXEMPT
+        ));
+        self.line(&"");
+        self.laid_out(&later.policy_change.text);
+        self.line(&"");
+        self.prose(&format!(
+            "So tagwarden undo --tag Expires takes {} dates back. The Config rule now says what somebody must fix:",
+            later.undone_tags
+        ));
+        self.line(&"");
+        let mut instances = later.found.instances.iter();
+        if let Some(seen) = instances.find(|seen| seen.role == fleet::MISSPELT) {
+            let annotation = seen.annotation.as_deref().unwrap_or_default();
+            self.item(&format!("{} {}: {annotation}", seen.instance_id, seen.role));
+        }
+        self.line(&"");
+        self.prose(
+            "The night's sweep announces what ends. Rules may end instances, because the remediation now runs with \
+             TAGWARDEN_RULES_MAY_DESTROY=stop-and-terminate:",
+        );
+        self.line(&"");
+        self.report(&later.notice_report);
+        self.line(&"");
+        self.prose(&format!(
+            "Three days later, {} has an allowed value. Somebody still needs {}, and has set its tag Expires to a later date. \
+             Nobody needs {}:",
+            fleet::MISSPELT,
+            fleet::EXTENDED,
+            fleet::ENDING
+        ));
+        self.line(&"");
+        self.report(&later.end_report);
+    }
+
     fn closing(&mut self, story: &Story) {
         self.line(&"");
         self.prose(&format!(
@@ -204,21 +228,6 @@ impl DemoPage {
         self.prose("Read on in README.md; the same as JSON: tagwarden demo --output json");
     }
 
-    /// Whether every column of the tables has room.
-    fn is_wide(&self) -> bool {
-        self.width >= USUAL_WIDTH.into()
-    }
-
-    fn heading(&mut self, number: usize, title: &str) {
-        self.line(&"");
-        self.line(&format_args!(
-            "{} {}",
-            number.to_string().cyan().bold(),
-            title.bold()
-        ));
-        self.line(&"");
-    }
-
     fn tally(&mut self, look: &Inspection) {
         let counts = look.counts;
         self.line(&"");
@@ -228,64 +237,8 @@ impl DemoPage {
         ));
     }
 
-    /// A published message, set off by a bar.
     fn report(&mut self, report: &PublishedReport) {
-        let bar = "│".dimmed().to_string();
-        let width = self.width.saturating_sub(4);
-        self.line(&format_args!("  {bar} {}", report.subject.bold()));
-        for line in report.text.trim_end().lines() {
-            for part in wrap(line, width, 3) {
-                let gap = if part.is_empty() { "" } else { " " };
-                self.line(&format_args!("  {bar}{gap}{part}"));
-            }
-        }
-    }
-
-    fn prose(&mut self, text: &str) {
-        for line in wrap(text, self.width, 0) {
-            self.line(&line);
-        }
-    }
-
-    fn item(&mut self, text: &str) {
-        for line in wrap(&format!("  - {text}"), self.width, 4) {
-            self.line(&line);
-        }
-    }
-
-    fn line(&mut self, line: &dyn std::fmt::Display) {
-        // A string takes everything.
-        let _ = writeln!(self.text, "{line}");
-    }
-
-    fn table(&mut self, table: &Table) {
-        let table = table.trim_fmt().replace(NO_BREAK, " ");
-        self.text.push_str(&table);
-        self.text.push('\n');
-    }
-
-    /// A table without borders, as wide as its contents, but not wider than the page.
-    fn new_table(&self, header: &[&str]) -> Table {
-        const STYLE: TableStyle =
-            TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-        let mut table = Table::new();
-        table
-            .load_style(STYLE)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(u16::try_from(self.width).unwrap_or(USUAL_WIDTH))
-            .enforce_styling()
-            .style_text_only();
-        table.set_header(
-            header
-                .iter()
-                .map(|title| Cell::new(title).add_attribute(Attribute::Bold)),
-        );
-        for (index, column) in table.column_iter_mut().enumerate() {
-            // Where a style has no line between columns there is a blank: with it, the gutter is two wide.
-            let is_last = index + 1 == header.len();
-            column.set_padding((0, u16::from(!is_last)));
-        }
-        table
+        self.message(&report.subject, &report.text, |_| true);
     }
 }
 
@@ -310,14 +263,6 @@ fn annotation(seen: &InstanceSnapshot) -> Cell {
     Cell::new(annotation.replace("(rule ", &format!("(rule{NO_BREAK}")))
 }
 
-fn keep_whole(table: &mut Table, columns: &[usize]) {
-    for column in columns {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-}
-
 fn plain(value: Option<&Value>) -> String {
     match value {
         None => String::new(),
@@ -338,26 +283,6 @@ fn operations(calls: &CallCounts) -> String {
     operations.join(", ")
 }
 
-/// Breaks `text` between words into lines of at most `width` characters, the second and later ones indented. A word
-/// that is longer has a line of its own. What `text` is indented by stays.
-fn wrap(text: &str, width: usize, indent: usize) -> Vec<String> {
-    let words = text.trim_start().split_inclusive(' ');
-    let mut lines = Vec::new();
-    let mut line: String = text.chars().take_while(|c| *c == ' ').collect();
-    let mut is_begun = false;
-    for word in words {
-        let length = line.chars().count() + word.trim_end().chars().count();
-        if is_begun && length > width {
-            lines.push(line.trim_end().to_owned());
-            line = " ".repeat(indent);
-        }
-        line.push_str(word);
-        is_begun = true;
-    }
-    lines.push(line.trim_end().to_owned());
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -367,23 +292,16 @@ mod tests {
     fn plain_page(width: usize) -> String {
         let page = page(&play().unwrap(), width);
         let page = anstream::adapter::strip_str(&page).to_string();
-        let today = chrono::Utc::now().date_naive();
-        // Midnight may pass between the account's first look at the clock and this one.
-        let dates = [today, today - chrono::Days::new(1)].into_iter();
-        let dates = dates.flat_map(|day| [day, day + chrono::Days::new(90)]);
-        let page = dates.fold(page, |page, date| {
-            page.replace(&date.to_string(), "YYYY-MM-DD")
-        });
-        let run_id = regex_lite::Regex::new("[0-9]{8}T[0-9]{6}Z-").unwrap();
-        let page = run_id.replace_all(&page, "YYYYMMDDThhmmssZ-");
-        let time = regex_lite::Regex::new(r"\b[0-9]{2}:[0-9]{2}\b").unwrap();
-        let page = time.replace_all(&page, "hh:mm");
-        page.lines()
-            .map(|line| match line.split_once(" AWS calls in ") {
-                Some((calls, _)) => format!("{calls} AWS calls in … ms:\n"),
-                None => format!("{line}\n"),
-            })
-            .collect()
+        let replaced = [
+            ("[0-9]{8}T[0-9]{6}Z-", "YYYYMMDDThhmmssZ-"),
+            (r"\b[0-9]{4}-[0-9]{2}-[0-9]{2}\b", "YYYY-MM-DD"),
+            (r"\b[0-9]{2}:[0-9]{2}\b", "hh:mm"),
+            (r" AWS calls in [0-9]+ ms:", " AWS calls in … ms:"),
+        ];
+        replaced.iter().fold(page, |page, (form, by)| {
+            let form = regex_lite::Regex::new(form).unwrap();
+            form.replace_all(&page, *by).into_owned()
+        })
     }
 
     #[test]
@@ -406,26 +324,12 @@ mod tests {
     }
 
     #[test]
-    fn no_line_but_a_link_is_wider_than_the_page_and_none_ends_in_blanks() {
+    fn no_line_is_wider_than_the_page_or_ends_in_blanks() {
         for width in [72, 80, 99, 100, 120] {
             for line in plain_page(width).lines() {
-                let is_link = line.trim_start_matches([' ', '│']).starts_with("https://");
-                let fits = line.chars().count() <= width;
-                assert!(fits || is_link, "{width}: {line}");
+                assert!(line.chars().count() <= width, "{width}: {line}");
                 assert_eq!(line, line.trim_end(), "{width}");
             }
         }
-    }
-
-    #[test]
-    fn lines_break_between_words() {
-        assert_eq!(wrap("", 9, 3), [""]);
-        assert_eq!(wrap("one two three", 13, 3), ["one two three"]);
-        assert_eq!(wrap("one two three", 12, 3), ["one two", "   three"]);
-        assert_eq!(wrap("  - one two", 9, 4), ["  - one", "    two"]);
-        assert_eq!(
-            wrap("incomprehensibilities at length", 9, 0),
-            ["incomprehensibilities", "at length"]
-        );
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tagwarden_sandbox::Call;
 
 /// The whole demo, step by step.
@@ -32,6 +32,8 @@ pub struct Story {
     pub left: Vec<LeftInstance>,
     /// One more sweep.
     pub second_sweep: SecondSweep,
+    /// What comes of a policy that says more.
+    pub later: LaterChapter,
     /// Every call to AWS.
     pub calls: CallCounts,
     /// The duration of the demo, in milliseconds.
@@ -118,6 +120,33 @@ pub struct SecondSweep {
     pub changed_instances: Vec<String>,
     /// The sweep's calls.
     pub calls: CallCounts,
+}
+
+/// The second chapter: a list of values, and instances that end.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LaterChapter {
+    /// What the new policy changes in the table.
+    pub policy_change: PolicyChange,
+    /// The dates of the old rule that were taken back.
+    pub undone_tags: usize,
+    /// The rule's findings under the new policy.
+    pub found: Inspection,
+    /// The sweep that announces what ends.
+    pub notice_report: PublishedReport,
+    /// The sweep after the end.
+    pub end_report: PublishedReport,
+}
+
+/// The difference between a policy file and the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct PolicyChange {
+    /// As `tagwarden push` shows it, styled.
+    #[serde(skip)]
+    pub text: String,
+    /// As `tagwarden push --output json` shows it.
+    #[serde(flatten)]
+    pub json: Map<String, Value>,
 }
 
 /// Calls to AWS, counted.

@@ -4,6 +4,7 @@ use std::slice;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::annotation::annotation;
+use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::{Exemption, Instance, Shutdown, assess};
 use tagwarden_remediation::explain::{ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime};
 use tagwarden_remediation::plan::{CountdownReason, Outcome, PlanContext, Remedy, prospects};
@@ -148,6 +149,7 @@ fn fate(explained: &Explained, instance: &Instance) -> String {
         &explained.settings,
         slice::from_ref(instance),
         &PlanContext::default(),
+        &PolicyExamples::of([&explained.policy]),
         explained.at,
     );
     let prospect = prospects.get(&instance.id).map(|it| it.most);

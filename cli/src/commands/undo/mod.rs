@@ -31,6 +31,7 @@ const AFTER_LONG_HELP: &str = "\
 Examples:
   tagwarden undo --run 20261123T120000Z-1a2b3c4d --dry-run
   tagwarden undo --instance i-0a1b2c3d4e5f60718 --tag CreatedBy
+  tagwarden undo --tag Expires
   tagwarden undo --since 2h --yes --profile prod --region eu-west-1
 
 The JSON document:
@@ -56,7 +57,11 @@ Exit status:
 /// Takes back tags that tagwarden wrote and that are unchanged
 #[derive(Debug, clap::Args)]
 #[command(long_about = LONG_ABOUT, after_long_help = AFTER_LONG_HELP)]
-#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "since"]))]
+// What clap makes of the group is wider than a small terminal.
+#[command(
+    override_usage = "tagwarden undo [OPTIONS] <--run ID|--instance ID|--tag KEY|--since WHEN>"
+)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(true).args(["run", "instance", "tag", "since"]))]
 pub struct Args {
     #[command(flatten)]
     acts: ActArgs,

@@ -170,6 +170,19 @@ impl Condition {
         }
     }
 
+    /// What it asks about.
+    pub(super) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The values that it names; none if it asks only whether there is one.
+    pub(super) fn patterns(&self) -> &[Pattern] {
+        match &self.test {
+            Test::AnyOf(patterns) | Test::NoneOf(patterns) => patterns,
+            Test::There | Test::Absent => &[],
+        }
+    }
+
     /// The values that it names and that have no wildcards, of a condition that asks for one of them.
     pub fn wanted(&self) -> impl Iterator<Item = &str> {
         let patterns: &[Pattern] = match &self.test {

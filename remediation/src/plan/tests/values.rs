@@ -229,31 +229,6 @@ fn a_key_with_a_rule_of_its_own_is_nobodys_near_miss() {
     assert_eq!(step(&policy, &[("owner", "ann")]), tag("nobody"));
 }
 
-proptest! {
-    /// Nothing is ever written that is not allowed, and nothing over a value that is set.
-    #[test]
-    fn what_is_written_is_allowed(
-        tags in prop::collection::btree_map("Env|ENV|e-nv|env |Name", "|Prod|prod|Stage|STAGE|asdf|team-x|Team-x", 0..4),
-        action in prop::sample::select(vec!["Update", "UserLookup", "Function"]),
-        launcher in prop::sample::select(vec!["team-x", "ann"]),
-    ) {
-        let default = if action == "Function" { "today()" } else { "Prod" };
-        let policy = env_rule(&json!({
-            "Action": action, "Default": default, "Allowed": ["Prod", "Stage", "team-*", "20*"],
-        }));
-        let tags: Vec<(&str, &str)> = tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let instance = instance(60, &tags);
-        let steps = plan_with(&policy, &at_once(), &instance, Some(Launcher::Known(launcher.to_owned())));
-        for step in steps.in_order {
-            if let Remedy::Tag { value, .. } = &step.remedy {
-                prop_assert!(policy.rules()[0].allows(value), "{value}");
-                let before = instance.tags.get("Env").map_or("", String::as_str);
-                prop_assert!(before.is_empty(), "{before}");
-            }
-        }
-    }
-}
-
 /// A policy of format 2 with a rule for `CostCenter` and the who rows.
 fn cost_center(members: &Value) -> Policy {
     let mut rule = json!({"RuleId": 1, "TagKey": "CostCenter", "Action": "Update", "Required": "Y", "Default": "100"});

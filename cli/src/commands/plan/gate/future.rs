@@ -11,11 +11,11 @@ use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::Launcher;
 use tagwarden_remediation::plan::{
     Act, Cause, Countdown, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason,
-    RemedyName, plan,
+    RemedyName, SourceTags, plan,
 };
 use tagwarden_remediation::settings::Mode;
 
-use super::{Launched, now};
+use super::worlds::{Launched, now};
 
 /// Longer than every wait that the settings allow together, and than an exemption protects that cannot be read.
 const SWEEPS: i32 = 90;
@@ -68,9 +68,12 @@ impl Future {
                 mode: Mode::Enforce,
                 ..settings.clone()
             },
-            instances: fleet.iter().map(|it| it.instance.clone()).collect(),
+            instances: fleet.iter().map(real).collect(),
             stories: fleet.iter().map(|it| it.story).collect(),
-            context: PlanContext::default(),
+            context: PlanContext {
+                sources: sources(fleet),
+                ..PlanContext::default()
+            },
             suspicious_since: BTreeMap::new(),
             future: Self::default(),
         };
@@ -78,6 +81,25 @@ impl Future {
             world.sweep(usize::try_from(sweep).unwrap(), now() + PERIOD * sweep);
         }
         world.future
+    }
+}
+
+/// What the sweeps see, which describe it whole.
+fn real(launched: &Launched) -> Instance {
+    Instance {
+        details: launched.truth.clone(),
+        ..launched.instance.clone()
+    }
+}
+
+/// The tags of the subnet, which is the same for all.
+fn sources(fleet: &[Launched]) -> SourceTags {
+    let tags = fleet.first().map(|it| it.subnet_tags.clone());
+    let keys = ["Env", "ProjectCode", "Owner", "Expires", "acme:scaler"];
+    SourceTags {
+        tags: BTreeMap::from([("subnet-1".to_owned(), tags.unwrap_or_default())]),
+        keys: keys.map(str::to_owned).into(),
+        failure: None,
     }
 }
 

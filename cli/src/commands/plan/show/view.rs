@@ -3,8 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
+use tagwarden_remediation::plan::{Awaited, Prospect};
 use tagwarden_remediation::report::Entry;
 
 use crate::aws::access::AwsAccess;
@@ -268,18 +269,34 @@ pub fn moves(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
     let gained = change.gained().map(line('+'));
     let moves = gained.chain(change.lost().map(line('-')));
     let moves: Vec<_> = moves.chain(times(change)).collect();
-    // A run of now does nothing about an exempt instance.
-    if moves.is_empty() && change.harm().is_some() {
-        let is_terminated = change.after.prospects.most.terminated.is_some();
+    // A run of now does nothing about an exempt instance, nor about an end date that has not passed.
+    if let (true, Some((_, _, after))) = (moves.is_empty(), change.worst()) {
+        let is_terminated = after.terminated.is_some();
         let what = if is_terminated { "terminate" } else { "stop" };
-        return vec![('+', format!("{what} (once its exemption has ended)"))];
+        return vec![('+', format!("{what} ({})", awaited(after)))];
     }
     moves
 }
 
+/// When a shutdown comes that no run of now does.
+fn awaited(prospect: Prospect) -> String {
+    match prospect.after {
+        Some(Awaited::EndDate(end)) => {
+            // The first moment after it.
+            let last = end - TimeDelta::nanoseconds(1);
+            format!("once its end date has passed, {}", last.date_naive())
+        }
+        Some(Awaited::ExemptionEnd) => "once its exemption has ended".to_owned(),
+        Some(Awaited::Tags) => "once the missing tags are written".to_owned(),
+        None => "in one of the cases that are not known".to_owned(),
+    }
+}
+
 /// The times that get shorter, a line each: `~ terminate after 15 minutes, not 1 day`.
 fn times(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
-    let (before, after) = (change.before.prospects.least, change.after.prospects.most);
+    let (least, most) = (change.before.prospects.least, change.after.prospects.most);
+    let worst = change.worst().map(|(_, before, after)| (before, after));
+    let (before, after) = worst.unwrap_or((least, most));
     if before.is_clear() {
         return Vec::new();
     }
@@ -301,9 +318,15 @@ fn times(change: InstanceChange<'_, '_>) -> Vec<(char, String)> {
             _ => {}
         }
     }
-    if let (Some(after), Some(before)) = (after.notice, before.notice)
-        && after < before
-    {
+    let notices = [
+        (after.notice, before.notice),
+        (after.first_notice, before.first_notice),
+    ];
+    let shorter = notices.into_iter().find_map(|(after, before)| {
+        let (after, before) = after.zip(before)?;
+        (after < before).then_some((after, before))
+    });
+    if let Some((after, before)) = shorter {
         let line = if after.is_zero() {
             format!("{first} without the notice of {}", duration(before))
         } else {
