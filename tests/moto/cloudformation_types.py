@@ -184,6 +184,19 @@ for name in ("create_from_cloudformation_json", "update_from_cloudformation_json
 
     setattr(LambdaFunction, name, classmethod(with_text))
 
+moto_load_parameters = parsing.ResourceMap.load_parameters
+
+
+def load_parameters(self):
+    """A list that an update keeps is a list already."""
+    for name, value in self.input_parameters.items():
+        if isinstance(value, list):
+            self.input_parameters[name] = ",".join(value)
+    moto_load_parameters(self)
+
+
+parsing.ResourceMap.load_parameters = load_parameters
+
 moto_update_resource = parsing.parse_and_update_resource
 
 
