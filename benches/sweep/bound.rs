@@ -53,7 +53,7 @@ pub fn of_rule(fleet: &Fleet, results: usize) -> Calls {
 /// - `Scan`: the policy, three times.
 /// - `DescribeInstances`: every page; again the instances with a finding, by page or by 200 ids; once more those to
 ///   shut down.
-/// - `LookupEvents`: the launches of the instances without a creator, by 50, as if there were no other launches.
+/// - `LookupEvents`: the launches of the instances without a creator or without tags, by 50, as if there were no other launches.
 /// - `CreateTags`: each distinct set of tags, by 1,000 instances.
 /// - `TerminateInstances`: one call, as if no instance were protected.
 /// - `TransactWriteItems`: one begins the tags of 98 instances, one completes 100 such batches; the same for shutdowns.
@@ -67,10 +67,10 @@ pub fn of_sweep(fleet: &Fleet, report: usize) -> Calls {
     let faulty = fleet.count(|matter| matter != Matter::Nothing);
     let batches = fleet.count(Matter::is_tagged_by_sweep).div_ceil(BEGUN);
     let remembered = fleet.count(Matter::is_remembered);
-    let look_ups = fleet
-        .launches
-        .iter()
-        .filter(|it| it.matter.lacks_creator() && it.matter.is_tagged_by_sweep());
+    let look_ups = fleet.launches.iter().filter(|it| {
+        let is_named = it.matter.lacks_creator() && it.matter.is_tagged_by_sweep();
+        is_named || it.matter.is_untagged()
+    });
     calls(&[
         ("Scan", 3),
         (

@@ -19,8 +19,10 @@
 //! | [`calls`] | the EC2 calls that change something, for as many instances as a call takes |
 //! | `tag_calls` | CreateTags, so that one instance, key or value does not spoil the call for the others |
 //! | [`report`] | what was done, for people and for programs |
+//! | [`letter`] | what owners are told |
 //! | `run` | one run, in order: start reading here |
 //! | `notify` | publishes the report |
+//! | `post` | sends letters |
 //! | [`function`] | the Lambda function: from event to answer |
 //! | [`on_demand`] | the same for the `tagwarden` command, and what a sweep would do |
 //! | [`explain`] | what is known of an instance, for the `tagwarden` command |
@@ -35,8 +37,10 @@
 //! ```text
 //! function · on_demand · explain
 //!      run
-//!     notify                     undo
-//!  remediation · report     tag_calls
+//!     notify
+//!      post                      undo
+//!  remediation · letter     tag_calls
+//!     report
 //!                         calls · tag_batches
 //!            ledger · metrics
 //!               plan
@@ -50,11 +54,13 @@ pub mod function;
 pub mod identity;
 pub mod launcher;
 pub mod ledger;
+pub mod letter;
 pub mod link;
 pub mod metrics;
 mod notify;
 pub mod on_demand;
 pub mod plan;
+mod post;
 pub mod progress;
 mod remediation;
 pub mod report;

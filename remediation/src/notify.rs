@@ -3,16 +3,20 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sns::types::MessageAttributeValue;
+use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_core::Policy;
 
 use crate::ledger::{DayNotes, Ledger};
 use crate::link::ReportOrigin;
+use crate::post;
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::changes::{CHANGES, EDITION};
-use crate::report::{Entry, Message, Report, ReportContext, broken_policy, messages, text};
+use crate::report::{
+    Entry, Message, Report, ReportContext, UndeliveredLetter, broken_policy, messages, text,
+};
 use crate::run_id::RunId;
 
 const PUBLISH: &str = "sns:Publish";
@@ -25,6 +29,7 @@ pub(crate) async fn publish(
     home: &Remediation,
     report: &mut Report,
     policy: &Policy,
+    deadline: Option<DateTime<Utc>>,
 ) -> Result<(), RemediationError> {
     home.monitor.enter(Phase::Reporting, None);
     report.sort();
@@ -54,6 +59,9 @@ pub(crate) async fn publish(
         }
     }
 
+    // Before the report, which says what could not be sent.
+    report.undelivered = send_letters(home, report, policy, deadline).await;
+
     let context = ReportContext {
         region: home.region.as_deref(),
         ledger_table: home.settings.ledger_table.as_deref(),
@@ -64,8 +72,12 @@ pub(crate) async fn publish(
         tracing::error!("{problem}");
     }
     report.unannounced = messages.unannounced;
+    let is_news = !messages.messages.is_empty();
     for message in messages.messages {
         send(home, &message).await?;
+    }
+    if is_news {
+        post::send_digest(home, report, policy).await;
     }
 
     // Only what SNS took counts as reported.
@@ -88,6 +100,35 @@ pub(crate) async fn publish(
         }
     }
     Ok(())
+}
+
+/// Sends letters to those owners who were not told today. Gives what could not be sent.
+async fn send_letters(
+    home: &Remediation,
+    report: &Report,
+    policy: &Policy,
+    deadline: Option<DateTime<Utc>>,
+) -> Vec<UndeliveredLetter> {
+    if home.settings.letters_topic_arn.is_none() || report.entries.is_empty() {
+        return Vec::new();
+    }
+    let mut notes = DayNotes::default();
+    if let Some(ledger) = &home.ledger {
+        // To be told twice is better than not at all.
+        match ledger.told_owners(report.mode).await {
+            Ok(read) => notes = read,
+            Err(error) => tracing::error!("the ledger: {error}"),
+        }
+    }
+    let posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
+    if let Some(ledger) = home.ledger.as_ref().filter(|_| !posted.told.is_empty())
+        && let Err(error) = ledger
+            .remember_told_owners(report.mode, &notes, posted.told)
+            .await
+    {
+        tracing::error!("owners will be told again: {error}");
+    }
+    posted.undelivered
 }
 
 /// Adds to `report` what means something else since an upgrade, if it is the first report after it. Gives whether the

@@ -61,6 +61,17 @@ pub enum Mode {
     Enforce,
 }
 
+impl Mode {
+    /// The mode's name, as the variable has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DryRun => "dry-run",
+            Self::Enforce => "enforce",
+        }
+    }
+}
+
 /// What is done to an instance that has no tags at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Untagged {

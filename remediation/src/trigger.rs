@@ -338,6 +338,8 @@ fn foreign(members: &Map<String, Value>) -> Option<&'static str> {
         Some("a CloudWatch alarm")
     } else if text("source") == Some("custom") && has(&["version", "content"]) {
         Some("a message for a chat")
+    } else if has(&["audience", "runId"]) {
+        Some("a letter to an owner")
     } else if text("source").is_some_and(|source| source.starts_with(SOURCE_PREFIX)) {
         Some("a message of tagwarden that names no instances")
     } else {

@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod letters;
 mod linking;
 mod lint;
 mod owners;

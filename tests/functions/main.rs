@@ -20,6 +20,7 @@ mod customers_sample;
 mod end_dates;
 mod exemptions;
 mod ledger;
+mod letters;
 mod linking;
 mod malformed_events;
 mod managers;

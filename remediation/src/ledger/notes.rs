@@ -73,6 +73,21 @@ impl Ledger {
         self.add_names(reported_by(mode), notes, names).await
     }
 
+    /// What owners were told by letters of runs of this mode today.
+    pub(crate) async fn told_owners(&self, mode: Mode) -> Result<DayNotes, AwsError> {
+        self.names(told_owners_by(mode)).await
+    }
+
+    /// Adds to what owners were told by letters of runs of this mode today, which was `notes`.
+    pub(crate) async fn remember_told_owners(
+        &self,
+        mode: Mode,
+        notes: &DayNotes,
+        names: BTreeSet<String>,
+    ) -> Result<(), AwsError> {
+        self.add_names(told_owners_by(mode), notes, names).await
+    }
+
     /// Whether it was reported what means something else since the upgrade to this `edition`.
     ///
     /// # Errors
@@ -231,6 +246,14 @@ fn reported_by(mode: Mode) -> &'static str {
     match mode {
         Mode::DryRun => "told#dry-run",
         Mode::Enforce => "told",
+    }
+}
+
+/// The partition of what owners were told by runs of this mode.
+fn told_owners_by(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "told#owners#dry-run",
+        Mode::Enforce => "told#owners",
     }
 }
 

@@ -8,7 +8,7 @@
 /// [AWS GovCloud (US)](https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/getting-started-sign-in.html),
 /// [China](https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html) and the
 /// [European Sovereign Cloud](https://docs.aws.eu/).
-pub(super) fn instance(region: &str, id: &str) -> Option<String> {
+pub(crate) fn instance(region: &str, id: &str) -> Option<String> {
     let is_name = |text: &str| {
         let mut bytes = text.bytes();
         !text.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -12,7 +12,7 @@ use super::template::Template;
 use super::template_error::TemplateError;
 use super::text;
 use super::view::{ReportFrame, View};
-use super::{Entry, Report, ReportContext, ReportCounts};
+use super::{Entry, Report, ReportContext, ReportCounts, UndeliveredLetter};
 use crate::link::ReportOrigin;
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -94,6 +94,9 @@ struct Document<'a> {
     /// What means something else since an upgrade.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     changes: &'a [&'static str],
+    /// Of the whole report, in its first part.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    undelivered: &'a [UndeliveredLetter],
     /// What is wrong with the policy, for which nothing was looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_problems: Vec<String>,
@@ -179,6 +182,7 @@ pub fn broken_policy(
         summary: ReportCounts::default(),
         repeated: 0,
         changes: &[],
+        undelivered: &[],
         policy_problems: problems.collect(),
         instance_ids: BTreeSet::new(),
         entries: Vec::new(),
@@ -280,6 +284,11 @@ impl<'a> ReportFrame<'a> {
             summary: self.counts,
             repeated: self.repeated,
             changes: &self.report.changes,
+            undelivered: if part == 1 {
+                &self.report.undelivered
+            } else {
+                &[]
+            },
             policy_problems: Vec::new(),
             instance_ids: entries
                 .iter()

@@ -15,7 +15,7 @@
 
 pub(crate) mod changes;
 mod check;
-mod console;
+pub(crate) mod console;
 mod digest;
 mod message;
 mod sample;
@@ -39,7 +39,8 @@ use crate::settings::Mode;
 pub use check::check as check_template;
 pub use message::{Message, Messages, broken_policy, messages};
 pub use section::Section;
-pub use subject::{Subject, Subjects};
+pub(crate) use subject::EntryDocument;
+pub use subject::{ReportSubject, Subjects, UndeliveredLetter};
 pub use template_error::TemplateError;
 
 /// Everything one run did and left.
@@ -59,6 +60,8 @@ pub struct Report {
     pub changes: Vec<&'static str>,
     /// Who sends it, and how many reports led to it.
     pub origin: ReportOrigin,
+    /// The letters that could not be sent.
+    pub undelivered: Vec<UndeliveredLetter>,
     /// The resources with a notice that the text had no room for: it does not count as given.
     pub unannounced: BTreeSet<String>,
     /// What is known of the resources of the entries, by id.
@@ -129,6 +132,7 @@ impl Report {
             already_reported: BTreeSet::new(),
             changes: Vec::new(),
             origin: ReportOrigin::default(),
+            undelivered: Vec::new(),
             unannounced: BTreeSet::new(),
             subjects: Subjects::new(),
         }

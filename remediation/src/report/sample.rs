@@ -6,7 +6,7 @@ use tagwarden_core::owner::{Owner, OwnerSource};
 
 use super::section::sort;
 use super::view::{ReportFrame, View};
-use super::{Entry, Report, ReportContext, Subject};
+use super::{Entry, Report, ReportContext, ReportSubject};
 use crate::launcher::Unknown;
 use crate::plan::{Cause, Outcome, Reason, Remedy, Step, StepFailure, UNDEFINED, ValueOrigin};
 use crate::run_id::RunId;
@@ -157,7 +157,7 @@ pub(super) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> R
     report.origin.sender.account = account;
     // Whom some of them concern is known.
     for (number, name) in ["web-1", "web-2", "db"].into_iter().enumerate() {
-        let subject = Subject {
+        let subject = ReportSubject {
             name: Some(name.to_owned()),
             owner: Some(Owner {
                 name: "team-shop".to_owned(),

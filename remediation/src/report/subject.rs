@@ -11,7 +11,7 @@ use crate::plan::{Outcome, Reason, Remedy};
 
 /// What a report says of a resource beside its entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subject {
+pub struct ReportSubject {
     /// The value of its tag `Name`; none where that is absent or blank.
     pub name: Option<String>,
     /// Whose it is; none: nobody is known.
@@ -22,10 +22,25 @@ pub struct Subject {
     pub counted_since: Option<NaiveDate>,
 }
 
-/// The subjects of a report, by resource.
-pub type Subjects = BTreeMap<String, Subject>;
+/// A letter that could not be sent to where the policy says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UndeliveredLetter {
+    /// Whom it was for.
+    pub owner: String,
+    /// Where it was to go: a topic's ARN, or `mailto:` and an address.
+    pub contact: String,
+    /// Why it did not.
+    #[serde(rename = "reason")]
+    pub why: String,
+    /// How many entries it had.
+    pub entries: usize,
+}
 
-impl Subject {
+/// The subjects of a report, by resource.
+pub type Subjects = BTreeMap<String, ReportSubject>;
+
+impl ReportSubject {
     /// What people read of it; none where nothing is known.
     #[must_use]
     pub fn describe(&self) -> Option<String> {
@@ -68,7 +83,7 @@ pub(crate) struct EntryDocument<'a> {
 impl Report {
     /// What is known of the resource of `entry`.
     #[must_use]
-    pub fn subject(&self, entry: &Entry) -> Option<&Subject> {
+    pub fn subject(&self, entry: &Entry) -> Option<&ReportSubject> {
         self.subjects.get(&entry.step.instance_id)
     }
 

@@ -7,7 +7,7 @@ use tagwarden_core::policy::InvalidPolicy;
 use tagwarden_core::wording;
 
 use super::template_error::TemplateError;
-use super::{Entry, ReportCounts};
+use super::{Entry, ReportCounts, UndeliveredLetter};
 use crate::plan::{Cause, Outcome, Reason, Remedy};
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -17,6 +17,9 @@ pub const HEADING: &str = "The following tagging policy violations occurred:";
 
 /// The most instances over the budget that are named. The next runs name the others.
 const MOST_NAMED: usize = 10;
+
+/// The most letters that could not be sent of which the text says why.
+const MOST_UNDELIVERED: usize = 20;
 
 /// One entry's line.
 #[must_use]
@@ -194,6 +197,22 @@ pub(super) fn rest(left: usize, region: Option<&str>) -> String {
     format!(
         "{left} more {lines} not in this text. Programs receive them all. To see what is still to be done:\n   tagwarden plan{region}"
     )
+}
+
+/// The letters that could not be sent, and why.
+#[must_use]
+pub(super) fn undelivered(letters: &[UndeliveredLetter]) -> String {
+    let shown = letters.iter().take(MOST_UNDELIVERED);
+    let lines = shown.map(|it| {
+        let line = format!("{}, to {}: {}.", it.owner, it.contact, one_line(&it.why));
+        format!("\n* {}", printable(&line))
+    });
+    let lines: String = lines.collect();
+    let more = match letters.len().saturating_sub(MOST_UNDELIVERED) {
+        0 => String::new(),
+        more => format!("\n* and {more} more"),
+    };
+    format!("Letters to these owners could not be sent:{lines}{more}")
 }
 
 /// What people read in a message with a further part of the JSON.

@@ -94,7 +94,10 @@ pub(super) struct ReportFrame<'a> {
 }
 
 fn closing(report: &Report, counts: &ReportCounts, repeated: usize) -> String {
-    let closing = text::closing(report.mode, counts, repeated);
+    let mut closing = text::closing(report.mode, counts, repeated);
+    if !report.undelivered.is_empty() {
+        closing = format!("{closing}\n\n{}", text::undelivered(&report.undelivered));
+    }
     if report.changes.is_empty() {
         return closing;
     }

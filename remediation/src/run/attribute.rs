@@ -1,5 +1,7 @@
 //! Gathers what is known of the instances beside what they are: who launched them, and what the ledger notes.
 
+use std::collections::BTreeMap;
+
 use tagwarden_aws::AwsError;
 use tagwarden_core::{Action, Policy, TagRule};
 
@@ -61,13 +63,23 @@ pub(crate) async fn attribute(
         .untagged
         .values()
         .filter(|it| has_look_up && context.was_tagged(&it.id));
+    // Whom a shutdown concerns is looked up with the others: the same pages show both.
+    let shut_down: Vec<Unattributed> = if writes {
+        survey.to_shut_down.iter().map(Unattributed::from).collect()
+    } else {
+        Vec::new()
+    };
     let unattributed = survey.unattributed.iter();
     let unattributed = unattributed.chain(judged_by_rules).chain(undefined);
-    let unattributed: Vec<Unattributed> = unattributed
+    let unattributed = unattributed
+        .chain(&shut_down)
         .filter(|it| it.provisioned_by.is_some() || !context.launchers.contains_key(&it.id))
-        .cloned()
-        .collect();
-    let found = home.look_up.find(unattributed, request.deadline).await;
+        .map(|it| (it.id.clone(), it.clone()));
+    let unattributed: BTreeMap<String, Unattributed> = unattributed.collect();
+    let found = home
+        .look_up
+        .find(unattributed.into_values(), request.deadline)
+        .await;
     context.launchers.extend(found);
     context.sources = sources::read(home, survey).await;
     context.one_time_spot =

@@ -144,6 +144,7 @@ impl<'a> Run<'a> {
         }
         let read_at = home.clock.now();
         let (mut plan, subjects) = self.plan_anew(&survey, &context).await?;
+        subjects::remember_launchers(home, &context, &plan).await;
         if let (Mode::Enforce, Some(ledger)) = (self.mode(), &home.ledger) {
             self.check_plan(ledger, &mut plan, survey.instances, &mut begun)
                 .await?;
@@ -441,7 +442,8 @@ impl<'a> Run<'a> {
             rest = report.leave_to_the_sweep();
             notify::log(&report, &rest);
         }
-        let published = notify::publish(self.home, &mut report, &self.policy).await;
+        let published =
+            notify::publish(self.home, &mut report, &self.policy, self.request.deadline).await;
         report.entries.append(&mut rest);
         report.sort();
         RunResult { report, published }

@@ -1,14 +1,14 @@
-//! Says whom the steps of a plan concern.
+//! Says whom the steps of a plan concern, and remembers it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tagwarden_core::likeness::is_blank;
 use tagwarden_core::{Instance, Owner, Policy};
 
 use crate::launcher::Launcher;
-use crate::plan::{Act, Plan, PlanContext, UNDEFINED};
+use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED};
 use crate::remediation::Remediation;
-use crate::report::{Subject, Subjects};
+use crate::report::{ReportSubject, Subjects};
 
 /// The subjects of `plan`, which is that of `instances`.
 pub(super) fn subjects(
@@ -42,12 +42,36 @@ pub(super) fn subjects(
     subjects
 }
 
+/// Remembers who launched what waits for its shutdown, so that later looks at it need not ask CloudTrail.
+///
+/// What cannot be written is logged: it is looked up again.
+pub(super) async fn remember_launchers(home: &Remediation, context: &PlanContext, plan: &Plan) {
+    let waiting = plan
+        .settled
+        .iter()
+        .filter(|(step, _)| step.remedy.is_shutdown());
+    let new = waiting.filter_map(|(step, _)| {
+        let id = &step.instance_id;
+        let Some(Launcher::Known(name)) = context.launchers.get(id) else {
+            return None;
+        };
+        let remembered = context.memories.get(id).and_then(Memory::launcher);
+        (remembered != Some(name)).then(|| (id.clone(), name.clone()))
+    });
+    let new: BTreeMap<String, String> = new.collect();
+    if let Some(ledger) = home.ledger.as_ref().filter(|_| !new.is_empty())
+        && let Err(error) = ledger.remember_launchers(&new).await
+    {
+        tracing::error!("launchers are looked up again: {error}");
+    }
+}
+
 fn subject(
     home: &Remediation,
     policy: &Policy,
     context: &PlanContext,
     instance: &Instance,
-) -> Subject {
+) -> ReportSubject {
     let looked_up = match context.launchers.get(&instance.id) {
         Some(Launcher::Known(name)) => Some(name.as_str()),
         _ => None,
@@ -59,7 +83,7 @@ fn subject(
             .filter(|it| *it != UNDEFINED)
     };
     let launcher = looked_up.or_else(remembered).or_else(noted);
-    Subject {
+    ReportSubject {
         name: instance
             .tags
             .get("Name")

@@ -8,8 +8,7 @@ use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::policy::{NearMissValue, Source};
 use tagwarden_core::{
-    Action, Assessment, Defect, Exemption, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict,
-    assess,
+    Action, Assessment, Defect, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict, assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
@@ -38,7 +37,8 @@ pub(crate) struct Survey {
     /// Those whose launcher's name is `Undefined`, launched in CloudTrail's event history. If tagwarden wrote that a short
     /// time ago, they are looked up again.
     pub(crate) undefined: Vec<Unattributed>,
-    /// The ids of those whose memory the plan may depend on: they are untagged, or lack a name or a date.
+    /// The ids of those whose memory the plan may depend on: they are untagged, lack a name or a date, or may be
+    /// shut down.
     pub(crate) remembered: Vec<String>,
     /// Those that may be shut down, because they have no tags or a rule wants it, or whose end date comes soon.
     pub(crate) to_shut_down: Vec<Instance>,
@@ -89,6 +89,7 @@ impl Survey {
             applies && policy.has_end_dates() && ends_soon(policy, settings, instance, now);
         if ends_soon {
             self.to_shut_down.push(instance.clone());
+            self.remembered.push(instance.id.clone());
         }
         if !assessment.has_findings() {
             if ends_soon {
@@ -106,21 +107,17 @@ impl Survey {
         let lacks_date = wants(|it| matches!(it, RuleRemedy::WriteFunction(_)));
         let has_source = |finding: &Finding<'_>| !finding.rule.options.from.is_empty();
         let has_source = assessment.findings.iter().any(has_source);
-        if assessment.is_untagged || lacks_launcher || lacks_date || has_source {
+        let wants_shutdown = wants(|it| matches!(it, RuleRemedy::ShutDown(_)));
+        if assessment.is_untagged || lacks_launcher || lacks_date || has_source || wants_shutdown {
             self.remembered.push(instance.id.clone());
         }
         if assessment.is_untagged {
             let unattributed = Unattributed::from(instance);
             self.untagged.insert(instance.id.clone(), unattributed);
         }
-        let wants_shutdown = wants(|it| matches!(it, RuleRemedy::ShutDown(_)));
         if assessment.is_untagged || wants_shutdown {
             if !ends_soon {
                 self.to_shut_down.push(instance.clone());
-            }
-            // The ledger remembers since when an exemption that cannot be read protects.
-            if matches!(assessment.exemption, Some(Exemption::Unreadable { .. })) {
-                self.remembered.push(instance.id.clone());
             }
         }
         let lacks_end_date = |finding: &Finding<'_>| {

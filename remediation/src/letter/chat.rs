@@ -1,0 +1,139 @@
+//! A letter as Amazon Q Developer in chat applications takes it, for Slack and Teams: shortened.
+//!
+//! See [custom notifications](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html). Q drops what does
+//! not have this form, without an error.
+
+use serde_json::{Value, json};
+
+use super::view::{link, sentence};
+use super::{Letter, LetterContext, Reader};
+use crate::report::text::printable;
+use crate::settings::Mode;
+
+/// The most resources that a card shows.
+const MOST_SHOWN: usize = 10;
+
+/// The most characters of what a card shows. Chat applications cut or drop sections of over 3,000.
+const MOST_CHARACTERS: usize = 2_500;
+
+/// The most characters of a title.
+const LONGEST_TITLE: usize = 150;
+
+/// The most characters of a line, so that ten of them leave room for what to do.
+const LONGEST_LINE: usize = 400;
+
+/// The longest command that a card shows.
+const LONGEST_COMMAND: usize = 600;
+
+impl Letter<'_> {
+    /// The thread of the letter: its reader and the day of the first notice, so that what follows answers there.
+    pub(super) fn thread_id(&self) -> String {
+        let reader = match &self.reader {
+            Reader::Owner(owner) => owner.to_lowercase(),
+            Reader::Admins => "admins".to_owned(),
+        };
+        let is_plain = |it: char| it.is_ascii_alphanumeric() || "._@-".contains(it);
+        let reader: String = reader
+            .chars()
+            .map(|it| if is_plain(it) { it } else { '-' })
+            .take(100)
+            .collect();
+        format!("tagwarden-{reader}-{}", self.thread_day)
+    }
+}
+
+/// The card of `letter`.
+pub(super) fn card(
+    letter: &Letter<'_>,
+    context: LetterContext<'_>,
+    problem: Option<&str>,
+) -> Value {
+    let title = cut(&letter.subject_for_chat(), LONGEST_TITLE);
+    let first = letter.entries.first();
+    let keep = first.and_then(|it| it.keep.as_ref());
+    let mut next_steps: Vec<String> = Vec::new();
+    if let Some(keep) = keep.filter(|keep| keep.command.len() <= LONGEST_COMMAND) {
+        next_steps.push(format!("Set the tag: `{}`", printable(&keep.command)));
+    }
+    if let Some(link) = first.and_then(|it| link(it, context)) {
+        next_steps.push(format!("Look at the first one: {link}"));
+    }
+    let used: usize = next_steps.iter().map(|it| it.chars().count()).sum();
+    let mut room = MOST_CHARACTERS - title.chars().count() - used - 200;
+
+    let mut lines: Vec<String> = Vec::new();
+    if let Some(problem) = problem {
+        lines.push(cut(&format!("It could not be sent: {problem}."), 300));
+    }
+    room -= lines.iter().map(|it| it.chars().count()).sum::<usize>();
+    let mut ids: Vec<&str> = Vec::new();
+    for it in &letter.entries {
+        let id = it.entry.step.instance_id.as_str();
+        let is_new = ids.last() != Some(&id);
+        let line = cut(&sentence(letter, it).replacen("-- ", "• ", 1), LONGEST_LINE);
+        let size = line.chars().count() + 1;
+        if size > room || (is_new && ids.len() == MOST_SHOWN) {
+            break;
+        }
+        room -= size;
+        lines.push(line);
+        if is_new {
+            ids.push(id);
+        }
+    }
+    let shown = lines.len() - usize::from(problem.is_some());
+    match letter.entries.len() - shown {
+        0 => {}
+        left => lines.push(format!("… and {left} more: `tagwarden plan` shows all.")),
+    }
+    if letter.report.mode == Mode::DryRun {
+        lines.push("This is a dry run: nothing is changed.".to_owned());
+    }
+    let mut context_members = serde_json::Map::new();
+    if let Some(account) = &letter.report.origin.sender.account {
+        context_members.insert("account".to_owned(), json!(account));
+    }
+    if let Some(region) = context.region {
+        context_members.insert("region".to_owned(), json!(region));
+    }
+    context_members.insert("run".to_owned(), json!(letter.report.run_id));
+    let mut content = json!({
+        "textType": "client-markdown",
+        "title": title,
+        "description": lines.join("\n"),
+        "keywords": letter.kinds().into_iter().map(|it| it.name()).collect::<Vec<_>>(),
+    });
+    if !next_steps.is_empty() {
+        content["nextSteps"] = json!(next_steps);
+    }
+    json!({
+        "version": "1.0",
+        "source": "custom",
+        "content": content,
+        "metadata": {
+            "threadId": letter.thread_id(),
+            "summary": title,
+            "eventType": "tagwarden-letter",
+            "relatedResources": ids,
+            "additionalContext": context_members,
+        },
+    })
+}
+
+impl Letter<'_> {
+    fn subject_for_chat(&self) -> String {
+        match &self.reader {
+            Reader::Owner(owner) => format!("{}: {}", printable(owner), self.heading()),
+            Reader::Admins => format!("tagwarden: {}", self.heading()),
+        }
+    }
+}
+
+/// The first characters of `text`, so many at most.
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    let first: String = text.chars().take(most - 1).collect();
+    format!("{first}…")
+}
