@@ -14,7 +14,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_core::Policy;
 use tagwarden_core::policy::Contact;
 
-use crate::letter::{Letter, LetterContext, LetterMessage, Reader, letters};
+use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, letters};
 use crate::remediation::Remediation;
 use crate::report::{Report, UndeliveredLetter};
 
@@ -96,7 +96,7 @@ async fn send_letter(
     letter: &Letter<'_>,
     context: LetterContext<'_>,
 ) -> (BTreeSet<String>, Option<UndeliveredLetter>) {
-    let Reader::Owner(owner) = &letter.reader else {
+    let LetterReader::Owner(owner) = &letter.reader else {
         return (BTreeSet::new(), None);
     };
     let contact = policy.contact_of(owner);

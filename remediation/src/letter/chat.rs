@@ -5,8 +5,9 @@
 
 use serde_json::{Value, json};
 
+use super::context::LetterContext;
+use super::draft::{Letter, LetterReader};
 use super::view::{link, sentence};
-use super::{Letter, LetterContext, Reader};
 use crate::report::text::printable;
 use crate::settings::Mode;
 
@@ -29,8 +30,8 @@ impl Letter<'_> {
     /// The thread of the letter: its reader and the day of the first notice, so that what follows answers there.
     pub(super) fn thread_id(&self) -> String {
         let reader = match &self.reader {
-            Reader::Owner(owner) => owner.to_lowercase(),
-            Reader::Admins => "admins".to_owned(),
+            LetterReader::Owner(owner) => owner.to_lowercase(),
+            LetterReader::Admins => "admins".to_owned(),
         };
         let is_plain = |it: char| it.is_ascii_alphanumeric() || "._@-".contains(it);
         let reader: String = reader
@@ -123,8 +124,8 @@ pub(super) fn card(
 impl Letter<'_> {
     fn subject_for_chat(&self) -> String {
         match &self.reader {
-            Reader::Owner(owner) => format!("{}: {}", printable(owner), self.heading()),
-            Reader::Admins => format!("tagwarden: {}", self.heading()),
+            LetterReader::Owner(owner) => format!("{}: {}", printable(owner), self.heading()),
+            LetterReader::Admins => format!("tagwarden: {}", self.heading()),
         }
     }
 }

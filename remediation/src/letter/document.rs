@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::context::LetterContext;
+use super::draft::{Letter, LetterEntry, LetterReader};
 use super::view::link;
-use super::{Letter, LetterContext, LetterEntry, Reader};
 use crate::report::EntryDocument;
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -76,9 +77,9 @@ pub(super) fn json(
         }),
     });
     let (audience, owner) = match &letter.reader {
-        Reader::Owner(owner) if problem.is_none() => ("owner", Some(owner.as_str())),
-        Reader::Owner(owner) => ("admins", Some(owner.as_str())),
-        Reader::Admins => ("admins", None),
+        LetterReader::Owner(owner) if problem.is_none() => ("owner", Some(owner.as_str())),
+        LetterReader::Owner(owner) => ("admins", Some(owner.as_str())),
+        LetterReader::Admins => ("admins", None),
     };
     let document = LetterDocument {
         version: VERSION,

@@ -5,7 +5,8 @@ use tagwarden_core::exemption::EXEMPTION_KEY;
 use tagwarden_core::policy::Pattern;
 use tagwarden_core::{Action, TagRule};
 
-use super::{LetterContext, LetterKind};
+use super::context::LetterContext;
+use super::kind::LetterKind;
 use crate::plan::{Cause, Outcome, Reason, Remedy};
 use crate::report::Entry;
 

@@ -1,5 +1,7 @@
 //! What owners read.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -7,7 +9,7 @@ use tagwarden_core::owner::{Owner, OwnerSource};
 use tagwarden_core::{DefectName, Policy};
 
 use super::*;
-use crate::plan::{Cause, Reason, Remedy, Step, ValueOrigin};
+use crate::plan::{Cause, Outcome, Reason, Remedy, Step, ValueOrigin};
 use crate::report::{Report, ReportSubject};
 use crate::run_id::RunId;
 use crate::settings::Mode;

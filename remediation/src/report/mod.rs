@@ -7,6 +7,7 @@
 //! | `console` | links into the AWS console |
 //! | `subject` | whom the entries concern |
 //! | `digest` | which entries a text shows, where it has no room for all |
+//! | `undelivered` | letters that could not be sent |
 //! | `view` | what a template sees |
 //! | `template` | the built-in text and the policy table's own, compiled, checked and rendered |
 //! | `changes` | what means something else since an upgrade |
@@ -24,6 +25,7 @@ mod subject;
 mod template;
 mod template_error;
 pub mod text;
+mod undelivered;
 mod view;
 
 use std::collections::BTreeSet;
@@ -40,8 +42,9 @@ pub use check::check as check_template;
 pub use message::{Message, Messages, broken_policy, messages};
 pub use section::Section;
 pub(crate) use subject::EntryDocument;
-pub use subject::{ReportSubject, Subjects, UndeliveredLetter};
+pub use subject::{ReportSubject, Subjects};
 pub use template_error::TemplateError;
+pub use undelivered::UndeliveredLetter;
 
 /// Everything one run did and left.
 #[derive(Clone, Debug, PartialEq, Eq)]
