@@ -68,7 +68,7 @@ fn allocates_once_for_the_findings_of_an_instance() {
     }
 }
 
-/// Ten rules with allowed values and a condition each, and one with end dates.
+/// Ten rules with allowed values and two conditions each, and two with end dates, of which the second applies.
 fn newer_policy() -> Policy {
     let row = |number| -> Row {
         let row = json!({
@@ -82,6 +82,10 @@ fn newer_policy() -> Policy {
     };
     let others = json!([
         {"RuleId": -1, "PolicyFormat": 2},
+        {
+            "RuleId": 0, "TagKey": "Expires", "Action": "Notify", "Required": "Y", "WhenExpired": "Terminate",
+            "When": "tag:Kind = gpu", "Notice": "3d, 1d",
+        },
         {"RuleId": 11, "TagKey": "Expires", "Action": "Notify", "Required": "Y", "WhenExpired": "Stop", "AtMost": "90d"},
     ]);
     let others: Vec<Row> = serde_json::from_value(others).unwrap();

@@ -70,9 +70,10 @@ fn moment(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
 mod tests {
     use aws_sdk_ec2::types::{InstanceLifecycleType, OperatorResponse};
     use serde_json::json;
-    use tagwarden_core::State;
+    use tagwarden_core::policy::{InstanceDetail, Row};
     use tagwarden_core::resource::configuration_item::ConfigurationItem;
     use tagwarden_core::resource::{DescribedInstance, InstanceDetails};
+    use tagwarden_core::{Policy, State};
 
     use super::*;
 
@@ -144,9 +145,11 @@ mod tests {
         );
     }
 
-    /// DescribeInstances, a configuration item and the AWS CLI's output give the same instance, with all details.
-    #[test]
-    fn the_three_readers_agree() {
+    const ACCOUNT: &str = "111122223333";
+
+    /// One instance by DescribeInstances, as a configuration item and as the AWS CLI's output: with every detail, or with
+    /// what every instance has.
+    fn by_each_reader(has_all: bool) -> [Instance; 3] {
         let from_sdk = types::Instance::builder()
             .instance_id("i-0a1b2c3d4e5f60718")
             .vpc_id("vpc-1")
@@ -158,54 +161,126 @@ mod tests {
                     .availability_zone("us-east-1a")
                     .build(),
             )
-            .key_name("ann")
-            .iam_instance_profile(
-                types::IamInstanceProfile::builder()
-                    .arn("arn:aws:iam::111122223333:instance-profile/ci")
-                    .build(),
-            )
             .state(
                 types::InstanceState::builder()
                     .name(types::InstanceStateName::Running)
                     .build(),
             )
             .launch_time(aws_smithy_types::DateTime::from_secs(1_700_000_000))
-            .instance_lifecycle(InstanceLifecycleType::Spot)
-            .spot_instance_request_id("sir-abcd1234")
-            .tags(types::Tag::builder().key("Name").value("web").build())
-            .build();
-        let from_sdk = instance_from_ec2(&from_sdk, Some("111122223333")).unwrap();
+            .tags(types::Tag::builder().key("Env").value("prod").build());
+        let profile = types::IamInstanceProfile::builder()
+            .arn("arn:aws:iam::111122223333:instance-profile/ci");
+        let from_sdk = if has_all {
+            from_sdk
+                .key_name("ann")
+                .iam_instance_profile(profile.build())
+                .instance_lifecycle(InstanceLifecycleType::Spot)
+                .spot_instance_request_id("sir-abcd1234")
+        } else {
+            from_sdk
+        };
+        let from_sdk = instance_from_ec2(&from_sdk.build(), Some(ACCOUNT)).unwrap();
+
+        let mut configuration = json!({
+            "instanceId": "i-0a1b2c3d4e5f60718", "vpcId": "vpc-1", "subnetId": "subnet-1", "imageId": "ami-1",
+            "instanceType": "p5.48xlarge", "placement": {"availabilityZone": "us-east-1a"},
+            "state": {"code": 16, "name": "running"}, "launchTime": "2023-11-14T22:13:20.000Z",
+            "tags": [{"key": "Env", "value": "prod"}],
+            // What an instance does not have, Config sets to null.
+            "keyName": null, "iamInstanceProfile": null, "instanceLifecycle": null, "spotInstanceRequestId": null,
+        });
+        let mut described = json!({
+            "InstanceId": "i-0a1b2c3d4e5f60718", "VpcId": "vpc-1", "SubnetId": "subnet-1", "ImageId": "ami-1",
+            "InstanceType": "p5.48xlarge", "Placement": {"AvailabilityZone": "us-east-1a"},
+            "State": {"Code": 16, "Name": "running"}, "LaunchTime": "2023-11-14T22:13:20+00:00",
+            "Tags": [{"Key": "Env", "Value": "prod"}],
+        });
+        if has_all {
+            let arn = "arn:aws:iam::111122223333:instance-profile/ci";
+            configuration["keyName"] = json!("ann");
+            configuration["iamInstanceProfile"] = json!({"arn": arn, "id": "AIPA"});
+            configuration["instanceLifecycle"] = json!("spot");
+            configuration["spotInstanceRequestId"] = json!("sir-abcd1234");
+            described["KeyName"] = json!("ann");
+            described["IamInstanceProfile"] = json!({"Arn": arn, "Id": "AIPA"});
+            described["InstanceLifecycle"] = json!("spot");
+            described["SpotInstanceRequestId"] = json!("sir-abcd1234");
+        }
         let item = json!({
-            "configurationItemStatus": "OK",
-            "configurationItemCaptureTime": "2026-11-23T08:00:00.000Z",
-            "resourceType": "AWS::EC2::Instance",
-            "resourceId": "i-0a1b2c3d4e5f60718",
-            "awsAccountId": "111122223333",
-            "availabilityZone": "us-east-1a",
-            "configuration": {
-                "instanceId": "i-0a1b2c3d4e5f60718", "vpcId": "vpc-1", "subnetId": "subnet-1", "imageId": "ami-1",
-                "instanceType": "p5.48xlarge", "placement": {"availabilityZone": "us-east-1a"}, "keyName": "ann",
-                "iamInstanceProfile": {"arn": "arn:aws:iam::111122223333:instance-profile/ci", "id": "AIPA"},
-                "state": {"code": 16, "name": "running"}, "launchTime": "2023-11-14T22:13:20.000Z",
-                "instanceLifecycle": "spot", "spotInstanceRequestId": "sir-abcd1234",
-                "tags": [{"key": "Name", "value": "web"}],
-            },
+            "configurationItemStatus": "OK", "configurationItemCaptureTime": "2026-11-23T08:00:00.000Z",
+            "resourceType": "AWS::EC2::Instance", "resourceId": "i-0a1b2c3d4e5f60718", "awsAccountId": ACCOUNT,
+            "availabilityZone": "us-east-1a", "configuration": configuration,
         });
         let from_item: ConfigurationItem = serde_json::from_value(item).unwrap();
-        assert_eq!(from_item.into_instance(), from_sdk);
-        let described = json!({
-            "InstanceId": "i-0a1b2c3d4e5f60718", "VpcId": "vpc-1", "SubnetId": "subnet-1", "ImageId": "ami-1",
-            "InstanceType": "p5.48xlarge", "Placement": {"AvailabilityZone": "us-east-1a"}, "KeyName": "ann",
-            "IamInstanceProfile": {"Arn": "arn:aws:iam::111122223333:instance-profile/ci", "Id": "AIPA"},
-            "State": {"Code": 16, "Name": "running"}, "LaunchTime": "2023-11-14T22:13:20+00:00",
-            "InstanceLifecycle": "spot", "SpotInstanceRequestId": "sir-abcd1234",
-            "Tags": [{"Key": "Name", "Value": "web"}],
-        });
         let DescribedInstance(mut from_cli) = serde_json::from_value(described).unwrap();
         // The reservation names the account, and the instance alone does not.
         assert_eq!(from_cli.details.owner_id, None);
-        from_cli.details.owner_id = Some("111122223333".to_owned());
-        assert_eq!(from_cli, from_sdk);
-        assert!(from_sdk.details.is_whole);
+        from_cli.details.owner_id = Some(ACCOUNT.to_owned());
+        [from_sdk, from_item.into_instance(), from_cli]
+    }
+
+    /// DescribeInstances, a configuration item and the AWS CLI's output give the same instance, with all details.
+    #[test]
+    fn the_three_readers_agree() {
+        for has_all in [true, false] {
+            let [from_sdk, from_item, from_cli] = by_each_reader(has_all);
+            assert_eq!(from_item, from_sdk);
+            assert_eq!(from_cli, from_sdk);
+            assert!(from_sdk.details.is_whole);
+        }
+    }
+
+    /// Every condition on every name has one answer, which is known, whoever described the instance.
+    #[test]
+    fn the_three_readers_agree_on_every_condition() {
+        // Each detail's value, and whether every instance has it.
+        let known = |detail: InstanceDetail| match detail {
+            InstanceDetail::InstanceType => ("p5.48xlarge", true),
+            InstanceDetail::VpcId => ("vpc-1", true),
+            InstanceDetail::SubnetId => ("subnet-1", true),
+            InstanceDetail::ImageId => ("ami-1", true),
+            InstanceDetail::AvailabilityZone => ("us-east-1a", true),
+            InstanceDetail::OwnerId => (ACCOUNT, true),
+            InstanceDetail::Region => ("us-east-1", true),
+            InstanceDetail::InstanceLifecycle => ("spot", false),
+            InstanceDetail::KeyName => ("ann", false),
+            InstanceDetail::InstanceProfile => {
+                ("\"arn:aws:iam::111122223333:instance-profile/ci\"", false)
+            }
+        };
+        let details = InstanceDetail::ALL.map(|it| (it.as_str(), known(it)));
+        let names = details.into_iter().chain([("tag:Env", ("prod", true))]);
+        for (name, (value, is_always)) in names {
+            for has_all in [true, false] {
+                let is_there = has_all || is_always;
+                for (condition, expected) in [
+                    (name.to_owned(), is_there),
+                    (format!("!{name}"), !is_there),
+                    (format!("{name} = {value}"), is_there),
+                    (format!("{name} = *"), is_there),
+                    (format!("{name} = other, {value}"), is_there),
+                    (format!("{name} = other"), false),
+                    (format!("{name} != {value}"), false),
+                    (format!("{name} != other"), is_there),
+                ] {
+                    let rows = json!([
+                        {"RuleId": -1, "PolicyFormat": 2},
+                        {"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "When": condition},
+                    ]);
+                    let rows: Vec<Row> = serde_json::from_value(rows).unwrap();
+                    let policy = Policy::from_rows(rows).unwrap();
+                    let standings = by_each_reader(has_all)
+                        .map(|instance| policy.standing(&policy.rules()[0], &instance).to_string());
+                    let [first, ..] = &standings;
+                    assert!(standings.iter().all(|it| it == first), "{standings:?}");
+                    let answer = if expected {
+                        "applies"
+                    } else {
+                        "does not apply"
+                    };
+                    assert!(first.starts_with(answer), "{condition}: {first}");
+                }
+            }
+        }
     }
 }

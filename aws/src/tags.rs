@@ -8,15 +8,16 @@ use crate::{AwsError, Ec2};
 
 const CALL: &str = "ec2:DescribeTags";
 
-/// The most values that EC2 takes in one filter.
+/// The most values that EC2 takes in all filters of one call.
 ///
-/// See [Filter](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html).
+/// See [Considerations](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html).
 const FILTER_VALUES: usize = 200;
 
 /// The most tags of one response.
 const PAGE: i32 = 1_000;
 
-/// How many tags each of [`FILTER_VALUES`] resources can have in one response.
+/// The most keys of one call, so that its response has one page: each of [`FILTER_VALUES`] resources has at most so many of
+/// the tags.
 const KEYS_OF_A_PAGE: usize = 5;
 
 /// Tags by key, by the id of their resource.
@@ -40,7 +41,7 @@ pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<FoundTags, AwsError> 
 
 /// Those of the tags `keys` that the resources `ids` have, by id. A resource of another account shows none.
 ///
-/// Takes one call for 200 ids and 5 keys, because such a call has at most one page.
+/// Takes one call for 195 ids and 5 keys: EC2 takes 200 values in the filters of a call, and such a call has one page.
 ///
 /// # Errors
 /// A call failed.
@@ -51,7 +52,8 @@ pub async fn describe_keys(
 ) -> Result<FoundTags, AwsError> {
     let mut found = FoundTags::new();
     for keys in keys.chunks(KEYS_OF_A_PAGE) {
-        for ids in ids.chunks(FILTER_VALUES) {
+        // The keys are filter values as well.
+        for ids in ids.chunks(FILTER_VALUES - KEYS_OF_A_PAGE) {
             let filters = vec![filter("resource-id", ids), filter("key", keys)];
             read(ec2, filters, &mut found).await?;
         }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Policy, Shutdown};
+use tagwarden_core::{DefectName, Instance, Policy, Shutdown};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::plan::{
-    Agreed, CountdownName, CountdownReason, Focus, Outcome, Remedy, RemedyName,
+    Agreed, CountdownName, CountdownReason, Focus, Outcome, Remedy, RemedyName, Step, ValueOrigin,
 };
 use tagwarden_remediation::report::Entry;
 use tagwarden_remediation::settings::{RulesMayDestroy, Untagged};
@@ -85,19 +85,25 @@ pub struct SavedStep {
     pub remedy: RemedyName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_value: Option<String>,
+    /// Where the value of the tag comes from. Older versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_origin: Option<String>,
+    /// The end date that a shutdown is for, as the tag had it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// Why a shutdown must wait, where it must.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl SavedPlan {
-    /// The plan of `entries`, made at `at`.
+    /// The plan of `entries`, each with its instance, made at `at`.
     pub fn new<'e>(
         at: DateTime<Utc>,
         place: PlanPlace,
         policy: &Policy,
         settings: &Settings,
-        entries: impl Iterator<Item = &'e Entry>,
+        entries: impl Iterator<Item = (&'e Instance, &'e Entry)>,
     ) -> Self {
         Self {
             kind: KIND.to_owned(),
@@ -107,7 +113,9 @@ impl SavedPlan {
             place,
             policy_fingerprint: fingerprint(policy),
             settings: decisive(settings),
-            steps: entries.filter_map(SavedStep::of).collect(),
+            steps: entries
+                .filter_map(|(instance, entry)| SavedStep::of_instance(instance, entry))
+                .collect(),
         }
     }
 
@@ -241,10 +249,19 @@ impl SavedPlan {
         for step in &self.steps {
             match (step.countdown(), &step.tag_key, &step.tag_value) {
                 (Some(name), ..) if !self.is_too_old(now) => {
+                    let date = step.date.iter();
+                    agreed
+                        .dates
+                        .extend(date.map(|date| (name.clone(), date.clone())));
                     agreed.shutdowns.insert(name);
                 }
                 (None, Some(key), Some(value)) => {
                     let name = (step.instance_id.clone(), key.clone());
+                    let origin = step.value_origin.as_deref();
+                    let origin: Option<ValueOrigin> = origin.and_then(|it| it.parse().ok());
+                    if origin.is_some_and(|it| !it.is_function()) {
+                        agreed.fixed.insert(name.clone());
+                    }
                     agreed.tags.insert(name, value.clone());
                 }
                 _ => {}
@@ -273,7 +290,15 @@ impl SavedPlan {
 }
 
 impl SavedStep {
-    /// The change that `entry` would be; `None` if it would be none.
+    /// The change of `instance` that `entry` would be; `None` if it would be none.
+    fn of_instance(instance: &Instance, entry: &Entry) -> Option<Self> {
+        Some(Self {
+            date: end_date(&entry.step, instance),
+            ..Self::of(entry)?
+        })
+    }
+
+    /// The same, without the end date that it may be for.
     pub fn of(entry: &Entry) -> Option<Self> {
         let is_change = matches!(
             effect(entry),
@@ -290,6 +315,8 @@ impl SavedStep {
             tag_key: entry.step.cause.tag_key().map(ToOwned::to_owned),
             remedy,
             tag_value: entry.tag_value().map(ToOwned::to_owned),
+            value_origin: entry.origin().map(ToString::to_string),
+            date: None,
             reason: match entry.outcome {
                 Outcome::WouldDo => None,
                 _ => entry.outcome.reason(),
@@ -336,6 +363,16 @@ impl SavedStep {
             RemedyName::Untag => false,
         }
     }
+}
+
+/// The end date of `instance` that `step` shuts it down for, as its tag has it; `None` for another step.
+pub fn end_date(step: &Step, instance: &Instance) -> Option<String> {
+    let is_expired = step.cause.defect() == Some(DefectName::Expired);
+    let key = step
+        .cause
+        .tag_key()
+        .filter(|_| is_expired && step.remedy.is_shutdown())?;
+    instance.tags.get(key).cloned()
 }
 
 /// Of the rules, whatever a rule consists of.

@@ -363,3 +363,65 @@ async fn gpu_instances_must_end() {
         assert!(is_running(&world, id), "{id}");
     }
 }
+
+/// What a manager would replace is reported with its manager by each sweep, also after its end date, and is never ended.
+#[tokio::test(start_paused = true)]
+async fn an_expired_date_of_what_a_manager_would_replace_is_reported_daily() {
+    let world = world(&json!({}));
+    let id = world.instance(&[
+        ("Expires", "2026-11-25"),
+        ("aws:autoscaling:groupName", "web"),
+    ]);
+    let lines = sweeps(&world, &id, TimeDelta::days(1), "2026-11-30T12:00:00Z").await;
+    let expected = "-- ID has not been terminated. Reason: Expired tag Expires (rule 3). Refused: it belongs to the Auto \
+                    Scaling group web, which would replace it: tag the group.";
+    let days: Vec<&str> = lines.iter().map(|line| &line[..5]).collect();
+    assert_eq!(
+        days,
+        ["11-26", "11-27", "11-28", "11-29", "11-30"],
+        "{lines:?}"
+    );
+    for line in &lines {
+        assert_eq!(&line[12..], expected);
+    }
+    let items = world.account.items(LEDGER);
+    assert!(items.iter().all(|item| item["Pk"] != "countdown"));
+    assert!(is_running(&world, &id));
+}
+
+/// While it is exempt, the dashboard leaves it out. Then its notice starts anew, also if one was given before.
+#[tokio::test(start_paused = true)]
+async fn after_an_exemption_the_notice_starts_anew() {
+    let world = world(&json!({"Notice": "3d, 1d"}));
+    let id = world.instance(&[("Expires", "2026-11-24")]);
+    // The last notice goes out, and the date passes.
+    world.sweep().await;
+    to(&world, "2026-11-24T00:00:00Z");
+    world.sweep().await;
+    assert_eq!(world.lines().len(), 1, "{:?}", world.lines());
+    world
+        .account
+        .set_tag(&id, "tagwarden:exempt-until", "2026-11-27 audit");
+    let lines = sweeps(&world, &id, TimeDelta::hours(6), "2026-11-27T12:00:00Z").await;
+    assert!(
+        lines.iter().all(|line| !line.contains("terminated")),
+        "{lines:?}"
+    );
+    // NOT_APPLICABLE takes a result off the dashboard.
+    world.evaluate_all().await;
+    assert_eq!(world.verdict(&id), None);
+    let lines = sweeps(&world, &id, TimeDelta::hours(6), "2026-11-30T00:00:00Z").await;
+    let expected = [
+        "11-28 00:00 -- ID is to be terminated. Reason: Expired tag Expires (rule 3). Left for later: Expires = 2026-11-24 has passed; it is done after 2026-11-29 00:00 UTC",
+        "11-29 00:00 -- ID has been terminated. Reason: Expired tag Expires (rule 3).",
+    ];
+    let lines: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.contains("terminated"))
+        .collect();
+    let ends = [lines.first().unwrap(), lines.last().unwrap()];
+    for (line, expected) in ends.into_iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}");
+    }
+    assert!(!is_running(&world, &id));
+}

@@ -17,6 +17,7 @@ mod changes_in_between;
 mod conditions;
 mod countdowns;
 mod customers_sample;
+mod design_cases;
 mod end_dates;
 mod exemptions;
 mod ledger;

@@ -212,6 +212,35 @@ async fn sweeps_a_thousand_instances_in_forty_nine_calls_and_six_seconds() {
     assert_eq!(cost.answer["failed"], 0);
 }
 
+/// Allowed values, conditions and end dates are judged without a call. Only `From` asks anything.
+#[tokio::test(start_paused = true)]
+async fn values_conditions_and_end_dates_cost_a_sweep_no_call() {
+    let before = simulate::sweep(&fleet(1_000)).await;
+    let newer = fleet(1_000);
+    let mut rows = newer.account.items(fleet::TABLE);
+    for row in &mut rows {
+        let members = json!({"Allowed": "*", "When": "region = us-*; !tag:Nobody"});
+        let members = members.as_object().unwrap().clone();
+        row.as_object_mut().unwrap().extend(members);
+    }
+    rows.push(json!({"RuleId": -1, "PolicyFormat": 2}));
+    rows.push(json!({
+        "RuleId": 90, "TagKey": "Ends", "Action": "Notify", "Required": "N", "WhenExpired": "Stop", "Allowed": "never",
+    }));
+    for row in rows {
+        newer.account.put_item(fleet::TABLE, row);
+    }
+    let after = simulate::sweep(&newer).await;
+    // One more line of the report for each instance without an end date may take more messages.
+    let calls = |cost: &simulate::Cost| {
+        let mut calls = cost.calls.clone();
+        calls.retain(|call, _| call != "Publish");
+        calls
+    };
+    assert_eq!(calls(&after), calls(&before));
+    assert_eq!(after.answer["tagged"], before.answer["tagged"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn sweeps_ten_thousand_instances_within_a_fifth_of_the_fewest_calls() {
     let fleet = fleet(10_000);

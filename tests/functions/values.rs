@@ -258,3 +258,50 @@ async fn a_source_that_fails_is_waited_for_and_one_that_is_denied_is_not() {
         assert_eq!(world.tag(&id, "CostCenter").as_deref(), Some("100"));
     }
 }
+
+/// One call for each 195 sources and 5 keys, because EC2 takes 200 values in the filters of a call; and each value from its
+/// own VPC or subnet.
+#[rstest]
+#[case::as_many_as_fit(&["vpc"], 195, 5, 1)]
+#[case::one_source_more(&["vpc"], 196, 5, 2)]
+#[case::one_key_more(&["vpc"], 195, 6, 2)]
+#[case::both(&["vpc"], 196, 6, 4)]
+#[case::subnets_are_sources_too(&["subnet", "vpc"], 150, 5, 2)]
+#[tokio::test(start_paused = true)]
+async fn sources_cost_one_call_for_each_195_and_5_keys(
+    #[case] from: &[&str],
+    #[case] vpcs: usize,
+    #[case] keys: usize,
+    #[case] calls: usize,
+) {
+    let key = |number: usize| format!("Cost{number}");
+    let rules = (1..=keys).map(|number| {
+        json!({
+            "RuleId": number, "TagKey": key(number), "Action": "Update", "Required": "Y", "Default": "100", "From": from,
+        })
+    });
+    let rows: Vec<Value> = [format()].into_iter().chain(rules).collect();
+    let world = World::with_table(&rows).enforcing();
+    let launched: Vec<(String, String)> = (0..vpcs)
+        .map(|number| {
+            let vpc = format!("vpc-{number:017x}");
+            world
+                .account
+                .tag_network(&vpc, &key(1), &format!("of {vpc}"));
+            let id = world
+                .account
+                .launch(crate::support::old(&[("Name", "web")]).vpc(&vpc));
+            (id, vpc)
+        })
+        .collect();
+    let answer = world.sweep().await;
+    assert_eq!(answer["tagged"], vpcs, "{answer} {:?}", world.lines());
+    assert_eq!(world.account.count("DescribeTags"), calls);
+    for (id, vpc) in launched {
+        assert_eq!(world.tag(&id, &key(1)), Some(format!("of {vpc}")));
+        assert_eq!(world.tag(&id, &key(keys)).as_deref(), Some("100"));
+    }
+    // What has its values asks no source.
+    world.sweep().await;
+    assert_eq!(world.account.count("DescribeTags"), calls);
+}

@@ -12,6 +12,7 @@
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
 //! | `conditions` | what the conditions of rules decided |
+//! | [`endings`] | what ends when |
 //! | [`rows`] | steps in words, like ones in one row |
 //! | [`trouble`] | what to do when a call or a run fails |
 //!
@@ -19,6 +20,7 @@
 
 pub mod compare;
 mod conditions;
+pub mod endings;
 pub mod explained;
 pub mod inputs;
 mod notes;

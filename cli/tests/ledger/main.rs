@@ -9,6 +9,7 @@
 
 mod guide;
 mod history;
+mod origins;
 mod scene;
 #[path = "../support/mod.rs"]
 mod support;

@@ -12,6 +12,7 @@ mod against;
 mod apply;
 mod bound;
 mod broken;
+mod endings;
 mod expect;
 mod fake;
 

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allowed::AllowedValues;
-use super::condition::{InstanceDetail, Subject};
+use super::condition::{ConditionSubject, InstanceDetail, RuleConditions};
 use super::pattern::Pattern;
 use super::rule::Action;
 use super::source::Source;
@@ -42,11 +42,13 @@ impl PolicyExamples {
     fn add(&mut self, policy: &Policy) {
         for rule in policy.rules() {
             let when = rule.options.when.iter();
-            for condition in when.flat_map(|when| when.conditions()) {
+            for condition in when.flat_map(RuleConditions::conditions) {
                 let values = condition.patterns().iter().map(Pattern::example);
                 match condition.subject() {
-                    Subject::Tag(key) => self.tags.entry(key.clone()).or_default().extend(values),
-                    Subject::Detail(detail) => {
+                    ConditionSubject::Tag(key) => {
+                        self.tags.entry(key.clone()).or_default().extend(values);
+                    }
+                    ConditionSubject::Detail(detail) => {
                         let place = InstanceDetail::ALL.iter().position(|it| it == detail);
                         let of_detail = self.details.entry(place.unwrap_or_default()).or_default();
                         of_detail.extend(values);

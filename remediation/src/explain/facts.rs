@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
-use tagwarden_core::{Action, Instance, Policy, Shutdown};
+use tagwarden_core::{Instance, Policy, Shutdown};
 
 use super::{
     CountdownStanding, ExplainedCountdown, ExplainedLauncher, ExplainedShutdown, ExplainedStep,
@@ -12,7 +12,7 @@ use super::{
 use crate::launcher::{Launcher, Unattributed};
 use crate::plan::{
     Cause, Countdown, CountdownName, CountdownReason, CountdownStage, Memory, Outcome, Plan,
-    PlanContext, Reason, Remedy, RemedyName, Step, Terms, manager_of,
+    PlanContext, Reason, Remedy, RemedyName, Step, Terms, ValueOrigin, manager_of,
 };
 use crate::report::Entry;
 use crate::settings::{Mode, Settings};
@@ -88,6 +88,7 @@ impl<'a> Facts<'a> {
                     entry,
                 })
                 .collect(),
+            end_dates: self.end_dates(instance),
             launcher: self.launcher(instance),
             manager: manager_of(instance, self.settings, self.context),
             remembered: self
@@ -170,7 +171,7 @@ impl<'a> Facts<'a> {
             };
             // Between a stop and the notice of the termination, the plan has nothing to say.
             if !all.iter().any(is_it) {
-                all.push((self.cause(&name.reason), name.shutdown, None));
+                all.push((self.cause(instance, &name.reason), name.shutdown, None));
             }
         }
         let all = all.into_iter();
@@ -198,7 +199,10 @@ impl<'a> Facts<'a> {
         let mut tags = self.plan.tags.iter();
         let is_stop = shutdown == Shutdown::Stop;
         let terms = Terms::for_shutdown(self.policy, self.settings, instance, cause, is_stop);
-        let next = if self.settings.mode == Mode::DryRun && !terms.is_at_once() {
+        let ends_at = self.to_come(&terms);
+        let next = if let Some(end) = ends_at {
+            ShutdownTime::After(end)
+        } else if self.settings.mode == Mode::DryRun && !terms.is_at_once() {
             ShutdownTime::OnceLooksAgree
         } else if tags.any(|act| act.instance_id() == instance.id) {
             ShutdownTime::RunAfterNext
@@ -210,6 +214,7 @@ impl<'a> Facts<'a> {
             reason,
             shutdown,
             countdown,
+            ends_at,
             safeguards,
         }
     }
@@ -243,13 +248,15 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// A cause for a reason that the ledger has. The rule is the one that has the tag's key now.
-    fn cause(&self, reason: &CountdownReason) -> Cause {
+    /// A cause for a reason that the ledger has. The rule is the one for the tag's key that applies now, or else the first.
+    fn cause(&self, instance: &Instance, reason: &CountdownReason) -> Cause {
         match reason {
             CountdownReason::Untagged => Cause::Untagged,
             CountdownReason::Tag { defect, key } => {
+                let mut applying = self.policy.rules_for(instance);
+                let applying = applying.find(|rule| rule.tag_key == *key);
                 let mut rules = self.policy.rules().iter();
-                let rule = rules.find(|rule| rule.tag_key == *key);
+                let rule = applying.or_else(|| rules.find(|rule| rule.tag_key == *key));
                 Cause::Tag {
                     rule_id: rule.map_or(0, |rule| rule.id),
                     tag_key: key.clone(),
@@ -279,24 +286,29 @@ impl<'a> Facts<'a> {
 
     /// Where the value that `entry` writes comes from.
     fn value_source(&self, instance: &Instance, entry: &Entry) -> Option<ValueSource> {
-        let Remedy::Tag { value, .. } = &entry.step.remedy else {
+        let Remedy::Tag { origin, .. } = &entry.step.remedy else {
             return None;
         };
-        let mut rules = self.policy.rules().iter();
-        let rule = rules.find(|rule| Some(rule.id) == entry.step.cause.rule_id())?;
-        let memory = self.memory(instance);
-        if memory.and_then(|memory| memory.restorable(rule)) == Some(value) {
-            return Some(ValueSource::Restored);
+        let mut origin = origin.as_ref()?;
+        while let ValueOrigin::After { origin: second, .. } = origin {
+            origin = second;
         }
-        match rule.action {
-            Action::UserLookup => {
+        Some(match origin {
+            ValueOrigin::Default => ValueSource::Default,
+            ValueOrigin::Function => ValueSource::Function,
+            ValueOrigin::Launcher => {
                 let launcher = self.launcher(instance);
                 let source = launcher.map_or(self.looked_up_in, |it| it.source);
-                Some(ValueSource::Launcher(source))
+                ValueSource::Launcher(source)
             }
-            Action::Function(_) => Some(ValueSource::Function),
-            _ => Some(ValueSource::Default),
-        }
+            ValueOrigin::Restored => ValueSource::Restored,
+            ValueOrigin::NearMiss(_) => ValueSource::NearMiss,
+            ValueOrigin::Tag(_) => ValueSource::OtherTag,
+            ValueOrigin::Subnet(_) => ValueSource::Subnet,
+            ValueOrigin::Vpc(_) => ValueSource::Vpc,
+            ValueOrigin::Who(_) => ValueSource::WhoRow,
+            ValueOrigin::After { .. } => return None,
+        })
     }
 
     /// When what stands against a step is over, if it passes by itself.

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `account` | reads what AWS and the ledger say; writes nothing |
 //! | `recorded` | the same of recordings, without AWS |
+//! | `ending` | the end dates of an instance: days left, notices, what keeps it; pure |
 //! | `facts` | what is known, and the explanations that are made of it; pure |
 //! | `safeguard` | what each safeguard says of a shutdown; pure |
 //!
 //! The plan makes every decision: this module adds where a decision comes from and how long it stands.
 
 mod account;
+mod ending;
 mod facts;
 mod recorded;
 mod safeguard;
@@ -22,6 +24,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use tagwarden_core::Shutdown;
+use tagwarden_core::policy::WhenExpired;
 
 use crate::launcher::Launcher;
 use crate::plan::{CountdownReason, Reason, RememberedTag};
@@ -45,6 +48,8 @@ pub struct Explanation {
     pub steps: Vec<ExplainedStep>,
     /// Every shutdown that is asked for or counted down, and what each safeguard says of it.
     pub shutdowns: Vec<ExplainedShutdown>,
+    /// Its end dates, by the rules that apply to it.
+    pub end_dates: Vec<ExplainedEndDate>,
     /// Who launched it, and where that is known from; `None` if nothing asks for it and nothing remembers it.
     pub launcher: Option<ExplainedLauncher>,
     /// What would replace it, or alone may end it: [`Reason::Managed`].
@@ -64,6 +69,29 @@ pub struct ExplainedStep {
     pub until: Option<DateTime<Utc>>,
 }
 
+/// An end date of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainedEndDate {
+    /// The rule that reads it.
+    pub rule_id: i64,
+    /// The key of its tag.
+    pub tag_key: String,
+    /// The date, as the tag has it.
+    pub date: String,
+    /// The first moment after it.
+    pub end: DateTime<Utc>,
+    /// How many days are left; negative once it has passed.
+    pub days_left: i64,
+    /// What is done then.
+    pub when_expired: WhenExpired,
+    /// When notices go out before it, the first of them first; empty where nothing is shut down.
+    pub notices: Vec<DateTime<Utc>>,
+    /// When the last notice was accepted, as the ledger notes it.
+    pub noticed_at: Option<DateTime<Utc>>,
+    /// The first moment after the last date that the rule allows now; `None` if it allows all.
+    pub latest: Option<DateTime<Utc>>,
+}
+
 /// Where a value to write comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueSource {
@@ -75,6 +103,16 @@ pub enum ValueSource {
     Launcher(LauncherSource),
     /// What tagwarden wrote before, and somebody removed.
     Restored,
+    /// A tag whose key is a near miss of the rule's.
+    NearMiss,
+    /// Another tag of the instance.
+    OtherTag,
+    /// The instance's subnet.
+    Subnet,
+    /// The instance's VPC.
+    Vpc,
+    /// A who row about who launched it.
+    WhoRow,
 }
 
 /// Who launched an instance.
@@ -110,6 +148,8 @@ pub struct ExplainedShutdown {
     pub shutdown: Shutdown,
     /// How long the reason has stood, as the ledger notes it; `None` if nothing is noted.
     pub countdown: Option<ExplainedCountdown>,
+    /// When the end date that it is for passes, if that has not passed yet.
+    pub ends_at: Option<DateTime<Utc>>,
     /// What each safeguard says, in the order in which a run asks them.
     pub safeguards: Vec<ExplainedSafeguard>,
     /// When it happens, if nothing changes and the function enforces.
@@ -181,6 +221,11 @@ impl ValueSource {
             Self::Function => "function",
             Self::Launcher(source) => source.name(),
             Self::Restored => "restored",
+            Self::NearMiss => "near-miss",
+            Self::OtherTag => "tag",
+            Self::Subnet => "subnet",
+            Self::Vpc => "vpc",
+            Self::WhoRow => "who",
         }
     }
 }

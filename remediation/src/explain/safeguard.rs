@@ -223,12 +223,30 @@ impl Facts<'_> {
             let grown = grown.and_then(|at| at.checked_add_signed(terms.grace));
             return match obstacle {
                 Some(says) => held(NAME, says, grown),
+                None if self.to_come(terms).is_some() => {
+                    let says = format!(
+                        "nothing is done before {}",
+                        moment(self.now.max(terms.end.unwrap_or(self.now)))
+                    );
+                    held(NAME, says, terms.end)
+                }
                 None => unknown(NAME, "the ledger notes whether an earlier run saw this"),
             };
         }
         let wait = terms.grace + terms.wait;
-        let starts = || self.now.checked_add_signed(wait);
+        let starts = || match terms.end {
+            // Its notices go out before it, but for the last.
+            Some(end) => {
+                let soonest = self.now.checked_add_signed(terms.grace.max(terms.notice))?;
+                Some(end.max(soonest))
+            }
+            None => self.now.checked_add_signed(wait),
+        };
         let Some(countdown) = countdown else {
+            if terms.end.is_some() {
+                let says = "no run has noted this yet: the first that finds it soon begins a countdown to the end date";
+                return held(NAME, says, starts());
+            }
             let says = format!(
                 "no run has noted this yet: the first that finds it begins a countdown of {}",
                 span(wait)
@@ -334,10 +352,10 @@ fn notice(
             format!("the next run announces it, for {}", moment(day)),
             Some(day),
         ),
-        _ => open(
-            NAME,
-            format!("it is announced {} before", span(terms.notice)),
-        ),
+        _ => {
+            let times: Vec<String> = terms.times.iter().map(|time| span(*time)).collect();
+            open(NAME, format!("it is announced {} before", times.join(", ")))
+        }
     }
 }
 

@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tagwarden_core::Shutdown;
+use chrono::{DateTime, Utc};
+use tagwarden_core::policy::Notice;
+use tagwarden_core::{DefectName, Policy, Shutdown, TagRule};
 
 use super::{
     Act, Cause, CountdownName, CountdownReason, Outcome, Plan, Reason, Remedy, RemedyName, Step,
-    ValueOrigin,
 };
 
 /// What a run may do at most.
@@ -37,8 +38,12 @@ pub struct Focus {
 pub struct Agreed {
     /// The values of tags, by instance and key.
     pub tags: BTreeMap<(String, String), String>,
+    /// Those of `tags` whose value is not that of the rule's function: what was shown must be what would be written now.
+    pub fixed: BTreeSet<(String, String)>,
     /// The shutdowns that may be done.
     pub shutdowns: BTreeSet<CountdownName>,
+    /// The end dates of those of `shutdowns` that are for one, as their tags had them. Another date is another shutdown.
+    pub dates: BTreeMap<CountdownName, String>,
     /// The shutdowns that may only begin to be counted down.
     pub countdowns: BTreeSet<CountdownName>,
     /// The shutdowns that were shown as refused, and why: they stay refused.
@@ -80,10 +85,10 @@ impl Focus {
 
 impl Mandate {
     /// Leaves out of `plan` what is not asked for, and settles what was not agreed to.
-    pub(super) fn bind(&self, plan: &mut Plan) {
+    pub(super) fn bind(&self, plan: &mut Plan, policy: &Policy, now: DateTime<Utc>) {
         self.narrow(plan);
         if let Some(agreed) = &self.agreed {
-            agreed.bind_tags(plan);
+            agreed.bind_tags(plan, policy, now);
             agreed.bind_shutdowns(plan);
         }
     }
@@ -112,20 +117,19 @@ impl Agreed {
         self.tags.is_empty() && self.shutdowns.is_empty()
     }
 
-    fn bind_tags(&self, plan: &mut Plan) {
-        // What somebody meant, or a source has, is not the function's.
-        let is_timed = |act: &Act| match &act.step.remedy {
-            Remedy::Tag { origin, .. } => *origin == Some(ValueOrigin::Function),
-            _ => false,
-        };
+    fn bind_tags(&self, plan: &mut Plan, policy: &Policy, now: DateTime<Utc>) {
         for mut act in std::mem::take(&mut plan.tags) {
-            let agreed = act.tag_key().and_then(|key| {
-                let name = (act.instance_id().to_owned(), key.to_owned());
-                self.tags.get(&name)
-            });
+            let name = act
+                .tag_key()
+                .map(|key| (act.instance_id().to_owned(), key.to_owned()));
+            let agreed = name.as_ref().and_then(|name| self.tags.get(name));
             let is_same = agreed.is_some_and(|value| act.tag_value() == Some(value));
-            // The value of a function grows older, and the one that was shown is written.
-            let renewed = agreed.filter(|_| is_timed(&act));
+            // The value of a function grows older, and the one that was shown is written. What somebody meant, or a source
+            // has, is not the function's.
+            let was_fixed = name.is_some_and(|name| self.fixed.contains(&name));
+            let renewed = agreed.filter(|value| {
+                !was_fixed && is_timed(&act.step) && is_in_time(policy, &act, value, now)
+            });
             match (&mut act.step.remedy, renewed) {
                 _ if is_same => {}
                 (Remedy::Tag { value, .. }, Some(agreed)) => value.clone_from(agreed),
@@ -138,9 +142,20 @@ impl Agreed {
         }
     }
 
+    /// Whether the end date that `act` is for is the one that was agreed to.
+    fn has_date(&self, act: &Act, name: &CountdownName) -> bool {
+        let key = match &name.reason {
+            CountdownReason::Tag { defect, key } if *defect == DefectName::Expired => key,
+            _ => return true,
+        };
+        let agreed = self.dates.get(name);
+        agreed.is_some() && agreed == act.tags_before.get(key)
+    }
+
     fn bind_shutdowns(&self, plan: &mut Plan) {
         let is_agreed = |act: &Act| {
-            CountdownName::of(&act.step).is_some_and(|name| self.shutdowns.contains(&name))
+            let name = CountdownName::of(&act.step);
+            name.is_some_and(|name| self.shutdowns.contains(&name) && self.has_date(act, &name))
         };
         let left_out = plan.shutdowns.extract_if(.., |_, act| !is_agreed(act));
         for (_, act) in left_out {
@@ -163,6 +178,26 @@ impl Agreed {
             }
         }
     }
+}
+
+/// Whether the step writes the value of the rule's function.
+fn is_timed(step: &Step) -> bool {
+    match &step.remedy {
+        Remedy::Tag {
+            origin: Some(origin),
+            ..
+        } => origin.is_function(),
+        _ => false,
+    }
+}
+
+/// Whether an end date that was agreed to is not within the notice of its rule by now. Any other value is in time.
+fn is_in_time(policy: &Policy, act: &Act, value: &str, now: DateTime<Utc>) -> bool {
+    let mut rules = policy.rules().iter();
+    let rule = rules.find(|rule| Some(rule.id) == act.rule_id());
+    let end = rule.and_then(|rule| rule.end_of(value));
+    let notice = rule.and_then(TagRule::notice).map(Notice::longest);
+    end.is_none_or(|end| end > now && end - now >= notice.unwrap_or_default())
 }
 
 impl CountdownName {

@@ -51,6 +51,15 @@ impl ValueOrigin {
         }
     }
 
+    /// Whether the value is that of the rule's function, which another day gives another value.
+    #[must_use]
+    pub fn is_function(&self) -> bool {
+        match self {
+            Self::After { origin, .. } => origin.is_function(),
+            other => *other == Self::Function,
+        }
+    }
+
     /// Where the value comes from, for sentences; `None` where the rule itself says so.
     #[must_use]
     pub fn describe(&self) -> Option<String> {

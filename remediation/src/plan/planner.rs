@@ -71,7 +71,7 @@ pub fn plan(
         plan.hold(reason);
     }
     if let Some(mandate) = &context.mandate {
-        mandate.bind(&mut plan);
+        mandate.bind(&mut plan, policy, now);
     }
     plan
 }

@@ -112,11 +112,11 @@ pub(super) async fn begin(
     Ok(times)
 }
 
-/// Confirms what the second look found again, and deletes what it did not.
+/// Confirms what the second look found again, and deletes what it did not. An act begins by its countdown as it is then.
 ///
 /// What goes wrong is logged: the next look does it.
 /// Gives when those must be looked at again that a message is sent for.
-pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) -> Begun {
+pub(super) async fn confirm(ledger: &Ledger, plan: &mut Plan) -> Begun {
     // A notice is noted once it is accepted. What begins now was hidden from the first look: a later one begins it.
     let confirmed = plan.countdowns.iter();
     let confirmed = confirmed
@@ -126,6 +126,14 @@ pub(super) async fn confirm(ledger: &Ledger, plan: &Plan) -> Begun {
     let mut times = Begun::new();
     match ledger.write_countdowns(&confirmed).await {
         Ok(written) => {
+            for name in &written {
+                let standing = plan.standing.get_mut(&name.instance_id);
+                if let (Some((due, countdown)), Some(change)) = (standing, confirmed.get(name))
+                    && due == name
+                {
+                    *countdown = change.new;
+                }
+            }
             let next = |name: &CountdownName| confirmed.get(name)?.next;
             let messages = written
                 .into_iter()

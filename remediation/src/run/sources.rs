@@ -10,7 +10,7 @@ use crate::plan::{Outcome, PlanContext, Reason, SourceFailure, SourceTags};
 use crate::remediation::Remediation;
 use crate::report::Report;
 
-/// The tags of the subnets and VPCs from which rules take values: one call for each 200 of them and 5 keys. No call where
+/// The tags of the subnets and VPCs from which rules take values: one call for each 195 of them and 5 keys. No call where
 /// no rule needs one.
 pub(super) async fn read(home: &Remediation, survey: &Survey) -> SourceTags {
     let ids: Vec<String> = survey.source_ids.iter().cloned().collect();

@@ -30,7 +30,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use tagwarden_core::{DefectName, State};
 
-use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step};
+use crate::plan::{Act, ActState, Cause, Remedy, RemedyName, Step, ValueOrigin};
 use crate::run_id::RunId;
 
 pub use execute::{Undo, UndoError, UndoPreview};
@@ -57,6 +57,8 @@ pub struct WrittenTag {
     pub tag_key: String,
     /// The value that was written.
     pub value: String,
+    /// Where the value came from; `None` where an older version wrote it.
+    pub origin: Option<ValueOrigin>,
     /// The rule that asked for it.
     pub rule_id: i64,
     /// The run that wrote it.

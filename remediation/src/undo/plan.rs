@@ -8,7 +8,7 @@ use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Scope, Shutdown, ass
 
 use super::{Before, KeepReason, KeptTag, PastShutdown, UndoPlan, UndoStep, WrittenTag};
 use crate::ledger::{Batch, Selection};
-use crate::plan::{Act, ActState, RemedyName};
+use crate::plan::{Act, ActState, Remedy, RemedyName};
 use crate::run_id::RunId;
 
 /// How long EC2 may still show a tag that an undo took away.
@@ -103,6 +103,10 @@ impl<'a> TagAct<'a> {
             instance_id: self.act.instance_id().to_owned(),
             tag_key: self.act.tag_key()?.to_owned(),
             value: self.act.tag_value()?.to_owned(),
+            origin: match &self.act.step.remedy {
+                Remedy::Tag { origin, .. } => origin.clone(),
+                _ => None,
+            },
             rule_id: self.act.rule_id()?,
             run_id: self.batch.run_id.clone(),
             at: self.batch.begun_at,

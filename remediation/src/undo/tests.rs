@@ -100,6 +100,7 @@ fn undid(minute: usize, of: usize, state: ActState) -> Batch {
         instance_id: ID.into(),
         tag_key: "K".into(),
         value: "v".into(),
+        origin: None,
         rule_id: 1,
         run_id: run(of),
         at: at(of),

@@ -61,6 +61,8 @@ struct State {
 pub struct Witness {
     pub account: Account,
     pub ids: Vec<String>,
+    /// People write before one call in so many.
+    one_in: u32,
     state: Mutex<State>,
 }
 
@@ -81,7 +83,9 @@ pub fn any_value(random: &mut Rng, now: DateTime<Utc>) -> String {
 }
 
 impl Witness {
-    pub fn new(account: Account, ids: Vec<String>, random: Rng) -> Self {
+    pub fn new(account: Account, ids: Vec<String>, mut random: Rng) -> Self {
+        // Where people write less, a date stands until its day.
+        let one_in = [10, 40, 80][random.usize(0..3)];
         let state = State {
             random,
             is_stormy: true,
@@ -91,6 +95,7 @@ impl Witness {
         Self {
             account,
             ids,
+            one_in,
             state: Mutex::new(state),
         }
     }
@@ -134,7 +139,8 @@ impl Witness {
         let now = self.account.now();
         let (id, value) = {
             let mut state = self.state();
-            if !state.is_stormy || state.random.u8(0..12) != 0 {
+            let one_in = self.one_in;
+            if !state.is_stormy || state.random.u32(0..one_in) != 0 {
                 return;
             }
             let id = self.ids[state.random.usize(0..self.ids.len())].clone();

@@ -1,16 +1,16 @@
 //! What a person agrees to, and what became of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tagwarden_core::Verdict;
 use tagwarden_core::likeness::is_blank;
+use tagwarden_core::{Instance, Verdict};
 use tagwarden_remediation::plan::{Agreed, CountdownName, Outcome, Reason, Remedy, RemedyName};
 use tagwarden_remediation::report::Entry;
 
 use crate::forecast::{Forecast, InstanceForecast};
-use crate::saved_plan::{SHUTDOWNS_WITHIN, SavedPlan, SavedStep};
+use crate::saved_plan::{SHUTDOWNS_WITHIN, SavedPlan, SavedStep, end_date};
 use crate::words::{duration, on_one_line, printable_line};
 
 /// A change that was planned and is not done.
@@ -54,8 +54,11 @@ impl SkippedStep {
     }
 }
 
-/// What a run may do, because these entries were shown: what they would do now. What they count down may begin.
-pub fn agreed(shown: &[Entry]) -> Agreed {
+/// What a run may do, because these entries of `instances` were shown: what they would do now. What they count down may
+/// begin.
+pub fn agreed(shown: &[Entry], instances: &[Instance]) -> Agreed {
+    let by_id: BTreeMap<&str, &Instance> =
+        instances.iter().map(|it| (it.id.as_str(), it)).collect();
     let mut agreed = Agreed::default();
     for entry in shown {
         match (
@@ -63,14 +66,20 @@ pub fn agreed(shown: &[Entry]) -> Agreed {
             &entry.step.remedy,
             CountdownName::of(&entry.step),
         ) {
-            (Outcome::WouldDo, Remedy::Tag { value, .. }, _) => {
+            (Outcome::WouldDo, Remedy::Tag { value, origin, .. }, _) => {
                 if let Some(key) = entry.step.cause.tag_key() {
                     let name = (entry.step.instance_id.clone(), key.to_owned());
+                    if origin.as_ref().is_some_and(|it| !it.is_function()) {
+                        agreed.fixed.insert(name.clone());
+                    }
                     agreed.tags.insert(name, value.clone());
                 }
             }
             // What the budget held back was shown as a shutdown too. It takes the place of what EC2 refuses.
             (Outcome::WouldDo | Outcome::Refused(Reason::Budget { .. }), _, Some(name)) => {
+                let instance = by_id.get(entry.step.instance_id.as_str());
+                let date = instance.and_then(|it| end_date(&entry.step, it));
+                agreed.dates.extend(date.map(|date| (name.clone(), date)));
                 agreed.shutdowns.insert(name);
             }
             (Outcome::Refused(why), _, Some(name)) => {

@@ -210,7 +210,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 
     // Signals are caught only now: until here, Ctrl-C has nothing to leave half done.
     let monitor = Monitor::default();
-    let agreed = agreement::agreed(&inputs.policy.report.entries);
+    let agreed = agreement::agreed(&inputs.policy.report.entries, &inputs.instances);
     let remediation = remediation().limited(agreed).under(&inputs.policy.policy);
     let remediation = remediation.monitored(&monitor);
     let interrupt = Interrupt::catch(&monitor)?;

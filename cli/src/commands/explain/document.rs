@@ -9,6 +9,7 @@ use tagwarden_remediation::explain::{
 };
 use tagwarden_remediation::launcher::Launcher;
 
+use super::endings;
 use super::events::shutdown_in_words;
 use super::rules::{ExplainedRule, action, rules};
 use super::text::notes;
@@ -75,6 +76,14 @@ fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -
             explanation.launcher.as_ref().map_or(Value::Null, launcher),
         ),
         ("rules", rules.iter().map(rule).collect()),
+        (
+            "endDates",
+            explanation
+                .end_dates
+                .iter()
+                .map(endings::document)
+                .collect(),
+        ),
         ("steps", explanation.steps.iter().map(step).collect()),
         (
             "shutdowns",

@@ -32,8 +32,19 @@ pub fn events(
 ) -> Vec<(EventTime, String)> {
     let steps = explanation.steps.iter().filter(|it| !is_shutdown(it));
     let steps = steps.map(|step| (time(step), step_with_tag(step)));
+    let notices = explanation.end_dates.iter().flat_map(|end_date| {
+        let (key, date) = (on_one_line(&end_date.tag_key), on_one_line(&end_date.date));
+        let to_come = end_date.notices.iter().filter(|at| **at > explained.at);
+        to_come.map(move |at| (EventTime::After(*at), format!("notice: {key} = {date}")))
+    });
+    let ends = |it: &&ExplainedShutdown| it.ends_at.is_some();
+    let is_announced = explanation
+        .shutdowns
+        .iter()
+        .any(|it| ends(&it) && it.at != ShutdownTime::Never);
+    let notices = notices.filter(move |_| is_announced);
     let shutdowns = explanation.shutdowns.iter().map(shutdown);
-    let mut events: Vec<(EventTime, String)> = steps.chain(shutdowns).collect();
+    let mut events: Vec<(EventTime, String)> = steps.chain(notices).chain(shutdowns).collect();
     events.extend(end_of_exemption(explained, instance));
     events.sort_by_key(|(time, _)| *time);
     events
@@ -100,7 +111,17 @@ fn shutdown(shutdown: &ExplainedShutdown) -> (EventTime, String) {
         ShutdownTime::After(_) => format!("{done}, if a run then still finds this"),
         _ => done.to_owned(),
     };
-    (time, format!("{}: {says}", reason(&shutdown.reason)))
+    (time, format!("{}: {says}", reason_now(shutdown)))
+}
+
+/// `missing tag Owner`, or `the end date in tag Expires` where that has not passed.
+pub fn reason_now(shutdown: &ExplainedShutdown) -> String {
+    match (&shutdown.reason, shutdown.ends_at) {
+        (CountdownReason::Tag { key, .. }, Some(_)) => {
+            format!("the end date in tag {}", on_one_line(key))
+        }
+        (other, _) => reason(other),
+    }
 }
 
 /// `terminate`.
@@ -112,7 +133,7 @@ pub fn shutdown_in_words(shutdown: Shutdown) -> &'static str {
 }
 
 /// `no tags found`, `missing tag Owner`.
-pub fn reason(reason: &CountdownReason) -> String {
+fn reason(reason: &CountdownReason) -> String {
     match reason {
         CountdownReason::Untagged => tagwarden_core::wording::UNTAGGED.to_owned(),
         CountdownReason::Tag { defect, key } => {

@@ -4,10 +4,12 @@
 //! |---|---|
 //! | [`rules`] | each rule on one instance, in words |
 //! | [`events`] | what happens to the instance, and when |
+//! | [`endings`] | the end dates of the instance, and what keeps it |
 //! | [`text`] | the explanation for people |
 //! | [`document`] | the same for programs |
 
 mod document;
+mod endings;
 mod events;
 mod rules;
 mod text;
@@ -49,8 +51,10 @@ The JSON document:
                    where the data comes from, and what is not known
   instances        for each: instanceId, name, vpcId, state, launchedAt,
                    verdict, annotation, exemption, manager, launcher, rules,
-                   steps, shutdowns, remembered
+                   endDates, steps, shutdowns, remembered
     rules          ruleId, tagKey, action, required, value, defect, nearMiss
+    endDates       ruleId, tagKey, date, endsAt, daysLeft, whenExpired,
+                   notices, noticedAt, latest (the last date allowed)
     steps          as in the function's report; also source and until
     shutdowns      shutdown, reason, at, countdown, safeguards (name, holds,
                    says, until)

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use tagwarden_core::policy::RuleStanding;
-use tagwarden_core::wording::sentence;
+use tagwarden_core::wording::{sentence, suggestion, too_far};
 use tagwarden_core::{Action, Assessment, Defect, Instance, Policy, TagRule, Verdict};
-use tagwarden_remediation::explain::{ExplainedStep, Explanation, LauncherSource, ValueSource};
+use tagwarden_remediation::explain::{
+    ExplainedEndDate, ExplainedStep, Explanation, LauncherSource, ValueSource,
+};
 use tagwarden_remediation::plan::{Outcome, Remedy};
 
 use crate::forecast::rows::{obstacle, what};
@@ -20,6 +22,8 @@ pub struct ExplainedRule<'a> {
     pub value: Option<&'a str>,
     /// What is wrong with it.
     pub defect: Option<Defect<'a>>,
+    /// The end date in it.
+    pub end_date: Option<&'a ExplainedEndDate>,
     /// What is done about it.
     pub step: Option<&'a ExplainedStep>,
 }
@@ -35,6 +39,7 @@ pub fn rules<'a>(
     rules
         .map(|rule| {
             let mut steps = explanation.steps.iter();
+            let mut end_dates = explanation.end_dates.iter();
             let standing = policy.standing(rule, instance);
             let defect = rule.defect(instance, policy.rules(), now);
             ExplainedRule {
@@ -42,6 +47,7 @@ pub fn rules<'a>(
                 standing,
                 value: instance.tags.get(&rule.tag_key).map(String::as_str),
                 defect: defect.filter(|_| standing == RuleStanding::Applies),
+                end_date: end_dates.find(|it| it.rule_id == rule.id),
                 step: steps.find(|it| it.entry.step.cause.rule_id() == Some(rule.id)),
             }
         })
@@ -69,7 +75,7 @@ impl ExplainedRule<'_> {
             return self.standing.to_string();
         }
         match self.defect {
-            None => "in order".to_owned(),
+            None => self.end_date.map_or_else(|| "in order".to_owned(), ends),
             Some(Defect::Missing {
                 near_miss: Some(key),
             }) => {
@@ -77,6 +83,12 @@ impl ExplainedRule<'_> {
                 format!("missing; near miss {key:?} = {value:?}")
             }
             Some(Defect::Empty { value }) if !value.is_empty() => "empty: only blanks".to_owned(),
+            Some(Defect::TooFar { .. }) => format!("not allowed: {}", too_far(self.rule)),
+            Some(Defect::NotAllowed { value, .. }) => match suggestion(self.rule, value) {
+                Some(hint) => format!("not allowed, {hint}"),
+                None => "not allowed".to_owned(),
+            },
+            Some(Defect::Expired { .. }) => self.end_date.map_or_else(String::new, ends),
             Some(defect) => defect.name().to_string(),
         }
     }
@@ -94,6 +106,17 @@ impl ExplainedRule<'_> {
             }
             None => "Nothing: the tag is optional".to_owned(),
         }
+    }
+}
+
+/// `ends in 10 days`.
+pub fn ends(end_date: &ExplainedEndDate) -> String {
+    match end_date.days_left {
+        0 => "ends today".to_owned(),
+        1 => "ends tomorrow".to_owned(),
+        -1 => "ended yesterday".to_owned(),
+        days if days > 0 => format!("ends in {days} days"),
+        days => format!("ended {} days ago", days.unsigned_abs()),
     }
 }
 
@@ -130,7 +153,12 @@ pub fn step_in_words(step: &ExplainedStep) -> String {
         Outcome::Failed(_) => "failed",
         _ => "",
     };
-    match (obstacle(entry), stands) {
+    let why = match entry.step.remedy {
+        // It says that already.
+        Remedy::Notify { .. } if stands.is_empty() => None,
+        _ => obstacle(entry),
+    };
+    match (why, stands) {
         (Some(why), "") => format!("{done}: {why}"),
         (Some(why), stands) => format!("{done}: {stands}, because {why}"),
         (None, _) => done,
@@ -143,6 +171,12 @@ fn source(source: ValueSource) -> String {
         ValueSource::Default => "the rule's default".to_owned(),
         ValueSource::Function => "the rule's function".to_owned(),
         ValueSource::Launcher(source) => format!("who launched it, from {}", look_up(source)),
+        // The step's origin names them.
+        ValueSource::NearMiss
+        | ValueSource::OtherTag
+        | ValueSource::Subnet
+        | ValueSource::Vpc
+        | ValueSource::WhoRow => "from a source".to_owned(),
         ValueSource::Restored => "which tagwarden wrote before and somebody removed".to_owned(),
     }
 }

@@ -11,7 +11,8 @@ use tagwarden_remediation::explain::{ExplainedLauncher, ExplainedShutdown, Expla
 use tagwarden_remediation::launcher::Launcher;
 use tagwarden_remediation::settings::Mode;
 
-use super::events::{events, moment, reason, shutdown_in_words};
+use super::endings;
+use super::events::{events, moment, reason_now, shutdown_in_words};
 use super::rules::{look_up, rules};
 use crate::forecast::VerdictName;
 use crate::forecast::explained::Explained;
@@ -149,6 +150,13 @@ fn facts(
         },
     );
     line("Exemption", exemption(explained, instance));
+    for end_date in &explanation.end_dates {
+        line(
+            "Ends",
+            endings::ends_when(end_date, explanation.manager.is_some(), explained.at),
+        );
+        line("To keep it", endings::keep(end_date, &instance.id));
+    }
     for tag in &explanation.remembered {
         let key = on_one_line(&tag.key);
         let value = tag.value.as_deref().unwrap_or_default();
@@ -225,7 +233,7 @@ fn safeguards(text: &mut String, shutdown: &ExplainedShutdown) {
     let title = format!(
         "To {}: {}",
         shutdown_in_words(shutdown.shutdown),
-        reason(&shutdown.reason)
+        reason_now(shutdown)
     );
     let _ = writeln!(text, "\n{}\n", title.bold());
     let rows = shutdown.safeguards.iter().map(|it| {

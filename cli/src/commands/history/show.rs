@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use comfy_table::{Cell, Color};
 use serde_json::{Map, Value, json};
 use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
+use tagwarden_remediation::plan::{Remedy, ValueOrigin};
 
 use super::acts::History;
 use crate::ledger::OpenLedger;
@@ -68,7 +69,16 @@ fn what(act: &Act) -> String {
     let key = act.tag_key().unwrap_or_default();
     let value = act.tag_value();
     match act.remedy {
-        RemedyName::Tag => format!("tag {} = {:?}", on_one_line(key), value.unwrap_or_default()),
+        RemedyName::Tag => {
+            let from = origin(act).and_then(ValueOrigin::describe);
+            let from =
+                from.map_or_else(String::new, |from| format!(", from {}", on_one_line(&from)));
+            format!(
+                "tag {} = {:?}{from}",
+                on_one_line(key),
+                value.unwrap_or_default()
+            )
+        }
         RemedyName::Untag => {
             let was = act.tags_before.get(key).map(String::as_str);
             let how = if value.is_some() {
@@ -84,6 +94,14 @@ fn what(act: &Act) -> String {
         }
         RemedyName::Stop => "stop".to_owned(),
         RemedyName::Terminate => "terminate".to_owned(),
+    }
+}
+
+/// Where the value that it writes comes from. Acts of older versions do not say it.
+fn origin(act: &Act) -> Option<&ValueOrigin> {
+    match &act.step.remedy {
+        Remedy::Tag { origin, .. } => origin.as_ref(),
+        _ => None,
     }
 }
 
@@ -106,7 +124,7 @@ fn outcome(batch: &Batch, act: &Act) -> Cell {
 /// The acts as JSON, with the period.
 pub fn json(history: &History) -> Map<String, Value> {
     let acts = history.acts().map(|(batch, act)| {
-        json!({
+        let mut map = json!({
             "at": rfc3339(batch.begun_at),
             "runId": batch.run_id,
             "trigger": batch.trigger,
@@ -119,7 +137,13 @@ pub fn json(history: &History) -> Map<String, Value> {
             "state": act.state.as_str(),
             "why": act.why,
             "undoes": act.undoes,
-        })
+        });
+        if let (Some(origin), RemedyName::Tag, Value::Object(map)) =
+            (origin(act), act.remedy, &mut map)
+        {
+            map.insert("valueOrigin".to_owned(), json!(origin.to_string()));
+        }
+        map
     });
     let mut map = Map::new();
     map.insert("since".to_owned(), rfc3339(history.since).into());

@@ -15,6 +15,7 @@ use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::focus::FocusArgs;
 use crate::forecast::compare::Comparison;
+use crate::forecast::endings::Endings;
 use crate::forecast::inputs::{InputArgs, Inputs, PolicyPlan, SourceArgs};
 use crate::forecast::settings::{OtherSetting, SettingArgs};
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
@@ -67,6 +68,8 @@ The JSON document:
                    and wouldTerminate must wait
   instances        for each: instanceId, name, vpcId, state, launchedAt,
                    verdict, annotation, and steps as in the function's report
+  endings          end dates, the soonest first, if a rule has any: instanceId,
+                   tagKey, date, daysLeft, then
   changes          with --against, in place of instances: the same members, but
                    verdict, annotation and steps are in before and after;
                    destructive: new, terminated (and not only stopped),
@@ -222,6 +225,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             if let Some(path) = &args.save {
                 saved(&inputs, &shown).write(path)?;
             }
+            view.endings = Endings::new(shown.instances.values(), &inputs.policy.policy, inputs.at);
             let written = show::write_plan(&mut out, &view, counts, &shown, args.output);
             (written, args.fail_on.is_in(&counts))
         }
@@ -261,7 +265,8 @@ fn places(path: &Path) -> Option<RulePlaces> {
 
 /// The plan as a document, with the steps that are shown.
 fn saved(inputs: &Inputs, shown: &Forecast<'_>) -> SavedPlan {
-    let entries = shown.instances.values().flat_map(|it| &it.entries);
+    let instances = shown.instances.values();
+    let entries = instances.flat_map(|it| it.entries.iter().map(|entry| (it.instance, entry)));
     let PolicyPlan {
         policy, settings, ..
     } = &inputs.policy;

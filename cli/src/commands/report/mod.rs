@@ -19,7 +19,6 @@
 
 mod acts;
 mod columns;
-mod endings;
 mod instance_view;
 mod launches;
 mod page;

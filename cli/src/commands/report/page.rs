@@ -4,10 +4,10 @@ use serde::Serialize;
 use tagwarden_remediation::report::Entry;
 
 use super::acts::Acts;
-use super::endings::Endings;
 use super::instance_view::{Effect, InstanceView, effect, launcher_rule, views};
 use super::launches::Launches;
 use super::shares::{self, Share, percent};
+use crate::forecast::endings::Endings;
 use crate::forecast::inputs::Inputs;
 use crate::forecast::rows::{obstacle, what};
 use crate::forecast::{Forecast, VerdictName};
@@ -141,7 +141,7 @@ impl ReportPage {
             by_vpc: shares::by_vpc(&views),
             by_launcher: launchers,
             launches: by_week,
-            endings: Endings::new(&views, policy, inputs.at),
+            endings: Endings::new(views.iter().map(|it| it.forecast), policy, inputs.at),
             acts,
             gaps,
             rows: rows.into_iter().map(|(_, row)| row).collect(),

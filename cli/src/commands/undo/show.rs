@@ -7,6 +7,7 @@ use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tagwarden_core::exemption::EXEMPTION_KEY;
 use tagwarden_remediation::ledger::RemedyName;
+use tagwarden_remediation::plan::ValueOrigin;
 use tagwarden_remediation::undo::{
     Before, KeptTag, PastShutdown, UndoOutcome, UndoPlan, UndoPreview, UndoResult, UndoStep,
     WrittenTag,
@@ -67,7 +68,7 @@ fn steps(steps: &[UndoStep], is_policy_known: bool) -> String {
         vec![
             cell(printable_line(&written.instance_id)),
             cell(on_one_line(&written.tag_key)),
-            cell(format!("{:?}", written.value)),
+            cell(value(written)),
             after,
             cell(written.run_id.as_str()),
             cell(next),
@@ -264,7 +265,16 @@ fn step_json(step: &UndoStep, outcome: &str, why: Option<&str>) -> Value {
     map.into()
 }
 
+/// `"Proj042", from its tag projectcode`.
+fn value(written: &WrittenTag) -> String {
+    let from = written.origin.as_ref().and_then(ValueOrigin::describe);
+    let from = from.map_or_else(String::new, |from| format!(", from {}", on_one_line(&from)));
+    format!("{:?}{from}", written.value)
+}
+
 fn written_json(written: &WrittenTag) -> Map<String, Value> {
+    let origin = written.origin.iter();
+    let origin = origin.map(|origin| ("valueOrigin", json!(origin.to_string())));
     let members = [
         ("instanceId", json!(written.instance_id)),
         ("tagKey", json!(written.tag_key)),
@@ -273,8 +283,8 @@ fn written_json(written: &WrittenTag) -> Map<String, Value> {
         ("runId", json!(written.run_id)),
         ("at", json!(rfc3339(written.at))),
     ];
+    let members = members.into_iter().chain(origin);
     members
-        .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
 }

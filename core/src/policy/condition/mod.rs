@@ -40,13 +40,13 @@ pub struct RuleConditions {
 /// One condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    subject: Subject,
+    subject: ConditionSubject,
     test: Test,
 }
 
 /// What a condition asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum ConditionSubject {
     /// `tag:KEY`
     Tag(String),
     /// Another filter's name.
@@ -165,13 +165,13 @@ impl Condition {
     #[must_use]
     pub fn tag_key(&self) -> Option<&str> {
         match &self.subject {
-            Subject::Tag(key) => Some(key),
-            Subject::Detail(_) => None,
+            ConditionSubject::Tag(key) => Some(key),
+            ConditionSubject::Detail(_) => None,
         }
     }
 
     /// What it asks about.
-    pub(super) fn subject(&self) -> &Subject {
+    pub(super) fn subject(&self) -> &ConditionSubject {
         &self.subject
     }
 
@@ -200,12 +200,12 @@ impl Condition {
 
     fn answer<'a>(&'a self, instance: &'a Instance) -> Answer<'a> {
         match &self.subject {
-            Subject::Detail(detail) => match detail.of(instance) {
+            ConditionSubject::Detail(detail) => match detail.of(instance) {
                 Fact::Value(value) => self.of_value(value),
                 Fact::Absent => self.of_absence(),
                 Fact::NotKnown => Answer::Unknown(ConditionDoubt::NotKnown),
             },
-            Subject::Tag(key) => match instance.tags.get(key) {
+            ConditionSubject::Tag(key) => match instance.tags.get(key) {
                 Some(value) => self.of_value(value),
                 None => match near_key(instance, key) {
                     Some(near) => self.of_near_key(near),
@@ -319,7 +319,7 @@ impl InstanceDetail {
     }
 }
 
-impl fmt::Display for Subject {
+impl fmt::Display for ConditionSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(key) => write!(f, "tag:{key}"),

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Condition, InstanceDetail, RuleConditions, Subject, Test};
+use super::{Condition, ConditionSubject, InstanceDetail, RuleConditions, Test};
 use crate::policy::allowed::AllowedValues;
 use crate::policy::list;
 use crate::policy::pattern::{InvalidPattern, Pattern};
@@ -129,7 +129,7 @@ fn split_name(text: &str) -> (&str, Option<(Sign, &str)>) {
 }
 
 /// The subject with the name `name`, of the condition `text`. The name or a tag's key may stand in double quotes.
-fn subject(text: &str, name: &str) -> Result<Subject, InvalidCondition> {
+fn subject(text: &str, name: &str) -> Result<ConditionSubject, InvalidCondition> {
     let name = name.trim();
     if let Some(key) = name.strip_prefix(TAG).filter(|key| key.starts_with('"')) {
         return tag(text, &key.parse()?);
@@ -150,19 +150,19 @@ fn subject(text: &str, name: &str) -> Result<Subject, InvalidCondition> {
         None => InstanceDetail::ALL
             .into_iter()
             .find(|detail| detail.as_str() == literal)
-            .map(Subject::Detail)
+            .map(ConditionSubject::Detail)
             .ok_or_else(|| unknown(literal)),
     }
 }
 
-fn tag(text: &str, key: &Pattern) -> Result<Subject, InvalidCondition> {
+fn tag(text: &str, key: &Pattern) -> Result<ConditionSubject, InvalidCondition> {
     let Some(key) = key.as_literal() else {
         return Err(InvalidCondition::WildKey(text.to_owned()));
     };
     if key.trim().is_empty() {
         return Err(InvalidCondition::NoName(text.to_owned()));
     }
-    Ok(Subject::Tag(key.to_owned()))
+    Ok(ConditionSubject::Tag(key.to_owned()))
 }
 
 fn unknown(name: &str) -> InvalidCondition {

@@ -76,8 +76,19 @@ fn agreed(plan: &Plan) -> Agreed {
         (name, act.tag_value().unwrap().to_owned())
     });
     let shutdowns = plan.shutdowns.values();
+    let dates = shutdowns.clone().filter_map(|act| {
+        let date = act.tags_before.get(act.step.cause.tag_key()?)?;
+        Some((CountdownName::of(&act.step)?, date.clone()))
+    });
+    let fixed = plan.tags.iter().filter(|act| !is_timed(&act.step));
+    let fixed = fixed.map(|act| {
+        let key = act.tag_key().unwrap().to_owned();
+        (act.instance_id().to_owned(), key)
+    });
     Agreed {
         tags: tags.collect(),
+        fixed: fixed.collect(),
+        dates: dates.collect(),
         shutdowns: shutdowns
             .filter_map(|act| CountdownName::of(&act.step))
             .collect(),
@@ -209,4 +220,102 @@ fn what_was_shown_as_refused_stays_refused() {
     assert!(bound.shutdowns.is_empty());
     let outcomes: Vec<&Outcome> = bound.settled.iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(outcomes, [&Outcome::Refused(Reason::Protected)]);
+}
+
+/// A plan under a policy with end dates, of an instance with these tags, at `at`.
+fn plan_with_dates(tags: &[(&str, &str)], mandate: Option<Mandate>, at: &str) -> Plan {
+    let rows: Vec<Row> = serde_json::from_value(json!([
+        {"RuleId": -1, "PolicyFormat": 2},
+        {"RuleId": 1, "TagKey": "Expires", "Action": "Function", "Required": "Y", "Default": "today()+10d",
+            "WhenExpired": "Terminate", "Notice": "3d", "From": "tag:EndsOn"},
+    ]))
+    .unwrap();
+    let policy = Policy::from_rows(rows).unwrap();
+    let mut live = instance(1, &[]);
+    live.tags = tags
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+        .collect();
+    let context = PlanContext {
+        mandate,
+        ..PlanContext::default()
+    };
+    // As if every notice had been accepted.
+    let settings = Settings {
+        mode: Mode::DryRun,
+        ..settings(0)
+    };
+    plan(&policy, &settings, &[live], &context, at.parse().unwrap())
+}
+
+fn bound_to(shown: &Plan) -> Mandate {
+    Mandate {
+        agreed: Some(agreed(shown)),
+        ..Mandate::default()
+    }
+}
+
+/// (the date that was shown, the date of now) → whether the shutdown is done.
+#[rstest::rstest]
+#[case::the_same("2026-11-20", "2026-11-20", 1)]
+#[case::another_that_has_passed("2026-11-20", "2026-11-21", 0)]
+#[case::extended("2026-11-20", "2026-12-31", 0)]
+#[case::written_otherwise("2026-11-20", "2026-11-21T00:00:00Z", 0)]
+fn a_date_that_has_changed_is_not_acted_on(
+    #[case] shown: &str,
+    #[case] live: &str,
+    #[case] expected: usize,
+) {
+    let at = "2026-11-23T12:00:00Z";
+    let shown = plan_with_dates(&[("Expires", shown)], None, at);
+    assert_eq!(shown.shutdowns.len(), 1);
+    let bound = plan_with_dates(&[("Expires", live)], Some(bound_to(&shown)), at);
+    assert_eq!(bound.shutdowns.len(), expected);
+    let is_named = left_out(&bound) == 1;
+    assert_eq!(is_named, expected == 0 && live < "2026-12");
+}
+
+/// A plan that an older version saved names no date: it agrees to no end.
+#[test]
+fn without_its_date_an_end_is_not_agreed_to() {
+    let at = "2026-11-23T12:00:00Z";
+    let tags = [("Expires", "2026-11-20")];
+    let mut without = agreed(&plan_with_dates(&tags, None, at));
+    without.dates.clear();
+    let mandate = Some(Mandate {
+        agreed: Some(without),
+        ..Mandate::default()
+    });
+    assert!(plan_with_dates(&tags, mandate, at).shutdowns.is_empty());
+}
+
+/// (tags as shown, tags of now, the day of now) → the value that is written. The rule's function is today()+10d.
+#[rstest::rstest]
+#[case::on_the_same_day(&[], &[], "2026-11-23", Some("2026-12-03"))]
+// The function's value grows older: the one that was shown is written, as long as it is not within the notice.
+#[case::some_days_later(&[], &[], "2026-11-27", Some("2026-12-03"))]
+#[case::within_the_notice(&[], &[], "2026-12-02", None)]
+#[case::after_it(&[], &[], "2027-01-10", None)]
+// What a source has is not the function's.
+#[case::a_source_has_a_value_now(&[], &[("EndsOn", "2027-03-01")], "2026-11-24", None)]
+#[case::a_source_had_a_value(&[("EndsOn", "2027-03-01")], &[], "2026-11-24", None)]
+#[case::the_source_still_has_it(
+    &[("EndsOn", "2027-03-01")], &[("EndsOn", "2027-03-01")], "2026-11-24", Some("2027-03-01")
+)]
+#[case::the_source_has_another(&[("EndsOn", "2027-03-01")], &[("EndsOn", "2027-03-02")], "2026-11-24", None)]
+fn the_value_that_was_shown_is_written_if_it_is_the_functions(
+    #[case] shown: &[(&str, &str)],
+    #[case] live: &[(&str, &str)],
+    #[case] day: &str,
+    #[case] expected: Option<&str>,
+) {
+    let plan_of = |tags: &[(&str, &str)], mandate, at: &str| {
+        plan_with_dates(&[&[("Name", "a")], tags].concat(), mandate, at)
+    };
+    let shown = plan_of(shown, None, "2026-11-23T12:00:00Z");
+    assert_eq!(shown.tags.len(), 1);
+    let bound = plan_of(live, Some(bound_to(&shown)), &format!("{day}T12:00:00Z"));
+    let written: Vec<Option<&str>> = bound.tags.iter().map(|act| act.tag_value()).collect();
+    let expected: Vec<Option<&str>> = expected.into_iter().map(Some).collect();
+    assert_eq!(written, expected);
 }

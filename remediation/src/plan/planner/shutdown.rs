@@ -158,6 +158,11 @@ impl InstancePlanner<'_> {
         // A countdown must have begun before the second look.
         let (next, day, notice) = match countdown.stage(terms, started_at, now) {
             CountdownStage::Due(since) => {
+                // The budget may hold it back for days, in which its notice stays good.
+                if countdown.needs_confirmation(terms, now) {
+                    let confirmed = change(countdown.seen(now));
+                    self.plan.countdowns.insert(name.clone(), confirmed);
+                }
                 return self.ask_for(cause, remedy, since, Some((name, countdown)));
             }
             CountdownStage::Waiting { next, day } => (next, day, None),

@@ -436,3 +436,45 @@ fn a_tag_that_this_run_writes_counts_for_the_next() {
         (expected, None)
     );
 }
+
+/// Somebody who removes what tagwarden wrote and sets the tag under another spelling has the last word.
+#[test]
+fn a_near_miss_comes_before_what_tagwarden_wrote() {
+    let policy = rule("Function", "today()");
+    let mut memory = Memory::default();
+    memory.claim(TagClaim {
+        tag_key: "Owner",
+        value: Some("2026-11-01"),
+        rule: Some(&rule_note(&policy.rules()[0])),
+        run_id: &"20261101T120000Z-00000001".parse().unwrap(),
+        until: now() - TimeDelta::days(22),
+        at: now() - TimeDelta::days(22),
+    });
+    let context = PlanContext {
+        memories: BTreeMap::from([(ID.to_owned(), memory)]),
+        ..PlanContext::default()
+    };
+    let written = |tags: &[(&str, &str)]| {
+        let plan = plan(&policy, &at_once(), &[instance(60, tags)], &context, now());
+        let steps: Steps = plan.into();
+        steps.in_order
+    };
+    let restored = tag_from("2026-11-01", ValueOrigin::Restored);
+    assert_eq!(written(&[("Name", "web")]), [missing_owner(restored)]);
+    let set = [("owner", "2026-12-24")];
+    assert_eq!(written(&set), [missing_owner(near("owner", "2026-12-24"))]);
+}
+
+/// A table may have a default that UserLookup has never used.
+#[test]
+fn user_lookup_does_not_use_a_default() {
+    let nobody = Some(Launcher::TooOld);
+    let instance = instance(60, &[("Name", "web")]);
+    let steps = plan_with(
+        &rule("UserLookup", "unknown"),
+        &at_once(),
+        &instance,
+        nobody,
+    );
+    assert_eq!(steps.in_order, [missing_owner(undefined(Unknown::TooOld))]);
+}

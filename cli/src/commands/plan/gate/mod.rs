@@ -115,7 +115,7 @@ proptest! {
             let forecast = comparison.after.instances.get(id.as_str());
             let worlds = forecast.iter().flat_map(|it| it.prospects.worlds.values());
             let waits = |it: &Prospect| it.after.is_some();
-            worlds.clone().any(waits) || worlds.clone().any(|it| it.is_clear())
+            worlds.clone().any(waits) || worlds.clone().any(Prospect::is_clear)
         };
         let is_clear = new.down.iter().all(awaits);
         prop_assert!(is_clear || is_counted, "{:?}", new.down);

@@ -27,6 +27,14 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
     let mut document = head(view);
     document.insert("counts".to_owned(), json!(counts));
     document.insert("instances".to_owned(), instances.collect());
+    if let Some(endings) = &view.endings {
+        let rows = endings.rows.iter().map(|row| {
+            json!({
+                "instanceId": row.id, "tagKey": row.tag_key, "date": row.date, "daysLeft": row.days, "then": row.what,
+            })
+        });
+        document.insert("endings".to_owned(), rows.collect());
+    }
     document.into()
 }
 

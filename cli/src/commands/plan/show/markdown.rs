@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::view::{PlanView, moves, tally, tally_of_changes, verdict, verdicts};
+use super::view::{
+    PlanView, ending, more_endings, moves, tally, tally_of_changes, verdict, verdicts,
+};
 use crate::forecast::compare::Comparison;
 use crate::forecast::{Forecast, ForecastCounts, StepGroup, rows};
 use crate::words::{printable, thousands};
@@ -33,6 +35,19 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
         for row in rows {
             let cells = [&row.what, &row.instances, &row.why].map(|cell| escape(cell));
             page.row(&cells);
+        }
+    }
+    if let Some((rows, more)) = view.endings.as_ref().map(|it| it.soon(view.all)) {
+        let title = match more {
+            0 => "What ends when".to_owned(),
+            more => format!(
+                "What ends when ({})",
+                more_endings(more).trim_end_matches('.')
+            ),
+        };
+        page.begin_table(Some(&title), "| When | Instance | What |\n|---|---|---|");
+        for row in rows {
+            page.row(&ending(row).map(|cell| escape(&cell)));
         }
     }
     page.end()

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use comfy_table::{Cell, Color};
 use owo_colors::OwoColorize;
 
-use super::view::{PlanView, moves, tally, tally_of_changes, verdict, verdicts};
+use super::view::{
+    PlanView, ending, more_endings, moves, tally, tally_of_changes, verdict, verdicts,
+};
 use crate::forecast::compare::Comparison;
 use crate::forecast::rows::{ForecastRow, Mark};
 use crate::forecast::{Forecast, ForecastCounts, StepGroup, rows};
@@ -16,6 +18,12 @@ const STEPS: [Column; 3] = [
     Column::new("What"),
     Column::whole("Instance"),
     Column::new("Why"),
+];
+
+const ENDINGS: [Column; 3] = [
+    Column::whole("When"),
+    Column::whole("Instance"),
+    Column::new("What"),
 ];
 
 const CHANGES: [Column; 3] = [
@@ -41,6 +49,7 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
         text.push_str(&table(&STEPS, rows, table::width()));
         text.push('\n');
     }
+    endings(&mut text, view);
     notes(&mut text, view);
     let _ = writeln!(text, "{}", tally(&counts).bold());
     text
@@ -69,6 +78,22 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
     let tally = tally_of_changes(instances, &view.all_changes(comparison), changes.len());
     let _ = writeln!(text, "{}", tally.bold());
     text
+}
+
+fn endings(text: &mut String, view: &PlanView) {
+    let Some((rows, more)) = view.endings.as_ref().map(|it| it.soon(view.all)) else {
+        return;
+    };
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "{}\n", "What ends when".bold());
+    let rows = rows.iter().map(|row| ending(row).map(cell).to_vec());
+    text.push_str(&table(&ENDINGS, rows.collect(), table::width()));
+    if more > 0 {
+        let _ = writeln!(text, "{}", more_endings(more));
+    }
+    text.push('\n');
 }
 
 fn notes(text: &mut String, view: &PlanView) {

@@ -10,13 +10,14 @@ use tagwarden_remediation::report::Entry;
 
 use crate::aws::access::AwsAccess;
 use crate::forecast::compare::{Comparison, Harm, InstanceChange};
+use crate::forecast::endings::{EndingRow, Endings};
 use crate::forecast::inputs::Inputs;
 use crate::forecast::{
     Forecast, ForecastCounts, InstanceForecast, StepGroup, VerdictName, group, rows,
 };
 use crate::pipeline::FilePlace;
 use crate::when::rfc3339;
-use crate::words::{count, duration, printable_line};
+use crate::words::{count, duration, on_one_line, printable_line};
 
 /// The order of instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -52,6 +53,8 @@ pub struct PlanView {
     pub sort: Sort,
     /// Whether each instance has a row, also where many are alike.
     pub all: bool,
+    /// What ends when; `None` if no rule has end dates.
+    pub endings: Option<Endings>,
     /// Where the rules are, if the policy is a file.
     pub places: Option<RulePlaces>,
     /// The instances for which the command ends with 2.
@@ -80,6 +83,7 @@ impl PlanView {
             notes: inputs.notes.clone(),
             sort,
             all,
+            endings: None,
             places: None,
             failing: BTreeSet::new(),
             ending: BTreeSet::new(),
@@ -153,6 +157,29 @@ impl PlanView {
     pub fn time(&self) -> String {
         rfc3339(self.at)
     }
+}
+
+/// The cells of an end date: `2026-12-31, in 3 days`, the instance, and what is done.
+pub fn ending(row: &EndingRow) -> [String; 3] {
+    let id = printable_line(&row.id);
+    let instance = match &row.name {
+        Some(name) => format!("{id} ({})", on_one_line(name)),
+        None => id,
+    };
+    let key = on_one_line(&row.tag_key);
+    let what = match row.what {
+        what @ ("stopped" | "terminated") => {
+            format!("{what}, unless {key} is set to a later date")
+        }
+        what => format!("{what} (by {key})"),
+    };
+    let when = format!("{}, {}", on_one_line(&row.date), row.left);
+    [when, instance, what]
+}
+
+/// How many end dates are not shown, as a sentence.
+pub fn more_endings(more: usize) -> String {
+    format!("{} later (--all).", count(more, "end date"))
 }
 
 /// `2 compliant, 10 non-compliant, 1 not applicable`.
