@@ -14,7 +14,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_core::Policy;
 use tagwarden_core::policy::Contact;
 
-use crate::letter::{Letter, LetterContext, LetterMessage, Reader, letters};
+use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, letters};
 use crate::remediation::Remediation;
 use crate::report::{Report, UndeliveredLetter};
 
@@ -96,7 +96,7 @@ async fn send_letter(
     letter: &Letter<'_>,
     context: LetterContext<'_>,
 ) -> (BTreeSet<String>, Option<UndeliveredLetter>) {
-    let Reader::Owner(owner) = &letter.reader else {
+    let LetterReader::Owner(owner) = &letter.reader else {
         return (BTreeSet::new(), None);
     };
     let contact = policy.contact_of(owner);
@@ -155,7 +155,7 @@ fn check<'c>(home: &Remediation, contact: &'c Contact) -> Result<(Client, &'c st
                 .to_owned(),
         );
     }
-    if arn.ends_with(".fifo") {
+    if arn.strip_suffix(".fifo").is_some() {
         return Err("a FIFO topic does not take letters: use a standard topic".to_owned());
     }
     // SNS refuses a topic of another Region than the endpoint's.

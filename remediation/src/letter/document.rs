@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
+use super::context::LetterContext;
+use super::draft::{Letter, LetterEntry, LetterReader};
+use super::kind::LetterKind;
 use super::view::link;
-use super::{Letter, LetterContext, LetterEntry, Reader};
 use crate::report::EntryDocument;
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -76,9 +78,9 @@ pub(super) fn json(
         }),
     });
     let (audience, owner) = match &letter.reader {
-        Reader::Owner(owner) if problem.is_none() => ("owner", Some(owner.as_str())),
-        Reader::Owner(owner) => ("admins", Some(owner.as_str())),
-        Reader::Admins => ("admins", None),
+        LetterReader::Owner(owner) if problem.is_none() => ("owner", Some(owner.as_str())),
+        LetterReader::Owner(owner) => ("admins", Some(owner.as_str())),
+        LetterReader::Admins => ("admins", None),
     };
     let document = LetterDocument {
         version: VERSION,
@@ -86,7 +88,7 @@ pub(super) fn json(
         owner,
         run_id: &letter.report.run_id,
         mode: letter.report.mode,
-        kinds: letter.kinds().into_iter().map(|it| it.name()).collect(),
+        kinds: letter.kinds().into_iter().map(LetterKind::name).collect(),
         thread_id: letter.thread_id(),
         left: letter.entries.len() - shown.len(),
         undelivered: problem,

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 use tagwarden_core::wording;
 
-use super::{Letter, LetterContext, LetterEntry, LetterKind, Reader};
+use super::context::LetterContext;
+use super::draft::{Letter, LetterEntry, LetterReader};
+use super::kind::LetterKind;
 use crate::plan::{Outcome, Reason};
 use crate::report::console;
 use crate::report::text::{line, moment, printable};
@@ -22,8 +24,8 @@ impl Letter<'_> {
             Mode::Enforce => "",
         };
         let text = match &self.reader {
-            Reader::Admins => format!("{dry_run}{}", self.heading()),
-            Reader::Owner(_) => format!("{dry_run}Your {}", self.heading()),
+            LetterReader::Admins => format!("{dry_run}{}", self.heading()),
+            LetterReader::Owner(_) => format!("{dry_run}Your {}", self.heading()),
         };
         text.chars().take(SUBJECT_LIMIT - 1).collect()
     }
@@ -45,7 +47,7 @@ impl Letter<'_> {
 
     /// Where the resources are, such as `account 123456789012, eu-west-1`.
     pub(super) fn place(&self, context: LetterContext<'_>) -> String {
-        let account = self.report.account.as_ref();
+        let account = self.report.origin.sender.account.as_ref();
         let account = account.map(|account| format!("account {account}"));
         let region = context.region.map(ToOwned::to_owned);
         let parts: Vec<String> = [account, region].into_iter().flatten().collect();
@@ -62,7 +64,7 @@ pub(super) fn text(
 ) -> String {
     let mut text = String::new();
     let mode = letter.report.mode;
-    if let (Some(problem), Reader::Owner(owner)) = (problem, &letter.reader) {
+    if let (Some(problem), LetterReader::Owner(owner)) = (problem, &letter.reader) {
         let owner = printable(owner);
         let _ = writeln!(
             text,
@@ -114,7 +116,7 @@ pub(super) fn text(
             "\nTo exempt an instance for a time, give it the tag {EXEMPTION_KEY}, such as \"2026-12-31 why\"."
         );
     }
-    if let Reader::Owner(owner) = &letter.reader {
+    if let LetterReader::Owner(owner) = &letter.reader {
         let _ = writeln!(
             text,
             "\nYou get this letter because these instances belong to {}.",

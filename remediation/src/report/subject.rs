@@ -22,21 +22,6 @@ pub struct ReportSubject {
     pub counted_since: Option<NaiveDate>,
 }
 
-/// A letter that could not be sent to where the policy says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UndeliveredLetter {
-    /// Whom it was for.
-    pub owner: String,
-    /// Where it was to go: a topic's ARN, or `mailto:` and an address.
-    pub contact: String,
-    /// Why it did not.
-    #[serde(rename = "reason")]
-    pub why: String,
-    /// How many entries it had.
-    pub entries: usize,
-}
-
 /// The subjects of a report, by resource.
 pub type Subjects = BTreeMap<String, ReportSubject>;
 
@@ -100,7 +85,7 @@ impl Report {
             name: subject.and_then(|it| it.name.as_deref()),
             owner: owner.map(|owner| owner.name.as_str()),
             launcher: subject.and_then(|it| it.launcher.as_deref()),
-            account: self.account.as_deref(),
+            account: self.origin.sender.account.as_deref(),
             region,
             console_link: region
                 .and_then(|region| console::instance(region, &entry.step.instance_id)),

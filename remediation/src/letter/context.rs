@@ -1,0 +1,15 @@
+//! What letters need beside the report.
+
+use chrono::{DateTime, Utc};
+use tagwarden_core::Policy;
+
+/// What letters need beside the report.
+#[derive(Clone, Copy, Debug)]
+pub struct LetterContext<'a> {
+    /// The policy, which says which tags keep a resource.
+    pub policy: &'a Policy,
+    /// Where the resources are; none: no links.
+    pub region: Option<&'a str>,
+    /// The present.
+    pub now: DateTime<Utc>,
+}

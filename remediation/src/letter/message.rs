@@ -1,0 +1,103 @@
+//! A letter as SNS takes it.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::context::LetterContext;
+use super::draft::{Letter, LetterEntry, LetterReader, name};
+use super::kind::LetterKind;
+use super::{chat, document, view};
+
+/// The most bytes of a message with its attributes. SNS takes 256 KiB.
+const LIMIT: usize = 250 * 1024;
+
+/// The most bytes of the text, so that mail programs show all of it.
+const TEXT_LIMIT: usize = 96 * 1024;
+
+/// The protocols whose subscribers are programs. `https` is what chat applications subscribe with.
+const PROGRAMS: [&str; 3] = ["sqs", "lambda", "http"];
+
+/// A letter as SNS takes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterMessage {
+    /// The subject of the mail.
+    pub subject: String,
+    /// The message, in the structure `json`.
+    pub body: String,
+    /// The attributes: name, type and value.
+    pub attributes: Vec<(&'static str, &'static str, String)>,
+    /// The names of what it tells: fewer than the letter's where there is no room for all.
+    pub names: BTreeSet<String>,
+}
+
+impl Letter<'_> {
+    /// The letter as SNS takes it. Where a message has no room for all entries, the others stay untold. `problem` says why
+    /// administrators get an owner's letter.
+    #[must_use]
+    pub fn message(&self, context: LetterContext<'_>, problem: Option<&str>) -> LetterMessage {
+        let mut number = self.entries.len();
+        loop {
+            let shown = self.entries.get(..number).unwrap_or_default();
+            let text = view::text(self, shown, context, problem);
+            let document = document::json(self, shown, context, problem);
+            let mut body = json!({
+                "default": text,
+                "https": chat::card(self, context, problem).to_string(),
+            });
+            if let Some(body) = body.as_object_mut() {
+                let programs = PROGRAMS
+                    .iter()
+                    .map(|it| ((*it).to_owned(), json!(document)));
+                body.extend(programs);
+            }
+            let body = body.to_string();
+            if (body.len() <= LIMIT && text.len() <= TEXT_LIMIT) || number <= 1 {
+                return LetterMessage {
+                    subject: self.subject(),
+                    body,
+                    attributes: self.attributes(problem),
+                    names: self.names_of(shown),
+                };
+            }
+            number /= 2;
+        }
+    }
+
+    fn names_of(&self, shown: &[LetterEntry<'_>]) -> BTreeSet<String> {
+        if shown.len() == self.entries.len() {
+            return self.names.clone();
+        }
+        let LetterReader::Owner(owner) = &self.reader else {
+            return BTreeSet::new();
+        };
+        let key = owner.to_lowercase();
+        let names = shown.iter();
+        names
+            .map(|it| format!("{key} {}", name(self.report, it.entry)))
+            .collect()
+    }
+
+    fn attributes(&self, problem: Option<&str>) -> Vec<(&'static str, &'static str, String)> {
+        const TEXT: &str = "String";
+        let audience = match &self.reader {
+            LetterReader::Owner(_) if problem.is_none() => "owner",
+            LetterReader::Owner(_) | LetterReader::Admins => "admins",
+        };
+        let kinds: Vec<&str> = self.kinds().into_iter().map(LetterKind::name).collect();
+        let mut attributes = vec![
+            ("audience", TEXT, audience.to_owned()),
+            ("mode", TEXT, self.report.mode.name().to_owned()),
+        ];
+        if !kinds.is_empty() {
+            attributes.push(("kind", "String.Array", json!(kinds).to_string()));
+        }
+        if let LetterReader::Owner(owner) = &self.reader {
+            attributes.push(("owner", TEXT, crate::report::text::printable(owner)));
+        }
+        if let Some(account) = &self.report.origin.sender.account {
+            attributes.push(("account", TEXT, account.clone()));
+        }
+        attributes
+    }
+}
