@@ -56,6 +56,7 @@ mod rule {
 mod remediation {
     use divan::{Bencher, black_box};
     use serde_json::{Value, json};
+    use tagwarden_remediation::link::Sender;
     use tagwarden_remediation::trigger;
 
     use super::{OWN_ACCOUNT, RULE, account};
@@ -116,9 +117,13 @@ mod remediation {
 
     fn read(bencher: Bencher<'_, '_>, event: &Value) {
         let bytes = event.to_string().into_bytes();
+        let here = Sender {
+            account: Some(OWN_ACCOUNT.to_owned()),
+            ..Sender::default()
+        };
         bencher.bench_local(|| {
             let payload: Value = serde_json::from_slice(black_box(&bytes)).unwrap();
-            trigger::read(&payload, Some(OWN_ACCOUNT)).unwrap()
+            trigger::read(&payload, &here).unwrap()
         });
     }
 }

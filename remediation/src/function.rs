@@ -7,10 +7,11 @@ use chrono::{DateTime, Utc};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tagwarden_aws::lambda::{FunctionError, Handler, account_of};
+use tagwarden_aws::lambda::{FunctionError, Handler};
 use tagwarden_aws::policy_table::PolicyTableError;
 
 use crate::launcher::Launcher;
+use crate::link::Sender;
 use crate::metrics;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::{Report, ReportCounts};
@@ -67,8 +68,8 @@ impl Remediation {
         if is_batch(&payload) {
             return self.handle_batch(&payload, &context).await;
         }
-        let own_account = account_of(&context.invoked_function_arn);
-        let request = self.due(trigger::read(&payload, own_account)?).await?;
+        let here = self.sender(&context);
+        let request = self.due(trigger::read(&payload, &here)?).await?;
         let (_, counts) = self.serve(&[request], &context).await?;
         let answer = Answer {
             mode: self.settings.mode,
@@ -89,12 +90,12 @@ impl Remediation {
                 what: "SQS batch",
                 why: error.to_string(),
             })?;
-        let own_account = account_of(&context.invoked_function_arn);
+        let here = self.sender(context);
         let mut response = SqsBatchResponse::default();
         let mut served: Vec<(String, EventRequest)> = Vec::new();
         for message in batch.records {
             let id = message.message_id.clone().unwrap_or_default();
-            let request = match read_message(&message, own_account) {
+            let request = match read_message(&message, &here) {
                 Ok(request) => self.due(request).await,
                 Err(error) => Err(error.into()),
             };
@@ -138,7 +139,7 @@ impl Remediation {
                 let ids: Vec<&str> = named.iter().map(|it| it.id.as_str()).collect();
                 if pass_on(self, &ids, at).await? {
                     return Ok(EventRequest::Nothing(
-                        "its time has not come: it was sent on",
+                        "its time has not come: it was sent on".into(),
                     ));
                 }
                 Ok(EventRequest::Instances(Trigger::Countdown, named))
@@ -147,7 +148,9 @@ impl Remediation {
             EventRequest::Settled(named) => {
                 let named = self.watched(named).await?;
                 if named.is_empty() {
-                    return Ok(EventRequest::Nothing("the resource is not NON_COMPLIANT"));
+                    return Ok(EventRequest::Nothing(
+                        "the resource is not NON_COMPLIANT".into(),
+                    ));
                 }
                 Ok(EventRequest::Instances(Trigger::ComplianceChange, named))
             }
@@ -176,7 +179,7 @@ impl Remediation {
         requests: &[EventRequest],
         context: &Context,
     ) -> Result<(Report, ReportCounts), RemediationError> {
-        let Some(request) = run_request(requests, context) else {
+        let Some(request) = run_request(requests, context, self.sender(context)) else {
             let run_id = RunId::new(self.clock.now(), &context.request_id);
             let report = Report::new(self.settings.mode, 0, run_id);
             return Ok((report, ReportCounts::default()));
@@ -191,22 +194,27 @@ impl Remediation {
     }
 }
 
+impl Remediation {
+    /// Who this function is, as its reports say.
+    fn sender(&self, context: &Context) -> Sender {
+        let name = &context.env_config.function_name;
+        Sender::of_function(&context.invoked_function_arn, name, self.region.as_deref())
+    }
+}
+
 fn is_batch(payload: &Value) -> bool {
     let first_source = payload.pointer("/Records/0/eventSource");
     first_source.and_then(Value::as_str) == Some("aws:sqs")
 }
 
-fn read_message(
-    message: &SqsMessage,
-    own_account: Option<&str>,
-) -> Result<EventRequest, TriggerError> {
+fn read_message(message: &SqsMessage, here: &Sender) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "body of the SQS message";
     let body = message.body.as_deref().unwrap_or_default();
-    trigger::read(&trigger::parse_text(WHAT, body)?, own_account)
+    trigger::read(&trigger::parse_text(WHAT, body)?, here)
 }
 
 /// All that `requests` ask for, as one run's; `None` if that is nothing.
-fn run_request(requests: &[EventRequest], context: &Context) -> Option<RunRequest> {
+fn run_request(requests: &[EventRequest], context: &Context, sender: Sender) -> Option<RunRequest> {
     let mut sweep = false;
     let mut ids = BTreeSet::new();
     let mut launchers = BTreeMap::new();
@@ -244,7 +252,7 @@ fn run_request(requests: &[EventRequest], context: &Context) -> Option<RunReques
         deadline: deadline(context),
         triggers,
         request_id: context.request_id.clone(),
-        account: account_of(&context.invoked_function_arn).map(ToOwned::to_owned),
+        sender,
     })
 }
 

@@ -11,6 +11,7 @@
 //! | [`settings`] | the environment variables, and how careful they make it |
 //! | [`request`] | what is asked for: by an event, and of a run |
 //! | [`trigger`] | reads an event into a request |
+//! | [`link`] | whose report a message is, and whether it asks for a look |
 //! | [`identity`] | the name to write for a CloudTrail `userIdentity` |
 //! | [`launcher`] | who launched an instance, from CloudTrail |
 //! | [`plan`] | findings → what to do, what to leave for later, what to refuse |
@@ -43,7 +44,7 @@
 //!                         calls · tag_batches
 //!            ledger · metrics
 //!               plan
-//! request · launcher · settings · run_id · progress · safeguard · error_code
+//! request · launcher · settings · run_id · progress · safeguard · error_code · link
 //! ```
 
 pub mod calls;
@@ -54,6 +55,7 @@ pub mod identity;
 pub mod launcher;
 pub mod ledger;
 pub mod letter;
+pub mod link;
 pub mod metrics;
 mod notify;
 pub mod on_demand;

@@ -9,6 +9,7 @@ use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_core::Policy;
 
 use crate::ledger::{DayNotes, Ledger};
+use crate::link::ReportOrigin;
 use crate::post;
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
@@ -32,7 +33,7 @@ pub(crate) async fn publish(
 ) -> Result<(), RemediationError> {
     home.monitor.enter(Phase::Reporting, None);
     report.sort();
-    log(report);
+    log(report, &report.entries);
 
     // What was reported earlier today is left out. Without a topic nothing counts as reported.
     let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
@@ -179,6 +180,7 @@ pub(crate) async fn check_subscribers(home: &Remediation) -> Result<(), String> 
 /// Publishes that the policy table is not valid, once a day, so that somebody notices.
 pub(crate) async fn publish_broken_policy(
     home: &Remediation,
+    origin: &ReportOrigin,
     run_id: &RunId,
     error: &PolicyTableError,
 ) {
@@ -194,7 +196,7 @@ pub(crate) async fn publish_broken_policy(
             Err(error) => tracing::error!("the ledger: {error}"),
         }
     }
-    let message = broken_policy(home.settings.mode, run_id, table, source);
+    let message = broken_policy(home.settings.mode, origin, run_id, table, source);
     if let Err(error) = send(home, &message).await {
         tracing::error!("{error}");
         return;
@@ -206,8 +208,9 @@ pub(crate) async fn publish_broken_policy(
     }
 }
 
-fn log(report: &Report) {
-    for entry in &report.entries {
+/// Logs `entries` of `report`.
+pub(crate) fn log(report: &Report, entries: &[Entry]) {
+    for entry in entries {
         tracing::info!(
             run = report.run_id.as_str(),
             instance = entry.step.instance_id,

@@ -8,6 +8,7 @@ use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::{Instance, Policy};
 
 use crate::launcher::RecordedLaunches;
+use crate::link::Sender;
 use crate::plan::{
     Focus, Mandate, Outcome, PlanContext, Prospects, Reason, Refusal, plan, prospects,
 };
@@ -109,7 +110,7 @@ impl Remediation {
             deadline: self.clock.now().checked_add_signed(LONGEST_RUN),
             triggers: BTreeSet::from([Trigger::Person]),
             request_id: name.to_owned(),
-            account: None,
+            sender: Sender::of_command("apply", self.region.as_deref()),
         }
     }
 }

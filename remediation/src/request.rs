@@ -1,10 +1,12 @@
 //! What is asked for: by an event, and of a run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
 use crate::launcher::Launcher;
+use crate::link::{ReportOrigin, Sender};
 
 /// What an event asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ pub enum EventRequest {
     /// These are not `NON_COMPLIANT` any more: what the ledger counts down for them is over.
     Settled(Vec<NamedInstance>),
     /// Nothing: the event is about something that needs no remedy. The text says what.
-    Nothing(&'static str),
+    Nothing(Cow<'static, str>),
 }
 
 /// What an event is about.
@@ -39,6 +41,13 @@ pub enum Trigger {
     /// A run that had no time left put the rest on the queue.
     Requeued {
         /// How many runs have passed it on.
+        hops: u32,
+        /// How many reports led to it: see [`Trigger::report_hops`].
+        report_hops: u32,
+    },
+    /// Another tagwarden's report.
+    Report {
+        /// How many reports led to that one.
         hops: u32,
     },
     /// The schedule asks for a sweep.
@@ -66,8 +75,8 @@ pub(crate) struct RunRequest {
     pub(crate) triggers: BTreeSet<Trigger>,
     /// Lambda's name of the invocation.
     pub(crate) request_id: String,
-    /// The account of the instances, where it is known.
-    pub(crate) account: Option<String>,
+    /// Who runs it, as its report says.
+    pub(crate) sender: Sender,
 }
 
 /// Which instances to look at.
@@ -88,11 +97,39 @@ impl Trigger {
             Self::ConfigurationChange => "configuration-change",
             Self::Launch => "launch",
             Self::Person => "apply",
-            Self::Request => "request",
+            // Stored as before there were links: older versions and their filters read it.
+            Self::Request | Self::Report { .. } => "request",
             Self::Countdown => "countdown",
             Self::Requeued { .. } => "rest",
             Self::Schedule => "schedule",
         }
+    }
+
+    /// How many reports led to what this starts; 0 where it is no report.
+    #[must_use]
+    pub fn report_hops(self) -> u32 {
+        match self {
+            Self::Report { hops } => hops.saturating_add(1),
+            Self::Requeued { report_hops, .. } => report_hops,
+            _ => 0,
+        }
+    }
+}
+
+impl RunRequest {
+    /// Where the run's report comes from. Where several things started it, the one to which the most reports led counts,
+    /// so that a circle of linked functions ends.
+    pub(crate) fn origin(&self) -> ReportOrigin {
+        let hops = self.triggers.iter().map(|it| it.report_hops());
+        ReportOrigin {
+            sender: self.sender.clone(),
+            hops: hops.max().unwrap_or_default(),
+        }
+    }
+
+    /// Whether nothing but reports started the run.
+    pub(crate) fn is_linked(&self) -> bool {
+        !self.triggers.is_empty() && self.triggers.iter().all(|it| it.report_hops() > 0)
     }
 }
 
@@ -110,8 +147,12 @@ mod tests {
             Trigger::Person,
             Trigger::Request,
             Trigger::Countdown,
-            Trigger::Requeued { hops: 1 },
+            Trigger::Requeued {
+                hops: 1,
+                report_hops: 0,
+            },
             Trigger::Schedule,
+            Trigger::Report { hops: 1 },
         ]
         .map(Trigger::as_str);
         let stored = [
@@ -123,6 +164,7 @@ mod tests {
             "countdown",
             "rest",
             "schedule",
+            "request",
         ];
         assert_eq!(names, stored);
     }

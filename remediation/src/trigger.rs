@@ -1,6 +1,10 @@
 //! Reads an event into an [`EventRequest`].
 //!
 //! An event is trusted to say which instances to look at and who launched them, never what is wrong with them.
+//!
+//! What comes through a topic is for all its subscribers: reports of others, alarms, letters, whatever people send. There a
+//! message that asks this function for nothing is ignored. A message that somebody sends to this function alone and that
+//! cannot be read is an error.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -11,6 +15,7 @@ use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 use tagwarden_core::resource::is_instance_id;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
+use crate::link::{ReportOrigin, SOURCE_PREFIX, Sender};
 use crate::request::{EventRequest, NamedInstance, Trigger};
 
 /// Why an event cannot be served.
@@ -37,18 +42,24 @@ pub enum TriggerError {
 /// SNS inside SQS inside Lambda is as deep as envelopes go.
 const MAX_ENVELOPES: usize = 3;
 
-/// Reads any trigger but an SQS batch. `own_account` is the function's, where it is known.
+/// Reads any trigger but an SQS batch, for the function `here`.
 ///
 /// # Errors
-/// The event is of no known shape, malformed, or of another account.
-pub fn read(event: &Value, own_account: Option<&str>) -> Result<EventRequest, TriggerError> {
-    Reader { own_account }.read(event, 0)
+/// The event is of no known shape, malformed, or of another account. What came through SNS is no error: it is
+/// [`EventRequest::Nothing`], with the reason.
+pub fn read(event: &Value, here: &Sender) -> Result<EventRequest, TriggerError> {
+    Reader { here }.read(event, 0)
 }
 
-/// The event that asks for what another run had no time for, passed on for the `hops`-th time.
+/// The event that asks for what another run had no time for, passed on for the `hops`-th time. `report_hops` is how many
+/// reports led to that run; 0 where something else started it.
 #[must_use]
-pub fn requeued(instance_ids: &[&str], hops: u32) -> Value {
-    json!({ "instanceIds": instance_ids, "hops": hops })
+pub fn requeued(instance_ids: &[&str], hops: u32, report_hops: u32) -> Value {
+    let mut event = json!({ "instanceIds": instance_ids, "hops": hops });
+    if let Some(members) = event.as_object_mut().filter(|_| report_hops > 0) {
+        members.insert("reportHops".to_owned(), report_hops.into());
+    }
+    event
 }
 
 /// The event that asks for a look at `not_before` or later.
@@ -58,10 +69,14 @@ pub fn postponed(instance_ids: &[&str], not_before: DateTime<Utc>) -> Value {
 }
 
 struct Reader<'a> {
-    own_account: Option<&'a str>,
+    here: &'a Sender,
 }
 
 impl Reader<'_> {
+    fn own_account(&self) -> Option<&str> {
+        self.here.account.as_deref()
+    }
+
     fn read(&self, event: &Value, depth: usize) -> Result<EventRequest, TriggerError> {
         let Some(members) = event.as_object() else {
             return Err(TriggerError::Unknown("it is not a JSON object".to_owned()));
@@ -75,11 +90,17 @@ impl Reader<'_> {
             self.event_bridge(event)
         } else if members.get("Type").is_some() && members.contains_key("Message") {
             let notification: SnsNotification = parse("SNS notification", event)?;
-            self.sns_message(&notification.message, depth)
+            Ok(self.sns_message(&notification.message, depth))
         } else if members.contains_key("messageType") {
             self.config_notification(event)
+        } else if is_report(members) {
+            self.report(event)
         } else if members.contains_key("instanceIds") {
             instance_ids(event)
+        } else if let Some(what) = foreign(members) {
+            Ok(EventRequest::Nothing(
+                format!("{what} asks for nothing").into(),
+            ))
         } else {
             Err(TriggerError::Unknown(shape(members)))
         }
@@ -89,7 +110,7 @@ impl Reader<'_> {
         let event: SnsEvent = parse("SNS event", event)?;
         // SNS invokes with one record each.
         match event.records.as_slice() {
-            [record] => self.sns_message(&record.sns.message, depth),
+            [record] => Ok(self.sns_message(&record.sns.message, depth)),
             records => Err(TriggerError::Malformed {
                 what: "SNS event",
                 why: format!("it has {} records, not one", records.len()),
@@ -97,14 +118,40 @@ impl Reader<'_> {
         }
     }
 
-    fn sns_message(&self, message: &str, depth: usize) -> Result<EventRequest, TriggerError> {
-        let message: Value = parse_text("message that came through SNS", message)?;
-        self.read(&message, depth + 1)
+    fn sns_message(&self, message: &str, depth: usize) -> EventRequest {
+        const WHAT: &str = "message that came through SNS";
+        let request = parse_text(WHAT, message).and_then(|message| self.read(&message, depth + 1));
+        request.unwrap_or_else(|error| {
+            EventRequest::Nothing(format!("a message of a topic is ignored: {error}").into())
+        })
+    }
+
+    /// A report names instances, and is trusted with nothing else. What it names that is not an instance is left out.
+    fn report(&self, event: &Value) -> Result<EventRequest, TriggerError> {
+        let report: Report = parse("report", event)?;
+        if let Some(why) = self.here.why_ignored(&report.origin) {
+            return Ok(EventRequest::Nothing(why.into()));
+        }
+        let ids = report.instance_ids.into_iter();
+        let ids = ids.filter(|id| is_instance_id(id));
+        let named: Vec<NamedInstance> = ids
+            .map(|id| NamedInstance {
+                id,
+                launched_by: None,
+            })
+            .collect();
+        if named.is_empty() {
+            return Ok(EventRequest::Nothing(
+                "the report names no instances".into(),
+            ));
+        }
+        let hops = report.origin.hops;
+        Ok(EventRequest::Instances(Trigger::Report { hops }, named))
     }
 
     fn event_bridge(&self, event: &Value) -> Result<EventRequest, TriggerError> {
         let event: EventBridgeEvent = parse("EventBridge event", event)?;
-        check_account(self.own_account, event.account.as_deref())?;
+        check_account(self.own_account(), event.account.as_deref())?;
         match event.detail_type.as_str() {
             "Scheduled Event" => Ok(EventRequest::Sweep),
             "Config Rules Compliance Change" => self.compliance_change(&event.detail),
@@ -130,7 +177,7 @@ impl Reader<'_> {
                         what: "Config notification",
                         why: "it has no configuration item".to_owned(),
                     })?;
-                check_account(self.own_account, item.aws_account_id.as_deref())?;
+                check_account(self.own_account(), item.aws_account_id.as_deref())?;
                 let trigger = Trigger::ConfigurationChange;
                 instance(trigger, &item.resource_type, item.resource_id)
             }
@@ -140,7 +187,7 @@ impl Reader<'_> {
             | "ConfigurationSnapshotDeliveryStarted"
             | "ConfigurationSnapshotDeliveryCompleted"
             | "ConfigurationSnapshotDeliveryFailed" => Ok(EventRequest::Nothing(
-                "the Config notification is about no resource",
+                "the Config notification is about no resource".into(),
             )),
             other => Err(TriggerError::Unknown(format!(
                 "its messageType is {other:?}"
@@ -150,7 +197,7 @@ impl Reader<'_> {
 
     fn compliance_change(&self, detail: &Value) -> Result<EventRequest, TriggerError> {
         let change: ComplianceChange = parse("compliance change", detail)?;
-        check_account(self.own_account, change.aws_account_id.as_deref())?;
+        check_account(self.own_account(), change.aws_account_id.as_deref())?;
         let is_non_compliant = change
             .new_evaluation_result
             .is_some_and(|result| result.compliance_type == "NON_COMPLIANT");
@@ -169,9 +216,11 @@ impl Reader<'_> {
             let name = call.event_name;
             return Err(TriggerError::Unknown(format!("it is a call of {name:?}")));
         }
-        check_account(self.own_account, call.recipient_account_id.as_deref())?;
+        check_account(self.own_account(), call.recipient_account_id.as_deref())?;
         if call.error_code.is_some() {
-            return Ok(EventRequest::Nothing("the launch failed, or was a dry run"));
+            return Ok(EventRequest::Nothing(
+                "the launch failed, or was a dry run".into(),
+            ));
         }
         let response = call
             .response_elements
@@ -191,7 +240,7 @@ impl Reader<'_> {
         // CloudTrail leaves out what is too large for its record, as of a launch of very many.
         if launched.is_empty() {
             return Ok(EventRequest::Nothing(
-                "the launch event does not say what was launched: the sweep will find it",
+                "the launch event does not say what was launched: the sweep will find it".into(),
             ));
         }
         Ok(EventRequest::Instances(Trigger::Launch, launched))
@@ -209,7 +258,10 @@ fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
     }
     let trigger = match event.hops {
         0 => Trigger::Request,
-        hops => Trigger::Requeued { hops },
+        hops => Trigger::Requeued {
+            hops,
+            report_hops: event.report_hops,
+        },
     };
     let not_before = event.not_before;
     event
@@ -234,7 +286,9 @@ fn instance(
     id: String,
 ) -> Result<EventRequest, TriggerError> {
     if resource_type != INSTANCE_RESOURCE_TYPE {
-        return Ok(EventRequest::Nothing("the resource is not an EC2 instance"));
+        return Ok(EventRequest::Nothing(
+            "the resource is not an EC2 instance".into(),
+        ));
     }
     let named = NamedInstance {
         id: checked_id("Config event", id)?,
@@ -271,6 +325,28 @@ pub(crate) fn parse_text(what: &'static str, text: &str) -> Result<Value, Trigge
     })
 }
 
+/// Whether it is the JSON of a report: an older one has no `source`.
+fn is_report(members: &Map<String, Value>) -> bool {
+    members.contains_key("instanceIds") && members.contains_key("runId")
+}
+
+/// What a topic carries beside triggers, recognised also where it comes without SNS's envelope.
+fn foreign(members: &Map<String, Value>) -> Option<&'static str> {
+    let has = |names: &[&str]| names.iter().all(|name| members.contains_key(*name));
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    if has(&["AlarmName", "NewStateValue"]) {
+        Some("a CloudWatch alarm")
+    } else if text("source") == Some("custom") && has(&["version", "content"]) {
+        Some("a message for a chat")
+    } else if has(&["audience", "runId"]) {
+        Some("a letter to an owner")
+    } else if text("source").is_some_and(|source| source.starts_with(SOURCE_PREFIX)) {
+        Some("a message of tagwarden that names no instances")
+    } else {
+        None
+    }
+}
+
 fn shape(members: &Map<String, Value>) -> String {
     const SHOWN: usize = 8;
     if members.is_empty() {
@@ -297,6 +373,15 @@ struct SnsRecord {
 struct SnsNotification {
     #[serde(rename = "Message")]
     message: String,
+}
+
+/// What is read of a report: see `docs/report.schema.json`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    #[serde(flatten)]
+    origin: ReportOrigin,
+    instance_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -354,6 +439,9 @@ struct InstanceIds {
     /// See [`requeued`].
     #[serde(default)]
     hops: u32,
+    /// See [`requeued`].
+    #[serde(default)]
+    report_hops: u32,
     /// See [`postponed`].
     #[serde(default)]
     not_before: Option<DateTime<Utc>>,

@@ -9,7 +9,10 @@
 )]
 
 mod code;
+mod letters;
+mod linking;
 mod lint;
+mod owners;
 mod pack;
 mod permissions;
 mod stack;

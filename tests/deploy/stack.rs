@@ -167,6 +167,7 @@ pub fn deployment(region: &'static str) -> Deployment {
     }
 }
 
-fn queue_name(url: &str) -> &str {
+/// The name in a queue's URL.
+pub fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap()
 }

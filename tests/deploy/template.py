@@ -45,7 +45,7 @@ def statements(name, resource):
     """The statements of a role's own policies, or of a policy for a role."""
     properties = resource["Properties"]
     if resource["Type"] == "AWS::IAM::Role":
-        documents = [(name, policy["PolicyDocument"]) for policy in properties["Policies"]]
+        documents = [(name, policy["PolicyDocument"]) for policy in properties.get("Policies", [])]
     elif resource["Type"] == "AWS::IAM::Policy":
         documents = [(role["Ref"], properties["PolicyDocument"]) for role in properties["Roles"]]
     else:

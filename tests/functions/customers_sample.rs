@@ -138,7 +138,7 @@ async fn accepts_a_report_as_a_trigger() {
     let id = world.instance(&[("CreatedBy", "bob"), ("Expires", "2027-01-01")]);
     world.sweep().await;
     let report = report_as_json(&world);
-    let answer = world.enforcing();
+    let answer = world.enforcing().named("next");
     let answer = (answer.remediate(report).await.unwrap(), answer);
     assert_eq!(answer.0["tagged"], 1);
     assert_eq!(answer.1.tag(&id, "ProjectCode").unwrap(), "Proj007");

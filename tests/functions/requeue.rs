@@ -69,3 +69,24 @@ async fn counts_from_the_message_that_was_passed_on_most() {
     let passed_on = requeued(world, &messages).await;
     assert_eq!(passed_on[0]["hops"], 8);
 }
+
+/// Otherwise a circle of linked functions that have no time would never end.
+#[tokio::test(start_paused = true)]
+async fn remembers_that_a_report_led_to_it() {
+    let world = World::new().enforcing();
+    let ids = [unattributed(&world), unattributed(&world)];
+    let report = json!({"runId": "20261123T120000Z-8476a536", "source": "tagwarden/other", "hops": 1, "instanceIds": ids});
+    let passed_on = requeued(world, &[report]).await;
+    let mut again = passed_on[0].clone();
+    let expected = json!({"instanceIds": ids, "hops": 1, "reportHops": 2});
+    assert_eq!(passed_on, [expected]);
+
+    let world = World::new().enforcing();
+    let ids = [unattributed(&world), unattributed(&world)];
+    again["instanceIds"] = json!(ids);
+    let passed_on = requeued(world, &[again]).await;
+    assert_eq!(
+        passed_on,
+        [json!({"instanceIds": ids, "hops": 2, "reportHops": 2})]
+    );
+}

@@ -26,6 +26,7 @@ const WRITES: [&str; 4] = [
 
 pub struct World {
     pub account: Account,
+    function: &'static str,
     topic: String,
     variables: BTreeMap<String, String>,
 }
@@ -48,6 +49,7 @@ impl World {
         let variables = BTreeMap::from([("TAGWARDEN_TOPIC_ARN".to_owned(), topic.clone())]);
         Self {
             account,
+            function: RULE,
             topic,
             variables,
         }
@@ -57,6 +59,23 @@ impl World {
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
+    }
+
+    /// Gives both functions another name.
+    pub fn named(mut self, function: &'static str) -> Self {
+        self.function = function;
+        self
+    }
+
+    /// Another function in the same account, with a topic and variables of its own.
+    pub fn beside(&self, function: &'static str) -> Self {
+        let topic = self.account.create_topic(&format!("{function}-reports"));
+        Self {
+            account: self.account.clone(),
+            function,
+            variables: BTreeMap::from([("TAGWARDEN_TOPIC_ARN".to_owned(), topic.clone())]),
+            topic,
+        }
     }
 
     /// Switches the remediation to enforcing and creates its ledger. Rules may do everything, at the first look: tests
@@ -119,8 +138,9 @@ impl World {
     pub fn lambda_event(&self, payload: Value) -> LambdaEvent<Value> {
         let mut context = Context::default();
         let account = self.account.id();
+        let function = self.function;
         context.invoked_function_arn =
-            format!("arn:aws:lambda:us-east-1:{account}:function:tagwarden");
+            format!("arn:aws:lambda:us-east-1:{account}:function:{function}");
         let deadline = self.account.now() + TimeDelta::minutes(15);
         context.deadline = deadline.timestamp_millis().unsigned_abs();
         LambdaEvent::new(payload, context)

@@ -97,6 +97,27 @@ def topic_policy(name, properties, account, region):
     return name
 
 
+@resource("AWS::SNS::Subscription")
+def subscription(name, properties, account, region):
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sns-subscription.html
+
+    A subscription lives in its topic's Region, which `Region` names where that is not the stack's.
+    """
+    topics = sns_backends[account][properties.get("Region", region)]
+    return topics.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"]).arn
+
+
+@resource("AWS::Chatbot::SlackChannelConfiguration")
+def slack_channel(name, properties, account, region):
+    """moto has no Amazon Q Developer: the channel is nothing but its name, and its topics must exist.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-chatbot-slackchannelconfiguration.html
+    """
+    for arn in properties["SnsTopicArns"]:
+        sns_backends[account][region].get_topic(arn)
+    return f"arn:aws:chatbot::{account}:chat-configuration/slack-channel/{properties['ConfigurationName']}"
+
+
 @resource("AWS::CloudWatch::Alarm", "AlarmName")
 def alarm(name, properties, account, region):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html"""
@@ -162,6 +183,35 @@ for name in ("create_from_cloudformation_json", "update_from_cloudformation_json
         return moto_method(cls, *arguments, **more)
 
     setattr(LambdaFunction, name, classmethod(with_text))
+
+moto_load_parameters = parsing.ResourceMap.load_parameters
+
+
+def load_parameters(self):
+    """A list that an update keeps is a list already."""
+    for name, value in self.input_parameters.items():
+        if isinstance(value, list):
+            self.input_parameters[name] = ",".join(value)
+    moto_load_parameters(self)
+
+
+parsing.ResourceMap.load_parameters = load_parameters
+
+moto_update_resource = parsing.parse_and_update_resource
+
+
+def update_resource(logical_id, resource_json, resources_map, **more):
+    """Leaves alone what a condition excludes (`apply` deletes it), and creates once what did not exist."""
+    condition = resource_json.get("Condition")
+    made = resources_map._parsed_resources.get(logical_id)
+    if condition and not resources_map.lazy_condition_map[condition]:
+        return made
+    if not made:
+        return resources_map[logical_id]
+    return moto_update_resource(logical_id, resource_json, resources_map, **more)
+
+
+parsing.parse_and_update_resource = update_resource
 
 moto_apply = ChangeSet.apply
 

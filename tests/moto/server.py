@@ -26,6 +26,7 @@ import config_rules  # noqa: F401
 import lambda_processes
 import permissions
 import protected_zones  # noqa: F401
+import schedules  # noqa: F401
 import sns_mail  # noqa: F401
 
 

@@ -86,6 +86,11 @@ impl<'a> Account<'a> {
 
     /// An EC2 client with a session of the role under the given session name.
     pub async fn ec2_of_role(&self, role: &str, session: &str) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&self.sdk_config_of_role(role, session).await)
+    }
+
+    /// The SDK's configuration with a session of the role under the given session name.
+    pub async fn sdk_config_of_role(&self, role: &str, session: &str) -> SdkConfig {
         let config = self.sdk_config();
         let role = aws_config::sts::AssumeRoleProvider::builder(role)
             .session_name(session)
@@ -93,12 +98,11 @@ impl<'a> Account<'a> {
             .build_from_provider(config.credentials_provider().unwrap())
             .await;
         let provider = aws_credential_types::provider::SharedCredentialsProvider::new(role);
-        let config = config
+        config
             .clone()
             .into_builder()
             .credentials_provider(provider)
-            .build();
-        aws_sdk_ec2::Client::new(&config)
+            .build()
     }
 
     /// Creates a VPC with one subnet.

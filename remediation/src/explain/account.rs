@@ -10,6 +10,7 @@ use super::Explanations;
 use super::facts::{BudgetLeft, Facts};
 use crate::calls;
 use crate::ledger::Ledger;
+use crate::link::Sender;
 use crate::plan::{Act, Doubt, Plan, PlanContext, RemedyName, plan};
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::{RunRequest, Target, Trigger};
@@ -42,7 +43,7 @@ impl Remediation {
             deadline: now.checked_add_signed(LONGEST_RUN),
             triggers: BTreeSet::from([Trigger::Person]),
             request_id: String::new(),
-            account: None,
+            sender: Sender::default(),
         };
         let mut context = attribute(self, policy, &survey, &request, false).await?;
         let mut notes = Vec::new();

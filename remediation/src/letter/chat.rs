@@ -92,7 +92,7 @@ pub(super) fn card(
         lines.push("This is a dry run: nothing is changed.".to_owned());
     }
     let mut additional = serde_json::Map::new();
-    if let Some(account) = &letter.report.account {
+    if let Some(account) = &letter.report.origin.sender.account {
         additional.insert("account".to_owned(), json!(account));
     }
     if let Some(region) = context.region {

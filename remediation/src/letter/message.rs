@@ -95,7 +95,7 @@ impl Letter<'_> {
         if let LetterReader::Owner(owner) = &self.reader {
             attributes.push(("owner", TEXT, crate::report::text::printable(owner)));
         }
-        if let Some(account) = &self.report.account {
+        if let Some(account) = &self.report.origin.sender.account {
             attributes.push(("account", TEXT, account.clone()));
         }
         attributes

@@ -40,7 +40,7 @@ fn customers_policy() -> Policy {
 
 fn report(entries: Vec<(Cause, Remedy, Outcome)>) -> Report {
     let mut report = Report::new(Mode::Enforce, 9, RunId::new(now(), "8476a536"));
-    report.account = Some("123456789012".to_owned());
+    report.origin.sender.account = Some("123456789012".to_owned());
     for (number, (cause, remedy, outcome)) in entries.into_iter().enumerate() {
         let instance_id = format!("i-0a1b2c3d4e5f{number:05x}");
         let subject = ReportSubject {

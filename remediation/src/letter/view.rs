@@ -47,7 +47,7 @@ impl Letter<'_> {
 
     /// Where the resources are, such as `account 123456789012, eu-west-1`.
     pub(super) fn place(&self, context: LetterContext<'_>) -> String {
-        let account = self.report.account.as_ref();
+        let account = self.report.origin.sender.account.as_ref();
         let account = account.map(|account| format!("account {account}"));
         let region = context.region.map(ToOwned::to_owned);
         let parts: Vec<String> = [account, region].into_iter().flatten().collect();

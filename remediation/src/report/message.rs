@@ -13,6 +13,7 @@ use super::template_error::TemplateError;
 use super::text;
 use super::view::{ReportFrame, View};
 use super::{Entry, Report, ReportContext, ReportCounts, UndeliveredLetter};
+use crate::link::ReportOrigin;
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
@@ -81,6 +82,8 @@ impl Message {
 struct Document<'a> {
     version: u32,
     run_id: &'a RunId,
+    #[serde(flatten)]
+    origin: &'a ReportOrigin,
     mode: Mode,
     part: usize,
     parts: usize,
@@ -161,11 +164,18 @@ fn split(report: &Report, context: ReportContext<'_>, limit: usize, text_limit: 
 
 /// What is published instead of a report when a sweep finds that the policy in `table` is not valid.
 #[must_use]
-pub fn broken_policy(mode: Mode, run_id: &RunId, table: &str, policy: &InvalidPolicy) -> Message {
+pub fn broken_policy(
+    mode: Mode,
+    origin: &ReportOrigin,
+    run_id: &RunId,
+    table: &str,
+    policy: &InvalidPolicy,
+) -> Message {
     let problems = policy.problems().iter().map(ToString::to_string);
     let document = Document {
         version: VERSION,
         run_id,
+        origin,
         mode,
         part: 1,
         parts: 1,
@@ -267,6 +277,7 @@ impl<'a> ReportFrame<'a> {
         let document = Document {
             version: VERSION,
             run_id: &self.report.run_id,
+            origin: &self.report.origin,
             mode: self.report.mode,
             part,
             parts,

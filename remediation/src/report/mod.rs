@@ -33,6 +33,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use tagwarden_core::policy::ReportTemplate;
 
+use crate::link::ReportOrigin;
 use crate::plan::{Outcome, Reason, Remedy, Step, ValueOrigin};
 use crate::run_id::RunId;
 use crate::settings::Mode;
@@ -60,12 +61,12 @@ pub struct Report {
     pub already_reported: BTreeSet<String>,
     /// What means something else since an upgrade, where this is the first report after it.
     pub changes: Vec<&'static str>,
+    /// Who sends it, and how many reports led to it.
+    pub origin: ReportOrigin,
     /// The letters that could not be sent.
     pub undelivered: Vec<UndeliveredLetter>,
     /// The resources with a notice that the text had no room for: it does not count as given.
     pub unannounced: BTreeSet<String>,
-    /// The account of the resources; none: not known.
-    pub account: Option<String>,
     /// What is known of the resources of the entries, by id.
     pub subjects: Subjects,
 }
@@ -133,9 +134,9 @@ impl Report {
             entries: Vec::new(),
             already_reported: BTreeSet::new(),
             changes: Vec::new(),
+            origin: ReportOrigin::default(),
             undelivered: Vec::new(),
             unannounced: BTreeSet::new(),
-            account: None,
             subjects: Subjects::new(),
         }
     }
@@ -162,6 +163,19 @@ impl Report {
                 *reason = Reason::Interrupted;
             }
         }
+    }
+
+    /// Takes out what a run that a report started does not publish: it publishes only what it did and what needs a
+    /// person, because otherwise two linked functions would report the same things to each other. What is taken out does
+    /// not count as reported, so that the next sweep reports it.
+    #[must_use]
+    pub fn leave_to_the_sweep(&mut self) -> Vec<Entry> {
+        let is_told =
+            |entry: &Entry| entry.outcome == Outcome::Done || Section::of(entry) == Section::Person;
+        let entries = std::mem::take(&mut self.entries);
+        let (told, rest) = entries.into_iter().partition(is_told);
+        self.entries = told;
+        rest
     }
 
     /// What is to be published: all that was done, and what else was not reported before.

@@ -153,7 +153,8 @@ pub(super) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> R
         report.add(step, outcome);
     }
     report.instances = report.entries.len();
-    report.account = (mode == Mode::Enforce).then(|| "123456789012".to_owned());
+    let account = (mode == Mode::Enforce).then(|| "123456789012".to_owned());
+    report.origin.sender.account = account;
     // Whom some of them concern is known.
     for (number, name) in ["web-1", "web-2", "db"].into_iter().enumerate() {
         let subject = ReportSubject {

@@ -85,7 +85,7 @@ impl Report {
             name: subject.and_then(|it| it.name.as_deref()),
             owner: owner.map(|owner| owner.name.as_str()),
             launcher: subject.and_then(|it| it.launcher.as_deref()),
-            account: self.account.as_deref(),
+            account: self.origin.sender.account.as_deref(),
             region,
             console_link: region
                 .and_then(|region| console::instance(region, &entry.step.instance_id)),

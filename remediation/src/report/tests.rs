@@ -5,6 +5,7 @@ use tagwarden_core::policy::ReportTemplate;
 
 use super::sample::{Sample, dry_run, enforced, missing, report, tag};
 use super::*;
+use crate::link::Sender;
 use crate::plan::{Cause, StepFailure};
 
 fn somewhere() -> ReportContext<'static> {
@@ -115,6 +116,8 @@ fn guide_shows_what_its_template_makes() {
 fn guide_shows_the_json() {
     let mut report = guides_report();
     report.entries.truncate(1);
+    let arn = "arn:aws:lambda:eu-west-1:123456789012:function:tagwarden-remediation";
+    report.origin.sender = Sender::of_function(arn, "", None);
     let told = messages(&report, somewhere());
     let json: serde_json::Value = serde_json::from_str(&told.messages[0].json).unwrap();
     let (_, shown) = GUIDE.split_once("```json\n").unwrap();

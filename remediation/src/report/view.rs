@@ -218,7 +218,7 @@ impl<'a> ReportFrame<'a> {
             name: subject.and_then(|it| it.name.as_ref()).map(printable),
             owner: owner.map(|it| printable(&it.name)),
             launcher: subject.and_then(|it| it.launcher.as_ref()).map(printable),
-            account: self.report.account.as_deref(),
+            account: self.report.origin.sender.account.as_deref(),
             due_at: entry.due_at().map(|at| text::moment(at).to_string()),
             line: text::line(entry),
             link: self.link(entry),

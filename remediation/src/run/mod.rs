@@ -106,7 +106,8 @@ impl<'a> Run<'a> {
                 // Otherwise no one would notice that the sweeps do nothing any more.
                 if request.target == Target::Fleet {
                     let id = RunId::new(started_at, &request.request_id);
-                    notify::publish_broken_policy(home, &id, &error).await;
+                    let origin = request.origin();
+                    notify::publish_broken_policy(home, &origin, &id, &error).await;
                 }
                 return Err(error.into());
             }
@@ -150,7 +151,7 @@ impl<'a> Run<'a> {
         }
         self.name_remover(&mut plan).await;
         let mut report = Report::new(self.mode(), survey.instances, self.id.clone());
-        report.account.clone_from(&self.request.account);
+        report.origin = self.request.origin();
         report.subjects = subjects;
         // A large fleet's ids are not needed any more.
         drop(survey);
@@ -436,8 +437,15 @@ impl<'a> Run<'a> {
     }
 
     async fn publish(&self, mut report: Report) -> RunResult {
+        let mut rest = Vec::new();
+        if self.request.is_linked() {
+            rest = report.leave_to_the_sweep();
+            notify::log(&report, &rest);
+        }
         let published =
             notify::publish(self.home, &mut report, &self.policy, self.request.deadline).await;
+        report.entries.append(&mut rest);
+        report.sort();
         RunResult { report, published }
     }
 

@@ -50,13 +50,15 @@ pub(super) async fn requeue(
         return;
     };
     let hops = request.triggers.iter().map(|trigger| match trigger {
-        Trigger::Requeued { hops } => *hops,
+        Trigger::Requeued { hops, .. } => *hops,
         _ => 0,
     });
     let hops = hops.max().unwrap_or_default().saturating_add(1);
     if hops > MOST_HOPS {
         return;
     }
+    let origin = request.origin();
+    let report_hops = if request.is_linked() { origin.hops } else { 0 };
     let is_left = |outcome: &Outcome| {
         matches!(
             outcome,
@@ -72,7 +74,7 @@ pub(super) async fn requeue(
         for chunks in chunks.chunks(MESSAGES) {
             let bodies = chunks
                 .iter()
-                .map(|ids| trigger::requeued(ids, hops).to_string());
+                .map(|ids| trigger::requeued(ids, hops, report_hops).to_string());
             if let Err(error) = send(home, queue_url, bodies.collect(), delay).await {
                 tracing::error!("what is left waits for the next sweep: {error}");
                 return;
