@@ -256,11 +256,13 @@ This run in the ledger, with the tags before:
 
 Needs a person: 1 instance
 -- {vault} has not been terminated. Reason: No tags found. Refused: the instance is protected against it.
+   Owner: alice.
    {console}{vault}
    What to do: tag it, turn its protection off, or exempt it with the tag tagwarden:exempt-until.
 
 Stopped or terminated: 1 instance
 -- {scratch} has been terminated. Reason: No tags found.
+   Owner: alice.
    {console}{scratch}
 "
     );
@@ -414,8 +416,9 @@ fn makes_one_call_for_each_set_of_tags() {
         all["byOperation"]["ec2:TerminateInstances"],
         json!({"calls": 3, "refused": 1})
     );
-    // Four launchers on one page, in the dry run and when enforcing; and in the sweep that of what was named meanwhile.
-    assert_eq!(calls(all, "cloudtrail:LookupEvents"), 3);
+    // Four launchers on one page, in the dry run and when enforcing; and in the sweep that of what was named meanwhile. Under
+    // the later policy, whom an end date concerns, in a page each time.
+    assert_eq!(calls(all, "cloudtrail:LookupEvents"), 5);
     assert_eq!(calls(all, "config:PutEvaluations"), 3);
     assert_eq!(calls(all, "sns:Publish"), 5);
     let operations = all["byOperation"].as_object().unwrap();

@@ -155,7 +155,7 @@ fn check<'c>(home: &Remediation, contact: &'c Contact) -> Result<(Client, &'c st
                 .to_owned(),
         );
     }
-    if arn.ends_with(".fifo") {
+    if arn.strip_suffix(".fifo").is_some() {
         return Err("a FIFO topic does not take letters: use a standard topic".to_owned());
     }
     // SNS refuses a topic of another Region than the endpoint's.

@@ -41,6 +41,7 @@ async fn fills_missing_tags_and_terminates_untagged_instances() {
 
 Stopped or terminated: 1 instance
 -- {untagged} has been terminated. Reason: No tags found.
+   Owner: ann.
    https://us-east-1.console.aws.amazon.com/ec2/home?region=us-east-1#InstanceDetails:instanceId={untagged}
 
 Tagged: 3 instances

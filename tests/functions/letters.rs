@@ -4,10 +4,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tagwarden_sandbox::{Identity, Publication};
 
+use crate::json_schema;
 use crate::support::{World, customers_rules, delivered, old};
-
-#[path = "../support/json_schema.rs"]
-mod json_schema;
 
 const LETTERS: &str = "arn:aws:sns:us-east-1:111111111111:letters";
 

@@ -20,6 +20,8 @@ mod customers_sample;
 mod design_cases;
 mod end_dates;
 mod exemptions;
+#[path = "../support/json_schema.rs"]
+mod json_schema;
 mod ledger;
 mod letters;
 mod linking;

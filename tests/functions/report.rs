@@ -3,10 +3,8 @@
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
 
+use crate::json_schema;
 use crate::support::{TABLE, World, customers_rules, delivered, old};
-
-#[path = "../support/json_schema.rs"]
-mod json_schema;
 
 /// The customer's table with this template.
 fn with_template(template: &str) -> World {

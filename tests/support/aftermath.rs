@@ -123,7 +123,8 @@ fn reported(account: &Account) -> Reported {
     let mut reported = Reported::new();
     for publication in account.published() {
         let body: Value = serde_json::from_str(&publication.message).unwrap();
-        let report: Value = serde_json::from_str(body["sqs"].as_str().unwrap()).unwrap();
+        let json = body.get("sqs").unwrap_or(&body["default"]);
+        let report: Value = serde_json::from_str(json.as_str().unwrap()).unwrap();
         let text = body["default"].as_str().unwrap();
         for (deed, run) in reported_in(&report) {
             let end = if report["runId"] == run.as_str() {

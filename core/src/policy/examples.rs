@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allowed::AllowedValues;
-use super::condition::{ConditionSubject, InstanceDetail, RuleConditions};
+use super::condition::{InstanceDetail, RuleConditions};
 use super::pattern::Pattern;
 use super::rule::Action;
 use super::source::Source;
@@ -44,15 +44,12 @@ impl PolicyExamples {
             let when = rule.options.when.iter();
             for condition in when.flat_map(RuleConditions::conditions) {
                 let values = condition.patterns().iter().map(Pattern::example);
-                match condition.subject() {
-                    ConditionSubject::Tag(key) => {
-                        self.tags.entry(key.clone()).or_default().extend(values);
-                    }
-                    ConditionSubject::Detail(detail) => {
-                        let place = InstanceDetail::ALL.iter().position(|it| it == detail);
-                        let of_detail = self.details.entry(place.unwrap_or_default()).or_default();
-                        of_detail.extend(values);
-                    }
+                if let Some(key) = condition.tag_key() {
+                    self.tags.entry(key.to_owned()).or_default().extend(values);
+                } else if let Some(detail) = condition.detail() {
+                    let place = InstanceDetail::ALL.iter().position(|it| *it == detail);
+                    let of_detail = self.details.entry(place.unwrap_or_default()).or_default();
+                    of_detail.extend(values);
                 }
             }
             let allowed = rule.options.allowed.iter();

@@ -182,13 +182,15 @@ fn explanation(
     let argument = filter["value"].as_str().unwrap_or_default();
     let is_blank =
         value.is_some_and(|it| !it.is_empty() && it.trim_matches(['\u{200b}']).trim().is_empty());
+    // Whether the filter takes a value of blanks for one that is there.
+    let is_one = value.is_some_and(|it| it.chars().count() == 1);
+    let is_taken = asked != Asked::Allowed || argument == "*" || (argument == "?" && is_one);
     match (asked, value) {
-        (Asked::Allowed, Some("Prod" | "4711")) if filter["value"].is_number() => {
-            (value == Some("4711")).then_some(YAML_NUMBER)
-        }
+        (Asked::Allowed, Some("4711")) if filter["value"].is_number() => Some(YAML_NUMBER),
         (Asked::Allowed, Some("")) if argument == "*" => Some(NO_VALUE),
-        (Asked::Allowed, Some(_)) if (argument == "*") && is_blank => Some(BLANKS),
-        (Asked::Allowed, Some(" " | "\u{200b}")) if argument == "?" => Some(BLANKS),
+        (Asked::Allowed | Asked::NotAllowed | Asked::Empty, Some(_)) if is_taken && is_blank => {
+            Some(BLANKS)
+        }
         (Asked::Allowed, Some("prod" | "PROD")) if op == "regex" => Some(ANY_CASE),
         (Asked::Allowed, Some("Prod\n")) if argument.ends_with('$') => Some(LINE_END),
         (Asked::Allowed, Some("Production" | "ProdStage" | "Prod " | "Prod\n" | "Prod,Stage"))
@@ -198,10 +200,8 @@ fn explanation(
         }
         (Asked::Allowed, Some("db-1" | "db-[12]")) if allowed == ["db-[12]"] => Some(CLASS),
         (Asked::NotAllowed, None | Some("")) => Some(NO_VALUE),
-        (Asked::NotAllowed, Some(_)) if is_blank => Some(BLANKS),
         (Asked::NearlyAllowed, Some("Pro\u{200b}d" | "P-r-o-d" | "-prod")) => Some(SEPARATORS),
         (Asked::Empty, None) => Some(EMPTY_OR_ABSENT),
-        (Asked::Empty, Some(_)) if is_blank => Some(BLANKS),
         (Asked::There, Some("")) if argument == "not-null" => Some(NOT_NULL),
         _ => None,
     }

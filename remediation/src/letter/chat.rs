@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::LetterContext;
 use super::draft::{Letter, LetterReader};
+use super::kind::LetterKind;
 use super::view::{link, sentence};
 use crate::report::text::printable;
 use crate::settings::Mode;
@@ -90,33 +91,34 @@ pub(super) fn card(
     if letter.report.mode == Mode::DryRun {
         lines.push("This is a dry run: nothing is changed.".to_owned());
     }
-    let mut context_members = serde_json::Map::new();
+    let mut additional = serde_json::Map::new();
     if let Some(account) = &letter.report.origin.sender.account {
-        context_members.insert("account".to_owned(), json!(account));
+        additional.insert("account".to_owned(), json!(account));
     }
     if let Some(region) = context.region {
-        context_members.insert("region".to_owned(), json!(region));
+        additional.insert("region".to_owned(), json!(region));
     }
-    context_members.insert("run".to_owned(), json!(letter.report.run_id));
-    let mut content = json!({
+    additional.insert("run".to_owned(), json!(letter.report.run_id));
+    let kinds = letter.kinds().into_iter().map(LetterKind::name);
+    let mut shown = json!({
         "textType": "client-markdown",
         "title": title,
         "description": lines.join("\n"),
-        "keywords": letter.kinds().into_iter().map(|it| it.name()).collect::<Vec<_>>(),
+        "keywords": kinds.collect::<Vec<_>>(),
     });
-    if !next_steps.is_empty() {
-        content["nextSteps"] = json!(next_steps);
+    if let Some(members) = shown.as_object_mut().filter(|_| !next_steps.is_empty()) {
+        members.insert("nextSteps".to_owned(), json!(next_steps));
     }
     json!({
         "version": "1.0",
         "source": "custom",
-        "content": content,
+        "content": shown,
         "metadata": {
             "threadId": letter.thread_id(),
             "summary": title,
             "eventType": "tagwarden-letter",
             "relatedResources": ids,
-            "additionalContext": context_members,
+            "additionalContext": additional,
         },
     })
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::context::LetterContext;
 use super::draft::{Letter, LetterEntry, LetterReader};
+use super::kind::LetterKind;
 use super::view::link;
 use crate::report::EntryDocument;
 use crate::run_id::RunId;
@@ -87,7 +88,7 @@ pub(super) fn json(
         owner,
         run_id: &letter.report.run_id,
         mode: letter.report.mode,
-        kinds: letter.kinds().into_iter().map(|it| it.name()).collect(),
+        kinds: letter.kinds().into_iter().map(LetterKind::name).collect(),
         thread_id: letter.thread_id(),
         left: letter.entries.len() - shown.len(),
         undelivered: problem,

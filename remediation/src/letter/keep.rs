@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use tagwarden_core::exemption::EXEMPTION_KEY;
-use tagwarden_core::policy::Pattern;
+use tagwarden_core::policy::{AllowedValues, Pattern};
 use tagwarden_core::{Action, TagRule};
 
 use super::context::LetterContext;
@@ -118,7 +118,7 @@ fn allowed(cause: &Cause, context: LetterContext<'_>) -> Vec<String> {
 
 fn literals(rule: &TagRule) -> Vec<String> {
     let allowed = rule.options.allowed.iter();
-    let patterns = allowed.flat_map(|allowed| allowed.patterns());
+    let patterns = allowed.flat_map(AllowedValues::patterns);
     let literals = patterns.filter_map(Pattern::as_literal);
     literals.map(ToOwned::to_owned).collect()
 }

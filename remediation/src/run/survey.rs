@@ -115,10 +115,8 @@ impl Survey {
             let unattributed = Unattributed::from(instance);
             self.untagged.insert(instance.id.clone(), unattributed);
         }
-        if assessment.is_untagged || wants_shutdown {
-            if !ends_soon {
-                self.to_shut_down.push(instance.clone());
-            }
+        if (assessment.is_untagged || wants_shutdown) && !ends_soon {
+            self.to_shut_down.push(instance.clone());
         }
         let lacks_end_date = |finding: &Finding<'_>| {
             let is_absent = matches!(

@@ -97,9 +97,9 @@ async fn call(
         match operation.as_str() {
             "DescribeInstances" => witness.looked(run.number, &ids, &before),
             "TransactWriteItems" => {
-                witness.wrote(run.number, claimed.into_iter().map(|(pk, _)| pk))
+                witness.wrote(run.number, claimed.into_iter().map(|(pk, _)| pk));
             }
-            "Publish" => witness.published(message.unwrap_or_default()),
+            "Publish" => witness.published(&message.unwrap_or_default()),
             "StopInstances" | "TerminateInstances" => witness.judge(run.number, &before),
             _ => {}
         }

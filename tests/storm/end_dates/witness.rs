@@ -183,7 +183,7 @@ impl Witness {
     }
 
     /// Notes a report that SNS accepted.
-    pub fn published(&self, message: String) {
+    pub fn published(&self, message: &str) {
         let at = self.account.now();
         let mut state = self.state();
         if state.is_heard {

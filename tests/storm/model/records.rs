@@ -1,5 +1,6 @@
 //! Records what the functions write: the ledger's batches of acts, and the reports.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tagwarden_remediation::ledger::Batch;
 use tagwarden_sandbox::Call;
@@ -49,24 +50,19 @@ impl Model {
     pub(super) fn record_report(&mut self, run: Run, call: &Call) {
         let message = call.parameters.get("Message").and_then(Value::as_str);
         let body: Value = serde_json::from_str(message.unwrap_or_default()).unwrap_or_default();
-        let report = body.get("sqs").and_then(Value::as_str).unwrap_or_default();
-        let report: Value = serde_json::from_str(report).unwrap_or_default();
+        // As SNS does: what a protocol has no form of its own for is the default.
+        let form = |protocol: &str| {
+            let form = body.get(protocol).or_else(|| body.get("default"));
+            form.and_then(Value::as_str).unwrap_or_default()
+        };
+        let report: Value = serde_json::from_str(form("sqs")).unwrap_or_default();
         let view = self.runs.get(&run);
-        let has_subscribers = view.is_some_and(|view| view.has_subscribers);
+        if view.is_some_and(|view| view.has_subscribers) {
+            self.record_notices(run, call.at, form("email"));
+        }
         let entries = report.get("entries").and_then(Value::as_array);
         for entry in entries.into_iter().flatten() {
             let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-            let is_notice = ["this is the notice", "it is stopped, and will be"]
-                .iter()
-                .any(|words| text("reason").contains(words));
-            if is_notice && has_subscribers {
-                self.notices.push(Notice {
-                    stack: self.stack_of(run),
-                    at: call.at,
-                    instance_id: text("instanceId").to_owned(),
-                    remedy: text("remedy").to_owned(),
-                });
-            }
             if text("outcome") != "done" || text("remedy") == "notify" {
                 continue;
             }
@@ -84,6 +80,32 @@ impl Model {
                 rule_id: entry.get("ruleId").and_then(Value::as_i64),
                 remedy: text("remedy").to_owned(),
             });
+        }
+    }
+}
+
+impl Model {
+    /// Records the notices that people can read in `text`: those that only programs receive do not count.
+    fn record_notices(&mut self, run: Run, at: DateTime<Utc>, text: &str) {
+        for line in text.lines() {
+            let is_notice = ["this is the notice", "it is stopped, and will be"]
+                .iter()
+                .any(|words| line.contains(words));
+            let mut words = line.strip_prefix("-- ").unwrap_or_default().split(' ');
+            let instance_id = words.next().unwrap_or_default().to_owned();
+            let remedy = match words.collect::<Vec<_>>().get(..4) {
+                Some(["is", "to", "be", "stopped."]) => "stop",
+                Some(["is", "to", "be", "terminated."]) => "terminate",
+                _ => continue,
+            };
+            if is_notice {
+                self.notices.push(Notice {
+                    stack: self.stack_of(run),
+                    at,
+                    instance_id,
+                    remedy: remedy.to_owned(),
+                });
+            }
         }
     }
 }

@@ -170,9 +170,12 @@ impl Condition {
         }
     }
 
-    /// What it asks about.
-    pub(super) fn subject(&self) -> &ConditionSubject {
-        &self.subject
+    /// The detail that it asks about; `None` if it asks about a tag.
+    pub(super) fn detail(&self) -> Option<InstanceDetail> {
+        match self.subject {
+            ConditionSubject::Tag(_) => None,
+            ConditionSubject::Detail(detail) => Some(detail),
+        }
     }
 
     /// The values that it names; none if it asks only whether there is one.

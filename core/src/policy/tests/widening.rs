@@ -81,9 +81,9 @@ fn any_instance() -> impl Strategy<Value = Instance> {
             operator: None,
             details: InstanceDetails {
                 is_whole,
-                key_name,
                 instance_type,
                 availability_zone,
+                key_name,
                 ..InstanceDetails::default()
             },
             tags,
