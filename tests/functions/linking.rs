@@ -302,8 +302,9 @@ fn others() -> Vec<(&'static str, String)> {
         "Trigger": {"MetricName": "Errors", "Namespace": "AWS/Lambda", "Dimensions": []},
     });
     let letter = json!({
-        "version": 1, "source": "tagwarden/other", "audience": "owner", "owner": "ann", "kind": "notice",
-        "account": "111111111111", "region": "us-east-1", "resources": [{"id": "i-0a1b2c3d4e5f60718"}],
+        "version": 1, "audience": "owner", "owner": "ann", "runId": "20261123T120000Z-8476a536", "mode": "enforce",
+        "kinds": ["notice"], "threadId": "ann 2026-11-23", "left": 0,
+        "entries": [{"kind": "notice", "instanceId": "i-0a1b2c3d4e5f60718"}],
     });
     let chat = json!({
         "version": "1.0", "source": "custom", "id": "1",

@@ -1,7 +1,7 @@
 //! A stack on a ministack of its own.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use aws_config::{Region, SdkConfig};
@@ -255,13 +255,15 @@ async fn subscribe_mailbox(config: &SdkConfig, sqs: &aws_sdk_sqs::Client, topic:
 /// Creates or updates the stack from the packaged template and waits for completion. `aws cloudformation deploy`, which
 /// `scripts/deploy` uses, would check only every half minute.
 async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)]) {
-    let template: PathBuf = deployment.directory.join("lambda/tagwarden.packaged.yaml");
+    // CloudFormation takes a template of this size from a bucket only, and `scripts/deploy` put it there.
+    let template =
+        format!("https://s3.{REGION}.amazonaws.com/zips-{REGION}/tagwarden/tagwarden.yaml");
     let mut command = deployment.aws();
     command
         .args(["cloudformation", &format!("{what}-stack")])
         .args(["--stack-name", "tagwarden"])
         .args(["--capabilities", "CAPABILITY_IAM"])
-        .args(["--template-body", &format!("file://{}", template.display())])
+        .args(["--template-url", &template])
         .arg("--parameters");
     for (name, value) in PARAMETERS.iter().chain(parameters) {
         command.arg(format!("ParameterKey={name},ParameterValue={value}"));
