@@ -90,9 +90,9 @@ async fn each_team_gets_its_letters_and_administrators_get_the_report() {
     let own = launch(&ana, &vpc.subnet, &[("Name", "web")]).await;
     let everything = set(&[&first, &second, &third, &fourth, &own]);
 
-    let reported = std::cell::RefCell::new(&mut program);
+    let reported = tokio::sync::Mutex::new(&mut program);
     let reported = async || {
-        let mut program = reported.borrow_mut();
+        let mut program = reported.lock().await;
         program.read_on(&stack).await;
         program.instances()
     };

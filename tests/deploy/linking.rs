@@ -32,7 +32,7 @@ fn deploy_as_the_guide_says(deployment: &Deployment) {
     run_to_success(bash.args(["-euo", "pipefail", "-c", &commands]));
 }
 
-async fn output(deployment: &Deployment, stack: &str, logical: &str) -> String {
+fn output(deployment: &Deployment, stack: &str, logical: &str) -> String {
     deployment.resources(stack)[logical].clone()
 }
 
@@ -95,7 +95,7 @@ async fn stacks_linked_as_the_guide_says_follow_each_other() {
         ("costs", "Queue"),
         ("costs", "DeadLetters"),
     ] {
-        queues.push(output(&deployment, stack, logical).await);
+        queues.push(output(&deployment, stack, logical));
     }
     let idle = async || {
         let mut all = 0;
@@ -105,8 +105,8 @@ async fn stacks_linked_as_the_guide_says_follow_each_other() {
         all
     };
     let topics = [
-        output(&deployment, "tagging", "Topic").await,
-        output(&deployment, "costs", "Topic").await,
+        output(&deployment, "tagging", "Topic"),
+        output(&deployment, "costs", "Topic"),
     ];
     eventually(idle, |count| *count == 0).await;
     let of_tagging = subscribed(&account, &topics[0], "of-tagging").await;

@@ -55,7 +55,8 @@ impl World {
         context.invoked_function_arn =
             format!("arn:aws:lambda:us-east-1:{number}:function:tagwarden");
         context.deadline = deadline.timestamp_millis().unsigned_abs();
-        let handled = timeout(time, remediation.handle(LambdaEvent::new(payload, context)));
+        let handled = Box::pin(remediation.handle(LambdaEvent::new(payload, context)));
+        let handled = timeout(time, handled);
         let now = self.account().now();
         self.model(|model| model.run_started(function.run, stack, now));
         let answer = tokio::select! {
