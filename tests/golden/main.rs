@@ -24,7 +24,7 @@ use std::path::Path;
 
 use compare::{Members, difference};
 use items::{key, list, text};
-use on_purpose::{expected, without_origins, without_subjects};
+use on_purpose::{expected, take_near_moments, without_origins, without_subjects};
 use replay::replay;
 use serde_json::Value;
 
@@ -86,8 +86,11 @@ fn ledger_difference(written: &[Value], now: &[Value]) -> Option<String> {
                 .map_or(Value::Null, |it| it["ExpiresAt"].clone());
         }
         match now.get(&key(&item)) {
-            Some(new) => difference(&item, new, Members::MayCome)
-                .map(|difference| format!(" item {pk:?}, {sk:?}: {difference}")),
+            Some(new) => {
+                take_near_moments(&mut item, new);
+                difference(&item, new, Members::MayCome)
+                    .map(|difference| format!(" item {pk:?}, {sk:?}: {difference}"))
+            }
             None => Some(format!(" item {pk:?}, {sk:?} is gone")),
         }
     })
@@ -95,6 +98,8 @@ fn ledger_difference(written: &[Value], now: &[Value]) -> Option<String> {
 
 /// The claim of a tag was an item; it is a part of what is remembered of the instance now.
 fn claim_difference(written: &Value, tag: &Value) -> Option<String> {
+    let mut written = written.clone();
+    take_near_moments(&mut written, tag);
     let mut parts = ["RunId", "ClaimedUntil"].into_iter();
     let part = parts.find(|part| written[*part] != tag[*part])?;
     let (written, now) = (&written[part], &tag[part]);

@@ -1,5 +1,6 @@
 //! What today's version does differently on purpose. Each difference is as narrow as its reason.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::items::{key, text};
@@ -178,5 +179,40 @@ fn refuse_young_by_budget(name: &str, after: &mut Value) {
             let entries = item["Entries"]["SS"].as_array_mut().unwrap();
             entries.retain(|it| text(it) != format!("{YOUNG} grace"));
         }
+    }
+}
+
+/// Takes over the moments in `now` that are at most a second away from those in `written`. A run looks up the launchers of
+/// what it shuts down too, two a second, so that its acts begin at other fractions of a minute.
+pub fn take_near_moments(written: &mut Value, now: &Value) {
+    match (&mut *written, now) {
+        (Value::Object(members), Value::Object(_)) => {
+            for (name, member) in members {
+                take_near_moments(member, &now[name]);
+            }
+        }
+        (Value::Array(values), Value::Array(now)) => {
+            for (value, now) in values.iter_mut().zip(now) {
+                take_near_moments(value, now);
+            }
+        }
+        (Value::String(was), Value::String(is)) => {
+            let distance = milliseconds(was).zip(milliseconds(is));
+            if distance.is_some_and(|(was, is)| was.abs_diff(is) <= 1_000) {
+                *written = now.clone();
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A moment of the ledger in milliseconds since 1970: RFC 3339, seconds or milliseconds.
+fn milliseconds(text: &str) -> Option<i64> {
+    const SECONDS_OF_2020: i64 = 1_577_836_800;
+    match text.parse::<i64>() {
+        Ok(number) if number > SECONDS_OF_2020 * 1_000 => Some(number),
+        Ok(number) if number > SECONDS_OF_2020 => Some(number * 1_000),
+        Ok(_) => None,
+        Err(_) => Some(text.parse::<DateTime<Utc>>().ok()?.timestamp_millis()),
     }
 }
