@@ -247,6 +247,30 @@ async fn a_notice_that_nobody_receives_does_not_count() {
     assert_eq!(world.state(&id), "shutting-down");
 }
 
+/// Each look would send one more message, and each of these messages would be a look.
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_nobody_receives_sends_no_message() {
+    let (world, _) = counting(&notify_only());
+    let queue = world.account.create_queue("remediation");
+    let world = world
+        .set("TAGWARDEN_NOTICE_HOURS", "1")
+        .set("TAGWARDEN_GRACE_MINUTES", "0")
+        .set("TAGWARDEN_QUEUE_URL", &queue);
+    let id = world.instance(&[]);
+    world.set_subscriptions(0);
+    world.sweep().await;
+    for _ in 0..3 {
+        later(&world, 60);
+        world.account.take_messages(&queue);
+        world.sweep().await;
+        assert_eq!(world.account.next_message_at(&queue), None);
+    }
+    world.set_subscriptions(1);
+    world.sweep().await;
+    assert!(world.account.next_message_at(&queue).is_some());
+    assert_eq!(world.state(&id), "running");
+}
+
 /// DescribeInstances leaves the tags out for three looks.
 #[tokio::test(start_paused = true)]
 async fn tags_that_describe_instances_leaves_out_are_not_missing() {

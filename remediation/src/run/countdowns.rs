@@ -196,6 +196,12 @@ pub(crate) async fn check_notices(home: &Remediation, plan: &mut Plan) {
         return;
     };
     let names = std::mem::take(&mut plan.notices);
+    // Nobody subscribes for a message: a sweep tries again. A message for each look would be one more each time.
+    for name in names.keys() {
+        if let Some(change) = plan.countdowns.get_mut(name) {
+            change.next = None;
+        }
+    }
     for (step, outcome) in &mut plan.settled {
         if outcome.is_notice() && names.keys().any(|name| name.is_of(step)) {
             *outcome = Outcome::Refused(Reason::NotAnnounced(why.clone()));
