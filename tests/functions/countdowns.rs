@@ -261,7 +261,7 @@ async fn a_notice_that_nobody_receives_sends_no_message() {
     world.sweep().await;
     for _ in 0..3 {
         later(&world, 60);
-        world.account.take_messages(&queue);
+        let _ = world.account.take_messages(&queue);
         world.sweep().await;
         assert_eq!(world.account.next_message_at(&queue), None);
     }
