@@ -32,7 +32,7 @@ use network::{KillAt, StormRun, WatchedNetwork};
 use witness::{Witness, any_value};
 
 /// The number of storms unless `TAGWARDEN_STORMS` is set.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 4;
 const INSTANCES: usize = 10;
 
 /// How often functions are called while the storm lasts, and at most after it.

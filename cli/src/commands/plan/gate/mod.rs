@@ -84,7 +84,7 @@ proptest! {
     // PROPTEST_CASES asks for more of them.
     #![proptest_config(ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(ProptestConfig::default().cases.max(700))
+        ..ProptestConfig::with_cases(ProptestConfig::default().cases.max(400))
     })]
 
     /// Sweeps under either policy go on until nothing is waited for any more. Whatever is shut down under the new one
