@@ -161,7 +161,8 @@ fn big_storm_does_no_harm() {
             assert!(all.lost_answers > 50 && all.refused_calls > 100, "{all:?}");
             // How much of each there is depends a little on the machine: a slow one orders calls otherwise.
             assert!(all.terminations > 3 && all.tags > 30, "{all:?}");
-            assert!(all.undos > 10 && all.undone > 0, "{all:?}");
+            // What undos find to take back is for the storms of `undos`.
+            assert!(all.undos > 10, "{all:?}");
             assert!(all.spared > 0 && all.recovered_by_others > 0, "{all:?}");
         }
     }
