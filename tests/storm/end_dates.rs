@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::region::Region;
 use chrono::TimeDelta;
 use fastrand::Rng;
 use lambda_runtime::{Context, LambdaEvent};
@@ -27,6 +28,7 @@ use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_sandbox::{Account, Launch};
 use tokio::sync::Notify;
 
+use crate::network::own_region;
 use crate::number;
 use network::{KillAt, StormRun, WatchedNetwork};
 use witness::{Witness, any_value};
@@ -41,6 +43,7 @@ const CALM_STEPS: usize = 80;
 
 struct EndStorm {
     witness: Arc<Witness>,
+    region: Region,
     topic: String,
     queue: String,
     settings: Settings,
@@ -78,6 +81,7 @@ impl EndStorm {
         let settings = settings(&topic, &queue, safeguards);
         Self {
             witness: Arc::new(Witness::new(account, ids, random)),
+            region: own_region(),
             topic,
             queue,
             settings,
@@ -101,6 +105,7 @@ impl EndStorm {
             killed: Notify::new(),
         });
         let (witness, settings) = (self.witness.clone(), self.settings.clone());
+        let region = self.region.clone();
         async move {
             let account = &witness.account;
             let config = account.sdk_config();
@@ -109,7 +114,7 @@ impl EndStorm {
                 run: run.clone(),
                 account: config.http_client().unwrap(),
             };
-            let config = config.to_builder();
+            let config = config.to_builder().region(region);
             let config = config.http_client(SharedHttpClient::new(network)).build();
             let remediation = Remediation::new(&config, settings);
             let mut context = Context::default();

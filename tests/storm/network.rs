@@ -5,6 +5,7 @@
 //! meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::http::{
@@ -16,12 +17,21 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use aws_types::region::Region;
 use serde_json::{Value, json};
 use tagwarden_sandbox::Fault;
 use tokio::sync::Notify;
 
 use crate::model::Run;
 use crate::world::World;
+
+/// A Region that the clients of no other storm have. The SDK keeps its tokens for retries by service and Region, for the
+/// whole process, so storms with the same Region would take them from each other, and a storm would not follow from its seed.
+pub fn own_region() -> Region {
+    static STORMS: AtomicU64 = AtomicU64::new(0);
+    let number = STORMS.fetch_add(1, Ordering::Relaxed);
+    Region::new(format!("us-storm-{number}"))
+}
 
 /// The point of a call at which the function is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws_types::region::Region;
 use chrono::{DateTime, Utc};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::safeguard::Safeguards;
@@ -25,7 +26,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use crate::model::{LEDGER_TABLES, Model, POLICY_TABLES, Run, Sent, Snapshot, StackNumber};
-use crate::network::{CallOutcome, CallPlan, Function, Kill};
+use crate::network::{CallOutcome, CallPlan, Function, Kill, own_region};
 use crate::scenario::Storm;
 use functions::{settings, settle};
 use people::play_events;
@@ -41,6 +42,8 @@ pub struct World(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     account: Account,
+    /// The Region that the clients of the functions are told.
+    region: Region,
     /// The topic of the reports.
     topic: String,
     stacks: Vec<Stack>,
@@ -128,6 +131,7 @@ impl World {
         model.tally.outages = usize::from(storm.outage.is_some());
         let world = Self(Arc::new(Inner {
             account,
+            region: own_region(),
             topic,
             stacks,
             storm: storm.clone(),

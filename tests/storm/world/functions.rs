@@ -37,6 +37,7 @@ impl World {
         };
         config
             .to_builder()
+            .region(self.0.region.clone())
             .http_client(SharedHttpClient::new(network))
             .build()
     }
