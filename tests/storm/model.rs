@@ -334,7 +334,9 @@ impl Model {
                     .iter()
                     .filter(|(_, it)| !is_scoped || it.vpc_id == SCOPE);
                 let in_scope: Vec<_> = in_scope.collect();
-                if is_of_all && view.fleet.is_none() {
+                // Instances that a run was told of are asked for by a filter, and are not the fleet.
+                let is_by_id = call.parameters["Filter.1.Name"] == "instance-id";
+                if is_of_all && !is_by_id && view.fleet.is_none() {
                     view.fleet = Some(in_scope.iter().map(|(id, _)| (*id).clone()).collect());
                 }
                 for (id, instance) in in_scope {
