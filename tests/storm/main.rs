@@ -133,7 +133,7 @@ fn storms_do_no_harm() {
 }
 
 /// The seed of the big storm unless `TAGWARDEN_STORM_SEED` is set.
-const BIG: u64 = 2_038;
+const BIG: u64 = 2_048;
 
 /// Runs 50 functions at once with every kind of trouble.
 #[test]
@@ -159,10 +159,8 @@ fn big_storm_does_no_harm() {
             assert!(all.events > 2_000 && all.functions > 100, "{all:?}");
             assert!(all.killed > 10 && all.conflicts > 0, "{all:?}");
             assert!(all.lost_answers > 50 && all.refused_calls > 100, "{all:?}");
-            // How much of each there is depends a little on the machine: a slow one orders calls otherwise.
-            assert!(all.terminations > 3 && all.tags > 30, "{all:?}");
-            // What undos find to take back is for the storms of `undos`.
-            assert!(all.undos > 10, "{all:?}");
+            assert!(all.terminations > 6 && all.tags > 80, "{all:?}");
+            assert!(all.undos > 10 && all.undone > 10, "{all:?}");
             assert!(all.spared > 0 && all.recovered_by_others > 0, "{all:?}");
         }
     }
