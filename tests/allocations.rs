@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use serde_json::{Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, InstanceDetails, Policy, Scope, State, assess};
+use tagwarden_core::{Instance, Policy, Scope, State, assess};
 
 /// Ten required rules.
 fn policy() -> Policy {
@@ -25,17 +25,11 @@ fn policy() -> Policy {
 
 fn instance(tags: usize) -> Instance {
     Instance {
-        id: "i-0123456789abcdef0".to_owned(),
         vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: (1..=tags)
             .map(|number| (format!("Tag{number}"), "value".to_owned()))
             .collect(),
+        ..Instance::new("i-0123456789abcdef0", State::Running)
     }
 }
 

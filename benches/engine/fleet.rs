@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{Instance, Policy, State};
 
 /// The time at which everything is assessed.
 pub fn now() -> DateTime<Utc> {
@@ -62,15 +62,11 @@ pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> V
         tags.insert("Name".to_owned(), format!("web-{number}"));
         let launched_at = now() - TimeDelta::minutes(60 + i64::try_from(number).unwrap());
         Instance {
-            id: format!("i-0{number:016x}"),
             vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
-            state: State::Running,
             launched_at: Some(launched_at),
             started_at: Some(launched_at),
-            spot_request_id: None,
-            operator: None,
-            details: InstanceDetails::default(),
             tags,
+            ..Instance::new(format!("i-0{number:016x}"), State::Running)
         }
     };
     (0..count).map(instance).collect()

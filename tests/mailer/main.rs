@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, InstanceDetails, Owner, OwnerTags, Policy, State};
+use tagwarden_core::{Instance, Owner, OwnerTags, Policy, State};
 use tagwarden_remediation::identity::UserIdentity;
 
 #[path = "../support/venv.rs"]
@@ -282,15 +282,8 @@ fn at_home(name: &str) -> String {
 
 fn instance(tags: BTreeMap<String, String>) -> Instance {
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
-        vpc_id: None,
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags,
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

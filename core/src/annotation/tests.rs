@@ -5,23 +5,15 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::policy::Row;
-use crate::resource::InstanceDetails;
 use crate::{Instance, Policy, Scope, State, assess};
 
 fn instance(tags: &[(&str, &str)]) -> Instance {
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
-        vpc_id: None,
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -5,7 +5,6 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::InstanceDetails;
 
 mod unknown;
 
@@ -20,18 +19,12 @@ fn now() -> DateTime<Utc> {
 
 fn instance(tags: &[(&str, &str)]) -> Instance {
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
         vpc_id: Some("vpc-1".to_owned()),
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

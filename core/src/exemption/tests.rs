@@ -5,19 +5,11 @@ use rstest::rstest;
 
 use super::*;
 use crate::State;
-use crate::resource::InstanceDetails;
 
 fn instance(value: &str) -> Instance {
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
-        vpc_id: None,
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: BTreeMap::from([("tagwarden:exempt-until".to_owned(), value.to_owned())]),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

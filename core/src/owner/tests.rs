@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resource::{InstanceDetails, State};
+use crate::resource::State;
 
 fn policy(rows: &[Value]) -> Policy {
     let mut all = vec![
@@ -21,17 +21,10 @@ fn policy(rows: &[Value]) -> Policy {
 fn instance(tags: &[(&str, &str)]) -> Instance {
     let tags = tags.iter();
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
-        vpc_id: None,
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect::<BTreeMap<_, _>>(),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -177,15 +177,8 @@ mod tests {
 
     fn instance(details: InstanceDetails) -> Instance {
         Instance {
-            id: "i-1".to_owned(),
-            vpc_id: None,
-            state: State::Running,
-            launched_at: None,
-            started_at: None,
-            spot_request_id: None,
-            operator: None,
             details,
-            tags: BTreeMap::new(),
+            ..Instance::new("i-1", State::Running)
         }
     }
 

@@ -32,6 +32,24 @@ pub struct Instance {
     pub tags: BTreeMap<String, String>,
 }
 
+impl Instance {
+    /// The instance `id` in `state`, of which nothing else is known: not in a VPC, without tags.
+    #[must_use]
+    pub fn new(id: impl Into<String>, state: State) -> Self {
+        Self {
+            id: id.into(),
+            vpc_id: None,
+            state,
+            launched_at: None,
+            started_at: None,
+            spot_request_id: None,
+            operator: None,
+            details: InstanceDetails::default(),
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
 /// An instance's state, as EC2 names it.
 ///
 /// See [InstanceState](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html).

@@ -56,18 +56,12 @@ fn at_once() -> Settings {
 
 fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Instance {
     Instance {
-        id: ID.to_owned(),
-        vpc_id: None,
-        state: State::Running,
         launched_at: Some(now() - TimeDelta::minutes(minutes_old)),
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        ..Instance::new(ID, State::Running)
     }
 }
 
@@ -401,22 +395,19 @@ fn any_instance() -> impl Strategy<Value = Instance> {
     let keys = ["ProjectCode", "CreatedBy", "Data", "Owner", "Other"];
     let tags = prop::collection::btree_map(prop::sample::select(keys.to_vec()), "[ab]?", 0..=5);
     (tags, 0_i64..100_000, any::<bool>()).prop_map(|(tags, age, is_running)| Instance {
-        id: String::new(),
-        vpc_id: None,
-        state: if is_running {
-            State::Running
-        } else {
-            State::Stopped
-        },
         launched_at: Some(now() - TimeDelta::seconds(age)),
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
+        ..Instance::new(
+            String::new(),
+            if is_running {
+                State::Running
+            } else {
+                State::Stopped
+            },
+        )
     })
 }
 

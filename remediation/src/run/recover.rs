@@ -194,18 +194,11 @@ mod tests {
             undoes: None,
         };
         let live = Instance {
-            id: "i-1".into(),
-            vpc_id: None,
-            state: State::Running,
-            launched_at: None,
-            started_at: None,
-            spot_request_id: None,
-            operator: None,
-            details: tagwarden_core::resource::InstanceDetails::default(),
             tags: now
                 .map(|value| ("K".into(), value.into()))
                 .into_iter()
                 .collect(),
+            ..Instance::new("i-1", State::Running)
         };
         assert_eq!(is_done(&act, is_overtaken, Some(&live)), expected);
     }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_core::{Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{Instance, Policy, State};
 
 use super::*;
 use crate::ledger::{Batch, Selection};
@@ -77,15 +77,8 @@ pub(super) fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 pub(super) fn instance(id: &str, tags: BTreeMap<String, String>) -> Instance {
     Instance {
-        id: id.into(),
-        vpc_id: None,
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags,
+        ..Instance::new(id, State::Running)
     }
 }
 

@@ -12,13 +12,7 @@ fn when(text: &str) -> RuleConditions {
 
 fn instance(tags: &[(&str, &str)]) -> Instance {
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
         vpc_id: Some("vpc-1".to_owned()),
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
         details: InstanceDetails {
             is_whole: true,
             lifecycle: None,
@@ -35,6 +29,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

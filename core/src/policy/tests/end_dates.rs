@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::policy;
 use crate::policy::{Defect, Policy, RuleRemedy, Shutdown};
-use crate::{Instance, InstanceDetails, Scope, State, Verdict, assess};
+use crate::{Instance, Scope, State, Verdict, assess};
 
 fn table(members: &Value) -> Value {
     let mut rule = json!({
@@ -28,19 +28,13 @@ fn now() -> DateTime<Utc> {
 fn instance(value: Option<&str>) -> Instance {
     let tags = [Some(("Name", "web")), value.map(|value| ("Expires", value))];
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
         vpc_id: Some("vpc-1".to_owned()),
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .into_iter()
             .flatten()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

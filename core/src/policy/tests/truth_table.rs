@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::policy;
 use crate::policy::{Action, Policy, RuleRemedy, Shutdown};
-use crate::{DefectName, Instance, InstanceDetails, Scope, State, Verdict, assess};
+use crate::{DefectName, Instance, Scope, State, Verdict, assess};
 
 /// The tags of an instance that has one defect under a rule for `Owner` with allowed values.
 const VALUES: [(&str, (&str, &str)); 7] = [
@@ -110,15 +110,9 @@ fn one_rule(action: &str, required: &str, when_expired: Option<&str>) -> Option<
 
 fn instance((key, value): (&str, &str)) -> Instance {
     Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
         vpc_id: Some("vpc-1".to_owned()),
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: [(key.to_owned(), value.to_owned())].into(),
+        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -72,13 +72,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
             _,
             _,
         )| Instance {
-            id: "i-0a1b2c3d4e5f60718".to_owned(),
             vpc_id,
-            state: State::Running,
-            launched_at: None,
-            started_at: None,
-            spot_request_id: None,
-            operator: None,
             details: InstanceDetails {
                 is_whole,
                 instance_type,
@@ -87,6 +81,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
                 ..InstanceDetails::default()
             },
             tags,
+            ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
         },
     )
 }

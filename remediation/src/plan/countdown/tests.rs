@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{Instance, Policy, State};
 
 use super::*;
 use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
@@ -198,18 +198,12 @@ fn settings() -> Settings {
 
 fn instance(tags: &[(&str, &str)]) -> Instance {
     Instance {
-        id: ID.to_owned(),
-        vpc_id: None,
-        state: State::Running,
         launched_at: Some(at(-9 * DAY)),
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
+        ..Instance::new(ID, State::Running)
     }
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{Instance, Policy, State};
 
 use super::*;
 use crate::plan::{PlanContext, plan};
@@ -38,18 +38,12 @@ fn settings(grace: i64) -> Settings {
 
 fn instance(number: usize, tags: &[&str]) -> Instance {
     Instance {
-        id: format!("i-{number:017x}"),
-        vpc_id: None,
-        state: State::Running,
         launched_at: Some(now() - TimeDelta::days(1)),
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|key| ((*key).to_owned(), "x".to_owned()))
             .collect(),
+        ..Instance::new(format!("i-{number:017x}"), State::Running)
     }
 }
 

@@ -306,18 +306,15 @@ fn launched() -> impl Strategy<Value = Launched> {
             let (is_recorded, has_name, shown_after) = story;
             Launched {
                 instance: Instance {
-                    id: String::new(),
                     vpc_id: Some(vpc.to_owned()),
-                    state,
                     launched_at,
                     started_at: launched_at,
-                    spot_request_id: None,
-                    operator: None,
                     details,
                     tags: tags
                         .into_iter()
                         .map(|(key, value)| (key.to_owned(), value.to_owned()))
                         .collect(),
+                    ..Instance::new(String::new(), state)
                 },
                 truth,
                 subnet_tags: subnet

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{Instance, Policy, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};
 use tagwarden_remediation::on_demand::preview;
@@ -22,15 +22,10 @@ pub fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     Instance {
-        id: id.to_owned(),
         vpc_id: Some("vpc-1".to_owned()),
-        state: State::Running,
         launched_at: Some(now() - TimeDelta::days(10)),
-        started_at: None,
-        spot_request_id: None,
-        operator: None,
-        details: InstanceDetails::default(),
         tags: tags.collect::<BTreeMap<_, _>>(),
+        ..Instance::new(id, State::Running)
     }
 }
 
