@@ -2,12 +2,12 @@
 
 use aws_sdk_ec2::types;
 use chrono::{DateTime, Utc};
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 use tagwarden_core::resource::InstanceFacts;
 
 /// The instance that `described` describes, in the account that its reservation names; `None` if it has no id, although EC2 always gives one.
 #[must_use]
-pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) -> Option<Instance> {
+pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) -> Option<Resource> {
     let primary_interface = described
         .network_interfaces()
         .iter()
@@ -73,7 +73,7 @@ mod tests {
     use tagwarden_core::policy::{InstanceDetail, Row};
     use tagwarden_core::resource::configuration_item::ConfigurationItem;
     use tagwarden_core::resource::{DescribedInstance, InstanceDetails};
-    use tagwarden_core::{Policy, State};
+    use tagwarden_core::{Kind, Policy, State};
 
     use super::*;
 
@@ -114,7 +114,9 @@ mod tests {
         let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             instance_from_ec2(&described, None),
-            Some(Instance {
+            Some(Resource {
+                kind: Kind::Instance,
+                attached_to: Vec::new(),
                 id: "i-0a1b2c3d4e5f60718".to_owned(),
                 vpc_id: Some("vpc-1".to_owned()),
                 state: State::Stopped,
@@ -149,7 +151,7 @@ mod tests {
 
     /// One instance by DescribeInstances, as a configuration item and as the AWS CLI's output: with every detail, or with
     /// what every instance has.
-    fn by_each_reader(has_all: bool) -> [Instance; 3] {
+    fn by_each_reader(has_all: bool) -> [Resource; 3] {
         let from_sdk = types::Instance::builder()
             .instance_id("i-0a1b2c3d4e5f60718")
             .vpc_id("vpc-1")
@@ -216,7 +218,7 @@ mod tests {
         // The reservation names the account, and the instance alone does not.
         assert_eq!(from_cli.details.owner_id, None);
         from_cli.details.owner_id = Some(ACCOUNT.to_owned());
-        [from_sdk, from_item.into_instance(), from_cli]
+        [from_sdk, from_item.into_resource(), from_cli]
     }
 
     /// DescribeInstances, a configuration item and the AWS CLI's output give the same instance, with all details.
