@@ -6,7 +6,7 @@ use tagwarden_core::likeness::is_blank;
 use tagwarden_core::{Owner, Policy, Resource};
 
 use crate::launcher::Launcher;
-use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED};
+use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED, launched_id};
 use crate::remediation::Remediation;
 use crate::report::{ReportSubject, Subjects};
 
@@ -72,25 +72,41 @@ fn subject(
     context: &PlanContext,
     instance: &Resource,
 ) -> ReportSubject {
-    let looked_up = match context.launchers.get(&instance.id) {
+    let manager = instance.manager(&home.settings.manager_tags);
+    let manager = manager.filter(|_| instance.kind.attached_by().is_some());
+    let manager = manager.map(|it| format!("{it} ({})", it.fix()));
+    let launched = launched_id(instance);
+    let looked_up = match launched.and_then(|id| context.launchers.get(id)) {
         Some(Launcher::Known(name)) => Some(name.as_str()),
         _ => None,
     };
-    let remembered = || context.memories.get(&instance.id)?.launcher();
+    let remembered = || context.memories.get(launched?)?.launcher();
+    let host = launched.and_then(|id| context.hosts.get(id)?.as_ref());
     let noted = || {
         policy
             .noted_launcher(instance)
             .filter(|it| *it != UNDEFINED)
     };
-    let launcher = looked_up.or_else(remembered).or_else(noted);
+    let noted_on_host = || host?.noted_launcher(policy);
+    let launcher = looked_up.or_else(remembered);
+    let launcher = launcher.or_else(noted).or_else(noted_on_host);
+    let owner_tags = &home.settings.owner_tags;
+    // A volume whose tags name nobody is its instance's owner's.
+    let own = Owner::of(policy, owner_tags, instance, None);
+    let of_host = || Owner::of(policy, owner_tags, &host?.instance, launcher);
+    let owner = own
+        .or_else(of_host)
+        .or_else(|| Owner::of(policy, owner_tags, instance, launcher));
     ReportSubject {
         name: instance
             .tags
             .get("Name")
             .filter(|name| !is_blank(name))
             .cloned(),
-        owner: Owner::of(policy, &home.settings.owner_tags, instance, launcher),
+        owner,
         launcher: launcher.map(ToOwned::to_owned),
+        attached_to: instance.attached_to.clone(),
+        manager,
         counted_since: None,
     }
 }
