@@ -24,6 +24,7 @@ mod exemptions;
 mod json_schema;
 mod ledger;
 mod letters;
+mod letters_at_scale;
 mod linking;
 mod malformed_events;
 mod managers;
