@@ -20,6 +20,7 @@ mod customers_sample;
 mod end_dates;
 mod exemptions;
 mod ledger;
+mod mail;
 mod malformed_events;
 mod managers;
 mod nearly_right;
