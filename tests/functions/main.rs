@@ -26,6 +26,7 @@ mod ledger;
 mod letters;
 mod letters_at_scale;
 mod linking;
+mod mail;
 mod malformed_events;
 mod managers;
 mod nearly_right;
