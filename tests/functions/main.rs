@@ -31,6 +31,7 @@ mod malformed_events;
 mod managers;
 mod nearly_right;
 mod policy_table;
+mod reading_volumes;
 mod report;
 mod requeue;
 mod rule;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Instance, Policy, Shutdown, State};
+use tagwarden_core::{Policy, Resource, Shutdown, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::Launcher;
 use tagwarden_remediation::plan::{
@@ -46,7 +46,7 @@ impl LauncherStory {
         self.has_name.then(|| "ann".to_owned())
     }
 
-    fn launcher(&self, instance: &Instance, sweep: usize) -> Option<Launcher> {
+    fn launcher(&self, instance: &Resource, sweep: usize) -> Option<Launcher> {
         let is_too_old = instance.launched_at.is_some_and(|at| now() - at > HISTORY);
         if !self.is_recorded && is_too_old {
             return Some(Launcher::TooOld);
@@ -89,8 +89,8 @@ impl Future {
 }
 
 /// What the sweeps see, which describe it whole.
-fn real(launched: &Launched) -> Instance {
-    Instance {
+fn real(launched: &Launched) -> Resource {
+    Resource {
         details: launched.truth.clone(),
         ..launched.instance.clone()
     }
@@ -110,7 +110,7 @@ fn sources(fleet: &[Launched]) -> SourceTags {
 struct World<'a> {
     policy: &'a Policy,
     settings: Settings,
-    instances: Vec<Instance>,
+    instances: Vec<Resource>,
     stories: Vec<LauncherStory>,
     /// What the ledger knows.
     context: PlanContext,
@@ -227,7 +227,7 @@ impl World<'_> {
         }
     }
 
-    fn instance(&mut self, act: &Act) -> &mut Instance {
+    fn instance(&mut self, act: &Act) -> &mut Resource {
         let mut instances = self.instances.iter_mut();
         instances.find(|it| it.id == act.instance_id()).unwrap()
     }

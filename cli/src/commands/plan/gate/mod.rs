@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 use tagwarden_core::policy::PolicyExamples;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};
 use tagwarden_remediation::on_demand::preview_of;
@@ -40,7 +40,7 @@ fn inputs(before: &Side, after: &Side, fleet: &[Launched]) -> Inputs {
             });
         }
     }
-    let instances: Vec<Instance> = fleet.iter().map(|it| it.instance.clone()).collect();
+    let instances: Vec<Resource> = fleet.iter().map(|it| it.instance.clone()).collect();
     let examples = PolicyExamples::of([&before.policy, &after.policy]);
     let side = |side: &Side| {
         let preview = preview_of(
