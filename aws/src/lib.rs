@@ -10,6 +10,7 @@
 //! | [`tags`] | tags, from DescribeTags | DescribeInstances may leave tags out, so a missing tag needs a second source. |
 //! | [`history`] | configuration items, from AWS Config's history | Config leaves an item that is too large out of its event. |
 //! | [`evaluations`] | the Config rule's results | Config takes 100 results a call and charges for each, so it is also asked what it shows. |
+//! | [`mail`] | mail, by Amazon SES | The whole SDK of SES would take the remediation's zip over its limit, for one call. |
 //! | [`lambda`] | start-up, errors, log and metrics of a Lambda function | Both functions must start, fail and log the same way. |
 //! | [`Ec2`] | a client that keeps EC2's request quotas | A throttled request costs more time than a wait for its turn. |
 //! | [`function_config`] | the SDK's configuration of a Lambda function | The SDK's default chain is a tenth of the executable, and a function needs none of it. |
@@ -25,6 +26,7 @@ mod from_ec2;
 pub mod history;
 pub mod instances;
 pub mod lambda;
+pub mod mail;
 pub mod policy_table;
 pub mod spot_requests;
 pub mod tags;

@@ -112,6 +112,7 @@ impl Contents {
                 self.config.resource_history(request, context)
             }
             (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
+            (Service::Ses, "SendEmail") => self.send_email(request),
             (Service::Sns, "GetTopicAttributes") => self.topic_attributes(request),
             (Service::Sns, "Publish") => self.publish(request),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),

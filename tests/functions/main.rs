@@ -25,6 +25,7 @@ mod json_schema;
 mod ledger;
 mod letters;
 mod linking;
+mod mail;
 mod malformed_events;
 mod managers;
 mod nearly_right;
