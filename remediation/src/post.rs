@@ -17,6 +17,7 @@ use tagwarden_core::policy::Contact;
 use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, letters};
 use crate::remediation::Remediation;
 use crate::report::{Report, UndeliveredLetter};
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -118,7 +119,7 @@ async fn send_letter(
     tracing::error!(owner, "a letter was not sent: {why}");
     let mut told = BTreeSet::new();
     // Administrators get it instead. If the letters' topic itself refuses, only the report says so.
-    if contact.is_some() {
+    if contact.is_some() && home.settings.safeguards.hold(Safeguard::LetterFallback) {
         let fallback = letter.message(context, Some(&why));
         match publish(&home.sns, topic, fallback).await {
             Ok(()) => told = names,
