@@ -23,6 +23,7 @@ use crate::http::AccountHttp;
 use crate::ids::Ids;
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::quotas::Quotas;
+use crate::ses::Ses;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 
@@ -50,6 +51,7 @@ pub(crate) struct Contents {
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
+    pub(crate) ses: Ses,
     pub(crate) sns: Sns,
     pub(crate) sqs: Sqs,
 }

@@ -86,6 +86,7 @@ impl Contents {
             (Service::Ec2, "DescribeInstanceAttribute") => {
                 self.describe_instance_attribute(request, context)
             }
+            (Service::Ec2, "DescribeVolumes") => self.describe_volumes(request, context),
             (Service::Ec2, "DescribeTags") => self.describe_tags(request, context),
             (Service::Ec2, "DescribeSpotInstanceRequests") => {
                 self.describe_spot_instance_requests(request, context)
@@ -112,6 +113,7 @@ impl Contents {
                 self.config.resource_history(request, context)
             }
             (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
+            (Service::Ses, "SendEmail") => self.send_email(request),
             (Service::Sns, "GetTopicAttributes") => self.topic_attributes(request),
             (Service::Sns, "Publish") => self.publish(request),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),

@@ -25,12 +25,12 @@
 //! - [`account`]: the [`Account`] itself, and how an SDK is configured to reach it
 //! - `clock`: the account's time, which flows from tokio's, so that a paused runtime waits for free
 //! - `http`: the SDK's HTTP client seam; [`Loopback`] is the same account for other processes
-//! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1)
+//! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1, REST JSON)
 //! - `place`, `error`: the account's number and Region; the refusals of all services
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
 //! - [`calls`], [`faults`], `denials`, `quotas`: the log of calls, trouble on demand, what policies deny, AWS's
 //!   request quotas
-//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`], [`sqs`]: the services, each with its fixtures
+//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`ses`], [`sns`], [`sqs`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
 //! - [`identity`]: who made a call, as CloudTrail tells it
 //! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
@@ -44,6 +44,8 @@
 //! - Pending, stopping and shutting down take 30 seconds each; AWS promises no duration.
 //! - CloudTrail records launches, tags, stops and terminations that succeeded, nothing else, and none
 //!   comes twice or out of turn.
+//! - An instance's description does not list its volumes, and volumes come and go without a trace in CloudTrail; a
+//!   volume that goes is gone at once.
 //! - EC2 managed instances are always listed; AWS hides them in accounts that do not ask to see them.
 //!   They take tags from anybody: no AWS document says otherwise.
 //! - `StopInstances` with one instance that may not be stopped stops none: AWS documents the effect of
@@ -67,6 +69,7 @@ pub mod lambda;
 pub mod loopback;
 pub mod place;
 mod quotas;
+pub mod ses;
 pub mod sns;
 pub mod sqs;
 mod wire;
@@ -74,11 +77,12 @@ mod wire;
 pub use account::Account;
 pub use calls::{Call, Request, Service};
 pub use config::Evaluation;
-pub use ec2::{InstanceRecord, InstanceState, Launch};
+pub use ec2::{AttachmentRecord, InstanceRecord, InstanceState, Launch, NewVolume, VolumeRecord};
 pub use faults::Fault;
 pub use identity::Identity;
 pub use lambda::{Bootstrap, InvocationError};
 pub use loopback::Loopback;
+pub use ses::SentMail;
 pub use sns::Publication;
 
 /// A runtime whose clock stands still and jumps to the next timer whenever there is nothing to do:

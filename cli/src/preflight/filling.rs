@@ -4,7 +4,7 @@ use tagwarden_core::likeness::is_blank;
 use tagwarden_core::policy::{NearMissValue, Source};
 use tagwarden_core::resource::TagKnowledge;
 use tagwarden_core::wording::excerpt;
-use tagwarden_core::{Action, Defect, Instance, Policy, RuleRemedy, TagRule};
+use tagwarden_core::{Action, Defect, Policy, Resource, RuleRemedy, TagRule};
 
 use super::planned::PlannedResource;
 
@@ -13,7 +13,7 @@ pub fn filling(
     rule: &TagRule,
     defect: Defect<'_>,
     resource: &PlannedResource,
-    instance: &Instance,
+    instance: &Resource,
     policy: &Policy,
 ) -> Option<String> {
     let own = match rule.remedy(defect)? {
@@ -52,7 +52,7 @@ pub fn filling(
 }
 
 /// Whether a source may have a value for the rule's tag.
-fn may_have(source: &Source, rule: &TagRule, instance: &Instance) -> bool {
+fn may_have(source: &Source, rule: &TagRule, instance: &Resource) -> bool {
     match source {
         Source::Tag(key) => {
             let unknown = &instance.details.unknown_tags;

@@ -12,7 +12,7 @@ use tagwarden_core::policy::{ConditionDoubt, UndecidedRule};
 use tagwarden_core::resource::TagKnowledge;
 use tagwarden_core::wording::{correction, excerpt, rule_defect};
 use tagwarden_core::{
-    Defect, DefectName, Finding, Instance, NotApplicable, Policy, Scope, TagRule, UnknownTag,
+    Defect, DefectName, Finding, NotApplicable, Policy, Resource, Scope, TagRule, UnknownTag,
     Verdict, assess,
 };
 
@@ -152,7 +152,7 @@ impl PreflightRules<'_> {
 struct Judge<'a> {
     rules: PreflightRules<'a>,
     resource: &'a PlannedResource,
-    instance: &'a Instance,
+    instance: &'a Resource,
 }
 
 impl Judge<'_> {
@@ -401,7 +401,7 @@ fn not_applicable(why: NotApplicable<'_>, resource: &PlannedResource) -> String 
     }
 }
 
-fn doubts(instance: &Instance, is_vpc_doubtful: bool) -> Vec<String> {
+fn doubts(instance: &Resource, is_vpc_doubtful: bool) -> Vec<String> {
     let mut doubts = Vec::new();
     if is_vpc_doubtful {
         let doubt = "whether the policy covers its VPC is not known before the launch: say which VPC it is with --vpc-id";

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tagwarden_core::{Instance, InstanceDetails, State, UnknownTags};
+use tagwarden_core::{InstanceDetails, Resource, State, UnknownTags};
 
 use super::fix::FixLanguage;
 use crate::pipeline::FilePlace;
@@ -218,20 +218,15 @@ impl PlannedTags {
 
 impl PlannedResource {
     /// The instance that it will make, as the engine sees it.
-    pub fn instance(&self) -> Instance {
-        Instance {
-            id: self.address.clone(),
+    pub fn instance(&self) -> Resource {
+        Resource {
             vpc_id: self.vpc_id.clone(),
-            state: State::Pending,
-            launched_at: None,
-            started_at: None,
-            spot_request_id: None,
-            operator: None,
             details: InstanceDetails {
                 unknown_tags: self.tags.unknown.clone(),
                 ..self.details.clone()
             },
             tags: self.tags.known.clone(),
+            ..Resource::instance(self.address.clone(), State::Pending)
         }
     }
 }

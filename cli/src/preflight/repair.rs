@@ -1,7 +1,7 @@
 //! The tag that repairs a finding.
 
 use tagwarden_core::policy::{NearMissValue, Pattern};
-use tagwarden_core::{Action, Defect, Instance, TagRule};
+use tagwarden_core::{Action, Defect, Resource, TagRule};
 
 use super::filling::default_of;
 use super::fix::FixTag;
@@ -15,7 +15,7 @@ pub fn repair(
     rule: &TagRule,
     defect: Defect<'_>,
     resource: &PlannedResource,
-    instance: &Instance,
+    instance: &Resource,
     rules: &[TagRule],
 ) -> Option<FixTag> {
     let allowed = rule.options.allowed.as_ref();

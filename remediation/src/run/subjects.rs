@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tagwarden_aws::instances;
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Instance, Owner, Policy, State};
+use tagwarden_core::{Kind, Owner, Policy, Resource, State};
 
 use crate::launcher::{Launcher, Unattributed};
 use crate::ledger::Ledger;
@@ -18,7 +18,7 @@ pub(super) fn subjects(
     home: &Remediation,
     policy: &Policy,
     context: &PlanContext,
-    instances: &[Instance],
+    instances: &[Resource],
     plan: &Plan,
 ) -> Subjects {
     let acts = plan.tags.iter().chain(plan.shutdowns.values());
@@ -97,17 +97,17 @@ pub(super) async fn add_recovered(
         tracing::warn!("whose instances other runs changed may not be known: {error}");
         Vec::new()
     });
-    let mut live: BTreeMap<String, Instance> =
+    let mut live: BTreeMap<String, Resource> =
         live.into_iter().map(|it| (it.id.clone(), it)).collect();
     let instances = ids.into_iter().map(|id| {
-        let gone = || Instance::new(id.clone(), State::Terminated);
+        let gone = || Resource::new(Kind::Instance, id.clone(), State::Terminated);
         let mut instance = live.remove(&id).unwrap_or_else(gone);
         if instance.tags.is_empty() {
             instance.tags = tags.get(&id).cloned().unwrap_or_default();
         }
         instance
     });
-    let instances: Vec<Instance> = instances.collect();
+    let instances: Vec<Resource> = instances.collect();
 
     let mut context = PlanContext::default();
     match ledger.memories(instances.iter().map(|it| &it.id)).await {
@@ -115,7 +115,7 @@ pub(super) async fn add_recovered(
         Err(error) => tracing::warn!("who launched instances may not be known: {error}"),
     }
     // Only those are looked up of which nothing else says whose they are.
-    let is_nobodys = |it: &&Instance| {
+    let is_nobodys = |it: &&Resource| {
         let subject = subject(home, policy, &context, it);
         subject.owner.is_none() && subject.launcher.is_none()
     };
@@ -133,7 +133,7 @@ fn subject(
     home: &Remediation,
     policy: &Policy,
     context: &PlanContext,
-    instance: &Instance,
+    instance: &Resource,
 ) -> ReportSubject {
     let looked_up = match context.launchers.get(&instance.id) {
         Some(Launcher::Known(name)) => Some(name.as_str()),
