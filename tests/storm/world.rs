@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use crate::model::{LEDGER_TABLES, Model, POLICY_TABLES, Run, Sent, Snapshot, StackNumber};
 use crate::network::{CallOutcome, CallPlan, Function, Kill, own_region};
-use crate::scenario::{CONTACT, LETTERS, REPORTS, Storm};
+use crate::scenario::{CONTACT, CONTACTS, LETTERS, REPORTS, Storm};
 use functions::{settings, settle};
 use people::play_events;
 use queue::{Message, deliver};
@@ -107,6 +107,8 @@ impl World {
         account.keep_quotas();
         let topic = |ending: &str| account.create_topic(ending.trim_start_matches(':'));
         let letter_topics = [topic(LETTERS), topic(CONTACT)];
+        // It is there, and takes what is sent to it.
+        topic(CONTACTS[1].1);
         let topic = topic(REPORTS);
         let mut stacks = Vec::new();
         for (number, setup) in storm.setups().enumerate() {
