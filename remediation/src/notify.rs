@@ -18,6 +18,7 @@ use crate::report::{
     Entry, Message, Report, ReportContext, UndeliveredLetter, broken_policy, messages, text,
 };
 use crate::run_id::RunId;
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -119,6 +120,9 @@ async fn send_letters(
             Ok(read) => notes = read,
             Err(error) => tracing::error!("the ledger: {error}"),
         }
+    }
+    if !home.settings.safeguards.hold(Safeguard::ToldOnce) {
+        notes.names.clear();
     }
     let posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
     if let Some(ledger) = home.ledger.as_ref().filter(|_| !posted.told.is_empty())
