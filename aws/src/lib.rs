@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`policy_table`] | the policy, from its DynamoDB table | Every reader must see the whole table, strongly consistent, or none of it. |
 //! | [`instances`] | instances, from DescribeInstances | A large fleet must be read by pages, so that memory does not grow with it. |
+//! | [`volumes`] | volumes, from DescribeVolumes | They are read page by page as well, and EC2 has no filter for their VPC. |
 //! | [`spot_requests`] | the types of Spot requests | A description of an instance does not say whether its request launches another one. |
 //! | [`tags`] | tags, from DescribeTags | DescribeInstances may leave tags out, so a missing tag needs a second source. |
 //! | [`history`] | configuration items, from AWS Config's history | Config leaves an item that is too large out of its event. |
@@ -30,6 +31,7 @@ pub mod mail;
 pub mod policy_table;
 pub mod spot_requests;
 pub mod tags;
+pub mod volumes;
 
 pub use clock::Clock;
 pub use config::{APP_NAME, function_config, http_client};

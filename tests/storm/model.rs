@@ -75,6 +75,8 @@ pub struct Model {
     pub effects: Vec<Effect>,
     /// The requests that EC2 accepted, including those that changed nothing.
     pub agreed: Vec<Agreed>,
+    /// The tags that EC2 left at an undo's request, because somebody had changed them first.
+    left_by_ec2: Vec<Agreed>,
     /// The deeds of people, in order.
     pub deeds: Vec<PersonDeed>,
     /// The ledger's batches as last written.
@@ -170,6 +172,7 @@ impl Model {
             runs: BTreeMap::new(),
             effects: Vec::new(),
             agreed: Vec::new(),
+            left_by_ec2: Vec::new(),
             deeds: Vec::new(),
             ledger: BTreeMap::new(),
             reported: Vec::new(),
@@ -359,7 +362,8 @@ impl Model {
                     if last.is_some_and(Look::is_cut) && !instance.tags.is_empty() {
                         view.differing.insert(id.clone());
                     }
-                    view.listed.insert(id.clone(), instance.tags.clone());
+                    let tags = instance.tags.clone();
+                    view.listed.insert(id.clone(), (sequence, tags));
                 }
             }
             "GetTopicAttributes" if is_done => {
@@ -406,12 +410,17 @@ impl Model {
 
     /// Records a request that EC2 accepted.
     fn agree(&mut self, run: Run, change: Change) {
-        self.agreed.push(Agreed {
+        let agreed = self.request(run, change);
+        self.agreed.push(agreed);
+    }
+
+    fn request(&self, run: Run, change: Change) -> Agreed {
+        Agreed {
             run,
             stack: self.stack_of(run),
             sequence: self.sequence,
             change,
-        });
+        }
     }
 
     pub fn violate(&mut self, what: String) {

@@ -5,7 +5,7 @@ use std::mem;
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::{AwsError, instances, tags};
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger, Memories};
 use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
@@ -66,7 +66,7 @@ async fn complete(
     let ids: Vec<String> = ids.into_iter().map(ToOwned::to_owned).collect();
     let mut live = instances::describe(&home.ec2, &ids).await?;
     add_left_out(home, &begun, &mut live).await;
-    let live: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+    let live: BTreeMap<&str, &Resource> = live.iter().map(|it| (it.id.as_str(), it)).collect();
 
     // The claims are read after the instances: what shows and nobody has claimed since is this run's.
     let claimed_by = ledger.claimed_by(&begun).await?;
@@ -93,7 +93,7 @@ async fn complete(
 /// Whether an act that was only begun was done, as the instance shows it. What another run has claimed since may be that
 /// run's, except for a tag that is gone: that run wanted to write it, because it was gone already. If it counted as not
 /// taken back, what was taken back would be restored.
-fn is_done(act: &Act, is_overtaken: bool, live: Option<&Instance>) -> bool {
+fn is_done(act: &Act, is_overtaken: bool, live: Option<&Resource>) -> bool {
     let is_own = !is_overtaken || act.remedy == RemedyName::Untag;
     is_own && act.shows_on(live)
 }
@@ -102,8 +102,8 @@ fn is_done(act: &Act, is_overtaken: bool, live: Option<&Instance>) -> bool {
 /// DescribeInstances may leave tags out, and a tag that was written must not be recorded as abandoned.
 ///
 /// What cannot be asked is logged: then the descriptions decide.
-async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Instance]) {
-    let described: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Resource]) {
+    let described: BTreeMap<&str, &Resource> = live.iter().map(|it| (it.id.as_str(), it)).collect();
     let is_unshown = |act: &Act| {
         let instance = described.get(act.instance_id()).copied();
         act.remedy == RemedyName::Tag && instance.is_some() && !act.shows_on(instance)
@@ -193,12 +193,12 @@ mod tests {
             code: None,
             undoes: None,
         };
-        let live = Instance {
+        let live = Resource {
             tags: now
                 .map(|value| ("K".into(), value.into()))
                 .into_iter()
                 .collect(),
-            ..Instance::new("i-1", State::Running)
+            ..Resource::instance("i-1", State::Running)
         };
         assert_eq!(is_done(&act, is_overtaken, Some(&live)), expected);
     }

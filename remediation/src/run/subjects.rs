@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Instance, Owner, Policy};
+use tagwarden_core::{Owner, Policy, Resource};
 
 use crate::launcher::Launcher;
 use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED};
@@ -15,7 +15,7 @@ pub(super) fn subjects(
     home: &Remediation,
     policy: &Policy,
     context: &PlanContext,
-    instances: &[Instance],
+    instances: &[Resource],
     plan: &Plan,
 ) -> Subjects {
     let acts = plan.tags.iter().chain(plan.shutdowns.values());
@@ -70,7 +70,7 @@ fn subject(
     home: &Remediation,
     policy: &Policy,
     context: &PlanContext,
-    instance: &Instance,
+    instance: &Resource,
 ) -> ReportSubject {
     let looked_up = match context.launchers.get(&instance.id) {
         Some(Launcher::Known(name)) => Some(name.as_str()),

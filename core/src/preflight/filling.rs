@@ -1,19 +1,19 @@
 //! What the remediation would write in the place of a defect.
 
-use tagwarden_core::likeness::is_blank;
-use tagwarden_core::policy::{NearMissValue, Source};
-use tagwarden_core::resource::TagKnowledge;
-use tagwarden_core::wording::excerpt;
-use tagwarden_core::{Action, Defect, Instance, Policy, RuleRemedy, TagRule};
+use crate::likeness::is_blank;
+use crate::policy::{NearMissValue, Source};
+use crate::resource::TagKnowledge;
+use crate::wording::excerpt;
+use crate::{Action, Defect, Policy, Resource, RuleRemedy, TagRule};
 
-use super::planned::PlannedResource;
+use super::launch::PlannedLaunch;
 
 /// What the remediation would write about `defect`, in words; `None` if it writes nothing.
 pub fn filling(
     rule: &TagRule,
     defect: Defect<'_>,
-    resource: &PlannedResource,
-    instance: &Instance,
+    resource: &PlannedLaunch,
+    instance: &Resource,
     policy: &Policy,
 ) -> Option<String> {
     let own = match rule.remedy(defect)? {
@@ -52,7 +52,7 @@ pub fn filling(
 }
 
 /// Whether a source may have a value for the rule's tag.
-fn may_have(source: &Source, rule: &TagRule, instance: &Instance) -> bool {
+fn may_have(source: &Source, rule: &TagRule, instance: &Resource) -> bool {
     match source {
         Source::Tag(key) => {
             let unknown = &instance.details.unknown_tags;
