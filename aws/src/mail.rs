@@ -216,9 +216,10 @@ impl FromStr for MailSender {
         let name = resource
             .strip_prefix("identity/")
             .ok_or(InvalidMailSender)?;
-        let address = match name.contains('@') {
-            true => name.to_owned(),
-            false => format!("{LOCAL_PART}@{name}"),
+        let address = if name.contains('@') {
+            name.to_owned()
+        } else {
+            format!("{LOCAL_PART}@{name}")
         };
         if !(is_account && is_region && partition.starts_with("aws") && is_mail_address(&address)) {
             return Err(InvalidMailSender);

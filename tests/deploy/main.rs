@@ -12,6 +12,7 @@ mod code;
 mod letters;
 mod linking;
 mod lint;
+mod mail;
 mod owners;
 mod pack;
 mod permissions;

@@ -204,6 +204,7 @@ when a call is not granted, a grant is not needed, or this table is out of date.
                 "`Mode=enforce`, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
             }
             Some("CreatesLettersTopic") => "`CreateLettersTopic=true`",
+            Some("SendsMail") => "`MailFrom` and `MailDomains` are set",
             Some("HasContactTopics") => "`ContactTopics` names topics",
             Some("SeedsPolicy") => "while the stack fills its new policy table",
             Some(other) => other,

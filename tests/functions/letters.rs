@@ -143,7 +143,8 @@ async fn nothing_changes_without_a_topic_for_letters() {
     let published = world.account.published();
     assert_eq!(published.len(), 1);
     assert!(published[0].topic_arn.ends_with(":reports"));
-    assert!(published[0].attributes.is_empty());
+    let admins = ("audience".to_owned(), "admins".to_owned());
+    assert_eq!(published[0].attributes, [admins].into());
 }
 
 #[tokio::test(start_paused = true)]
