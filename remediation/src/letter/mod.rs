@@ -9,7 +9,8 @@
 //! | `draft` | what one reader is told |
 //! | `kind` | what a letter is about, and what a reader can do |
 //! | `keep` | the tag that keeps a resource, and the command that sets it |
-//! | `view` | what a letter's template sees, and its text |
+//! | `view` | the built-in text |
+//! | `template` | the policy table's own text: what a template sees, and whether it is sound |
 //! | `document` | the JSON for programs |
 //! | `chat` | the card for Slack and Teams |
 //! | `message` | all forms as one message of SNS |
@@ -21,6 +22,7 @@ mod draft;
 mod keep;
 mod kind;
 mod message;
+mod template;
 mod view;
 
 pub use context::LetterContext;
@@ -28,6 +30,7 @@ pub use draft::{Letter, LetterEntry, LetterReader, letters};
 pub use keep::Keep;
 pub use kind::LetterKind;
 pub use message::LetterMessage;
+pub use template::{LetterWording, check_letter_template};
 
 #[cfg(test)]
 mod tests;
