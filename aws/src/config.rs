@@ -116,7 +116,8 @@ impl Endpoints {
 }
 
 /// The services that the functions call, as they are named in `AWS_ENDPOINT_URL_SERVICE`.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
+    "CLOUDFORMATION",
     "CLOUDTRAIL",
     "CONFIG_SERVICE",
     "DYNAMODB",

@@ -3,39 +3,18 @@
 //! The SDK of SES has a hundred operations, and this needs one. So the call is built on the SDK's own runtime: its
 //! signing, retries, timeouts and HTTP client.
 
-use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime::client::retries::classifiers::{
-    HttpStatusCodeClassifier, TransientErrorClassifier,
-};
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{
-    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
-};
-use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::Layer;
-use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
-use aws_types::SigningName;
-use aws_types::region::{Region, SigningRegion};
-use aws_types::service_config::ServiceConfigKey;
 use serde_json::{Value, json};
 use tagwarden_core::policy::is_mail_address;
 
 use crate::AwsError;
+use crate::operation::{RefusedCall, ServiceOperation, set_endpoint};
 
 const CALL: &str = "ses:SendEmail";
 
@@ -89,13 +68,9 @@ pub struct InvalidMailSender;
 /// See [SendEmail](https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html).
 #[derive(Clone, Debug)]
 pub struct Mailer {
-    operation: Operation<Value, (), SendEmailError>,
+    operation: Operation<Value, (), RefusedCall>,
     sender: MailSender,
 }
-
-/// Why SES refused a mail.
-#[derive(Debug)]
-struct SendEmailError(ErrorMetadata);
 
 impl Mailer {
     /// Sends mail from `sender`. SES is called in the Region of the sender's identity, or else in the one of `config`.
@@ -107,56 +82,24 @@ impl Mailer {
         let region = identity.map(|identity| identity.region.clone());
         let region = region.or_else(|| config.region().map(ToString::to_string));
         let region = region.ok_or("no Region")?;
-        let credentials = config.credentials_provider().ok_or("no credentials")?;
-        let http_client = config.http_client().ok_or("no HTTP client")?;
-        let mut components = RuntimeComponentsBuilder::new("SESv2");
-        components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
-        components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
-            StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
-        )));
-        let credentials = SharedIdentityResolver::new(credentials);
-        components.set_identity_resolver(SCHEME_ID, credentials);
-        let cache = config.identity_cache();
-        components.set_identity_cache(Some(cache.unwrap_or_else(IdentityCache::no_cache)));
-        components.set_time_source(config.time_source());
-        components.set_sleep_impl(config.sleep_impl());
-
-        let mut signing = Layer::new("SESv2");
-        signing.store_put(AuthSchemeOptionResolverParams::new(()));
-        signing.store_put(SigningName::from_static("ses"));
-        signing.store_put(SigningRegion::from(Region::new(region.clone())));
-        signing.store_put(SigV4OperationSigningConfig {
-            signing_options: SigningOptions::default(),
-            ..SigV4OperationSigningConfig::default()
-        });
-        let plugin = StaticRuntimePlugin::new()
-            .with_config(signing.freeze())
-            .with_runtime_components(components);
-
-        let timeouts = config.timeout_config().cloned();
-        let timeouts = timeouts.map_or_else(TimeoutConfig::builder, TimeoutConfig::into_builder);
-        let operation = Operation::builder()
-            .service_name("SESv2")
-            .operation_name("SendEmail")
-            .endpoint_url(&endpoint(config, &region))
-            .http_client(http_client)
-            .timeout_config(timeouts.operation_timeout(LONGEST).build())
-            .standard_retry(&RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .retry_classifier(TransientErrorClassifier::<SendEmailError>::new())
-            .retry_classifier(HttpStatusCodeClassifier::default())
-            .retry_classifier(AwsErrorCodeClassifier::<SendEmailError>::new())
-            .with_connection_poisoning()
-            .runtime_plugin(plugin)
-            .serializer(|body: Value| {
-                let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
-                request.set_method("POST")?;
-                request.set_uri(PATH)?;
-                let headers = request.headers_mut();
-                headers.try_insert("content-type", "application/json")?;
-                Ok(request)
-            })
-            .deserializer(read)
-            .build();
+        let operation = ServiceOperation {
+            service: "SESv2",
+            name: "SendEmail",
+            signing_name: "ses",
+            region: &region,
+            endpoint: &endpoint(config, &region),
+            attempts: ATTEMPTS,
+            longest: Some(LONGEST),
+        };
+        let write = |body: Value| {
+            let mut request = HttpRequest::new(SdkBody::from(body.to_string()));
+            request.set_method("POST")?;
+            request.set_uri(PATH)?;
+            let headers = request.headers_mut();
+            headers.try_insert("content-type", "application/json")?;
+            Ok(request)
+        };
+        let operation = operation.build(config, write, read)?;
         Ok(Self {
             operation,
             sender: sender.clone(),
@@ -238,17 +181,8 @@ impl FromStr for MailSender {
 ///
 /// See [Amazon SES endpoints](https://docs.aws.amazon.com/general/latest/gr/ses.html).
 fn endpoint(config: &SdkConfig, region: &str) -> String {
-    let key = ServiceConfigKey::builder()
-        .service_id("SESv2")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build();
-    let own = key.ok().and_then(|key| {
-        let services = config.service_config()?;
-        services.load_config(key)
-    });
-    if let Some(url) = own.as_deref().or(config.endpoint_url()) {
-        return url.to_owned();
+    if let Some(url) = set_endpoint(config, "SESv2") {
+        return url;
     }
     let name = match config.use_fips() {
         Some(true) => "email-fips",
@@ -263,7 +197,7 @@ fn endpoint(config: &SdkConfig, region: &str) -> String {
 }
 
 /// Reads SES's answer. The code of an error is in a header, or in the body.
-fn read(response: &HttpResponse) -> Result<(), OrchestratorError<SendEmailError>> {
+fn read(response: &HttpResponse) -> Result<(), OrchestratorError<RefusedCall>> {
     if response.status().is_success() {
         return Ok(());
     }
@@ -278,31 +212,12 @@ fn read(response: &HttpResponse) -> Result<(), OrchestratorError<SendEmailError>
     let header = response.headers().get("x-amzn-errortype");
     let code = header.map(ToOwned::to_owned);
     let code = code.or_else(|| text(["__type", "code"]));
-    let mut error = ErrorMetadata::builder();
-    if let Some(code) = code {
-        // `MessageRejected:http://internal.amazon.com/…`, `com.amazonaws.ses#MessageRejected`
-        let code = code.split(':').next().unwrap_or_default();
-        error = error.code(code.rsplit('#').next().unwrap_or_default());
-    }
-    if let Some(message) = text(["message", "Message"]) {
-        error = error.message(message);
-    }
-    Err(OrchestratorError::operation(SendEmailError(error.build())))
+    // `MessageRejected:http://internal.amazon.com/…`, `com.amazonaws.ses#MessageRejected`
+    let code = code.as_deref().and_then(|code| code.split(':').next());
+    let code = code.and_then(|code| code.rsplit('#').next());
+    let message = text(["message", "Message"]);
+    Err(RefusedCall::answer(code, message.as_deref()))
 }
-
-impl ProvideErrorMetadata for SendEmailError {
-    fn meta(&self) -> &ErrorMetadata {
-        &self.0
-    }
-}
-
-impl fmt::Display for SendEmailError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl std::error::Error for SendEmailError {}
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ use crate::remediation::{Remediation, RemediationError};
 use crate::report::changes::{CHANGES, EDITION};
 use crate::report::{Entry, Message, Report, ReportContext, broken_policy, messages, text};
 use crate::run_id::RunId;
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -58,7 +59,8 @@ pub(crate) async fn publish(
     }
 
     // Before the report, which says what could not be sent.
-    let posted = send_letters(home, report, policy, deadline).await;
+    // In a box, because what sends many letters at a time would make every run's future large.
+    let posted = Box::pin(send_letters(home, report, policy, deadline)).await;
     if let Some(problem) = &posted.problem {
         tracing::error!("{problem}");
     }
@@ -122,6 +124,9 @@ async fn send_letters(
             Ok(read) => notes = read,
             Err(error) => tracing::error!("the ledger: {error}"),
         }
+    }
+    if !home.settings.safeguards.hold(Safeguard::ToldOnce) {
+        notes.names.clear();
     }
     let mut posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
     let told = std::mem::take(&mut posted.told);

@@ -18,6 +18,7 @@ use tagwarden_core::policy::Contact;
 use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, LetterWording, letters};
 use crate::remediation::Remediation;
 use crate::report::{Report, UndeliveredLetter};
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -153,7 +154,7 @@ async fn send_letter(
     tracing::error!(owner, "a letter was not sent: {why}");
     let mut told = BTreeSet::new();
     // Administrators get it instead. If the letters' topic itself refuses, only the report says so.
-    if contact.is_some() {
+    if contact.is_some() && home.settings.safeguards.hold(Safeguard::LetterFallback) {
         let fallback = letter.message(context, Some(&why));
         match publish(&home.sns, topic, fallback).await {
             Ok(()) => told = names,
@@ -214,7 +215,8 @@ fn check_address<'a>(home: &'a Remediation, address: &str) -> Result<Destination
 
 fn check_topic<'a>(home: &Remediation, arn: &'a str) -> Result<Destination<'a>, String> {
     let mut allowed = home.settings.contact_topics.iter();
-    if !allowed.any(|pattern| pattern.matches(arn)) {
+    let is_asked = home.settings.safeguards.hold(Safeguard::ContactAllowed);
+    if is_asked && !allowed.any(|pattern| pattern.matches(arn)) {
         return Err(
             "the stack's parameter ContactTopics (TAGWARDEN_CONTACT_TOPICS) does not allow this topic"
                 .to_owned(),

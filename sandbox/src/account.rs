@@ -13,6 +13,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::calls::Call;
 use crate::clock::VirtualClock;
+use crate::cloudformation::CloudFormation;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
 use crate::denials::Denials;
@@ -48,6 +49,7 @@ pub(crate) struct Contents {
     pub(crate) denials: Denials,
     pub(crate) quotas: Option<Quotas>,
     pub(crate) ec2: Ec2Service,
+    pub(crate) cloudformation: CloudFormation,
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,

@@ -13,6 +13,7 @@ use crate::error::ApiError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the variants are the services' names")]
 pub enum Service {
+    CloudFormation,
     CloudTrail,
     Config,
     DynamoDb,
@@ -30,6 +31,7 @@ impl Service {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::CloudFormation => "cloudformation",
             Self::CloudTrail => "cloudtrail",
             Self::Config => "config",
             Self::DynamoDb => "dynamodb",

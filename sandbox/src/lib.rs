@@ -30,7 +30,7 @@
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
 //! - [`calls`], [`faults`], `denials`, `quotas`: the log of calls, trouble on demand, what policies deny, AWS's
 //!   request quotas
-//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`ses`], [`sns`], [`sqs`]: the services, each with its fixtures
+//! - [`ec2`], `cloudformation`, [`cloudtrail`], [`config`], `dynamodb`, [`ses`], [`sns`], [`sqs`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
 //! - [`identity`]: who made a call, as CloudTrail tells it
 //! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
@@ -54,6 +54,7 @@
 pub mod account;
 pub mod calls;
 mod clock;
+mod cloudformation;
 pub mod cloudtrail;
 pub mod config;
 mod denials;

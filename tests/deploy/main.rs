@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod hook;
 mod letters;
 mod linking;
 mod lint;

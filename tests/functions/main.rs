@@ -20,6 +20,7 @@ mod customers_sample;
 mod design_cases;
 mod end_dates;
 mod exemptions;
+mod hook;
 #[path = "../support/json_schema.rs"]
 mod json_schema;
 mod ledger;

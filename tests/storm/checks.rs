@@ -31,6 +31,7 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
         check_effects_are_in_the_ledger(model, &batches);
         check_done_acts_were_seen(model, &batches);
         check_done_acts_were_reported(model, &batches);
+        model.check_letters(&batches);
         let now = account.now();
         for stack in 0..world.stacks() {
             check_tags_are_complete(model, account, stack);

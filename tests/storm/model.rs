@@ -12,6 +12,7 @@
 //! instance's current state. Age and protection are always judged by the current state.
 
 mod countdown;
+mod letters;
 mod records;
 mod shutdown;
 mod tags;
@@ -25,8 +26,9 @@ use chrono::{DateTime, Utc};
 use tagwarden_remediation::ledger::{Batch, RemedyName};
 use tagwarden_sandbox::{Call, InstanceRecord};
 
-use crate::scenario::{Deed, Rule, SCOPE, Setup};
+use crate::scenario::{Deed, REPORTS, Rule, SCOPE, Setup};
 
+use letters::SentLetter;
 pub use tally::Tally;
 pub use undo::UndoRequest;
 pub use view::Sent;
@@ -83,6 +85,18 @@ pub struct Model {
     pub ledger: BTreeMap<(String, u32), Batch>,
     /// The acts that reports have as done.
     pub reported: Vec<ReportedAct>,
+    /// The letters that SNS accepted.
+    letters: Vec<SentLetter>,
+    /// The owners whose letters could not be sent, and the run that reported that.
+    undelivered: Vec<(Run, String)>,
+    /// The runs that may have had no time for their letters.
+    late_runs: BTreeSet<Run>,
+    /// The runs that could not ask CloudTrail.
+    look_up_failed: BTreeSet<Run>,
+    /// Whether SNS refused letters to their topic at some time.
+    has_refused_letters: bool,
+    /// Who launched the instances.
+    launchers: BTreeMap<String, String>,
     /// The notices that SNS accepted.
     notices: Vec<Notice>,
     /// The instances and the tag keys that a policy has denied at any time.
@@ -176,6 +190,12 @@ impl Model {
             deeds: Vec::new(),
             ledger: BTreeMap::new(),
             reported: Vec::new(),
+            letters: Vec::new(),
+            undelivered: Vec::new(),
+            late_runs: BTreeSet::new(),
+            look_up_failed: BTreeSet::new(),
+            has_refused_letters: false,
+            launchers: BTreeMap::new(),
             notices: Vec::new(),
             denied: BTreeSet::new(),
             has_subscribers: true,
@@ -381,8 +401,11 @@ impl Model {
             "TerminateInstances" => self.shut_down(run, RemedyName::Terminate, call, before, after),
             "Publish" => {
                 view.wrote = sequence;
-                if is_done {
+                let topic = call.parameters["TopicArn"].as_str().unwrap_or_default();
+                if is_done && topic.ends_with(REPORTS) {
                     self.record_report(run, call);
+                } else if is_done {
+                    self.record_letter(run, call, topic);
                 }
             }
             "TransactWriteItems" => {

@@ -1,6 +1,6 @@
 //! The services' wire protocols: what a call looks like when it comes, and its answer when it goes.
 //!
-//! EC2 speaks `ec2Query`, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
+//! EC2 speaks `ec2Query`, CloudFormation, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
 //! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`, SES `restJson1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 

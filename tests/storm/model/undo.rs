@@ -166,8 +166,12 @@ impl Model {
         let is_last = |last: &Agreed| last.change.tag == change.tag;
         match last {
             Some(last) if is_last(last) => {
+                // What undos of another stack took back is not in this one's ledger, and somebody has set it again since.
                 let is_again = self.agreed.iter().find(|undo| {
-                    undo.change == *change && undo.run != run && undo.sequence > last.sequence
+                    undo.change == *change
+                        && undo.stack == view.stack
+                        && undo.run != run
+                        && undo.sequence > last.sequence
                 });
                 let again = is_again.filter(|undo| !self.is_troubled(undo.run));
                 if let Some(undo) = again {
