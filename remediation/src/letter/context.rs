@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use tagwarden_core::Policy;
 
-use super::template::LetterWording;
+use super::wording::LetterWording;
 
 /// What letters need beside the report.
 #[derive(Clone, Copy, Debug)]

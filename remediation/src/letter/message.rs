@@ -7,7 +7,7 @@ use serde_json::json;
 use super::context::LetterContext;
 use super::draft::{Letter, LetterEntry, LetterReader, name};
 use super::kind::LetterKind;
-use super::{chat, document, view};
+use super::{chat, document, template, view};
 use crate::report::TemplateError;
 
 /// The most bytes of a message with its attributes. SNS takes 256 KiB.
@@ -52,7 +52,7 @@ impl Letter<'_> {
             let shown = self.entries.get(..number).unwrap_or_default();
             let text = match wording {
                 None => view::text(self, shown, context, problem),
-                Some(own) => match own.text(self, shown, context, problem) {
+                Some(own) => match own.text(&template::view(self, shown, context, problem)) {
                     Ok(text) if number > 1 || text.len() <= TEXT_LIMIT => text,
                     other => {
                         let error = other.err().unwrap_or_else(TemplateError::too_large);

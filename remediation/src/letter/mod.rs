@@ -10,7 +10,8 @@
 //! | `kind` | what a letter is about, and what a reader can do |
 //! | `keep` | the tag that keeps a resource, and the command that sets it |
 //! | `view` | the built-in text |
-//! | `template` | the policy table's own text: what a template sees, and whether it is sound |
+//! | `template` | what a template of the policy table sees, and whether it is sound |
+//! | `wording` | the policy table's own text |
 //! | `document` | the JSON for programs |
 //! | `chat` | the card for Slack and Teams |
 //! | `message` | all forms as one message of SNS |
@@ -24,13 +25,15 @@ mod kind;
 mod message;
 mod template;
 mod view;
+mod wording;
 
 pub use context::LetterContext;
 pub use draft::{Letter, LetterEntry, LetterReader, letters};
 pub use keep::Keep;
 pub use kind::LetterKind;
 pub use message::LetterMessage;
-pub use template::{LetterWording, check_letter_template};
+pub use template::check_letter_template;
+pub use wording::LetterWording;
 
 #[cfg(test)]
 mod tests;

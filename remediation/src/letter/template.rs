@@ -1,4 +1,4 @@
-//! Letters in the words of the policy table's own template. `docs/letters.md` describes what it sees.
+//! What a letter's template sees, and whether a template is sound. `docs/letters.md` describes each member.
 
 use std::collections::BTreeSet;
 
@@ -13,53 +13,14 @@ use super::kind::LetterKind;
 use super::view::{closing, exempt, link, sentence};
 use crate::report::sample;
 use crate::report::template::Template;
-use crate::report::text::{broken_letter_template, moment, printable};
+use crate::report::text::{moment, printable};
 use crate::report::{Report, TemplateError};
 use crate::settings::Mode;
-
-/// The policy table's own text of letters, compiled once for all letters of a run.
-#[derive(Debug)]
-pub struct LetterWording {
-    row_id: i64,
-    template: Result<Template, TemplateError>,
-}
-
-impl LetterWording {
-    /// The text that `policy` gives to letters; `None` where it gives none.
-    #[must_use]
-    pub fn of(policy: &Policy) -> Option<Self> {
-        let row = policy.letter_template()?;
-        Some(Self {
-            row_id: row.row_id,
-            template: Template::compile(&row.text),
-        })
-    }
-
-    /// The text that shows the entries `shown` of `letter`.
-    ///
-    /// # Errors
-    /// The template does not compile, fails, costs too much, or makes no text.
-    pub(super) fn text(
-        &self,
-        letter: &Letter<'_>,
-        shown: &[LetterEntry<'_>],
-        context: LetterContext<'_>,
-        problem: Option<&str>,
-    ) -> Result<String, TemplateError> {
-        let template = self.template.as_ref().map_err(Clone::clone)?;
-        template.render(&view(letter, shown, context, problem))
-    }
-
-    /// What administrators read of an `error` for which letters have the built-in text.
-    pub(super) fn broken(&self, error: &TemplateError) -> String {
-        broken_letter_template(self.row_id, error)
-    }
-}
 
 /// A letter as its text shows it. Every member is there always: what does not apply is none.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct LetterView<'a> {
+pub(super) struct LetterView<'a> {
     heading: String,
     owner: Option<String>,
     mode: Mode,
@@ -116,7 +77,8 @@ struct KeepTagView {
     value: String,
 }
 
-fn view<'a>(
+/// What a template sees of these entries of `letter`. `problem` says why administrators get an owner's letter.
+pub(super) fn view<'a>(
     letter: &'a Letter<'_>,
     shown: &'a [LetterEntry<'_>],
     context: LetterContext<'a>,
