@@ -101,7 +101,7 @@ impl Ec2Service {
         let after_them = (Bound::Included("vol"), Bound::Unbounded);
         let subnets = self.network_tags.range::<str, _>(before);
         let vpcs = self.network_tags.range::<str, _>(after_them);
-        let volumes = self.volumes.iter().filter_map(|(id, _)| {
+        let volumes = self.volumes.keys().filter_map(|id| {
             let tags = self.tags_of(id, context.now)?;
             Some((id, tags))
         });
