@@ -13,7 +13,7 @@ use tagwarden_core::resource::configuration_item::{
     ConfigurationItem, INSTANCE_RESOURCE_TYPE, ItemStatus, ItemSummary,
 };
 use tagwarden_core::settings::PolicySettings;
-use tagwarden_core::{Instance, Policy, Scope, Verdict, assess};
+use tagwarden_core::{Policy, Resource, Scope, Verdict, assess};
 
 use crate::counts::EvaluationCounts;
 use crate::error::RuleError;
@@ -94,7 +94,7 @@ struct Evaluation<'a> {
 
 impl Evaluation<'_> {
     /// The result for `instance`.
-    fn of_instance(&self, instance: &Instance) -> RuleResult {
+    fn of_instance(&self, instance: &Resource) -> RuleResult {
         let assessment = assess(&self.policy, self.scope, instance, self.now);
         RuleResult {
             resource_type: INSTANCE_RESOURCE_TYPE.to_owned(),
@@ -127,7 +127,7 @@ impl Evaluation<'_> {
                 resource_id: item.resource_id,
             });
         } else {
-            return Ok(self.of_instance(&item.into_instance()));
+            return Ok(self.of_instance(&item.into_resource()));
         };
         Ok(not_applicable(item.resource_type, item.resource_id, why))
     }

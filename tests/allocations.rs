@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use serde_json::{Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Policy, Scope, State, assess};
+use tagwarden_core::{Policy, Resource, Scope, State, assess};
 
 /// Ten required rules.
 fn policy() -> Policy {
@@ -23,17 +23,17 @@ fn policy() -> Policy {
     Policy::from_rows((1..=10).map(row)).unwrap()
 }
 
-fn instance(tags: usize) -> Instance {
-    Instance {
+fn instance(tags: usize) -> Resource {
+    Resource {
         vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
         tags: (1..=tags)
             .map(|number| (format!("Tag{number}"), "value".to_owned()))
             .collect(),
-        ..Instance::new("i-0123456789abcdef0", State::Running)
+        ..Resource::instance("i-0123456789abcdef0", State::Running)
     }
 }
 
-fn allocations(instance: &Instance) -> u64 {
+fn allocations(instance: &Resource) -> u64 {
     let policy = policy();
     let scope = Scope::from_list("vpc-0a1b2c3d4e5f60718").unwrap();
     let now = "2026-11-23T12:00:00Z".parse().unwrap();

@@ -16,6 +16,7 @@ use crate::Clock;
 ///
 /// See [Request throttling for the Amazon EC2 API](https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html).
 const DESCRIBE: (u32, u32) = (100, 20);
+const DESCRIBE_VOLUMES: (u32, u32) = (100, 20);
 const DESCRIBE_ATTRIBUTE: (u32, u32) = (100, 20);
 const DESCRIBE_SPOT_REQUESTS: (u32, u32) = (100, 20);
 const DESCRIBE_SUBNETS: (u32, u32) = (100, 20);
@@ -34,6 +35,7 @@ pub struct Ec2 {
     /// Sends each request once. Its caller looks at the instances again before another attempt.
     once: Client,
     describe: Pace,
+    describe_volumes: Pace,
     describe_attribute: Pace,
     describe_spot_requests: Pace,
     describe_subnets: Pace,
@@ -55,6 +57,7 @@ impl Ec2 {
             client: Client::new(config),
             once: Client::from_conf(once.build()),
             describe: pace(DESCRIBE),
+            describe_volumes: pace(DESCRIBE_VOLUMES),
             describe_attribute: pace(DESCRIBE_ATTRIBUTE),
             describe_spot_requests: pace(DESCRIBE_SPOT_REQUESTS),
             describe_subnets: pace(DESCRIBE_SUBNETS),
@@ -68,6 +71,12 @@ impl Ec2 {
     /// Waits for a turn of DescribeInstances, and gives the client for one request.
     pub async fn to_describe(&self) -> &Client {
         self.describe.turn().await;
+        &self.client
+    }
+
+    /// Waits for a turn of DescribeVolumes, and gives the client for one request.
+    pub async fn to_describe_volumes(&self) -> &Client {
+        self.describe_volumes.turn().await;
         &self.client
     }
 

@@ -1,13 +1,15 @@
-//! Reads instances from the response of DescribeInstances.
+//! Reads resources from EC2's descriptions of them: DescribeInstances, DescribeVolumes.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types;
 use chrono::{DateTime, Utc};
-use tagwarden_core::Instance;
 use tagwarden_core::resource::InstanceFacts;
+use tagwarden_core::{Kind, Resource, State};
 
 /// The instance that `described` describes, in the account that its reservation names; `None` if it has no id, although EC2 always gives one.
 #[must_use]
-pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) -> Option<Instance> {
+pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) -> Option<Resource> {
     let primary_interface = described
         .network_interfaces()
         .iter()
@@ -48,18 +50,54 @@ pub fn instance_from_ec2(described: &types::Instance, owner_id: Option<&str>) ->
             .and_then(types::OperatorResponse::principal)
             .map(ToOwned::to_owned),
         is_garbled: false,
-        tags: described
-            .tags()
-            .iter()
-            .filter_map(|tag| {
-                Some((
-                    tag.key()?.to_owned(),
-                    tag.value().unwrap_or_default().to_owned(),
-                ))
-            })
-            .collect(),
+        tags: tags(described.tags()),
     };
     Some(facts.into_instance(described.instance_id()?.to_owned()))
+}
+
+/// The operator of a managed resource for which EC2 names no principal.
+const UNNAMED_OPERATOR: &str = "an AWS service";
+
+/// The volume that `described` describes; `None` if it has no id, although EC2 always gives one.
+///
+/// It has no VPC: that of a volume is its instance's.
+#[must_use]
+pub fn volume_from_ec2(described: &types::Volume) -> Option<Resource> {
+    let state = described.state().map(types::VolumeState::as_str);
+    let state = state.map_or(State::Unknown, State::from);
+    let mut volume = Resource::new(Kind::Volume, described.volume_id()?, state);
+    // A volume that is on its way to or from an instance is attached to it as well.
+    let attached_to = described.attachments().iter();
+    let attached_to = attached_to
+        .filter(|it| it.state() != Some(&types::VolumeAttachmentState::Detached))
+        .filter_map(types::VolumeAttachment::instance_id);
+    volume.attached_to = attached_to.map(ToOwned::to_owned).collect();
+    volume.attached_to.sort_unstable();
+    volume.attached_to.dedup();
+    volume.launched_at = described.create_time().and_then(moment);
+    let zone = described.availability_zone().map(ToOwned::to_owned);
+    volume.details.availability_zone = zone;
+    volume.details.owner_id = described.owner_id().map(ToOwned::to_owned);
+    let operator = described.operator();
+    let operator = operator.filter(|operator| operator.managed() == Some(true));
+    volume.operator = operator.map(|operator| {
+        let principal = operator.principal().filter(|name| !name.is_empty());
+        principal.unwrap_or(UNNAMED_OPERATOR).to_owned()
+    });
+    volume.tags = tags(described.tags());
+    Some(volume)
+}
+
+/// The tags by their keys. A tag without a value has the empty value.
+fn tags(tags: &[types::Tag]) -> BTreeMap<String, String> {
+    tags.iter()
+        .filter_map(|tag| {
+            Some((
+                tag.key()?.to_owned(),
+                tag.value().unwrap_or_default().to_owned(),
+            ))
+        })
+        .collect()
 }
 
 fn moment(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
@@ -70,10 +108,10 @@ fn moment(time: &aws_smithy_types::DateTime) -> Option<DateTime<Utc>> {
 mod tests {
     use aws_sdk_ec2::types::{InstanceLifecycleType, OperatorResponse};
     use serde_json::json;
+    use tagwarden_core::Policy;
     use tagwarden_core::policy::{InstanceDetail, Row};
     use tagwarden_core::resource::configuration_item::ConfigurationItem;
     use tagwarden_core::resource::{DescribedInstance, InstanceDetails};
-    use tagwarden_core::{Policy, State};
 
     use super::*;
 
@@ -114,7 +152,9 @@ mod tests {
         let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             instance_from_ec2(&described, None),
-            Some(Instance {
+            Some(Resource {
+                kind: Kind::Instance,
+                attached_to: Vec::new(),
                 id: "i-0a1b2c3d4e5f60718".to_owned(),
                 vpc_id: Some("vpc-1".to_owned()),
                 state: State::Stopped,
@@ -149,7 +189,7 @@ mod tests {
 
     /// One instance by DescribeInstances, as a configuration item and as the AWS CLI's output: with every detail, or with
     /// what every instance has.
-    fn by_each_reader(has_all: bool) -> [Instance; 3] {
+    fn by_each_reader(has_all: bool) -> [Resource; 3] {
         let from_sdk = types::Instance::builder()
             .instance_id("i-0a1b2c3d4e5f60718")
             .vpc_id("vpc-1")
@@ -216,7 +256,7 @@ mod tests {
         // The reservation names the account, and the instance alone does not.
         assert_eq!(from_cli.details.owner_id, None);
         from_cli.details.owner_id = Some(ACCOUNT.to_owned());
-        [from_sdk, from_item.into_instance(), from_cli]
+        [from_sdk, from_item.into_resource(), from_cli]
     }
 
     /// DescribeInstances, a configuration item and the AWS CLI's output give the same instance, with all details.
@@ -282,5 +322,37 @@ mod tests {
                 }
             }
         }
+    }
+
+    fn attached(instance_id: &str, state: types::VolumeAttachmentState) -> types::VolumeAttachment {
+        let attachment = types::VolumeAttachment::builder().instance_id(instance_id);
+        attachment.state(state).build()
+    }
+
+    #[test]
+    fn reads_every_member_of_a_volume_that_tagwarden_needs() {
+        let described = types::Volume::builder()
+            .volume_id("vol-0a1b2c3d4e5f60718")
+            .state(types::VolumeState::InUse)
+            .create_time(aws_smithy_types::DateTime::from_secs(100))
+            .availability_zone("us-east-1a")
+            .owner_id("111111111111")
+            .attachments(attached("i-2", types::VolumeAttachmentState::Attached))
+            .attachments(attached("i-1", types::VolumeAttachmentState::Attaching))
+            .attachments(attached("i-0", types::VolumeAttachmentState::Detached))
+            .operator(OperatorResponse::builder().managed(true).build())
+            .tags(types::Tag::builder().key("Name").value("data").build())
+            .tags(types::Tag::builder().key("Owner").build())
+            .build();
+        let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mut expected = Resource::new(Kind::Volume, "vol-0a1b2c3d4e5f60718", State::InUse);
+        expected.attached_to = vec!["i-1".to_owned(), "i-2".to_owned()];
+        expected.launched_at = DateTime::from_timestamp(100, 0);
+        expected.operator = Some("an AWS service".to_owned());
+        expected.details.availability_zone = Some("us-east-1a".to_owned());
+        expected.details.owner_id = Some("111111111111".to_owned());
+        expected.tags = [tag("Name", "data"), tag("Owner", "")].into();
+        assert_eq!(volume_from_ec2(&described), Some(expected));
+        assert_eq!(volume_from_ec2(&types::Volume::builder().build()), None);
     }
 }

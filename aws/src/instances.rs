@@ -3,7 +3,7 @@
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::Filter;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tagwarden_core::{Instance, Scope};
+use tagwarden_core::{Resource, Scope};
 
 use crate::from_ec2::instance_from_ec2;
 use crate::{AwsError, Ec2};
@@ -70,7 +70,7 @@ impl<'a> InstancePages<'a> {
     ///
     /// # Errors
     /// The call failed.
-    pub async fn next(&mut self) -> Option<Result<Vec<Instance>, AwsError>> {
+    pub async fn next(&mut self) -> Option<Result<Vec<Resource>, AwsError>> {
         let token = match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::First => None,
             Next::Token(token) => Some(token),
@@ -109,7 +109,7 @@ pub fn requests_for(ids: usize) -> usize {
 ///
 /// # Errors
 /// A call failed.
-pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Instance>, AwsError> {
+pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Resource>, AwsError> {
     let chunks: Vec<Filter> = ids
         .chunks(FILTER_VALUES)
         .map(|ids| filter("instance-id", ids))
@@ -122,7 +122,7 @@ pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Instance>, AwsErr
         }
         Ok::<_, AwsError>(found)
     });
-    let found: Vec<Vec<Instance>> = chunks.buffer_unordered(AT_ONCE).try_collect().await?;
+    let found: Vec<Vec<Resource>> = chunks.buffer_unordered(AT_ONCE).try_collect().await?;
     Ok(found.concat())
 }
 
@@ -137,7 +137,7 @@ where
         .build()
 }
 
-fn instances(output: &DescribeInstancesOutput) -> Vec<Instance> {
+fn instances(output: &DescribeInstancesOutput) -> Vec<Resource> {
     let mut instances = Vec::new();
     for reservation in output.reservations() {
         let owner_id = reservation.owner_id();

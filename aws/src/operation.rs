@@ -2,6 +2,7 @@
 //! timeouts and HTTP client.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
@@ -44,6 +45,8 @@ pub(crate) struct ServiceOperation<'a> {
     pub(crate) endpoint: &'a str,
     /// The most attempts.
     pub(crate) attempts: u32,
+    /// How long all attempts together may take.
+    pub(crate) longest: Duration,
 }
 
 /// The answer of a service that refuses a call.
@@ -96,12 +99,13 @@ impl ServiceOperation<'_> {
             .with_runtime_components(components);
 
         let timeouts = config.timeout_config().cloned();
+        let timeouts = timeouts.map_or_else(TimeoutConfig::builder, TimeoutConfig::into_builder);
         Ok(Operation::builder()
             .service_name(self.service)
             .operation_name(self.name)
             .endpoint_url(self.endpoint)
             .http_client(http_client)
-            .timeout_config(timeouts.unwrap_or_else(TimeoutConfig::disabled))
+            .timeout_config(timeouts.operation_timeout(self.longest).build())
             .standard_retry(&RetryConfig::standard().with_max_attempts(self.attempts))
             .retry_classifier(TransientErrorClassifier::<RefusedCall>::new())
             .retry_classifier(HttpStatusCodeClassifier::default())

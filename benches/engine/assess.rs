@@ -2,7 +2,7 @@
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use tagwarden_core::{Instance, Policy, Scope, assess};
+use tagwarden_core::{Policy, Resource, Scope, assess};
 
 use super::fleet::{instances, now, policy, policy_with_options};
 
@@ -34,11 +34,11 @@ fn compliant_with_values_and_conditions(bencher: Bencher<'_, '_>, rules: usize) 
     assess_by(bencher, &policy, &instances(INSTANCES, rules, |_| false));
 }
 
-fn assess_all(bencher: Bencher<'_, '_>, rules: usize, instances: &[Instance]) {
+fn assess_all(bencher: Bencher<'_, '_>, rules: usize, instances: &[Resource]) {
     assess_by(bencher, &policy(rules), instances);
 }
 
-fn assess_by(bencher: Bencher<'_, '_>, policy: &Policy, instances: &[Instance]) {
+fn assess_by(bencher: Bencher<'_, '_>, policy: &Policy, instances: &[Resource]) {
     let scope = Scope::default();
     let now = now();
     bencher

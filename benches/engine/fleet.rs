@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Policy, Resource, State};
 
 /// The time at which everything is assessed.
 pub fn now() -> DateTime<Utc> {
@@ -53,7 +53,7 @@ pub fn policy_with_options(rules: usize) -> Policy {
 
 /// `count` running instances with a tag for each of `rules` rules. An instance for whose number `lacks` holds lacks the
 /// last of these tags.
-pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> Vec<Instance> {
+pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> Vec<Resource> {
     let instance = |number: usize| {
         let last = if lacks(number) { rules - 1 } else { rules };
         let mut tags: BTreeMap<String, String> = (1..=last)
@@ -61,12 +61,12 @@ pub fn instances(count: usize, rules: usize, lacks: impl Fn(usize) -> bool) -> V
             .collect();
         tags.insert("Name".to_owned(), format!("web-{number}"));
         let launched_at = now() - TimeDelta::minutes(60 + i64::try_from(number).unwrap());
-        Instance {
+        Resource {
             vpc_id: Some("vpc-0a1b2c3d4e5f60718".to_owned()),
             launched_at: Some(launched_at),
             started_at: Some(launched_at),
             tags,
-            ..Instance::new(format!("i-0{number:016x}"), State::Running)
+            ..Resource::instance(format!("i-0{number:016x}"), State::Running)
         }
     };
     (0..count).map(instance).collect()

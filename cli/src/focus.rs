@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 use tagwarden_remediation::plan::Focus;
 
 use crate::exit::CommandError;
@@ -44,7 +44,7 @@ impl FocusArgs {
 /// One that is asked for is not there.
 pub fn keep_instances(
     focus: &Focus,
-    instances: &mut Vec<Instance>,
+    instances: &mut Vec<Resource>,
     from: &str,
 ) -> Result<(), CommandError> {
     if focus.instances.is_empty() {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Map, Value, json};
 use tagwarden_aws::{AwsError, Clock};
-use tagwarden_core::resource::is_instance_id;
+use tagwarden_core::Kind;
 use tagwarden_remediation::ledger::{self, RunId, Selection};
 
 use crate::aws::access::AwsAccess;
@@ -169,7 +169,7 @@ impl fmt::Display for OpenLedger {
 /// # Errors
 /// The text has another form.
 pub fn instance_id(text: &str) -> Result<String, String> {
-    if is_instance_id(text) {
+    if Kind::Instance.is_id(text) {
         Ok(text.to_owned())
     } else {
         Err("not the id of an instance (such as i-0a1b2c3d4e5f60718)".to_owned())

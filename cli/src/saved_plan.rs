@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use tagwarden_core::{DefectName, Instance, Policy, Shutdown};
+use tagwarden_core::{DefectName, Policy, Resource, Shutdown};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::plan::{
     Agreed, CountdownName, CountdownReason, Focus, Outcome, Remedy, RemedyName, Step, ValueOrigin,
@@ -103,7 +103,7 @@ impl SavedPlan {
         place: PlanPlace,
         policy: &Policy,
         settings: &Settings,
-        entries: impl Iterator<Item = (&'e Instance, &'e Entry)>,
+        entries: impl Iterator<Item = (&'e Resource, &'e Entry)>,
     ) -> Self {
         Self {
             kind: KIND.to_owned(),
@@ -291,7 +291,7 @@ impl SavedPlan {
 
 impl SavedStep {
     /// The change of `instance` that `entry` would be; `None` if it would be none.
-    fn of_instance(instance: &Instance, entry: &Entry) -> Option<Self> {
+    fn of_instance(instance: &Resource, entry: &Entry) -> Option<Self> {
         Some(Self {
             date: end_date(&entry.step, instance),
             ..Self::of(entry)?
@@ -366,7 +366,7 @@ impl SavedStep {
 }
 
 /// The end date of `instance` that `step` shuts it down for, as its tag has it; `None` for another step.
-pub fn end_date(step: &Step, instance: &Instance) -> Option<String> {
+pub fn end_date(step: &Step, instance: &Resource) -> Option<String> {
     let is_expired = step.cause.defect() == Some(DefectName::Expired);
     let key = step
         .cause

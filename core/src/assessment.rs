@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::exemption::Exemption;
 use crate::policy::{Coverage, Defect, Policy, RuleChoice, TagRule, UndecidedRule};
-use crate::resource::{Instance, State, TagKnowledge};
+use crate::resource::{Resource, State, TagKnowledge};
 use crate::scope::Scope;
 
 /// The result that the Config rule reports for an instance.
@@ -97,7 +97,7 @@ impl Assessment<'_> {
 pub fn assess<'a>(
     policy: &'a Policy,
     scope: &Scope,
-    instance: &'a Instance,
+    instance: &'a Resource,
     now: DateTime<Utc>,
 ) -> Assessment<'a> {
     // Gone and out of scope come before the exemption, because they do not end.
@@ -162,7 +162,7 @@ struct Judged<'a> {
     coverage: Coverage,
 }
 
-fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> Judged<'a> {
+fn judge<'a>(policy: &'a Policy, instance: &'a Resource, now: DateTime<Utc>) -> Judged<'a> {
     let mut findings = Vec::new();
     let mut unknown = Vec::new();
     let mut unknown_tags = Vec::new();
@@ -209,7 +209,7 @@ fn judge<'a>(policy: &'a Policy, instance: &'a Instance, now: DateTime<Utc>) -> 
 }
 
 /// Whether the tag `key` of `instance` is there, if its value is not known; `None` if all of it is known.
-fn unknown_tag(instance: &Instance, key: &str) -> Option<bool> {
+fn unknown_tag(instance: &Resource, key: &str) -> Option<bool> {
     // Nearly every instance ends here.
     let unknown = &instance.details.unknown_tags;
     if unknown.is_none() || instance.tags.contains_key(key) {

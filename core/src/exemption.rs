@@ -20,7 +20,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 
 use crate::date::iso_date;
 use crate::likeness::is_near_miss;
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// The key of the exemption tag. Only a tag with exactly this key exempts.
 pub const EXEMPTION_KEY: &str = "tagwarden:exempt-until";
@@ -75,7 +75,7 @@ impl<'a> Exemption<'a> {
     /// A tag whose key is a near miss and whose date has passed is an exemption that has ended: with the right key it
     /// would have no effect either.
     #[must_use]
-    pub fn of(instance: &'a Instance, now: DateTime<Utc>) -> Option<Self> {
+    pub fn of(instance: &'a Resource, now: DateTime<Utc>) -> Option<Self> {
         let read = |(key, value): (&'a String, &'a String)| match read(value) {
             Some((until, _)) if until < now.date_naive() => Self::Ended { until },
             Some((until, reason)) if key == EXEMPTION_KEY => Self::Holds { until, reason },

@@ -6,13 +6,13 @@
 //! ```text
 //! policy table ──▶ Policy ──┐
 //!                           ├──▶ assess() ──▶ Assessment (verdict, findings) ──▶ annotation()
-//! EC2 · Config ──▶ Instance ┘
+//! EC2 · Config ──▶ Resource ┘
 //! ```
 //!
 //! | module | what it holds | why it exists |
 //! |---|---|---|
 //! | [`policy`] | the rows of the policy table, validated into a [`Policy`]; the remedy of each defect | A table with a mistake must never be half applied, and the table of actions and defects must be code in one place only. |
-//! | [`resource`] | an EC2 instance as a value, and its manager | AWS describes one instance in several documents, and its assessment must not depend on the document. |
+//! | [`resource`] | a resource as a value: its kind, and its manager | AWS describes one instance in several documents, and its assessment must not depend on the document. |
 //! | [`scope`] | the VPCs that the policy covers | The rule and the remediation must agree on which instances they leave out. |
 //! | [`exemption`] | the tag that exempts an instance until a date | An exemption must end by itself, so it is judged against the time of each assessment. |
 //! | [`assessment`] | policy × instance × time → findings and verdict | Reports and acts follow from the same answer. |
@@ -41,5 +41,5 @@ pub use assessment::{Assessment, Finding, NotApplicable, UnknownTag, Verdict, as
 pub use exemption::Exemption;
 pub use owner::{Owner, OwnerTags};
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
-pub use resource::{Instance, InstanceDetails, Manager, ManagerTags, State, UnknownTags};
+pub use resource::{InstanceDetails, Kind, Manager, ManagerTags, Resource, State, UnknownTags};
 pub use scope::Scope;

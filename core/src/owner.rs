@@ -2,7 +2,7 @@
 
 use crate::likeness::{is_blank, is_blank_char};
 use crate::policy::{MAX_KEY_CHARS, Policy, WhoRow};
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// The value that stands for a launcher who cannot be found.
 const UNDEFINED: &str = "Undefined";
@@ -82,7 +82,7 @@ impl Owner {
     pub fn of(
         policy: &Policy,
         tags: &OwnerTags,
-        instance: &Instance,
+        instance: &Resource,
         launcher: Option<&str>,
     ) -> Option<Self> {
         let is_allowed = |key: &str, value: &str| {

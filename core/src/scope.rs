@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// The VPCs whose instances the policy covers. The default is every VPC.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Scope {
 
     /// Whether the policy covers `instance`. An instance without a VPC is covered only by the scope of every VPC.
     #[must_use]
-    pub fn covers(&self, instance: &Instance) -> bool {
+    pub fn covers(&self, instance: &Resource) -> bool {
         self.vpc_ids.is_empty()
             || instance
                 .vpc_id

@@ -18,6 +18,7 @@ use crate::report::{
     Entry, Message, Report, ReportContext, UndeliveredLetter, broken_policy, messages, text,
 };
 use crate::run_id::RunId;
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -119,6 +120,9 @@ async fn send_letters(
             Ok(read) => notes = read,
             Err(error) => tracing::error!("the ledger: {error}"),
         }
+    }
+    if !home.settings.safeguards.hold(Safeguard::ToldOnce) {
+        notes.names.clear();
     }
     let posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
     if let Some(ledger) = home.ledger.as_ref().filter(|_| !posted.told.is_empty())
@@ -225,30 +229,41 @@ pub(crate) fn log(report: &Report, entries: &[Entry]) {
     }
 }
 
-/// The name of the attribute of messages that only programs need to read. A filter policy that asks for its absence lets
-/// the text of each report through, and everything else that people subscribe for.
+/// The attribute of messages that people read: what a letter for administrators has. A filter policy that asks for it leaves out
+/// what only programs need to read. A policy that asks for the absence of an attribute would not do, because it lets nothing
+/// through that has no attributes at all.
+///
+/// See [Key matching](https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html).
+const AUDIENCE: (&str, &str, &str) = ("audience", "String", "admins");
+
+/// The name of the attribute of messages that only programs need to read.
 const PART: &str = "part";
 
 async fn send(home: &Remediation, message: &Message) -> Result<(), RemediationError> {
     let Some(topic_arn) = &home.settings.topic_arn else {
         return Ok(());
     };
-    let mut request = home
+    let part = message.part.to_string();
+    let (name, data_type, value) = if message.is_for_programs() {
+        (PART, "Number", part.as_str())
+    } else {
+        AUDIENCE
+    };
+    let attribute = MessageAttributeValue::builder()
+        .data_type(data_type)
+        .string_value(value)
+        .build()
+        .map_err(|error| unpublished(AwsError::unexpected(PUBLISH, error.to_string())))?;
+    let sent = home
         .sns
         .publish()
         .topic_arn(topic_arn)
         .subject(&home.settings.report_subject)
         .message(message.body())
-        .message_structure("json");
-    if message.is_for_programs() {
-        let part = MessageAttributeValue::builder()
-            .data_type("Number")
-            .string_value(message.part.to_string())
-            .build()
-            .map_err(|error| unpublished(AwsError::unexpected(PUBLISH, error.to_string())))?;
-        request = request.message_attributes(PART, part);
-    }
-    let sent = request.send().await;
+        .message_structure("json")
+        .message_attributes(name, attribute)
+        .send()
+        .await;
     sent.map_err(|error| unpublished(AwsError::new(PUBLISH, &error)))?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
 use tagwarden_core::policy::PolicyExamples;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use crate::launcher::RecordedLaunches;
 use crate::link::Sender;
@@ -50,7 +50,7 @@ impl Remediation {
     pub async fn preview(
         &self,
         policy: &Policy,
-        instances: &[Instance],
+        instances: &[Resource],
         examples: &PolicyExamples,
     ) -> Result<Preview, RemediationError> {
         let now = self.clock.now();
@@ -124,7 +124,7 @@ impl Remediation {
 pub fn preview(
     policy: &Policy,
     settings: &Settings,
-    instances: &[Instance],
+    instances: &[Resource],
     launches: &RecordedLaunches,
     now: DateTime<Utc>,
 ) -> Preview {
@@ -144,7 +144,7 @@ pub fn preview(
 pub fn preview_of(
     policy: &Policy,
     settings: &Settings,
-    instances: &[Instance],
+    instances: &[Resource],
     launches: &RecordedLaunches,
     focus: &Focus,
     examples: &PolicyExamples,

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tagwarden_aws::lambda::{ForeignAccount, check_account};
+use tagwarden_core::Kind;
 use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
-use tagwarden_core::resource::is_instance_id;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
 use crate::link::{ReportOrigin, SOURCE_PREFIX, Sender};
@@ -133,7 +133,7 @@ impl Reader<'_> {
             return Ok(EventRequest::Nothing(why.into()));
         }
         let ids = report.instance_ids.into_iter();
-        let ids = ids.filter(|id| is_instance_id(id));
+        let ids = ids.filter(|id| Kind::Instance.is_id(id));
         let named: Vec<NamedInstance> = ids
             .map(|id| NamedInstance {
                 id,
@@ -298,7 +298,7 @@ fn instance(
 }
 
 fn checked_id(what: &'static str, id: String) -> Result<String, TriggerError> {
-    if is_instance_id(&id) {
+    if Kind::Instance.is_id(&id) {
         return Ok(id);
     }
     Err(TriggerError::Malformed {

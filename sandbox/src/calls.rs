@@ -58,7 +58,7 @@ pub struct Request {
     pub service: Service,
     /// The operation, `CreateTags` for instance.
     pub operation: String,
-    /// The resources it names: the instance ids of an EC2 call or of evaluations, the resource of a
+    /// The resources it names: the instance and volume ids of an EC2 call or of evaluations, the resource of a
     /// CloudTrail look-up, the table (of a batch or a transaction each of them), the topic.
     pub resources: Vec<String>,
     /// The parameters: the body of a JSON call; of a query call an object of strings by their flat
@@ -130,7 +130,7 @@ fn flat_list<'a>(parameters: &'a Value, name: &str) -> Vec<&'a str> {
 }
 
 fn resources(parameters: &Value) -> Vec<String> {
-    let mut named: Vec<&str> = ["InstanceId", "ResourceId"]
+    let mut named: Vec<&str> = ["InstanceId", "ResourceId", "VolumeId"]
         .iter()
         .flat_map(|list| flat_list(parameters, list))
         .collect();

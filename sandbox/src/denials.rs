@@ -1,24 +1,25 @@
-//! What policies deny, other than by the sandbox's own rules: single instances and single tag keys.
+//! What policies deny, other than by the sandbox's own rules: single resources and single tag keys.
 
 use std::collections::BTreeSet;
 
 use crate::Account;
 use crate::calls::{Request, Service};
+use crate::ec2::is_volume;
 use crate::place::{ACCOUNT_ID, CALLER, REGION};
 use crate::wire::ApiError;
 
 /// The account's denials.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
-    /// Operations and instance ids.
-    instances: BTreeSet<(String, String)>,
+    /// Operations and ids of instances and volumes.
+    resources: BTreeSet<(String, String)>,
     /// Keys that `CreateTags` may not set.
     tag_keys: BTreeSet<String>,
 }
 
 impl Denials {
-    /// Refuses a whole EC2 call if one of its instances or keys is denied. The message names one instance: of denied
-    /// instances the first, and of a call with a denied key the first of all, because a condition on `aws:TagKeys`
+    /// Refuses a whole EC2 call if one of its resources or keys is denied. The message names one resource: of denied
+    /// resources the first, and of a call with a denied key the first of all, because a condition on `aws:TagKeys`
     /// denies every resource of the call. The key is not in the message.
     pub(crate) fn check(&self, request: &Request) -> Result<(), ApiError> {
         if request.service != Service::Ec2 {
@@ -30,7 +31,7 @@ impl Denials {
         };
         let is_denied = |id: &&String| {
             let denial = (request.operation.clone(), (*id).clone());
-            self.instances.contains(&denial)
+            self.resources.contains(&denial)
         };
         let denied = if request.operation == "CreateTags" && is_key_denied() {
             request.resources.first()
@@ -40,9 +41,10 @@ impl Denials {
         let Some(id) = denied else {
             return Ok(());
         };
+        let kind = if is_volume(id) { "volume" } else { "instance" };
         let message = format!(
             "You are not authorized to perform this operation. User: {CALLER} is not authorized to perform: ec2:{} on \
-             resource: arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{id} with an explicit deny in a service control \
+             resource: arn:aws:ec2:{REGION}:{ACCOUNT_ID}:{kind}/{id} with an explicit deny in a service control \
              policy. Encoded authorization failure message: c2FuZGJveA",
             request.operation
         );
@@ -51,17 +53,17 @@ impl Denials {
 }
 
 impl Account {
-    /// Calls of this EC2 operation, `StopInstances` for instance, that name the instance are refused from now on
+    /// Calls of this EC2 operation, `StopInstances` for instance, that name the instance or volume are refused from now on
     /// (`UnauthorizedOperation`), as by a service control policy.
     pub fn deny(&self, operation: impl Into<String>, id: impl Into<String>) {
         let denial = (operation.into(), id.into());
-        self.contents().denials.instances.insert(denial);
+        self.contents().denials.resources.insert(denial);
     }
 
     /// Ends [`Account::deny`].
     pub fn allow(&self, operation: impl Into<String>, id: impl Into<String>) {
         let denial = (operation.into(), id.into());
-        self.contents().denials.instances.remove(&denial);
+        self.contents().denials.resources.remove(&denial);
     }
 
     /// Calls of `CreateTags` that set this key are refused from now on (`UnauthorizedOperation`), as by a condition on

@@ -86,6 +86,7 @@ impl Contents {
             (Service::Ec2, "DescribeInstanceAttribute") => {
                 self.describe_instance_attribute(request, context)
             }
+            (Service::Ec2, "DescribeVolumes") => self.describe_volumes(request, context),
             (Service::Ec2, "DescribeTags") => self.describe_tags(request, context),
             (Service::Ec2, "DescribeSpotInstanceRequests") => {
                 self.describe_spot_instance_requests(request, context)

@@ -16,6 +16,7 @@ pub(crate) fn long_id(prefix: &str, text: &str) -> String {
 #[derive(Debug, Default)]
 pub(crate) struct Ids {
     instances: u64,
+    volumes: u64,
     others: u64,
 }
 
@@ -24,6 +25,12 @@ impl Ids {
     pub(crate) fn instance(&mut self) -> String {
         self.instances = self.instances.wrapping_add(1);
         format!("i-0{:016x}", self.instances)
+    }
+
+    /// `vol-00000000000000001` and so on, in the order in which they are created.
+    pub(crate) fn volume(&mut self) -> String {
+        self.volumes = self.volumes.wrapping_add(1);
+        format!("vol-0{:016x}", self.volumes)
     }
 
     /// A UUID: request ids, event ids, message ids.

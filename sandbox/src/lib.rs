@@ -44,6 +44,8 @@
 //! - Pending, stopping and shutting down take 30 seconds each; AWS promises no duration.
 //! - CloudTrail records launches, tags, stops and terminations that succeeded, nothing else, and none
 //!   comes twice or out of turn.
+//! - An instance's description does not list its volumes, and volumes come and go without a trace in CloudTrail; a
+//!   volume that goes is gone at once.
 //! - EC2 managed instances are always listed; AWS hides them in accounts that do not ask to see them.
 //!   They take tags from anybody: no AWS document says otherwise.
 //! - `StopInstances` with one instance that may not be stopped stops none: AWS documents the effect of
@@ -76,7 +78,7 @@ mod wire;
 pub use account::Account;
 pub use calls::{Call, Request, Service};
 pub use config::Evaluation;
-pub use ec2::{InstanceRecord, InstanceState, Launch};
+pub use ec2::{AttachmentRecord, InstanceRecord, InstanceState, Launch, NewVolume, VolumeRecord};
 pub use faults::Fault;
 pub use identity::Identity;
 pub use lambda::{Bootstrap, InvocationError};

@@ -28,10 +28,17 @@ const fn quota(burst: i64, refill: i64) -> Quota {
 
 /// The bucket a request draws from: its name and its size.
 fn bucket(request: &Request) -> Option<(&'static str, Quota)> {
-    let narrowed = ["MaxResults", "NextToken", "Filter.1.Name", "InstanceId.1"];
+    let narrowed = [
+        "MaxResults",
+        "NextToken",
+        "Filter.1.Name",
+        "InstanceId.1",
+        "VolumeId.1",
+    ];
+    let is_narrowed = || narrowed.iter().any(|name| request.text(name).is_some());
     Some(match (request.service, request.operation.as_str()) {
         (Service::Ec2, "DescribeInstances") => {
-            if narrowed.iter().any(|name| request.text(name).is_some()) {
+            if is_narrowed() {
                 ("DescribeInstances", quota(100, 20))
             } else {
                 (
@@ -39,6 +46,10 @@ fn bucket(request: &Request) -> Option<(&'static str, Quota)> {
                     quota(50, 10),
                 )
             }
+        }
+        (Service::Ec2, "DescribeVolumes") if is_narrowed() => ("DescribeVolumes", quota(100, 20)),
+        (Service::Ec2, "DescribeVolumes") => {
+            ("DescribeVolumes, unfiltered and unpaginated", quota(50, 10))
         }
         (Service::Ec2, "DescribeInstanceAttribute") => {
             ("DescribeInstanceAttribute", quota(100, 20))

@@ -13,6 +13,7 @@ mod hook;
 mod letters;
 mod linking;
 mod lint;
+mod mail;
 mod owners;
 mod pack;
 mod permissions;

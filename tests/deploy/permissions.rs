@@ -219,6 +219,7 @@ Made from `cloudformation/tagwarden.yaml`, `cloudformation/hook.yaml` (HookRole,
                 "`Mode=enforce`, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
             }
             Some("CreatesLettersTopic") => "`CreateLettersTopic=true`",
+            Some("SendsMail") => "`MailFrom` and `MailDomains` are set",
             Some("HasContactTopics") => "`ContactTopics` names topics",
             Some("SeedsPolicy") => "while the stack fills its new policy table",
             Some(other) => other,

@@ -191,12 +191,14 @@ async fn parameters_decide_what_is_granted() {
 /// The stack's default name of the policy table.
 const POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
 
-/// The conditions that hold only if parameters name topics, or ask for one.
-const WITHOUT_PARAMETERS: [&str; 4] = [
+/// The conditions that hold only if parameters name topics or addresses, or ask for one.
+const WITHOUT_PARAMETERS: [&str; 6] = [
     "CreatesLettersTopic",
     "HasContactTopics",
+    "HasReportEmail",
     "HasSlackChannel",
     "HasTriggerTopic",
+    "SendsMail",
 ];
 
 const DENIED: Option<&str> = Some("UnauthorizedOperation");

@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tagwarden_core::policy::Row;
-use tagwarden_core::{Instance, Owner, OwnerTags, Policy, State};
+use tagwarden_core::{Owner, OwnerTags, Policy, Resource, State};
 use tagwarden_remediation::identity::UserIdentity;
 
 #[path = "../support/venv.rs"]
@@ -280,10 +280,10 @@ fn at_home(name: &str) -> String {
     }
 }
 
-fn instance(tags: BTreeMap<String, String>) -> Instance {
-    Instance {
+fn instance(tags: BTreeMap<String, String>) -> Resource {
+    Resource {
         tags,
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

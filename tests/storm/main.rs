@@ -207,14 +207,17 @@ fn small_storm_of_everything() -> Storm {
 /// Kills the function before its first call, before its second, and so on. The next functions must do what it left,
 /// find what it did, and report all of it.
 ///
-/// Between two calls a function has no visible effect, so these are all the kill points that differ.
-#[test]
-fn survives_a_kill_at_any_call() {
-    let storm = small_storm_of_everything();
+/// Between two calls a function has no visible effect, so these are all the kill points that differ. With letters, owners
+/// are told by the next functions, too.
+#[rstest::rstest]
+fn survives_a_kill_at_any_call(#[values(false, true)] letters: bool) {
+    let mut storm = small_storm_of_everything();
+    storm.setup.letters = letters;
     let world = world::play(&storm, &Safeguards::default(), None);
     let calls = world.calls_of(1);
     let expected = checks::check(&world).unwrap();
     assert!(calls > 10, "{calls}");
+    assert_eq!(expected.letters > 2, letters, "{expected:?}");
     assert_eq!(
         (expected.tags, expected.stops, expected.terminations),
         (5, 2, 2)

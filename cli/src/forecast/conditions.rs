@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use tagwarden_core::policy::RuleStanding;
-use tagwarden_core::{Instance, Policy, TagRule, Verdict};
+use tagwarden_core::{Policy, Resource, TagRule, Verdict};
 
 use crate::words::thousands;
 
@@ -25,7 +25,7 @@ pub struct StandingView {
 
 /// What each rule is to `instance`: the rules that have a condition, and those behind them. Empty for a policy without
 /// conditions.
-pub fn standings(policy: &Policy, instance: &Instance) -> Vec<StandingView> {
+pub fn standings(policy: &Policy, instance: &Resource) -> Vec<StandingView> {
     let rules = policy.rules().iter();
     let conditional = rules.filter(|rule| is_conditional(policy, rule));
     let view = |rule: &TagRule| {
@@ -56,7 +56,7 @@ fn is_conditional(policy: &Policy, rule: &TagRule) -> bool {
 /// A line for each rule that a condition decides: how many of `instances` it is for, and of which that is not known.
 pub fn notes<'a>(
     policy: &'a Policy,
-    instances: &(impl Iterator<Item = &'a Instance> + Clone),
+    instances: &(impl Iterator<Item = &'a Resource> + Clone),
 ) -> Vec<String> {
     let rules = policy.rules().iter();
     let conditional = rules.filter(|rule| is_conditional(policy, rule));

@@ -6,7 +6,7 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::{Clock, Ec2, instances};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 use tagwarden_remediation::explain::{Explanations, explain_recorded};
 use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::settings::Mode;
@@ -73,7 +73,7 @@ pub fn mode(text: &str) -> Result<Mode, String> {
 #[derive(Debug)]
 pub struct Explained {
     /// Those that there are, in the order in which they were asked for.
-    pub instances: Vec<Instance>,
+    pub instances: Vec<Resource>,
     /// The ids of those that there are not.
     pub unknown: Vec<String>,
     /// Where they come from, such as `us-east-1` or `fleet.json`.
@@ -199,7 +199,7 @@ impl Explained {
 }
 
 /// The instances in the order of `ids`, each once, and the ids that none of them has.
-fn in_order(ids: &[String], mut found: Vec<Instance>) -> (Vec<Instance>, Vec<String>) {
+fn in_order(ids: &[String], mut found: Vec<Resource>) -> (Vec<Resource>, Vec<String>) {
     let (mut instances, mut unknown) = (Vec::new(), Vec::new());
     let mut asked = BTreeSet::new();
     for id in ids.iter().filter(|id| asked.insert(*id)) {

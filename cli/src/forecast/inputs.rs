@@ -9,7 +9,7 @@ use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::wording::sentence;
-use tagwarden_core::{Instance, Policy, assess};
+use tagwarden_core::{Policy, Resource, assess};
 use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::plan::{Focus, Prospects};
 use tagwarden_remediation::report::Report;
@@ -125,7 +125,7 @@ impl InputArgs<'_> {
 /// Everything that a forecast is made of.
 #[derive(Debug)]
 pub struct Inputs {
-    pub instances: Vec<Instance>,
+    pub instances: Vec<Resource>,
     /// Where the instances come from, such as `us-east-1` or `fleet.json`.
     pub from: String,
     /// The account that was read. `None` if everything came from files.
@@ -287,7 +287,7 @@ struct Reader<'a> {
     settings: &'a Settings,
     focus: &'a Focus,
     access: Option<AwsAccess>,
-    instances: Vec<Instance>,
+    instances: Vec<Resource>,
     from: String,
     launches: LaunchSource<'a>,
     at: DateTime<Utc>,

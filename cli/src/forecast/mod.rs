@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum;
 use serde::Serialize;
 use tagwarden_core::annotation::annotation;
-use tagwarden_core::{Assessment, Instance, Verdict, assess};
+use tagwarden_core::{Assessment, Resource, Verdict, assess};
 use tagwarden_remediation::plan::{Outcome, Prospects, Remedy};
 use tagwarden_remediation::report::Entry;
 
@@ -51,7 +51,7 @@ pub struct Forecast<'a> {
 /// What a policy means to one instance.
 #[derive(Clone, Debug)]
 pub struct InstanceForecast<'a> {
-    pub instance: &'a Instance,
+    pub instance: &'a Resource,
     pub assessment: Assessment<'a>,
     /// What the rules with conditions are to it; empty for a policy without conditions.
     pub standings: Vec<StandingView>,

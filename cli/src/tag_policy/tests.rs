@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tagwarden_aws::policy_table::row;
-use tagwarden_core::{Instance, Policy, Scope, State, Verdict, assess};
+use tagwarden_core::{Policy, Resource, Scope, State, Verdict, assess};
 
 use super::import::ImportedPolicy;
 use super::{export, import};
@@ -21,7 +21,7 @@ fn imported(document: &Value) -> ImportedPolicy {
 
 /// Whether an instance with these tags keeps the policy, with what was found.
 fn judgement(policy: &Policy, tags: &BTreeMap<String, String>) -> (bool, Vec<String>) {
-    let mut instance = Instance::new("i-0a1b2c3d4e5f60718", State::Running);
+    let mut instance = Resource::instance("i-0a1b2c3d4e5f60718", State::Running);
     instance.tags.clone_from(tags);
     let now: DateTime<Utc> = "2026-11-28T12:00:00Z".parse().unwrap();
     let scope = Scope::default();

@@ -5,15 +5,15 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::policy::Row;
-use crate::{Instance, Policy, Scope, State, assess};
+use crate::{Policy, Resource, Scope, State, assess};
 
-fn instance(tags: &[(&str, &str)]) -> Instance {
-    Instance {
+fn instance(tags: &[(&str, &str)]) -> Resource {
+    Resource {
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -17,14 +17,14 @@ fn now() -> DateTime<Utc> {
     "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
-fn instance(tags: &[(&str, &str)]) -> Instance {
-    Instance {
+fn instance(tags: &[(&str, &str)]) -> Resource {
+    Resource {
         vpc_id: Some("vpc-1".to_owned()),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -6,10 +6,10 @@ use rstest::rstest;
 use super::*;
 use crate::State;
 
-fn instance(value: &str) -> Instance {
-    Instance {
+fn instance(value: &str) -> Resource {
+    Resource {
         tags: BTreeMap::from([("tagwarden:exempt-until".to_owned(), value.to_owned())]),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

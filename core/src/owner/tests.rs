@@ -18,13 +18,13 @@ fn policy(rows: &[Value]) -> Policy {
     Policy::from_rows(all.iter().map(|row| row.as_object().unwrap().clone())).unwrap()
 }
 
-fn instance(tags: &[(&str, &str)]) -> Instance {
+fn instance(tags: &[(&str, &str)]) -> Resource {
     let tags = tags.iter();
-    Instance {
+    Resource {
         tags: tags
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect::<BTreeMap<_, _>>(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -11,7 +11,7 @@ use super::table::Policy;
 use super::times::Notice;
 use super::when_expired::{EndDateRule, WhenExpired};
 use crate::date::end_of;
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 impl TagRule {
     /// The end date in `value`, where the rule has end dates: the first moment after it.
@@ -83,7 +83,7 @@ impl Policy {
     /// The end dates of `instance` by the rules that apply to it, passed or not.
     pub fn end_dates<'a>(
         &'a self,
-        instance: &'a Instance,
+        instance: &'a Resource,
     ) -> impl Iterator<Item = EndDate<'a>> + 'a {
         self.rules_for(instance).filter_map(|rule| {
             let when_expired = rule.options.end_date.as_ref()?.when_expired;

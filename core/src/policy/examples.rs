@@ -11,7 +11,7 @@ use super::pattern::Pattern;
 use super::rule::Action;
 use super::source::Source;
 use super::table::Policy;
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// An example of a value that matches none of a policy's patterns but `*`.
 pub const OTHER_EXAMPLE: &str = "something else";
@@ -86,7 +86,7 @@ impl PolicyExamples {
     /// What `instance` could be, as far as its description leaves that open and the policies tell it apart: at most `limit`
     /// instances, and `instance` itself where nothing is open.
     #[must_use]
-    pub fn completions(&self, instance: &Instance, limit: usize) -> Vec<Instance> {
+    pub fn completions(&self, instance: &Resource, limit: usize) -> Vec<Resource> {
         let mut completions = vec![instance.clone()];
         for (place, values) in &self.details {
             let Some(detail) = InstanceDetail::ALL.get(*place) else {
@@ -124,7 +124,7 @@ impl InstanceDetail {
     }
 
     /// Whether the description of `instance` leaves it out although AWS would say it.
-    fn is_open(self, instance: &Instance) -> bool {
+    fn is_open(self, instance: &Resource) -> bool {
         let details = &instance.details;
         let value = match self {
             Self::InstanceType => &details.instance_type,
@@ -141,7 +141,7 @@ impl InstanceDetail {
         value.is_none() && !details.is_whole
     }
 
-    fn set(self, instance: &mut Instance, value: Option<&str>) {
+    fn set(self, instance: &mut Resource, value: Option<&str>) {
         let details = &mut instance.details;
         let place = match self {
             Self::InstanceType => &mut details.instance_type,
@@ -175,10 +175,10 @@ mod tests {
         Policy::from_rows(rows).unwrap()
     }
 
-    fn instance(details: InstanceDetails) -> Instance {
-        Instance {
+    fn instance(details: InstanceDetails) -> Resource {
+        Resource {
             details,
-            ..Instance::new("i-1", State::Running)
+            ..Resource::instance("i-1", State::Running)
         }
     }
 

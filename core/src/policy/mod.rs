@@ -56,7 +56,7 @@ pub use source::{InvalidSource, Source};
 pub use table::{Policy, ReportTemplate};
 pub use times::{InvalidNotice, Notice};
 pub use when_expired::{EndDateRule, WhenExpired};
-pub use who::{Contact, InvalidContact, WhoRow};
+pub use who::{Contact, InvalidContact, WhoRow, is_mail_address};
 
 #[cfg(test)]
 mod tests;

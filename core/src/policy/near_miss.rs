@@ -4,7 +4,7 @@ use super::key::is_reserved_key;
 use super::rule::TagRule;
 use crate::date::end_of;
 use crate::likeness::{is_blank, is_near_miss};
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// A tag: its key and its value.
 pub type NearMissTag<'a> = (&'a str, &'a str);
@@ -41,7 +41,7 @@ impl TagRule {
     /// key that AWS wrote.
     pub(super) fn near_misses<'a>(
         &self,
-        instance: &'a Instance,
+        instance: &'a Resource,
         rules: &[TagRule],
     ) -> impl Iterator<Item = NearMissTag<'a>> {
         let has_rule = |key: &str| rules.iter().any(|rule| rule.tag_key == key);
@@ -60,7 +60,7 @@ impl TagRule {
     #[must_use]
     pub fn near_miss_value<'a>(
         &'a self,
-        instance: &'a Instance,
+        instance: &'a Resource,
         rules: &[TagRule],
     ) -> NearMissValue<'a> {
         let near_misses = self.near_misses(instance, rules);

@@ -26,7 +26,7 @@ use super::function::Function;
 use super::rule::{Action, TagRule};
 use super::when_expired::WhenExpired;
 use crate::likeness::is_blank;
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// What is wrong with a rule's tag. A tag has at most one defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +113,7 @@ impl TagRule {
     #[must_use]
     pub fn defect<'a>(
         &self,
-        instance: &'a Instance,
+        instance: &'a Resource,
         rules: &[TagRule],
         now: DateTime<Utc>,
     ) -> Option<Defect<'a>> {
@@ -178,7 +178,7 @@ impl TagRule {
     }
 
     /// The first key of `instance` that is a near miss of this rule's.
-    fn near_miss<'a>(&self, instance: &'a Instance, rules: &[TagRule]) -> Option<&'a str> {
+    fn near_miss<'a>(&self, instance: &'a Resource, rules: &[TagRule]) -> Option<&'a str> {
         self.near_misses(instance, rules).next().map(|(key, _)| key)
     }
 }

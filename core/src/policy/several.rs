@@ -8,7 +8,7 @@ use super::problem::ProblemKind;
 use super::reader::Reader;
 use super::rule::TagRule;
 use super::table::Policy;
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// Which rule for a key applies to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Policy {
     /// For each key which of its rules applies to `instance`, in the order of the keys' first rules.
     pub fn choices<'a>(
         &'a self,
-        instance: &'a Instance,
+        instance: &'a Resource,
     ) -> impl Iterator<Item = RuleChoice<'a>> + 'a {
         let keys = self.rules_of_keys.keys.iter();
         keys.map(move |positions| choose(self.rules_at(positions), instance))
@@ -70,7 +70,7 @@ impl Policy {
     /// The rules that apply to `instance`, one for a key.
     pub fn rules_for<'a>(
         &'a self,
-        instance: &'a Instance,
+        instance: &'a Resource,
     ) -> impl Iterator<Item = &'a TagRule> + 'a {
         self.choices(instance).filter_map(|choice| match choice {
             RuleChoice::Rule(rule) => Some(rule),
@@ -81,7 +81,7 @@ impl Policy {
     /// What `rule`, one of this policy's, is to `instance`, and which condition decided it. Its [`Display`](fmt::Display)
     /// says it.
     #[must_use]
-    pub fn standing<'a>(&'a self, rule: &'a TagRule, instance: &'a Instance) -> RuleStanding<'a> {
+    pub fn standing<'a>(&'a self, rule: &'a TagRule, instance: &'a Resource) -> RuleStanding<'a> {
         let own = |first: &TagRule| first.id == rule.id;
         let of_key = self.rules.iter().filter(|it| it.tag_key == rule.tag_key);
         for earlier in of_key.take_while(|it| !own(it)) {
@@ -117,7 +117,7 @@ impl Policy {
     }
 
     /// Whether a rule is for `instance`, which has no tags: conditions on tags do not count.
-    pub(crate) fn covers_untagged(&self, instance: &Instance) -> Coverage {
+    pub(crate) fn covers_untagged(&self, instance: &Resource) -> Coverage {
         let mut coverage = Coverage::No;
         for rule in &self.rules {
             let Some(when) = &rule.options.when else {
@@ -137,7 +137,7 @@ impl Policy {
     }
 }
 
-fn choose<'a>(rules: impl Iterator<Item = &'a TagRule>, instance: &'a Instance) -> RuleChoice<'a> {
+fn choose<'a>(rules: impl Iterator<Item = &'a TagRule>, instance: &'a Resource) -> RuleChoice<'a> {
     for rule in rules {
         match decide(rule, instance) {
             Decision::Holds => return RuleChoice::Rule(rule),
@@ -154,7 +154,7 @@ fn choose<'a>(rules: impl Iterator<Item = &'a TagRule>, instance: &'a Instance) 
     RuleChoice::Nothing
 }
 
-fn decide<'a>(rule: &'a TagRule, instance: &'a Instance) -> Decision<'a> {
+fn decide<'a>(rule: &'a TagRule, instance: &'a Resource) -> Decision<'a> {
     match &rule.options.when {
         None => Decision::Holds,
         Some(when) => when.decide(instance),

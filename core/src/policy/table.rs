@@ -5,7 +5,7 @@ use super::rule::{Action, TagRule};
 use super::rules_of_keys::RulesOfKeys;
 use super::who::{Contact, WhoRow};
 use crate::likeness::is_blank;
-use crate::resource::Instance;
+use crate::resource::Resource;
 
 /// A whole, valid policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Policy {
 
     /// The value of the first UserLookup rule's tag on `instance` that is not blank: who launched it, or `Undefined`.
     #[must_use]
-    pub fn noted_launcher<'a>(&self, instance: &'a Instance) -> Option<&'a str> {
+    pub fn noted_launcher<'a>(&self, instance: &'a Resource) -> Option<&'a str> {
         let rules = self.rules.iter();
         let mut look_ups = rules.filter(|rule| rule.action == Action::UserLookup);
         let value = look_ups.find_map(|rule| {

@@ -4,7 +4,7 @@ use crate::likeness::is_blank;
 use crate::policy::{NearMissValue, Source};
 use crate::resource::TagKnowledge;
 use crate::wording::excerpt;
-use crate::{Action, Defect, Instance, Policy, RuleRemedy, TagRule};
+use crate::{Action, Defect, Policy, Resource, RuleRemedy, TagRule};
 
 use super::launch::PlannedLaunch;
 
@@ -13,7 +13,7 @@ pub fn filling(
     rule: &TagRule,
     defect: Defect<'_>,
     resource: &PlannedLaunch,
-    instance: &Instance,
+    instance: &Resource,
     policy: &Policy,
 ) -> Option<String> {
     let own = match rule.remedy(defect)? {
@@ -52,7 +52,7 @@ pub fn filling(
 }
 
 /// Whether a source may have a value for the rule's tag.
-fn may_have(source: &Source, rule: &TagRule, instance: &Instance) -> bool {
+fn may_have(source: &Source, rule: &TagRule, instance: &Resource) -> bool {
     match source {
         Source::Tag(key) => {
             let unknown = &instance.details.unknown_tags;

@@ -11,7 +11,7 @@ use crate::policy::{ConditionDoubt, UndecidedRule};
 use crate::resource::TagKnowledge;
 use crate::wording::{correction, excerpt, rule_defect};
 use crate::{
-    Defect, DefectName, Finding, Instance, NotApplicable, Policy, Scope, TagRule, UnknownTag,
+    Defect, DefectName, Finding, NotApplicable, Policy, Resource, Scope, TagRule, UnknownTag,
     Verdict, assess,
 };
 use chrono::{DateTime, Utc};
@@ -93,7 +93,7 @@ impl PreflightRules<'_> {
 struct Judge<'a> {
     rules: PreflightRules<'a>,
     resource: &'a PlannedLaunch,
-    instance: &'a Instance,
+    instance: &'a Resource,
 }
 
 impl Judge<'_> {
@@ -342,7 +342,7 @@ fn not_applicable(why: NotApplicable<'_>, resource: &PlannedLaunch) -> String {
     }
 }
 
-fn doubts(instance: &Instance, is_vpc_doubtful: bool) -> Vec<String> {
+fn doubts(instance: &Resource, is_vpc_doubtful: bool) -> Vec<String> {
     let mut doubts = Vec::new();
     if is_vpc_doubtful {
         let doubt = "whether the policy covers its VPC is not known before the launch: say which VPC it is with --vpc-id";

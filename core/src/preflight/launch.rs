@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::planned_tags::PlannedTags;
-use crate::{Instance, InstanceDetails, State};
+use crate::{InstanceDetails, Resource, State};
 
 /// The instances that a resource is about to launch, and what is known of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,15 +32,15 @@ pub struct LostTags {
 impl PlannedLaunch {
     /// The instance that it will make, as the engine sees it.
     #[must_use]
-    pub fn instance(&self) -> Instance {
-        Instance {
+    pub fn instance(&self) -> Resource {
+        Resource {
             vpc_id: self.vpc_id.clone(),
             details: InstanceDetails {
                 unknown_tags: self.tags.not_known().clone(),
                 ..self.details.clone()
             },
             tags: self.tags.known().clone(),
-            ..Instance::new(self.address.clone(), State::Pending)
+            ..Resource::instance(self.address.clone(), State::Pending)
         }
     }
 }

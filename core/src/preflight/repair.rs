@@ -1,7 +1,7 @@
 //! The tag that repairs a finding.
 
 use crate::policy::{NearMissValue, Pattern};
-use crate::{Action, Defect, Instance, TagRule};
+use crate::{Action, Defect, Resource, TagRule};
 
 use super::filling::default_of;
 use super::fix::FixTag;
@@ -15,7 +15,7 @@ pub fn repair(
     rule: &TagRule,
     defect: Defect<'_>,
     resource: &PlannedLaunch,
-    instance: &Instance,
+    instance: &Resource,
     rules: &[TagRule],
 ) -> Option<FixTag> {
     let allowed = rule.options.allowed.as_ref();

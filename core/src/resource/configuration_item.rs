@@ -12,10 +12,11 @@ use serde::Deserialize;
 
 use super::detail::text_or_none;
 use super::facts::{InstanceFacts, null_as_default};
-use super::instance::Instance;
+use super::kind::Kind;
+use super::tagged::Resource;
 
 /// The Config resource type of an EC2 instance.
-pub const INSTANCE_RESOURCE_TYPE: &str = "AWS::EC2::Instance";
+pub const INSTANCE_RESOURCE_TYPE: &str = Kind::Instance.config_type();
 
 /// A configuration item.
 ///
@@ -114,7 +115,7 @@ impl ConfigurationItem {
 
     /// The instance that this item describes.
     #[must_use]
-    pub fn into_instance(self) -> Instance {
+    pub fn into_resource(self) -> Resource {
         let mut facts = self.configuration;
         facts.owner_id = self.aws_account_id.or(self.account_id).or(facts.owner_id);
         facts.availability_zone = facts.availability_zone.or(self.availability_zone);
@@ -175,7 +176,7 @@ mod tests {
             json!({"configuration": r#"{"tags":[{"key":"Owner","value":"ann"}]}"#}),
         ] {
             assert_eq!(
-                item(members.clone()).into_instance().tags,
+                item(members.clone()).into_resource().tags,
                 expected,
                 "{members}"
             );
@@ -186,7 +187,7 @@ mod tests {
     fn reads_a_tag_without_a_value_as_empty() {
         let instance =
             item(json!({"tags": {"A": null}, "configuration": {"tags": [{"key": "B"}]}}));
-        let instance = instance.into_instance();
+        let instance = instance.into_resource();
         assert_eq!(instance.tags.get("A").map(String::as_str), Some(""));
         assert_eq!(instance.tags.get("B").map(String::as_str), Some(""));
     }
@@ -226,7 +227,7 @@ mod tests {
                 {"attachment": {"deviceIndex": 0, "attachTime": "2026-11-01T00:00:00.000Z"}},
             ],
         }}))
-        .into_instance();
+        .into_resource();
         assert_eq!(
             instance.launched_at,
             Some("2026-11-01T00:00:00Z".parse().unwrap())
@@ -243,7 +244,7 @@ mod tests {
                 {"attachment": {"deviceIndex": 0, "attachTime": "2026-11-01T00:00:00.000Z"}},
             ],
         }}))
-        .into_instance();
+        .into_resource();
         let started_at = Some("2026-11-20T00:00:00Z".parse().unwrap());
         assert_eq!(instance.started_at, started_at);
         assert!(instance.launched_at < started_at);
@@ -273,7 +274,7 @@ mod tests {
         ] {
             let as_text = json!({"configuration": configuration.to_string()});
             for members in [json!({"configuration": configuration}), as_text] {
-                let instance = item(members.clone()).into_instance();
+                let instance = item(members.clone()).into_resource();
                 assert_eq!(instance.spot_request_id.as_deref(), expected, "{members}");
             }
         }
@@ -300,7 +301,7 @@ mod tests {
             ),
         ] {
             let members = json!({"configuration": {"operator": operator}});
-            let instance = item(members).into_instance();
+            let instance = item(members).into_resource();
             assert_eq!(instance.operator.as_deref(), expected, "{operator}");
         }
     }

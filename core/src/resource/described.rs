@@ -4,7 +4,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::facts::{InstanceFacts, wire};
-use super::instance::Instance;
+use super::tagged::Resource;
 
 /// An instance as the AWS CLI writes it.
 ///
@@ -13,7 +13,7 @@ use super::instance::Instance;
 ///
 /// See [describe-instances](https://docs.aws.amazon.com/cli/latest/reference/ec2/describe-instances.html).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DescribedInstance(pub Instance);
+pub struct DescribedInstance(pub Resource);
 
 impl<'de> Deserialize<'de> for DescribedInstance {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -32,10 +32,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::State;
     use crate::resource::InstanceDetails;
+    use crate::{Kind, State};
 
-    fn read(members: Value) -> Instance {
+    fn read(members: Value) -> Resource {
         let DescribedInstance(instance) = serde_json::from_value(members).unwrap();
         instance
     }
@@ -60,7 +60,9 @@ mod tests {
         let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         assert_eq!(
             instance,
-            Instance {
+            Resource {
+                kind: Kind::Instance,
+                attached_to: Vec::new(),
                 id: "i-0a1b2c3d4e5f60718".to_owned(),
                 vpc_id: Some("vpc-1".to_owned()),
                 state: State::Stopped,

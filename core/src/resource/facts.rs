@@ -1,7 +1,7 @@
 //! The facts that AWS gives about an instance, before anything is derived from them.
 //!
 //! Every reader of an instance fills in [`InstanceFacts`], and only [`InstanceFacts::into_instance`] derives the rest.
-//! So every AWS document that describes an instance gives the same [`Instance`].
+//! So every AWS document that describes an instance gives the same [`Resource`].
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::details::InstanceDetails;
-use super::instance::{Instance, State};
+use super::kind::Kind;
+use super::state::State;
+use super::tagged::Resource;
 
 /// The operator of a managed instance for which EC2 names no principal.
 const UNNAMED_OPERATOR: &str = "an AWS service";
@@ -70,7 +72,7 @@ impl InstanceFacts {
 
     /// The instance with the id `id` that these facts describe.
     #[must_use]
-    pub fn into_instance(self, id: String) -> Instance {
+    pub fn into_instance(self, id: String) -> Resource {
         let is_spot = self.lifecycle.as_deref() == Some(SPOT);
         // EC2 and Config never leave these out. What has all of them is not an excerpt.
         let is_whole = !self.is_garbled
@@ -84,8 +86,10 @@ impl InstanceFacts {
             let principal = self.principal.filter(|name| !name.is_empty());
             principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
         };
-        Instance {
+        Resource {
+            kind: Kind::Instance,
             id,
+            attached_to: Vec::new(),
             vpc_id: self.vpc_id,
             state: self
                 .state

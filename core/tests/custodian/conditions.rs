@@ -1,7 +1,7 @@
 //! Conditions, compared with Custodian's value filters.
 
 use serde_json::{Value, json};
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 use tagwarden_core::policy::RuleStanding;
 use tagwarden_core::resource::DescribedInstance;
 
@@ -85,7 +85,7 @@ fn fleet() -> Vec<Value> {
 /// tagwarden says *undecided* where Custodian says yes or no, because a typing error must not move an instance from a rule
 /// that reports to one that terminates. And a tag that is not there, or blank, makes no `!=` hold, because a lost tag must
 /// not make a rule apply; in Custodian it does.
-fn explanation(condition: &str, instance: &Instance) -> Option<&'static str> {
+fn explanation(condition: &str, instance: &Resource) -> Option<&'static str> {
     let value = instance.tags.get("Env").map(String::as_str);
     let near_key = instance.tags.contains_key("env");
     match (condition, value) {

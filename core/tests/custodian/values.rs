@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tagwarden_core::resource::DescribedInstance;
-use tagwarden_core::{DefectName, Instance, Policy, Scope, assess};
+use tagwarden_core::{DefectName, Policy, Resource, Scope, assess};
 
 use super::{custodian, policy};
 
@@ -140,7 +140,7 @@ fn described(value: Option<&str>) -> Value {
 }
 
 /// tagwarden's answer.
-fn ours(policy: &Policy, instance: &Instance, asked: Asked) -> bool {
+fn ours(policy: &Policy, instance: &Resource, asked: Asked) -> bool {
     let now: DateTime<Utc> = "2026-11-28T12:00:00Z".parse().unwrap();
     let assessment = assess(policy, &Scope::default(), instance, now);
     let finding = assessment.findings.first();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use super::Explanations;
 use super::facts::{BudgetLeft, Facts};
@@ -31,7 +31,7 @@ impl Remediation {
     pub async fn explain(
         &self,
         policy: &Policy,
-        instances: &[Instance],
+        instances: &[Resource],
         mode: Option<Mode>,
     ) -> Result<Explanations, RemediationError> {
         let now = self.clock.now();

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use tagwarden_core::date::days_left;
 use tagwarden_core::policy::EndDate;
-use tagwarden_core::{DefectName, Instance, Shutdown};
+use tagwarden_core::{DefectName, Resource, Shutdown};
 
 use super::ExplainedEndDate;
 use super::facts::Facts;
@@ -11,7 +11,7 @@ use crate::plan::{Countdown, CountdownName, CountdownReason, Terms};
 
 impl Facts<'_> {
     /// The end dates of `instance`, in the order of the rules.
-    pub(super) fn end_dates(&self, instance: &Instance) -> Vec<ExplainedEndDate> {
+    pub(super) fn end_dates(&self, instance: &Resource) -> Vec<ExplainedEndDate> {
         if !self.policy.has_end_dates() {
             return Vec::new();
         }
@@ -19,7 +19,7 @@ impl Facts<'_> {
         end_dates.map(|it| self.end_date(instance, &it)).collect()
     }
 
-    fn end_date(&self, instance: &Instance, end_date: &EndDate<'_>) -> ExplainedEndDate {
+    fn end_date(&self, instance: &Resource, end_date: &EndDate<'_>) -> ExplainedEndDate {
         let (rule, end) = (end_date.rule, end_date.end);
         let terms = Terms::of_end(self.settings, rule.notice(), end);
         let countdown = self.end_countdown(instance, &rule.tag_key);
@@ -41,7 +41,7 @@ impl Facts<'_> {
         }
     }
 
-    fn end_countdown(&self, instance: &Instance, key: &str) -> Option<&Countdown> {
+    fn end_countdown(&self, instance: &Resource, key: &str) -> Option<&Countdown> {
         let running = self.context.countdowns.get(&instance.id)?;
         let name = |shutdown| CountdownName {
             instance_id: instance.id.clone(),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
-use tagwarden_core::{Instance, Policy, Shutdown};
+use tagwarden_core::{Policy, Resource, Shutdown};
 
 use super::{
     CountdownStanding, ExplainedCountdown, ExplainedLauncher, ExplainedShutdown, ExplainedStep,
@@ -76,7 +76,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    pub(super) fn explain(&self, instance: &Instance) -> Explanation {
+    pub(super) fn explain(&self, instance: &Resource) -> Explanation {
         let entries = self.entries(instance);
         Explanation {
             shutdowns: self.shutdowns(instance, &entries),
@@ -98,12 +98,12 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn memory(&self, instance: &Instance) -> Option<&Memory> {
+    fn memory(&self, instance: &Resource) -> Option<&Memory> {
         self.context.memories.get(&instance.id)
     }
 
     /// What becomes of each step of the instance.
-    fn entries(&self, instance: &Instance) -> Vec<Entry> {
+    fn entries(&self, instance: &Resource) -> Vec<Entry> {
         let plan = &self.plan;
         let acts = plan.tags.iter().map(|act| (&act.step, Outcome::WouldDo));
         let reported = plan.reported.iter().map(|step| (step, Outcome::Done));
@@ -158,7 +158,7 @@ impl<'a> Facts<'a> {
         Some(protected.contains(&(id.to_owned(), remedy)))
     }
 
-    fn shutdowns(&self, instance: &Instance, entries: &[Entry]) -> Vec<ExplainedShutdown> {
+    fn shutdowns(&self, instance: &Resource, entries: &[Entry]) -> Vec<ExplainedShutdown> {
         let wanted = entries.iter().filter_map(|entry| {
             let shutdown = shutdown(&entry.step.remedy)?;
             Some((entry.step.cause.clone(), shutdown, Some(&entry.outcome)))
@@ -181,7 +181,7 @@ impl<'a> Facts<'a> {
 
     fn shutdown(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         cause: &Cause,
         shutdown: Shutdown,
         outcome: Option<&Outcome>,
@@ -221,7 +221,7 @@ impl<'a> Facts<'a> {
 
     fn countdown(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         cause: &Cause,
         name: &CountdownName,
         countdown: &Countdown,
@@ -249,7 +249,7 @@ impl<'a> Facts<'a> {
     }
 
     /// A cause for a reason that the ledger has. The rule is the one for the tag's key that applies now, or else the first.
-    fn cause(&self, instance: &Instance, reason: &CountdownReason) -> Cause {
+    fn cause(&self, instance: &Resource, reason: &CountdownReason) -> Cause {
         match reason {
             CountdownReason::Untagged => Cause::Untagged,
             CountdownReason::Tag { defect, key } => {
@@ -266,7 +266,7 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn launcher(&self, instance: &Instance) -> Option<ExplainedLauncher> {
+    fn launcher(&self, instance: &Resource) -> Option<ExplainedLauncher> {
         let memory = self.memory(instance);
         let known = self.context.launchers.get(&instance.id).cloned();
         let remembered = memory.and_then(Memory::launcher);
@@ -285,7 +285,7 @@ impl<'a> Facts<'a> {
     }
 
     /// Where the value that `entry` writes comes from.
-    fn value_source(&self, instance: &Instance, entry: &Entry) -> Option<ValueSource> {
+    fn value_source(&self, instance: &Resource, entry: &Entry) -> Option<ValueSource> {
         let Remedy::Tag { origin, .. } = &entry.step.remedy else {
             return None;
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use super::facts::{BudgetLeft, Facts};
 use super::{Explanations, LauncherSource};
@@ -20,7 +20,7 @@ use crate::settings::{Mode, Settings};
 pub fn explain_recorded(
     policy: &Policy,
     settings: &Settings,
-    instances: &[Instance],
+    instances: &[Resource],
     ids: &BTreeSet<String>,
     launches: &RecordedLaunches,
     mode: Option<Mode>,

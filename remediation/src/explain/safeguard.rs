@@ -1,7 +1,7 @@
 //! What each safeguard says of a shutdown. Pure.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Exemption, Instance, Shutdown};
+use tagwarden_core::{Exemption, Resource, Shutdown};
 
 use super::facts::{Facts, end};
 use super::{CountdownStanding, ExplainedCountdown, ExplainedSafeguard, ShutdownTime};
@@ -68,7 +68,7 @@ impl Facts<'_> {
     /// What each safeguard says of a shutdown, in the order in which a run asks them. `outcome` is what the plan says.
     pub(super) fn safeguards(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         cause: &Cause,
         shutdown: Shutdown,
         countdown: Option<&ExplainedCountdown>,
@@ -129,7 +129,7 @@ impl Facts<'_> {
     fn check(
         &self,
         check: ShutdownCheck,
-        instance: &Instance,
+        instance: &Resource,
         cause: &Cause,
         obstacle: Option<String>,
     ) -> Option<ExplainedSafeguard> {
@@ -168,13 +168,13 @@ impl Facts<'_> {
     }
 
     /// When what EC2 refused is tried again.
-    fn refused_until(&self, instance: &Instance) -> Option<DateTime<Utc>> {
+    fn refused_until(&self, instance: &Resource) -> Option<DateTime<Utc>> {
         let refused = self.context.refused.iter();
         let own = refused.filter(|((id, _), _)| *id == instance.id);
         own.map(|(_, refusal)| refusal.until()).max()
     }
 
-    fn exemption(&self, instance: &Instance) -> String {
+    fn exemption(&self, instance: &Resource) -> String {
         match Exemption::of(instance, self.now) {
             Some(Exemption::Ended { until }) => format!("it ended on {until}"),
             Some(Exemption::Unreadable { key, .. }) => {
@@ -185,7 +185,7 @@ impl Facts<'_> {
     }
 
     /// Until when an exemption that cannot be read protects.
-    fn protected_until(&self, instance: &Instance) -> Option<DateTime<Utc>> {
+    fn protected_until(&self, instance: &Resource) -> Option<DateTime<Utc>> {
         let mut settled = self.plan.settled.iter();
         settled.find_map(|(step, outcome)| match outcome {
             Outcome::Refused(Reason::UnreadableExemption { until, .. })
@@ -209,7 +209,7 @@ impl Facts<'_> {
 
     fn two_looks(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         terms: &Terms,
         countdown: Option<&ExplainedCountdown>,
         obstacle: Option<String>,
@@ -315,7 +315,7 @@ impl Facts<'_> {
         }
     }
 
-    fn protection(&self, instance: &Instance, is_stop: bool) -> ExplainedSafeguard {
+    fn protection(&self, instance: &Resource, is_stop: bool) -> ExplainedSafeguard {
         let remedy = if is_stop {
             RemedyName::Stop
         } else {

@@ -1,6 +1,6 @@
 //! What a role session's name tells: whether somebody chose it, or a program did.
 
-use tagwarden_core::resource::is_instance_id;
+use tagwarden_core::Kind;
 
 /// What services call the sessions in which they use a role that they were handed, such as CloudFormation's service
 /// role and EMR's.
@@ -55,8 +55,8 @@ pub(super) fn is_machine_made(session: &str) -> bool {
                 .is_some_and(|part| part.len() == length && is_hex(part))
         })
     };
-    is_instance_id(session)
-        || managed_node.is_some_and(is_instance_id)
+    Kind::Instance.is_id(session)
+        || managed_node.is_some_and(|node| Kind::Instance.is_id(node))
         || (session.len() == 32 && session.bytes().all(|byte| byte.is_ascii_alphanumeric()))
         || ends_in_uuid
         || session.bytes().all(|byte| byte.is_ascii_digit())

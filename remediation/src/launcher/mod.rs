@@ -23,7 +23,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_aws::AwsError;
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 
 use crate::identity::UserIdentity;
 
@@ -52,8 +52,8 @@ pub struct Unattributed {
 /// See [AutoTags](https://docs.aws.amazon.com/servicecatalog/latest/adminguide/autotags.html).
 const PROVISIONING_PRINCIPAL: &str = "aws:servicecatalog:provisioningPrincipalArn";
 
-impl From<&Instance> for Unattributed {
-    fn from(instance: &Instance) -> Self {
+impl From<&Resource> for Unattributed {
+    fn from(instance: &Resource) -> Self {
         let principal = instance.tags.get(PROVISIONING_PRINCIPAL);
         Self {
             provisioned_by: principal.and_then(|arn| UserIdentity::of_principal(arn).name()),

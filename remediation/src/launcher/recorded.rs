@@ -87,21 +87,14 @@ impl RecordedLaunches {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tagwarden_core::{Instance, InstanceDetails, State};
+    use tagwarden_core::{Resource, State};
 
     use super::*;
 
-    fn instance(id: &str, launched_at: &str) -> Instance {
-        Instance {
-            id: id.to_owned(),
-            vpc_id: None,
-            state: State::Running,
+    fn instance(id: &str, launched_at: &str) -> Resource {
+        Resource {
             launched_at: Some(launched_at.parse().unwrap()),
-            started_at: None,
-            spot_request_id: None,
-            operator: None,
-            details: InstanceDetails::default(),
-            tags: BTreeMap::new(),
+            ..Resource::instance(id, State::Running)
         }
     }
 

@@ -23,6 +23,8 @@ const PROGRAMS: [&str; 3] = ["sqs", "lambda", "http"];
 pub struct LetterMessage {
     /// The subject of the mail.
     pub subject: String,
+    /// What people read.
+    pub text: String,
     /// The message, in the structure `json`.
     pub body: String,
     /// The attributes: name, type and value.
@@ -55,6 +57,7 @@ impl Letter<'_> {
             if (body.len() <= LIMIT && text.len() <= TEXT_LIMIT) || number <= 1 {
                 return LetterMessage {
                     subject: self.subject(),
+                    text,
                     body,
                     attributes: self.attributes(problem),
                     names: self.names_of(shown),

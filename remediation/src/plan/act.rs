@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use super::{CountdownReason, Outcome, Remedy, Step};
 use crate::run_id::RunId;
@@ -124,7 +124,7 @@ impl Act {
     }
 
     /// Whether the instance, as it is now, shows that the act was done. One that does not exist any more was terminated.
-    pub(crate) fn shows_on(&self, live: Option<&Instance>) -> bool {
+    pub(crate) fn shows_on(&self, live: Option<&Resource>) -> bool {
         let Some(live) = live else {
             return self.remedy.is_destructive();
         };

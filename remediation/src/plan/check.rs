@@ -1,7 +1,7 @@
 //! What stands against a shutdown: each check, in the order in which a plan makes them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Exemption, Instance, Policy};
+use tagwarden_core::{Exemption, Policy, Resource};
 
 use super::countdown::Terms;
 use super::planner::InstancePlanner;
@@ -48,7 +48,7 @@ impl ShutdownCheck {
 pub(crate) fn checks(
     policy: &Policy,
     settings: &Settings,
-    instance: &Instance,
+    instance: &Resource,
     context: &PlanContext,
     now: DateTime<Utc>,
     cause: &Cause,

@@ -15,7 +15,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_core::policy::Notice;
-use tagwarden_core::{DefectName, Instance, Policy, Shutdown, TagRule};
+use tagwarden_core::{DefectName, Policy, Resource, Shutdown, TagRule};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
@@ -181,7 +181,7 @@ impl Terms {
     pub(crate) fn for_shutdown(
         policy: &Policy,
         settings: &Settings,
-        instance: &Instance,
+        instance: &Resource,
         cause: &Cause,
         is_stop: bool,
     ) -> Self {
@@ -198,7 +198,7 @@ impl Terms {
     pub(crate) fn for_cause(
         policy: &Policy,
         settings: &Settings,
-        instance: Option<&Instance>,
+        instance: Option<&Resource>,
         cause: &Cause,
     ) -> Self {
         let mut rules = policy.rules().iter();

@@ -1,6 +1,6 @@
 //! Whether an instance has a manager, as far as the run knows.
 
-use tagwarden_core::{Instance, Manager};
+use tagwarden_core::{Manager, Resource};
 
 use super::{PlanContext, Reason};
 use crate::settings::Settings;
@@ -9,7 +9,7 @@ use crate::settings::Settings;
 ///
 /// A one-time Spot request launches no other instance, so that it is not a manager.
 pub(crate) fn manager_of(
-    instance: &Instance,
+    instance: &Resource,
     settings: &Settings,
     context: &PlanContext,
 ) -> Option<Reason> {

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::policy::UndecidedRule;
 use tagwarden_core::wording::correction;
-use tagwarden_core::{Exemption, Finding, Instance, Policy, RuleRemedy, Shutdown, Verdict, assess};
+use tagwarden_core::{Exemption, Finding, Policy, Resource, RuleRemedy, Shutdown, Verdict, assess};
 
 use super::{
     Act, Cause, Countdown, CountdownName, CountdownReason, Outcome, Plan, PlanContext, Reason,
@@ -31,12 +31,12 @@ use crate::settings::{Settings, Untagged};
 pub fn plan(
     policy: &Policy,
     settings: &Settings,
-    instances: &[Instance],
+    instances: &[Resource],
     context: &PlanContext,
     now: DateTime<Utc>,
 ) -> Plan {
     let mut plan = Plan::default();
-    let mut by_age: Vec<&Instance> = instances.iter().collect();
+    let mut by_age: Vec<&Resource> = instances.iter().collect();
     by_age.sort_by_key(|instance| (instance.launched_at, &instance.id));
     for instance in by_age {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
@@ -84,7 +84,7 @@ pub(super) struct InstancePlanner<'a> {
     pub(super) settings: &'a Settings,
     pub(super) context: &'a PlanContext,
     pub(super) now: DateTime<Utc>,
-    pub(super) instance: &'a Instance,
+    pub(super) instance: &'a Resource,
     exemption: Option<Exemption<'a>>,
     /// The rules of which it is not known whether they apply.
     undecided: &'a [UndecidedRule<'a>],
@@ -111,7 +111,7 @@ impl<'a> InstancePlanner<'a> {
         settings: &'a Settings,
         context: &'a PlanContext,
         now: DateTime<Utc>,
-        instance: &'a Instance,
+        instance: &'a Resource,
         exemption: Option<Exemption<'a>>,
         plan: &'a mut Plan,
     ) -> Self {

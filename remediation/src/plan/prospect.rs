@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::policy::PolicyExamples;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use super::PlanContext;
 use crate::safeguard::Safeguard;
@@ -128,7 +128,7 @@ fn sooner(one: Option<TimeDelta>, other: Option<TimeDelta>) -> Option<TimeDelta>
 pub fn prospects(
     policy: &Policy,
     settings: &Settings,
-    instances: &[Instance],
+    instances: &[Resource],
     context: &PlanContext,
     examples: &PolicyExamples,
     now: DateTime<Utc>,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{DefectName, Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{DefectName, InstanceDetails, Policy, Resource, State};
 
 use super::*;
 use crate::launcher::Unknown;
@@ -54,14 +54,14 @@ fn at_once() -> Settings {
     }
 }
 
-fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Instance {
-    Instance {
+fn instance(minutes_old: i64, tags: &[(&str, &str)]) -> Resource {
+    Resource {
         launched_at: Some(now() - TimeDelta::minutes(minutes_old)),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-        ..Instance::new(ID, State::Running)
+        ..Resource::instance(ID, State::Running)
     }
 }
 
@@ -92,14 +92,14 @@ impl From<Plan> for Steps {
     }
 }
 
-fn plan_one(policy: &Policy, settings: &Settings, instance: &Instance) -> Steps {
+fn plan_one(policy: &Policy, settings: &Settings, instance: &Resource) -> Steps {
     plan_with(policy, settings, instance, None)
 }
 
 fn plan_with(
     policy: &Policy,
     settings: &Settings,
-    instance: &Instance,
+    instance: &Resource,
     launcher: Option<Launcher>,
 ) -> Steps {
     let launchers = launcher.map(|launcher| (ID.to_owned(), launcher));
@@ -358,7 +358,7 @@ fn writes_undefined_only_if_nobody_can_be_found(
 
 #[test]
 fn shuts_down_the_longest_running_first() {
-    let mut fleet: Vec<Instance> = (0..3).map(|hour| instance(60 * (hour + 1), &[])).collect();
+    let mut fleet: Vec<Resource> = (0..3).map(|hour| instance(60 * (hour + 1), &[])).collect();
     for (instance, name) in fleet.iter_mut().zip(["young", "middle", "old"]) {
         instance.id = name.to_owned();
     }
@@ -391,16 +391,16 @@ fn four_rules() -> Policy {
     policy(rows)
 }
 
-fn any_instance() -> impl Strategy<Value = Instance> {
+fn any_instance() -> impl Strategy<Value = Resource> {
     let keys = ["ProjectCode", "CreatedBy", "Data", "Owner", "Other"];
     let tags = prop::collection::btree_map(prop::sample::select(keys.to_vec()), "[ab]?", 0..=5);
-    (tags, 0_i64..100_000, any::<bool>()).prop_map(|(tags, age, is_running)| Instance {
+    (tags, 0_i64..100_000, any::<bool>()).prop_map(|(tags, age, is_running)| Resource {
         launched_at: Some(now() - TimeDelta::seconds(age)),
         tags: tags
             .into_iter()
             .map(|(key, value)| (key.to_owned(), value))
             .collect(),
-        ..Instance::new(
+        ..Resource::instance(
             String::new(),
             if is_running {
                 State::Running
@@ -421,7 +421,7 @@ proptest! {
         for (number, instance) in fleet.iter_mut().enumerate() {
             instance.id = format!("i-{number:08}");
         }
-        let plan = |instances: &[Instance]| {
+        let plan = |instances: &[Resource]| {
             plan(&four_rules(), &enforcing(), instances, &PlanContext::default(), now())
         };
         let mut merged = Plan::default();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use super::survey::Survey;
 use super::truth;
@@ -37,7 +37,7 @@ pub(super) async fn begin(
     survey: &Survey,
     context: &mut PlanContext,
 ) -> Result<Begun, RemediationError> {
-    let candidates: Vec<Instance> = survey.to_shut_down.clone();
+    let candidates: Vec<Resource> = survey.to_shut_down.clone();
     let first = plan(
         policy,
         &home.settings,

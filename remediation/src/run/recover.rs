@@ -5,7 +5,7 @@ use std::mem;
 
 use chrono::{DateTime, Utc};
 use tagwarden_aws::{AwsError, instances, tags};
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger, Memories};
 use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
@@ -13,8 +13,16 @@ use crate::remediation::Remediation;
 use crate::report::{Entry, Report};
 use crate::run_id::RunId;
 
+/// The runs taken over: they are to be closed once the report is published.
+#[derive(Debug, Default)]
+pub(super) struct Recovered {
+    pub(super) runs: Vec<RunId>,
+    /// The tags that instances had when they were stopped or terminated, by id: EC2 may not show them any more.
+    pub(super) tags: BTreeMap<String, BTreeMap<String, String>>,
+}
+
 /// Takes over the runs that ended before they reported, looks how far they got, completes that in the ledger and adds
-/// it to `report`. Gives the runs taken over: they are to be closed once the report is published.
+/// it to `report`.
 ///
 /// What goes wrong is logged: the next run tries again.
 pub(super) async fn recover_abandoned_runs(
@@ -23,26 +31,29 @@ pub(super) async fn recover_abandoned_runs(
     run_id: &RunId,
     lease: DateTime<Utc>,
     report: &mut Report,
-) -> Vec<RunId> {
+) -> Recovered {
+    let mut recovered = Recovered::default();
     let abandoned = match ledger.take_over(run_id, lease).await {
         Ok(abandoned) => abandoned,
         Err(error) => {
             tracing::error!("open runs cannot be read: {error}");
-            return Vec::new();
+            return recovered;
         }
     };
-    let mut recovered = Vec::new();
     for mut run in abandoned {
         if let Err(error) = complete(home, ledger, &mut run).await {
             tracing::error!(run = run.run_id.as_str(), "cannot be recovered: {error}");
             continue;
         }
         tracing::info!(run = run.run_id.as_str(), "recovered what it began");
-        let acts = run.batches.into_iter().flat_map(|batch| batch.acts);
-        report
-            .entries
-            .extend(acts.filter_map(|act| entry(act, &run.run_id)));
-        recovered.push(run.run_id);
+        for act in run.batches.into_iter().flat_map(|batch| batch.acts) {
+            if act.remedy.is_destructive() {
+                let id = act.instance_id().to_owned();
+                recovered.tags.insert(id, act.tags_before.clone());
+            }
+            report.entries.extend(entry(act, &run.run_id));
+        }
+        recovered.runs.push(run.run_id);
     }
     recovered
 }
@@ -66,7 +77,7 @@ async fn complete(
     let ids: Vec<String> = ids.into_iter().map(ToOwned::to_owned).collect();
     let mut live = instances::describe(&home.ec2, &ids).await?;
     add_left_out(home, &begun, &mut live).await;
-    let live: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+    let live: BTreeMap<&str, &Resource> = live.iter().map(|it| (it.id.as_str(), it)).collect();
 
     // The claims are read after the instances: what shows and nobody has claimed since is this run's.
     let claimed_by = ledger.claimed_by(&begun).await?;
@@ -93,7 +104,7 @@ async fn complete(
 /// Whether an act that was only begun was done, as the instance shows it. What another run has claimed since may be that
 /// run's, except for a tag that is gone: that run wanted to write it, because it was gone already. If it counted as not
 /// taken back, what was taken back would be restored.
-fn is_done(act: &Act, is_overtaken: bool, live: Option<&Instance>) -> bool {
+fn is_done(act: &Act, is_overtaken: bool, live: Option<&Resource>) -> bool {
     let is_own = !is_overtaken || act.remedy == RemedyName::Untag;
     is_own && act.shows_on(live)
 }
@@ -102,8 +113,8 @@ fn is_done(act: &Act, is_overtaken: bool, live: Option<&Instance>) -> bool {
 /// DescribeInstances may leave tags out, and a tag that was written must not be recorded as abandoned.
 ///
 /// What cannot be asked is logged: then the descriptions decide.
-async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Instance]) {
-    let described: BTreeMap<&str, &Instance> = live.iter().map(|it| (it.id.as_str(), it)).collect();
+async fn add_left_out(home: &Remediation, begun: &[&mut Act], live: &mut [Resource]) {
+    let described: BTreeMap<&str, &Resource> = live.iter().map(|it| (it.id.as_str(), it)).collect();
     let is_unshown = |act: &Act| {
         let instance = described.get(act.instance_id()).copied();
         act.remedy == RemedyName::Tag && instance.is_some() && !act.shows_on(instance)
@@ -193,12 +204,12 @@ mod tests {
             code: None,
             undoes: None,
         };
-        let live = Instance {
+        let live = Resource {
             tags: now
                 .map(|value| ("K".into(), value.into()))
                 .into_iter()
                 .collect(),
-            ..Instance::new("i-1", State::Running)
+            ..Resource::instance("i-1", State::Running)
         };
         assert_eq!(is_done(&act, is_overtaken, Some(&live)), expected);
     }

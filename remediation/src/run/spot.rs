@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tagwarden_aws::spot_requests::{self, REQUESTS_PER_CALL};
-use tagwarden_core::{Instance, Manager};
+use tagwarden_core::{Manager, Resource};
 
 use crate::remediation::Remediation;
 use crate::settings::Untagged;
@@ -14,11 +14,11 @@ use crate::settings::Untagged;
 /// a run must not fail for what only spares an instance.
 pub(super) async fn one_time_requests<'a>(
     home: &Remediation,
-    instances: impl Iterator<Item = &'a Instance>,
+    instances: impl Iterator<Item = &'a Resource>,
 ) -> BTreeSet<String> {
     let settings = &home.settings;
     let may_be_shut_down =
-        |it: &&Instance| settings.untagged != Untagged::Notify || !it.tags.is_empty();
+        |it: &&Resource| settings.untagged != Untagged::Notify || !it.tags.is_empty();
     let requests = instances.filter(may_be_shut_down);
     let requests: BTreeSet<String> = requests
         .filter_map(|it| match it.manager(&settings.manager_tags) {

@@ -8,7 +8,7 @@ use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::policy::{NearMissValue, Source};
 use tagwarden_core::{
-    Action, Assessment, Defect, Finding, Instance, Policy, RuleRemedy, TagRule, Verdict, assess,
+    Action, Assessment, Defect, Finding, Policy, Resource, RuleRemedy, TagRule, Verdict, assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
@@ -41,9 +41,9 @@ pub(crate) struct Survey {
     /// shut down.
     pub(crate) remembered: Vec<String>,
     /// Those that may be shut down, because they have no tags or a rule wants it, or whose end date comes soon.
-    pub(crate) to_shut_down: Vec<Instance>,
+    pub(crate) to_shut_down: Vec<Resource>,
     /// Spot Instances without an end date that a rule reads. One that would be replaced gets none.
-    pub(crate) undated: Vec<Instance>,
+    pub(crate) undated: Vec<Resource>,
     /// The subnets and VPCs from which rules take values, and the keys of those values.
     pub(crate) source_ids: BTreeSet<String>,
     pub(crate) source_keys: BTreeSet<String>,
@@ -54,7 +54,7 @@ impl Survey {
     pub(crate) fn of<'a>(
         policy: &Policy,
         settings: &Settings,
-        instances: impl IntoIterator<Item = &'a Instance>,
+        instances: impl IntoIterator<Item = &'a Resource>,
         now: DateTime<Utc>,
     ) -> Self {
         let mut survey = Self::default();
@@ -68,7 +68,7 @@ impl Survey {
         &mut self,
         policy: &Policy,
         settings: &Settings,
-        instance: &Instance,
+        instance: &Resource,
         now: DateTime<Utc>,
     ) {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
@@ -140,7 +140,7 @@ impl Survey {
     fn note_sources(
         &mut self,
         policy: &Policy,
-        instance: &Instance,
+        instance: &Resource,
         assessment: &Assessment<'_>,
     ) -> bool {
         let mut needs_launcher = false;
@@ -257,7 +257,7 @@ pub(super) async fn read_again(
     home: &Remediation,
     policy: &Policy,
     survey: &Survey,
-    mut take: impl FnMut(&[Instance]),
+    mut take: impl FnMut(&[Resource]),
 ) -> Result<(), RemediationError> {
     let ids = &survey.with_findings;
     let requests = instances::requests_for(ids.len());
@@ -284,7 +284,7 @@ pub(super) async fn read_again_by_id(
     home: &Remediation,
     policy: &Policy,
     ids: &[String],
-) -> Result<Vec<Instance>, RemediationError> {
+) -> Result<Vec<Resource>, RemediationError> {
     check_policy(home, policy).await?;
     let instances = instances::describe(&home.ec2, ids).await?;
     Ok(as_safeguarded(home, instances))
@@ -306,7 +306,7 @@ pub(super) fn is_still(policy: &Policy, now: &Policy) -> bool {
 }
 
 /// The instances as they are; without their exemptions where a test has taken that safeguard out.
-fn as_safeguarded(home: &Remediation, mut instances: Vec<Instance>) -> Vec<Instance> {
+fn as_safeguarded(home: &Remediation, mut instances: Vec<Resource>) -> Vec<Resource> {
     if !home.settings.safeguards.hold(Safeguard::Exemption) {
         for instance in &mut instances {
             instance.tags.retain(|key, _| !is_exemption_like(key));

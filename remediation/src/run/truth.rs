@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use tagwarden_aws::{AwsError, instances, tags};
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
 use crate::plan::{Doubt, PlanContext};
@@ -24,9 +24,9 @@ pub(crate) struct SecondSource {
 /// Takes one call for 200 instances, and one more if it shows another tag: somebody may have written it in between.
 pub(crate) async fn ask<'a>(
     home: &Remediation,
-    instances: impl IntoIterator<Item = &'a Instance>,
+    instances: impl IntoIterator<Item = &'a Resource>,
 ) -> SecondSource {
-    let described: Vec<&Instance> = instances.into_iter().collect();
+    let described: Vec<&Resource> = instances.into_iter().collect();
     if described.is_empty() || !home.settings.safeguards.hold(Safeguard::TagsConfirmed) {
         return SecondSource::default();
     }
@@ -49,10 +49,10 @@ pub(crate) async fn ask<'a>(
 pub(super) async fn ask_of_bare<'a>(
     home: &Remediation,
     context: &PlanContext,
-    instances: impl IntoIterator<Item = &'a Instance>,
+    instances: impl IntoIterator<Item = &'a Resource>,
 ) -> SecondSource {
     let instances = instances.into_iter();
-    let bare: Vec<&Instance> = instances.filter(|it| is_bare(context, it)).collect();
+    let bare: Vec<&Resource> = instances.filter(|it| is_bare(context, it)).collect();
     let mut source = ask(home, bare.iter().copied()).await;
     if matches!(source.doubt, Some(Doubt::Unconfirmed(_))) {
         source.changed = bare.into_iter().map(|it| it.id.clone()).collect();
@@ -61,11 +61,11 @@ pub(super) async fn ask_of_bare<'a>(
 }
 
 /// Whether an instance that tagwarden has tagged is shown without tags.
-pub(super) fn is_bare(context: &PlanContext, instance: &Instance) -> bool {
+pub(super) fn is_bare(context: &PlanContext, instance: &Resource) -> bool {
     instance.tags.is_empty() && context.was_tagged(&instance.id)
 }
 
-async fn compare(home: &Remediation, described: &[&Instance]) -> Result<SecondSource, AwsError> {
+async fn compare(home: &Remediation, described: &[&Resource]) -> Result<SecondSource, AwsError> {
     let ids: Vec<String> = described.iter().map(|it| it.id.clone()).collect();
     let mut shown = tags::describe(&home.ec2, &ids).await?;
     if !home.settings.safeguards.hold(Safeguard::Exemption) {
@@ -74,7 +74,7 @@ async fn compare(home: &Remediation, described: &[&Instance]) -> Result<SecondSo
             tags.remove(EXEMPTION_KEY);
         }
     }
-    let is_left_out = |instance: &Instance| {
+    let is_left_out = |instance: &Resource| {
         let tags = shown.get(&instance.id);
         tags.is_some_and(|tags| tags.keys().any(|key| !instance.tags.contains_key(key)))
     };

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
-use tagwarden_core::{Action, Instance};
+use tagwarden_core::{Action, Resource};
 
 use super::execute::Execution;
 use super::survey::read_again_by_id;
@@ -189,7 +189,7 @@ impl Execution<'_, '_> {
     fn unasked_for<'a>(
         &self,
         acts: impl Iterator<Item = &'a mut Act>,
-        live: &[Instance],
+        live: &[Resource],
     ) -> Vec<&'a mut Act> {
         let home = self.home;
         let now = home.clock.now();

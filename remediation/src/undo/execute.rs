@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::Tag;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::{AwsError, Clock, Ec2, instances};
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 
 use super::plan::{SHOWN_FOR, unsafe_steps};
 use super::work::{Place, UndoOutcome, UndoResult, Work, act_place, note, place};
@@ -235,7 +235,7 @@ impl Undo {
     async fn live_with_history(
         &self,
         ids: &[String],
-    ) -> Result<(Vec<Instance>, Vec<Batch>), AwsError> {
+    ) -> Result<(Vec<Resource>, Vec<Batch>), AwsError> {
         let live = instances::describe(&self.ec2, ids).await?;
         let now = self.clock.now();
         let since = now.checked_sub_signed(SHOWN_FOR).unwrap_or(now);
@@ -344,7 +344,7 @@ impl Undo {
 }
 
 /// Instances by id.
-type Live = BTreeMap<String, Instance>;
+type Live = BTreeMap<String, Resource>;
 
 /// The tags to take back: each set is one call.
 fn sets<'a>(steps: impl IntoIterator<Item = &'a UndoStep>) -> BTreeMap<Tags, Vec<String>> {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Finding, Instance, Policy, RuleRemedy, Scope, Shutdown, assess};
+use tagwarden_core::{Finding, Policy, Resource, RuleRemedy, Scope, Shutdown, assess};
 
 use super::{Before, KeepReason, KeptTag, PastShutdown, UndoPlan, UndoStep, WrittenTag};
 use crate::ledger::{Batch, Selection};
@@ -23,7 +23,7 @@ pub struct UndoFacts<'a> {
     /// The runs whose functions may still be at work.
     pub at_work: &'a BTreeSet<RunId>,
     /// The instances that are asked for, as they are now; those that are not here do not exist.
-    pub live: &'a [Instance],
+    pub live: &'a [Resource],
     /// The policy as it is now; `None` if it cannot be read.
     pub policy: Option<&'a Policy>,
     /// The present.
@@ -33,7 +33,7 @@ pub struct UndoFacts<'a> {
 /// Plans to take back the acts that `selection` takes.
 #[must_use]
 pub fn plan(selection: &Selection, facts: &UndoFacts<'_>) -> UndoPlan {
-    let live: BTreeMap<&str, &Instance> =
+    let live: BTreeMap<&str, &Resource> =
         facts.live.iter().map(|it| (it.id.as_str(), it)).collect();
     let live = |id: &str| live.get(id).copied();
     let mut plan = UndoPlan {
@@ -59,7 +59,7 @@ pub fn plan(selection: &Selection, facts: &UndoFacts<'_>) -> UndoPlan {
 
 /// Of `steps`, those that must not be taken any more, as the instances and the policy are now.
 pub(super) fn unsafe_steps(steps: Vec<UndoStep>, facts: &UndoFacts<'_>) -> Vec<KeptTag> {
-    let live: BTreeMap<&str, &Instance> =
+    let live: BTreeMap<&str, &Resource> =
         facts.live.iter().map(|it| (it.id.as_str(), it)).collect();
     let mut plan = UndoPlan {
         steps,
@@ -153,7 +153,7 @@ impl UndoFacts<'_> {
         asked: TagAct<'_>,
         latest: TagAct<'_>,
         undone: Option<TagAct<'_>>,
-        live: Option<&Instance>,
+        live: Option<&Resource>,
     ) -> Option<Result<UndoStep, KeptTag>> {
         let written = asked.written()?;
         let live = live.filter(|instance| !instance.state.is_gone());
@@ -209,7 +209,7 @@ impl UndoFacts<'_> {
     fn drop_unsafe_steps<'l>(
         &self,
         plan: &mut UndoPlan,
-        live: &dyn Fn(&str) -> Option<&'l Instance>,
+        live: &dyn Fn(&str) -> Option<&'l Resource>,
     ) {
         let mut steps_of: BTreeMap<String, Vec<UndoStep>> = BTreeMap::new();
         for step in std::mem::take(&mut plan.steps) {
@@ -313,7 +313,7 @@ impl UndoFacts<'_> {
     fn required_by_policy(
         &self,
         policy: &Policy,
-        live: &Instance,
+        live: &Resource,
         steps: &[UndoStep],
     ) -> BTreeMap<String, Requirement> {
         let everywhere = Scope::default();
@@ -346,7 +346,7 @@ enum Requirement {
 }
 
 /// The instance once these tags are taken back.
-fn without(live: &Instance, steps: &[UndoStep]) -> Instance {
+fn without(live: &Resource, steps: &[UndoStep]) -> Resource {
     let mut after = live.clone();
     for step in steps {
         match &step.before {
@@ -363,7 +363,7 @@ fn without(live: &Instance, steps: &[UndoStep]) -> Instance {
 fn shutdowns<'l>(
     selection: &Selection,
     facts: &UndoFacts<'_>,
-    live: &dyn Fn(&str) -> Option<&'l Instance>,
+    live: &dyn Fn(&str) -> Option<&'l Resource>,
 ) -> Vec<PastShutdown> {
     let mut shutdowns = BTreeMap::new();
     for batch in facts.history {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Policy, Resource, State};
 
 use super::*;
 use crate::ledger::{Batch, Selection};
@@ -75,10 +75,10 @@ pub(super) fn tags(tags: &[(&str, &str)]) -> BTreeMap<String, String> {
         .collect()
 }
 
-pub(super) fn instance(id: &str, tags: BTreeMap<String, String>) -> Instance {
-    Instance {
+pub(super) fn instance(id: &str, tags: BTreeMap<String, String>) -> Resource {
+    Resource {
         tags,
-        ..Instance::new(id, State::Running)
+        ..Resource::instance(id, State::Running)
     }
 }
 
@@ -136,7 +136,7 @@ pub(super) fn asks_for_nothing() -> Policy {
 struct World {
     history: Vec<Batch>,
     at_work: BTreeSet<RunId>,
-    live: Vec<Instance>,
+    live: Vec<Resource>,
     policy: Option<Policy>,
 }
 

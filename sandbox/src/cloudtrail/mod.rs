@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Account;
 use crate::account::Contents;
+use crate::config::resource_type;
 use crate::ec2::InstanceRecord;
 use crate::identity::{Identity, username};
 use crate::place::{ACCOUNT_ID, REGION};
@@ -112,9 +113,7 @@ impl Contents {
             &user_identity,
             time,
         );
-        let resources = ids
-            .iter()
-            .map(|id| ("AWS::EC2::Instance", (*id).to_owned()));
+        let resources = ids.iter().map(|id| (resource_type(id), (*id).to_owned()));
         self.trail.entries.push(Entry {
             time,
             record,

@@ -7,10 +7,11 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::item::RecordedItem;
-use super::{INSTANCE_TYPE, Rule, Stored};
+use super::item::{Recorded, RecordedItem};
+use super::{Rule, Stored, resource_type};
 use crate::Account;
 use crate::account::Contents;
+use crate::ec2::is_volume;
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{iso_millis, iso_seconds};
 
@@ -28,7 +29,7 @@ impl Account {
         self.contents().invoke(rule, &invoking, now)
     }
 
-    /// The event of a change of this instance, whose configuration is recorded with it: of its deletion
+    /// The event of a change of this instance or volume, whose configuration is recorded with it: of its deletion
     /// if it is ending or gone. The rule is made if there is none.
     #[must_use]
     pub fn change_event(&self, rule: &str, id: &str) -> Value {
@@ -45,11 +46,12 @@ impl Account {
         let now = self.now();
         let mut contents = self.contents();
         let recorded = contents.record(id, now);
+        let resource_type = resource_type(id);
         let bucket = format!("config-bucket-{ACCOUNT_ID}/AWSLogs/{ACCOUNT_ID}/Config/{REGION}");
         let invoking = json!({
             "configurationItemSummary": recorded.summary(),
             "s3DeliverySummary": {
-                "s3BucketLocation": format!("{bucket}/OversizedChangeNotification/{INSTANCE_TYPE}/{id}"),
+                "s3BucketLocation": format!("{bucket}/OversizedChangeNotification/{resource_type}/{id}"),
                 "errorCode": null,
                 "errorMessage": null,
             },
@@ -60,7 +62,7 @@ impl Account {
         contents.invoke(rule, &invoking, now)
     }
 
-    /// The event of this instance's deletion, whether EC2 still shows it or not. The rule is made if there
+    /// The event of this instance's or volume's deletion, whether EC2 still shows it or not. The rule is made if there
     /// is none.
     #[must_use]
     pub fn deleted_event(&self, rule: &str, id: &str) -> Value {
@@ -71,14 +73,14 @@ impl Account {
         contents.invoke(rule, &change(&deleted, now), now)
     }
 
-    /// This instance's configuration item as a change event carries it, without recording it.
+    /// This instance's or volume's configuration item as a change event carries it, without recording it.
     #[must_use]
     pub fn configuration_item(&self, id: &str) -> Value {
         let now = self.now();
         self.contents().observe(id, now).notified()
     }
 
-    /// Records this instance's configuration, for `GetResourceConfigHistory` to find.
+    /// Records this instance's or volume's configuration, for `GetResourceConfigHistory` to find.
     pub fn record_configuration(&self, id: &str) {
         let now = self.now();
         self.contents().record(id, now);
@@ -96,10 +98,15 @@ fn change(recorded: &RecordedItem, now: DateTime<Utc>) -> Value {
 }
 
 impl Contents {
-    /// What Config would record of an instance now.
+    /// What Config would record of an instance or a volume now.
     fn observe(&self, id: &str, now: DateTime<Utc>) -> RecordedItem {
         let known = self.config.history.iter().any(|item| item.id == id);
-        RecordedItem::new(id, self.ec2.instance(id, now), known, now)
+        let resource = if is_volume(id) {
+            self.ec2.volume(id, now).map(Recorded::Volume)
+        } else {
+            self.ec2.instance(id, now).map(Recorded::Instance)
+        };
+        RecordedItem::new(id, resource, known, now)
     }
 
     fn record(&mut self, id: &str, now: DateTime<Utc>) -> RecordedItem {

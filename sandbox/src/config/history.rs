@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::evaluations::{invalid_token, limit};
 use super::item::RecordedItem;
-use super::{Config, INSTANCE_TYPE};
+use super::{Config, resource_type as type_of};
 use crate::calls::Request;
 use crate::dispatch::Context;
 use crate::ids::page;
@@ -45,8 +45,8 @@ impl Config {
         let mut items: Vec<&RecordedItem> =
             self.history.iter().filter(|item| item.id == id).collect();
         items.sort_by_key(|item| item.time);
-        let (Some(oldest), Some(newest), INSTANCE_TYPE) =
-            (items.first(), items.last(), resource_type)
+        let (Some(oldest), Some(newest), true) =
+            (items.first(), items.last(), resource_type == type_of(id))
         else {
             let message = format!(
                 "Resource {id} of resourceType:{resource_type} is unknown or has not been discovered"

@@ -1,31 +1,91 @@
 //! Configuration items, in the shapes in which Config shows one and the same thing: in a notification
 //! and in `GetResourceConfigHistory`.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::INSTANCE_TYPE;
-use crate::ec2::InstanceRecord;
+use super::resource_type;
+use crate::ec2::{InstanceRecord, VolumeRecord, is_volume};
 use crate::ids::long_id;
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{epoch_seconds, iso_millis};
 
-/// An instance's configuration as Config recorded it.
+/// A resource as it was when Config looked.
+#[derive(Clone, Debug)]
+pub(super) enum Recorded {
+    Instance(InstanceRecord),
+    Volume(VolumeRecord),
+}
+
+impl Recorded {
+    fn tags(&self) -> &BTreeMap<String, String> {
+        match self {
+            Self::Instance(instance) => &instance.tags,
+            Self::Volume(volume) => &volume.tags,
+        }
+    }
+
+    fn availability_zone(&self) -> &str {
+        match self {
+            Self::Instance(instance) => &instance.availability_zone,
+            Self::Volume(volume) => &volume.availability_zone,
+        }
+    }
+
+    fn created(&self) -> DateTime<Utc> {
+        match self {
+            Self::Instance(instance) => instance.launch_time,
+            Self::Volume(volume) => volume.create_time,
+        }
+    }
+
+    fn configuration(&self) -> Value {
+        match self {
+            Self::Instance(instance) => configuration(instance),
+            Self::Volume(volume) => volume_configuration(volume),
+        }
+    }
+
+    /// The type, the id and the relationship of each related resource.
+    fn related(&self) -> Vec<(&'static str, &str, &'static str)> {
+        match self {
+            Self::Instance(it) => vec![
+                ("AWS::EC2::Subnet", &it.subnet_id, "Is contained in Subnet"),
+                ("AWS::EC2::VPC", &it.vpc_id, "Is contained in Vpc"),
+            ],
+            Self::Volume(volume) => {
+                let attachments = volume.attachments.iter();
+                let instances = attachments.map(|at| at.instance_id.as_str());
+                instances
+                    .map(|id| ("AWS::EC2::Instance", id, "Is attached to Instance"))
+                    .collect()
+            }
+        }
+    }
+
+    /// Config has an instance deleted when it is terminated, not when it is gone from EC2's answers.
+    fn is_ending(&self) -> bool {
+        matches!(self, Self::Instance(instance) if instance.state.is_ending())
+    }
+}
+
+/// A resource's configuration as Config recorded it.
 #[derive(Clone, Debug)]
 pub(super) struct RecordedItem {
     pub(super) id: String,
     pub(super) time: DateTime<Utc>,
-    /// Whether Config knew the instance before.
+    /// Whether Config knew the resource before.
     pub(super) known: bool,
-    /// None once the instance is gone.
-    pub(super) instance: Option<InstanceRecord>,
+    /// None once the resource is gone.
+    pub(super) resource: Option<Recorded>,
 }
 
 impl RecordedItem {
-    /// Config has an instance deleted when it is terminated, not when it is gone from EC2's answers.
     pub(super) fn new(
         id: &str,
-        instance: Option<InstanceRecord>,
+        resource: Option<Recorded>,
         known: bool,
         time: DateTime<Utc>,
     ) -> Self {
@@ -33,12 +93,12 @@ impl RecordedItem {
             id: id.to_owned(),
             time,
             known,
-            instance: instance.filter(|instance| !instance.state.is_ending()),
+            resource: resource.filter(|resource| !resource.is_ending()),
         }
     }
 
     fn status(&self) -> &'static str {
-        match (&self.instance, self.known) {
+        match (&self.resource, self.known) {
             (None, _) => "ResourceDeleted",
             (Some(_), false) => "ResourceDiscovered",
             (Some(_), true) => "OK",
@@ -46,7 +106,7 @@ impl RecordedItem {
     }
 
     pub(super) fn change_type(&self) -> &'static str {
-        match (&self.instance, self.known) {
+        match (&self.resource, self.known) {
             (None, _) => "DELETE",
             (Some(_), false) => "CREATE",
             (Some(_), true) => "UPDATE",
@@ -56,26 +116,26 @@ impl RecordedItem {
     /// As a notification carries it: `ARN`, `awsAccountId`, times as text, the configuration as an
     /// object.
     pub(super) fn notified(&self) -> Value {
-        let instance = self.instance.as_ref();
+        let resource = self.resource.as_ref();
         json!({
             "relatedEvents": [],
             "relationships": self.relationships("name"),
-            "configuration": instance.map(configuration),
+            "configuration": resource.map(Recorded::configuration),
             "supplementaryConfiguration": {},
-            "tags": instance.map_or_else(|| json!({}), |instance| json!(instance.tags)),
+            "tags": resource.map_or_else(|| json!({}), |resource| json!(resource.tags())),
             "configurationItemVersion": "1.3",
             "configurationItemCaptureTime": iso_millis(self.time),
             "configurationStateId": self.time.timestamp_millis(),
             "awsAccountId": ACCOUNT_ID,
             "configurationItemStatus": self.status(),
-            "resourceType": INSTANCE_TYPE,
+            "resourceType": resource_type(&self.id),
             "resourceId": self.id,
             "resourceName": null,
             "ARN": self.arn(),
             "awsRegion": REGION,
-            "availabilityZone": instance.map(|instance| &instance.availability_zone),
+            "availabilityZone": resource.map(Recorded::availability_zone),
             "configurationStateMd5Hash": "",
-            "resourceCreationTime": instance.map(|instance| iso_millis(instance.launch_time)),
+            "resourceCreationTime": resource.map(|resource| iso_millis(resource.created())),
         })
     }
 
@@ -99,7 +159,7 @@ impl RecordedItem {
     /// As `GetResourceConfigHistory` lists it: `arn`, `accountId`, times as numbers, the configuration as
     /// a document in a string, and no member that would be null.
     pub(super) fn listed(&self) -> Value {
-        let instance = self.instance.as_ref();
+        let resource = self.resource.as_ref();
         let time = epoch_seconds(self.time);
         let mut item = json!({
             "version": "1.3",
@@ -110,15 +170,15 @@ impl RecordedItem {
             "configurationStateId": self.time.timestamp_millis().to_string(),
             "configurationItemMD5Hash": "",
             "arn": self.arn(),
-            "resourceType": INSTANCE_TYPE,
+            "resourceType": resource_type(&self.id),
             "resourceId": self.id,
             "awsRegion": REGION,
-            "availabilityZone": instance.map(|instance| &instance.availability_zone),
-            "resourceCreationTime": instance.map(|instance| epoch_seconds(instance.launch_time)),
-            "tags": instance.map(|instance| &instance.tags),
+            "availabilityZone": resource.map(Recorded::availability_zone),
+            "resourceCreationTime": resource.map(|resource| epoch_seconds(resource.created())),
+            "tags": resource.map(Recorded::tags),
             "relatedEvents": [],
             "relationships": self.relationships("relationshipName"),
-            "configuration": instance.map(|instance| configuration(instance).to_string()),
+            "configuration": resource.map(|resource| resource.configuration().to_string()),
             "supplementaryConfiguration": {},
             "recordingFrequency": "CONTINUOUS",
         });
@@ -129,21 +189,19 @@ impl RecordedItem {
     }
 
     fn arn(&self) -> String {
-        format!("arn:aws:ec2:{REGION}:{ACCOUNT_ID}:instance/{}", self.id)
+        let kind = if is_volume(&self.id) {
+            "volume"
+        } else {
+            "instance"
+        };
+        format!("arn:aws:ec2:{REGION}:{ACCOUNT_ID}:{kind}/{}", self.id)
     }
 
     fn relationships(&self, name: &str) -> Vec<Value> {
-        let Some(instance) = &self.instance else {
-            return Vec::new();
-        };
-        [("Subnet", &instance.subnet_id), ("Vpc", &instance.vpc_id)]
-            .into_iter()
-            .map(|(kind, id)| {
-                json!({
-                    "resourceId": id,
-                    "resourceType": format!("AWS::EC2::{}", if kind == "Vpc" { "VPC" } else { kind }),
-                    name: format!("Is contained in {kind}"),
-                })
+        let related = self.resource.iter().flat_map(Recorded::related);
+        related
+            .map(|(resource_type, id, relationship)| {
+                json!({"resourceId": id, "resourceType": resource_type, name: relationship})
             })
             .collect()
     }
@@ -187,6 +245,41 @@ fn configuration(instance: &InstanceRecord) -> Value {
             "subnetId": instance.subnet_id,
             "vpcId": instance.vpc_id,
         }],
+        "tags": tags,
+    })
+}
+
+/// The volume as EC2 describes it, with its members in lower camel case; its state is an object, and an attachment's a
+/// text, see <https://github.com/awslabs/aws-config-resource-schema>.
+fn volume_configuration(volume: &VolumeRecord) -> Value {
+    let attachments = volume.attachments.iter();
+    let attachments: Vec<Value> = attachments
+        .map(|at| {
+            json!({
+                "attachTime": iso_millis(at.attach_time),
+                "device": at.device,
+                "instanceId": at.instance_id,
+                "state": "attached",
+                "volumeId": volume.id,
+                "deleteOnTermination": at.delete_on_termination,
+            })
+        })
+        .collect();
+    let tags = volume.tags.iter();
+    let tags: Vec<Value> = tags
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect();
+    json!({
+        "attachments": attachments,
+        "availabilityZone": volume.availability_zone,
+        "createTime": iso_millis(volume.create_time),
+        "encrypted": false,
+        "size": volume.size,
+        "snapshotId": "",
+        "state": {"value": volume.state},
+        "volumeId": volume.id,
+        "volumeType": volume.volume_type,
+        "multiAttachEnabled": volume.multi_attach,
         "tags": tags,
     })
 }

@@ -1,5 +1,5 @@
 //! AWS Config: custom rules, the events that invoke them, what they answer, and the history of the
-//! instances' configurations.
+//! resources' configurations.
 
 mod evaluations;
 mod events;
@@ -12,12 +12,19 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::Account;
+use crate::ec2::is_volume;
 use crate::ids::Ids;
 use crate::place::{ACCOUNT_ID, REGION};
 use item::RecordedItem;
 
-/// The type of the only resources the account has.
-pub(crate) const INSTANCE_TYPE: &str = "AWS::EC2::Instance";
+/// The type of the resource with this id: a volume's or else an instance's.
+pub(crate) fn resource_type(id: &str) -> &'static str {
+    if is_volume(id) {
+        "AWS::EC2::Volume"
+    } else {
+        "AWS::EC2::Instance"
+    }
+}
 
 /// The account's Config.
 #[derive(Debug, Default)]

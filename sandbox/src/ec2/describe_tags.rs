@@ -1,5 +1,7 @@
 //! `DescribeTags`.
 
+use std::ops::Bound;
+
 use super::Ec2Service;
 use super::check_dry_run;
 use super::describe::{page_size, place};
@@ -13,10 +15,11 @@ use crate::wire::{Answer, ApiError, Xml};
 /// What the page tokens of this listing are sealed for.
 const LISTING: &str = "DescribeTags";
 
-/// The kind of the resource with this id. Instances, subnets and VPCs have tags here.
+/// The kind of the resource with this id. Instances, subnets, volumes and VPCs have tags here.
 fn kind(id: &str) -> &'static str {
     match id.split('-').next() {
         Some("subnet") => "subnet",
+        Some("vol") => "volume",
         Some("vpc") => "vpc",
         _ => "instance",
     }
@@ -93,13 +96,20 @@ impl Ec2Service {
             let tags = instance.tags.iter();
             tags.map(|(key, value)| (instance.id.clone(), key.clone(), value.clone()))
         });
-        // By id: `i-…` comes before `subnet-…` and `vpc-…`.
-        let network = self.network_tags.iter();
-        let network = network.flat_map(|(id, tags)| {
+        // By id: `i-…` comes before `subnet-…`, that before `vol-…`, and that before `vpc-…`.
+        let before = (Bound::Unbounded, Bound::Excluded("vol"));
+        let after_them = (Bound::Included("vol"), Bound::Unbounded);
+        let subnets = self.network_tags.range::<str, _>(before);
+        let vpcs = self.network_tags.range::<str, _>(after_them);
+        let volumes = self.volumes.keys().filter_map(|id| {
+            let tags = self.tags_of(id, context.now)?;
+            Some((id, tags))
+        });
+        let others = subnets.chain(volumes).chain(vpcs).flat_map(|(id, tags)| {
             let tags = tags.iter();
             tags.map(|(key, value)| (id.clone(), key.clone(), value.clone()))
         });
-        tags.chain(network).filter(move |(id, key, value)| {
+        tags.chain(others).filter(move |(id, key, value)| {
             let is_later = after.is_none_or(|after| {
                 let (last_id, last_key) = after.split_once(SEPARATOR).unwrap_or((after, ""));
                 (id.as_str(), key.as_str()) > (last_id, last_key)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::instance::{InstanceRecord, InstanceState, Record};
+use super::volume::NewVolume;
 use crate::ids::long_id;
 use crate::{Account, Identity};
 
@@ -32,6 +33,7 @@ pub struct Launch {
     operator: Option<String>,
     auto_scaling_group: Option<String>,
     instance_store_root: bool,
+    volumes: Vec<NewVolume>,
     trail: bool,
 }
 
@@ -62,6 +64,7 @@ impl Launch {
             operator: None,
             auto_scaling_group: None,
             instance_store_root: false,
+            volumes: Vec::new(),
             trail: true,
         }
     }
@@ -180,6 +183,13 @@ impl Launch {
         self
     }
 
+    /// With another volume, which each instance gets for itself: the first is its root device.
+    #[must_use]
+    pub fn volume(mut self, volume: NewVolume) -> Self {
+        self.volumes.push(volume);
+        self
+    }
+
     /// Without a trace in CloudTrail.
     #[must_use]
     pub fn without_trail(mut self) -> Self {
@@ -259,7 +269,7 @@ impl Account {
         if launch.trail && !instances.is_empty() {
             contents.record_launch(&instances, &identity, launched);
         }
-        let ids = instances
+        let ids: Vec<String> = instances
             .iter()
             .map(|instance| instance.id.clone())
             .collect();
@@ -275,6 +285,9 @@ impl Account {
                 .ec2
                 .instances
                 .insert(record.instance.id.clone(), record);
+        }
+        for id in &ids {
+            contents.create_volumes_of(id, &launch.volumes);
         }
         ids
     }

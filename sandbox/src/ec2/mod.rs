@@ -1,4 +1,4 @@
-//! EC2: the instances, what a test does to them, and the operations on them.
+//! EC2: the instances and their volumes, what a test does to them, and the operations on them.
 //!
 //! Codes are taken from
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>, which gives no
@@ -8,6 +8,7 @@ mod answer;
 mod consistency;
 mod describe;
 mod describe_tags;
+mod describe_volumes;
 mod filter;
 mod instance;
 mod launch;
@@ -15,6 +16,7 @@ mod lifecycle;
 mod spot;
 mod subnets;
 mod tags;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +24,7 @@ use chrono::{DateTime, Utc};
 
 pub use instance::{InstanceRecord, InstanceState};
 pub use launch::Launch;
+pub use volume::{AttachmentRecord, NewVolume, VolumeRecord};
 
 use crate::Account;
 use crate::calls::Request;
@@ -29,15 +32,17 @@ use crate::identity::Identity;
 use crate::wire::ApiError;
 use consistency::TagOmissions;
 use instance::Record;
+use volume::Volume;
 
 /// The most resources one call may name: `DescribeInstances`, `CreateTags`, `TerminateInstances` and
 /// `StopInstances` all say 1,000.
 const MOST_IDS: usize = 1000;
 
-/// The account's instances, in the order of their ids, which is that of their launches.
+/// The account's instances and volumes, in the order of their ids, which is that of their launches.
 #[derive(Debug, Default)]
 pub(crate) struct Ec2Service {
     instances: BTreeMap<String, Record>,
+    volumes: BTreeMap<String, Volume>,
     omissions: TagOmissions,
     /// The tags of subnets and VPCs, by id and key. The sandbox has no more of them than that.
     network_tags: BTreeMap<String, BTreeMap<String, String>>,
@@ -70,7 +75,7 @@ impl Ec2Service {
     fn check_ids(&self, ids: &[&str], now: DateTime<Utc>) -> Result<(), ApiError> {
         check_count(ids)?;
         for id in ids {
-            if !is_well_formed(id) {
+            if !is_well_formed("i-", id) {
                 let message = format!("Invalid id: \"{id}\"");
                 return Err(ApiError::new("InvalidInstanceID.Malformed", message));
             }
@@ -78,19 +83,65 @@ impl Ec2Service {
         self.check_exist(ids, now)
     }
 
+    /// Checks that all of these instances and volumes are there. The refusal is about the instances that are not, if
+    /// there are any.
     fn check_exist(&self, ids: &[&str], now: DateTime<Utc>) -> Result<(), ApiError> {
         let mut missing = Vec::new();
         for id in ids {
-            if self.get(id, now).is_none() && !missing.contains(id) {
+            if self.tags_of(id, now).is_none() && !missing.contains(id) {
                 missing.push(*id);
             }
         }
-        let message = match missing.as_slice() {
-            [] => return Ok(()),
-            [id] => format!("The instance ID '{id}' does not exist"),
-            ids => format!("The instance IDs '{}' do not exist", ids.join(", ")),
+        let (volumes, instances): (Vec<&str>, Vec<&str>) =
+            missing.into_iter().partition(|id| is_volume(id));
+        let (code, message) = match (instances.as_slice(), volumes.as_slice()) {
+            ([], []) => return Ok(()),
+            ([], [id]) => (
+                "InvalidVolume.NotFound",
+                format!("The volume '{id}' does not exist."),
+            ),
+            ([], ids) => (
+                "InvalidVolume.NotFound",
+                format!("The volumes '{}' do not exist.", ids.join(", ")),
+            ),
+            ([id], _) => (
+                "InvalidInstanceID.NotFound",
+                format!("The instance ID '{id}' does not exist"),
+            ),
+            (ids, _) => (
+                "InvalidInstanceID.NotFound",
+                format!("The instance IDs '{}' do not exist", ids.join(", ")),
+            ),
         };
-        Err(ApiError::new("InvalidInstanceID.NotFound", message))
+        Err(ApiError::new(code, message))
+    }
+
+    /// The tags of an instance or a volume that is there.
+    fn tags_of(&self, id: &str, now: DateTime<Utc>) -> Option<&BTreeMap<String, String>> {
+        if is_volume(id) {
+            let volume = self.volumes.get(id)?;
+            self.volume_at(volume, now)?;
+            return Some(&volume.record.tags);
+        }
+        self.get(id, now).map(|record| &record.instance.tags)
+    }
+
+    /// The same, to change them: what descriptions that lag behind show is kept first.
+    fn tags_to_change(
+        &mut self,
+        id: &str,
+        now: DateTime<Utc>,
+    ) -> Option<&mut BTreeMap<String, String>> {
+        self.tags_of(id, now)?;
+        if is_volume(id) {
+            return self
+                .volumes
+                .get_mut(id)
+                .map(|volume| &mut volume.record.tags);
+        }
+        let record = self.get_mut(id, now)?;
+        record.keep_past(now);
+        Some(&mut record.instance.tags)
     }
 }
 
@@ -108,9 +159,14 @@ fn check_count(ids: &[&str]) -> Result<(), ApiError> {
     ))
 }
 
-/// `i-` and 17 hexadecimal digits, or 8 as they once were.
-fn is_well_formed(id: &str) -> bool {
-    id.strip_prefix("i-").is_some_and(|digits| {
+/// Whether this is the id of a volume, by its prefix.
+pub(crate) fn is_volume(id: &str) -> bool {
+    id.starts_with("vol-")
+}
+
+/// The prefix, such as `i-`, and 17 hexadecimal digits, or 8 as they once were.
+fn is_well_formed(prefix: &str, id: &str) -> bool {
+    id.strip_prefix(prefix).is_some_and(|digits| {
         matches!(digits.len(), 8 | 17)
             && digits
                 .bytes()
@@ -151,24 +207,22 @@ impl Account {
     }
 
     /// Somebody else sets a tag, past every limit of `CreateTags` if need be. Nothing happens to an
-    /// instance that is not there.
+    /// instance or a volume that is not there.
     pub fn set_tag(&self, id: &str, key: impl Into<String>, value: impl Into<String>) {
         let now = self.now();
         let mut contents = self.contents();
-        if let Some(record) = contents.ec2.get_mut(id, now) {
-            record.keep_past(now);
-            record.instance.tags.insert(key.into(), value.into());
+        if let Some(tags) = contents.ec2.tags_to_change(id, now) {
+            tags.insert(key.into(), value.into());
             contents.record_write("CreateTags", &[id], &somebody_else(), now);
         }
     }
 
-    /// Somebody else removes a tag. Nothing happens to an instance that is not there.
+    /// Somebody else removes a tag. Nothing happens to an instance or a volume that is not there.
     pub fn remove_tag(&self, id: &str, key: &str) {
         let now = self.now();
         let mut contents = self.contents();
-        if let Some(record) = contents.ec2.get_mut(id, now) {
-            record.keep_past(now);
-            record.instance.tags.remove(key);
+        if let Some(tags) = contents.ec2.tags_to_change(id, now) {
+            tags.remove(key);
             contents.record_write("DeleteTags", &[id], &somebody_else(), now);
         }
     }
@@ -216,8 +270,9 @@ mod tests {
 
     #[test]
     fn accepts_ids_of_eight_or_seventeen_lower_case_hexadecimal_digits() {
-        assert!(is_well_formed("i-0123abcd"));
-        assert!(is_well_formed("i-0123456789abcdef0"));
+        assert!(is_well_formed("i-", "i-0123abcd"));
+        assert!(is_well_formed("i-", "i-0123456789abcdef0"));
+        assert!(is_well_formed("vol-", "vol-0123456789abcdef0"));
         for wrong in [
             "",
             "i-",
@@ -226,7 +281,7 @@ mod tests {
             "vol-0123abcd",
             "i-0123abcz",
         ] {
-            assert!(!is_well_formed(wrong), "{wrong}");
+            assert!(!is_well_formed("i-", wrong), "{wrong}");
         }
     }
 }

@@ -36,9 +36,8 @@ impl Contents {
         }
         let tags = tags.iter().map(settable).collect::<Result<Vec<_>, _>>()?;
         for id in &ids {
-            let instance = self.ec2.instance(id, context.now);
-            let held = instance.map(|instance| instance.tags).unwrap_or_default();
-            let mut keys: BTreeSet<&str> = held.keys().map(String::as_str).collect();
+            let held = self.ec2.tags_of(id, context.now).into_iter();
+            let mut keys: BTreeSet<&str> = held.flatten().map(|(key, _)| key.as_str()).collect();
             keys.extend(tags.iter().map(|(key, _)| *key));
             // AWS's own tags do not count.
             if keys.iter().filter(|key| !is_reserved(key)).count() > MOST_TAGS {
@@ -48,10 +47,8 @@ impl Contents {
         }
         check_dry_run(request)?;
         for id in &ids {
-            if let Some(record) = self.ec2.get_mut(id, context.now) {
-                record.keep_past(context.now);
+            if let Some(held) = self.ec2.tags_to_change(id, context.now) {
                 for (key, value) in &tags {
-                    let held = &mut record.instance.tags;
                     held.insert((*key).to_owned(), (*value).to_owned());
                 }
             }
@@ -71,9 +68,8 @@ impl Contents {
         let tags = tags(request)?;
         check_dry_run(request)?;
         for id in &ids {
-            if let Some(record) = self.ec2.get_mut(id, context.now) {
-                record.keep_past(context.now);
-                record.instance.tags.retain(|key, value| {
+            if let Some(held) = self.ec2.tags_to_change(id, context.now) {
+                held.retain(|key, value| {
                     let named = |tag: &Tag<'_>| {
                         tag.key == key && tag.value.is_none_or(|wanted| wanted == value)
                     };
@@ -104,7 +100,8 @@ fn checked_ids<'a>(
     }
     check_count(&ids)?;
     // Tags go to every kind of resource, so a strange id is not taken for an instance's.
-    if let Some(id) = ids.iter().find(|id| !is_well_formed(id)) {
+    let is_strange = |id: &&&str| !is_well_formed("i-", id) && !is_well_formed("vol-", id);
+    if let Some(id) = ids.iter().find(is_strange) {
         return Err(ApiError::new(
             "InvalidID",
             format!("The ID '{id}' is not valid"),

@@ -24,6 +24,7 @@ mod spot;
 mod sqs;
 mod tags;
 mod trouble;
+mod volumes;
 
 use std::fmt::Debug;
 

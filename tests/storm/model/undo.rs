@@ -80,6 +80,8 @@ impl Model {
                 let there = instance.tags.get(*key).map(String::as_str);
                 if there.is_some_and(|there| there != *value) {
                     self.tally.kept_by_ec2 += 1;
+                    let left = self.request(run, untag(id, key, value));
+                    self.left_by_ec2.push(left);
                     continue;
                 }
                 let change = untag(id, key, value);
@@ -164,8 +166,12 @@ impl Model {
         let is_last = |last: &Agreed| last.change.tag == change.tag;
         match last {
             Some(last) if is_last(last) => {
+                // What undos of another stack took back is not in this one's ledger, and somebody has set it again since.
                 let is_again = self.agreed.iter().find(|undo| {
-                    undo.change == *change && undo.run != run && undo.sequence > last.sequence
+                    undo.change == *change
+                        && undo.stack == view.stack
+                        && undo.run != run
+                        && undo.sequence > last.sequence
                 });
                 let again = is_again.filter(|undo| !self.is_troubled(undo.run));
                 if let Some(undo) = again {
@@ -206,6 +212,31 @@ impl Model {
                 "{now} undo {run} took {key} = {value} of {id} away, but {objection}"
             ));
         }
+    }
+
+    /// Whether an undo could see that it took a tag away, or could not see that EC2 left it: somebody had changed the tag so
+    /// shortly before the call that EC2's descriptions still show the old value after it, as they do of what was taken away.
+    pub fn may_take_for_undone(&self, run: Run, id: &str, key: &str) -> bool {
+        let is_of = |it: &&Agreed| {
+            let tag = it.change.tag.as_ref();
+            it.run == run
+                && it.change.instance_id == id
+                && it.change.remedy == RemedyName::Untag
+                && tag.is_some_and(|(of, _)| of == key)
+        };
+        if self.agreed.iter().any(|agreed| is_of(&agreed)) {
+            return true;
+        }
+        let left = self.left_by_ec2.iter().rev().find(is_of);
+        let view = self.runs.get(&run);
+        let last = view
+            .and_then(|view| view.looks.get(id))
+            .and_then(|it| it.last());
+        left.zip(last).is_some_and(|(left, last)| {
+            let shown = last.shown.tags.get(key);
+            let written = left.change.tag.as_ref().map(|(_, value)| value);
+            last.sequence > left.sequence && (shown.is_none() || shown == written)
+        })
     }
 
     /// Whether a troubled run of a stack was about to write a tag with this value, so that its ledger may have it as done.

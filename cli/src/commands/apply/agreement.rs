@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Instance, Verdict};
+use tagwarden_core::{Resource, Verdict};
 use tagwarden_remediation::plan::{Agreed, CountdownName, Outcome, Reason, Remedy, RemedyName};
 use tagwarden_remediation::report::Entry;
 
@@ -56,8 +56,8 @@ impl SkippedStep {
 
 /// What a run may do, because these entries of `instances` were shown: what they would do now. What they count down may
 /// begin.
-pub fn agreed(shown: &[Entry], instances: &[Instance]) -> Agreed {
-    let by_id: BTreeMap<&str, &Instance> =
+pub fn agreed(shown: &[Entry], instances: &[Resource]) -> Agreed {
+    let by_id: BTreeMap<&str, &Resource> =
         instances.iter().map(|it| (it.id.as_str(), it)).collect();
     let mut agreed = Agreed::default();
     for entry in shown {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::policy::RuleStanding;
-use tagwarden_core::{Defect, Exemption, Instance, assess};
+use tagwarden_core::{Defect, Exemption, Resource, assess};
 use tagwarden_remediation::explain::{
     ExplainedLauncher, ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime, ValueSource,
 };
@@ -43,7 +43,7 @@ fn map<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
         .collect()
 }
 
-fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -> Value {
+fn part(explained: &Explained, instance: &Resource, explanation: &Explanation) -> Value {
     let (policy, scope) = (&explained.policy, &explained.settings.policy.scope);
     let assessment = assess(policy, scope, instance, explained.at);
     let rules = rules(policy, instance, explanation, explained.at);
@@ -94,7 +94,7 @@ fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -
     .into()
 }
 
-fn exemption(explained: &Explained, instance: &Instance) -> Value {
+fn exemption(explained: &Explained, instance: &Resource) -> Value {
     match Exemption::of(instance, explained.at) {
         None => Value::Null,
         Some(Exemption::Holds { until, reason }) => {

@@ -5,7 +5,7 @@ use std::slice;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::policy::PolicyExamples;
-use tagwarden_core::{Exemption, Instance, Shutdown, assess};
+use tagwarden_core::{Exemption, Resource, Shutdown, assess};
 use tagwarden_remediation::explain::{ExplainedShutdown, ExplainedStep, Explanation, ShutdownTime};
 use tagwarden_remediation::plan::{CountdownReason, Outcome, PlanContext, Remedy, prospects};
 
@@ -27,7 +27,7 @@ pub enum EventTime {
 /// What happens, the earliest first.
 pub fn events(
     explained: &Explained,
-    instance: &Instance,
+    instance: &Resource,
     explanation: &Explanation,
 ) -> Vec<(EventTime, String)> {
     let steps = explanation.steps.iter().filter(|it| !is_shutdown(it));
@@ -143,7 +143,7 @@ fn reason(reason: &CountdownReason) -> String {
 }
 
 /// What the rule says of the instance once its exemption has ended.
-fn end_of_exemption(explained: &Explained, instance: &Instance) -> Option<(EventTime, String)> {
+fn end_of_exemption(explained: &Explained, instance: &Resource) -> Option<(EventTime, String)> {
     let exemption = Exemption::of(instance, explained.at);
     let holds = exemption.filter(|it| matches!(it, Exemption::Holds { .. }));
     let end = holds.and_then(|it| it.end())?;
@@ -164,7 +164,7 @@ fn end_of_exemption(explained: &Explained, instance: &Instance) -> Option<(Event
 }
 
 /// What becomes of the instance in the end, if that is a shutdown.
-fn fate(explained: &Explained, instance: &Instance) -> String {
+fn fate(explained: &Explained, instance: &Resource) -> String {
     let prospects = prospects(
         &explained.policy,
         &explained.settings,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use tagwarden_core::policy::RuleStanding;
 use tagwarden_core::wording::{sentence, suggestion, too_far};
-use tagwarden_core::{Action, Assessment, Defect, Instance, Policy, TagRule, Verdict};
+use tagwarden_core::{Action, Assessment, Defect, Policy, Resource, TagRule, Verdict};
 use tagwarden_remediation::explain::{
     ExplainedEndDate, ExplainedStep, Explanation, LauncherSource, ValueSource,
 };
@@ -31,7 +31,7 @@ pub struct ExplainedRule<'a> {
 /// The rules in order.
 pub fn rules<'a>(
     policy: &'a Policy,
-    instance: &'a Instance,
+    instance: &'a Resource,
     explanation: &'a Explanation,
     now: DateTime<Utc>,
 ) -> Vec<ExplainedRule<'a>> {
@@ -70,7 +70,7 @@ impl ExplainedRule<'_> {
     }
 
     /// What is wrong, near misses included.
-    pub fn finding(&self, instance: &Instance) -> String {
+    pub fn finding(&self, instance: &Resource) -> String {
         if self.standing != RuleStanding::Applies {
             return self.standing.to_string();
         }

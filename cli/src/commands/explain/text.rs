@@ -6,7 +6,7 @@ use comfy_table::{Cell, Color};
 use owo_colors::OwoColorize;
 use tagwarden_core::annotation::annotation;
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Action, Assessment, Exemption, Instance, assess};
+use tagwarden_core::{Action, Assessment, Exemption, Resource, assess};
 use tagwarden_remediation::explain::{ExplainedLauncher, ExplainedShutdown, Explanation};
 use tagwarden_remediation::launcher::Launcher;
 use tagwarden_remediation::settings::Mode;
@@ -75,7 +75,7 @@ pub fn notes(explained: &Explained) -> Vec<String> {
     notes
 }
 
-fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -> String {
+fn part(explained: &Explained, instance: &Resource, explanation: &Explanation) -> String {
     let (policy, scope) = (&explained.policy, &explained.settings.policy.scope);
     let assessment = assess(policy, scope, instance, explained.at);
     let mut text = heading(instance);
@@ -106,7 +106,7 @@ fn part(explained: &Explained, instance: &Instance, explanation: &Explanation) -
     text
 }
 
-fn heading(instance: &Instance) -> String {
+fn heading(instance: &Resource) -> String {
     let name = instance.tags.get("Name").filter(|name| !name.is_empty());
     let name = name.map(|name| format!(" ({})", on_one_line(name)));
     let heading = format!("{}{}", instance.id, name.unwrap_or_default());
@@ -117,7 +117,7 @@ fn heading(instance: &Instance) -> String {
 fn facts(
     text: &mut String,
     explained: &Explained,
-    instance: &Instance,
+    instance: &Resource,
     explanation: &Explanation,
     assessment: &Assessment<'_>,
 ) {
@@ -173,7 +173,7 @@ fn facts(
     }
 }
 
-fn launched(explained: &Explained, instance: &Instance) -> String {
+fn launched(explained: &Explained, instance: &Resource) -> String {
     let Some(at) = instance.launched_at else {
         return "EC2 does not say when".to_owned();
     };
@@ -187,7 +187,7 @@ fn launched(explained: &Explained, instance: &Instance) -> String {
 }
 
 /// Whom the instance belongs to: by its tag, or else by who launched it.
-fn owner(explained: &Explained, instance: &Instance, explanation: &Explanation) -> String {
+fn owner(explained: &Explained, instance: &Resource, explanation: &Explanation) -> String {
     let mut rules = explained.policy.rules().iter();
     let rule = rules.find(|rule| rule.action == Action::UserLookup);
     let tag = rule.and_then(|rule| instance.tags.get_key_value(&rule.tag_key));
@@ -215,7 +215,7 @@ fn owner(explained: &Explained, instance: &Instance, explanation: &Explanation) 
     }
 }
 
-fn exemption(explained: &Explained, instance: &Instance) -> String {
+fn exemption(explained: &Explained, instance: &Resource) -> String {
     match Exemption::of(instance, explained.at) {
         None => "none".to_owned(),
         Some(Exemption::Holds { until, reason }) => {

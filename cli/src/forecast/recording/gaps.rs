@@ -1,6 +1,6 @@
 //! What a recording lacks, and what that does to a plan.
 
-use tagwarden_core::{Instance, Scope};
+use tagwarden_core::{Resource, Scope};
 
 use super::shape::{RecordedInstance, SeenTags};
 use crate::exit::CommandError;
@@ -110,7 +110,7 @@ impl<'a> Lost<'a> {
         mut instances: impl Iterator<Item = &'a RecordedInstance>,
     ) -> Option<Self> {
         let RecordedInstance {
-            instance: Instance { id, .. },
+            instance: Resource { id, .. },
             members,
             ..
         } = instances.next()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use tagwarden_core::{Instance, Scope};
+use tagwarden_core::{Resource, Scope};
 
 use super::shape::{self, RecordedInstance};
 use super::walk::{As, Bare, members, unknown as members_error};
@@ -38,7 +38,7 @@ const LISTS: [(&str, Part); 6] = [
 /// # Errors
 /// The file cannot be read, is not JSON, or is not such a recording: the message names the place. Or it lacks what a
 /// verdict in `scope` depends on.
-pub fn read(path: &Path, scope: &Scope) -> Result<(Vec<Instance>, Vec<String>), CommandError> {
+pub fn read(path: &Path, scope: &Scope) -> Result<(Vec<Resource>, Vec<String>), CommandError> {
     let source = Source {
         path,
         command: COMMAND,

@@ -4,9 +4,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value};
+use tagwarden_core::Kind;
+use tagwarden_core::resource::DescribedInstance;
 use tagwarden_core::resource::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
-use tagwarden_core::resource::{DescribedInstance, is_instance_id};
-use tagwarden_core::{Instance, State};
+use tagwarden_core::{Resource, State};
 
 /// The members of EC2's description that a projection keeps least often: one with all of them was not projected.
 const WHOLE: [&str; 3] = ["InstanceType", "ImageId", "AmiLaunchIndex"];
@@ -17,7 +18,7 @@ const TIMES: [&str; 3] = ["LaunchTime", "launchTime", "configurationItemCaptureT
 /// An instance of a recording.
 #[derive(Debug)]
 pub struct RecordedInstance {
-    pub instance: Instance,
+    pub instance: Resource,
     /// When Config captured it; `None` if the recording does not say.
     pub captured_at: Option<DateTime<Utc>>,
     pub members: SeenMembers,
@@ -123,7 +124,7 @@ pub fn item(mut members: Map<String, Value>) -> serde_json::Result<Option<Record
     let item = ConfigurationItem::deserialize(Value::Object(members))?;
     let captured_at = item.configuration_item_capture_time;
     let is_present = item.configuration_item_status.is_present();
-    let mut instance = item.into_instance();
+    let mut instance = item.into_resource();
     if !is_present {
         instance.state = State::Terminated;
     }
@@ -150,7 +151,7 @@ pub fn result(mut members: Map<String, Value>) -> serde_json::Result<Option<Reco
         ));
     };
     let is_timed = members.contains_key("configurationItemCaptureTime");
-    let kind = is_instance_id(&id).then_some(INSTANCE_RESOURCE_TYPE);
+    let kind = Kind::Instance.is_id(&id).then_some(INSTANCE_RESOURCE_TYPE);
     for (name, value) in [
         ("resourceType", kind.unwrap_or_default()),
         ("resourceId", &id),

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{instance, now, policy};
 use crate::policy::DefectName;
-use crate::resource::{Instance, UnknownTags};
+use crate::resource::{Resource, UnknownTags};
 use crate::{Policy, Scope, Verdict, assess};
 
-fn planned(tags: &[(&str, &str)], keys: &[&str], has_others: bool) -> Instance {
+fn planned(tags: &[(&str, &str)], keys: &[&str], has_others: bool) -> Resource {
     let mut planned = instance(tags);
     planned.details.unknown_tags = UnknownTags {
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),

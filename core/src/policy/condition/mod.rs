@@ -28,7 +28,7 @@ pub use read::InvalidCondition;
 use super::key::is_reserved_key;
 use super::pattern::Pattern;
 use crate::likeness::{is_blank, is_near_miss};
-use crate::resource::{Instance, TagKnowledge};
+use crate::resource::{Resource, TagKnowledge};
 
 /// `When`: the conditions of a rule, all of which must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,13 +126,13 @@ impl RuleConditions {
 
     /// Whether the conditions hold for `instance`. The first that fails decides, and else the first that is undecided.
     #[must_use]
-    pub fn decide<'a>(&'a self, instance: &'a Instance) -> Decision<'a> {
+    pub fn decide<'a>(&'a self, instance: &'a Resource) -> Decision<'a> {
         decide(self.conditions.iter(), instance)
     }
 
     /// As [`decide`](Self::decide), for an instance without any tags: conditions on tags do not count.
     #[must_use]
-    pub fn decide_without_tags<'a>(&'a self, instance: &'a Instance) -> Decision<'a> {
+    pub fn decide_without_tags<'a>(&'a self, instance: &'a Resource) -> Decision<'a> {
         let conditions = self.conditions.iter();
         decide(conditions.filter(|it| it.tag_key().is_none()), instance)
     }
@@ -145,7 +145,7 @@ impl RuleConditions {
 
 fn decide<'a>(
     conditions: impl Iterator<Item = &'a Condition>,
-    instance: &'a Instance,
+    instance: &'a Resource,
 ) -> Decision<'a> {
     let mut decision = Decision::Holds;
     for condition in conditions {
@@ -201,7 +201,7 @@ impl Condition {
         !matches!(self.test, Test::Absent)
     }
 
-    fn answer<'a>(&'a self, instance: &'a Instance) -> Answer<'a> {
+    fn answer<'a>(&'a self, instance: &'a Resource) -> Answer<'a> {
         match &self.subject {
             ConditionSubject::Detail(detail) => match detail.of(instance) {
                 Fact::Value(value) => self.of_value(value),
@@ -236,7 +236,7 @@ impl Condition {
     }
 
     /// The answer if the tag is not among those that are known.
-    fn of_unlisted_tag<'a>(&'a self, instance: &'a Instance, key: &str) -> Answer<'a> {
+    fn of_unlisted_tag<'a>(&'a self, instance: &'a Resource, key: &str) -> Answer<'a> {
         let unknown = &instance.details.unknown_tags;
         match (unknown.of(key), &self.test) {
             (TagKnowledge::ValueUnknown, Test::There) => return Answer::Yes,
@@ -280,7 +280,7 @@ impl Condition {
 }
 
 /// The first tag of `instance` whose key a person can take for `wanted`.
-fn near_key<'a>(instance: &'a Instance, wanted: &str) -> Option<(&'a str, &'a str)> {
+fn near_key<'a>(instance: &'a Resource, wanted: &str) -> Option<(&'a str, &'a str)> {
     let tags = instance.tags.iter();
     let mut tags = tags.map(|(key, value)| (key.as_str(), value.as_str()));
     tags.find(|(key, _)| is_near_miss(key, wanted) && !is_reserved_key(key))
@@ -318,7 +318,7 @@ impl InstanceDetail {
         }
     }
 
-    fn of(self, instance: &Instance) -> Fact<'_> {
+    fn of(self, instance: &Resource) -> Fact<'_> {
         let details = &instance.details;
         // What every instance has is only left out by an excerpt.
         let (value, is_optional) = match self {

@@ -10,8 +10,8 @@ fn when(text: &str) -> RuleConditions {
     RuleConditions::of([text]).unwrap()
 }
 
-fn instance(tags: &[(&str, &str)]) -> Instance {
-    Instance {
+fn instance(tags: &[(&str, &str)]) -> Resource {
+    Resource {
         vpc_id: Some("vpc-1".to_owned()),
         details: InstanceDetails {
             is_whole: true,
@@ -29,7 +29,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 
@@ -229,7 +229,7 @@ fn any_when() -> impl Strategy<Value = RuleConditions> {
         .prop_map(|conditions| RuleConditions::of(conditions.iter().map(String::as_str)).unwrap())
 }
 
-fn any_instance() -> impl Strategy<Value = Instance> {
+fn any_instance() -> impl Strategy<Value = Resource> {
     let tags = prop::collection::btree_map("[AaBb]", "|a|b|A|ab| ", 0..4);
     let detail = || prop::option::of("a|b|A|ab");
     (tags, detail(), detail(), any::<bool>()).prop_map(

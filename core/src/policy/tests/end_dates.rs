@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::policy;
 use crate::policy::{Defect, Policy, RuleRemedy, Shutdown};
-use crate::{Instance, Scope, State, Verdict, assess};
+use crate::{Resource, Scope, State, Verdict, assess};
 
 fn table(members: &Value) -> Value {
     let mut rule = json!({
@@ -25,16 +25,16 @@ fn now() -> DateTime<Utc> {
     "2026-11-23T12:00:00Z".parse().unwrap()
 }
 
-fn instance(value: Option<&str>) -> Instance {
+fn instance(value: Option<&str>) -> Resource {
     let tags = [Some(("Name", "web")), value.map(|value| ("Expires", value))];
-    Instance {
+    Resource {
         vpc_id: Some("vpc-1".to_owned()),
         tags: tags
             .into_iter()
             .flatten()
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::policy;
 use crate::policy::{Policy, RuleStanding};
-use crate::{Instance, InstanceDetails, NotApplicable, Scope, State, Verdict, assess};
+use crate::{InstanceDetails, NotApplicable, Resource, Scope, State, Verdict, assess};
 
-fn instance(tags: &[(&str, &str)]) -> Instance {
-    Instance {
+fn instance(tags: &[(&str, &str)]) -> Resource {
+    Resource {
         vpc_id: Some("vpc-1".to_owned()),
         details: InstanceDetails {
             is_whole: true,
@@ -19,7 +19,7 @@ fn instance(tags: &[(&str, &str)]) -> Instance {
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 
@@ -38,7 +38,7 @@ fn rules(rules: &[(i64, &str, Option<&str>)]) -> Value {
     Value::from(rows)
 }
 
-fn applying(policy: &Policy, instance: &Instance) -> Vec<i64> {
+fn applying(policy: &Policy, instance: &Resource) -> Vec<i64> {
     policy.rules_for(instance).map(|rule| rule.id).collect()
 }
 
@@ -113,7 +113,7 @@ fn each_rule_says_what_decided_it() {
     assert_eq!(first, RuleStanding::Applies);
 }
 
-fn instance_with_env(value: &str) -> Instance {
+fn instance_with_env(value: &str) -> Resource {
     instance(&[("Env", value)])
 }
 

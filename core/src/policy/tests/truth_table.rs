@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::policy;
 use crate::policy::{Action, Policy, RuleRemedy, Shutdown};
-use crate::{DefectName, Instance, Scope, State, Verdict, assess};
+use crate::{DefectName, Resource, Scope, State, Verdict, assess};
 
 /// The tags of an instance that has one defect under a rule for `Owner` with allowed values.
 const VALUES: [(&str, (&str, &str)); 7] = [
@@ -108,11 +108,11 @@ fn one_rule(action: &str, required: &str, when_expired: Option<&str>) -> Option<
     }
 }
 
-fn instance((key, value): (&str, &str)) -> Instance {
-    Instance {
+fn instance((key, value): (&str, &str)) -> Resource {
+    Resource {
         vpc_id: Some("vpc-1".to_owned()),
         tags: [(key.to_owned(), value.to_owned())].into(),
-        ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

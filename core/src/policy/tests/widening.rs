@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::policy;
 use crate::policy::Policy;
-use crate::{Assessment, Instance, InstanceDetails, Scope, State, Verdict, assess};
+use crate::{Assessment, InstanceDetails, Resource, Scope, State, Verdict, assess};
 
 const KEYS: [&str; 3] = ["A", "B", "Owner"];
 
@@ -59,7 +59,7 @@ fn any_rule() -> impl Strategy<Value = ConditionalRule> {
         })
 }
 
-fn any_instance() -> impl Strategy<Value = Instance> {
+fn any_instance() -> impl Strategy<Value = Resource> {
     let tags = prop::collection::btree_map("[AaBb]|Owner|owner", "|a|b|A|ab| ", 0..4);
     let detail = || prop::option::of("a|b|A|ab");
     let zone = prop::option::of("us-east-1a|eu-west-1b");
@@ -71,7 +71,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
             _,
             _,
             _,
-        )| Instance {
+        )| Resource {
             vpc_id,
             details: InstanceDetails {
                 is_whole,
@@ -81,7 +81,7 @@ fn any_instance() -> impl Strategy<Value = Instance> {
                 ..InstanceDetails::default()
             },
             tags,
-            ..Instance::new("i-0a1b2c3d4e5f60718", State::Running)
+            ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
         },
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Manager, ManagerTags};
-use crate::resource::instance::Instance;
+use crate::resource::Resource;
 
 /// The tag of an Auto Scaling group.
 const AUTO_SCALING_GROUP: &str = "aws:autoscaling:groupName";
@@ -14,7 +14,7 @@ const KUBERNETES_CLUSTER: &str = "kubernetes.io/cluster/";
 /// The beginning of the tag that Cluster API's provider for AWS writes, before the cluster's name.
 const CLUSTER_API_CLUSTER: &str = "sigs.k8s.io/cluster-api-provider-aws/cluster/";
 
-impl Instance {
+impl Resource {
     /// The manager of this instance; `None` if it has none. `listed` are the keys of the organisation's own managers.
     ///
     /// Many managers launch through another manager, so that an instance has the tags of both. Gives the one that the

@@ -3,24 +3,18 @@ use std::collections::BTreeMap;
 use rstest::rstest;
 
 use super::*;
-use crate::resource::InstanceDetails;
-use crate::{Instance, State};
+use crate::{Resource, State};
 
 /// An instance; an empty `operator` means that it has none.
-fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]) -> Instance {
-    Instance {
-        id: "i-0a1b2c3d4e5f60718".to_owned(),
-        vpc_id: None,
-        state: State::Running,
-        launched_at: None,
-        started_at: None,
+fn instance(spot_request_id: Option<&str>, operator: &str, tags: &[(&str, &str)]) -> Resource {
+    Resource {
         spot_request_id: spot_request_id.map(ToOwned::to_owned),
         operator: Some(operator.to_owned()).filter(|operator| !operator.is_empty()),
-        details: InstanceDetails::default(),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect::<BTreeMap<_, _>>(),
+        ..Resource::instance("i-0a1b2c3d4e5f60718", State::Running)
     }
 }
 

@@ -3,7 +3,7 @@ use rstest::rstest;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Policy, Resource, State};
 
 use super::*;
 use crate::plan::{Outcome, Plan, PlanContext, Reason, plan};
@@ -196,14 +196,14 @@ fn settings() -> Settings {
     settings
 }
 
-fn instance(tags: &[(&str, &str)]) -> Instance {
-    Instance {
+fn instance(tags: &[(&str, &str)]) -> Resource {
+    Resource {
         launched_at: Some(at(-9 * DAY)),
         tags: tags
             .iter()
             .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
             .collect(),
-        ..Instance::new(ID, State::Running)
+        ..Resource::instance(ID, State::Running)
     }
 }
 
@@ -234,7 +234,7 @@ fn no_owner() -> CountdownReason {
 fn plan_for(
     settings: &Settings,
     policy: &Policy,
-    instance: &Instance,
+    instance: &Resource,
     running: Option<CountdownName>,
     now: DateTime<Utc>,
 ) -> Plan {

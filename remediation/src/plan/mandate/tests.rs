@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tagwarden_core::policy::Row;
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Policy, Resource, State};
 
 use super::*;
 use crate::plan::{PlanContext, plan};
@@ -36,19 +36,19 @@ fn settings(grace: i64) -> Settings {
     }
 }
 
-fn instance(number: usize, tags: &[&str]) -> Instance {
-    Instance {
+fn instance(number: usize, tags: &[&str]) -> Resource {
+    Resource {
         launched_at: Some(now() - TimeDelta::days(1)),
         tags: tags
             .iter()
             .map(|key| ((*key).to_owned(), "x".to_owned()))
             .collect(),
-        ..Instance::new(format!("i-{number:017x}"), State::Running)
+        ..Resource::instance(format!("i-{number:017x}"), State::Running)
     }
 }
 
 fn plan_of(
-    instances: &[Instance],
+    instances: &[Resource],
     grace: i64,
     mandate: Option<Mandate>,
     at: DateTime<Utc>,
@@ -98,7 +98,7 @@ fn left_out(plan: &Plan) -> usize {
         .count()
 }
 
-fn fleet() -> impl Strategy<Value = Vec<Instance>> {
+fn fleet() -> impl Strategy<Value = Vec<Resource>> {
     let keys = ["Project", "Expires", "Owner", "Team", "Note"];
     let tags = prop::sample::subsequence(keys.to_vec(), 0..=5);
     prop::collection::vec(tags, 1..5).prop_map(|fleet| {

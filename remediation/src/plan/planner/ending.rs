@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_core::date::days_left;
 use tagwarden_core::policy::{EndDate, WhenExpired};
-use tagwarden_core::{DefectName, Instance, Policy, Shutdown};
+use tagwarden_core::{DefectName, Policy, Resource, Shutdown};
 
 use super::InstancePlanner;
 use crate::plan::countdown::Terms;
@@ -59,7 +59,7 @@ impl From<&EndDate<'_>> for ShutdownDate {
 pub(crate) fn ends_soon(
     policy: &Policy,
     settings: &Settings,
-    instance: &Instance,
+    instance: &Resource,
     now: DateTime<Utc>,
 ) -> bool {
     let mut end_dates = policy.end_dates(instance);

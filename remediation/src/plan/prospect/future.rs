@@ -6,7 +6,7 @@ use std::slice;
 use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use tagwarden_core::date::end_of;
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
-use tagwarden_core::{Action, Exemption, Instance, Policy};
+use tagwarden_core::{Action, Exemption, Policy, Resource};
 
 use super::{Awaited, Prospect};
 use crate::launcher::Launcher;
@@ -82,7 +82,7 @@ impl<'a> Outlook<'a> {
     }
 
     /// What is known of `instance`, of what still counts once nothing is waited for.
-    pub(super) fn context_of(&self, instance: &Instance) -> PlanContext {
+    pub(super) fn context_of(&self, instance: &Resource) -> PlanContext {
         let (id, context) = (&instance.id, self.context);
         // What tagwarden has stopped is terminated in the end. All other countdowns begin again. Those that begin now are
         // in every plan; those that run are not.
@@ -113,7 +113,7 @@ impl<'a> Outlook<'a> {
     }
 
     /// Whether a run of now, or of the end of the exemption, would shut `instance` down.
-    pub(super) fn asks_for_a_shutdown(&self, instance: &Instance, context: &PlanContext) -> bool {
+    pub(super) fn asks_for_a_shutdown(&self, instance: &Resource, context: &PlanContext) -> bool {
         let plan = self.plan(instance, context, false, self.begin(instance));
         let mut settled = plan.settled.iter();
         !plan.shutdowns.is_empty() || settled.any(|(step, _)| step.remedy.is_shutdown())
@@ -122,7 +122,7 @@ impl<'a> Outlook<'a> {
     /// What becomes of `instance`, of which what is known changes from one of `phases` to the next.
     pub(super) fn prospect(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         context: &PlanContext,
         phases: &[Knowledge],
     ) -> Prospect {
@@ -160,7 +160,7 @@ impl<'a> Outlook<'a> {
     }
 
     /// When the first look is that could find a reason: an exemption ends by itself.
-    fn begin(&self, instance: &Instance) -> DateTime<Utc> {
+    fn begin(&self, instance: &Resource) -> DateTime<Utc> {
         let end = Exemption::of(instance, self.now).and_then(|it| it.end());
         end.map_or(self.now, |end| end.max(self.now))
     }
@@ -168,7 +168,7 @@ impl<'a> Outlook<'a> {
     /// Writes the tags that runs of `now` write, until one writes none. A run that writes a tag shuts nothing down.
     fn settle(
         &self,
-        instance: &mut Instance,
+        instance: &mut Resource,
         context: &PlanContext,
         is_late: bool,
         now: DateTime<Utc>,
@@ -190,7 +190,7 @@ impl<'a> Outlook<'a> {
 
     fn plan(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         context: &PlanContext,
         is_late: bool,
         now: DateTime<Utc>,
@@ -203,7 +203,7 @@ impl<'a> Outlook<'a> {
         let launched_at = instance
             .launched_at
             .map(|at| at.min(now.checked_sub_signed(LONG).unwrap_or(at)));
-        let instance = Instance {
+        let instance = Resource {
             launched_at,
             ..instance.clone()
         };
@@ -219,7 +219,7 @@ impl<'a> Outlook<'a> {
     /// What runs from `now` on shut down, counted from `begin`.
     fn at(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         context: &PlanContext,
         is_late: bool,
         begin: DateTime<Utc>,
@@ -240,7 +240,7 @@ impl<'a> Outlook<'a> {
     fn prospect_of(
         &self,
         step: &Step,
-        instance: &Instance,
+        instance: &Resource,
         begin: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Prospect {
@@ -281,7 +281,7 @@ impl<'a> Outlook<'a> {
 
     /// The next moment after `moment` at which time alone changes what is done about `instance`: an end date passes, or a
     /// date that lay too far ahead does not any more.
-    fn next_moment(&self, instance: &Instance, moment: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn next_moment(&self, instance: &Resource, moment: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if !self.policy.has_end_dates() {
             return None;
         }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use chrono::TimeDelta;
 use tagwarden_core::likeness::is_blank;
 use tagwarden_core::policy::{OTHER_EXAMPLE, PolicyExamples, Source};
-use tagwarden_core::{Action, Instance, TagRule};
+use tagwarden_core::{Action, Resource, TagRule};
 
 use super::future::{Knowledge, Outlook};
 use crate::launcher::Launcher;
@@ -23,7 +23,7 @@ impl Outlook<'_> {
     /// What becomes of `instance` in each world.
     pub(super) fn worlds(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         examples: &PolicyExamples,
     ) -> BTreeMap<String, Prospect> {
         let mut worlds = BTreeMap::new();
@@ -53,7 +53,7 @@ impl Outlook<'_> {
     /// In which order it may become known who launched `instance`, and that nothing more becomes known.
     fn paths(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         context: &PlanContext,
         examples: &PolicyExamples,
     ) -> BTreeMap<String, Vec<Knowledge>> {
@@ -109,7 +109,7 @@ impl Outlook<'_> {
     }
 
     /// Whether a rule asks who launched `instance`.
-    fn asks_for_the_launcher(&self, instance: &Instance) -> bool {
+    fn asks_for_the_launcher(&self, instance: &Resource) -> bool {
         let rules = self.policy.rules().iter();
         let mut lacking = rules.filter(|rule| lacks(instance, rule));
         lacking.any(|rule| {
@@ -120,7 +120,7 @@ impl Outlook<'_> {
     /// What the tags of the subnet and the VPC of `instance` could be, as far as rules take values from them.
     fn sources(
         &self,
-        instance: &Instance,
+        instance: &Resource,
         context: &PlanContext,
         examples: &PolicyExamples,
     ) -> BTreeMap<String, SourceTags> {
@@ -176,7 +176,7 @@ impl Outlook<'_> {
 }
 
 /// Whether the tag of `rule` is missing on `instance`, or blank.
-fn lacks(instance: &Instance, rule: &TagRule) -> bool {
+fn lacks(instance: &Resource, rule: &TagRule) -> bool {
     let value = instance.tags.get(&rule.tag_key);
     value.is_none_or(|value| is_blank(value))
 }

@@ -12,7 +12,7 @@ pub(super) struct Looks {
 }
 
 /// Looks at `instance` each 12 hours for 6 days. Every notice is accepted.
-pub(super) fn look_for_days(policy: &Policy, settings: &Settings, instance: &Instance) -> Looks {
+pub(super) fn look_for_days(policy: &Policy, settings: &Settings, instance: &Resource) -> Looks {
     // Without a topic there is no notice, and nothing that needs one.
     let settings = Settings {
         topic_arn: Some("arn:aws:sns:us-east-1:111122223333:reports".to_owned()),

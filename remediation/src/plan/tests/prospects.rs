@@ -21,7 +21,7 @@ fn of_described(
     let mut rows = rules.as_array().unwrap().clone();
     rows.push(json!({"RuleId": -1, "PolicyFormat": 2}));
     let policy = policy(json!(rows));
-    let instance = Instance {
+    let instance = Resource {
         details,
         ..instance(14_400, tags)
     };

@@ -244,7 +244,7 @@ fn cost_center(members: &Value) -> Policy {
 }
 
 /// The instance in a subnet and a VPC, an hour old.
-fn networked(tags: &[(&str, &str)]) -> Instance {
+fn networked(tags: &[(&str, &str)]) -> Resource {
     let mut instance = instance(60, tags);
     instance.vpc_id = Some("vpc-1".to_owned());
     instance.details.subnet_id = Some("subnet-1".to_owned());
@@ -252,7 +252,7 @@ fn networked(tags: &[(&str, &str)]) -> Instance {
 }
 
 /// What became of `CostCenter`: the remedy, and why it is left.
-fn cost(policy: &Policy, instance: &Instance, context: &PlanContext) -> (Remedy, Option<String>) {
+fn cost(policy: &Policy, instance: &Resource, context: &PlanContext) -> (Remedy, Option<String>) {
     let plan = plan(
         policy,
         &enforcing(),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tagwarden_core::{Instance, Policy, Shutdown, State};
+use tagwarden_core::{Policy, Resource, Shutdown, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::Launcher;
 use tagwarden_remediation::plan::{
@@ -17,11 +17,15 @@ use tagwarden_remediation::settings::Mode;
 
 use super::worlds::{Launched, now};
 
-/// Longer than every wait that the settings allow together, and than an exemption protects that cannot be read.
-const SWEEPS: i32 = 90;
-
-/// The time between two sweeps.
-const PERIOD: TimeDelta = TimeDelta::hours(12);
+/// When the sweeps are: every twelve hours at first, then daily.
+///
+/// They go on for longer than all waits that can come one after the other: an end date within a month, a month for an
+/// exemption that cannot be read, and three weeks for a budget of one.
+fn sweeps() -> impl Iterator<Item = TimeDelta> {
+    let at_first = (0..40).map(|it| TimeDelta::hours(12) * it);
+    let daily = (20..86).map(TimeDelta::days);
+    at_first.chain(daily)
+}
 
 /// How old the event history of CloudTrail is.
 const HISTORY: TimeDelta = TimeDelta::days(90);
@@ -42,7 +46,7 @@ impl LauncherStory {
         self.has_name.then(|| "ann".to_owned())
     }
 
-    fn launcher(&self, instance: &Instance, sweep: usize) -> Option<Launcher> {
+    fn launcher(&self, instance: &Resource, sweep: usize) -> Option<Launcher> {
         let is_too_old = instance.launched_at.is_some_and(|at| now() - at > HISTORY);
         if !self.is_recorded && is_too_old {
             return Some(Launcher::TooOld);
@@ -77,16 +81,16 @@ impl Future {
             suspicious_since: BTreeMap::new(),
             future: Self::default(),
         };
-        for sweep in 0..SWEEPS {
-            world.sweep(usize::try_from(sweep).unwrap(), now() + PERIOD * sweep);
+        for (sweep, after) in sweeps().enumerate() {
+            world.sweep(sweep, now() + after);
         }
         world.future
     }
 }
 
 /// What the sweeps see, which describe it whole.
-fn real(launched: &Launched) -> Instance {
-    Instance {
+fn real(launched: &Launched) -> Resource {
+    Resource {
         details: launched.truth.clone(),
         ..launched.instance.clone()
     }
@@ -106,7 +110,7 @@ fn sources(fleet: &[Launched]) -> SourceTags {
 struct World<'a> {
     policy: &'a Policy,
     settings: Settings,
-    instances: Vec<Instance>,
+    instances: Vec<Resource>,
     stories: Vec<LauncherStory>,
     /// What the ledger knows.
     context: PlanContext,
@@ -223,7 +227,7 @@ impl World<'_> {
         }
     }
 
-    fn instance(&mut self, act: &Act) -> &mut Instance {
+    fn instance(&mut self, act: &Act) -> &mut Resource {
         let mut instances = self.instances.iter_mut();
         instances.find(|it| it.id == act.instance_id()).unwrap()
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, InstanceDetails, Policy, State};
+use tagwarden_core::{InstanceDetails, Policy, Resource, State};
 use tagwarden_remediation::Settings;
 
 use super::future::LauncherStory;
@@ -42,8 +42,7 @@ const VALUES: [&str; 9] = [
     "ann",
 ];
 
-/// End dates that have passed, that pass while the sweeps go on, and what cannot be read or is a word. The sweeps end on
-/// 7 January, and a budget of 1 needs days for a large fleet.
+/// End dates that have passed, that pass while the sweeps go on, that pass long after, and what cannot be read or is a word.
 const DATES: [&str; 9] = [
     "2026-11-01",
     "2026-11-23",
@@ -82,7 +81,7 @@ pub struct Side {
 /// An instance as the plan sees it, what it really is, and what CloudTrail will say of it.
 #[derive(Clone, Debug)]
 pub struct Launched {
-    pub instance: Instance,
+    pub instance: Resource,
     /// What the description may leave out.
     pub truth: InstanceDetails,
     /// The tags of its subnet, which no recording has.
@@ -305,7 +304,7 @@ fn launched() -> impl Strategy<Value = Launched> {
             let launched_at = minutes_old.map(|minutes| now() - TimeDelta::minutes(minutes));
             let (is_recorded, has_name, shown_after) = story;
             Launched {
-                instance: Instance {
+                instance: Resource {
                     vpc_id: Some(vpc.to_owned()),
                     launched_at,
                     started_at: launched_at,
@@ -314,7 +313,7 @@ fn launched() -> impl Strategy<Value = Launched> {
                         .into_iter()
                         .map(|(key, value)| (key.to_owned(), value.to_owned()))
                         .collect(),
-                    ..Instance::new(String::new(), state)
+                    ..Resource::instance(String::new(), state)
                 },
                 truth,
                 subnet_tags: subnet

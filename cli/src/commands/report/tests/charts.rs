@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rstest::rstest;
-use tagwarden_core::Instance;
+use tagwarden_core::Resource;
 use tagwarden_remediation::ledger::{Act, ActState, Batch, RemedyName};
 use tagwarden_remediation::plan::{Cause, Remedy, Step};
 
@@ -79,19 +79,19 @@ fn columns_are_as_high_as_their_numbers() {
     assert_eq!((column.x, column.y, column.height), (30, 600, 200));
 }
 
-fn whole(id: &str) -> Instance {
+fn whole(id: &str) -> Resource {
     instance(
         id,
         &[("ProjectCode", "P"), ("CreatedBy", "ann"), ("Expires", "x")],
     )
 }
 
-fn lacking(id: &str) -> Instance {
+fn lacking(id: &str) -> Resource {
     instance(id, &[("CreatedBy", "bob")])
 }
 
-fn in_vpc(instance: Instance, vpc: Option<&str>) -> Instance {
-    Instance {
+fn in_vpc(instance: Resource, vpc: Option<&str>) -> Resource {
+    Resource {
         vpc_id: vpc.map(ToOwned::to_owned),
         ..instance
     }
@@ -165,15 +165,15 @@ fn puts_the_smallest_groups_together(
     );
 }
 
-fn launches(instances: Vec<Instance>) -> Option<Launches> {
+fn launches(instances: Vec<Resource>) -> Option<Launches> {
     let inputs = inputs(sample(), instances);
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let views = views(&forecast, &inputs.policy.policy);
     Launches::new(&views, inputs.at)
 }
 
-fn launched(instance: Instance, at: Option<DateTime<Utc>>) -> Instance {
-    Instance {
+fn launched(instance: Resource, at: Option<DateTime<Utc>>) -> Resource {
+    Resource {
         launched_at: at,
         ..instance
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Instance, Policy, State};
+use tagwarden_core::{Policy, Resource, State};
 use tagwarden_remediation::Settings;
 use tagwarden_remediation::launcher::{RecordedEvent, RecordedLaunches, RecordedResource};
 use tagwarden_remediation::on_demand::preview;
@@ -17,15 +17,15 @@ pub fn now() -> DateTime<Utc> {
 }
 
 /// A running instance, launched ten days ago.
-pub fn instance(id: &str, tags: &[(&str, &str)]) -> Instance {
+pub fn instance(id: &str, tags: &[(&str, &str)]) -> Resource {
     let tags = tags
         .iter()
         .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-    Instance {
+    Resource {
         vpc_id: Some("vpc-1".to_owned()),
         launched_at: Some(now() - TimeDelta::days(10)),
         tags: tags.collect::<BTreeMap<_, _>>(),
-        ..Instance::new(id, State::Running)
+        ..Resource::instance(id, State::Running)
     }
 }
 
@@ -44,12 +44,12 @@ pub fn policy(rows: &[Value]) -> Policy {
 }
 
 /// These instances under this policy. A recording says that ann launched `i-a`.
-pub fn inputs(policy: Policy, instances: Vec<Instance>) -> Inputs {
+pub fn inputs(policy: Policy, instances: Vec<Resource>) -> Inputs {
     inputs_with(policy, instances, &[])
 }
 
 /// The same, with these environment variables for the remediation.
-pub fn inputs_with(policy: Policy, instances: Vec<Instance>, variables: &[(&str, &str)]) -> Inputs {
+pub fn inputs_with(policy: Policy, instances: Vec<Resource>, variables: &[(&str, &str)]) -> Inputs {
     let variable = |asked: &str| {
         let mut variables = variables.iter();
         let (_, value) = variables.find(|(name, _)| *name == asked)?;

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use rstest::rstest;
 use serde_json::json;
-use tagwarden_core::{Instance, Policy};
+use tagwarden_core::{Policy, Resource};
 
 use super::fleet::{inputs, inputs_with, instance, now, policy, sample};
 use crate::commands::report::instance_view::{Effect, TagState, views};
@@ -12,7 +12,7 @@ use crate::forecast::Forecast;
 /// What becomes of `i-a`, and whether it is compliant then.
 fn effect(
     policy: Policy,
-    instance: Instance,
+    instance: Resource,
     variables: &[(&str, &str)],
 ) -> (Vec<Effect>, Option<bool>) {
     let inputs = inputs_with(policy, vec![instance], variables);
@@ -34,7 +34,7 @@ fn rule(action: &str, required: &str) -> Policy {
 fn what_becomes_of_an_instance() {
     let bare = || instance("i-a", &[]);
     let web = || instance("i-a", &[("Name", "web")]);
-    let young = || Instance {
+    let young = || Resource {
         launched_at: Some(now() - TimeDelta::minutes(3)),
         ..bare()
     };
@@ -91,7 +91,7 @@ fn what_becomes_of_an_instance() {
         (vec![Effect::Person], Some(false))
     );
     // It is stopped already, and nothing more may be done: somebody must inputs.
-    let stopped = Instance {
+    let stopped = Resource {
         state: tagwarden_core::State::Stopped,
         ..bare()
     };
