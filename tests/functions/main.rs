@@ -42,6 +42,7 @@ mod second_looks;
 mod support;
 mod triggers;
 mod values;
+mod volumes;
 mod waiting;
 mod waiting_shutdowns;
 mod whole_loop;

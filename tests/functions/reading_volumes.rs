@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
+use serde_json::json;
 use tagwarden_aws::Ec2;
+use tagwarden_aws::resources;
 use tagwarden_aws::volumes::{self, VolumePages};
-use tagwarden_core::{Kind, Resource, Scope, State};
+use tagwarden_core::{Kind, Policy, Resource, Scope, State};
 use tagwarden_sandbox::{Account, Launch, NewVolume};
 
 async fn all(account: &Account) -> Vec<Resource> {
@@ -74,6 +76,18 @@ async fn keeps_the_quota_of_describe_volumes() {
     assert!(account.now() - start >= TimeDelta::seconds(5));
 }
 
+/// A policy with one rule, for volumes with the condition `when`.
+fn policy_for_volumes(when: &str) -> Policy {
+    let rows = [
+        json!({"RuleId": -1, "PolicyFormat": 2}),
+        json!({
+            "RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "ResourceTypes": "volume", "When": when,
+        }),
+    ];
+    let rows = rows.iter().map(|row| row.as_object().unwrap().clone());
+    Policy::from_rows(rows).unwrap()
+}
+
 /// A volume counts by its instance: a shared one by any that is in scope, and a detached one is in no VPC.
 #[tokio::test(start_paused = true)]
 async fn a_volume_is_in_the_vpc_of_its_instance() {
@@ -102,9 +116,12 @@ async fn a_volume_is_in_the_vpc_of_its_instance() {
     assert_eq!(in_scope, 2);
     assert_eq!(account.count("DescribeInstances"), 1);
 
-    // The scope of every VPC needs none of it.
-    volumes::place(&ec2, &Scope::default(), &mut read)
-        .await
-        .unwrap();
-    assert_eq!(account.count("DescribeInstances"), 1);
+    // The scope of every VPC needs none of it, unless a rule asks for the VPC.
+    for (when, calls) in [("tag:Name", 1), ("vpc-id = vpc-1", 2)] {
+        let policy = policy_for_volumes(when);
+        resources::place(&ec2, &policy, &Scope::default(), &mut read)
+            .await
+            .unwrap();
+        assert_eq!(account.count("DescribeInstances"), calls, "{when}");
+    }
 }

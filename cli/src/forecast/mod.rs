@@ -22,6 +22,7 @@ pub mod compare;
 mod conditions;
 pub mod endings;
 pub mod explained;
+mod fleet;
 pub mod inputs;
 mod notes;
 mod recording;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::json;
+use tagwarden_core::Kind;
 use tagwarden_core::policy::InvalidPolicy;
 
 use super::section::sort;
@@ -100,8 +101,14 @@ struct Document<'a> {
     /// What is wrong with the policy, for which nothing was looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_problems: Vec<String>,
+    /// What else its readers must know.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
+    /// What is not an instance, of this part.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    resource_ids: BTreeSet<&'a str>,
     /// Of this part.
     entries: Vec<EntryDocument<'a>>,
 }
@@ -184,7 +191,9 @@ pub fn broken_policy(
         changes: &[],
         undelivered: &[],
         policy_problems: problems.collect(),
+        notes: &[],
         instance_ids: BTreeSet::new(),
+        resource_ids: BTreeSet::new(),
         entries: Vec::new(),
     };
     Message {
@@ -290,8 +299,15 @@ impl<'a> ReportFrame<'a> {
                 &[]
             },
             policy_problems: Vec::new(),
+            notes: &self.report.notes,
             instance_ids: entries
                 .iter()
+                .filter(|entry| entry.step.kind() == Kind::Instance)
+                .map(|entry| entry.step.instance_id.as_str())
+                .collect(),
+            resource_ids: entries
+                .iter()
+                .filter(|entry| entry.step.kind() != Kind::Instance)
                 .map(|entry| entry.step.instance_id.as_str())
                 .collect(),
             entries: entries.iter().map(|it| self.document(it)).collect(),
