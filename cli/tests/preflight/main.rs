@@ -17,6 +17,7 @@ mod outputs;
 mod pipeline_formats;
 mod plans;
 mod refused;
+mod scale;
 mod scene;
 mod secrets;
 mod source;
