@@ -26,19 +26,15 @@ fn step(place: &Place, at: usize, inputs: &[(&str, &str)]) -> Output {
             .unwrap()
             .strip_suffix(" }}")
             .unwrap();
-        let value = match expression.strip_prefix("inputs.") {
-            Some(input) => {
-                let given = inputs.iter().find(|(name, _)| *name == input);
-                let default = &action["inputs"][input]["default"];
-                given
-                    .map_or_else(|| default.as_str().unwrap(), |(_, value)| value)
-                    .to_owned()
-            }
-            None => {
-                assert_eq!(expression, "github.action_path");
-                "/action".to_owned()
-            }
+        let value = if let Some(input) = expression.strip_prefix("inputs.") {
+            let given = inputs.iter().find(|(name, _)| *name == input);
+            let default = &action["inputs"][input]["default"];
+            given.map_or_else(|| default.as_str().unwrap(), |(_, value)| value)
+        } else {
+            assert_eq!(expression, "github.action_path");
+            "/action"
         };
+        let value = value.to_owned();
         variables.push((name.clone(), value));
     }
     let variables: Vec<(&str, &str)> = variables

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{Place, block, shown};
 
 /// A folder with a Terraform that plans an instance with these tags.
-fn place(name: &str, tags: Value) -> Place {
+fn place(name: &str, tags: &Value) -> Place {
     let place = Place::new(name).with_tagwarden();
     let after = json!({"tags": tags, "tags_all": tags});
     let plan = json!({
@@ -32,7 +32,7 @@ const CASES: [(&str, i32); 2] = [("Owner", 0), ("owner", 2)];
 #[test]
 fn gitlab_runs_its_script() {
     for (key, status) in CASES {
-        let place = place(&format!("gitlab-{status}"), json!({key: "ann"}));
+        let place = place(&format!("gitlab-{status}"), &json!({key: "ann"}));
         let job = block("tags:");
         let lines = job["tags"]["script"].as_array().unwrap();
         let lines: Vec<&str> = lines.iter().map(|line| line.as_str().unwrap()).collect();
@@ -54,7 +54,7 @@ fn gitlab_runs_its_script() {
 #[test]
 fn atlantis_runs_its_step() {
     for (key, status) in CASES {
-        let place = place(&format!("atlantis-{status}"), json!({key: "ann"}));
+        let place = place(&format!("atlantis-{status}"), &json!({key: "ann"}));
         let workflow = block("workflows:");
         let steps = workflow["workflows"]["tags"]["plan"]["steps"]
             .as_array()
@@ -77,7 +77,7 @@ fn atlantis_runs_its_step() {
 
 #[test]
 fn the_steps_before_the_action_write_the_plan() {
-    let place = place("github", json!({}));
+    let place = place("github", &json!({}));
     let example = block("jobs:");
     let steps = example["jobs"]["tags"]["steps"].as_array().unwrap();
     let script = steps.iter().find_map(|step| step["run"].as_str()).unwrap();
