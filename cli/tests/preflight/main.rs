@@ -9,6 +9,7 @@
 )]
 
 mod guide;
+mod hook;
 #[path = "../../../tests/support/json_schema.rs"]
 mod json_schema;
 mod judging;
