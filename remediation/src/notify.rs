@@ -10,13 +10,11 @@ use tagwarden_core::Policy;
 
 use crate::ledger::{DayNotes, Ledger};
 use crate::link::ReportOrigin;
-use crate::post;
+use crate::post::{self, Posted};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::changes::{CHANGES, EDITION};
-use crate::report::{
-    Entry, Message, Report, ReportContext, UndeliveredLetter, broken_policy, messages, text,
-};
+use crate::report::{Entry, Message, Report, ReportContext, broken_policy, messages, text};
 use crate::run_id::RunId;
 use crate::safeguard::Safeguard;
 
@@ -61,7 +59,13 @@ pub(crate) async fn publish(
     }
 
     // Before the report, which says what could not be sent.
-    report.undelivered = send_letters(home, report, policy, deadline).await;
+    // In a box, because what sends many letters at a time would make every run's future large.
+    let posted = Box::pin(send_letters(home, report, policy, deadline)).await;
+    if let Some(problem) = &posted.problem {
+        tracing::error!("{problem}");
+    }
+    report.undelivered = posted.undelivered;
+    report.letter_problem = posted.problem;
 
     let context = ReportContext {
         region: home.region.as_deref(),
@@ -103,15 +107,15 @@ pub(crate) async fn publish(
     Ok(())
 }
 
-/// Sends letters to those owners who were not told today. Gives what could not be sent.
+/// Sends letters to those owners who were not told today.
 async fn send_letters(
     home: &Remediation,
     report: &Report,
     policy: &Policy,
     deadline: Option<DateTime<Utc>>,
-) -> Vec<UndeliveredLetter> {
+) -> Posted {
     if home.settings.letters_topic_arn.is_none() || report.entries.is_empty() {
-        return Vec::new();
+        return Posted::default();
     }
     let mut notes = DayNotes::default();
     if let Some(ledger) = &home.ledger {
@@ -124,15 +128,14 @@ async fn send_letters(
     if !home.settings.safeguards.hold(Safeguard::ToldOnce) {
         notes.names.clear();
     }
-    let posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
-    if let Some(ledger) = home.ledger.as_ref().filter(|_| !posted.told.is_empty())
-        && let Err(error) = ledger
-            .remember_told_owners(report.mode, &notes, posted.told)
-            .await
+    let mut posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
+    let told = std::mem::take(&mut posted.told);
+    if let Some(ledger) = home.ledger.as_ref().filter(|_| !told.is_empty())
+        && let Err(error) = ledger.remember_told_owners(report.mode, &notes, told).await
     {
         tracing::error!("owners will be told again: {error}");
     }
-    posted.undelivered
+    posted
 }
 
 /// Adds to `report` what means something else since an upgrade, if it is the first report after it. Gives whether the

@@ -15,7 +15,7 @@ use tagwarden_aws::mail::{Mail, Mailer};
 use tagwarden_core::Policy;
 use tagwarden_core::policy::Contact;
 
-use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, letters};
+use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, LetterWording, letters};
 use crate::remediation::Remediation;
 use crate::report::{Report, UndeliveredLetter};
 use crate::safeguard::Safeguard;
@@ -38,6 +38,16 @@ pub(crate) struct Posted {
     pub(crate) told: BTreeSet<String>,
     /// The letters that could not be sent to where the policy says.
     pub(crate) undelivered: Vec<UndeliveredLetter>,
+    /// What is wrong with the policy table's template of letters, where a letter has the built-in text for it.
+    pub(crate) problem: Option<String>,
+}
+
+/// What came of one letter.
+#[derive(Debug, Default)]
+struct Sent {
+    told: BTreeSet<String>,
+    undelivered: Option<UndeliveredLetter>,
+    problem: Option<String>,
 }
 
 /// Sends the letters of `report` to owners who were not told by `told`, as far as there is time before `deadline`.
@@ -52,13 +62,14 @@ pub(crate) async fn send_letters(
     let Some(topic) = &home.settings.letters_topic_arn else {
         return posted;
     };
-    let context = context(home, policy);
+    let wording = LetterWording::of(policy);
+    let context = context(home, policy, wording.as_ref());
     let letters = letters(report, context, told);
     let last_start = deadline.and_then(|deadline| deadline.checked_sub_signed(RESERVE));
     let send = async |letter| {
         if last_start.is_some_and(|last_start| home.clock.now() > last_start) {
             tracing::warn!("there was no time left for a letter");
-            return (BTreeSet::new(), None);
+            return Sent::default();
         }
         send_letter(home, topic, policy, letter, context).await
     };
@@ -71,9 +82,10 @@ pub(crate) async fn send_letters(
     let mails = stream::iter(mails).map(send).buffered(MAILS_AT_A_TIME);
     let (mut results, mailed): (Vec<_>, Vec<_>) = future::join(others, mails.collect()).await;
     results.extend(mailed);
-    for (told, undelivered) in results {
-        posted.told.extend(told);
-        posted.undelivered.extend(undelivered);
+    for sent in results {
+        posted.told.extend(sent.told);
+        posted.undelivered.extend(sent.undelivered);
+        posted.problem = posted.problem.or(sent.problem);
     }
     let by_owner = |letter: &UndeliveredLetter| letter.owner.to_lowercase();
     posted.undelivered.sort_by_cached_key(by_owner);
@@ -85,7 +97,7 @@ pub(crate) async fn send_digest(home: &Remediation, report: &Report, policy: &Po
     let Some(topic) = &home.settings.letters_topic_arn else {
         return;
     };
-    let context = context(home, policy);
+    let context = context(home, policy, None);
     let digest = Letter::digest(report, context);
     if digest.entries.is_empty() {
         return;
@@ -95,10 +107,15 @@ pub(crate) async fn send_digest(home: &Remediation, report: &Report, policy: &Po
     }
 }
 
-fn context<'a>(home: &'a Remediation, policy: &'a Policy) -> LetterContext<'a> {
+fn context<'a>(
+    home: &'a Remediation,
+    policy: &'a Policy,
+    wording: Option<&'a LetterWording>,
+) -> LetterContext<'a> {
     LetterContext {
         policy,
         region: home.region.as_deref(),
+        wording,
         now: home.clock.now(),
     }
 }
@@ -110,9 +127,9 @@ async fn send_letter(
     policy: &Policy,
     letter: &Letter<'_>,
     context: LetterContext<'_>,
-) -> (BTreeSet<String>, Option<UndeliveredLetter>) {
+) -> Sent {
     let LetterReader::Owner(owner) = &letter.reader else {
-        return (BTreeSet::new(), None);
+        return Sent::default();
     };
     let contact = policy.contact_of(owner);
     let to = match contact {
@@ -121,13 +138,18 @@ async fn send_letter(
     };
     let message = letter.message(context, None);
     let names = message.names.clone();
+    let problem = message.problem.clone();
     let sent = match to {
         Ok(Destination::Topic(client, topic)) => publish(&client, topic, message).await,
         Ok(Destination::Mail(mailer, to)) => mail(mailer, to, message).await,
         Err(why) => Err(why),
     };
     let Err(why) = sent else {
-        return (names, None);
+        return Sent {
+            told: names,
+            undelivered: None,
+            problem,
+        };
     };
     tracing::error!(owner, "a letter was not sent: {why}");
     let mut told = BTreeSet::new();
@@ -145,7 +167,11 @@ async fn send_letter(
         why,
         entries: letter.entries.len(),
     };
-    (told, Some(undelivered))
+    Sent {
+        told,
+        undelivered: Some(undelivered),
+        problem,
+    }
 }
 
 /// Where a letter goes.

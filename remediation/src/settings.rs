@@ -176,22 +176,12 @@ impl Settings {
                 Vec::new(),
                 contact_topics,
             )?,
-            mail_from: environment.read("TAGWARDEN_MAIL_FROM", None, |value| {
-                let sender = value.parse::<MailSender>().map(Some);
-                sender.map_err(|error| error.to_string())
-            })?,
+            mail_from: environment.read("TAGWARDEN_MAIL_FROM", None, mail_sender)?,
             mail_domains: environment.read("TAGWARDEN_MAIL_DOMAINS", Vec::new(), mail_domains)?,
             report_subject: environment.read(
                 "TAGWARDEN_REPORT_SUBJECT",
                 DEFAULT_SUBJECT.to_owned(),
-                |value| {
-                    let sound =
-                        value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
-                    sound.then(|| value.to_owned()).ok_or_else(|| {
-                        "must have at most 99 characters, and no line breaks or control characters"
-                            .to_owned()
-                    })
-                },
+                report_subject,
             )?,
             grace: environment.read(
                 "TAGWARDEN_GRACE_MINUTES",
@@ -273,6 +263,18 @@ impl Settings {
                     .to_owned(),
         })
     }
+}
+
+fn report_subject(value: &str) -> Result<String, String> {
+    let is_sound = value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
+    is_sound.then(|| value.to_owned()).ok_or_else(|| {
+        "must have at most 99 characters, and no line breaks or control characters".to_owned()
+    })
+}
+
+fn mail_sender(value: &str) -> Result<Option<MailSender>, String> {
+    let sender = value.parse::<MailSender>().map(Some);
+    sender.map_err(|error| error.to_string())
 }
 
 fn topic_arn(value: &str) -> Result<Option<String>, String> {

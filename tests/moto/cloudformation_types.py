@@ -192,7 +192,10 @@ moto_load_parameters = parsing.ResourceMap.load_parameters
 
 
 def load_parameters(self):
-    """A list that an update keeps is a list already."""
+    """A list that an update keeps is a list already, and moto leaves a list's default as text."""
+    for name, parameter in self._template.get("Parameters", {}).items():
+        if parameter["Type"] == "CommaDelimitedList":
+            self.input_parameters.setdefault(name, parameter["Default"])
     for name, value in self.input_parameters.items():
         if isinstance(value, list):
             self.input_parameters[name] = ",".join(value)
@@ -200,6 +203,22 @@ def load_parameters(self):
 
 
 parsing.ResourceMap.load_parameters = load_parameters
+
+moto_build_resource_diff = parsing.ResourceMap.build_resource_diff
+
+
+def build_resource_diff(self, other_template, parameters=None):
+    """Changes a document that asks a condition as well. moto changes what names a changed parameter itself."""
+    actions = moto_build_resource_diff(self, other_template, parameters)
+    known = self._resource_json_map
+    for name, template in other_template["Resources"].items():
+        is_kept = name in known and name not in actions["Modify"]
+        if parameters and is_kept and template["Type"] == "AWS::SSM::Document" and "Fn::If" in json.dumps(template):
+            actions["Modify"].append(name)
+    return actions
+
+
+parsing.ResourceMap.build_resource_diff = build_resource_diff
 
 moto_update_resource = parsing.parse_and_update_resource
 

@@ -1,9 +1,9 @@
 """AWS Config's handling of a custom Lambda rule.
 
-moto only stores rules. Importing this module makes it invoke a rule's function on request and when an instance
-changes, store the evaluations it receives, answer queries about them, and send each change of compliance to
+moto only stores rules. Importing this module makes it invoke a rule's function on request and when an instance or a
+volume in the rule's scope changes, store the evaluations it receives, answer queries about them, and send each change of compliance to
 the default event bus. Not covered: schedules, the configuration recorder (every
-instance counts as recorded) and the first evaluation of a new rule.
+instance and volume counts as recorded) and the first evaluation of a new rule.
 """
 
 import json
@@ -23,11 +23,12 @@ from moto.config.exceptions import (
 from moto.config.models import config_backends
 from moto.config.responses import ConfigResponse
 from moto.ec2.models import ec2_backends
+from moto.ec2.responses.elastic_block_store import ElasticBlockStore
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.tags import TagResponse
 from moto.events.models import events_backends
 
-INSTANCE = "AWS::EC2::Instance"
+INSTANCE, VOLUME = "AWS::EC2::Instance", "AWS::EC2::Volume"
 
 
 def iso(seconds):
@@ -74,6 +75,12 @@ def invoke(rule, message):
     }
     function = lambda_backends[rule.account_id][region_of(rule)].get_function(rule.source.source_identifier)
     threading.Thread(target=function._invoke_lambda, args=(json.dumps(event),), daemon=True).start()
+
+
+def covers(rule, resource_type):
+    """Whether the rule's scope has resources of this type. A rule without a scope has all."""
+    types = rule.scope.compliance_resource_types if rule.scope else None
+    return not types or resource_type in types
 
 
 def listens_to(rule, message_type):
@@ -135,33 +142,94 @@ def change_notification(instance):
         "relationships": [],
         "configuration": None if deleted else configuration,
     }
+    return about(item)
+
+
+def about(item):
     message = {"configurationItem": item, "configurationItemDiff": None, "notificationCreationTime": iso(time.time())}
     return {**message, "messageType": "ConfigurationItemChangeNotification", "recordVersion": "1.3"}
 
 
+def volume_notification(volume):
+    """The message about a volume's current state. Config names the instance in the item's relationships too."""
+    backend, attachment = volume.ec2_backend, volume.attachment
+    tags = {tag["key"]: tag["value"] for tag in volume.get_tags()}
+    configuration = {
+        "attachments": [],
+        "availabilityZone": volume.zone.name,
+        "createTime": iso(volume.create_time.replace(tzinfo=UTC).timestamp()),
+        "size": volume.size,
+        "state": {"value": volume.status},
+        "volumeId": volume.id,
+        "volumeType": volume.volume_type,
+        "tags": [{"key": key, "value": value} for key, value in tags.items()],
+    }
+    relationships = []
+    if attachment:
+        instance = attachment.instance.id
+        attached = {"device": attachment.device, "instanceId": instance, "volumeId": volume.id, "state": "attached"}
+        configuration["attachments"] = [attached]
+        relationships = [{"resourceId": instance, "resourceType": INSTANCE, "name": "Is attached to Instance"}]
+    item = {
+        "configurationItemCaptureTime": iso(time.time()),
+        "configurationItemStatus": "OK",
+        "awsAccountId": backend.account_id,
+        "awsRegion": backend.region_name,
+        "availabilityZone": volume.zone.name,
+        "resourceType": VOLUME,
+        "resourceId": volume.id,
+        "resourceCreationTime": configuration["createTime"],
+        "ARN": f"arn:aws:ec2:{backend.region_name}:{backend.account_id}:volume/{volume.id}",
+        "tags": tags,
+        "relationships": relationships,
+        "configuration": configuration,
+    }
+    return about(item)
+
+
 def notify_of_changes(responses, action, changed):
-    """Makes an EC2 action notify the rules of the instances it changed, which `changed` finds in call and answer."""
+    """Makes an EC2 action notify the rules of the instances and volumes it changed, whose ids `changed` finds in call and answer."""
     moto_action = getattr(responses, action)
 
     def then_notify(self):
         answer = moto_action(self)
         rules = config_backends[self.current_account][self.region].config_rules.values()
         listening = [rule for rule in rules if listens_to(rule, "ConfigurationItemChangeNotification")]
-        for instance in self.ec2_backend.get_multi_instances_by_id(changed(self, answer)) if listening else []:
+        ids = changed(self, answer) if listening else []
+        instances = [it for it in ids if it.startswith("i-")]
+        for instance in self.ec2_backend.get_multi_instances_by_id(instances) if instances else []:
             for rule in listening:
-                invoke(rule, change_notification(instance))
+                if covers(rule, INSTANCE):
+                    invoke(rule, change_notification(instance))
+        for volume in (self.ec2_backend.get_volume(it) for it in ids if it.startswith("vol-")):
+            for rule in listening:
+                if covers(rule, VOLUME):
+                    invoke(rule, volume_notification(volume))
         return answer
 
     setattr(responses, action, then_notify)
 
 
-def instances_tagged(call, _):
-    return [resource for resource in call._get_param("Resources", []) if resource.startswith("i-")]
+def tagged(call, _):
+    return [resource for resource in call._get_param("Resources", []) if resource.startswith(("i-", "vol-"))]
 
 
-notify_of_changes(TagResponse, "create_tags", instances_tagged)
-notify_of_changes(TagResponse, "delete_tags", instances_tagged)
-notify_of_changes(InstanceResponse, "run_instances", lambda _, answer: [i.id for i in answer.result.instances])
+def launched(_, answer):
+    instances = answer.result.instances
+    devices = [device for instance in instances for device in instance.block_device_mapping.values()]
+    return [instance.id for instance in instances] + [device.volume_id for device in devices]
+
+
+def named_volume(call, _):
+    return [call._get_param("VolumeId")]
+
+
+notify_of_changes(TagResponse, "create_tags", tagged)
+notify_of_changes(TagResponse, "delete_tags", tagged)
+notify_of_changes(InstanceResponse, "run_instances", launched)
+notify_of_changes(ElasticBlockStore, "create_volume", lambda _, answer: [answer.result.id])
+notify_of_changes(ElasticBlockStore, "attach_volume", named_volume)
+notify_of_changes(ElasticBlockStore, "detach_volume", named_volume)
 for state_change in ("start_instances", "stop_instances", "terminate_instances"):
     notify_of_changes(InstanceResponse, state_change, lambda call, _: call._get_param("InstanceIds", []))
 

@@ -34,7 +34,8 @@ def resources(call, action):
     if action == "ec2:DescribeInstanceAttribute":
         return [f"{prefix}:instance/{call._get_param('InstanceId')}"]
     if action == "ec2:CreateTags":
-        return [f"{prefix}:instance/{resource}" for resource in call._get_param("Resources")]
+        kinds = {"i": "instance", "vol": "volume"}
+        return [f"{prefix}:{kinds[it.split('-')[0]]}/{it}" for it in call._get_param("Resources")]
     if action in ("ec2:StopInstances", "ec2:TerminateInstances"):
         return [f"{prefix}:instance/{instance}" for instance in call._get_param("InstanceIds")]
     if action == "sqs:SendMessage":

@@ -82,12 +82,12 @@ fn shuts_down_unannounced_without_notices(#[case] letters: bool) {
         &["no notice was accepted in time"],
         prepare,
     );
-    // With it, the same storms do no harm.
-    for seed in 1..=if letters { 2 } else { 0 } {
-        let mut storm = storm_of(seed, Size::small()).current();
+    // With it, the same storm does no harm.
+    if letters {
+        let mut storm = storm_of(1, Size::small()).current();
         prepare(&mut storm);
         if let Err(harm) = play(&storm, &Safeguards::default()) {
-            panic!("seed {seed}: {harm:#?}");
+            panic!("{harm:#?}");
         }
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 
 mod end_dates;
 mod format;
+mod letter_template;
 mod options;
 mod several;
 mod truth_table;

@@ -74,6 +74,17 @@ impl ToldEntry {
             } == *other
     }
 
+    /// Whether who was told this needs no letter about `later` on the same day: the same, or a countdown that started over.
+    fn is_enough_for(&self, later: &Self) -> bool {
+        let is_counting = |it: &Self| it.reason.starts_with("first seen so at ");
+        let restarted = Self {
+            reason: later.reason.clone(),
+            due_at: later.due_at.clone(),
+            ..self.clone()
+        };
+        self.is_same(later) || is_counting(self) && is_counting(later) && restarted.is_same(later)
+    }
+
     fn is_of(&self, act: &Act, run: Run) -> bool {
         self.is_act()
             && self.done_by == run
@@ -243,7 +254,7 @@ impl Model {
             let is_told = |it: &SentLetter| {
                 at - it.at < TimeDelta::days(1) + TimeDelta::minutes(10)
                     && it.owner == owner
-                    && it.entries.iter().any(|it| it.is_same(&told))
+                    && it.entries.iter().any(|it| it.is_enough_for(&told))
             };
             if told.is_for_owners()
                 && !undelivered.contains(&owner)

@@ -118,7 +118,7 @@ impl Model {
                 let last = last.and_then(|it| it.change.tag.as_ref());
                 let of_somebody = || {
                     let shown = shown?;
-                    let is_own = self.takes_for_own(stack, &untag(id, key, shown));
+                    let is_own = self.takes_for_own(stack, &untag(id, key, shown), None);
                     is_own.then(|| shown.clone())
                 };
                 let last = last.map(|(_, value)| value.clone());
@@ -173,7 +173,10 @@ impl Model {
                         && undo.run != run
                         && undo.sequence > last.sequence
                 });
-                let again = is_again.filter(|undo| !self.is_troubled(undo.run));
+                let again = is_again.filter(|undo| {
+                    let since = self.begun_at(undo.run);
+                    !self.is_troubled(undo.run) && !self.takes_for_own(view.stack, change, since)
+                });
                 if let Some(undo) = again {
                     objections.push(format!("undo {} had taken it back", undo.run));
                 }
@@ -183,7 +186,7 @@ impl Model {
                 }
             }
             // A killed run that did not get to write it cannot tell that somebody else wrote the same.
-            _ if self.takes_for_own(view.stack, change) => self.tally.in_the_window += 1,
+            _ if self.takes_for_own(view.stack, change, None) => self.tally.in_the_window += 1,
             last => objections.push(format!("the last write of it is {last:?}")),
         }
         if let Some(undo) = &view.undo {
@@ -239,8 +242,21 @@ impl Model {
         })
     }
 
-    /// Whether a troubled run of a stack was about to write a tag with this value, so that its ledger may have it as done.
-    fn takes_for_own(&self, stack: StackNumber, untag: &Change) -> bool {
+    /// When a run wrote the last of its batches down.
+    fn begun_at(&self, run: Run) -> Option<DateTime<Utc>> {
+        let batches = self.ledger.values();
+        let batches = batches.filter(|batch| self.run_of(batch.run_id.as_str()) == run);
+        batches.map(|batch| batch.begun_at).max()
+    }
+
+    /// Whether a troubled run of a stack was about to write a tag with this value, after `since` if that is given, so that
+    /// its ledger may have it as done.
+    fn takes_for_own(
+        &self,
+        stack: StackNumber,
+        untag: &Change,
+        since: Option<DateTime<Utc>>,
+    ) -> bool {
         let write = Change {
             remedy: RemedyName::Tag,
             ..untag.clone()
@@ -249,6 +265,7 @@ impl Model {
             let run = self.run_of(batch.run_id.as_str());
             self.stack_of(run) == stack
                 && self.is_troubled(run)
+                && since.is_none_or(|since| batch.begun_at > since)
                 && batch.acts.iter().any(|act| write.is(act))
         })
     }

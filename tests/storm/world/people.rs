@@ -63,9 +63,10 @@ impl World {
         let [letters, contact] = &self.0.letter_topics;
         let topics = [&self.0.topic, letters, contact];
         let has_letters = self.storm().setup.letters;
-        let refused = match has_letters && refuse {
-            true => self.state().chance.usize(..topics.len()),
-            false => 0,
+        let refused = if has_letters && refuse {
+            self.state().chance.usize(..topics.len())
+        } else {
+            0
         };
         for (number, topic) in topics.into_iter().enumerate() {
             if !refuse || number == refused {
