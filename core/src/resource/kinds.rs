@@ -44,7 +44,8 @@ impl Kinds {
         Ok(Self { bits })
     }
 
-    /// Reads `instance,volume`. A text of blanks is the default.
+    /// Reads `instance,volume`, or the names in AWS Config, as a stack has them: `AWS::EC2::Instance,AWS::EC2::Volume`. A text
+    /// of blanks is the default.
     ///
     /// # Errors
     /// As [`of_names`](Self::of_names).
@@ -52,7 +53,12 @@ impl Kinds {
         if list.trim().is_empty() {
             return Ok(Self::default());
         }
-        Self::of_names(list.split(',').filter(|part| !part.trim().is_empty()))
+        let names = list.split(',').filter(|part| !part.trim().is_empty());
+        let names = names.map(|name| match Kind::from_config_type(name.trim()) {
+            Some(kind) => kind.as_str(),
+            None => name,
+        });
+        Self::of_names(names)
     }
 
     /// Every kind.
@@ -103,6 +109,13 @@ impl Kinds {
         self.iter().any(Kind::may_shut_down)
     }
 
+    /// Their names in AWS Config: `AWS::EC2::Instance, AWS::EC2::Volume`.
+    #[must_use]
+    pub fn config_types(self) -> String {
+        let types: Vec<&str> = self.iter().map(Kind::config_type).collect();
+        types.join(", ")
+    }
+
     /// The kinds for a sentence: `instances and volumes`.
     #[must_use]
     pub fn nouns(self) -> String {
@@ -144,6 +157,8 @@ mod tests {
             ("volume", "volume"),
             (" volume , instance,", "instance, volume"),
             ("volume,volume", "volume"),
+            ("AWS::EC2::Instance, AWS::EC2::Volume", "instance, volume"),
+            ("AWS::EC2::Volume", "volume"),
         ] {
             let kinds = Kinds::from_list(list).unwrap();
             assert_eq!(kinds.to_string(), expected, "{list:?}");

@@ -15,9 +15,10 @@ pub(super) fn note(policy: &Policy, covered: Kinds) -> Option<String> {
         _ => ("Rules", "are"),
     };
     Some(format!(
-        "{rules} {} of the policy {are} for {nouns}, which this stack does not cover: add {uncovered} to its parameter \
+        "{rules} {} of the policy {are} for {nouns}, which this stack does not cover: add {types} to its parameter \
          ResourceTypes.",
         ids.join(", "),
         nouns = uncovered.nouns(),
+        types = uncovered.config_types(),
     ))
 }
