@@ -115,13 +115,14 @@ fn grants_nothing_unneeded() {
 #[test]
 fn grants_nothing_wider_than_needed() {
     // The actions for which AWS's Service Authorization Reference lists no resource.
-    const WITHOUT_RESOURCES: [&str; 6] = [
+    const WITHOUT_RESOURCES: [&str; 7] = [
         "cloudtrail:LookupEvents",
         "config:GetResourceConfigHistory",
         "config:PutEvaluations",
         "ec2:DescribeInstances",
         "ec2:DescribeSpotInstanceRequests",
         "ec2:DescribeTags",
+        "ec2:DescribeVolumes",
     ];
     let text = std::fs::read_to_string(STACK).unwrap();
     for statement in Template::read(STACK).statements {
@@ -155,9 +156,11 @@ fn grants_instance_changes_only_when_enforcing() {
     for statement in Template::read(STACK).statements {
         for action in &statement.actions {
             let condition = match action.as_str() {
-                "ec2:CreateTags" => Some("Enforcing"),
+                "ec2:CreateTags" if statement.sid == "TagVolumes" => Some("TagsVolumes"),
+                "ec2:CreateTags" => Some("TagsInstances"),
                 "ec2:StopInstances" => Some("MayStop"),
                 "ec2:TerminateInstances" => Some("MayTerminate"),
+                "ec2:DescribeVolumes" => Some("CoversVolumes"),
                 _ if action.starts_with("ec2:Describe") => None,
                 _ if action.starts_with("ec2:") => {
                     panic!("{action}: this test does not know under which condition to grant it")
@@ -198,10 +201,14 @@ when a call is not granted, a grant is not needed, or this table is out of date.
     for statement in statements {
         let when = match statement.condition.as_deref() {
             None => "always",
-            Some("Enforcing") => "`Mode=enforce`",
-            Some("MayStop") => "`Mode=enforce`, and `Untagged` or `RulesMayDestroy` stops",
+            Some("CoversVolumes") => "`ResourceTypes` has volumes",
+            Some("TagsInstances") => "`Mode=enforce`, and `ResourceTypes` has instances",
+            Some("TagsVolumes") => "`Mode=enforce`, and `ResourceTypes` has volumes",
+            Some("MayStop") => {
+                "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged` or `RulesMayDestroy` stops"
+            }
             Some("MayTerminate") => {
-                "`Mode=enforce`, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
+                "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
             }
             Some("CreatesLettersTopic") => "`CreateLettersTopic=true`",
             Some("HasContactTopics") => "`ContactTopics` names topics",
