@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use tagwarden_aws::AwsError;
 use tagwarden_aws::lambda::{ForeignAccount, FunctionError};
 use tagwarden_aws::policy_table::PolicyTableError;
+use tagwarden_core::settings::SettingError;
 
 use crate::event::EventError;
 use crate::parameters::ParameterError;
@@ -17,6 +18,9 @@ pub enum RuleError {
     /// The rule's parameters cannot be read.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
+    /// A setting cannot be read, and the function was started all the same: it is the hook's.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The event belongs to another account.
     #[error(transparent)]
     ForeignAccount(#[from] ForeignAccount),
@@ -52,6 +56,7 @@ impl FunctionError for RuleError {
         match self {
             Self::Event(_) => "InvalidEvent",
             Self::Parameters(_) => "InvalidRuleParameters",
+            Self::Setting(_) => "InvalidSetting",
             Self::ForeignAccount(_) => "ForeignAccount",
             Self::PolicyTable(PolicyTableError::Invalid { .. }) => "InvalidPolicyTable",
             Self::PolicyTable(PolicyTableError::Unreadable { .. }) => "UnreadablePolicyTable",

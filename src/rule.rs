@@ -1,4 +1,4 @@
-//! The function of the Config rule: reads an event, evaluates what it asks for, and answers with counts.
+//! The Config rule: reads an event, evaluates what it asks for, and answers with counts. It answers the hook's events, too.
 
 use std::future::Future;
 
@@ -12,12 +12,14 @@ use crate::counts::EvaluationCounts;
 use crate::error::RuleError;
 use crate::evaluate::{Clients, evaluate};
 use crate::event::Event;
+use crate::hook::{LaunchHook, is_hook_event};
 use crate::parameters;
 
 /// The Config rule's function. Build it once; it handles any number of events.
 #[derive(Debug)]
 pub struct Rule {
     clients: Clients,
+    hook: LaunchHook,
     settings: PolicySettings,
 }
 
@@ -27,21 +29,29 @@ impl Rule {
     pub fn new(config: &SdkConfig, settings: PolicySettings) -> Self {
         Self {
             clients: Clients::new(config),
+            hook: LaunchHook::new(config),
             settings,
         }
     }
 
-    /// Evaluates what one event of AWS Config asks for, and sends the results to Config.
+    /// Evaluates what one event of AWS Config asks for, and sends the results to Config. Judges the resource in the event of
+    /// a hook of CloudFormation, and sends nothing.
     ///
-    /// Gives the [`EvaluationCounts`] as JSON.
+    /// Gives the [`EvaluationCounts`] as JSON, or the hook's answer.
     ///
     /// # Errors
-    /// See [`RuleError`]. Config has no results of this event, unless PutEvaluations failed for some of them.
+    /// See [`RuleError`]; the event of a hook is never an error. Config has no results of this event, unless PutEvaluations failed for some of them.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, RuleError> {
         let (payload, context) = event.into_parts();
+        let own_account = lambda::account_of(&context.invoked_function_arn);
+        if is_hook_event(&payload) {
+            return Ok(self
+                .hook
+                .answer(&payload, own_account, &self.settings)
+                .await);
+        }
         let event = Event::read(payload)?;
         // Checked before any call: the event of another account must have no effect in this one.
-        let own_account = lambda::account_of(&context.invoked_function_arn);
         lambda::check_account(own_account, event.account_id.as_deref())?;
         let settings = parameters::apply(event.rule_parameters.as_deref(), &self.settings)?;
         let counts = evaluate(&self.clients, event, &settings).await?;

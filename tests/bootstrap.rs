@@ -64,3 +64,44 @@ async fn fails_to_start_on_an_unreadable_setting() {
     assert!(error.message.contains("my-vpc"), "{error:?}");
     assert_eq!(account.calls(), []);
 }
+
+/// The hook's function answers where the rule's does not start: CloudFormation waits for it.
+#[tokio::test]
+async fn starts_as_the_hook_in_spite_of_an_unreadable_setting() {
+    let account = account();
+    let loopback = Loopback::serve(&account).unwrap();
+    let event = json!({
+        "hookTypeName": "Private::Tagwarden::Launch", "awsAccountId": "111111111111", "clientRequestToken": "token",
+        "stackId": account.create_stack("web", &[]), "actionInvocationPoint": "CREATE_PRE_PROVISION",
+        "requestData": {
+            "targetName": "AWS::EC2::Instance", "targetType": "AWS::EC2::Instance", "targetLogicalId": "Web",
+            "targetModel": {"resourceProperties": {"InstanceType": "t3.micro"}},
+        },
+    });
+    let hook = || function(&loopback).env("_HANDLER", "hook");
+
+    let answer = hook().invoke(&event).await.unwrap().unwrap();
+    assert_eq!(answer["hookStatus"], "FAILED", "{answer}");
+    assert_eq!(
+        answer["message"],
+        "Web does not keep the tag policy: error: missing tag Owner (rule 1)."
+    );
+
+    for (name, value) in [
+        ("TAGWARDEN_VPC_IDS", "my-vpc"),
+        ("AWS_LAMBDA_LOG_LEVEL", "loud"),
+        ("AWS_USE_FIPS_ENDPOINT", "perhaps"),
+    ] {
+        let answer = hook()
+            .env(name, value)
+            .invoke(&event)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(answer["hookStatus"], "SUCCESS", "{answer}");
+        assert_eq!(answer["clientRequestToken"], "token");
+        let message = answer["message"].as_str().unwrap();
+        let start = format!("Nothing was judged: the environment variable {name} is \"{value}\"");
+        assert!(message.starts_with(&start), "{message}");
+    }
+}

@@ -116,11 +116,13 @@ impl Endpoints {
 }
 
 /// The services that the functions call, as they are named in `AWS_ENDPOINT_URL_SERVICE`.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 8] = [
+    "CLOUDFORMATION",
     "CLOUDTRAIL",
     "CONFIG_SERVICE",
     "DYNAMODB",
     "EC2",
+    "SESV2",
     "SNS",
     "SQS",
 ];

@@ -19,6 +19,7 @@ const DESCRIBE: (u32, u32) = (100, 20);
 const DESCRIBE_VOLUMES: (u32, u32) = (100, 20);
 const DESCRIBE_ATTRIBUTE: (u32, u32) = (100, 20);
 const DESCRIBE_SPOT_REQUESTS: (u32, u32) = (100, 20);
+const DESCRIBE_SUBNETS: (u32, u32) = (100, 20);
 const CREATE_TAGS: (u32, u32) = (100, 10);
 const DELETE_TAGS: (u32, u32) = (100, 10);
 const STOP: (u32, u32) = (100, 5);
@@ -37,6 +38,7 @@ pub struct Ec2 {
     describe_volumes: Pace,
     describe_attribute: Pace,
     describe_spot_requests: Pace,
+    describe_subnets: Pace,
     create_tags: Pace,
     delete_tags: Pace,
     stop: Pace,
@@ -58,6 +60,7 @@ impl Ec2 {
             describe_volumes: pace(DESCRIBE_VOLUMES),
             describe_attribute: pace(DESCRIBE_ATTRIBUTE),
             describe_spot_requests: pace(DESCRIBE_SPOT_REQUESTS),
+            describe_subnets: pace(DESCRIBE_SUBNETS),
             create_tags: pace(CREATE_TAGS),
             delete_tags: pace(DELETE_TAGS),
             stop: pace(STOP),
@@ -86,6 +89,12 @@ impl Ec2 {
     /// Waits for a turn of DescribeSpotInstanceRequests, and gives the client for one request.
     pub async fn to_describe_spot_requests(&self) -> &Client {
         self.describe_spot_requests.turn().await;
+        &self.client
+    }
+
+    /// Waits for a turn of `DescribeSubnets`, and gives the client for one request.
+    pub async fn to_describe_subnets(&self) -> &Client {
+        self.describe_subnets.turn().await;
         &self.client
     }
 

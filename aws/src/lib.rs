@@ -9,9 +9,13 @@
 //! | [`volumes`] | volumes, from DescribeVolumes | They are read page by page as well, and EC2 has no filter for their VPC. |
 //! | [`resources`] | resources of all kinds | What reads all of them need not know which call reads which kind. |
 //! | [`spot_requests`] | the types of Spot requests | A description of an instance does not say whether its request launches another one. |
+//! | [`subnets`] | the VPC of a subnet, from `DescribeSubnets` | A resource that is about to be created names its subnet, and a policy its VPCs. |
+//! | [`stacks`] | the tags of a stack, from `DescribeStacks` | A resource gets them, and the event of a hook does not have them. |
 //! | [`tags`] | tags, from DescribeTags | DescribeInstances may leave tags out, so a missing tag needs a second source. |
 //! | [`history`] | configuration items, from AWS Config's history | Config leaves an item that is too large out of its event. |
 //! | [`evaluations`] | the Config rule's results | Config takes 100 results a call and charges for each, so it is also asked what it shows. |
+//! | [`mail`] | mail, by Amazon SES | The whole SDK of SES would take the remediation's zip over its limit, for one call. |
+//! | `operation` | one operation of a service, on the SDK's runtime | The whole SDKs of SES and CloudFormation are not worth their size. |
 //! | [`lambda`] | start-up, errors, log and metrics of a Lambda function | Both functions must start, fail and log the same way. |
 //! | [`Ec2`] | a client that keeps EC2's request quotas | A throttled request costs more time than a wait for its turn. |
 //! | [`function_config`] | the SDK's configuration of a Lambda function | The SDK's default chain is a tenth of the executable, and a function needs none of it. |
@@ -27,9 +31,13 @@ mod from_ec2;
 pub mod history;
 pub mod instances;
 pub mod lambda;
+pub mod mail;
+mod operation;
 pub mod policy_table;
 pub mod resources;
 pub mod spot_requests;
+pub mod stacks;
+pub mod subnets;
 pub mod tags;
 pub mod volumes;
 

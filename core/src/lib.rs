@@ -20,6 +20,7 @@
 //! | [`annotation`] | an assessment in the 256 characters that AWS Config shows | Config refuses the whole call for one annotation that is too long. |
 //! | [`likeness`] | texts that a person takes for empty or for equal | Nothing is shut down for what is nearly right, and a near miss must be the same everywhere. |
 //! | [`wording`] | the words for each defect | The dashboard, the report and the command describe a defect in the same words. |
+//! | [`preflight`] | what is about to be created, and what the engine finds in it | The command and the hook must find the same before a launch. |
 //! | [`date`] | dates as people write them in tags | chrono's parser accepts more than ISO 8601, and a misread date can shut an instance down. |
 //! | [`settings`] | the environment variables of both functions | A setting that cannot be read must end the start-up with a message that names it. |
 
@@ -30,6 +31,7 @@ pub mod exemption;
 pub mod likeness;
 pub mod owner;
 pub mod policy;
+pub mod preflight;
 pub mod resource;
 pub mod scope;
 pub mod settings;

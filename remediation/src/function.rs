@@ -204,7 +204,8 @@ impl Remediation {
             let report = Report::new(self.settings.mode, 0, run_id);
             return Ok((report, ReportCounts::default()));
         };
-        let result = Run::start(self, request).await?.finish().await?;
+        // On the heap, because the future of a whole run is large.
+        let result = Box::pin(Run::start(self, request).await?.finish()).await?;
         result.published?;
         let report = result.report;
         let counts = report.counts();

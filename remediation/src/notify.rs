@@ -10,14 +10,13 @@ use tagwarden_core::Policy;
 
 use crate::ledger::{DayNotes, Ledger};
 use crate::link::ReportOrigin;
-use crate::post;
+use crate::post::{self, Posted};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::changes::{CHANGES, EDITION};
-use crate::report::{
-    Entry, Message, Report, ReportContext, UndeliveredLetter, broken_policy, messages, text,
-};
+use crate::report::{Entry, Message, Report, ReportContext, broken_policy, messages, text};
 use crate::run_id::RunId;
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -60,7 +59,13 @@ pub(crate) async fn publish(
     }
 
     // Before the report, which says what could not be sent.
-    report.undelivered = send_letters(home, report, policy, deadline).await;
+    // In a box, because what sends many letters at a time would make every run's future large.
+    let posted = Box::pin(send_letters(home, report, policy, deadline)).await;
+    if let Some(problem) = &posted.problem {
+        tracing::error!("{problem}");
+    }
+    report.undelivered = posted.undelivered;
+    report.letter_problem = posted.problem;
 
     let context = ReportContext {
         region: home.region.as_deref(),
@@ -102,15 +107,15 @@ pub(crate) async fn publish(
     Ok(())
 }
 
-/// Sends letters to those owners who were not told today. Gives what could not be sent.
+/// Sends letters to those owners who were not told today.
 async fn send_letters(
     home: &Remediation,
     report: &Report,
     policy: &Policy,
     deadline: Option<DateTime<Utc>>,
-) -> Vec<UndeliveredLetter> {
+) -> Posted {
     if home.settings.letters_topic_arn.is_none() || report.entries.is_empty() {
-        return Vec::new();
+        return Posted::default();
     }
     let mut notes = DayNotes::default();
     if let Some(ledger) = &home.ledger {
@@ -120,15 +125,17 @@ async fn send_letters(
             Err(error) => tracing::error!("the ledger: {error}"),
         }
     }
-    let posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
-    if let Some(ledger) = home.ledger.as_ref().filter(|_| !posted.told.is_empty())
-        && let Err(error) = ledger
-            .remember_told_owners(report.mode, &notes, posted.told)
-            .await
+    if !home.settings.safeguards.hold(Safeguard::ToldOnce) {
+        notes.names.clear();
+    }
+    let mut posted = post::send_letters(home, report, policy, &notes.names, deadline).await;
+    let told = std::mem::take(&mut posted.told);
+    if let Some(ledger) = home.ledger.as_ref().filter(|_| !told.is_empty())
+        && let Err(error) = ledger.remember_told_owners(report.mode, &notes, told).await
     {
         tracing::error!("owners will be told again: {error}");
     }
-    posted.undelivered
+    posted
 }
 
 /// Adds to `report` what means something else since an upgrade, if it is the first report after it. Gives whether the
@@ -225,30 +232,41 @@ pub(crate) fn log(report: &Report, entries: &[Entry]) {
     }
 }
 
-/// The name of the attribute of messages that only programs need to read. A filter policy that asks for its absence lets
-/// the text of each report through, and everything else that people subscribe for.
+/// The attribute of messages that people read: what a letter for administrators has. A filter policy that asks for it leaves out
+/// what only programs need to read. A policy that asks for the absence of an attribute would not do, because it lets nothing
+/// through that has no attributes at all.
+///
+/// See [Key matching](https://docs.aws.amazon.com/sns/latest/dg/attribute-key-matching.html).
+const AUDIENCE: (&str, &str, &str) = ("audience", "String", "admins");
+
+/// The name of the attribute of messages that only programs need to read.
 const PART: &str = "part";
 
 async fn send(home: &Remediation, message: &Message) -> Result<(), RemediationError> {
     let Some(topic_arn) = &home.settings.topic_arn else {
         return Ok(());
     };
-    let mut request = home
+    let part = message.part.to_string();
+    let (name, data_type, value) = if message.is_for_programs() {
+        (PART, "Number", part.as_str())
+    } else {
+        AUDIENCE
+    };
+    let attribute = MessageAttributeValue::builder()
+        .data_type(data_type)
+        .string_value(value)
+        .build()
+        .map_err(|error| unpublished(AwsError::unexpected(PUBLISH, error.to_string())))?;
+    let sent = home
         .sns
         .publish()
         .topic_arn(topic_arn)
         .subject(&home.settings.report_subject)
         .message(message.body())
-        .message_structure("json");
-    if message.is_for_programs() {
-        let part = MessageAttributeValue::builder()
-            .data_type("Number")
-            .string_value(message.part.to_string())
-            .build()
-            .map_err(|error| unpublished(AwsError::unexpected(PUBLISH, error.to_string())))?;
-        request = request.message_attributes(PART, part);
-    }
-    let sent = request.send().await;
+        .message_structure("json")
+        .message_attributes(name, attribute)
+        .send()
+        .await;
     sent.map_err(|error| unpublished(AwsError::new(PUBLISH, &error)))?;
     Ok(())
 }

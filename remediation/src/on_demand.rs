@@ -197,10 +197,11 @@ pub(crate) fn recorded_context(
         .collect();
     let of_volumes = survey.launched_hosts.iter();
     let of_volumes = of_volumes.filter_map(|id| Some(&hosts.get(id)?.as_ref()?.instance));
-    let launched = of_volumes.map(Unattributed::from);
-    let launched: Vec<Unattributed> = survey.unattributed.into_iter().chain(launched).collect();
+    let of_volumes = of_volumes.map(Unattributed::from);
+    let unattributed: Vec<Unattributed> =
+        survey.unattributed.into_iter().chain(of_volumes).collect();
     PlanContext {
-        launchers: launches.launchers(launched, now),
+        launchers: launches.launchers(unattributed, now),
         sources: SourceTags {
             // A recording has all tags of its instances.
             tags: hosts

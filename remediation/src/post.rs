@@ -9,19 +9,24 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Region;
 use aws_sdk_sns::types::MessageAttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future, stream};
 use tagwarden_aws::AwsError;
+use tagwarden_aws::mail::{Mail, Mailer};
 use tagwarden_core::Policy;
 use tagwarden_core::policy::Contact;
 
-use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, letters};
+use crate::letter::{Letter, LetterContext, LetterMessage, LetterReader, LetterWording, letters};
 use crate::remediation::Remediation;
 use crate::report::{Report, UndeliveredLetter};
+use crate::safeguard::Safeguard;
 
 const PUBLISH: &str = "sns:Publish";
 
-/// The most letters in flight at a time.
+/// The most letters to topics in flight at a time.
 const AT_A_TIME: usize = 10;
+
+/// The most mails in flight at a time. SES takes a few a second of an account, and SNS takes thousands.
+const MAILS_AT_A_TIME: usize = 1;
 
 /// The time kept free for the report, which matters more.
 const RESERVE: TimeDelta = TimeDelta::seconds(5);
@@ -33,6 +38,16 @@ pub(crate) struct Posted {
     pub(crate) told: BTreeSet<String>,
     /// The letters that could not be sent to where the policy says.
     pub(crate) undelivered: Vec<UndeliveredLetter>,
+    /// What is wrong with the policy table's template of letters, where a letter has the built-in text for it.
+    pub(crate) problem: Option<String>,
+}
+
+/// What came of one letter.
+#[derive(Debug, Default)]
+struct Sent {
+    told: BTreeSet<String>,
+    undelivered: Option<UndeliveredLetter>,
+    problem: Option<String>,
 }
 
 /// Sends the letters of `report` to owners who were not told by `told`, as far as there is time before `deadline`.
@@ -47,21 +62,33 @@ pub(crate) async fn send_letters(
     let Some(topic) = &home.settings.letters_topic_arn else {
         return posted;
     };
-    let context = context(home, policy);
+    let wording = LetterWording::of(policy);
+    let context = context(home, policy, wording.as_ref());
     let letters = letters(report, context, told);
     let last_start = deadline.and_then(|deadline| deadline.checked_sub_signed(RESERVE));
-    let sendings = stream::iter(&letters).map(|letter| async move {
+    let send = async |letter| {
         if last_start.is_some_and(|last_start| home.clock.now() > last_start) {
             tracing::warn!("there was no time left for a letter");
-            return (BTreeSet::new(), None);
+            return Sent::default();
         }
         send_letter(home, topic, policy, letter, context).await
-    });
-    let results: Vec<_> = sendings.buffered(AT_A_TIME).collect().await;
-    for (told, undelivered) in results {
-        posted.told.extend(told);
-        posted.undelivered.extend(undelivered);
+    };
+    let is_mail = |letter: &&Letter<'_>| match &letter.reader {
+        LetterReader::Owner(owner) => matches!(policy.contact_of(owner), Some(Contact::Mail(_))),
+        LetterReader::Admins => false,
+    };
+    let (mails, others): (Vec<_>, Vec<_>) = letters.iter().partition(is_mail);
+    let others = stream::iter(others).map(send).buffered(AT_A_TIME).collect();
+    let mails = stream::iter(mails).map(send).buffered(MAILS_AT_A_TIME);
+    let (mut results, mailed): (Vec<_>, Vec<_>) = future::join(others, mails.collect()).await;
+    results.extend(mailed);
+    for sent in results {
+        posted.told.extend(sent.told);
+        posted.undelivered.extend(sent.undelivered);
+        posted.problem = posted.problem.or(sent.problem);
     }
+    let by_owner = |letter: &UndeliveredLetter| letter.owner.to_lowercase();
+    posted.undelivered.sort_by_cached_key(by_owner);
     posted
 }
 
@@ -70,7 +97,7 @@ pub(crate) async fn send_digest(home: &Remediation, report: &Report, policy: &Po
     let Some(topic) = &home.settings.letters_topic_arn else {
         return;
     };
-    let context = context(home, policy);
+    let context = context(home, policy, None);
     let digest = Letter::digest(report, context);
     if digest.entries.is_empty() {
         return;
@@ -80,10 +107,15 @@ pub(crate) async fn send_digest(home: &Remediation, report: &Report, policy: &Po
     }
 }
 
-fn context<'a>(home: &'a Remediation, policy: &'a Policy) -> LetterContext<'a> {
+fn context<'a>(
+    home: &'a Remediation,
+    policy: &'a Policy,
+    wording: Option<&'a LetterWording>,
+) -> LetterContext<'a> {
     LetterContext {
         policy,
         region: home.region.as_deref(),
+        wording,
         now: home.clock.now(),
     }
 }
@@ -95,30 +127,34 @@ async fn send_letter(
     policy: &Policy,
     letter: &Letter<'_>,
     context: LetterContext<'_>,
-) -> (BTreeSet<String>, Option<UndeliveredLetter>) {
+) -> Sent {
     let LetterReader::Owner(owner) = &letter.reader else {
-        return (BTreeSet::new(), None);
+        return Sent::default();
     };
     let contact = policy.contact_of(owner);
     let to = match contact {
-        None => Ok((home.sns.clone(), topic)),
+        None => Ok(Destination::Topic(home.sns.clone(), topic)),
         Some(contact) => check(home, contact),
     };
     let message = letter.message(context, None);
     let names = message.names.clone();
+    let problem = message.problem.clone();
     let sent = match to {
-        Ok((client, topic)) => publish(&client, topic, message)
-            .await
-            .map_err(|error| error.to_string()),
+        Ok(Destination::Topic(client, topic)) => publish(&client, topic, message).await,
+        Ok(Destination::Mail(mailer, to)) => mail(mailer, to, message).await,
         Err(why) => Err(why),
     };
     let Err(why) = sent else {
-        return (names, None);
+        return Sent {
+            told: names,
+            undelivered: None,
+            problem,
+        };
     };
     tracing::error!(owner, "a letter was not sent: {why}");
     let mut told = BTreeSet::new();
     // Administrators get it instead. If the letters' topic itself refuses, only the report says so.
-    if contact.is_some() {
+    if contact.is_some() && home.settings.safeguards.hold(Safeguard::LetterFallback) {
         let fallback = letter.message(context, Some(&why));
         match publish(&home.sns, topic, fallback).await {
             Ok(()) => told = names,
@@ -131,25 +167,56 @@ async fn send_letter(
         why,
         entries: letter.entries.len(),
     };
-    (told, Some(undelivered))
+    Sent {
+        told,
+        undelivered: Some(undelivered),
+        problem,
+    }
 }
 
-/// The client and topic for `contact`.
+/// Where a letter goes.
+enum Destination<'a> {
+    /// A topic, and a client for its Region.
+    Topic(Client, &'a str),
+    /// An address.
+    Mail(&'a Mailer, String),
+}
+
+/// Where letters for `contact` go.
 ///
 /// # Errors
 /// Why letters cannot go there.
-fn check<'c>(home: &Remediation, contact: &'c Contact) -> Result<(Client, &'c str), String> {
-    let arn = match contact {
-        Contact::Topic(arn) => arn,
-        Contact::Mail(_) => {
-            return Err(
-                "this version sends no mail: use an SNS topic to which the address is subscribed"
-                    .to_owned(),
-            );
-        }
-    };
+fn check<'a>(home: &'a Remediation, contact: &'a Contact) -> Result<Destination<'a>, String> {
+    match contact {
+        Contact::Topic(arn) => check_topic(home, arn),
+        Contact::Mail(address) => check_address(home, address),
+    }
+}
+
+fn check_address<'a>(home: &'a Remediation, address: &str) -> Result<Destination<'a>, String> {
+    let refused =
+        || "the stack's parameter MailDomains (TAGWARDEN_MAIL_DOMAINS) does not allow this address";
+    let (local_part, domain) = address.rsplit_once('@').ok_or_else(refused)?;
+    // Domains have no case, and IAM compares it.
+    let domain = domain.to_lowercase();
+    let mut allowed = home.settings.mail_domains.iter();
+    if !allowed.any(|pattern| pattern.matches(&domain)) {
+        return Err(refused().to_owned());
+    }
+    let mailer = home
+        .mailer
+        .as_ref()
+        .ok_or("mail has no sender: set the stack's parameter MailFrom (TAGWARDEN_MAIL_FROM)")?;
+    let mailer = mailer
+        .as_ref()
+        .map_err(|why| format!("mail cannot be sent: {why}"))?;
+    Ok(Destination::Mail(mailer, format!("{local_part}@{domain}")))
+}
+
+fn check_topic<'a>(home: &Remediation, arn: &'a str) -> Result<Destination<'a>, String> {
     let mut allowed = home.settings.contact_topics.iter();
-    if !allowed.any(|pattern| pattern.matches(arn)) {
+    let is_asked = home.settings.safeguards.hold(Safeguard::ContactAllowed);
+    if is_asked && !allowed.any(|pattern| pattern.matches(arn)) {
         return Err(
             "the stack's parameter ContactTopics (TAGWARDEN_CONTACT_TOPICS) does not allow this topic"
                 .to_owned(),
@@ -161,14 +228,33 @@ fn check<'c>(home: &Remediation, contact: &'c Contact) -> Result<(Client, &'c st
     // SNS refuses a topic of another Region than the endpoint's.
     let region = arn.split(':').nth(3);
     if region == home.region.as_deref() {
-        return Ok((home.sns.clone(), arn));
+        return Ok(Destination::Topic(home.sns.clone(), arn));
     }
     let region = region.map(|region| Region::new(region.to_owned()));
     let config = home.sns.config().to_builder().region(region).build();
-    Ok((Client::from_conf(config), arn))
+    Ok(Destination::Topic(Client::from_conf(config), arn))
 }
 
-async fn publish(client: &Client, topic: &str, message: LetterMessage) -> Result<(), AwsError> {
+/// Sends the text of a letter by SES.
+async fn mail(mailer: &Mailer, to: String, message: LetterMessage) -> Result<(), String> {
+    let mail = Mail {
+        to,
+        subject: message.subject,
+        text: message.text,
+    };
+    mailer.send(&mail).await.map_err(|error| error.to_string())
+}
+
+async fn publish(client: &Client, topic: &str, message: LetterMessage) -> Result<(), String> {
+    let sent = publish_message(client, topic, message).await;
+    sent.map_err(|error| error.to_string())
+}
+
+async fn publish_message(
+    client: &Client,
+    topic: &str,
+    message: LetterMessage,
+) -> Result<(), AwsError> {
     let mut request = client
         .publish()
         .topic_arn(topic)

@@ -1,5 +1,6 @@
 //! What all runs share, and why a run fails.
 
+use tagwarden_aws::mail::Mailer;
 use tagwarden_aws::policy_table::PolicyTableError;
 use tagwarden_aws::{AwsError, Clock, Ec2};
 use tagwarden_core::Policy;
@@ -25,6 +26,8 @@ pub struct Remediation {
     pub(crate) settings: Settings,
     pub(crate) sns: aws_sdk_sns::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
+    /// Sends mail to owners, or why it cannot; `None`: mail has no sender.
+    pub(crate) mailer: Option<Result<Mailer, String>>,
     pub(crate) monitor: Monitor,
     /// What the runs may do at most; `None`, as in the functions: whatever the policy asks for.
     pub(crate) mandate: Option<Mandate>,
@@ -74,6 +77,8 @@ impl Remediation {
             .ledger_table
             .clone()
             .map(|table| Ledger::new(dynamodb.clone(), clock.clone(), table));
+        let sender = settings.mail_from.as_ref();
+        let mailer = sender.map(|sender| Mailer::new(config, sender));
         Self {
             clock: clock.clone(),
             dynamodb,
@@ -84,6 +89,7 @@ impl Remediation {
             settings,
             sns: aws_sdk_sns::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
+            mailer,
             monitor: Monitor::default(),
             mandate: None,
             agreed_policy: None,

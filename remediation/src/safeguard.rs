@@ -1,4 +1,5 @@
-//! The safeguards by name: what stands between a finding and an instance that is stopped or terminated.
+//! The safeguards by name: what stands between a finding and an instance that is stopped or terminated, and between a
+//! letter and a wrong reader.
 //!
 //! All of them always hold. No setting of a function or of the command takes one out. Only the tests do, to show that the
 //! simulated storms notice it.
@@ -34,11 +35,17 @@ pub enum Safeguard {
     Claim,
     /// An act is written down before it is done.
     WriteAhead,
+    /// An owner is told the same once a day.
+    ToldOnce,
+    /// A letter goes only to contacts that the settings allow.
+    ContactAllowed,
+    /// What a contact does not take goes to the administrators.
+    LetterFallback,
 }
 
 impl Safeguard {
     /// Every safeguard.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Grace,
         Self::TwoLooks,
         Self::Confirmation,
@@ -52,6 +59,9 @@ impl Safeguard {
         Self::LiveTruth,
         Self::Claim,
         Self::WriteAhead,
+        Self::ToldOnce,
+        Self::ContactAllowed,
+        Self::LetterFallback,
     ];
 }
 

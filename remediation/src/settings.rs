@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
+use tagwarden_aws::mail::MailSender;
 use tagwarden_core::policy::{Pattern, list};
 use tagwarden_core::settings::{Environment, PolicySettings, SettingError};
 use tagwarden_core::{ManagerTags, OwnerTags};
@@ -29,6 +30,12 @@ pub struct Settings {
     /// `TAGWARDEN_CONTACT_TOPICS`: comma-separated patterns of the ARNs of topics to which who rows may send letters
     /// (default none), such as `arn:aws:sns:eu-west-1:123456789012:team-*`.
     pub contact_topics: Vec<Pattern>,
+    /// `TAGWARDEN_MAIL_FROM`: who mail to owners is from: an address that SES knows, or the ARN of an SES identity; none: no
+    /// mail is sent.
+    pub mail_from: Option<MailSender>,
+    /// `TAGWARDEN_MAIL_DOMAINS`: comma-separated domains of the addresses to which who rows may send letters (default none),
+    /// such as `example.com` or `*.example.com`.
+    pub mail_domains: Vec<Pattern>,
     /// `TAGWARDEN_REPORT_SUBJECT`: under 100 characters.
     pub report_subject: String,
     /// `TAGWARDEN_GRACE_MINUTES`: how long after the first look at it a reason for a shutdown must still stand.
@@ -169,17 +176,12 @@ impl Settings {
                 Vec::new(),
                 contact_topics,
             )?,
+            mail_from: environment.read("TAGWARDEN_MAIL_FROM", None, mail_sender)?,
+            mail_domains: environment.read("TAGWARDEN_MAIL_DOMAINS", Vec::new(), mail_domains)?,
             report_subject: environment.read(
                 "TAGWARDEN_REPORT_SUBJECT",
                 DEFAULT_SUBJECT.to_owned(),
-                |value| {
-                    let sound =
-                        value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
-                    sound.then(|| value.to_owned()).ok_or_else(|| {
-                        "must have at most 99 characters, and no line breaks or control characters"
-                            .to_owned()
-                    })
-                },
+                report_subject,
             )?,
             grace: environment.read(
                 "TAGWARDEN_GRACE_MINUTES",
@@ -229,6 +231,7 @@ impl Settings {
             safeguards: Safeguards::default(),
         };
         settings.check_notice(environment)?;
+        settings.check_mail(environment)?;
         Ok(settings)
     }
 
@@ -245,6 +248,33 @@ impl Settings {
                 .to_owned(),
         })
     }
+
+    /// Mail is letters, and what cannot be mailed goes to their topic.
+    fn check_mail(&self, environment: &Environment<'_>) -> Result<(), SettingError> {
+        const NAME: &str = "TAGWARDEN_MAIL_FROM";
+        if self.mail_from.is_none() || self.letters_topic_arn.is_some() {
+            return Ok(());
+        }
+        Err(SettingError {
+            name: NAME,
+            value: environment.get(NAME).unwrap_or_default(),
+            expected:
+                "must be empty unless TAGWARDEN_LETTERS_TOPIC_ARN names the topic of the letters"
+                    .to_owned(),
+        })
+    }
+}
+
+fn report_subject(value: &str) -> Result<String, String> {
+    let is_sound = value.chars().count() < SUBJECT_LIMIT && !value.contains(char::is_control);
+    is_sound.then(|| value.to_owned()).ok_or_else(|| {
+        "must have at most 99 characters, and no line breaks or control characters".to_owned()
+    })
+}
+
+fn mail_sender(value: &str) -> Result<Option<MailSender>, String> {
+    let sender = value.parse::<MailSender>().map(Some);
+    sender.map_err(|error| error.to_string())
 }
 
 fn topic_arn(value: &str) -> Result<Option<String>, String> {
@@ -267,6 +297,25 @@ fn contact_topics(value: &str) -> Result<Vec<Pattern>, String> {
         return Err(EXPECTED.to_owned());
     }
     list::patterns(value).map_err(|error| format!("{EXPECTED} ({error})"))
+}
+
+/// The patterns of domains, in lower case. A star stands for whole labels at the beginning only, so that a mistake allows no
+/// more than it says.
+fn mail_domains(value: &str) -> Result<Vec<Pattern>, String> {
+    const EXPECTED: &str = "must be domains separated by commas, such as example.com, or *.example.com for all below it";
+    let is_label = |label: &str| {
+        let mut bytes = label.bytes();
+        !label.is_empty() && bytes.all(|it| it.is_ascii_alphanumeric() || it == b'-')
+    };
+    let value = value.to_ascii_lowercase();
+    let is_domain = |pattern: &str| {
+        let domain = pattern.strip_prefix("*.").unwrap_or(pattern);
+        domain.contains('.') && domain.split('.').all(is_label)
+    };
+    if !list::split(&value, ',').all(is_domain) {
+        return Err(EXPECTED.to_owned());
+    }
+    list::patterns(&value).map_err(|error| format!("{EXPECTED} ({error})"))
 }
 
 fn whole_number(value: &str) -> Result<u32, String> {
@@ -298,6 +347,8 @@ mod tests {
         assert_eq!(settings.letters_topic_arn, None);
         assert_eq!(settings.owner_tags.keys(), ["Owner", "CreatedBy"]);
         assert_eq!(settings.contact_topics, []);
+        assert_eq!(settings.mail_from, None);
+        assert_eq!(settings.mail_domains, []);
         assert_eq!(settings.report_subject, "ACME Cloud Tagging Policy Report");
         assert_eq!(settings.grace, TimeDelta::minutes(15));
         assert_eq!(settings.max_destructive, 10);
@@ -326,6 +377,11 @@ mod tests {
                 "TAGWARDEN_CONTACT_TOPICS",
                 "arn:aws:sns:eu-west-1:111111111111:team-*, arn:aws:sns:*:111111111111:ops",
             ),
+            (
+                "TAGWARDEN_MAIL_FROM",
+                "arn:aws:ses:eu-west-1:111111111111:identity/example.com",
+            ),
+            ("TAGWARDEN_MAIL_DOMAINS", "Example.com, *.example.org"),
             ("TAGWARDEN_GRACE_MINUTES", "0"),
             ("TAGWARDEN_MAX_DESTRUCTIVE_PER_HOUR", "3"),
             ("TAGWARDEN_TERMINATE_AFTER_DAYS", "14"),
@@ -351,6 +407,11 @@ mod tests {
         assert!(allowed("arn:aws:sns:us-east-1:111111111111:ops"));
         assert!(!allowed("arn:aws:sns:eu-west-1:111111111111:reports"));
         assert!(!allowed("arn:aws:sns:eu-west-1:222222222222:team-shop"));
+        let sender = settings.mail_from.as_ref().unwrap();
+        assert_eq!(sender.address(), "tagwarden@example.com");
+        let mailed = |domain: &str| settings.mail_domains.iter().any(|it| it.matches(domain));
+        assert!(mailed("example.com") && mailed("mail.example.org"));
+        assert!(!mailed("mail.example.com") && !mailed("example.org"));
         assert_eq!(settings.grace, TimeDelta::zero());
         assert_eq!(settings.max_destructive, 3);
         assert_eq!(settings.terminate_after, Some(TimeDelta::days(14)));

@@ -57,32 +57,33 @@ pub fn read(event: &Value, here: &Sender) -> Result<EventRequest, TriggerError> 
 #[must_use]
 pub fn requeued(ids: &[&str], hops: u32, report_hops: u32) -> Value {
     let mut event = named(ids);
-    event["hops"] = hops.into();
-    if let Some(members) = event.as_object_mut().filter(|_| report_hops > 0) {
-        members.insert("reportHops".to_owned(), report_hops.into());
+    event.insert("hops".to_owned(), hops.into());
+    if report_hops > 0 {
+        event.insert("reportHops".to_owned(), report_hops.into());
     }
-    event
+    event.into()
 }
 
 /// The event that asks for a look at `not_before` or later.
 #[must_use]
 pub fn postponed(ids: &[&str], not_before: DateTime<Utc>) -> Value {
     let mut event = named(ids);
-    event["notBefore"] = json!(not_before);
-    event
+    event.insert("notBefore".to_owned(), json!(not_before));
+    event.into()
 }
 
 /// The event that names `ids`: instances as `instanceIds`, which older versions read, and others as `resourceIds`.
-fn named(ids: &[&str]) -> Value {
+fn named(ids: &[&str]) -> Map<String, Value> {
     let is_instance = |id: &&str| Kind::of_id(id).is_none_or(|kind| kind == Kind::Instance);
     let (instances, others): (Vec<&str>, Vec<&str>) = ids.iter().copied().partition(is_instance);
-    if others.is_empty() {
-        json!({ "instanceIds": instances })
-    } else if instances.is_empty() {
-        json!({ "resourceIds": others })
-    } else {
-        json!({ "instanceIds": instances, "resourceIds": others })
+    let mut event = Map::new();
+    if !instances.is_empty() || others.is_empty() {
+        event.insert("instanceIds".to_owned(), json!(instances));
     }
+    if !others.is_empty() {
+        event.insert("resourceIds".to_owned(), json!(others));
+    }
+    event
 }
 
 struct Reader<'a> {

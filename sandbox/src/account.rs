@@ -13,6 +13,7 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use crate::calls::Call;
 use crate::clock::VirtualClock;
+use crate::cloudformation::CloudFormation;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
 use crate::denials::Denials;
@@ -23,6 +24,7 @@ use crate::http::AccountHttp;
 use crate::ids::Ids;
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::quotas::Quotas;
+use crate::ses::Ses;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 
@@ -47,9 +49,11 @@ pub(crate) struct Contents {
     pub(crate) denials: Denials,
     pub(crate) quotas: Option<Quotas>,
     pub(crate) ec2: Ec2Service,
+    pub(crate) cloudformation: CloudFormation,
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
+    pub(crate) ses: Ses,
     pub(crate) sns: Sns,
     pub(crate) sqs: Sqs,
 }

@@ -13,10 +13,12 @@ use crate::error::ApiError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the variants are the services' names")]
 pub enum Service {
+    CloudFormation,
     CloudTrail,
     Config,
     DynamoDb,
     Ec2,
+    Ses,
     Sns,
     Sqs,
     Sts,
@@ -29,10 +31,12 @@ impl Service {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::CloudFormation => "cloudformation",
             Self::CloudTrail => "cloudtrail",
             Self::Config => "config",
             Self::DynamoDb => "dynamodb",
             Self::Ec2 => "ec2",
+            Self::Ses => "ses",
             Self::Sns => "sns",
             Self::Sqs => "sqs",
             Self::Sts => "sts",

@@ -91,6 +91,7 @@ impl Contents {
             (Service::Ec2, "DescribeSpotInstanceRequests") => {
                 self.describe_spot_instance_requests(request, context)
             }
+            (Service::Ec2, "DescribeSubnets") => self.describe_subnets(request),
             (Service::Ec2, "CreateTags") => self.create_tags(request, context),
             (Service::Ec2, "DeleteTags") => self.delete_tags(request, context),
             (Service::Ec2, "TerminateInstances") => self.terminate_instances(request, context),
@@ -112,7 +113,9 @@ impl Contents {
             (Service::Config, "GetResourceConfigHistory") => {
                 self.config.resource_history(request, context)
             }
+            (Service::CloudFormation, "DescribeStacks") => self.describe_stacks(request),
             (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
+            (Service::Ses, "SendEmail") => self.send_email(request),
             (Service::Sns, "GetTopicAttributes") => self.topic_attributes(request),
             (Service::Sns, "Publish") => self.publish(request),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),
@@ -136,7 +139,7 @@ fn caller_identity(request: &Request) -> Result<Answer, ApiError> {
 /// a message that names it.
 fn unknown(service: Service, operation: &str) -> ApiError {
     let code = match service {
-        Service::Ec2 | Service::Sns | Service::Sts => "InvalidAction",
+        Service::CloudFormation | Service::Ec2 | Service::Sns | Service::Sts => "InvalidAction",
         _ => "UnknownOperationException",
     };
     ApiError::new(

@@ -35,8 +35,14 @@ impl HttpConnector for AccountHttp {
                 let error = "the sandbox takes no streaming request";
                 return Err(ConnectorError::user(error.into()));
             };
+            // The SDK gives the whole URL.
+            let url = request.uri();
+            let path = url.split_once("://").map_or(url, |(_, rest)| {
+                rest.find('/').map_or("/", |at| rest.split_at(at).1)
+            });
             let incoming = Incoming {
                 target: request.headers().get("x-amz-target"),
+                path,
                 body,
             };
             respond(account.answer(incoming).await)

@@ -25,12 +25,12 @@
 //! - [`account`]: the [`Account`] itself, and how an SDK is configured to reach it
 //! - `clock`: the account's time, which flows from tokio's, so that a paused runtime waits for free
 //! - `http`: the SDK's HTTP client seam; [`Loopback`] is the same account for other processes
-//! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1)
+//! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1, REST JSON)
 //! - `place`, `error`: the account's number and Region; the refusals of all services
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
 //! - [`calls`], [`faults`], `denials`, `quotas`: the log of calls, trouble on demand, what policies deny, AWS's
 //!   request quotas
-//! - [`ec2`], [`cloudtrail`], [`config`], `dynamodb`, [`sns`], [`sqs`]: the services, each with its fixtures
+//! - [`ec2`], `cloudformation`, [`cloudtrail`], [`config`], `dynamodb`, [`ses`], [`sns`], [`sqs`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
 //! - [`identity`]: who made a call, as CloudTrail tells it
 //! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
@@ -54,6 +54,7 @@
 pub mod account;
 pub mod calls;
 mod clock;
+mod cloudformation;
 pub mod cloudtrail;
 pub mod config;
 mod denials;
@@ -69,6 +70,7 @@ pub mod lambda;
 pub mod loopback;
 pub mod place;
 mod quotas;
+pub mod ses;
 pub mod sns;
 pub mod sqs;
 mod wire;
@@ -81,6 +83,7 @@ pub use faults::Fault;
 pub use identity::Identity;
 pub use lambda::{Bootstrap, InvocationError};
 pub use loopback::Loopback;
+pub use ses::SentMail;
 pub use sns::Publication;
 
 /// A runtime whose clock stands still and jumps to the next timer whenever there is nothing to do:

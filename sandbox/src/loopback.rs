@@ -117,6 +117,7 @@ async fn answer(
     let target = head.headers.get("x-amz-target");
     let incoming = Incoming {
         target: target.and_then(|target| target.to_str().ok()),
+        path: head.uri.path(),
         body: &body,
     };
     let mut outgoing = account.answer(incoming).await;

@@ -58,6 +58,7 @@ fn bucket(request: &Request) -> Option<(&'static str, Quota)> {
         (Service::Ec2, "DescribeSpotInstanceRequests") => {
             ("DescribeSpotInstanceRequests", quota(100, 20))
         }
+        (Service::Ec2, "DescribeSubnets") => ("DescribeSubnets", quota(100, 20)),
         (Service::Ec2, "DescribeTags") => ("DescribeTags", quota(100, 20)),
         (Service::Ec2, "CreateTags") => ("CreateTags", quota(100, 10)),
         (Service::Ec2, "DeleteTags") => ("DeleteTags", quota(100, 10)),

@@ -9,7 +9,19 @@ pub type Calls = BTreeMap<String, BTreeSet<String>>;
 
 /// The calls of the Config rule's function, including the shared modules that it uses.
 pub fn of_the_rule() -> Calls {
-    calls(&with_shared_modules(sources("src")))
+    let mut files = sources("src");
+    // The hook has a function and a role of its own.
+    files.retain(|file| !file.starts_with(hook()));
+    calls(&with_shared_modules(files))
+}
+
+/// The calls of the hook's function, including the shared modules that it uses.
+pub fn of_the_hook() -> Calls {
+    calls(&with_shared_modules(sources("src/hook")))
+}
+
+fn hook() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/hook")
 }
 
 /// The calls of the remediation's function, including the shared modules that it uses.

@@ -9,9 +9,11 @@
 )]
 
 mod code;
+mod hook;
 mod letters;
 mod linking;
 mod lint;
+mod mail;
 mod owners;
 mod pack;
 mod permissions;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::code::{self, Calls};
-use crate::template::{STACK, Statement, Template};
+use crate::template::{HOOK, STACK, Statement, Template};
 
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
 
 /// Grants that no source line names, each with what needs it.
-const BY_OTHERS: [(&str, &str, &str); 8] = [
+const BY_OTHERS: [(&str, &str, &str); 9] = [
     (
         "",
         "logs:CreateLogStream",
@@ -50,7 +50,18 @@ const BY_OTHERS: [(&str, &str, &str); 8] = [
         "lambda:InvokeFunction",
         "the script in RemediationDocument",
     ),
+    (
+        "InvokeRole",
+        "lambda:InvokeFunction",
+        "CloudFormation, to ask the hook",
+    ),
 ];
+
+/// The statements of both templates.
+fn statements() -> Vec<Statement> {
+    let of = |template| Template::read(template).statements;
+    of(STACK).into_iter().chain(of(HOOK)).collect()
+}
 
 /// What needs an action that a role grants; `None` if nothing does.
 fn needed_by(role: &str, action: &str) -> Option<String> {
@@ -63,6 +74,7 @@ fn needed_by(role: &str, action: &str) -> Option<String> {
     let calls = match role {
         "RuleRole" => code::of_the_rule(),
         "RemediationRole" => code::of_the_remediation(),
+        "HookRole" => code::of_the_hook(),
         // Its function is three lines in the template itself.
         "SeedRole" => Calls::from([(
             "dynamodb:PutItem".to_owned(),
@@ -84,16 +96,17 @@ fn granted(statements: &[Statement], role: &str) -> BTreeSet<String> {
 
 #[test]
 fn grants_every_call_in_the_code() {
-    let statements = Template::read(STACK).statements;
+    let statements = statements();
     for (role, calls) in [
         ("RuleRole", code::of_the_rule()),
+        ("HookRole", code::of_the_hook()),
         ("RemediationRole", code::of_the_remediation()),
     ] {
         let granted = granted(&statements, role);
         for (call, files) in calls {
             assert!(
                 granted.contains(&call),
-                "{call}, in {files:?}, is not granted to {role} in cloudformation/tagwarden.yaml"
+                "{call}, in {files:?}, is not granted to {role} in its template"
             );
         }
     }
@@ -101,12 +114,12 @@ fn grants_every_call_in_the_code() {
 
 #[test]
 fn grants_nothing_unneeded() {
-    for statement in Template::read(STACK).statements {
+    for statement in statements() {
         for action in &statement.actions {
             let (role, sid) = (&statement.role, &statement.sid);
             assert!(
                 needed_by(role, action).is_some(),
-                "{action} is granted to {role} ({sid}) in cloudformation/tagwarden.yaml, and nothing calls it"
+                "{action} is granted to {role} ({sid}) in its template, and nothing calls it"
             );
         }
     }
@@ -115,17 +128,19 @@ fn grants_nothing_unneeded() {
 #[test]
 fn grants_nothing_wider_than_needed() {
     // The actions for which AWS's Service Authorization Reference lists no resource.
-    const WITHOUT_RESOURCES: [&str; 7] = [
+    const WITHOUT_RESOURCES: [&str; 8] = [
         "cloudtrail:LookupEvents",
         "config:GetResourceConfigHistory",
         "config:PutEvaluations",
         "ec2:DescribeInstances",
         "ec2:DescribeSpotInstanceRequests",
+        "ec2:DescribeSubnets",
         "ec2:DescribeTags",
         "ec2:DescribeVolumes",
     ];
-    let text = std::fs::read_to_string(STACK).unwrap();
-    for statement in Template::read(STACK).statements {
+    let text = [STACK, HOOK].map(|it| std::fs::read_to_string(it).unwrap());
+    let text = text.join("\n");
+    for statement in statements() {
         assert_eq!(statement.effect, "Allow", "{statement:?}");
         let wildcard = statement.actions.iter().find(|action| action.contains('*'));
         assert_eq!(wildcard, None, "{statement:?}");
@@ -153,7 +168,7 @@ fn grants_nothing_wider_than_needed() {
 /// In a dry run the remediation's role must be able to change nothing but its own ledger.
 #[test]
 fn grants_instance_changes_only_when_enforcing() {
-    for statement in Template::read(STACK).statements {
+    for statement in statements() {
         for action in &statement.actions {
             let condition = match action.as_str() {
                 "ec2:CreateTags" if statement.sid == "TagVolumes" => Some("TagsVolumes"),
@@ -175,7 +190,7 @@ fn grants_instance_changes_only_when_enforcing() {
 /// Compares docs/permissions.md with the template and the sources. Rewrites it if `UPDATE_DOCS` is set.
 #[test]
 fn documented_table_is_current() {
-    let table = table(&Template::read(STACK).statements);
+    let table = table(&statements());
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(TABLE, &table).unwrap();
     }
@@ -190,8 +205,8 @@ fn table(statements: &[Statement]) -> String {
     let mut text = "\
 # What each role may do, and what needs it
 
-Made from `cloudformation/tagwarden.yaml` and the functions' sources by `tests/deploy/permissions.rs`, which fails
-when a call is not granted, a grant is not needed, or this table is out of date. To rewrite it:
+Made from `cloudformation/tagwarden.yaml`, `cloudformation/hook.yaml` (HookRole, InvokeRole) and the functions' sources by
+`tests/deploy/permissions.rs`, which fails when a call is not granted, a grant is not needed, or this table is out of date. To rewrite it:
 `UPDATE_DOCS=1 cargo test --test deploy`.
 
 | Role | Granted | Statement | Action | Resource | Only where | Needed by |
@@ -211,6 +226,7 @@ when a call is not granted, a grant is not needed, or this table is out of date.
                 "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
             }
             Some("CreatesLettersTopic") => "`CreateLettersTopic=true`",
+            Some("SendsMail") => "`MailFrom` and `MailDomains` are set",
             Some("HasContactTopics") => "`ContactTopics` names topics",
             Some("SeedsPolicy") => "while the stack fills its new policy table",
             Some(other) => other,

@@ -58,7 +58,7 @@ def statements(name, resource):
                 "sid": statement["Sid"],
                 "effect": statement["Effect"],
                 "actions": as_list(statement["Action"]),
-                "resources": [text(each) for each in as_list(statement["Resource"])],
+                "resources": [text(each) for each in alternatives(statement["Resource"])],
                 "conditions": {
                     f"{operator} {key}": text(value)
                     for operator, tests in statement.get("Condition", {}).items()
@@ -71,10 +71,27 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
+def alternatives(value):
+    """A value or a list, or what a condition chooses from."""
+    match value:
+        case {"Fn::If": [_, first, second]}:
+            return alternatives(first) + alternatives(second)
+    return as_list(value)
+
+
 def text(value):
     match value:
-        case {"Fn::Sub": str(text)}:
-            return str(text)
+        case {"Fn::If": _}:
+            return " or ".join(text(each) for each in alternatives(value))
+        case {"Fn::Sub": [str(whole), dict(parts)]}:
+            for name, part in parts.items():
+                whole = whole.replace(f"${{{name}}}", text(part))
+            return str(whole)
+        # The parts of a parameter are named by it. What is appended before a split only makes sure that there are parts.
+        case {"Fn::Select": [_, {"Fn::Split": [mark, whole]}]} | {"Fn::Split": [mark, whole]} | {"Fn::Join": [mark, whole]}:
+            return text(whole).removesuffix(mark)
+        case {"Fn::Sub": str(whole)}:
+            return str(whole)
         case {"Ref": name}:
             return f"${{{name}}}"
         case {"Fn::GetAtt": [name, attribute]}:

@@ -18,6 +18,9 @@ pub const PACK: &str = concat!(
     "/cloudformation/conformance-pack.yaml"
 );
 
+/// The hook's template.
+pub const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cloudformation/hook.yaml");
+
 /// The parts of a template that the tests check.
 #[derive(Debug, Deserialize)]
 pub struct Template {

@@ -161,7 +161,7 @@ async fn project(account: &Account<'_>, id: &str) -> Option<String> {
 /// The stack that covers volumes, from the change of a volume to its verdict: by events, and by the sweep.
 #[tokio::test]
 async fn an_untagged_volume_of_a_tagged_instance_is_tagged_and_compliant() {
-    const REGION: &str = "ca-central-1";
+    const REGION: &str = "ap-northeast-2";
     let stack = Stack::deploy(REGION, &["Mode=enforce", "Untagged=notify", BOTH]).await;
     put_rule_for_volumes(&stack).await;
     let account = &stack.account;

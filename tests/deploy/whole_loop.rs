@@ -191,13 +191,15 @@ async fn parameters_decide_what_is_granted() {
 /// The stack's default name of the policy table.
 pub const POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
 
-/// The conditions that hold only if parameters name topics or volumes, or ask for a topic.
-const WITHOUT_PARAMETERS: [&str; 6] = [
+/// The conditions that hold only if parameters name topics, addresses or volumes, or ask for a topic.
+const WITHOUT_PARAMETERS: [&str; 8] = [
     "CoversVolumes",
     "CreatesLettersTopic",
     "HasContactTopics",
+    "HasReportEmail",
     "HasSlackChannel",
     "HasTriggerTopic",
+    "SendsMail",
     "TagsVolumes",
 ];
 

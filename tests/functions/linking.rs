@@ -4,7 +4,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{World, compliance_change, customers_rules, sqs_batch};
+use crate::support::{
+    TABLE, World, compliance_change, customers_rules, scheduled_event, sqs_batch,
+};
 
 const COSTS_TABLE: &str = "costs-policy";
 const COSTS_LEDGER: &str = "costs-ledger";
@@ -391,6 +393,52 @@ async fn ignores_known_shapes_also_without_an_envelope() {
     }
     assert_eq!(known, 3);
     assert_eq!(world.account.calls(), []);
+}
+
+/// A stack whose policy is broken says so to whoever follows its reports. There are no instances to look at: an empty list is
+/// not every instance.
+#[rstest]
+#[tokio::test(start_paused = true)]
+async fn a_broken_policy_of_another_function_makes_nobody_do_anything(
+    #[values("lambda", "sqs", "raw")] way: &str,
+) {
+    let first = World::new().enforcing();
+    let id = first.instance(&[]);
+    let tagged = first.instance(&[("CreatedBy", "bob"), ("Expires", "x")]);
+    let broken = json!({"RuleId": 9, "TagKey": "Owner", "Action": "Typo", "Required": "Y"});
+    first.account.put_item(TABLE, broken);
+    let second = enforcing(costs(&first, &[cost_center("Update")]));
+    first
+        .remediate(scheduled_event())
+        .await
+        .expect_err("the policy is broken");
+    let [document] = reports_from(&first, 0).try_into().unwrap();
+    assert_eq!(document["instanceIds"], json!([]));
+    assert!(!document["policyProblems"].as_array().unwrap().is_empty());
+
+    let before = second.account.calls().len();
+    let answer = second.remediate(delivered(way, &document.to_string()));
+    let answer = answer.await.unwrap();
+    match way {
+        "lambda" => assert_eq!(answer["instances"], 0),
+        _ => assert_eq!(answer, json!({"batchItemFailures": []})),
+    }
+    // Nothing is read, written, shut down or published for it.
+    assert_eq!(second.account.calls().len(), before);
+    for id in [&id, &tagged] {
+        assert_eq!(second.state(id), "running");
+        assert_eq!(second.tag(id, "CostCenter"), None);
+    }
+
+    // What comes in the same batch is served.
+    let batch = sqs_batch(&[
+        ("1", document.to_string()),
+        ("2", compliance_change(&tagged).to_string()),
+    ]);
+    let answer = second.remediate(batch).await;
+    assert_eq!(answer, Ok(json!({"batchItemFailures": []})));
+    assert_eq!(second.tag(&tagged, "CostCenter").as_deref(), Some("4711"));
+    assert_eq!(second.state(&id), "running");
 }
 
 #[tokio::test(start_paused = true)]

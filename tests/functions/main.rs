@@ -20,11 +20,14 @@ mod customers_sample;
 mod design_cases;
 mod end_dates;
 mod exemptions;
+mod hook;
 #[path = "../support/json_schema.rs"]
 mod json_schema;
 mod ledger;
 mod letters;
+mod letters_at_scale;
 mod linking;
+mod mail;
 mod malformed_events;
 mod managers;
 mod nearly_right;

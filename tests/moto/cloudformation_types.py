@@ -104,7 +104,10 @@ def subscription(name, properties, account, region):
     A subscription lives in its topic's Region, which `Region` names where that is not the stack's.
     """
     topics = sns_backends[account][properties.get("Region", region)]
-    return topics.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"]).arn
+    made = topics.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])
+    if "FilterPolicy" in properties:
+        topics.set_subscription_attributes(made.arn, "FilterPolicy", json.dumps(properties["FilterPolicy"]))
+    return made.arn
 
 
 @resource("AWS::Chatbot::SlackChannelConfiguration")
@@ -183,6 +186,7 @@ for name in ("create_from_cloudformation_json", "update_from_cloudformation_json
         return moto_method(cls, *arguments, **more)
 
     setattr(LambdaFunction, name, classmethod(with_text))
+
 
 moto_load_parameters = parsing.ResourceMap.load_parameters
 

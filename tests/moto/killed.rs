@@ -1,6 +1,6 @@
 //! The remediation's process is killed (SIGKILL) while it works on moto. Later runs must complete what it began.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -12,8 +12,10 @@ use tagwarden_sandbox::Bootstrap;
 
 use crate::MOTO;
 use crate::aftermath::{Reported, done_once, reported_in};
-use crate::moto_account::{Account, eventually, launch};
+use crate::moto_account::{Account, launch};
 use crate::moto_stack::{LEDGER, remediation_binary};
+
+type Item = HashMap<String, AttributeValue>;
 
 #[tokio::test]
 async fn completes_all_work_despite_repeated_kills() {
@@ -59,7 +61,8 @@ async fn completes_all_work_despite_repeated_kills() {
         let time = Duration::from_millis(random(if nth == 0 { 60 } else { 1_500 }));
         let kill = async {
             if nth == 0 {
-                eventually(async || open_runs(&account).await, |open| *open > 0).await;
+                // Without a pause: the function is not to be done before the kill.
+                while open_runs(&account).await == 0 {}
             }
             tokio::time::sleep(time).await;
         };
@@ -68,9 +71,8 @@ async fn completes_all_work_despite_repeated_kills() {
             () = kill => true,
         };
         kills.push((time, is_killed));
-        // A request of the killed process may still be in flight.
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        expire_claims(&account).await;
+        let ledger = all_quiet(&account).await;
+        expire_claims(&account, ledger).await;
     }
     let how = format!("killed after {kills:?}");
     assert!(kills.iter().any(|(_, is_killed)| *is_killed), "{how}");
@@ -93,12 +95,24 @@ async fn completes_all_work_despite_repeated_kills() {
     }
 }
 
+/// The ledger's items, once the last requests of a killed process have come to an end: nothing changes for a second.
+async fn all_quiet(account: &Account<'_>) -> Vec<Item> {
+    let mut last = None;
+    loop {
+        let items = ledger_items(account).await;
+        if last.as_ref() == Some(&items) {
+            return items;
+        }
+        last = Some(items);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
 /// Expires the holds and claims of every run so far. Other runs respect them until they expire, and the functions use
 /// the real clock, so the test would have to wait.
-async fn expire_claims(account: &Account<'_>) {
+async fn expire_claims(account: &Account<'_>, items: Vec<Item>) {
     let dynamodb = aws_sdk_dynamodb::Client::new(account.sdk_config());
-    let items = dynamodb.scan().table_name(LEDGER).consistent_read(true);
-    for mut item in items.send().await.unwrap().items.unwrap() {
+    for mut item in items {
         for name in ["HeldUntil", "ClaimedUntil"] {
             if let Some(until) = item.get_mut(name) {
                 *until = AttributeValue::N("1".to_owned());
@@ -115,6 +129,12 @@ async fn expire_claims(account: &Account<'_>) {
         let put = dynamodb.put_item().table_name(LEDGER);
         put.set_item(Some(item)).send().await.unwrap();
     }
+}
+
+async fn ledger_items(account: &Account<'_>) -> Vec<Item> {
+    let dynamodb = aws_sdk_dynamodb::Client::new(account.sdk_config());
+    let items = dynamodb.scan().table_name(LEDGER).consistent_read(true);
+    items.send().await.unwrap().items.unwrap()
 }
 
 /// Every batch in the ledger, of yesterday and today.

@@ -40,6 +40,9 @@ def resources(call, action):
         return [f"{prefix}:instance/{instance}" for instance in call._get_param("InstanceIds")]
     if action == "sqs:SendMessage":
         return [f"{prefix}:{call._get_param('QueueUrl').split('/')[-1]}"]
+    if action == "ses:SendEmail":
+        mail = json.loads(call.body)
+        return [mail.get("FromEmailAddressIdentityArn", f"{prefix}:identity/{mail['FromEmailAddress']}")]
     if action == "sns:Publish":
         return [call._get_param("TopicArn")]
     if action == "lambda:InvokeFunction":
@@ -72,6 +75,10 @@ def values(call, key, resource):
     if key.startswith("aws:ResourceTag/"):
         instance = ec2_backends[call.current_account][call.region].get_instance(resource.split("/")[-1])
         return [tag["value"] for tag in instance.get_tags() if tag["key"] == key.split("/", 1)[1]]
+    if key == "ses:FromAddress":
+        return [json.loads(call.body)["FromEmailAddress"]]
+    if key == "ses:Recipients":
+        return json.loads(call.body)["Destination"]["ToAddresses"]
     raise NotImplementedError(f"the condition key {key}")
 
 
@@ -83,6 +90,8 @@ def meets(call, condition, resource):
                 met = (not found) == (str(wanted).lower() == "true")
             elif operator == "StringEquals":
                 met = any(value in as_list(wanted) for value in found)
+            elif operator == "ForAllValues:StringLike":
+                met = all(any(fnmatch.fnmatchcase(value, like) for like in as_list(wanted)) for value in found)
             else:
                 raise NotImplementedError(f"the condition operator {operator}")
             if not met:

@@ -27,6 +27,7 @@ import lambda_processes
 import permissions
 import protected_zones  # noqa: F401
 import schedules  # noqa: F401
+import ses_mail  # noqa: F401
 import sns_mail  # noqa: F401
 
 

@@ -31,6 +31,7 @@ pub fn check(world: &World) -> Result<Tally, Vec<String>> {
         check_effects_are_in_the_ledger(model, &batches);
         check_done_acts_were_seen(model, &batches);
         check_done_acts_were_reported(model, &batches);
+        model.check_letters(&batches);
         let now = account.now();
         for stack in 0..world.stacks() {
             check_tags_are_complete(model, account, stack);
@@ -254,7 +255,11 @@ fn check_done_acts_were_seen(model: &mut Model, batches: &[Batch]) {
                     && agreed.change.instance_id == act.instance_id();
                 is_ended || is_other && agreed.change.is(act)
             });
-            if !(is_seen || (by_people || by_others) && model.is_troubled(run)) {
+            let is_unseen = act.remedy == RemedyName::Untag
+                && act
+                    .tag_key()
+                    .is_some_and(|key| model.may_take_for_undone(run, act.instance_id(), key));
+            if !(is_seen || is_unseen || (by_people || by_others) && model.is_troubled(run)) {
                 model.violate(format!(
                     "run {} never did an act that the ledger has as done: {act:?}",
                     batch.run_id

@@ -12,6 +12,7 @@
 //! instance's current state. Age and protection are always judged by the current state.
 
 mod countdown;
+mod letters;
 mod records;
 mod shutdown;
 mod tags;
@@ -25,8 +26,9 @@ use chrono::{DateTime, Utc};
 use tagwarden_remediation::ledger::{Batch, RemedyName};
 use tagwarden_sandbox::{Call, InstanceRecord};
 
-use crate::scenario::{Deed, Rule, SCOPE, Setup};
+use crate::scenario::{Deed, REPORTS, Rule, SCOPE, Setup};
 
+use letters::SentLetter;
 pub use tally::Tally;
 pub use undo::UndoRequest;
 pub use view::Sent;
@@ -75,12 +77,26 @@ pub struct Model {
     pub effects: Vec<Effect>,
     /// The requests that EC2 accepted, including those that changed nothing.
     pub agreed: Vec<Agreed>,
+    /// The tags that EC2 left at an undo's request, because somebody had changed them first.
+    left_by_ec2: Vec<Agreed>,
     /// The deeds of people, in order.
     pub deeds: Vec<PersonDeed>,
     /// The ledger's batches as last written.
     pub ledger: BTreeMap<(String, u32), Batch>,
     /// The acts that reports have as done.
     pub reported: Vec<ReportedAct>,
+    /// The letters that SNS accepted.
+    letters: Vec<SentLetter>,
+    /// The owners whose letters could not be sent, and the run that reported that.
+    undelivered: Vec<(Run, String)>,
+    /// The runs that may have had no time for their letters.
+    late_runs: BTreeSet<Run>,
+    /// The runs that could not ask CloudTrail.
+    look_up_failed: BTreeSet<Run>,
+    /// Whether SNS refused letters to their topic at some time.
+    has_refused_letters: bool,
+    /// Who launched the instances.
+    launchers: BTreeMap<String, String>,
     /// The notices that SNS accepted.
     notices: Vec<Notice>,
     /// The instances and the tag keys that a policy has denied at any time.
@@ -170,9 +186,16 @@ impl Model {
             runs: BTreeMap::new(),
             effects: Vec::new(),
             agreed: Vec::new(),
+            left_by_ec2: Vec::new(),
             deeds: Vec::new(),
             ledger: BTreeMap::new(),
             reported: Vec::new(),
+            letters: Vec::new(),
+            undelivered: Vec::new(),
+            late_runs: BTreeSet::new(),
+            look_up_failed: BTreeSet::new(),
+            has_refused_letters: false,
+            launchers: BTreeMap::new(),
             notices: Vec::new(),
             denied: BTreeSet::new(),
             has_subscribers: true,
@@ -359,7 +382,8 @@ impl Model {
                     if last.is_some_and(Look::is_cut) && !instance.tags.is_empty() {
                         view.differing.insert(id.clone());
                     }
-                    view.listed.insert(id.clone(), instance.tags.clone());
+                    let tags = instance.tags.clone();
+                    view.listed.insert(id.clone(), (sequence, tags));
                 }
             }
             "GetTopicAttributes" if is_done => {
@@ -377,8 +401,11 @@ impl Model {
             "TerminateInstances" => self.shut_down(run, RemedyName::Terminate, call, before, after),
             "Publish" => {
                 view.wrote = sequence;
-                if is_done {
+                let topic = call.parameters["TopicArn"].as_str().unwrap_or_default();
+                if is_done && topic.ends_with(REPORTS) {
                     self.record_report(run, call);
+                } else if is_done {
+                    self.record_letter(run, call, topic);
                 }
             }
             "TransactWriteItems" => {
@@ -406,12 +433,17 @@ impl Model {
 
     /// Records a request that EC2 accepted.
     fn agree(&mut self, run: Run, change: Change) {
-        self.agreed.push(Agreed {
+        let agreed = self.request(run, change);
+        self.agreed.push(agreed);
+    }
+
+    fn request(&self, run: Run, change: Change) -> Agreed {
+        Agreed {
             run,
             stack: self.stack_of(run),
             sequence: self.sequence,
             change,
-        });
+        }
     }
 
     pub fn violate(&mut self, what: String) {

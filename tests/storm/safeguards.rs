@@ -59,13 +59,54 @@ fn rules_shut_down_without_permission() {
     });
 }
 
-#[test]
-fn shuts_down_unannounced_without_notices() {
-    let words = ["no notice was accepted in time"];
-    assert_does_harm(Safeguard::Notice, &words, |storm| {
+/// Letters never count as a notice, nor does a topic whose only subscription nobody has confirmed.
+#[rstest]
+#[case::without_letters(false)]
+#[case::with_letters_and_an_unconfirmed_subscription(true)]
+fn shuts_down_unannounced_without_notices(#[case] letters: bool) {
+    let prepare = |storm: &mut Storm| {
         storm.setup.grace_minutes = 15;
         storm.setup.notice_hours = 3;
         storm.setup.budget = 7;
+        if letters {
+            storm.setup.letters = true;
+            let is_other =
+                |deed: &Timed<(usize, Deed)>| !matches!(deed.what.1, Deed::Unsubscribe(_));
+            storm.deeds.retain(is_other);
+            let what = (0, Deed::Unsubscribe(true));
+            storm.deeds.push(Timed { at: 0, what });
+        }
+    };
+    assert_does_harm(
+        Safeguard::Notice,
+        &["no notice was accepted in time"],
+        prepare,
+    );
+    // With it, the same storm does no harm.
+    if letters {
+        let mut storm = storm_of(1, Size::small()).current();
+        prepare(&mut storm);
+        if let Err(harm) = play(&storm, &Safeguards::default()) {
+            panic!("{harm:#?}");
+        }
+    }
+}
+
+/// Owners are told of everything, and of nothing twice; what their contacts do not take reaches the administrators.
+#[rstest]
+#[case::told_once(Safeguard::ToldOnce, "again, after run")]
+#[case::contact_allowed(Safeguard::ContactAllowed, "sent a letter for bob to")]
+#[case::fallback(
+    Safeguard::LetterFallback,
+    "told administrators nothing of what bob's contact did not take"
+)]
+fn letters_go_wrong_without(#[case] safeguard: Safeguard, #[case] words: &str) {
+    assert_does_harm(safeguard, &[words], |storm| {
+        storm.setup.letters = true;
+        for policy in &mut storm.policies {
+            policy.retain(|rule| rule.key != "Contact");
+            policy.push(rule(7, "Contact", "Notify", ""));
+        }
     });
 }
 

@@ -67,9 +67,19 @@ pub struct Setup {
     pub terminate_after_days: i64,
     /// Whether `TAGWARDEN_VPC_IDS` names [`SCOPE`] and no other.
     pub is_scoped: bool,
+    /// Whether there is a topic for letters.
+    pub letters: bool,
     /// The time between two sweeps after the storm, in minutes: longer than any budget, claim or run lasts.
     pub lull_minutes: u64,
 }
+
+/// The ends of the ARNs of the topics: of reports, of letters, and of a team's own that the settings allow.
+pub const REPORTS: &str = ":reports";
+pub const LETTERS: &str = ":letters";
+pub const CONTACT: &str = ":team-ann";
+
+/// Whose letters go elsewhere: to the team's topic, and to one that the settings do not allow.
+pub const CONTACTS: [(&str, &str); 2] = [("ann", CONTACT), ("bob", ":closed")];
 
 /// The VPC of the instances that a policy with a scope is for.
 pub const SCOPE: &str = "vpc-0a1b2c3d4e5f60718";
@@ -90,6 +100,7 @@ impl Default for Setup {
             notice_hours: 0,
             terminate_after_days: 0,
             is_scoped: false,
+            letters: false,
             lull_minutes: 80,
         }
     }

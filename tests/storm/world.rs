@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use crate::model::{LEDGER_TABLES, Model, POLICY_TABLES, Run, Sent, Snapshot, StackNumber};
 use crate::network::{CallOutcome, CallPlan, Function, Kill, own_region};
-use crate::scenario::Storm;
+use crate::scenario::{CONTACT, CONTACTS, LETTERS, REPORTS, Storm};
 use functions::{settings, settle};
 use people::play_events;
 use queue::{Message, deliver};
@@ -44,8 +44,9 @@ struct Inner {
     account: Account,
     /// The Region that the clients of the functions are told.
     region: Region,
-    /// The topic of the reports.
+    /// The topic of the reports, that of letters, and that of a team.
     topic: String,
+    letter_topics: [String; 2],
     stacks: Vec<Stack>,
     storm: Storm,
     /// Kills this run at this call. Without it, kills are random.
@@ -104,7 +105,11 @@ impl World {
     fn new(storm: &Storm, safeguards: &Safeguards, killing: Option<(Run, Kill)>) -> Self {
         let account = Account::starting_at(START.parse().unwrap());
         account.keep_quotas();
-        let topic = account.create_topic("reports");
+        let topic = |ending: &str| account.create_topic(ending.trim_start_matches(':'));
+        let letter_topics = [topic(LETTERS), topic(CONTACT)];
+        // It is there, and takes what is sent to it.
+        topic(CONTACTS[1].1);
+        let topic = topic(REPORTS);
         let mut stacks = Vec::new();
         for (number, setup) in storm.setups().enumerate() {
             let ledger_table = LEDGER_TABLES[number];
@@ -115,7 +120,11 @@ impl World {
             let shares_policy = second.is_some_and(|second| second.policies.is_none());
             let policy_table = POLICY_TABLES[if shares_policy { 0 } else { number }];
             let queue_url = account.create_queue(&format!("tagwarden-{number}"));
-            let mut settings = settings(setup, [policy_table, ledger_table, &topic, &queue_url]);
+            let mut settings = settings(
+                setup,
+                [policy_table, ledger_table, &topic, &queue_url],
+                &letter_topics,
+            );
             settings.safeguards = safeguards.clone();
             stacks.push(Stack {
                 queue_url,
@@ -133,6 +142,7 @@ impl World {
             account,
             region: own_region(),
             topic,
+            letter_topics,
             stacks,
             storm: storm.clone(),
             killing,
@@ -243,6 +253,9 @@ impl World {
             CallOutcome::Lost | CallOutcome::Silent => state.model.tally.lost_answers += 1,
         }
         state.model.record_trouble(function.run);
+        if operation == "LookupEvents" {
+            state.model.look_up_failed(function.run);
+        }
         plan
     }
 

@@ -71,7 +71,15 @@ pub trait Handler {
 pub async fn run<H: Handler>(
     new: impl FnOnce(&Environment<'_>) -> Result<H, SettingError>,
 ) -> ExitCode {
-    match start(new).await {
+    run_or(new, |_, error| Err(error)).await
+}
+
+/// As [`run`], but a setting that cannot be read need not end the start-up: `instead` may give a handler all the same.
+pub async fn run_or<H: Handler>(
+    new: impl FnOnce(&Environment<'_>) -> Result<H, SettingError>,
+    instead: impl FnOnce(&Environment<'_>, SettingError) -> Result<H, SettingError>,
+) -> ExitCode {
+    match start(new, instead).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("the function cannot start: {error}");
@@ -82,10 +90,11 @@ pub async fn run<H: Handler>(
 
 async fn start<H: Handler>(
     new: impl FnOnce(&Environment<'_>) -> Result<H, SettingError>,
+    instead: impl FnOnce(&Environment<'_>, SettingError) -> Result<H, SettingError>,
 ) -> Result<(), lambda_runtime::Error> {
     let environment = Environment::of_process();
-    logging::install(&environment)?;
-    let handler = new(&environment)?;
+    let handler = logging::install(&environment).and_then(|()| new(&environment));
+    let handler = handler.or_else(|error| instead(&environment, error))?;
     metrics::install(&environment);
     serve(&handler).await
 }

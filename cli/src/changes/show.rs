@@ -8,7 +8,9 @@ use owo_colors::OwoColorize;
 use serde_json::{Map, Value, json};
 use tagwarden_aws::policy_table::{Item, row};
 use tagwarden_core::Policy;
-use tagwarden_core::policy::{FORMAT_ATTRIBUTE, RowKind, TEMPLATE_ATTRIBUTE};
+use tagwarden_core::policy::{
+    FORMAT_ATTRIBUTE, LETTER_TEMPLATE_ATTRIBUTE, RowKind, TEMPLATE_ATTRIBUTE,
+};
 
 use super::{Changes, RuleChange};
 use crate::end_dates::newly_ending;
@@ -184,9 +186,10 @@ fn title(item: &Item) -> String {
             let number = number.map_or_else(String::new, |number| inline(&number));
             format!("row {id} (format {number})")
         }
-        (kind @ (RowKind::Template | RowKind::Hold | RowKind::Who), _) => {
-            format!("row {id} ({})", kind.describe())
-        }
+        (
+            kind @ (RowKind::Template | RowKind::LetterTemplate | RowKind::Hold | RowKind::Who),
+            _,
+        ) => format!("row {id} ({})", kind.describe()),
         (RowKind::Rule, Some(key @ AttributeValue::S(_))) => {
             format!("rule {id} ({})", inline(&written(key)))
         }
@@ -223,7 +226,8 @@ impl Line {
         };
         let (before, after): (Vec<String>, Vec<String>) =
             (lines(&self.before)?, lines(&self.after)?);
-        if self.name != TEMPLATE_ATTRIBUTE || before == after {
+        let is_template = [TEMPLATE_ATTRIBUTE, LETTER_TEMPLATE_ATTRIBUTE];
+        if !is_template.contains(&self.name.as_str()) || before == after {
             return None;
         }
         let same = |(one, other): &(&String, &String)| one == other;

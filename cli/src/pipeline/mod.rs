@@ -10,22 +10,7 @@ pub mod annotations;
 pub mod junit;
 pub mod sarif;
 
-/// A kind of finding. Its id stays the same from one version to the next, because tools recognise findings by it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FindingKind {
-    /// Such as `missing-tag`.
-    pub id: &'static str,
-    /// What it means, a whole sentence.
-    pub means: &'static str,
-}
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FindingLevel {
-    Error,
-    Warning,
-    Note,
-}
+pub use tagwarden_core::preflight::{FindingKind, FindingLevel};
 
 /// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,15 +40,4 @@ pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.get(line_start..).unwrap_or_default();
     (before.matches('\n').count() + 1, column.chars().count() + 1)
-}
-
-impl FindingLevel {
-    /// SARIF's and GitHub's name for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
 }

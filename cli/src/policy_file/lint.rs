@@ -8,11 +8,13 @@ use std::ops::Range;
 
 use tagwarden_aws::policy_table::row;
 use tagwarden_core::policy::{
-    ATTRIBUTES, FOREIGN_PREFIX, InvalidFunction, OPTIONAL_ATTRIBUTES, Problem, ProblemKind,
-    RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_newer_attribute, is_own_attribute,
+    ATTRIBUTES, FOREIGN_PREFIX, InvalidFunction, LETTER_TEMPLATE_ATTRIBUTE, OPTIONAL_ATTRIBUTES,
+    Problem, ProblemKind, RowKind, TEMPLATE_ATTRIBUTE, is_foreign_attribute, is_newer_attribute,
+    is_own_attribute,
 };
 use tagwarden_core::{Action, Policy};
-use tagwarden_remediation::report::check_template;
+use tagwarden_remediation::letter::check_letter_template;
+use tagwarden_remediation::report::{TemplateError, check_template};
 
 use super::keys;
 use super::relations;
@@ -39,7 +41,7 @@ pub fn lint(rules: &FileRules<'_>, root: &Node, text: &str, problems: &mut Vec<T
     unused_defaults(rules, problems);
     optional_shutdowns(rules, problems);
     holds(rules, problems);
-    broken_template(rules, text, problems);
+    broken_templates(rules, text, problems);
 }
 
 /// The engine's problem, at its place; `None` if it only follows from another problem. A misspelt attribute that causes
@@ -271,31 +273,43 @@ fn holds(rules: &FileRules<'_>, problems: &mut Vec<TextProblem>) {
     }
 }
 
-/// Reports a template that cannot be rendered: the functions would use the built-in one.
-fn broken_template(rules: &FileRules<'_>, text: &str, problems: &mut Vec<TextProblem>) {
-    let mut templates = rules
-        .rows
-        .iter()
-        .filter(|rule| kind(&rule.item) == RowKind::Template);
-    let Some(rule) = templates.next() else {
-        return;
-    };
-    let (Some(source), Some(entry)) = (
-        rule.text(TEMPLATE_ATTRIBUTE),
-        rule.entry(TEMPLATE_ATTRIBUTE),
-    ) else {
-        return;
-    };
-    let Err(error) = check_template(source) else {
-        return;
-    };
+/// Reports templates that cannot be rendered: the functions would use the built-in ones.
+fn broken_templates(rules: &FileRules<'_>, text: &str, problems: &mut Vec<TextProblem>) {
+    for rule in &rules.rows {
+        let kind = kind(&rule.item);
+        let (attribute, check, guide): (_, fn(&str) -> _, _) = match kind {
+            RowKind::Template => (TEMPLATE_ATTRIBUTE, check_template, "docs/report.md"),
+            RowKind::LetterTemplate => (
+                LETTER_TEMPLATE_ATTRIBUTE,
+                check_letter_template,
+                "docs/letters.md",
+            ),
+            _ => continue,
+        };
+        let (Some(source), Some(entry)) = (rule.text(attribute), rule.entry(attribute)) else {
+            continue;
+        };
+        if let Err(error) = check(source) {
+            let problem = broken_template(kind, entry, text, error);
+            problems
+                .push(problem.help(format!("{guide} lists everything that a template can use")));
+        }
+    }
+}
+
+/// What is wrong with the template of `entry`, at its line where that is known.
+fn broken_template(
+    kind: RowKind,
+    entry: &NodeEntry,
+    text: &str,
+    error: TemplateError,
+) -> TextProblem {
     let placed = error.line.and_then(|line| line_of_block(text, entry, line));
     let (span, message) = match placed {
         Some(span) => (span, error.what),
         None => (entry.name_span.clone(), error.to_string()),
     };
-    let problem = TextProblem::error(span, format!("the report's template: {message}"));
-    problems.push(problem.help("docs/report.md lists everything that a template can use"));
+    TextProblem::error(span, format!("{}: {message}", kind.describe()))
 }
 
 /// The place of a line, counted from 1, of a text that is written as a block (`|`).

@@ -3,8 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use tagwarden_aws::policy_table::{Item, row};
 use tagwarden_core::policy::{
-    ATTRIBUTES, FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, PolicyFormat, RowKind, TEMPLATE_ATTRIBUTE,
-    needs_format_2,
+    ATTRIBUTES, FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, LETTER_TEMPLATE_ATTRIBUTE, PolicyFormat, RowKind,
+    TEMPLATE_ATTRIBUTE, needs_format_2,
 };
 
 use super::value;
@@ -16,10 +16,12 @@ use crate::words::count;
 /// The number of rows: `3 rules`, `3 rules and the report's template`, `3 rules, the report's template and a hold`.
 pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
     let (mut rules, mut who) = (0, 0);
-    let (mut has_template, mut has_hold, mut has_format) = (false, false, false);
+    let (mut has_template, mut has_letters, mut has_hold, mut has_format) =
+        (false, false, false, false);
     for item in items {
         match kind(item) {
             RowKind::Template => has_template = true,
+            RowKind::LetterTemplate => has_letters = true,
             RowKind::Hold => has_hold = true,
             RowKind::Format => has_format = true,
             RowKind::Rule => rules += 1,
@@ -28,6 +30,7 @@ pub fn describe_rows<'a>(items: impl IntoIterator<Item = &'a Item>) -> String {
     }
     let others = [
         has_template.then_some("the report's template"),
+        has_letters.then_some("the letters' template"),
         has_hold.then_some("a hold"),
         has_format.then_some("the table's format"),
     ];
@@ -103,9 +106,11 @@ impl<'a> FileRule<'a> {
     }
 }
 
-/// The names allowed at the top of a file: the rules, the who rows, the report's template, the hold, the format, and the
-/// schema for editors.
-const TOP: [&str; 6] = ["rules", "who", "report", "hold", "format", "$schema"];
+/// The names allowed at the top of a file: the rules, the who rows, the templates of the report and of letters, the hold, the
+/// format, and the schema for editors.
+const TOP: [&str; 7] = [
+    "rules", "who", "report", "letter", "hold", "format", "$schema",
+];
 
 pub const SHAPE: &str = "a policy file looks like this:\n  rules:\n    - RuleId: 1\n      TagKey: ProjectCode\n      \
                      Action: Update\n      Required: Y\n      Default: Proj007";
@@ -131,7 +136,7 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
             problems.push(
                 match suggestion::nearest(
                     &entry.name,
-                    &["rules", "who", "report", "hold", "format"],
+                    &["rules", "who", "report", "letter", "hold", "format"],
                 ) {
                     Some(meant) if !has_rules || meant != "rules" => {
                         problem.help(format!("did you mean {meant}?"))
@@ -169,8 +174,10 @@ pub fn find<'a>(root: &'a Node, problems: &mut Vec<TextProblem>) -> Option<FileR
     if let Some(entry) = entries.iter().find(|entry| entry.name == "who") {
         is_complete &= add_who_rows(entry, &mut rows, problems);
     }
-    let report = entries.iter().find(|entry| entry.name == "report");
-    rows.extend(report.and_then(|report| template(report, problems)));
+    for of in [REPORT, LETTER] {
+        let entry = entries.iter().find(|entry| entry.name == of.section);
+        rows.extend(entry.and_then(|entry| template(entry, of, problems)));
+    }
     let brake = entries.iter().find(|entry| entry.name == "hold");
     rows.extend(brake.and_then(|entry| hold(entry, problems)));
     let stated = entries.iter().find(|entry| entry.name == "format");
@@ -253,16 +260,48 @@ fn add_rows<'a>(
     }
 }
 
-const REPORT_SHAPE: &str = "the report's template looks like this:\n  report:\n    RuleId: 1000\n    \
-                            ReportTemplate: |\n      {{ heading }}";
+/// A section of a file that is a row with a template.
+#[derive(Clone, Copy)]
+struct TemplateSection {
+    section: &'static str,
+    kind: RowKind,
+    attribute: &'static str,
+    shape: &'static str,
+}
 
-/// The row of the report's template. Returns `None`, and adds a problem, where it is not a template.
-fn template<'a>(report: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Option<FileRule<'a>> {
-    let node = &report.value;
+const REPORT: TemplateSection = TemplateSection {
+    section: "report",
+    kind: RowKind::Template,
+    attribute: TEMPLATE_ATTRIBUTE,
+    shape: "the report's template looks like this:\n  report:\n    RuleId: 1000\n    ReportTemplate: |\n      \
+            {{ heading }}",
+};
+
+const LETTER: TemplateSection = TemplateSection {
+    section: "letter",
+    kind: RowKind::LetterTemplate,
+    attribute: LETTER_TEMPLATE_ATTRIBUTE,
+    shape: "the letters' template looks like this:\n  letter:\n    RuleId: 1001\n    LetterTemplate: |\n      \
+            {{ heading }}",
+};
+
+/// The row of a template. Returns `None`, and adds a problem, where it is not a template.
+fn template<'a>(
+    entry: &'a NodeEntry,
+    of: TemplateSection,
+    problems: &mut Vec<TextProblem>,
+) -> Option<FileRule<'a>> {
+    let TemplateSection {
+        section,
+        attribute,
+        shape,
+        ..
+    } = of;
+    let node = &entry.value;
     let NodeKind::Map(entries) = &node.kind else {
         if !node.is_unreadable() {
-            let message = format!("report must be a mapping, this is {}", node.describe());
-            problems.push(TextProblem::error(report.name_span.clone(), message).help(REPORT_SHAPE));
+            let message = format!("{section} must be a mapping, this is {}", node.describe());
+            problems.push(TextProblem::error(entry.name_span.clone(), message).help(shape));
         }
         return None;
     };
@@ -271,7 +310,7 @@ fn template<'a>(report: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Optio
         node,
         item: item(entries, problems),
     };
-    if kind(&rule.item) == RowKind::Template {
+    if kind(&rule.item) == of.kind {
         return Some(rule);
     }
     let has_value = |entry: &&NodeEntry| match &entry.value.kind {
@@ -282,17 +321,17 @@ fn template<'a>(report: &'a NodeEntry, problems: &mut Vec<TextProblem>) -> Optio
     let of_rule = |entry: &&NodeEntry| {
         entry.name != "RuleId" && ATTRIBUTES.contains(&entry.name.as_str()) && has_value(entry)
     };
-    if let Some(entry) = entries.iter().find(of_rule) {
-        let message = format!("{} belongs to a rule, and this is not a rule", entry.name);
-        problems.push(TextProblem::error(entry.name_span.clone(), message).help(REPORT_SHAPE));
+    if let Some(other) = entries.iter().find(of_rule) {
+        let message = format!("{} belongs to a rule, and this is not a rule", other.name);
+        problems.push(TextProblem::error(other.name_span.clone(), message).help(shape));
     } else {
         let misspelt = entries.iter().find(|entry| {
             !ATTRIBUTES.contains(&entry.name.as_str())
-                && suggestion::nearest(&entry.name, &[TEMPLATE_ATTRIBUTE]).is_some()
+                && suggestion::nearest(&entry.name, &[attribute]).is_some()
         });
-        let span = misspelt.map_or(&report.name_span, |entry| &entry.name_span);
-        let message = format!("{TEMPLATE_ATTRIBUTE} is missing");
-        problems.push(TextProblem::error(span.clone(), message).help(REPORT_SHAPE));
+        let span = misspelt.map_or(&entry.name_span, |entry| &entry.name_span);
+        let message = format!("{attribute} is missing");
+        problems.push(TextProblem::error(span.clone(), message).help(shape));
     }
     None
 }

@@ -9,8 +9,8 @@ use serde::ser::{SerializeMap, Serializer};
 use serde_json::Value;
 use tagwarden_aws::policy_table::{Item, row};
 use tagwarden_core::policy::{
-    FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, PolicyFormat, RowKind, TEMPLATE_ATTRIBUTE, needs_format_2,
-    own_attributes,
+    FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, LETTER_TEMPLATE_ATTRIBUTE, PolicyFormat, RowKind,
+    TEMPLATE_ATTRIBUTE, needs_format_2, own_attributes,
 };
 
 use super::rows::{FORMAT_ID, HOLD_ID, kind};
@@ -51,14 +51,18 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
         Some(items.remove(position))
     };
     let template = take(RowKind::Template).map(rule);
+    let letter = take(RowKind::LetterTemplate);
     let hold = take(RowKind::Hold).map(|item| single(item, HOLD_ATTRIBUTE, HOLD_ID));
     let stated = take(RowKind::Format).map(|item| single(item, FORMAT_ATTRIBUTE, FORMAT_ID));
     // Columns of an older table may have the names of newer attributes. The file must not give them their meaning.
     let is_older = stated.is_none()
         && items
             .iter()
-            .any(|item| needs_format_2(&row((*item).clone())));
+            .copied()
+            .chain(letter)
+            .any(|item| needs_format_2(&row(item.clone())));
     let older = is_older.then(|| SingleRow::Value(PolicyFormat::V1.number().into()));
+    let letter = letter.map(rule);
     let (who, rules): (Vec<&Item>, Vec<&Item>) = items
         .into_iter()
         .partition(|item| kind(item) == RowKind::Who);
@@ -66,6 +70,7 @@ pub fn write(items: &[Item], format: FileFormat) -> Result<String, Unwritable> {
         rules: rules.into_iter().map(rule).collect::<Result<_, _>>()?,
         who: who.into_iter().map(rule).collect::<Result<_, _>>()?,
         report: template.transpose()?,
+        letter: letter.transpose()?,
         hold: hold.transpose()?,
         format: stated.transpose()?.or(older),
     };
@@ -102,6 +107,9 @@ struct File {
     /// The row of the report's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<Rule>,
+    /// The row of the letters' template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letter: Option<Rule>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hold: Option<SingleRow>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,10 +193,17 @@ fn yaml(file: &File) -> String {
         text.push_str("who:\n");
         add_list(&mut text, &file.who);
     }
-    if let Some(Rule(attributes)) = &file.report {
-        text.push_str("report:\n");
+    let templates = [
+        ("report", &file.report, TEMPLATE_ATTRIBUTE),
+        ("letter", &file.letter, LETTER_TEMPLATE_ATTRIBUTE),
+    ];
+    for (section, row, template) in templates {
+        let Some(Rule(attributes)) = row else {
+            continue;
+        };
+        let _ = writeln!(text, "{section}:");
         for (name, value) in attributes {
-            let block = value.as_str().filter(|_| name == TEMPLATE_ATTRIBUTE);
+            let block = value.as_str().filter(|_| name == template);
             let value = block
                 .and_then(block_scalar)
                 .unwrap_or_else(|| inline(value));

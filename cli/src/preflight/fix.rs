@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use tagwarden_core::preflight::{FixTag, comment, yaml_list};
+
 /// How the tags of a resource are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FixLanguage {
@@ -29,16 +31,6 @@ impl FixLanguage {
             Self::JsonList { .. } => "json",
         }
     }
-}
-
-/// A tag to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FixTag {
-    pub key: String,
-    /// The value; `None` if only its author knows it.
-    pub value: Option<String>,
-    /// What the value may be.
-    pub hint: Option<String>,
 }
 
 /// The code that writes `tags`; empty for none.
@@ -82,38 +74,6 @@ fn hcl_blocks(tags: &[&FixTag]) -> String {
         )
     });
     blocks.collect()
-}
-
-fn yaml_list(tags: &[&FixTag], propagates: bool) -> String {
-    let items = tags.iter().map(|tag| {
-        let value = tag.value.as_deref().unwrap_or_default();
-        let (key, value) = (yaml_text(&tag.key), yaml_text(value));
-        let propagation = if propagates {
-            "    PropagateAtLaunch: true\n"
-        } else {
-            ""
-        };
-        format!(
-            "  - Key: {key}\n    Value: {value}{}\n{propagation}",
-            comment(tag)
-        )
-    });
-    let items: String = items.collect();
-    format!("Tags:\n{items}")
-}
-
-/// A text as it is, if YAML takes it for nothing else; quoted as JSON otherwise.
-fn yaml_text(text: &str) -> String {
-    let is_plain = text.starts_with(|it: char| it.is_ascii_alphabetic())
-        && text
-            .chars()
-            .all(|it| it.is_ascii_alphanumeric() || "_-./@".contains(it));
-    let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
-    if is_plain && !words.contains(&text.to_ascii_lowercase().as_str()) {
-        text.to_owned()
-    } else {
-        serde_json::Value::from(text).to_string()
-    }
 }
 
 fn json_list(tags: &[&FixTag], propagates: bool) -> String {
@@ -176,13 +136,6 @@ fn hcl_text(text: &str) -> String {
     }
     quoted.push('"');
     quoted
-}
-
-fn comment(tag: &FixTag) -> String {
-    match &tag.hint {
-        Some(hint) => format!(" # {}", hint.replace(['\n', '\r'], " ")),
-        None => String::new(),
-    }
 }
 
 #[cfg(test)]

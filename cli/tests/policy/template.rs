@@ -122,3 +122,70 @@ fn pulls_two_templates_unchanged() {
     let problem = "rule 1001: ReportTemplate is in the table twice: row 1000 also has it";
     assert!(stdout(&output).contains(problem), "{output:?}");
 }
+
+const LETTER: &str = "\
+letter:
+  RuleId: 1001
+  LetterTemplate: |
+    Dear {{ owner }},
+    {% for group in groups %}
+
+    # {{ group.title }}
+    {% endfor %}
+format: 2
+";
+
+/// The letters' template goes the same way. Its row is of format 2, which older functions refuse.
+#[test]
+fn the_letters_template_survives_a_push_and_a_pull() {
+    let text =
+        "Dear {{ owner }},\n{% for group in groups %}\n\n# {{ group.title }}\n{% endfor %}\n";
+    let world = World::new("letter-template");
+    let file = SAMPLE.to_owned() + TEMPLATE + &LETTER.replace("format: 2\n", "");
+    world.write("policy.yaml", &file);
+    let output = world.run(&["check", "policy.yaml"]);
+    assert_eq!(
+        stdout(&output),
+        "policy.yaml: 3 rules, the report's template, the letters' template and the table's format, no problems\n"
+    );
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = stdout(&output);
+    assert!(
+        shown.contains("+ row 1001 (the letters' template)")
+            && shown.contains("+ Dear {{ owner }},"),
+        "{shown}"
+    );
+    let items = world.items();
+    let row = json!({"RuleId": 1001, "LetterTemplate": text});
+    assert!(items.contains(&row), "{items:?}");
+    assert!(items.contains(&json!({"RuleId": -1, "PolicyFormat": 2})));
+
+    let output = world.run(&["pull"]);
+    assert_eq!(stdout(&output), SAMPLE.to_owned() + TEMPLATE + LETTER);
+    let output = world.run(&["pull", "policy.json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    for file in ["policy.yaml", "policy.json"] {
+        let output = world.run(&["diff", "--prune", file]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_letters_template_is_shown_at_its_line() {
+    let world = World::new("letter-template-broken");
+    let broken = LETTER.replace("{{ group.title }}", "{{ group.titel }}");
+    world.write("policy.yaml", &(SAMPLE.to_owned() + &broken));
+    let output = world.run(&["check", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let shown = stdout(&output);
+    for expected in [
+        "the letters' template: undefined value",
+        "# {{ group.titel }}",
+        "docs/letters.md lists everything that a template can use",
+    ] {
+        assert!(shown.contains(expected), "{shown}");
+    }
+    let output = world.run(&["push", "--yes", "policy.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+}

@@ -47,17 +47,18 @@ pub use problem::{InvalidPolicy, Problem, ProblemKind};
 pub use remedy::{Defect, DefectName, RuleRemedy, Shutdown};
 pub use row::{
     ATTRIBUTES, COMMENT_ATTRIBUTE, FOREIGN_PREFIX, FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE,
-    OPTIONAL_ATTRIBUTES, Row, RowKind, TEMPLATE_ATTRIBUTE, WHO_ATTRIBUTES, is_foreign_attribute,
-    is_newer_attribute, is_own_attribute, needs_format_2, own_attributes,
+    LETTER_TEMPLATE_ATTRIBUTE, OPTIONAL_ATTRIBUTES, Row, RowKind, TEMPLATE_ATTRIBUTE,
+    WHO_ATTRIBUTES, is_foreign_attribute, is_newer_attribute, is_own_attribute, needs_format_2,
+    own_attributes,
 };
 pub use rule::{Action, TagRule};
 pub(crate) use several::Coverage;
 pub use several::{RuleChoice, RuleStanding, UndecidedRule};
 pub use source::{InvalidSource, Source};
-pub use table::{Policy, ReportTemplate};
+pub use table::{LetterTemplate, Policy, ReportTemplate};
 pub use times::{InvalidNotice, Notice};
 pub use when_expired::{EndDateRule, WhenExpired};
-pub use who::{Contact, InvalidContact, WhoRow};
+pub use who::{Contact, InvalidContact, WhoRow, is_mail_address};
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,10 @@ pub const WHO_ATTRIBUTES: [&str; 3] = ["Who", "Contact", "Tags"];
 /// The attribute that holds the [report's template](super::ReportTemplate), in a row that is not a rule.
 pub const TEMPLATE_ATTRIBUTE: &str = "ReportTemplate";
 
+/// The attribute that holds the [letters' template](super::LetterTemplate), in a row that is not a rule. As those of
+/// [`OPTIONAL_ATTRIBUTES`], only format 2 has it.
+pub const LETTER_TEMPLATE_ATTRIBUTE: &str = "LetterTemplate";
+
 /// The attribute that holds the reason of a [hold](super::Policy::hold), in a row that is not a rule.
 pub const HOLD_ATTRIBUTE: &str = "Hold";
 
@@ -52,6 +56,8 @@ pub enum RowKind {
     Format,
     /// A who row. In a table of the older format, it is a rule without a tag key.
     Who,
+    /// The letters' template. In a table of the older format, it is a rule without a tag key.
+    LetterTemplate,
 }
 
 impl RowKind {
@@ -72,6 +78,8 @@ impl RowKind {
             Self::Format
         } else if row.contains_key("Who") {
             Self::Who
+        } else if row.contains_key(LETTER_TEMPLATE_ATTRIBUTE) {
+            Self::LetterTemplate
         } else {
             Self::Rule
         }
@@ -86,6 +94,7 @@ impl RowKind {
             Self::Hold => "a hold",
             Self::Format => "the table's format",
             Self::Who => "a who row",
+            Self::LetterTemplate => "the letters' template",
         }
     }
 
@@ -97,6 +106,7 @@ impl RowKind {
             Self::Hold => (&[HOLD_ATTRIBUTE], &[]),
             Self::Format => (&[FORMAT_ATTRIBUTE], &[]),
             Self::Who => (&WHO_ATTRIBUTES, &[]),
+            Self::LetterTemplate => (&[LETTER_TEMPLATE_ATTRIBUTE], &[]),
         };
         let all = own.iter().chain(optional).copied();
         all.filter(|name| *name != "RuleId")
@@ -107,13 +117,18 @@ impl RowKind {
 pub fn own_attributes() -> impl Iterator<Item = &'static str> {
     let others = [TEMPLATE_ATTRIBUTE, HOLD_ATTRIBUTE, FORMAT_ATTRIBUTE];
     let of_rules = ATTRIBUTES.into_iter().chain(OPTIONAL_ATTRIBUTES);
-    of_rules.chain(others).chain(WHO_ATTRIBUTES)
+    let of_letters = WHO_ATTRIBUTES
+        .into_iter()
+        .chain([LETTER_TEMPLATE_ATTRIBUTE]);
+    of_rules.chain(others).chain(of_letters)
 }
 
 /// Whether only [format 2](super::PolicyFormat::V2) has the attribute `name`. In an older table it is somebody else's column.
 #[must_use]
 pub fn is_newer_attribute(name: &str) -> bool {
-    OPTIONAL_ATTRIBUTES.contains(&name) || WHO_ATTRIBUTES.contains(&name)
+    OPTIONAL_ATTRIBUTES.contains(&name)
+        || WHO_ATTRIBUTES.contains(&name)
+        || name == LETTER_TEMPLATE_ATTRIBUTE
 }
 
 /// Whether tagwarden reads the attribute `name`, in a row of any kind.
@@ -128,13 +143,14 @@ pub fn is_foreign_attribute(name: &str) -> bool {
     name == COMMENT_ATTRIBUTE || name.starts_with(FOREIGN_PREFIX)
 }
 
-/// Whether a row is one that only [format 2](super::PolicyFormat::V2) has: a rule with a newer attribute, or a who row.
+/// Whether a row is one that only [format 2](super::PolicyFormat::V2) has: a rule with a newer attribute, a who row, or the
+/// letters' template.
 #[must_use]
 pub fn needs_format_2(row: &Row) -> bool {
     let mut newer = OPTIONAL_ATTRIBUTES.iter();
     match RowKind::of(row) {
         RowKind::Rule => newer.any(|name| row.contains_key(*name)),
-        RowKind::Who => true,
+        RowKind::Who | RowKind::LetterTemplate => true,
         RowKind::Template | RowKind::Hold | RowKind::Format => false,
     }
 }
@@ -174,6 +190,7 @@ mod tests {
             "Who",
             "Contact",
             "Tags",
+            "LetterTemplate",
         ] {
             assert!(is_own_attribute(own), "{own}");
         }

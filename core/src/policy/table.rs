@@ -17,6 +17,7 @@ pub struct Policy {
     /// The rules of each key.
     pub(super) rules_of_keys: RulesOfKeys,
     pub(super) report_template: Option<ReportTemplate>,
+    pub(super) letter_template: Option<LetterTemplate>,
     pub(super) hold: Option<String>,
     pub(super) who_rows: Vec<WhoRow>,
 }
@@ -29,6 +30,17 @@ pub struct ReportTemplate {
     /// `RuleId`, which names the row in every message.
     pub row_id: i64,
     /// `ReportTemplate`, the template; never blank.
+    pub text: String,
+}
+
+/// The row that holds the template of the letters to owners: `RuleId` and `LetterTemplate`.
+///
+/// Only the remediation reads it. A template with an error does not make the table invalid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LetterTemplate {
+    /// `RuleId`, which names the row in every message.
+    pub row_id: i64,
+    /// `LetterTemplate`, the template; never blank.
     pub text: String,
 }
 
@@ -49,6 +61,12 @@ impl Policy {
     #[must_use]
     pub fn report_template(&self) -> Option<&ReportTemplate> {
         self.report_template.as_ref()
+    }
+
+    /// The template of the letters to owners; `None` if the table has none. It has no effect on any assessment.
+    #[must_use]
+    pub fn letter_template(&self) -> Option<&LetterTemplate> {
+        self.letter_template.as_ref()
     }
 
     /// The who rows, in ascending order of their ids.

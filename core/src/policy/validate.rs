@@ -6,11 +6,14 @@ use super::key::{MAX_KEY_CHARS, MAX_VALUE_CHARS, is_own_key, is_reserved_key};
 use super::options::RuleOptions;
 use super::problem::{InvalidPolicy, Problem, ProblemKind};
 use super::reader::{Reader, wrong_type};
-use super::row::{FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE, has};
+use super::row::{
+    FORMAT_ATTRIBUTE, HOLD_ATTRIBUTE, LETTER_TEMPLATE_ATTRIBUTE, Row, RowKind, TEMPLATE_ATTRIBUTE,
+    has,
+};
 use super::rule::{Action, TagRule};
 use super::rules_of_keys::RulesOfKeys;
 use super::several::EarlierRules;
-use super::table::{Policy, ReportTemplate};
+use super::table::{LetterTemplate, Policy, ReportTemplate};
 use crate::exemption::is_exemption_like;
 use crate::likeness::{has_hidden_characters, is_blank};
 
@@ -47,7 +50,8 @@ where
     let mut problems = Vec::new();
     for row in &mut rows {
         // Before format 2, a row without a tag key was a broken rule.
-        if row.kind == RowKind::Who && format == PolicyFormat::V1 {
+        let is_newer = matches!(row.kind, RowKind::Who | RowKind::LetterTemplate);
+        if is_newer && format == PolicyFormat::V1 {
             row.kind = RowKind::Rule;
         }
     }
@@ -61,6 +65,7 @@ where
     }
     let mut rules = Vec::new();
     let mut report_template: Option<ReportTemplate> = None;
+    let mut letter_template: Option<LetterTemplate> = None;
     let mut hold: Option<String> = None;
     let mut hold_id = None;
     let mut who_rows = Vec::new();
@@ -77,6 +82,11 @@ where
                 let first = report_template.as_ref().map(|template| template.row_id);
                 let template = row.template(first);
                 report_template = report_template.or(template);
+            }
+            RowKind::LetterTemplate => {
+                let first = letter_template.as_ref().map(|template| template.row_id);
+                let template = row.letter_template(first);
+                letter_template = letter_template.or(template);
             }
             RowKind::Hold => {
                 let reason = row.hold(hold_id);
@@ -97,6 +107,7 @@ where
             rules_of_keys: RulesOfKeys::of(&rules),
             rules,
             report_template,
+            letter_template,
             hold,
             who_rows,
         })
@@ -151,6 +162,19 @@ impl Reader {
         Some(ReportTemplate {
             row_id: self.id?,
             text,
+        })
+    }
+
+    /// The letters' template, if the row is valid. `first` is the row that already has one.
+    fn letter_template(&mut self, first: Option<i64>) -> Option<LetterTemplate> {
+        let text = self.newer_text(LETTER_TEMPLATE_ATTRIBUTE);
+        if let Some(first) = first {
+            let kind = ProblemKind::RepeatedTemplate { first };
+            self.problem(LETTER_TEMPLATE_ATTRIBUTE, kind);
+        }
+        Some(LetterTemplate {
+            row_id: self.id?,
+            text: text?,
         })
     }
 

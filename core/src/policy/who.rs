@@ -49,7 +49,7 @@ impl FromStr for Contact {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let invalid = || InvalidContact(text.to_owned());
         if let Some(address) = text.strip_prefix("mailto:") {
-            return if is_address(address) {
+            return if is_mail_address(address) {
                 Ok(Self::Mail(address.to_owned()))
             } else {
                 Err(invalid())
@@ -74,7 +74,8 @@ impl fmt::Display for Contact {
 }
 
 /// Whether `text` has the form of a mail address. Whether it exists, only a letter shows.
-fn is_address(text: &str) -> bool {
+#[must_use]
+pub fn is_mail_address(text: &str) -> bool {
     let is_odd = |it: char| it.is_whitespace() || it.is_control() || "<>,;:\"()".contains(it);
     text.rsplit_once('@').is_some_and(|(local, domain)| {
         !local.is_empty()

@@ -7,7 +7,8 @@ use serde_json::json;
 use super::context::LetterContext;
 use super::draft::{Letter, LetterEntry, LetterReader, name};
 use super::kind::LetterKind;
-use super::{chat, document, view};
+use super::{chat, document, template, view};
+use crate::report::TemplateError;
 
 /// The most bytes of a message with its attributes. SNS takes 256 KiB.
 const LIMIT: usize = 250 * 1024;
@@ -23,10 +24,14 @@ const PROGRAMS: [&str; 3] = ["sqs", "lambda", "http"];
 pub struct LetterMessage {
     /// The subject of the mail.
     pub subject: String,
+    /// What people read.
+    pub text: String,
     /// The message, in the structure `json`.
     pub body: String,
     /// The attributes: name, type and value.
     pub attributes: Vec<(&'static str, &'static str, String)>,
+    /// Why the text is the built-in one, where the policy table has a template of its own.
+    pub problem: Option<String>,
     /// The names of what it tells: fewer than the letter's where there is no room for all.
     pub names: BTreeSet<String>,
 }
@@ -36,10 +41,28 @@ impl Letter<'_> {
     /// administrators get an owner's letter.
     #[must_use]
     pub fn message(&self, context: LetterContext<'_>, problem: Option<&str>) -> LetterMessage {
+        // Only owners' letters have words of their own: the digest is what the report is.
+        let mut wording = context.wording;
+        if self.reader == LetterReader::Admins {
+            wording = None;
+        }
+        let mut broken = None;
         let mut number = self.entries.len();
         loop {
             let shown = self.entries.get(..number).unwrap_or_default();
-            let text = view::text(self, shown, context, problem);
+            let text = match wording {
+                None => view::text(self, shown, context, problem),
+                Some(own) => match own.text(&template::view(self, shown, context, problem)) {
+                    Ok(text) if number > 1 || text.len() <= TEXT_LIMIT => text,
+                    other => {
+                        let error = other.err().unwrap_or_else(TemplateError::too_large);
+                        broken = Some(own.broken(&error));
+                        wording = None;
+                        number = self.entries.len();
+                        continue;
+                    }
+                },
+            };
             let document = document::json(self, shown, context, problem);
             let mut body = json!({
                 "default": text,
@@ -55,8 +78,10 @@ impl Letter<'_> {
             if (body.len() <= LIMIT && text.len() <= TEXT_LIMIT) || number <= 1 {
                 return LetterMessage {
                     subject: self.subject(),
+                    text,
                     body,
                     attributes: self.attributes(problem),
+                    problem: broken,
                     names: self.names_of(shown),
                 };
             }

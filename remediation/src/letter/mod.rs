@@ -9,7 +9,9 @@
 //! | `draft` | what one reader is told |
 //! | `kind` | what a letter is about, and what a reader can do |
 //! | `keep` | the tag that keeps a resource, and the command that sets it |
-//! | `view` | what a letter's template sees, and its text |
+//! | `view` | the built-in text |
+//! | `template` | what a template of the policy table sees, and whether it is sound |
+//! | `wording` | the policy table's own text |
 //! | `document` | the JSON for programs |
 //! | `chat` | the card for Slack and Teams |
 //! | `message` | all forms as one message of SNS |
@@ -21,13 +23,17 @@ mod draft;
 mod keep;
 mod kind;
 mod message;
+mod template;
 mod view;
+mod wording;
 
 pub use context::LetterContext;
 pub use draft::{Letter, LetterEntry, LetterReader, letters};
 pub use keep::Keep;
 pub use kind::LetterKind;
 pub use message::LetterMessage;
+pub use template::check_letter_template;
+pub use wording::LetterWording;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,8 @@ use crate::report::{Report, ReportSubject};
 use crate::run_id::RunId;
 use crate::settings::Mode;
 
+mod wording;
+
 const GUIDE: &str = include_str!("../../../docs/letters.md");
 
 fn now() -> DateTime<Utc> {
@@ -114,6 +116,7 @@ fn context(policy: &Policy) -> LetterContext<'_> {
     LetterContext {
         policy,
         region: Some("eu-west-1"),
+        wording: None,
         now: now(),
     }
 }

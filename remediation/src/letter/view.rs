@@ -110,20 +110,33 @@ pub(super) fn text(
     if left > 0 {
         let _ = writeln!(text, "\n{left} more are left for the next letter.");
     }
-    if letter.kinds().contains(&LetterKind::Notice) {
-        let _ = writeln!(
-            text,
-            "\nTo exempt an instance for a time, give it the tag {EXEMPTION_KEY}, such as \"2026-12-31 why\"."
-        );
+    if let Some(exempt) = exempt(letter) {
+        let _ = writeln!(text, "\n{exempt}");
     }
-    if let LetterReader::Owner(owner) = &letter.reader {
-        let _ = writeln!(
-            text,
-            "\nYou get this letter because these instances belong to {}.",
-            printable(owner)
-        );
+    if let Some(closing) = closing(letter) {
+        let _ = writeln!(text, "\n{closing}");
     }
     text
+}
+
+/// How to exempt an instance, where anything is to be shut down.
+pub(super) fn exempt(letter: &Letter<'_>) -> Option<String> {
+    letter.kinds().contains(&LetterKind::Notice).then(|| {
+        format!(
+            "To exempt an instance for a time, give it the tag {EXEMPTION_KEY}, such as \"2026-12-31 why\"."
+        )
+    })
+}
+
+/// Why an owner gets the letter.
+pub(super) fn closing(letter: &Letter<'_>) -> Option<String> {
+    match &letter.reader {
+        LetterReader::Owner(owner) => Some(format!(
+            "You get this letter because these instances belong to {}.",
+            printable(owner)
+        )),
+        LetterReader::Admins => None,
+    }
 }
 
 /// What becomes of a resource, in a line.

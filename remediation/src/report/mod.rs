@@ -19,10 +19,10 @@ mod check;
 pub(crate) mod console;
 mod digest;
 mod message;
-mod sample;
+pub(crate) mod sample;
 mod section;
 mod subject;
-mod template;
+pub(crate) mod template;
 mod template_error;
 pub mod text;
 mod undelivered;
@@ -70,6 +70,8 @@ pub struct Report {
     pub origin: ReportOrigin,
     /// The letters that could not be sent.
     pub undelivered: Vec<UndeliveredLetter>,
+    /// What is wrong with the letters' template that is not used.
+    pub letter_problem: Option<String>,
     /// The resources with a notice that the text had no room for: it does not count as given.
     pub unannounced: BTreeSet<String>,
     /// What is known of the resources of the entries, by id.
@@ -154,6 +156,7 @@ impl Report {
             changes: Vec::new(),
             origin: ReportOrigin::default(),
             undelivered: Vec::new(),
+            letter_problem: None,
             unannounced: BTreeSet::new(),
             subjects: Subjects::new(),
         }

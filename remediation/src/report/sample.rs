@@ -41,7 +41,7 @@ pub(super) fn with_samples<E>(mut each: impl FnMut(&View<'_>) -> Result<(), E>) 
 }
 
 /// What a run that enforces can come to.
-pub(super) fn enforced() -> Vec<Sample> {
+pub(crate) fn enforced() -> Vec<Sample> {
     let age = Some(TimeDelta::minutes(3));
     let grace = TimeDelta::minutes(15);
     let terminate_on = NaiveDate::from_ymd_opt(2026, 12, 7).unwrap_or_default();
@@ -119,7 +119,7 @@ pub(super) fn enforced() -> Vec<Sample> {
     ]
 }
 
-pub(super) fn dry_run() -> Vec<Sample> {
+pub(crate) fn dry_run() -> Vec<Sample> {
     vec![
         (missing(1), tag("Proj007"), Outcome::WouldDo),
         (
@@ -137,10 +137,10 @@ pub(super) fn dry_run() -> Vec<Sample> {
 }
 
 /// A cause, its remedy, and what became of it.
-pub(super) type Sample = (Cause, Remedy, Outcome);
+pub(crate) type Sample = (Cause, Remedy, Outcome);
 
 /// A report of these, each of an instance of its own.
-pub(super) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> Report {
+pub(crate) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> Report {
     let started_at = DateTime::from_timestamp(1_795_435_200, 0).unwrap_or_default();
     let run_id = RunId::new(started_at, "8476a536-e9f4-11e8-9739-2dfe598c3fcd");
     let mut report = Report::new(mode, 0, run_id.clone());

@@ -1,13 +1,13 @@
-//! The text of a report, made by a template: the built-in one, or the policy table's own.
+//! Texts made by templates: the built-in one of reports, and the policy table's own of reports and letters.
 
 use std::thread;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
+use serde::Serialize;
 
 use super::template_error::TemplateError;
-use super::view::View;
 
 /// The text that people get unless the policy table has a template.
 const BUILT_IN: &str = include_str!("report.j2");
@@ -30,7 +30,7 @@ const NAME: &str = "report";
 
 /// A compiled template.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(crate) struct Template {
     environment: Environment<'static>,
     /// Whether it is the policy table's, and not to be trusted.
     is_own: bool,
@@ -47,7 +47,7 @@ impl Template {
     ///
     /// # Errors
     /// It is not a template.
-    pub(super) fn compile(source: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn compile(source: &str) -> Result<Self, TemplateError> {
         with_room(|| Self::new(source, UndefinedBehavior::Lenient, Some(FUEL)))
     }
 
@@ -55,7 +55,7 @@ impl Template {
     ///
     /// # Errors
     /// It is not a template.
-    pub(super) fn compile_strictly(source: &str) -> Result<Self, TemplateError> {
+    pub(crate) fn compile_strictly(source: &str) -> Result<Self, TemplateError> {
         with_room(|| Self::new(source, UndefinedBehavior::Strict, Some(FUEL)))
     }
 
@@ -92,7 +92,7 @@ impl Template {
     ///
     /// # Errors
     /// The template fails, costs too much, or makes no text.
-    pub(super) fn render(&self, view: &View<'_>) -> Result<String, TemplateError> {
+    pub(crate) fn render<V: Serialize + Sync>(&self, view: &V) -> Result<String, TemplateError> {
         let render = || {
             let template = self.environment.get_template(NAME)?;
             Ok(template.render(Serde(view))?)

@@ -1,4 +1,4 @@
-//! What is wrong with a report's template.
+//! What is wrong with a template.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub struct TemplateError {
 
 impl TemplateError {
     /// Its text is too large to be sent.
-    pub(super) fn too_large() -> Self {
+    pub(crate) fn too_large() -> Self {
         Self {
             line: None,
             what: "its text is too large for the messages that SNS takes".to_owned(),

@@ -243,6 +243,15 @@ pub fn broken_template(row_id: i64, error: &TemplateError) -> String {
     )
 }
 
+/// The line of a report whose letters have the built-in text, because the table's template of letters is not to be used.
+#[must_use]
+pub(crate) fn broken_letter_template(row_id: i64, error: &TemplateError) -> String {
+    format!(
+        "Letters have the built-in text: the letters' template (row {row_id} of the policy table) cannot be used. {}.",
+        wording::sentence(&one_line(&error.to_string()))
+    )
+}
+
 /// What is published instead of a report when a sweep finds a policy it must not act on.
 #[must_use]
 pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {

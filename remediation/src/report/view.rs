@@ -101,6 +101,9 @@ fn closing(report: &Report, counts: &ReportCounts, repeated: usize) -> String {
     if !report.undelivered.is_empty() {
         closing = format!("{closing}\n\n{}", text::undelivered(&report.undelivered));
     }
+    if let Some(problem) = &report.letter_problem {
+        closing = format!("{closing}\n\n{problem}");
+    }
     if report.changes.is_empty() {
         return closing;
     }

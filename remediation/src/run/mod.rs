@@ -59,6 +59,7 @@ use crate::settings::Mode;
 
 use countdowns::{Begun, WakeUps};
 use execute::Execution;
+use recover::Recovered;
 
 pub(crate) use attribute::{all_standing, attribute};
 pub(crate) use countdowns::check_notices;
@@ -311,8 +312,13 @@ impl<'a> Run<'a> {
                 let lease = self.lease();
                 recover::recover_abandoned_runs(home, ledger, &self.id, lease, &mut report).await
             }
-            None => Vec::new(),
+            None => Recovered::default(),
         };
+        if let Some(ledger) = &home.ledger {
+            let tags = &recovered.tags;
+            subjects::add_recovered(home, ledger, &self.policy, &self.request, tags, &mut report)
+                .await;
+        }
 
         let countdowns = std::mem::take(&mut plan.countdowns);
         let mut notices = std::mem::take(&mut plan.notices);
@@ -348,7 +354,7 @@ impl<'a> Run<'a> {
             writer.end(is_reported).await;
         }
         if let Some(ledger) = &home.ledger {
-            for run in &recovered {
+            for run in &recovered.runs {
                 ledger.let_go(run, &self.id, is_reported).await;
             }
             if is_reported {

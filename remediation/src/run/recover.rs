@@ -13,8 +13,16 @@ use crate::remediation::Remediation;
 use crate::report::{Entry, Report};
 use crate::run_id::RunId;
 
+/// The runs taken over: they are to be closed once the report is published.
+#[derive(Debug, Default)]
+pub(super) struct Recovered {
+    pub(super) runs: Vec<RunId>,
+    /// The tags that instances had when they were stopped or terminated, by id: EC2 may not show them any more.
+    pub(super) tags: BTreeMap<String, BTreeMap<String, String>>,
+}
+
 /// Takes over the runs that ended before they reported, looks how far they got, completes that in the ledger and adds
-/// it to `report`. Gives the runs taken over: they are to be closed once the report is published.
+/// it to `report`.
 ///
 /// What goes wrong is logged: the next run tries again.
 pub(super) async fn recover_abandoned_runs(
@@ -23,26 +31,29 @@ pub(super) async fn recover_abandoned_runs(
     run_id: &RunId,
     lease: DateTime<Utc>,
     report: &mut Report,
-) -> Vec<RunId> {
+) -> Recovered {
+    let mut recovered = Recovered::default();
     let abandoned = match ledger.take_over(run_id, lease).await {
         Ok(abandoned) => abandoned,
         Err(error) => {
             tracing::error!("open runs cannot be read: {error}");
-            return Vec::new();
+            return recovered;
         }
     };
-    let mut recovered = Vec::new();
     for mut run in abandoned {
         if let Err(error) = complete(home, ledger, &mut run).await {
             tracing::error!(run = run.run_id.as_str(), "cannot be recovered: {error}");
             continue;
         }
         tracing::info!(run = run.run_id.as_str(), "recovered what it began");
-        let acts = run.batches.into_iter().flat_map(|batch| batch.acts);
-        report
-            .entries
-            .extend(acts.filter_map(|act| entry(act, &run.run_id)));
-        recovered.push(run.run_id);
+        for act in run.batches.into_iter().flat_map(|batch| batch.acts) {
+            if act.remedy.is_destructive() {
+                let id = act.instance_id().to_owned();
+                recovered.tags.insert(id, act.tags_before.clone());
+            }
+            report.entries.extend(entry(act, &run.run_id));
+        }
+        recovered.runs.push(run.run_id);
     }
     recovered
 }

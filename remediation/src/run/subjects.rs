@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tagwarden_aws::resources;
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Owner, Policy, Resource};
+use tagwarden_core::{Kind, Owner, Policy, Resource, State};
 
-use crate::launcher::Launcher;
+use crate::launcher::{Launcher, Unattributed};
+use crate::ledger::Ledger;
 use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED, launched_id};
 use crate::remediation::Remediation;
-use crate::report::{ReportSubject, Subjects};
+use crate::report::{Report, ReportSubject, Subjects};
+use crate::request::RunRequest;
 
 /// The subjects of `plan`, which is that of `instances`.
 pub(super) fn subjects(
@@ -66,6 +69,68 @@ pub(super) async fn remember_launchers(home: &Remediation, context: &PlanContext
     }
 }
 
+/// Adds to `report` whom the acts of other runs concern that it reports in their place: their owners were not told. `tags`
+/// are those with which instances were shut down.
+///
+/// Makes no call unless there is such an act on an instance that this run has no plan for. What cannot be asked is logged:
+/// then nobody but the administrators is told.
+pub(super) async fn add_recovered(
+    home: &Remediation,
+    ledger: &Ledger,
+    policy: &Policy,
+    request: &RunRequest,
+    tags: &BTreeMap<String, BTreeMap<String, String>>,
+    report: &mut Report,
+) {
+    let entries = report.entries.iter().filter(|it| it.done_by.is_some());
+    let ids = entries.map(|it| &it.step.instance_id);
+    let ids: BTreeSet<String> = ids
+        .filter(|id| !report.subjects.contains_key(*id))
+        .cloned()
+        .collect();
+    if ids.is_empty() {
+        return;
+    }
+    let ids: Vec<String> = ids.into_iter().collect();
+    let live = resources::describe_unplaced(&home.ec2, &ids).await;
+    let live = live.unwrap_or_else(|error| {
+        tracing::warn!("whose instances other runs changed may not be known: {error}");
+        Vec::new()
+    });
+    let mut live: BTreeMap<String, Resource> =
+        live.into_iter().map(|it| (it.id.clone(), it)).collect();
+    let instances = ids.into_iter().map(|id| {
+        let kind = Kind::of_id(&id).unwrap_or_default();
+        let gone = || Resource::new(kind, id.clone(), State::Terminated);
+        let mut instance = live.remove(&id).unwrap_or_else(gone);
+        if instance.tags.is_empty() {
+            instance.tags = tags.get(&id).cloned().unwrap_or_default();
+        }
+        instance
+    });
+    let instances: Vec<Resource> = instances.collect();
+
+    let mut context = PlanContext::default();
+    match ledger.memories(instances.iter().map(|it| &it.id)).await {
+        Ok(memories) => context.memories = memories,
+        Err(error) => tracing::warn!("who launched instances may not be known: {error}"),
+    }
+    // Only those are looked up of which nothing else says whose they are.
+    let is_nobodys = |it: &&Resource| {
+        let subject = subject(home, policy, &context, it);
+        subject.owner.is_none() && subject.launcher.is_none()
+    };
+    let launched = |it: &&Resource| it.kind.created_by().is_some();
+    let nobodys = instances.iter().filter(launched).filter(is_nobodys);
+    let nobodys: Vec<Unattributed> = nobodys.map(Unattributed::from).collect();
+    context.launchers = home.look_up.find(nobodys, request.deadline).await;
+    let subjects = instances.into_iter().map(|it| {
+        let subject = subject(home, policy, &context, &it);
+        (it.id, subject)
+    });
+    report.subjects.extend(subjects);
+}
+
 fn subject(
     home: &Remediation,
     policy: &Policy,
@@ -75,13 +140,13 @@ fn subject(
     let manager = instance.manager(&home.settings.manager_tags);
     let manager = manager.filter(|_| instance.kind.attached_by().is_some());
     let manager = manager.map(|it| format!("{it} ({})", it.fix()));
-    let launched = launched_id(instance);
-    let looked_up = match launched.and_then(|id| context.launchers.get(id)) {
+    let started = launched_id(instance);
+    let looked_up = match started.and_then(|id| context.launchers.get(id)) {
         Some(Launcher::Known(name)) => Some(name.as_str()),
         _ => None,
     };
-    let remembered = || context.memories.get(launched?)?.launcher();
-    let host = launched.and_then(|id| context.hosts.get(id)?.as_ref());
+    let remembered = || context.memories.get(started?)?.launcher();
+    let host = started.and_then(|id| context.hosts.get(id)?.as_ref());
     let noted = || {
         policy
             .noted_launcher(instance)

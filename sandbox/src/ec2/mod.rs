@@ -14,6 +14,7 @@ mod instance;
 mod launch;
 mod lifecycle;
 mod spot;
+mod subnets;
 mod tags;
 mod volume;
 
@@ -45,6 +46,8 @@ pub(crate) struct Ec2Service {
     omissions: TagOmissions,
     /// The tags of subnets and VPCs, by id and key. The sandbox has no more of them than that.
     network_tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// The VPCs of subnets.
+    subnets: BTreeMap<String, String>,
     /// The Spot requests that launch no other instance.
     one_time_requests: BTreeSet<String>,
 }

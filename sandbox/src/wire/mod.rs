@@ -1,7 +1,7 @@
 //! The services' wire protocols: what a call looks like when it comes, and its answer when it goes.
 //!
-//! EC2 speaks `ec2Query`, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
-//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`. See
+//! EC2 speaks `ec2Query`, CloudFormation, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
+//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`, SES `restJson1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod query;
@@ -22,6 +22,8 @@ use crate::calls::{Request, Service};
 pub(crate) struct Incoming<'a> {
     /// The header `X-Amz-Target`.
     pub(crate) target: Option<&'a str>,
+    /// The path of the URL.
+    pub(crate) path: &'a str,
     pub(crate) body: &'a [u8],
 }
 
@@ -65,13 +67,21 @@ pub(crate) enum Protocol {
     AwsQuery,
     Json10,
     Json11,
+    RestJson,
 }
+
+/// The path of SES's `SendEmail`.
+const SEND_EMAIL: &str = "/v2/email/outbound-emails";
 
 impl Protocol {
     /// Reads a call: its protocol, and the request or the refusal of what cannot be read.
     pub(crate) fn read(incoming: Incoming<'_>) -> (Self, Result<Request, ApiError>) {
         match incoming.target {
             Some(target) => read_json(target, incoming.body),
+            None if incoming.path == SEND_EMAIL => {
+                let request = read_body(Service::Ses, "SendEmail", incoming.body);
+                (Self::RestJson, request)
+            }
             None => query::read(incoming.body),
         }
     }
@@ -95,6 +105,7 @@ impl Protocol {
                 Self::AwsQuery => "text/xml",
                 Self::Json10 => "application/x-amz-json-1.0",
                 Self::Json11 => "application/x-amz-json-1.1",
+                Self::RestJson => "application/json",
             },
             request_id,
             date,
@@ -116,7 +127,8 @@ impl Protocol {
         match self {
             Self::Ec2Query => query::ec2_error(error, request_id),
             Self::AwsQuery => query::aws_error(error, request_id),
-            Self::Json10 | Self::Json11 => {
+            // SES also names the error in a header. Its SDKs read either.
+            Self::Json10 | Self::Json11 | Self::RestJson => {
                 let mut members = error.members.clone();
                 members.insert("__type".to_owned(), error.code.clone().into());
                 members.insert("message".to_owned(), error.message.clone().into());
@@ -137,6 +149,10 @@ fn read_json(target: &str, body: &[u8]) -> (Protocol, Result<Request, ApiError>)
         "CloudTrail_20131101" => (Service::CloudTrail, Protocol::Json11),
         _ => (Service::Unknown, Protocol::Json11),
     };
+    (protocol, read_body(service, operation, body))
+}
+
+fn read_body(service: Service, operation: &str, body: &[u8]) -> Result<Request, ApiError> {
     let request = match serde_json::from_slice::<Value>(body) {
         Ok(parameters) if parameters.is_object() => {
             Ok(Request::new(service, operation, parameters))
@@ -144,8 +160,5 @@ fn read_json(target: &str, body: &[u8]) -> (Protocol, Result<Request, ApiError>)
         Ok(_) => Err("the request body is not an object".to_owned()),
         Err(error) => Err(error.to_string()),
     };
-    (
-        protocol,
-        request.map_err(|message| ApiError::new("SerializationException", message)),
-    )
+    request.map_err(|message| ApiError::new("SerializationException", message))
 }

@@ -1,10 +1,11 @@
-//! The query protocols of EC2, SNS and STS.
+//! The query protocols of CloudFormation, EC2, SNS and STS.
 
 use serde_json::{Map, Value};
 
 use super::{ApiError, Protocol, Xml};
 use crate::calls::{Request, Service};
 
+const CLOUDFORMATION: &str = "2010-05-15";
 const EC2: &str = "2016-11-15";
 const SNS: &str = "2010-03-31";
 const STS: &str = "2011-06-15";
@@ -21,6 +22,7 @@ pub(super) fn read(body: &[u8]) -> (Protocol, Result<Request, ApiError>) {
     };
     let (action, version) = (take("Action"), take("Version"));
     let (service, protocol) = match version.as_str() {
+        CLOUDFORMATION => (Service::CloudFormation, Protocol::AwsQuery),
         EC2 => (Service::Ec2, Protocol::Ec2Query),
         SNS => (Service::Sns, Protocol::AwsQuery),
         STS => (Service::Sts, Protocol::AwsQuery),
@@ -50,6 +52,9 @@ pub(super) fn ec2_answer(operation: &str, members: &Xml, request_id: &str) -> St
 
 pub(super) fn aws_answer(operation: &str, members: &Xml, request_id: &str) -> String {
     let namespace = match operation {
+        "DescribeStacks" => {
+            format!("http://cloudformation.amazonaws.com/doc/{CLOUDFORMATION}/")
+        }
         "GetCallerIdentity" => format!("https://sts.amazonaws.com/doc/{STS}/"),
         _ => format!("http://sns.amazonaws.com/doc/{SNS}/"),
     };

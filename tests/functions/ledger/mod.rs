@@ -3,7 +3,7 @@
 
 mod budget;
 mod concurrent_runs;
-mod crashes;
+pub mod crashes;
 mod items;
 mod memory;
 mod reported_once;

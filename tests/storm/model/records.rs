@@ -60,6 +60,9 @@ impl Model {
         if view.is_some_and(|view| view.has_subscribers) {
             self.record_notices(run, call.at, form("email"));
         }
+        if report["part"] == 1 {
+            self.judge_report_of_letters(run, call.at, &report);
+        }
         let entries = report.get("entries").and_then(Value::as_array);
         for entry in entries.into_iter().flatten() {
             let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();

@@ -262,15 +262,18 @@ impl Model {
         }
         let view = self.runs.get(&run);
         if reason.is_absence() {
-            if reason.is_left_out(look) {
+            let listed = view.and_then(|view| view.listed.get(&change.instance_id));
+            let has_agreed =
+                listed.is_some_and(|(at, tags)| *at > look.sequence && reason.holds_for(tags));
+            // The tags may be gone by the time at which it asks for them.
+            if reason.is_left_out(look) && !has_agreed {
                 objections.push("its tags were left out");
             }
             // A run whose calls were disturbed may have seen less than it asked for.
             if view.is_some_and(|view| view.is_in_doubt && !view.is_troubled) {
                 objections.push("tags were left out in this run");
             }
-            let listed = view.and_then(|view| view.listed.get(&change.instance_id));
-            if !listed.is_some_and(|tags| reason.holds_for(tags)) {
+            if !listed.is_some_and(|(_, tags)| reason.holds_for(tags)) {
                 objections.push("DescribeTags does not agree");
             }
         }

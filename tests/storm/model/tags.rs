@@ -50,8 +50,12 @@ impl Model {
         let view = self.runs.get(&run);
         let last = view.and_then(|view| view.last_look(id)).cloned();
         let last = last.as_ref();
-        let listed = last.filter(|look| look.is_cut());
-        let listed = listed.and_then(|look| look.listed.get(key));
+        // The tags may be gone by the time at which it asks for them. What it was shown then, it may believe.
+        let asked = view.and_then(|view| view.listed.get(id));
+        let listed = last.filter(|look| look.is_cut()).and_then(|look| {
+            let asked = asked.filter(|(at, _)| *at > look.sequence);
+            asked.map_or(&look.listed, |(_, tags)| tags).get(key)
+        });
         if listed.is_some_and(|listed| !listed.is_empty() && listed != value) {
             self.violate(format!(
                 "{now} run {run} wrote {key} = {value} over {listed:?} of {id}, whose tags were left out"

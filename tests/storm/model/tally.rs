@@ -25,6 +25,9 @@ pub struct Tally {
     pub refused: usize,
     pub failed: usize,
     pub recovered_by_others: usize,
+    pub letters: usize,
+    /// Letters that administrators got, because they could not be sent to their owners.
+    pub fallbacks: usize,
     /// Storms of two stacks.
     pub two_stacks: usize,
     /// Storms in which the functions are down for more than a day.
@@ -61,6 +64,8 @@ impl AddAssign for Tally {
         self.refused += other.refused;
         self.failed += other.failed;
         self.recovered_by_others += other.recovered_by_others;
+        self.letters += other.letters;
+        self.fallbacks += other.fallbacks;
         self.two_stacks += other.two_stacks;
         self.outages += other.outages;
         self.crossed += other.crossed;

@@ -80,6 +80,8 @@ impl Model {
                 let there = instance.tags.get(*key).map(String::as_str);
                 if there.is_some_and(|there| there != *value) {
                     self.tally.kept_by_ec2 += 1;
+                    let left = self.request(run, untag(id, key, value));
+                    self.left_by_ec2.push(left);
                     continue;
                 }
                 let change = untag(id, key, value);
@@ -116,7 +118,7 @@ impl Model {
                 let last = last.and_then(|it| it.change.tag.as_ref());
                 let of_somebody = || {
                     let shown = shown?;
-                    let is_own = self.takes_for_own(stack, &untag(id, key, shown));
+                    let is_own = self.takes_for_own(stack, &untag(id, key, shown), None);
                     is_own.then(|| shown.clone())
                 };
                 let last = last.map(|(_, value)| value.clone());
@@ -164,10 +166,17 @@ impl Model {
         let is_last = |last: &Agreed| last.change.tag == change.tag;
         match last {
             Some(last) if is_last(last) => {
+                // What undos of another stack took back is not in this one's ledger, and somebody has set it again since.
                 let is_again = self.agreed.iter().find(|undo| {
-                    undo.change == *change && undo.run != run && undo.sequence > last.sequence
+                    undo.change == *change
+                        && undo.stack == view.stack
+                        && undo.run != run
+                        && undo.sequence > last.sequence
                 });
-                let again = is_again.filter(|undo| !self.is_troubled(undo.run));
+                let again = is_again.filter(|undo| {
+                    let since = self.begun_at(undo.run);
+                    !self.is_troubled(undo.run) && !self.takes_for_own(view.stack, change, since)
+                });
                 if let Some(undo) = again {
                     objections.push(format!("undo {} had taken it back", undo.run));
                 }
@@ -177,7 +186,7 @@ impl Model {
                 }
             }
             // A killed run that did not get to write it cannot tell that somebody else wrote the same.
-            _ if self.takes_for_own(view.stack, change) => self.tally.in_the_window += 1,
+            _ if self.takes_for_own(view.stack, change, None) => self.tally.in_the_window += 1,
             last => objections.push(format!("the last write of it is {last:?}")),
         }
         if let Some(undo) = &view.undo {
@@ -208,8 +217,46 @@ impl Model {
         }
     }
 
-    /// Whether a troubled run of a stack was about to write a tag with this value, so that its ledger may have it as done.
-    fn takes_for_own(&self, stack: StackNumber, untag: &Change) -> bool {
+    /// Whether an undo could see that it took a tag away, or could not see that EC2 left it: somebody had changed the tag so
+    /// shortly before the call that EC2's descriptions still show the old value after it, as they do of what was taken away.
+    pub fn may_take_for_undone(&self, run: Run, id: &str, key: &str) -> bool {
+        let is_of = |it: &&Agreed| {
+            let tag = it.change.tag.as_ref();
+            it.run == run
+                && it.change.instance_id == id
+                && it.change.remedy == RemedyName::Untag
+                && tag.is_some_and(|(of, _)| of == key)
+        };
+        if self.agreed.iter().any(|agreed| is_of(&agreed)) {
+            return true;
+        }
+        let left = self.left_by_ec2.iter().rev().find(is_of);
+        let view = self.runs.get(&run);
+        let last = view
+            .and_then(|view| view.looks.get(id))
+            .and_then(|it| it.last());
+        left.zip(last).is_some_and(|(left, last)| {
+            let shown = last.shown.tags.get(key);
+            let written = left.change.tag.as_ref().map(|(_, value)| value);
+            last.sequence > left.sequence && (shown.is_none() || shown == written)
+        })
+    }
+
+    /// When a run wrote the last of its batches down.
+    fn begun_at(&self, run: Run) -> Option<DateTime<Utc>> {
+        let batches = self.ledger.values();
+        let batches = batches.filter(|batch| self.run_of(batch.run_id.as_str()) == run);
+        batches.map(|batch| batch.begun_at).max()
+    }
+
+    /// Whether a troubled run of a stack was about to write a tag with this value, after `since` if that is given, so that
+    /// its ledger may have it as done.
+    fn takes_for_own(
+        &self,
+        stack: StackNumber,
+        untag: &Change,
+        since: Option<DateTime<Utc>>,
+    ) -> bool {
         let write = Change {
             remedy: RemedyName::Tag,
             ..untag.clone()
@@ -218,6 +265,7 @@ impl Model {
             let run = self.run_of(batch.run_id.as_str());
             self.stack_of(run) == stack
                 && self.is_troubled(run)
+                && since.is_none_or(|since| batch.begun_at > since)
                 && batch.acts.iter().any(|act| write.is(act))
         })
     }

@@ -40,8 +40,8 @@ pub struct View {
     pub looks: BTreeMap<String, Vec<Look>>,
     /// The instances of its first look at the whole fleet, if it had one.
     pub fleet: Option<BTreeSet<String>>,
-    /// The tags that `DescribeTags` last showed it.
-    pub listed: BTreeMap<String, Tags>,
+    /// The tags that `DescribeTags` last showed it, and when.
+    pub listed: BTreeMap<String, (u64, Tags)>,
     /// The instances of which `DescribeTags` showed it a tag that `DescribeInstances` had left out.
     pub differing: BTreeSet<String>,
     /// Whether `DescribeInstances` left tags of one of these out again.

@@ -160,8 +160,8 @@ async fn sweep_until_idle(world: &World) {
     world.model(|model| model.violate(format!("the sweeps always found something to do: {last}")));
 }
 
-/// A stack's settings, with its policy table, ledger, topic and queue.
-pub(super) fn settings(setup: &Setup, names: [&str; 4]) -> Settings {
+/// A stack's settings, with its policy table, ledger, topic and queue, and with the topics of letters and of a team.
+pub(super) fn settings(setup: &Setup, names: [&str; 4], letters: &[String; 2]) -> Settings {
     let [policy_table, ledger_table, topic, queue_url] = names;
     let mut variables: BTreeMap<&str, String> = BTreeMap::from([
         ("TAGWARDEN_POLICY_TABLE", policy_table.to_owned()),
@@ -187,6 +187,11 @@ pub(super) fn settings(setup: &Setup, names: [&str; 4]) -> Settings {
     ]);
     if setup.is_scoped {
         variables.insert("TAGWARDEN_VPC_IDS", SCOPE.to_owned());
+    }
+    if setup.letters {
+        let [letters, contact] = letters.clone();
+        variables.insert("TAGWARDEN_LETTERS_TOPIC_ARN", letters);
+        variables.insert("TAGWARDEN_CONTACT_TOPICS", contact);
     }
     let read = |name: &str| variables.get(name).cloned();
     Settings::from_environment(&Environment::new(&read)).unwrap()

@@ -13,13 +13,18 @@ use super::World;
 use super::queue::{change, sweep};
 use crate::model::{EXEMPTION, GROUP, POLICY_TABLES};
 use crate::scenario::{
-    COMPLETE, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, OTHER_VPC, Protection, Rule, Timed,
+    COMPLETE, CONTACTS, Deed, Event, Exempt, MEDDLING, Machine, ManagedBy, OTHER_VPC, Protection,
+    Rule, Timed,
 };
 
 impl World {
     pub(super) fn launch(&self, machine: &Machine) -> String {
-        let id = self.account().launch(launch(self, machine));
+        let people = ["ann", "bob", "eve"];
+        let person = people[self.state().chance.usize(..people.len())];
+        let launch = launch(machine).launched_by(Identity::iam_user(person));
+        let id = self.account().launch(launch);
         self.state().fleet.push(id.clone());
+        self.model(|model| model.launched(&id, person));
         if machine.is_denied {
             self.deny(&id, true);
         }
@@ -49,8 +54,28 @@ impl World {
             account.show_tags(id);
             account.lag_behind(id, TimeDelta::zero());
         }
-        account.refuse_publications(&self.0.topic, false);
+        self.refuse_reports(false);
         self.subscribe(true);
+    }
+
+    /// Refuses reports, letters or what goes to a team's topic, or accepts all of them again.
+    fn refuse_reports(&self, refuse: bool) {
+        let [letters, contact] = &self.0.letter_topics;
+        let topics = [&self.0.topic, letters, contact];
+        let has_letters = self.storm().setup.letters;
+        let refused = if has_letters && refuse {
+            self.state().chance.usize(..topics.len())
+        } else {
+            0
+        };
+        for (number, topic) in topics.into_iter().enumerate() {
+            if !refuse || number == refused {
+                self.account().refuse_publications(topic, refuse);
+            }
+        }
+        if refuse && topics[refused] == letters {
+            self.state().model.letters_refused();
+        }
     }
 
     fn subscribe(&self, has_subscribers: bool) {
@@ -107,6 +132,15 @@ impl World {
         for rule in &policies[policy] {
             self.account().put_item(table, row(rule));
         }
+        if table == POLICY_TABLES[0] && self.storm().setup.letters {
+            self.account()
+                .put_item(table, json!({"RuleId": 99, "PolicyFormat": 2}));
+            for (number, (who, contact)) in (100..).zip(CONTACTS) {
+                let contact = format!("arn:aws:sns:us-east-1:{}{contact}", self.account().id());
+                let row = json!({"RuleId": number, "Who": who, "Contact": contact});
+                self.account().put_item(table, row);
+            }
+        }
         self.state().model.policy_changed(table, first + policy);
     }
 
@@ -132,7 +166,7 @@ impl World {
                 self.state().model.denied(key);
             }
             Deed::DenyKey(key, false) => account.allow_tag_key(key),
-            Deed::RefuseReports(refuse) => account.refuse_publications(&self.0.topic, refuse),
+            Deed::RefuseReports(refuse) => self.refuse_reports(refuse),
             Deed::Unsubscribe(is_gone) => self.subscribe(!is_gone),
             Deed::Exempt(exempt) => account.set_tag(id, EXEMPTION, exemption(exempt)),
             Deed::EndExemption => account.remove_tag(id, EXEMPTION),
@@ -242,12 +276,8 @@ fn row(rule: &Rule) -> Value {
     row
 }
 
-fn launch(world: &World, machine: &Machine) -> Launch {
-    let people = ["ann", "bob", "eve"];
-    let person = people[world.state().chance.usize(..people.len())];
-    let mut launch = Launch::new()
-        .ago(TimeDelta::minutes(machine.age_minutes))
-        .launched_by(Identity::iam_user(person));
+fn launch(machine: &Machine) -> Launch {
+    let mut launch = Launch::new().ago(TimeDelta::minutes(machine.age_minutes));
     for (key, value) in &machine.tags {
         launch = launch.tag(*key, *value);
     }

@@ -106,13 +106,8 @@ impl World {
             let written = &step.written;
             self.model(|model| match outcome {
                 UndoOutcome::Done => {
-                    let is_it = |agreed: &crate::model::Agreed| {
-                        let tag = agreed.change.tag.as_ref();
-                        agreed.run == run
-                            && agreed.change.instance_id == written.instance_id
-                            && tag.is_some_and(|(key, _)| *key == written.tag_key)
-                    };
-                    if !model.agreed.iter().any(is_it) {
+                    let (id, key) = (&written.instance_id, &written.tag_key);
+                    if !model.may_take_for_undone(run, id, key) {
                         model.violate(format!("undo {run} never did this: {step:?}"));
                     }
                 }

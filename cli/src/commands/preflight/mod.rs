@@ -6,18 +6,18 @@ mod show;
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
+use policy::ChosenPolicy;
+use show::{PreflightForm, PreflightView};
 use tagwarden_core::Scope;
+use tagwarden_core::preflight::PreflightRules;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::preflight::cloudformation::evaluate::StackInputs;
 use crate::preflight::input::{self, InputContext};
-use crate::preflight::judge::PreflightRules;
 use crate::preflight::planned::PreflightInput;
 use crate::preflight::terraform::source::SourceTree;
 use crate::stream;
-use policy::ChosenPolicy;
-use show::{PreflightForm, PreflightView};
 
 const LONG_ABOUT: &str = "\
 Judges what is about to be created by the same policy
@@ -211,8 +211,8 @@ fn read(args: &Args) -> Result<Vec<PreflightInput>, CommandError> {
     let inputs = args.files.iter().map(|path| {
         let mut input = input::open(path, &mut context)?;
         for resource in &mut input.resources {
-            if resource.vpc_id.is_none() {
-                resource.vpc_id.clone_from(&args.vpc_id);
+            if resource.launch.vpc_id.is_none() {
+                resource.launch.vpc_id.clone_from(&args.vpc_id);
             }
         }
         Ok(input)

@@ -9,10 +9,11 @@ mod view;
 use std::io;
 
 use clap::ValueEnum;
+use tagwarden_core::preflight::KINDS;
 
 use crate::output;
 use crate::pipeline::{annotations, junit, sarif};
-use crate::preflight::judge::KINDS;
+
 pub use view::PreflightView;
 
 /// The form of the output.

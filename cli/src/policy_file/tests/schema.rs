@@ -112,11 +112,18 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
     let default = prop_oneof![1 => Just(None), 3 => value().prop_map(Some)];
     let rest = (mostly(json!(1)), mostly(json!("Owner")), mostly(json!("Y")));
     let template = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
+    let letter = prop_oneof![9 => Just(None), 1 => value().prop_map(Some)];
     let hold = prop_oneof![6 => Just(None), 1 => value().prop_map(Some)];
     let allowed = prop_oneof![2 => Just(None), 1 => list().prop_map(Some)];
     let others = (any::<bool>(), prop::bool::weighted(0.2), allowed);
-    (rest, action, default, others, (template, hold)).prop_map(
-        |((id, key, required), action, default, (foreign, misspelt, allowed), (template, hold))| {
+    (rest, action, default, others, (template, hold, letter)).prop_map(
+        |(
+            (id, key, required),
+            action,
+            default,
+            (foreign, misspelt, allowed),
+            (template, hold, letter),
+        )| {
             let members = [
                 ("RuleId", id),
                 ("TagKey", key),
@@ -124,6 +131,7 @@ fn rule() -> impl Strategy<Value = Map<String, Value>> {
                 ("Required", required),
                 ("Default", default),
                 ("Comment", foreign.then(|| json!({ "any": ["thing"] }))),
+                ("LetterTemplate", letter),
                 ("ReportTemplate", template),
                 ("Hold", hold),
                 ("Allowed", allowed),
@@ -152,33 +160,46 @@ proptest! {
     }
 
     #[test]
-    fn the_schema_and_the_validator_agree_about_the_templates_row(row in template_row()) {
+    fn the_schema_and_the_validator_agree_about_the_templates_row(row in template_row("ReportTemplate")) {
         let rule = json!({"RuleId": 1, "TagKey": "K", "Action": "Stop", "Required": "Y"});
         let document = json!({ "rules": [rule], "report": row });
         let file = read(&document.to_string());
         let schema = schema();
         prop_assert_eq!(conforms(&schema, &document), file.is_valid(), "{}: {:?}", document, file.problems);
     }
+
+    #[test]
+    fn the_schema_and_the_validator_agree_about_the_letters_row(row in template_row("LetterTemplate")) {
+        let rule = json!({"RuleId": 1, "TagKey": "K", "Action": "Stop", "Required": "Y"});
+        let document = json!({ "rules": [rule], "letter": row });
+        let file = read(&document.to_string());
+        let schema = schema();
+        prop_assert_eq!(conforms(&schema, &document), file.is_valid(), "{}: {:?}", document, file.problems);
+    }
 }
 
-/// A row most of which is right for the report's template.
-fn template_row() -> impl Strategy<Value = Map<String, Value>> {
+/// A row most of which is right for the template that is the attribute `name`.
+fn template_row(template: &'static str) -> impl Strategy<Value = Map<String, Value>> {
     let mostly = |usual: Option<Value>| prop_oneof![4 => Just(usual), 1 => value().prop_map(Some), 1 => Just(None)];
     // Another id than the rule's.
     let id = mostly(Some(json!(1000))).prop_filter("another rule", |id| *id != Some(json!(1)));
     let foreign = prop::sample::select(vec![
-        "TagKey", "Action", "Required", "Default", "Comment", "Hold", "Allowed",
+        "TagKey",
+        "Action",
+        "Required",
+        "Default",
+        "Comment",
+        "Hold",
+        "Allowed",
+        "Who",
+        "PolicyFormat",
     ]);
     let rest = (
         foreign,
         prop_oneof![2 => Just(None), 1 => value().prop_map(Some)],
     );
-    (id, mostly(Some(json!("{{ heading }}"))), rest).prop_map(|(id, template, (name, foreign))| {
-        let members = [
-            ("RuleId", id),
-            ("ReportTemplate", template),
-            (name, foreign),
-        ];
+    (id, mostly(Some(json!("{{ heading }}"))), rest).prop_map(move |(id, text, (name, foreign))| {
+        let members = [("RuleId", id), (template, text), (name, foreign)];
         let members = members.into_iter();
         members
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
@@ -203,6 +224,28 @@ fn the_schema_and_the_validator_agree_about_the_shape() {
         (
             json!({ "rules": [rule], "report": {"RuleId": 9, "ReportTemplate": "x"} }),
             true,
+        ),
+        (
+            json!({ "rules": [rule], "letter": {"RuleId": 9, "LetterTemplate": "x"} }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "letter": {"RuleId": 9, "LetterTemplate": "x"}, "format": 2 }),
+            true,
+        ),
+        (
+            json!({ "rules": [rule], "letter": {"RuleId": 9, "LetterTemplate": "x"}, "format": 1 }),
+            false,
+        ),
+        (
+            json!({ "rules": [rule], "letter": {"RuleId": 9, "LetterTemplate": " "} }),
+            false,
+        ),
+        (json!({ "rules": [rule], "letter": {"RuleId": 9} }), false),
+        (json!({ "rules": [rule], "letter": "x" }), false),
+        (
+            json!({ "rules": [rule], "letter": {"RuleId": 9, "LetterTemplate": "x", "Qolumn": "x"} }),
+            false,
         ),
         (json!({ "rules": [rule], "report": null }), false),
         (json!({ "rules": [rule], "report": "x" }), false),

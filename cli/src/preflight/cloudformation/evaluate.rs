@@ -3,7 +3,8 @@
 //! See [Intrinsic function reference](https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html).
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+
+use tagwarden_core::preflight::template::PropertyValue;
 
 use super::tree::{TemplateKind, TemplateNode};
 
@@ -17,62 +18,6 @@ pub struct StackInputs {
     pub parameters: BTreeMap<String, Option<String>>,
     /// The tags of the stack, which its resources get too. `None`: not known here.
     pub tags: BTreeMap<String, Option<String>>,
-}
-
-/// A value of a property.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PropertyValue<'t> {
-    /// `AWS::NoValue`, null, or not there.
-    Absent,
-    Text {
-        text: String,
-        /// Whether it comes from a parameter with `NoEcho`.
-        is_secret: bool,
-    },
-    Unknown,
-    List(Vec<Self>),
-    Map {
-        entries: Vec<(&'t str, Self)>,
-        /// In bytes.
-        span: Range<usize>,
-    },
-    /// One of these: nobody knows which.
-    Either(Box<(Self, Self)>),
-}
-
-impl PropertyValue<'_> {
-    /// A known text.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Text { text, .. } => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The member of a mapping; absent from anything else that is known.
-    pub fn get(&self, name: &str) -> Self {
-        match self {
-            Self::Map { entries, .. } => {
-                let entry = entries.iter().find(|(entry, _)| *entry == name);
-                entry.map_or(Self::Absent, |(_, value)| value.clone())
-            }
-            Self::Unknown => Self::Unknown,
-            Self::Either(both) => either(both.0.get(name), both.1.get(name)),
-            Self::Absent | Self::Text { .. } | Self::List(_) => Self::Absent,
-        }
-    }
-}
-
-fn either<'t>(first: PropertyValue<'t>, second: PropertyValue<'t>) -> PropertyValue<'t> {
-    if first == second {
-        return first;
-    }
-    PropertyValue::Either(Box::new((first, second)))
-}
-
-fn plain<'t>(text: impl Into<String>) -> PropertyValue<'t> {
-    let (text, is_secret) = (text.into(), false);
-    PropertyValue::Text { text, is_secret }
 }
 
 /// Evaluates the functions of one template.
@@ -112,7 +57,7 @@ impl<'t> Evaluator<'t> {
         match &node.kind {
             TemplateKind::Null => PropertyValue::Absent,
             TemplateKind::Text(text) if text.contains("{{resolve:") => PropertyValue::Unknown,
-            TemplateKind::Text(text) => plain(text),
+            TemplateKind::Text(text) => PropertyValue::plain(text),
             TemplateKind::List(items) => {
                 let items = items.iter().map(|item| self.at(item, depth + 1));
                 PropertyValue::List(items.collect())
@@ -148,7 +93,7 @@ impl<'t> Evaluator<'t> {
                 match condition.and_then(|name| self.condition(name)) {
                     Some(true) => value(1),
                     Some(false) => value(2),
-                    None => either(value(1), value(2)),
+                    None => PropertyValue::either(value(1), value(2)),
                 }
             }
             "Fn::Join" => joined(&value(0), &value(1)),
@@ -205,7 +150,7 @@ impl<'t> Evaluator<'t> {
         let pseudo = name.starts_with("AWS::");
         let given = self.given.parameters.get(name).filter(|_| pseudo);
         match given {
-            Some(Some(value)) => plain(value),
+            Some(Some(value)) => PropertyValue::plain(value),
             _ => PropertyValue::Unknown,
         }
     }

@@ -4,18 +4,18 @@
 //! |---|---|
 //! | `tree` | a text as a tree with places |
 //! | [`evaluate`] | what functions, parameters and conditions come to |
-//! | `tags` | tags as properties |
 //! | `resource` | the resources that make instances |
 
 pub mod evaluate;
 mod resource;
-mod tags;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use evaluate::{Evaluator, PropertyValue, StackInputs};
+use tagwarden_core::preflight::template::PropertyValue;
+
+use evaluate::{Evaluator, StackInputs};
 use resource::TemplateReader;
 use tree::{TemplateEntry, TemplateKind, TemplateNode};
 

@@ -1,17 +1,18 @@
 //! The resources that make instances, and what their launch templates bring.
 
 use tagwarden_core::InstanceDetails;
+use tagwarden_core::preflight::PlannedTags;
+use tagwarden_core::preflight::template::{
+    BroughtByTemplate, LaunchType, PropertyValue, StackResource, tags,
+};
 
-use super::evaluate::{Evaluator, PropertyValue, StackInputs};
-use super::tags::{self, TagList};
+use super::evaluate::{Evaluator, StackInputs};
 use super::tree::{TemplateEntry, TemplateNode};
 use crate::pipeline::{FilePlace, line_and_column};
 use crate::preflight::fix::FixLanguage;
-use crate::preflight::planned::{LostTags, PlannedResource, PlannedTags};
+use crate::preflight::planned::PlannedResource;
 
 const TEMPLATE: &str = "AWS::EC2::LaunchTemplate";
-const INSTANCE: &str = "AWS::EC2::Instance";
-const GROUP: &str = "AWS::AutoScaling::AutoScalingGroup";
 
 /// Reads the resources of one template.
 #[derive(Debug)]
@@ -28,68 +29,45 @@ pub struct TemplateReader<'t> {
     pub is_open: bool,
 }
 
-/// What a launch template brings to the instances.
-#[derive(Clone, Debug, Default)]
-struct Brought {
-    tags: PlannedTags,
-    details: InstanceDetails,
-}
-
 impl<'t> TemplateReader<'t> {
     /// The resource as its instances will be; `None` if it makes none, or is certainly not made.
     pub fn read(&self, entry: &'t TemplateEntry) -> Option<PlannedResource> {
-        let type_name = entry.value.get("Type").and_then(TemplateNode::text)?;
-        let is_group = type_name == GROUP;
-        if !makes_instances(entry) || !self.is_made(&entry.value) {
+        let launch_type = launch_type(entry)?;
+        if !self.is_made(&entry.value) {
             return None;
         }
         let property = |name: &str| self.property(&entry.value, name);
-        let brought = if is_group {
-            self.of_group(&entry.value)
-        } else {
-            self.brought(&entry.value, &property("LaunchTemplate"))
+        let brought = match launch_type {
+            LaunchType::Group => self.of_group(&entry.value),
+            LaunchType::Instance => self.brought(&entry.value, &property("LaunchTemplate")),
         };
-        let TagList {
-            tags: own,
-            places,
-            lost,
-        } = tags::list(&property("Tags"), is_group);
-        let tags = brought
-            .tags
-            .overlaid(&self.stack_tags(entry, is_group, &lost));
-        let mut tags = tags.overlaid(&own);
+        let resource = StackResource {
+            launch_type,
+            logical_id: &entry.name,
+            property: &property,
+            stack_tags: &self.stack_tags(),
+        };
+        let (mut launch, places) = resource.launch(brought);
         if self.is_open {
-            tags.add_unknown_keys();
+            launch.tags.add_unknown_keys();
         }
+        launch.address = format!("{}{}", self.prefix, entry.name);
+        launch.details.stated_region = self.pseudo("AWS::Region");
+        launch.details.owner_id = self.pseudo("AWS::AccountId");
+        launch.vpc_id = self.vpc(&entry.value);
         let places = places.into_iter();
-        let details = if is_group {
-            brought.details
-        } else {
-            self.details(&entry.value, brought.details)
-        };
         Some(PlannedResource {
-            address: format!("{}{}", self.prefix, entry.name),
-            type_name: type_name.to_owned(),
+            type_name: launch_type.as_str().to_owned(),
             place: Some(self.place(&entry.span)),
             tag_places: places.map(|(key, span)| (key, self.place(&span))).collect(),
-            language: self.language(is_group),
-            tags,
-            details: InstanceDetails {
-                stated_region: self.pseudo("AWS::Region"),
-                owner_id: self.pseudo("AWS::AccountId"),
-                ..details
-            },
-            vpc_id: self.vpc(&entry.value),
-            lost: (!lost.is_empty()).then(|| LostTags {
-                keys: lost.into_iter().collect(),
-                why: "the group has it without PropagateAtLaunch",
-            }),
+            language: self.language(launch_type.propagates()),
+            launch,
         })
     }
 
     /// Whether it would make instances, and its condition certainly fails.
     pub fn is_left_out(&self, entry: &TemplateEntry) -> bool {
-        makes_instances(entry) && !self.is_made(&entry.value)
+        launch_type(entry).is_some() && !self.is_made(&entry.value)
     }
 
     /// Whether a resource's condition may hold.
@@ -110,27 +88,19 @@ impl<'t> TemplateReader<'t> {
         }
     }
 
-    /// The tags of the stack, and those that CloudFormation and Auto Scaling write.
-    fn stack_tags(&self, entry: &TemplateEntry, is_group: bool, lost: &[String]) -> PlannedTags {
+    /// The tags of the stack.
+    fn stack_tags(&self) -> PlannedTags {
         let mut tags = PlannedTags::default();
-        // A tag of the group's own replaces the stack's, also one that does not reach the instances.
-        let of_stack = self.inputs.tags.iter();
-        for (key, value) in of_stack.filter(|(key, _)| !lost.contains(key)) {
+        for (key, value) in &self.inputs.tags {
             match value {
                 Some(value) => tags.set(key, value),
                 None => tags.set_unknown(key),
             }
         }
-        tags.set("aws:cloudformation:logical-id", &entry.name);
-        tags.set_unknown("aws:cloudformation:stack-id");
-        tags.set_unknown("aws:cloudformation:stack-name");
-        if is_group {
-            tags.set_unknown("aws:autoscaling:groupName");
-        }
         tags
     }
 
-    fn of_group(&self, group: &'t TemplateNode) -> Brought {
+    fn of_group(&self, group: &'t TemplateNode) -> BroughtByTemplate {
         let mixed = self.property(group, "MixedInstancesPolicy");
         if mixed == PropertyValue::Absent {
             return self.brought(group, &self.property(group, "LaunchTemplate"));
@@ -144,7 +114,7 @@ impl<'t> TemplateReader<'t> {
             _ => true,
         };
         if is_mixed {
-            return unknown();
+            return BroughtByTemplate::unknown();
         }
         let path = ["MixedInstancesPolicy", "LaunchTemplate"];
         let inner = path
@@ -158,7 +128,11 @@ impl<'t> TemplateReader<'t> {
     }
 
     /// What the template brings that the property `LaunchTemplate` names.
-    fn brought(&self, resource: &'t TemplateNode, property: &PropertyValue<'_>) -> Brought {
+    fn brought(
+        &self,
+        resource: &'t TemplateNode,
+        property: &PropertyValue<'_>,
+    ) -> BroughtByTemplate {
         let node = properties(resource).and_then(|it| it.get("LaunchTemplate"));
         self.of_specification(node, property)
     }
@@ -167,14 +141,14 @@ impl<'t> TemplateReader<'t> {
         &self,
         node: Option<&'t TemplateNode>,
         specification: &PropertyValue<'_>,
-    ) -> Brought {
+    ) -> BroughtByTemplate {
         if *specification == PropertyValue::Absent {
-            return Brought::default();
+            return BroughtByTemplate::default();
         }
         let template = node.and_then(|node| self.template_of(node));
         let is_newest = node.is_some_and(is_newest);
         let Some(template) = template.filter(|_| is_newest) else {
-            return unknown();
+            return BroughtByTemplate::unknown();
         };
         let data = self.property(template, "LaunchTemplateData");
         let mut tags = PlannedTags::default();
@@ -196,11 +170,11 @@ impl<'t> TemplateReader<'t> {
             _ => tags.add_unknown_keys(),
         }
         if !self.is_made(template) {
-            return unknown();
+            return BroughtByTemplate::unknown();
         }
         let text = |name: &str| data.get(name).text().map(ToOwned::to_owned);
         let market = data.get("InstanceMarketOptions").get("MarketType");
-        Brought {
+        BroughtByTemplate {
             tags,
             details: InstanceDetails {
                 lifecycle: market.text().map(ToOwned::to_owned),
@@ -239,27 +213,6 @@ impl<'t> TemplateReader<'t> {
         (its_type == Some(type_name)).then_some(resource)
     }
 
-    /// What the instance says of itself, and the template beneath.
-    fn details(&self, instance: &'t TemplateNode, template: InstanceDetails) -> InstanceDetails {
-        let property = |name: &str| self.property(instance, name);
-        let text = |name: &str| property(name).text().map(ToOwned::to_owned);
-        let is_absent = |name: &str| property(name) == PropertyValue::Absent;
-        let key_name = text("KeyName");
-        let is_whole = is_absent("LaunchTemplate")
-            && is_absent("IamInstanceProfile")
-            && (key_name.is_some() || is_absent("KeyName"));
-        InstanceDetails {
-            is_whole,
-            instance_type: text("InstanceType").or(template.instance_type),
-            image_id: text("ImageId").or(template.image_id),
-            subnet_id: text("SubnetId"),
-            availability_zone: text("AvailabilityZone"),
-            key_name: key_name.or(template.key_name),
-            lifecycle: template.lifecycle,
-            ..InstanceDetails::default()
-        }
-    }
-
     /// The VPC of a subnet of this file.
     fn vpc(&self, instance: &'t TemplateNode) -> Option<String> {
         let subnet = properties(instance)?.get("SubnetId").and_then(referenced)?;
@@ -291,16 +244,10 @@ impl<'t> TemplateReader<'t> {
     }
 }
 
-fn makes_instances(entry: &TemplateEntry) -> bool {
-    let type_name = entry.value.get("Type").and_then(TemplateNode::text);
-    matches!(type_name, Some(INSTANCE | GROUP))
-}
-
-fn unknown() -> Brought {
-    Brought {
-        tags: PlannedTags::unknown(),
-        details: InstanceDetails::default(),
-    }
+/// The type of a resource that makes instances.
+fn launch_type(entry: &TemplateEntry) -> Option<LaunchType> {
+    let type_name = entry.value.get("Type").and_then(TemplateNode::text)?;
+    LaunchType::named(type_name)
 }
 
 fn properties(resource: &TemplateNode) -> Option<&TemplateNode> {

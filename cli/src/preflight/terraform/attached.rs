@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tagwarden_core::preflight::PlannedTags;
 
 use super::configuration::Configuration;
 use super::plan::{ResourceChange, TerraformPlan};
 use super::tags;
 use super::value::{PlannedValue, items, member};
-use crate::preflight::planned::PlannedTags;
 
 /// A type of resource that is a tag.
 struct TagType {

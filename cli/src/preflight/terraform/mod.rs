@@ -96,7 +96,7 @@ pub fn read(
         let Some(mut resource) = reader.read(change, is_deferred) else {
             continue;
         };
-        resource.tags.hide_texts(&secrets);
+        resource.launch.tags.hide_texts(&secrets);
         if let Some(source) = &mut source {
             resource.place = source.place(&configuration, change);
         }

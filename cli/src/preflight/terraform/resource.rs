@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tagwarden_core::InstanceDetails;
+use tagwarden_core::preflight::{LostTags, PlannedLaunch, PlannedTags};
 
 use super::attached::AttachedTags;
 use super::configuration::Configuration;
@@ -12,7 +13,7 @@ use super::plan::ResourceChange;
 use super::value::{items, member};
 use super::{tags, template};
 use crate::preflight::fix::FixLanguage;
-use crate::preflight::planned::{LostTags, PlannedResource, PlannedTags};
+use crate::preflight::planned::PlannedResource;
 
 /// The tag that AWS writes to the instances of a group, so that they are never untagged.
 const GROUP_KEY: &str = "aws:autoscaling:groupName";
@@ -34,9 +35,9 @@ impl<'p> PlanReader<'_, 'p> {
             "aws_autoscaling_group" => self.group(change),
             _ => return None,
         };
-        self.attached.add_to(&mut resource.tags, change);
+        self.attached.add_to(&mut resource.launch.tags, change);
         if is_deferred {
-            resource.tags.add_unknown_keys();
+            resource.launch.tags.add_unknown_keys();
         }
         Some(resource)
     }
@@ -48,12 +49,13 @@ impl<'p> PlanReader<'_, 'p> {
     fn instance(&self, change: &ResourceChange<'p>) -> PlannedResource {
         let brought = template::of_instance(change, self.configuration, self.index);
         let own = self.own_tags(change);
-        PlannedResource {
+        let launch = PlannedLaunch {
             tags: brought.tags.overlaid(&own),
             details: self.details(change, &brought.details),
             vpc_id: self.vpc(change),
-            ..planned(change, FixLanguage::HclMap)
-        }
+            ..PlannedLaunch::default()
+        };
+        planned(change, FixLanguage::HclMap, launch)
     }
 
     /// The instance of a Spot request, which gets none of its tags.
@@ -62,15 +64,16 @@ impl<'p> PlanReader<'_, 'p> {
         let keys: BTreeSet<String> = requested.keys().map(ToOwned::to_owned).collect();
         let mut details = self.details(change, &InstanceDetails::default());
         details.lifecycle = Some("spot".to_owned());
-        PlannedResource {
+        let launch = PlannedLaunch {
             details,
             vpc_id: self.vpc(change),
             lost: Some(LostTags {
                 keys,
                 why: "the tags of a Spot request do not reach its instance",
             }),
-            ..planned(change, FixLanguage::SpotRequest)
-        }
+            ..PlannedLaunch::default()
+        };
+        planned(change, FixLanguage::SpotRequest, launch)
     }
 
     fn group(&self, change: &ResourceChange<'p>) -> PlannedResource {
@@ -82,7 +85,7 @@ impl<'p> PlanReader<'_, 'p> {
             keys: lost.into_iter().collect(),
             why: "the group has it without propagate_at_launch",
         });
-        PlannedResource {
+        let launch = PlannedLaunch {
             tags,
             // Which of its zones, subnets and types an instance gets is not known.
             details: InstanceDetails {
@@ -90,8 +93,9 @@ impl<'p> PlanReader<'_, 'p> {
                 ..brought.details
             },
             lost,
-            ..planned(change, FixLanguage::HclBlocks)
-        }
+            ..PlannedLaunch::default()
+        };
+        planned(change, FixLanguage::HclBlocks, launch)
     }
 
     /// What the instance says of itself, and the template beneath.
@@ -146,17 +150,20 @@ impl<'p> PlanReader<'_, 'p> {
     }
 }
 
-/// A resource of which nothing is known yet.
-fn planned(change: &ResourceChange<'_>, language: FixLanguage) -> PlannedResource {
+/// The resource of a change, and what it launches.
+fn planned(
+    change: &ResourceChange<'_>,
+    language: FixLanguage,
+    launch: PlannedLaunch,
+) -> PlannedResource {
     PlannedResource {
-        address: change.address.to_owned(),
         type_name: change.type_name.to_owned(),
         place: None,
         tag_places: BTreeMap::new(),
         language,
-        tags: PlannedTags::default(),
-        details: InstanceDetails::default(),
-        vpc_id: None,
-        lost: None,
+        launch: PlannedLaunch {
+            address: change.address.to_owned(),
+            ..launch
+        },
     }
 }

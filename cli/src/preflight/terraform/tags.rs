@@ -1,7 +1,8 @@
 //! Tags as attributes: a map of keys and values, or a list of blocks.
 
+use tagwarden_core::preflight::PlannedTags;
+
 use super::value::PlannedValue;
-use crate::preflight::planned::PlannedTags;
 
 /// The tags in a map.
 pub fn map(attribute: PlannedValue<'_>) -> PlannedTags {

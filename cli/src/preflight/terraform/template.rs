@@ -1,6 +1,7 @@
 //! Launch templates, and the tags that they bring.
 
 use tagwarden_core::InstanceDetails;
+use tagwarden_core::preflight::PlannedTags;
 
 use super::configuration::Configuration;
 use super::details::{details_of, first_expression};
@@ -8,7 +9,6 @@ use super::index::{PlanEntry, PlanIndex};
 use super::plan::ResourceChange;
 use super::tags;
 use super::value::{PlannedValue, items, member};
-use crate::preflight::planned::PlannedTags;
 
 const TEMPLATE: &str = "aws_launch_template";
 

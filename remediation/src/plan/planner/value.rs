@@ -344,9 +344,8 @@ impl InstancePlanner<'_> {
         if let Some(name) = self.restorable(rule) {
             return self.write(cause, rule, FoundValue::of(name, ValueOrigin::Restored));
         }
-        let cause = match self.write_launcher_of_host(cause, rule) {
-            Some(cause) => cause,
-            None => return,
+        let Some(cause) = self.write_launcher_of_host(cause, rule) else {
+            return;
         };
         let undefined = |unknown| (UNDEFINED.to_owned(), Some(unknown));
         let launcher = launched_id(self.instance).and_then(|id| self.context.launchers.get(id));

@@ -17,11 +17,15 @@ use tagwarden_remediation::settings::Mode;
 
 use super::worlds::{Launched, now};
 
-/// Longer than every wait that the settings allow together, and than an exemption protects that cannot be read.
-const SWEEPS: i32 = 90;
-
-/// The time between two sweeps.
-const PERIOD: TimeDelta = TimeDelta::hours(12);
+/// When the sweeps are: every twelve hours at first, then daily.
+///
+/// They go on for longer than all waits that can come one after the other: an end date within a month, a month for an
+/// exemption that cannot be read, and three weeks for a budget of one.
+fn sweeps() -> impl Iterator<Item = TimeDelta> {
+    let at_first = (0..40).map(|it| TimeDelta::hours(12) * it);
+    let daily = (20..86).map(TimeDelta::days);
+    at_first.chain(daily)
+}
 
 /// How old the event history of CloudTrail is.
 const HISTORY: TimeDelta = TimeDelta::days(90);
@@ -77,8 +81,8 @@ impl Future {
             suspicious_since: BTreeMap::new(),
             future: Self::default(),
         };
-        for sweep in 0..SWEEPS {
-            world.sweep(usize::try_from(sweep).unwrap(), now() + PERIOD * sweep);
+        for (sweep, after) in sweeps().enumerate() {
+            world.sweep(sweep, now() + after);
         }
         world.future
     }

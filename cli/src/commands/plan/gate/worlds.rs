@@ -42,8 +42,7 @@ const VALUES: [&str; 9] = [
     "ann",
 ];
 
-/// End dates that have passed, that pass while the sweeps go on, and what cannot be read or is a word. The sweeps end on
-/// 7 January, and a budget of 1 needs days for a large fleet.
+/// End dates that have passed, that pass while the sweeps go on, that pass long after, and what cannot be read or is a word.
 const DATES: [&str; 9] = [
     "2026-11-01",
     "2026-11-23",

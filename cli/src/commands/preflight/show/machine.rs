@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use tagwarden_core::DefectName;
+use tagwarden_core::preflight::PreflightFinding;
 
 use super::view::{PreflightView, ResourceView};
-use crate::preflight::judge::PreflightFinding;
 
 pub fn members(view: &PreflightView<'_>) -> Map<String, Value> {
     let files = view.inputs.iter().map(|input| {
@@ -40,7 +40,7 @@ fn resource(view: &PreflightView<'_>, it: &ResourceView<'_>) -> Value {
     let findings = it.judged.findings.iter();
     json!({
         "file": it.input.path,
-        "address": it.resource.address,
+        "address": it.resource.launch.address,
         "type": it.resource.type_name,
         "path": place.map(|place| &place.path),
         "line": place.map(|place| place.start.0),

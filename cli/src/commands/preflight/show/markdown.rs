@@ -49,7 +49,10 @@ fn part(view: &PreflightView<'_>, resource: &ResourceView<'_>) -> String {
         Some(place) => format!(" ({}:{})", escape(&place.path), place.start.0),
         None => String::new(),
     };
-    let mut part = format!("\n### {}{place}\n\n", escape(&resource.resource.address));
+    let mut part = format!(
+        "\n### {}{place}\n\n",
+        escape(&resource.resource.launch.address)
+    );
     for finding in &resource.judged.findings {
         let level = finding.level.as_str();
         let _ = writeln!(part, "- **{level}**: {}", escape(&finding.message));

@@ -1,9 +1,10 @@
 //! What was found, for the tools of a pipeline.
 
+use tagwarden_core::preflight::PreflightFinding;
+
 use super::view::{PreflightView, ResourceView};
 use crate::pipeline::PipelineFinding;
 use crate::pipeline::junit::{PipelineTest, TestResult};
-use crate::preflight::judge::PreflightFinding;
 use crate::words::{printable, printable_line};
 
 /// The findings, each with the code to write.
@@ -16,7 +17,7 @@ pub fn findings(view: &PreflightView<'_>) -> Vec<PipelineFinding> {
 }
 
 fn of(resource: &ResourceView<'_>, finding: &PreflightFinding) -> PipelineFinding {
-    let address = &resource.resource.address;
+    let address = &resource.resource.launch.address;
     let rule = finding.rule.as_ref().map(|rule| rule.id.to_string());
     PipelineFinding {
         kind: finding.kind,
@@ -31,7 +32,7 @@ fn of(resource: &ResourceView<'_>, finding: &PreflightFinding) -> PipelineFindin
 
 /// The message, why it is not known, and the code to write.
 fn in_words(resource: &ResourceView<'_>, finding: &PreflightFinding) -> String {
-    let address = printable_line(&resource.resource.address);
+    let address = printable_line(&resource.resource.launch.address);
     let mut lines = vec![format!("{address}: {}", printable_line(&finding.message))];
     lines.extend(resource.judged.doubts.iter().cloned());
     let code = resource.fix_of(finding);
@@ -65,7 +66,7 @@ fn test(view: &PreflightView<'_>, resource: &ResourceView<'_>) -> PipelineTest {
     let lines: Vec<String> = lines.collect();
     PipelineTest {
         group: resource.input.path.clone(),
-        name: printable_line(&resource.resource.address),
+        name: printable_line(&resource.resource.launch.address),
         result,
         output: lines.join("\n"),
     }

@@ -33,7 +33,7 @@ fn resource(text: &mut String, view: &PreflightView<'_>, it: &ResourceView<'_>, 
         None if view.inputs.len() > 1 => format!(" ({})", it.input.path),
         None => String::new(),
     };
-    let address = printable_line(&it.resource.address);
+    let address = printable_line(&it.resource.launch.address);
     let _ = writeln!(text, "{}{more}{}", address.bold(), printable_line(&file));
     for finding in &it.judged.findings {
         let level = match finding.level {

@@ -1,9 +1,10 @@
 //! What every form shows.
 
+use tagwarden_core::preflight::{FixTag, JudgedResource, PreflightFinding, PreflightRules};
+
 use crate::commands::preflight::policy::ChosenPolicy;
 use crate::pipeline::{FilePlace, FindingLevel};
-use crate::preflight::fix::{self, FixTag};
-use crate::preflight::judge::{JudgedResource, PreflightFinding, PreflightRules};
+use crate::preflight::fix;
 use crate::preflight::planned::{PlannedResource, PreflightInput};
 use crate::words::{count, thousands};
 
@@ -51,7 +52,7 @@ impl<'a> PreflightView<'a> {
             resources.map(move |resource| ResourceView {
                 input,
                 resource,
-                judged: rules.judge(resource),
+                judged: rules.judge(&resource.launch),
             })
         });
         let resources: Vec<ResourceView<'_>> = resources.collect();
@@ -161,7 +162,7 @@ impl ResourceView<'_> {
     pub fn block(&self) -> String {
         let mut block = String::new();
         let (mut depth, mut is_quoted) = (0_usize, false);
-        for character in self.resource.address.chars() {
+        for character in self.resource.launch.address.chars() {
             match character {
                 '"' if depth > 0 => is_quoted = !is_quoted,
                 '[' if !is_quoted => depth += 1,

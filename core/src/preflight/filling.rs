@@ -1,18 +1,18 @@
 //! What the remediation would write in the place of a defect.
 
-use tagwarden_core::likeness::is_blank;
-use tagwarden_core::policy::{NearMissValue, Source};
-use tagwarden_core::resource::TagKnowledge;
-use tagwarden_core::wording::excerpt;
-use tagwarden_core::{Action, Defect, Policy, Resource, RuleRemedy, TagRule};
+use crate::likeness::is_blank;
+use crate::policy::{NearMissValue, Source};
+use crate::resource::TagKnowledge;
+use crate::wording::excerpt;
+use crate::{Action, Defect, Policy, Resource, RuleRemedy, TagRule};
 
-use super::planned::PlannedResource;
+use super::launch::PlannedLaunch;
 
 /// What the remediation would write about `defect`, in words; `None` if it writes nothing.
 pub fn filling(
     rule: &TagRule,
     defect: Defect<'_>,
-    resource: &PlannedResource,
+    resource: &PlannedLaunch,
     instance: &Resource,
     policy: &Policy,
 ) -> Option<String> {

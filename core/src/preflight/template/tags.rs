@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::evaluate::PropertyValue;
-use crate::preflight::planned::PlannedTags;
+use super::value::PropertyValue;
+use crate::preflight::PlannedTags;
 
 /// The tags in a property.
 #[derive(Clone, Debug, Default)]
 pub struct TagList {
+    /// The tags.
     pub tags: PlannedTags,
     /// Where each tag is, in bytes.
     pub places: BTreeMap<String, Range<usize>>,
@@ -17,6 +18,7 @@ pub struct TagList {
 }
 
 /// Reads the property `Tags`. With `needs_propagation`, only tags with `PropagateAtLaunch` count.
+#[must_use]
 pub fn list(property: &PropertyValue<'_>, needs_propagation: bool) -> TagList {
     let mut found = TagList::default();
     match property {

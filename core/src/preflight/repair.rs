@@ -1,11 +1,11 @@
 //! The tag that repairs a finding.
 
-use tagwarden_core::policy::{NearMissValue, Pattern};
-use tagwarden_core::{Action, Defect, Resource, TagRule};
+use crate::policy::{NearMissValue, Pattern};
+use crate::{Action, Defect, Resource, TagRule};
 
 use super::filling::default_of;
 use super::fix::FixTag;
-use super::planned::PlannedResource;
+use super::launch::PlannedLaunch;
 
 /// The most characters of a list of values in a hint.
 const MAX_HINT: usize = 80;
@@ -14,7 +14,7 @@ const MAX_HINT: usize = 80;
 pub fn repair(
     rule: &TagRule,
     defect: Defect<'_>,
-    resource: &PlannedResource,
+    resource: &PlannedLaunch,
     instance: &Resource,
     rules: &[TagRule],
 ) -> Option<FixTag> {
@@ -82,7 +82,7 @@ fn list(patterns: &[Pattern]) -> String {
     let mut text = String::new();
     for pattern in patterns {
         let separator = if text.is_empty() { "" } else { ", " };
-        let shown = tagwarden_core::wording::excerpt(&pattern.to_string());
+        let shown = crate::wording::excerpt(&pattern.to_string());
         if text.chars().count() + shown.chars().count() > MAX_HINT {
             text.push_str(", …");
             break;

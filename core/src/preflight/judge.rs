@@ -6,98 +6,39 @@
 //! | warning | what may be an error: a tag or a condition is not known yet |
 //! | note | what the remediation would fill in, and what is only reported |
 
-use chrono::{DateTime, Utc};
-use tagwarden_core::exemption::{EXEMPTION_KEY, is_exemption_like};
-use tagwarden_core::policy::{ConditionDoubt, UndecidedRule};
-use tagwarden_core::resource::TagKnowledge;
-use tagwarden_core::wording::{correction, excerpt, rule_defect};
-use tagwarden_core::{
+use crate::exemption::{EXEMPTION_KEY, is_exemption_like};
+use crate::policy::{ConditionDoubt, UndecidedRule};
+use crate::resource::TagKnowledge;
+use crate::wording::{correction, excerpt, rule_defect};
+use crate::{
     Defect, DefectName, Finding, NotApplicable, Policy, Resource, Scope, TagRule, UnknownTag,
     Verdict, assess,
 };
+use chrono::{DateTime, Utc};
 
 use super::filling::filling;
-use super::fix::FixTag;
-use super::planned::PlannedResource;
+use super::finding::{
+    DEFECTIVE, EMPTY, FindingKind, FindingLevel, FoundRule, JudgedResource, MISSING,
+    PreflightFinding, UNDECIDED, UNKNOWN, UNTAGGED,
+};
+use super::launch::PlannedLaunch;
 use super::repair::{hint, repair};
-use crate::pipeline::{FindingKind, FindingLevel};
-
-const UNTAGGED: FindingKind = FindingKind {
-    id: "untagged",
-    means: "The instance will have no tags at all.",
-};
-
-const MISSING: FindingKind = FindingKind {
-    id: "missing-tag",
-    means: "The instance will lack the tag of a rule.",
-};
-
-const EMPTY: FindingKind = FindingKind {
-    id: "empty-tag",
-    means: "The tag of a rule will have no value.",
-};
-
-const DEFECTIVE: FindingKind = FindingKind {
-    id: "defective-tag",
-    means: "The value of a rule's tag is not what the rule asks for.",
-};
-
-const UNKNOWN: FindingKind = FindingKind {
-    id: "unknown-tag",
-    means: "Whether the tag of a rule is there and right is not known before the launch.",
-};
-
-const UNDECIDED: FindingKind = FindingKind {
-    id: "undecided-rule",
-    means: "Whether a rule applies is not known before the launch.",
-};
-
-/// The kinds of findings.
-pub const KINDS: [FindingKind; 6] = [UNTAGGED, MISSING, EMPTY, DEFECTIVE, UNKNOWN, UNDECIDED];
-
-/// What was found in a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PreflightFinding {
-    pub level: FindingLevel,
-    pub kind: FindingKind,
-    /// The rule; `None` for an untagged resource.
-    pub rule: Option<FoundRule>,
-    /// What is wrong, without a full stop.
-    pub message: String,
-    /// The tag to write, if it is known which.
-    pub fixes: Vec<FixTag>,
-}
-
-/// The rule of a finding, and its defect if that is known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FoundRule {
-    pub id: i64,
-    pub tag_key: String,
-    pub defect: Option<DefectName>,
-}
-
-/// A resource, judged.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JudgedResource {
-    /// The worst first.
-    pub findings: Vec<PreflightFinding>,
-    /// Why errors are only warnings, each without a full stop.
-    pub doubts: Vec<String>,
-    /// Why the policy does not apply to it, if it does not.
-    pub not_applicable: Option<String>,
-}
 
 /// What a resource is judged by.
 #[derive(Clone, Copy, Debug)]
 pub struct PreflightRules<'a> {
+    /// The policy.
     pub policy: &'a Policy,
+    /// The VPCs that the policy covers.
     pub scope: &'a Scope,
+    /// The time of the judgement, for end dates and exemptions.
     pub at: DateTime<Utc>,
 }
 
 impl PreflightRules<'_> {
     /// Judges a resource.
-    pub fn judge(&self, resource: &PlannedResource) -> JudgedResource {
+    #[must_use]
+    pub fn judge(&self, resource: &PlannedLaunch) -> JudgedResource {
         let instance = resource.instance();
         let every_vpc = Scope::default();
         let is_vpc_doubtful = self.scope.vpc_ids().len() > 0 && instance.vpc_id.is_none();
@@ -151,7 +92,7 @@ impl PreflightRules<'_> {
 /// Judges one resource.
 struct Judge<'a> {
     rules: PreflightRules<'a>,
-    resource: &'a PlannedResource,
+    resource: &'a PlannedLaunch,
     instance: &'a Resource,
 }
 
@@ -389,7 +330,7 @@ fn kind(defect: DefectName) -> FindingKind {
     }
 }
 
-fn not_applicable(why: NotApplicable<'_>, resource: &PlannedResource) -> String {
+fn not_applicable(why: NotApplicable<'_>, resource: &PlannedLaunch) -> String {
     match why {
         NotApplicable::OutOfScope => "it is not in a VPC that the policy covers".to_owned(),
         NotApplicable::Exempt { .. } if resource.tags.is_secret(EXEMPTION_KEY) => {

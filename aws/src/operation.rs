@@ -1,0 +1,168 @@
+//! One operation of a service whose whole SDK is not worth its size, on the SDK's own runtime: its signing, retries,
+//! timeouts and HTTP client.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::{SigV4OperationSigningConfig, SigningOptions};
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{
+    HttpStatusCodeClassifier, TransientErrorClassifier,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
+use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
+use aws_types::SigningName;
+use aws_types::region::{Region, SigningRegion};
+use aws_types::service_config::ServiceConfigKey;
+
+/// The operation, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServiceOperation<'a> {
+    /// The id of the service's SDK, such as `SESv2`.
+    pub(crate) service: &'static str,
+    /// Such as `SendEmail`.
+    pub(crate) name: &'static str,
+    /// The service's name in signatures, such as `ses`.
+    pub(crate) signing_name: &'static str,
+    /// The Region that is called.
+    pub(crate) region: &'a str,
+    /// The URL that is called.
+    pub(crate) endpoint: &'a str,
+    /// The most attempts.
+    pub(crate) attempts: u32,
+    /// The longest that a call may take with all attempts; `None`: as long as the configuration says.
+    pub(crate) longest: Option<Duration>,
+}
+
+/// The answer of a service that refuses a call.
+#[derive(Debug)]
+pub(crate) struct RefusedCall(ErrorMetadata);
+
+impl ServiceOperation<'_> {
+    /// The operation with the credentials, the clock and the HTTP client of `config`. `write` makes the request, `read` reads
+    /// the answer.
+    ///
+    /// # Errors
+    /// `config` has no credentials or no HTTP client. The message is for a person.
+    pub(crate) fn build<I, O>(
+        self,
+        config: &SdkConfig,
+        write: impl Fn(I) -> Result<HttpRequest, BoxError> + Send + Sync + 'static,
+        read: impl Fn(&HttpResponse) -> Result<O, OrchestratorError<RefusedCall>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<Operation<I, O, RefusedCall>, String>
+    where
+        I: fmt::Debug + Send + Sync + 'static,
+        O: fmt::Debug + Send + Sync + 'static,
+    {
+        let credentials = config.credentials_provider().ok_or("no credentials")?;
+        let http_client = config.http_client().ok_or("no HTTP client")?;
+        let mut components = RuntimeComponentsBuilder::new(self.service);
+        components.push_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()));
+        components.set_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+            StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
+        )));
+        let credentials = SharedIdentityResolver::new(credentials);
+        components.set_identity_resolver(SCHEME_ID, credentials);
+        let cache = config.identity_cache();
+        components.set_identity_cache(Some(cache.unwrap_or_else(IdentityCache::no_cache)));
+        components.set_time_source(config.time_source());
+        components.set_sleep_impl(config.sleep_impl());
+
+        let mut signing = Layer::new(self.service);
+        signing.store_put(AuthSchemeOptionResolverParams::new(()));
+        signing.store_put(SigningName::from_static(self.signing_name));
+        signing.store_put(SigningRegion::from(Region::new(self.region.to_owned())));
+        signing.store_put(SigV4OperationSigningConfig {
+            signing_options: SigningOptions::default(),
+            ..SigV4OperationSigningConfig::default()
+        });
+        let plugin = StaticRuntimePlugin::new()
+            .with_config(signing.freeze())
+            .with_runtime_components(components);
+
+        let timeouts = config.timeout_config().cloned();
+        let mut timeouts =
+            timeouts.map_or_else(TimeoutConfig::builder, TimeoutConfig::into_builder);
+        if let Some(longest) = self.longest {
+            timeouts = timeouts.operation_timeout(longest);
+        }
+        Ok(Operation::builder()
+            .service_name(self.service)
+            .operation_name(self.name)
+            .endpoint_url(self.endpoint)
+            .http_client(http_client)
+            .timeout_config(timeouts.build())
+            .standard_retry(&RetryConfig::standard().with_max_attempts(self.attempts))
+            .retry_classifier(TransientErrorClassifier::<RefusedCall>::new())
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(AwsErrorCodeClassifier::<RefusedCall>::new())
+            .with_connection_poisoning()
+            .runtime_plugin(plugin)
+            .serializer(write)
+            .deserializer(read)
+            .build())
+    }
+}
+
+impl RefusedCall {
+    /// The refusal with its code and message, as far as the service gives them.
+    pub(crate) fn answer(
+        code: Option<&str>,
+        message: Option<&str>,
+    ) -> OrchestratorError<RefusedCall> {
+        let mut error = ErrorMetadata::builder();
+        if let Some(code) = code {
+            error = error.code(code);
+        }
+        if let Some(message) = message {
+            error = error.message(message);
+        }
+        OrchestratorError::operation(Self(error.build()))
+    }
+}
+
+/// The endpoint that `config` sets for the service with the id `service` in the place of its own.
+pub(crate) fn set_endpoint(config: &SdkConfig, service: &str) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id(service)
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build();
+    let own = key.ok().and_then(|key| {
+        let services = config.service_config()?;
+        services.load_config(key)
+    });
+    own.or_else(|| config.endpoint_url().map(ToOwned::to_owned))
+}
+
+impl ProvideErrorMetadata for RefusedCall {
+    fn meta(&self) -> &ErrorMetadata {
+        &self.0
+    }
+}
+
+impl fmt::Display for RefusedCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for RefusedCall {}
