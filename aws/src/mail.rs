@@ -1,7 +1,6 @@
 //! Sends mail by Amazon SES.
 //!
-//! The SDK of SES has a hundred operations, and this needs one. So the call is built on the SDK's own runtime: its
-//! signing, retries, timeouts and HTTP client.
+//! The SDK of SES has a hundred operations, and this needs one. So the call is built on the SDK's own runtime.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -89,7 +88,7 @@ impl Mailer {
             region: &region,
             endpoint: &endpoint(config, &region),
             attempts: ATTEMPTS,
-            longest: Some(LONGEST),
+            longest: LONGEST,
         };
         let write = |body: Value| {
             let mut request = HttpRequest::new(SdkBody::from(body.to_string()));

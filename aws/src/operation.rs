@@ -45,8 +45,8 @@ pub(crate) struct ServiceOperation<'a> {
     pub(crate) endpoint: &'a str,
     /// The most attempts.
     pub(crate) attempts: u32,
-    /// The longest that a call may take with all attempts; `None`: as long as the configuration says.
-    pub(crate) longest: Option<Duration>,
+    /// How long all attempts together may take.
+    pub(crate) longest: Duration,
 }
 
 /// The answer of a service that refuses a call.
@@ -99,17 +99,13 @@ impl ServiceOperation<'_> {
             .with_runtime_components(components);
 
         let timeouts = config.timeout_config().cloned();
-        let mut timeouts =
-            timeouts.map_or_else(TimeoutConfig::builder, TimeoutConfig::into_builder);
-        if let Some(longest) = self.longest {
-            timeouts = timeouts.operation_timeout(longest);
-        }
+        let timeouts = timeouts.map_or_else(TimeoutConfig::builder, TimeoutConfig::into_builder);
         Ok(Operation::builder()
             .service_name(self.service)
             .operation_name(self.name)
             .endpoint_url(self.endpoint)
             .http_client(http_client)
-            .timeout_config(timeouts.build())
+            .timeout_config(timeouts.operation_timeout(self.longest).build())
             .standard_retry(&RetryConfig::standard().with_max_attempts(self.attempts))
             .retry_classifier(TransientErrorClassifier::<RefusedCall>::new())
             .retry_classifier(HttpStatusCodeClassifier::default())

@@ -1,6 +1,7 @@
 //! Reads the tags of a stack with `DescribeStacks` of CloudFormation.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
@@ -20,6 +21,9 @@ const VERSION: &str = "2010-05-15";
 
 /// The most attempts. An operation on a stack waits for the answer.
 const ATTEMPTS: u32 = 3;
+
+/// How long all attempts together may take.
+const LONGEST: Duration = Duration::from_secs(8);
 
 /// The tags of a stack by their keys.
 pub type StackTags = BTreeMap<String, String>;
@@ -45,7 +49,7 @@ impl Stacks {
             region,
             endpoint: &endpoint(config, region),
             attempts: ATTEMPTS,
-            longest: None,
+            longest: LONGEST,
         };
         let write = |id: String| {
             let form = form_urlencoded::Serializer::new(String::new())

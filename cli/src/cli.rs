@@ -6,8 +6,8 @@ use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, check, completions, demo, diff, explain, history, man, plan, preflight, pull, push,
-    report, undo,
+    apply, check, completions, demo, diff, explain, export, history, import, man, plan, preflight,
+    pull, push, report, undo,
 };
 
 const AFTER_HELP: &str = "\
@@ -80,6 +80,8 @@ pub enum Command {
     Plan(plan::Args),
     Explain(explain::Args),
     Preflight(preflight::Args),
+    Import(import::Args),
+    Export(export::Args),
     Apply(apply::Args),
     History(history::Args),
     Undo(undo::Args),

@@ -8,6 +8,8 @@
 //! | [`preflight`] | what is about to be created, judged before it is |
 //! | [`policy_file`] | the policy as a file: reading, checking and writing it |
 //! | [`policy_table`] | the policy table in DynamoDB |
+//! | [`chosen_policy`] | the policy that a command judges by: a file, or the table |
+//! | [`tag_policy`] | the tag policies of AWS Organizations |
 //! | [`changes`] | what makes the table like the file: found, shown, written |
 //! | [`ledger`] | the ledger: where it is, and what to do when it cannot be read |
 //! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
@@ -24,6 +26,7 @@
 
 mod aws;
 mod changes;
+mod chosen_policy;
 mod cli;
 mod commands;
 mod consent;
@@ -45,6 +48,7 @@ mod saved_plan;
 mod spreadsheet;
 mod stream;
 mod table;
+mod tag_policy;
 mod text;
 mod warnings;
 mod when;
@@ -56,7 +60,8 @@ use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Color, Command};
 use commands::{
-    apply, check, completions, demo, diff, explain, history, man, plan, pull, push, report, undo,
+    apply, check, completions, demo, diff, explain, export, history, import, man, plan, pull, push,
+    report, undo,
 };
 use exit::{CommandError, Exit};
 
@@ -94,6 +99,8 @@ fn run(command: Command) -> Result<Exit, CommandError> {
         Command::Plan(args) => plan::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Preflight(args) => commands::preflight::run(&args),
+        Command::Import(args) => import::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Apply(args) => apply::run(&args),
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),

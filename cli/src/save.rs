@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::exit::CommandError;
+
 /// Writes all of `text`.
 ///
 /// # Errors
@@ -13,6 +15,26 @@ use tempfile::{Builder, NamedTempFile};
 pub fn print(out: &mut dyn Write, text: &str) -> io::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// As [`save`], with an error that says what to do.
+///
+/// # Errors
+/// The file cannot be written, or exists already without `force`.
+pub fn save_or_explain(path: &Path, text: &str, force: bool) -> Result<(), CommandError> {
+    save(path, text, force).map_err(|error| {
+        let path = path.display().to_string();
+        if error.kind() == ErrorKind::AlreadyExists {
+            return CommandError::new(
+                &format!("{path:?} already exists"),
+                "Name another file, or replace this one with --force, which loses its comments.",
+            );
+        }
+        CommandError::new(
+            &format!("{path:?} cannot be written: {error}"),
+            "Check the directory and its permissions, then run the command again.",
+        )
+    })
 }
 
 /// Writes `text` to a new file, or with `force` over an existing one.

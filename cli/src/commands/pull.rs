@@ -1,7 +1,7 @@
 //! `tagwarden pull`: writes the policy table to a file.
 
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use tagwarden_aws::policy_table::row;
 use tagwarden_core::Policy;
@@ -12,7 +12,7 @@ use crate::output;
 use crate::policy_file::rows::describe_rows;
 use crate::policy_file::write::{FileFormat, write};
 use crate::policy_table::PolicyTable;
-use crate::save::{print, save};
+use crate::save::{print, save_or_explain};
 use crate::stream::is_stream;
 use crate::words::printable_line;
 
@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         let items = table.items().await?;
         Ok::<_, CommandError>((table, items))
     })?;
-    let text = write(&items, args.format()).map_err(|error| {
+    let text = write(&items, FileFormat::of(args.output, args.file.as_deref())).map_err(|error| {
         let what_next =
             "Nothing was written. This tagwarden is older than DynamoDB's type: use a newer one.";
         CommandError::new(&error, what_next)
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let file = args.file.as_ref().filter(|path| !is_stream(path));
     match file {
         Some(path) => {
-            save(path, &text, args.force).map_err(|error| unwritable(path, &error))?;
+            save_or_explain(path, &text, args.force)?;
         }
         None => {
             heard(print(&mut io::stdout().lock(), &text))?;
@@ -99,32 +99,4 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         }
     }
     Ok(Exit::Done)
-}
-
-impl Args {
-    fn format(&self) -> FileFormat {
-        let is_json = |path: &PathBuf| {
-            let extension = path.extension();
-            extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
-        };
-        match self.output {
-            Some(format) => format,
-            None if self.file.as_ref().is_some_and(is_json) => FileFormat::Json,
-            None => FileFormat::Yaml,
-        }
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> CommandError {
-    let path = path.display().to_string();
-    if error.kind() == ErrorKind::AlreadyExists {
-        return CommandError::new(
-            &format!("{path:?} already exists"),
-            "Name another file, or replace this one with --force, which loses its comments.",
-        );
-    }
-    CommandError::new(
-        &format!("{path:?} cannot be written: {error}"),
-        "Check the directory and its permissions, then run the command again.",
-    )
 }

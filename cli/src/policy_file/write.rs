@@ -1,6 +1,7 @@
 //! Writes the table's items as a file.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use clap::ValueEnum;
@@ -27,6 +28,21 @@ use crate::text::node::{NodeKind, plain};
 pub enum FileFormat {
     Yaml,
     Json,
+}
+
+impl FileFormat {
+    /// The format that was asked for, or else the one that the name of the file says; YAML by default.
+    pub fn of(asked: Option<Self>, file: Option<&Path>) -> Self {
+        let is_json = |path: &Path| {
+            let extension = path.extension();
+            extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+        };
+        match asked {
+            Some(format) => format,
+            None if file.is_some_and(is_json) => Self::Json,
+            None => Self::Yaml,
+        }
+    }
 }
 
 /// An item that a file cannot hold.

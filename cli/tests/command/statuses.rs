@@ -33,9 +33,15 @@ const CASES: &[(&str, i32)] = &[
     ("explain i-00000000000000001", 0),
     ("explain i-00000000000000fff", 1),
     ("explain i-1", 64),
+    ("export --tag-policy --policy policy.yaml", 0),
+    ("export --tag-policy --policy broken.yaml", 1),
+    ("export", 64),
     ("history --ledger-table ledger", 0),
     ("history --ledger-table absent", 1),
     ("history --since yesterday", 64),
+    ("import --tag-policy tags.json", 0),
+    ("import --tag-policy policy.yaml", 1),
+    ("import", 64),
     ("man", 0),
     ("man /dev/null/man", 1),
     ("man --nonsense", 64),
@@ -77,6 +83,7 @@ fn world() -> World {
     world.account.launch(bare.tag("Name", "db"));
     begin_an_hour_ago(&world.account, "ledger");
     world.write("policy.yaml", SAMPLE);
+    world.write("tags.json", r#"{"tags": {"owner": {"tag_key": "Owner"}}}"#);
     world.write("other.yaml", &SAMPLE.replace("Proj007", "Proj042"));
     world.write("broken.yaml", &SAMPLE.replace("Update", "Updated"));
     let plan =

@@ -21,6 +21,7 @@ mod push;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 #[path = "../support/mod.rs"]
 mod support;
+mod tag_policies;
 mod template;
 mod trouble;
 mod world;

@@ -81,6 +81,45 @@ impl Pattern {
         }
     }
 
+    /// The pattern in which only `*` is special, and `*` at most once, as policies of AWS write it. An empty text counts as one.
+    ///
+    /// `None` if it has another wildcard, more than one star, or a star that stands for itself.
+    #[must_use]
+    pub fn with_one_star(&self) -> Option<String> {
+        let tokens = match &self.matcher {
+            Matcher::Literal(text) => return (!text.contains('*')).then(|| text.clone()),
+            Matcher::Wild(tokens) => tokens,
+        };
+        let stars = tokens.iter().filter(|token| **token == Token::Many);
+        if stars.count() > 1 {
+            return None;
+        }
+        let characters = tokens.iter().map(|token| match token {
+            Token::Char('*') | Token::One => None,
+            Token::Char(character) => Some(*character),
+            Token::Many => Some('*'),
+        });
+        characters.collect()
+    }
+
+    /// The pattern of a text in which only `*` is special, as policies of AWS write it.
+    #[must_use]
+    pub fn of_starred(text: &str) -> String {
+        let is_special = |it: char| matches!(it, '?' | '"' | '\\' | ',' | ';');
+        if !text.contains(is_special) && text.trim() == text && !text.is_empty() {
+            return text.to_owned();
+        }
+        let mut source = "\"".to_owned();
+        for character in text.chars() {
+            if matches!(character, '?' | '"' | '\\') {
+                source.push('\\');
+            }
+            source.push(character);
+        }
+        source.push('"');
+        source
+    }
+
     /// A text that matches, and is not empty.
     #[must_use]
     pub fn example(&self) -> String {

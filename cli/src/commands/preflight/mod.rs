@@ -1,17 +1,17 @@
 //! `tagwarden preflight`: judges what is about to be created.
 
-mod policy;
 mod show;
 
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
-use policy::ChosenPolicy;
+
 use show::{PreflightForm, PreflightView};
 use tagwarden_core::Scope;
 use tagwarden_core::preflight::PreflightRules;
 
 use crate::aws::{AwsArgs, TableArgs};
+use crate::chosen_policy::ChosenPolicy;
 use crate::exit::{CommandError, Exit, heard};
 use crate::preflight::cloudformation::evaluate::StackInputs;
 use crate::preflight::input::{self, InputContext};

@@ -2,7 +2,7 @@
 
 use tagwarden_core::preflight::{FixTag, JudgedResource, PreflightFinding, PreflightRules};
 
-use crate::commands::preflight::policy::ChosenPolicy;
+use crate::chosen_policy::ChosenPolicy;
 use crate::pipeline::{FilePlace, FindingLevel};
 use crate::preflight::fix;
 use crate::preflight::planned::{PlannedResource, PreflightInput};
