@@ -132,7 +132,7 @@ async fn a_stack_of_instances_knows_no_volumes() {
     assert_eq!(world.account.count("DescribeVolumes"), 0);
     assert_eq!(answer.get("volumes"), None);
     let report = world.reports().pop().unwrap();
-    let note = "Rule 10 of the policy is for volumes, which this stack does not cover: add volume to its parameter ResourceTypes.";
+    let note = "Rule 10 of the policy is for volumes, which this stack does not cover: add AWS::EC2::Volume to its parameter ResourceTypes.";
     assert!(report.contains(note), "{report}");
     assert_eq!(world.documents().pop().unwrap()["notes"], json!([note]));
 }
