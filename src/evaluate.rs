@@ -190,7 +190,12 @@ impl Evaluation<'_> {
         let mut counts = EvaluationCounts::default();
         let mut unsent: Vec<RuleResult> = Vec::new();
         let mut has_sent = false;
-        let mut pages = ResourcePages::of(&self.clients.ec2, &self.policy, self.scope, self.kinds);
+        let mut pages = ResourcePages::of(
+            &self.clients.ec2,
+            &self.policy,
+            self.scope,
+            self.kinds.iter(),
+        );
         loop {
             // Send while the next page is read. Before the last page only full calls are made, to make fewer calls. At
             // the end one call is made even without results, because Config then records the evaluation.

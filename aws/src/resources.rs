@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tagwarden_core::{Kind, Kinds, Policy, Resource, Scope};
+use tagwarden_core::{Kind, Policy, Resource, Scope};
 
 use crate::instances::{self, InstancePages};
 use crate::volumes::{self, VolumePages};
@@ -29,9 +29,14 @@ impl<'a> ResourcePages<'a> {
     /// The resources of `kinds` that are not gone and may be in `scope`, at most 1,000 a page. Of what is attached to
     /// instances, those kinds for which `policy` has a rule: no call is made for the others.
     #[must_use]
-    pub fn of(ec2: &'a Ec2, policy: &'a Policy, scope: &'a Scope, kinds: Kinds) -> Self {
+    pub fn of(
+        ec2: &'a Ec2,
+        policy: &'a Policy,
+        scope: &'a Scope,
+        kinds: impl IntoIterator<Item = Kind>,
+    ) -> Self {
         let kinds = kinds
-            .iter()
+            .into_iter()
             .filter(|kind| kind.attached_by().is_none() || policy.kinds().contains(*kind));
         let left = kinds.map(|kind| match kind {
             Kind::Instance => KindPages::Instances(InstancePages::in_scope(ec2, scope)),
@@ -87,16 +92,10 @@ impl KindPages<'_> {
     }
 }
 
-/// The fewest requests that [`describe`] makes for `ids`.
+/// The fewest requests that [`describe`] makes for this number of ids of one kind.
 #[must_use]
-pub fn requests_for(ids: &[String]) -> usize {
-    let of_kind = |kind: Kind| {
-        ids.iter()
-            .filter(|id| Kind::of_id(id) == Some(kind))
-            .count()
-    };
-    let requests = Kind::ALL.map(|kind| instances::requests_for(of_kind(kind)));
-    requests.iter().sum()
+pub fn requests_for(ids: usize) -> usize {
+    instances::requests_for(ids)
 }
 
 /// Reads those of `ids` that exist, in any state and in no particular order. What is attached is [placed](place).

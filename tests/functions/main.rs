@@ -38,6 +38,7 @@ mod requeue;
 mod rule;
 mod safety;
 mod scale;
+mod scale_volumes;
 mod second_looks;
 mod support;
 mod triggers;

@@ -1,14 +1,15 @@
-//! Reads volumes: page by page, by their ids, and with the VPCs of their instances.
+//! Reads volumes: page by page, by their ids, and with the VPCs of their instances; and no more once they are not covered.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use serde_json::json;
-use tagwarden_aws::Ec2;
-use tagwarden_aws::resources;
 use tagwarden_aws::volumes::{self, VolumePages};
+use tagwarden_aws::{Ec2, resources};
 use tagwarden_core::{Kind, Policy, Resource, Scope, State};
 use tagwarden_sandbox::{Account, Launch, NewVolume};
+
+use crate::support::World;
 
 async fn all(account: &Account) -> Vec<Resource> {
     let ec2 = Ec2::new(&account.sdk_config());
@@ -76,18 +77,6 @@ async fn keeps_the_quota_of_describe_volumes() {
     assert!(account.now() - start >= TimeDelta::seconds(5));
 }
 
-/// A policy with one rule, for volumes with the condition `when`.
-fn policy_for_volumes(when: &str) -> Policy {
-    let rows = [
-        json!({"RuleId": -1, "PolicyFormat": 2}),
-        json!({
-            "RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "ResourceTypes": "volume", "When": when,
-        }),
-    ];
-    let rows = rows.iter().map(|row| row.as_object().unwrap().clone());
-    Policy::from_rows(rows).unwrap()
-}
-
 /// A volume counts by its instance: a shared one by any that is in scope, and a detached one is in no VPC.
 #[tokio::test(start_paused = true)]
 async fn a_volume_is_in_the_vpc_of_its_instance() {
@@ -116,12 +105,37 @@ async fn a_volume_is_in_the_vpc_of_its_instance() {
     assert_eq!(in_scope, 2);
     assert_eq!(account.count("DescribeInstances"), 1);
 
-    // The scope of every VPC needs none of it, unless a rule asks for the VPC.
-    for (when, calls) in [("tag:Name", 1), ("vpc-id = vpc-1", 2)] {
-        let policy = policy_for_volumes(when);
-        resources::place(&ec2, &policy, &Scope::default(), &mut read)
-            .await
-            .unwrap();
-        assert_eq!(account.count("DescribeInstances"), calls, "{when}");
-    }
+    // The scope of every VPC needs none of it, unless a rule asks.
+    let row = json!({"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y"});
+    let policy = Policy::from_rows([row.as_object().unwrap().clone()]).unwrap();
+    let everywhere = Scope::default();
+    resources::place(&ec2, &policy, &everywhere, &mut read)
+        .await
+        .unwrap();
+    assert_eq!(account.count("DescribeInstances"), 1);
+}
+
+/// Whoever takes volumes out of the stack's resource types has them off the dashboard with the next evaluation.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_covered_leaves_the_dashboard() {
+    let rows = [
+        json!({
+            "RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "ResourceTypes": "instance, volume",
+        }),
+        json!({"RuleId": 99, "PolicyFormat": 2}),
+    ];
+    let covering = World::with_table(&rows).set("TAGWARDEN_RESOURCE_TYPES", "instance,volume");
+    let volume = covering.account.create_volume(NewVolume::new());
+    let instance = covering.instance(&[("Name", "web")]);
+    covering.evaluate_all().await;
+    let verdict = covering.verdict(&volume);
+    assert_eq!(verdict.as_deref(), Some("NON_COMPLIANT"));
+
+    let without = covering.set("TAGWARDEN_RESOURCE_TYPES", "instance");
+    without.account.forget_calls();
+    without.evaluate_all().await;
+    assert_eq!(without.verdict(&volume), None);
+    assert_eq!(without.account.count("DescribeVolumes"), 0);
+    let verdict = without.verdict(&instance);
+    assert_eq!(verdict.as_deref(), Some("NON_COMPLIANT"));
 }

@@ -109,13 +109,6 @@ impl Kinds {
         self.iter().any(Kind::may_shut_down)
     }
 
-    /// Their names in AWS Config: `AWS::EC2::Instance, AWS::EC2::Volume`.
-    #[must_use]
-    pub fn config_types(self) -> String {
-        let types: Vec<&str> = self.iter().map(Kind::config_type).collect();
-        types.join(", ")
-    }
-
     /// The kinds for a sentence: `instances and volumes`.
     #[must_use]
     pub fn nouns(self) -> String {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
 use tagwarden_aws::resources::{self, ResourcePages};
 use tagwarden_core::exemption::is_exemption_like;
@@ -33,8 +34,8 @@ pub(crate) struct Survey {
     pub(crate) hosts: BTreeMap<String, Option<Resource>>,
     /// Those of them whose launcher's name a volume needs.
     pub(crate) launched_hosts: BTreeSet<String>,
-    /// How many pages the whole fleet is, if the whole fleet was read.
-    pages: Option<usize>,
+    /// How many pages the resources of each kind are, if the whole fleet was read.
+    pages: BTreeMap<Kind, usize>,
     /// The ids of the instances with a finding.
     pub(crate) with_findings: Vec<String>,
     /// Those of them that lack a tag for which their launcher's name is needed.
@@ -229,6 +230,18 @@ impl Survey {
         stopped.map(|it| it.id.clone()).collect()
     }
 
+    /// The kinds of which the whole fleet is fewer pages than it takes requests to ask for those with a finding by their
+    /// ids. Few volumes with a finding do not make many instances be asked for by id.
+    fn kinds_by_page(&self) -> Vec<Kind> {
+        let takes_fewer = |(kind, pages): &(&Kind, &usize)| {
+            let ids = self.with_findings.iter();
+            let count = ids.filter(|id| Kind::of_id(id) == Some(**kind)).count();
+            resources::requests_for(count) > **pages
+        };
+        let kinds = self.pages.iter().filter(takes_fewer);
+        kinds.map(|(kind, _)| *kind).collect()
+    }
+
     /// Has the second look read those whose `Undefined` can be replaced by a name.
     pub(crate) fn watch_named(&mut self, context: &PlanContext) {
         let is_named = |it: &&Unattributed| {
@@ -280,20 +293,22 @@ async fn survey_fleet(home: &Remediation, policy: &Policy) -> Result<Survey, Rem
     let settings = &home.settings.policy;
     let now = home.clock.now();
     let mut survey = Survey::default();
-    let mut pages = ResourcePages::of(&home.ec2, policy, &settings.scope, settings.kinds);
-    let mut number = 0;
-    while let Some(page) = pages.next().await {
-        if home.monitor.is_cancelled() {
-            return Err(RemediationError::Interrupted);
+    for kind in settings.kinds.iter() {
+        let mut pages = ResourcePages::of(&home.ec2, policy, &settings.scope, [kind]);
+        let mut number = 0;
+        while let Some(page) = pages.next().await {
+            if home.monitor.is_cancelled() {
+                return Err(RemediationError::Interrupted);
+            }
+            let page = as_safeguarded(home, page?);
+            home.monitor.add(page.len());
+            for instance in &page {
+                survey.add(policy, &home.settings, instance, now);
+            }
+            number += 1;
         }
-        let page = as_safeguarded(home, page?);
-        home.monitor.add(page.len());
-        for instance in &page {
-            survey.add(policy, &home.settings, instance, now);
-        }
-        number += 1;
+        survey.pages.insert(kind, number);
     }
-    survey.pages = Some(number);
     Ok(survey)
 }
 
@@ -309,16 +324,18 @@ pub(super) async fn read_again(
     survey: &Survey,
     mut take: impl FnMut(&[Resource]),
 ) -> Result<(), RemediationError> {
-    let ids = &survey.with_findings;
-    let requests = resources::requests_for(ids);
-    if survey.pages.is_none_or(|pages| requests <= pages) {
-        take(&read_again_by_id(home, policy, ids).await?);
-        return Ok(());
-    }
+    let kinds = survey.kinds_by_page();
+    let is_by_page = |id: &&String| Kind::of_id(id).is_some_and(|kind| kinds.contains(&kind));
+    let (by_page, by_id): (Vec<&String>, Vec<&String>) =
+        survey.with_findings.iter().partition(is_by_page);
+    let by_id: Vec<String> = by_id.into_iter().cloned().collect();
     check_policy(home, policy).await?;
-    let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    if !by_id.is_empty() {
+        take(&describe(home, policy, &by_id).await?);
+    }
+    let ids: BTreeSet<&str> = by_page.into_iter().map(String::as_str).collect();
     let settings = &home.settings.policy;
-    let mut pages = ResourcePages::of(&home.ec2, policy, &settings.scope, settings.kinds);
+    let mut pages = ResourcePages::of(&home.ec2, policy, &settings.scope, kinds);
     while let Some(page) = pages.next().await {
         let mut page = page?;
         page.retain(|instance| ids.contains(instance.id.as_str()));
@@ -337,6 +354,15 @@ pub(super) async fn read_again_by_id(
     ids: &[String],
 ) -> Result<Vec<Resource>, RemediationError> {
     check_policy(home, policy).await?;
+    Ok(describe(home, policy, ids).await?)
+}
+
+/// The resources with these ids as they are now.
+async fn describe(
+    home: &Remediation,
+    policy: &Policy,
+    ids: &[String],
+) -> Result<Vec<Resource>, AwsError> {
     let scope = &home.settings.policy.scope;
     let instances = resources::describe(&home.ec2, policy, scope, ids).await?;
     Ok(as_safeguarded(home, instances))

@@ -1,6 +1,6 @@
 //! Says which rules are for kinds of resources that the function does not cover.
 
-use tagwarden_core::{Kinds, Policy};
+use tagwarden_core::{Kind, Kinds, Policy};
 
 /// Which rules of `policy` are for kinds that are not `covered`, and what to do; `None` if no rule is.
 pub(super) fn note(policy: &Policy, covered: Kinds) -> Option<String> {
@@ -14,11 +14,13 @@ pub(super) fn note(policy: &Policy, covered: Kinds) -> Option<String> {
         [_] => ("Rule", "is"),
         _ => ("Rules", "are"),
     };
+    // The parameter names them as AWS Config does.
+    let types: Vec<&str> = uncovered.iter().map(Kind::config_type).collect();
     Some(format!(
         "{rules} {} of the policy {are} for {nouns}, which this stack does not cover: add {types} to its parameter \
          ResourceTypes.",
         ids.join(", "),
         nouns = uncovered.nouns(),
-        types = uncovered.config_types(),
+        types = types.join(" and "),
     ))
 }
