@@ -243,13 +243,15 @@ impl InstancePlanner<'_> {
     }
 
     /// Whether the tag of `rule` may wait for a source: it has waited for less than a day. Without a ledger, which knows that,
-    /// the instance is younger than a day.
+    /// the instance is younger than a day, and a volume waits.
     fn may_wait(&self, rule: &TagRule) -> bool {
         let memory = self.context.memories.get(&self.instance.id);
         let since = memory.and_then(|memory| memory.waits_since(&rule.tag_key));
         let since = match (since, &self.settings.ledger_table) {
             (Some(since), _) => Some(since),
             (None, Some(_)) => return true,
+            // A default would stay, while the instance of a volume gets its tag in a moment.
+            (None, None) if self.instance.kind.attached_by().is_some() => return true,
             (None, None) => self.instance.launched_at,
         };
         since.is_some_and(|since| self.now.signed_duration_since(since) < WAIT)
