@@ -37,6 +37,10 @@ const MOST_PARTS: usize = 9_999_999;
 /// How many times the text that a template of somebody else's may show is halved, if it is too large.
 const MOST_HALVINGS: usize = 4;
 
+/// The most bytes that letters which could not be sent take in one copy of the JSON: they must leave room for the text and the
+/// entries, however many there are.
+const UNDELIVERED_LIMIT: usize = 24 * 1024;
+
 /// The version of the JSON's form.
 const VERSION: u32 = 1;
 
@@ -97,6 +101,9 @@ struct Document<'a> {
     /// Of the whole report, in its first part.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     undelivered: &'a [UndeliveredLetter],
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    undelivered_left: usize,
     /// What is wrong with the policy, for which nothing was looked at.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     policy_problems: Vec<String>,
@@ -183,6 +190,7 @@ pub fn broken_policy(
         repeated: 0,
         changes: &[],
         undelivered: &[],
+        undelivered_left: 0,
         policy_problems: problems.collect(),
         instance_ids: BTreeSet::new(),
         entries: Vec::new(),
@@ -274,6 +282,12 @@ impl<'a> ReportFrame<'a> {
     }
 
     fn message(&self, part: usize, parts: usize, entries: &[&Entry], text: String) -> Message {
+        let undelivered = if part == 1 {
+            self.report.undelivered.as_slice()
+        } else {
+            &[]
+        };
+        let listed = undelivered.get(..fitting(undelivered)).unwrap_or_default();
         let document = Document {
             version: VERSION,
             run_id: &self.report.run_id,
@@ -284,11 +298,8 @@ impl<'a> ReportFrame<'a> {
             summary: self.counts,
             repeated: self.repeated,
             changes: &self.report.changes,
-            undelivered: if part == 1 {
-                &self.report.undelivered
-            } else {
-                &[]
-            },
+            undelivered: listed,
+            undelivered_left: undelivered.len() - listed.len(),
             policy_problems: Vec::new(),
             instance_ids: entries
                 .iter()
@@ -321,6 +332,23 @@ fn text_by(
     view: &View<'_>,
 ) -> Result<String, TemplateError> {
     template.as_ref().map_err(Clone::clone)?.render(view)
+}
+
+/// How many of the first `letters` have room in the JSON.
+fn fitting(letters: &[UndeliveredLetter]) -> usize {
+    let mut room = UNDELIVERED_LIMIT;
+    let fitting = letters.iter().take_while(|letter| {
+        let size = escaped(&json_of(letter)) + ",".len();
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    });
+    fitting.count()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The length of `text` inside a JSON string.

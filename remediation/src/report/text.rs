@@ -31,11 +31,20 @@ pub fn line(entry: &Entry) -> String {
     })
 }
 
-/// `text` with a space for each control character. A tag's writer writes into the report, and must not add lines to it or
-/// send commands to a terminal.
+/// `text` with a space for each character that is a command to a terminal, ends a line, or shows what is around it in another
+/// order. A tag's writer writes into the report, and must not add lines to it or make it say something else.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    text.replace(is_unprintable, " ")
+}
+
+/// Control characters, line separators, what changes the direction of a text, and what is no character.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}'..='\u{ffff}'
+        )
 }
 
 fn line_of_any_run(entry: &Entry) -> String {
