@@ -279,3 +279,68 @@ async fn a_template_gets_no_line_breaks_from_tags() {
     assert_eq!(text, "Team=a b;");
     assert_eq!(world.reports().remove(0).lines().next().unwrap(), "a b;");
 }
+
+/// A topic that answers nothing holds the report up for seconds, not until the function is ended.
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_does_not_answer_holds_no_report_up() {
+    let world = world(&[]);
+    for number in 0..12 {
+        let _ = lacking(&world, &format!("team-{number:02}"));
+    }
+    let slow = std::time::Duration::from_secs(120);
+    world
+        .account
+        .on_next_call("Publish", move |account| account.latency(slow));
+    let started = world.account.now();
+    world.sweep().await;
+    let report = world.reports().remove(0);
+    assert!(report.contains("* team-11, to arn:aws:sns:us-east-1:111111111111:letters: sns:Publish: no answer in 20 seconds."), "{report}");
+    assert!(started < world.account.now());
+}
+
+/// Letters of a contact that is the topic of the reports would reach whoever reads those.
+#[tokio::test(start_paused = true)]
+async fn no_contact_is_the_topic_of_the_reports() {
+    let reports = "arn:aws:sns:us-east-1:111111111111:reports";
+    let world = world(&[json!({"RuleId": 10, "Who": "ann", "Contact": reports})])
+        .set("TAGWARDEN_CONTACT_TOPICS", "arn:aws:sns:*");
+    let _ = lacking(&world, "ann");
+    world.sweep().await;
+    let report = world.reports();
+    assert_eq!(report.len(), 1);
+    assert!(
+        report[0].contains("it is the topic of the reports"),
+        "{}",
+        report[0]
+    );
+    let [fallback, digest] = published(&world, LETTERS).try_into().unwrap();
+    assert_eq!(fallback.attributes["audience"], "admins");
+    assert_eq!(digest.attributes["audience"], "admins");
+}
+
+/// A topic that could take no letter, or whose readers did not ask for any, ends the start-up.
+#[test]
+fn letters_need_a_topic_of_their_own() {
+    let error = |letters: &str| {
+        let read = |name: &str| match name {
+            "TAGWARDEN_TOPIC_ARN" => Some("arn:aws:sns:us-east-1:111111111111:reports".to_owned()),
+            "TAGWARDEN_LETTERS_TOPIC_ARN" => Some(letters.to_owned()),
+            _ => None,
+        };
+        let environment = tagwarden_core::settings::Environment::new(&read);
+        tagwarden_remediation::Settings::from_environment(&environment)
+            .err()
+            .map(|it| it.to_string())
+    };
+    assert_eq!(error(LETTERS), None);
+    let fifo = error("arn:aws:sns:us-east-1:111111111111:letters.fifo").unwrap();
+    assert!(
+        fifo.contains("TAGWARDEN_LETTERS_TOPIC_ARN") && fifo.contains("FIFO"),
+        "{fifo}"
+    );
+    let same = error("arn:aws:sns:us-east-1:111111111111:reports").unwrap();
+    assert!(
+        same.contains("another topic than TAGWARDEN_TOPIC_ARN"),
+        "{same}"
+    );
+}
