@@ -70,12 +70,24 @@ pub(crate) async fn send_letters(
     let context = context(home, policy, wording.as_ref());
     let letters = letters(report, context, told);
     let last_start = deadline.and_then(|deadline| deadline.checked_sub_signed(RESERVE));
-    let send = async |letter| {
-        if last_start.is_some_and(|last_start| home.clock.now() > last_start) {
-            tracing::warn!("there was no time left for a letter");
-            return Sent::default();
+    let send = async |letter: &Letter<'_>| {
+        let mut all = Sent::default();
+        let mut rest = Some(letter.clone());
+        // What one has no room for follows at once: no later run knows what this one did.
+        while let Some(letter) = rest.take() {
+            if last_start.is_some_and(|last_start| home.clock.now() > last_start) {
+                tracing::warn!("there was no time left for a letter");
+                break;
+            }
+            let sent = send_letter(home, topic, policy, &letter, context, last_start).await;
+            if !sent.told.is_empty() {
+                rest = letter.without(&sent.told);
+            }
+            all.told.extend(sent.told);
+            all.undelivered = all.undelivered.or(sent.undelivered);
+            all.problem = all.problem.or(sent.problem);
         }
-        send_letter(home, topic, policy, letter, context, last_start).await
+        all
     };
     let is_mail = |letter: &&Letter<'_>| match &letter.reader {
         LetterReader::Owner(owner) => matches!(policy.contact_of(owner), Some(Contact::Mail(_))),

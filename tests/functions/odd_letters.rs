@@ -344,3 +344,21 @@ fn letters_need_a_topic_of_their_own() {
         "{same}"
     );
 }
+
+/// No later run knows what this one did, so that what one letter has no room for follows in another.
+#[tokio::test(start_paused = true)]
+async fn an_owner_is_told_of_everything_that_was_done() {
+    let world = world(&[]);
+    let tags = [("Owner", "ann"), ("CreatedBy", "b"), ("Expires", "x")];
+    let ids = world.account.launch_many(old(&tags), 1_000);
+    world.sweep().await;
+    let letters = letters_to_owners(&world);
+    assert!((2..30).contains(&letters.len()), "{}", letters.len());
+    let told: Vec<String> = told(&world).into_iter().flat_map(|(_, ids)| ids).collect();
+    assert_eq!(told, ids);
+    let last = delivered(letters.last().unwrap(), "email");
+    assert!(!last.contains("next letter"), "{last}");
+    world.account.advance(TimeDelta::hours(1));
+    world.sweep().await;
+    assert_eq!(letters_to_owners(&world).len(), letters.len());
+}

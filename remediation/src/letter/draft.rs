@@ -124,6 +124,21 @@ impl Letter<'_> {
         ids.collect::<BTreeSet<_>>().len()
     }
 
+    /// What is left of the letter once its owner was told what has the names `told`; `None`: nothing.
+    #[must_use]
+    pub fn without(&self, told: &BTreeSet<String>) -> Option<Self> {
+        let LetterReader::Owner(owner) = &self.reader else {
+            return None;
+        };
+        let key = owner.to_lowercase();
+        let is_told =
+            |it: &LetterEntry<'_>| told.contains(&format!("{key} {}", name(self.report, it.entry)));
+        let mut rest = self.clone();
+        rest.entries.retain(|it| !is_told(it));
+        rest.names.retain(|name| !told.contains(name));
+        (!rest.entries.is_empty()).then_some(rest)
+    }
+
     /// The digest of `report` for administrators.
     #[must_use]
     pub fn digest<'a>(report: &'a Report, context: LetterContext<'_>) -> Letter<'a> {
