@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tagwarden_sandbox::{Identity, Publication};
 
 use crate::letters::{LETTERS, card, published, told, world};
-use crate::support::{World, delivered, old};
+use crate::support::{World, delivered, old, sqs_batch};
 
 /// An instance of `owner` that lacks a tag.
 fn lacking(world: &World, owner: &str) -> String {
@@ -361,4 +361,49 @@ async fn an_owner_is_told_of_everything_that_was_done() {
     world.account.advance(TimeDelta::hours(1));
     world.sweep().await;
     assert_eq!(letters_to_owners(&world).len(), letters.len());
+}
+
+/// A topic for reports and letters alike, or a stack that follows a topic of letters: no form of a letter makes a function
+/// look at anything, fail, or send another.
+#[tokio::test(start_paused = true)]
+async fn no_form_of_a_letter_starts_a_run() {
+    let world = world(&[]);
+    let _ = lacking(&world, "ann");
+    world.sweep().await;
+    let so_far = world.account.published().len();
+    let calls = world.account.calls().len();
+    for letter in published(&world, LETTERS) {
+        for form in ["email", "sqs", "https"] {
+            let message = delivered(&letter, form);
+            let notification = json!({"Type": "Notification", "MessageId": "1", "TopicArn": LETTERS, "Message": message});
+            let wrapped = json!({"Records": [{"EventSource": "aws:sns", "Sns": notification}]});
+            world.remediate(wrapped).await.unwrap();
+            let queued = sqs_batch(&[("1", notification.to_string())]);
+            let answer = world.remediate(queued).await.unwrap();
+            assert_eq!(answer["batchItemFailures"], json!([]), "{form}: {answer}");
+            if form != "email" {
+                let raw = sqs_batch(&[("1", message)]);
+                let answer = world.remediate(raw).await.unwrap();
+                assert_eq!(answer["batchItemFailures"], json!([]), "{form}: {answer}");
+            }
+        }
+    }
+    assert_eq!(world.account.published().len(), so_far);
+    assert_eq!(world.account.calls().len(), calls);
+}
+
+/// A table with a mistake in each of very many rows is reported, too.
+#[tokio::test(start_paused = true)]
+async fn a_policy_with_very_many_mistakes_is_reported() {
+    let rows: Vec<Value> = (0..1_500)
+        .map(|id| json!({"RuleId": id, "TagKey": "é".repeat(100), "Action": "\"?\"".repeat(20), "Required": "Y"}))
+        .collect();
+    let world = World::with_table(&rows).enforcing();
+    let _ = world.remediate(crate::support::scheduled_event()).await;
+    assert_eq!(world.reports().len(), 1);
+    let report = world.reports().remove(0);
+    assert!(report.contains("is not valid"), "{report}");
+    let document = world.documents().remove(0);
+    let left = document["policyProblemsLeft"].as_u64().unwrap();
+    assert!(report.contains(&format!("\n{left} more are not in this text.")));
 }

@@ -37,9 +37,9 @@ const MOST_PARTS: usize = 9_999_999;
 /// How many times the text that a template of somebody else's may show is halved, if it is too large.
 const MOST_HALVINGS: usize = 4;
 
-/// The most bytes that letters which could not be sent take in one copy of the JSON: they must leave room for the text and the
-/// entries, however many there are.
-const UNDELIVERED_LIMIT: usize = 24 * 1024;
+/// The most bytes that a list beside the entries takes in one copy of the JSON: letters which could not be sent and problems of
+/// the policy must leave room for everything else, however many there are.
+const LIST_LIMIT: usize = 24 * 1024;
 
 /// The version of the JSON's form.
 const VERSION: u32 = 1;
@@ -105,8 +105,11 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     undelivered_left: usize,
     /// What is wrong with the policy, for which nothing was looked at.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    policy_problems: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    policy_problems: &'a [String],
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    policy_problems_left: usize,
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
     /// Of this part.
@@ -178,7 +181,10 @@ pub fn broken_policy(
     table: &str,
     policy: &InvalidPolicy,
 ) -> Message {
-    let problems = policy.problems().iter().map(ToString::to_string);
+    let problems: Vec<String> = policy.problems().iter().map(ToString::to_string).collect();
+    let shown = problems.get(..fitting(&problems)).unwrap_or_default();
+    let left = problems.len() - shown.len();
+    let text = text::broken_policy(table, shown, left);
     let document = Document {
         version: VERSION,
         run_id,
@@ -191,12 +197,13 @@ pub fn broken_policy(
         changes: &[],
         undelivered: &[],
         undelivered_left: 0,
-        policy_problems: problems.collect(),
+        policy_problems: shown,
+        policy_problems_left: left,
         instance_ids: BTreeSet::new(),
         entries: Vec::new(),
     };
     Message {
-        text: text::broken_policy(table, policy),
+        text,
         json: json_of(&document),
         part: 1,
     }
@@ -300,7 +307,8 @@ impl<'a> ReportFrame<'a> {
             changes: &self.report.changes,
             undelivered: listed,
             undelivered_left: undelivered.len() - listed.len(),
-            policy_problems: Vec::new(),
+            policy_problems: &[],
+            policy_problems_left: 0,
             instance_ids: entries
                 .iter()
                 .map(|entry| entry.step.instance_id.as_str())
@@ -334,11 +342,11 @@ fn text_by(
     template.as_ref().map_err(Clone::clone)?.render(view)
 }
 
-/// How many of the first `letters` have room in the JSON.
-fn fitting(letters: &[UndeliveredLetter]) -> usize {
-    let mut room = UNDELIVERED_LIMIT;
-    let fitting = letters.iter().take_while(|letter| {
-        let size = escaped(&json_of(letter)) + ",".len();
+/// How many of the first `items` of a list have room in the JSON.
+fn fitting<T: Serialize>(items: &[T]) -> usize {
+    let mut room = LIST_LIMIT;
+    let fitting = items.iter().take_while(|item| {
+        let size = escaped(&json_of(*item)) + ",".len();
         let fits = size <= room;
         room = room.saturating_sub(size);
         fits

@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::policy::InvalidPolicy;
 use tagwarden_core::wording;
 
 use super::template_error::TemplateError;
@@ -256,13 +255,20 @@ pub(crate) fn broken_letter_template(row_id: i64, error: &TemplateError) -> Stri
     )
 }
 
-/// What is published instead of a report when a sweep finds a policy it must not act on.
+/// What is published instead of a report when a sweep finds a policy it must not act on: the first `problems`, and how many are
+/// `left`.
 #[must_use]
-pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
+pub(super) fn broken_policy(table: &str, problems: &[String], left: usize) -> String {
     let mut text =
         format!("Nothing was checked or changed: the policy table {table} is not valid.\n");
-    for problem in policy.problems() {
+    for problem in problems {
         let _ = writeln!(text, "-- {problem}");
+    }
+    if left > 0 {
+        let _ = writeln!(
+            text,
+            "{left} more are not in this text. To see them: tagwarden check"
+        );
     }
     text
 }
