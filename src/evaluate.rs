@@ -5,15 +5,13 @@ use aws_sdk_config::types::ComplianceType;
 use chrono::{DateTime, Utc};
 use tagwarden_aws::evaluations::{self, CurrentResult, RuleResult};
 use tagwarden_aws::history;
-use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::read_policy;
+use tagwarden_aws::resources::{self, ResourcePages};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::annotation::annotation;
-use tagwarden_core::resource::configuration_item::{
-    ConfigurationItem, INSTANCE_RESOURCE_TYPE, ItemStatus, ItemSummary,
-};
+use tagwarden_core::resource::configuration_item::{ConfigurationItem, ItemStatus, ItemSummary};
 use tagwarden_core::settings::PolicySettings;
-use tagwarden_core::{Policy, Resource, Scope, Verdict, assess};
+use tagwarden_core::{Kind, Kinds, Policy, Resource, Scope, Verdict, assess};
 
 use crate::counts::EvaluationCounts;
 use crate::error::RuleError;
@@ -54,13 +52,16 @@ pub(crate) async fn evaluate(
         // The policy is read first. Without a valid policy nothing is evaluated, not even an instance that is gone.
         policy: read_policy(&clients.dynamodb, &settings.policy_table).await?,
         scope: &settings.scope,
+        kinds: settings.kinds,
         now: clients.clock.now(),
         result_token: &event.result_token,
         as_of: event.cause.as_of(),
     };
     match event.cause {
         InvokingEvent::Change { configuration_item } => {
-            let result = evaluation.of_item(*configuration_item, event.left_scope)?;
+            let result = evaluation
+                .of_item(*configuration_item, event.left_scope)
+                .await?;
             evaluation.send_one(result).await
         }
         InvokingEvent::OversizedChange {
@@ -75,16 +76,21 @@ pub(crate) async fn evaluate(
                 .config_rule_name
                 .as_deref()
                 .filter(|_| !evaluations::is_test(&event.result_token));
-            evaluation.of_all_instances(rule_name).await
+            evaluation.of_all(rule_name).await
         }
     }
 }
+
+/// Why there is no verdict for a resource that is neither an instance nor a volume.
+const OTHER_TYPE: &str = "The policy is about EC2 instances and volumes only.";
 
 /// The evaluation of one event.
 struct Evaluation<'a> {
     clients: &'a Clients,
     policy: Policy,
     scope: &'a Scope,
+    /// The kinds of resources that a schedule evaluates.
+    kinds: Kinds,
     /// The current time. The event can be hours old, and an exemption that ended since then has no effect.
     now: DateTime<Utc>,
     result_token: &'a str,
@@ -93,12 +99,12 @@ struct Evaluation<'a> {
 }
 
 impl Evaluation<'_> {
-    /// The result for `instance`.
-    fn of_instance(&self, instance: &Resource) -> RuleResult {
-        let assessment = assess(&self.policy, self.scope, instance, self.now);
+    /// The result for `resource`.
+    fn of_resource(&self, resource: &Resource) -> RuleResult {
+        let assessment = assess(&self.policy, self.scope, resource, self.now);
         RuleResult {
-            resource_type: INSTANCE_RESOURCE_TYPE.to_owned(),
-            resource_id: instance.id.clone(),
+            resource_type: resource.kind.config_type().to_owned(),
+            resource_id: resource.id.clone(),
             compliance_type: match assessment.verdict {
                 Verdict::Compliant => ComplianceType::Compliant,
                 Verdict::NonCompliant => ComplianceType::NonCompliant,
@@ -108,11 +114,15 @@ impl Evaluation<'_> {
         }
     }
 
-    /// The result for the resource of `item`, which may be gone or no instance.
+    /// The result for the resource of `item`, which may be gone or of a type that no policy is about.
     ///
     /// # Errors
-    /// The item is about an instance and describes nothing of it.
-    fn of_item(&self, item: ConfigurationItem, left_scope: bool) -> Result<RuleResult, RuleError> {
+    /// The item describes nothing of its resource, or the instance of a volume cannot be read.
+    async fn of_item(
+        &self,
+        item: ConfigurationItem,
+        left_scope: bool,
+    ) -> Result<RuleResult, RuleError> {
         let why = if left_scope {
             "The resource has left the scope of this rule."
         } else if !item.configuration_item_status.is_present() {
@@ -120,16 +130,28 @@ impl Evaluation<'_> {
                 ItemStatus::ResourceNotRecorded => "AWS Config does not record the resource.",
                 _ => "The resource has been deleted.",
             }
-        } else if item.resource_type != INSTANCE_RESOURCE_TYPE {
-            "The policy is about EC2 instances only."
+        } else if item.kind().is_none() {
+            OTHER_TYPE
         } else if item.describes_nothing() {
             return Err(RuleError::EmptyItem {
                 resource_id: item.resource_id,
             });
         } else {
-            return Ok(self.of_instance(&item.into_resource()));
+            return self.of_present(item).await;
         };
         Ok(not_applicable(item.resource_type, item.resource_id, why))
+    }
+
+    /// The result for the resource of `item`, which is there and described.
+    async fn of_present(&self, item: ConfigurationItem) -> Result<RuleResult, RuleError> {
+        let (resource_type, resource_id) = (item.resource_type.clone(), item.resource_id.clone());
+        let Some(mut resource) = item.into_resource() else {
+            return Ok(not_applicable(resource_type, resource_id, OTHER_TYPE));
+        };
+        // Config does not say in which VPC the instance of a volume is.
+        let (ec2, resources) = (&self.clients.ec2, std::slice::from_mut(&mut resource));
+        resources::place(ec2, &self.policy, self.scope, resources).await?;
+        Ok(self.of_resource(&resource))
     }
 
     /// The result for the resource of `summary`, whose item is read from Config's history.
@@ -140,9 +162,9 @@ impl Evaluation<'_> {
     ) -> Result<RuleResult, RuleError> {
         let needs_item = !left_scope
             && summary.configuration_item_status.is_present()
-            && summary.resource_type == INSTANCE_RESOURCE_TYPE;
+            && Kind::from_config_type(&summary.resource_type).is_some();
         if !needs_item {
-            return self.of_item(summary.into(), left_scope);
+            return self.of_item(summary.into(), left_scope).await;
         }
         let Some(item) = history::full_item(&self.clients.config, &summary).await? else {
             return Err(RuleError::NoHistory {
@@ -150,19 +172,16 @@ impl Evaluation<'_> {
                 captured_at: summary.configuration_item_capture_time,
             });
         };
-        self.of_item(item, left_scope)
+        self.of_item(item, left_scope).await
     }
 
-    /// Sends a result for every instance in scope, and `NOT_APPLICABLE` for each instance that Config shows a result for
+    /// Sends a result for every resource in scope, and `NOT_APPLICABLE` for each one that Config shows a result for
     /// although it is gone or no longer in scope. Results that [need not be sent](must_be_sent) are only counted.
     ///
     /// The results of a page are sent while the next page is read. Memory therefore grows only with the results that
     /// Config shows.
-    async fn of_all_instances(
-        &self,
-        rule_name: Option<&str>,
-    ) -> Result<EvaluationCounts, RuleError> {
-        // Config's results are read before the instances. An instance that is launched in between then has no result
+    async fn of_all(&self, rule_name: Option<&str>) -> Result<EvaluationCounts, RuleError> {
+        // Config's results are read before the resources. One that is created in between then has no result
         // here, and cannot be mistaken for one that is gone.
         let mut current = match rule_name {
             Some(name) => Some(evaluations::current_results(&self.clients.config, name).await?),
@@ -171,7 +190,12 @@ impl Evaluation<'_> {
         let mut counts = EvaluationCounts::default();
         let mut unsent: Vec<RuleResult> = Vec::new();
         let mut has_sent = false;
-        let mut pages = InstancePages::in_scope(&self.clients.ec2, self.scope);
+        let mut pages = ResourcePages::of(
+            &self.clients.ec2,
+            &self.policy,
+            self.scope,
+            self.kinds.iter(),
+        );
         loop {
             // Send while the next page is read. Before the last page only full calls are made, to make fewer calls. At
             // the end one call is made even without results, because Config then records the evaluation.
@@ -196,7 +220,7 @@ impl Evaluation<'_> {
             let Some(page) = page else { break };
 
             // Count every result of the page, and keep those that Config must be sent.
-            let mut results: Vec<_> = page?.iter().map(|it| self.of_instance(it)).collect();
+            let mut results: Vec<_> = page?.iter().map(|it| self.of_resource(it)).collect();
             counts += EvaluationCounts::of(&results);
             if let Some(current) = &mut current {
                 results.retain(|result| {
@@ -205,7 +229,7 @@ impl Evaluation<'_> {
             }
             unsent.extend(results);
 
-            // Only after the last page is it known that what is left of Config's results is of no instance in scope.
+            // Only after the last page is it known that what is left of Config's results is of nothing in scope.
             if !pages.has_next() {
                 let gone = results_of_gone(current.take().unwrap_or_default().into_keys());
                 counts += EvaluationCounts::of(&gone);
@@ -243,11 +267,19 @@ fn must_be_sent(result: &RuleResult, current: Option<&CurrentResult>) -> bool {
     }
 }
 
-/// The results for instances that Config shows a result for and that are not in scope.
+/// The results for resources that Config shows a result for and that are not in scope.
 fn results_of_gone(ids: impl Iterator<Item = String>) -> Vec<RuleResult> {
-    let why = "The instance is gone, or not in a VPC of this policy.";
-    ids.map(|id| not_applicable(INSTANCE_RESOURCE_TYPE.to_owned(), id, why))
-        .collect()
+    ids.filter_map(|id| {
+        let kind = Kind::of_id(&id)?;
+        let why = match kind.attached_by() {
+            None => format!("The {kind} is gone, or not in a VPC of this policy."),
+            Some(_) => format!(
+                "The {kind} is gone, no rule is for it, or it is not attached to an instance in a VPC of this policy."
+            ),
+        };
+        Some(not_applicable(kind.config_type().to_owned(), id, &why))
+    })
+    .collect()
 }
 
 fn not_applicable(resource_type: String, resource_id: String, why: &str) -> RuleResult {

@@ -1,12 +1,12 @@
 //! The rule's parameters (Config's `InputParameters`): they override the environment.
 
 use serde::Deserialize;
-use tagwarden_core::Scope;
 use tagwarden_core::settings::PolicySettings;
+use tagwarden_core::{Kinds, Scope};
 
 /// Rule parameters that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the rule parameters cannot be read: {0}; use policyTable and vpcIds")]
+#[error("the rule parameters cannot be read: {0}; use policyTable, vpcIds and resourceTypes")]
 pub struct ParameterError(String);
 
 #[derive(Default, Deserialize)]
@@ -14,10 +14,11 @@ pub struct ParameterError(String);
 struct Parameters {
     policy_table: Option<String>,
     vpc_ids: Option<String>,
+    resource_types: Option<String>,
 }
 
 /// Gives `settings` with the overrides of the event's `ruleParameters`, a JSON object in a string. A blank `policyTable`
-/// overrides nothing; a blank `vpcIds` means every VPC.
+/// overrides nothing; a blank `vpcIds` means every VPC, and a blank `resourceTypes` instances.
 ///
 /// # Errors
 /// The text is not a JSON object, or has an unknown parameter or one that cannot be read.
@@ -38,12 +39,18 @@ pub(crate) fn apply(
         }
         None => settings.scope.clone(),
     };
+    let kinds = match &parameters.resource_types {
+        Some(list) => Kinds::from_list(list)
+            .map_err(|error| ParameterError(format!("resourceTypes: {error}")))?,
+        None => settings.kinds,
+    };
     Ok(PolicySettings {
         policy_table: parameters
             .policy_table
             .filter(|name| !name.trim().is_empty())
             .unwrap_or_else(|| settings.policy_table.clone()),
         scope,
+        kinds,
     })
 }
 
@@ -55,6 +62,7 @@ mod tests {
         PolicySettings {
             policy_table: "environment".to_owned(),
             scope: Scope::from_list("vpc-1").unwrap(),
+            kinds: Kinds::default(),
         }
     }
 
@@ -67,6 +75,9 @@ mod tests {
         let both = apply(Some(text), &settings()).unwrap();
         assert_eq!(both.policy_table, "parameter");
         assert_eq!(both.scope, Scope::from_list("vpc-2,vpc-3").unwrap());
+        assert_eq!(both.kinds, Kinds::default());
+        let volumes = apply(Some(r#"{"resourceTypes":"instance,volume"}"#), &settings()).unwrap();
+        assert_eq!(volumes.kinds.to_string(), "instance, volume");
         let every_vpc = apply(Some(r#"{"vpcIds":""}"#), &settings()).unwrap();
         assert_eq!(every_vpc.scope, Scope::default());
     }
@@ -77,6 +88,10 @@ mod tests {
             (r#"{"policytable":"x"}"#, "policytable"),
             (r#"{"policyTable":7}"#, "7"),
             (r#"{"vpcIds":"vpc-1;vpc-2"}"#, "vpc-1;vpc-2"),
+            (
+                r#"{"resourceTypes":"AWS::EC2::Volume"}"#,
+                "AWS::EC2::Volume",
+            ),
             ("not json", "expected"),
             ("[]", "invalid length 0"),
         ] {

@@ -1,9 +1,12 @@
-//! The memory that an assessment allocates.
+//! The memory that an assessment allocates, and a sweep.
 
 #![allow(
     clippy::unwrap_used,
     reason = "the helpers of a test fail by panicking, too"
 )]
+
+#[path = "allocations/sweep.rs"]
+mod sweep;
 
 use std::hint::black_box;
 

@@ -7,7 +7,7 @@ use aws_sdk_config::Client;
 use aws_sdk_config::types::{ComplianceType, Evaluation};
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
+use tagwarden_core::Kind;
 
 use crate::{AwsError, Clock};
 
@@ -131,7 +131,7 @@ pub enum CurrentResult {
     NonCompliant,
 }
 
-/// Reads the results that Config shows for instances under the rule `config_rule_name`, by instance id.
+/// Reads the results that Config shows under the rule `config_rule_name`, by the resource's id.
 ///
 /// # Errors
 /// The call failed, for example because Config has no such rule.
@@ -154,9 +154,7 @@ pub async fn current_results(
             let qualifier = result
                 .evaluation_result_identifier()?
                 .evaluation_result_qualifier()?;
-            if qualifier.resource_type() != Some(INSTANCE_RESOURCE_TYPE) {
-                return None;
-            }
+            Kind::from_config_type(qualifier.resource_type()?)?;
             let current = match result.compliance_type() {
                 Some(ComplianceType::Compliant) => {
                     CurrentResult::Compliant(result.annotation().map(Into::into))

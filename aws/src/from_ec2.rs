@@ -66,6 +66,8 @@ pub fn volume_from_ec2(described: &types::Volume) -> Option<Resource> {
     let state = described.state().map(types::VolumeState::as_str);
     let state = state.map_or(State::Unknown, State::from);
     let mut volume = Resource::new(Kind::Volume, described.volume_id()?, state);
+    // EC2 always lists the attachments.
+    volume.details.is_whole = true;
     // A volume that is on its way to or from an instance is attached to it as well.
     let attached_to = described.attachments().iter();
     let attached_to = attached_to
@@ -256,7 +258,7 @@ mod tests {
         // The reservation names the account, and the instance alone does not.
         assert_eq!(from_cli.details.owner_id, None);
         from_cli.details.owner_id = Some(ACCOUNT.to_owned());
-        [from_sdk, from_item.into_resource(), from_cli]
+        [from_sdk, from_item.into_resource().unwrap(), from_cli]
     }
 
     /// DescribeInstances, a configuration item and the AWS CLI's output give the same instance, with all details.
@@ -349,6 +351,7 @@ mod tests {
         expected.attached_to = vec!["i-1".to_owned(), "i-2".to_owned()];
         expected.launched_at = DateTime::from_timestamp(100, 0);
         expected.operator = Some("an AWS service".to_owned());
+        expected.details.is_whole = true;
         expected.details.availability_zone = Some("us-east-1a".to_owned());
         expected.details.owner_id = Some("111111111111".to_owned());
         expected.tags = [tag("Name", "data"), tag("Owner", "")].into();

@@ -3,8 +3,8 @@
 use aws_sdk_config::Client;
 use aws_sdk_config::types::{ChronologicalOrder, ConfigurationItem as HistoryItem};
 use chrono::{DateTime, Utc};
-use tagwarden_core::resource::InstanceFacts;
-use tagwarden_core::resource::configuration_item::{ConfigurationItem, ItemSummary};
+use serde_json::Value;
+use tagwarden_core::resource::configuration_item::{ConfigurationItem, ItemSummary, Relationship};
 
 use crate::AwsError;
 
@@ -18,7 +18,7 @@ const HISTORY: &str = "config:GetResourceConfigHistory";
 /// See [GetResourceConfigHistory](https://docs.aws.amazon.com/config/latest/APIReference/API_GetResourceConfigHistory.html).
 ///
 /// # Errors
-/// The call failed, or the configuration of the item does not describe an instance.
+/// The call failed, or the configuration of an instance's item does not describe an instance.
 pub async fn full_item(
     client: &Client,
     summary: &ItemSummary,
@@ -45,22 +45,39 @@ pub async fn full_item(
 }
 
 fn from_history(summary: &ItemSummary, item: HistoryItem) -> Result<ConfigurationItem, AwsError> {
-    let configuration = match item.configuration.as_deref() {
-        None | Some("") => InstanceFacts::default(),
-        Some(text) => InstanceFacts::from_json(text).map_err(|error| {
+    let configuration = match item.configuration {
+        None => Value::Null,
+        Some(text) if text.is_empty() => Value::Null,
+        Some(text) => Value::String(text),
+    };
+    let configuration =
+        ConfigurationItem::facts(&summary.resource_type, configuration).map_err(|error| {
             let id = &summary.resource_id;
             AwsError::unexpected(HISTORY, format!("the configuration of {id}: {error}"))
-        })?,
+        })?;
+    let moment = |time: aws_smithy_types::DateTime| {
+        DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos())
     };
-    let captured_at = item
-        .configuration_item_capture_time
-        .and_then(|time| DateTime::<Utc>::from_timestamp(time.secs(), time.subsec_nanos()));
+    let captured_at = item.configuration_item_capture_time.and_then(moment);
+    let relationships = item.relationships.map(|related| {
+        let related = related.into_iter().filter_map(|it| {
+            Some(Relationship {
+                name: it.relationship_name?,
+                resource_type: it.resource_type?.as_str().to_owned(),
+                resource_id: it.resource_id?,
+            })
+        });
+        related.collect()
+    });
     let tags = item.tags.unwrap_or_default().into_iter();
     Ok(ConfigurationItem {
         configuration_item_capture_time: captured_at
             .unwrap_or(summary.configuration_item_capture_time),
-        aws_account_id: item.account_id,
-        account_id: None,
+        account_id: item.account_id,
+        region: item.aws_region,
+        availability_zone: item.availability_zone,
+        created_at: item.resource_creation_time.and_then(moment),
+        relationships,
         tags: tags.map(|(key, value)| (key, Some(value))).collect(),
         configuration,
         ..summary.clone().into()

@@ -7,6 +7,7 @@
 //! | [`policy_table`] | the policy, from its DynamoDB table | Every reader must see the whole table, strongly consistent, or none of it. |
 //! | [`instances`] | instances, from DescribeInstances | A large fleet must be read by pages, so that memory does not grow with it. |
 //! | [`volumes`] | volumes, from DescribeVolumes | They are read page by page as well, and EC2 has no filter for their VPC. |
+//! | [`resources`] | resources of all kinds | What reads all of them need not know which call reads which kind. |
 //! | [`spot_requests`] | the types of Spot requests | A description of an instance does not say whether its request launches another one. |
 //! | [`subnets`] | the VPC of a subnet, from `DescribeSubnets` | A resource that is about to be created names its subnet, and a policy its VPCs. |
 //! | [`stacks`] | the tags of a stack, from `DescribeStacks` | A resource gets them, and the event of a hook does not have them. |
@@ -33,6 +34,7 @@ pub mod lambda;
 pub mod mail;
 mod operation;
 pub mod policy_table;
+pub mod resources;
 pub mod spot_requests;
 pub mod stacks;
 pub mod subnets;

@@ -127,17 +127,14 @@ pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Resource>, AwsErr
     Ok(found.concat())
 }
 
-/// Gives each of `resources` that is attached the VPC of its instance, where `scope` asks for it. Of several instances
-/// it is one in `scope`, if any is.
+/// Gives each of `resources` that is attached the VPC of its instance. Of several instances it is one in `scope`, if any
+/// is.
 ///
-/// Makes no call for the scope of every VPC, nor where nothing is attached.
+/// Makes no call where nothing is attached.
 ///
 /// # Errors
 /// A call of DescribeInstances failed.
 pub async fn place(ec2: &Ec2, scope: &Scope, resources: &mut [Resource]) -> Result<(), AwsError> {
-    if scope.vpc_ids().len() == 0 {
-        return Ok(());
-    }
     let attached = resources.iter().flat_map(|it| &it.attached_to);
     let ids: BTreeSet<&String> = attached.collect();
     if ids.is_empty() {

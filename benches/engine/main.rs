@@ -1,4 +1,5 @@
-//! The pure parts: instances assessed and planned, events read, and report entries rendered per second.
+//! The pure parts: instances assessed, planned, and judged before their launch, events read, and report entries rendered per
+//! second.
 //!
 //! Run `cargo bench --bench engine`, or a part of it: `cargo bench --bench engine -- assess`. One thread, no AWS.
 
@@ -8,6 +9,7 @@ mod assess;
 mod events;
 mod fleet;
 mod plan;
+mod preflight;
 mod report;
 
 fn main() {

@@ -164,14 +164,17 @@ impl fmt::Display for OpenLedger {
     }
 }
 
-/// Parses the id of an instance.
+/// Parses the id of an instance or a volume.
 ///
 /// # Errors
 /// The text has another form.
 pub fn instance_id(text: &str) -> Result<String, String> {
-    if Kind::Instance.is_id(text) {
+    if Kind::ALL.iter().any(|kind| kind.is_id(text)) {
         Ok(text.to_owned())
     } else {
-        Err("not the id of an instance (such as i-0a1b2c3d4e5f60718)".to_owned())
+        Err(
+            "not the id of an instance (such as i-0a1b2c3d4e5f60718) or of a volume (such as vol-0a1b2c3d4e5f60718)"
+                .to_owned(),
+        )
     }
 }

@@ -1,4 +1,4 @@
-//! The annotation of an instance on the Config dashboard, in at most 256 characters.
+//! The annotation of a resource on the Config dashboard, in at most 256 characters.
 
 use crate::assessment::{Assessment, Finding, NotApplicable, Verdict};
 use crate::exemption::{EXEMPTION_KEY, Exemption};
@@ -21,11 +21,15 @@ pub const MAX_ANNOTATION_CHARS: usize = 256;
 /// named, because its author expects it to hold.
 #[must_use]
 pub fn annotation(assessment: &Assessment<'_>) -> Option<String> {
+    let kind = assessment.kind;
     if let Verdict::NotApplicable(why) = assessment.verdict {
         return Some(match why {
-            NotApplicable::OutOfScope => "The instance is not in a VPC of this policy.".to_owned(),
-            NotApplicable::NoRule => "No rule of the policy is for this instance.".to_owned(),
-            NotApplicable::Gone(state) => format!("The instance is {state}."),
+            NotApplicable::OutOfScope if kind.attached_by().is_some() => {
+                format!("The {kind} is not attached to an instance in a VPC of this policy.")
+            }
+            NotApplicable::OutOfScope => format!("The {kind} is not in a VPC of this policy."),
+            NotApplicable::NoRule => format!("No rule of the policy is for this {kind}."),
+            NotApplicable::Gone(state) => format!("The {kind} is {state}."),
             NotApplicable::Exempt { until, reason } => {
                 exempt(&format!("Exempt until {until}: "), reason)
             }

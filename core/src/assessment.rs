@@ -1,10 +1,10 @@
-//! Assesses an instance: its findings under a policy, and the verdict that follows from them.
+//! Assesses a resource: its findings under a policy, and the verdict that follows from them.
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::exemption::Exemption;
 use crate::policy::{Coverage, Defect, Policy, RuleChoice, TagRule, UndecidedRule};
-use crate::resource::{Resource, State, TagKnowledge};
+use crate::resource::{Kind, Resource, State, TagKnowledge};
 use crate::scope::Scope;
 
 /// The result that the Config rule reports for an instance.
@@ -21,9 +21,9 @@ pub enum Verdict<'a> {
 /// Why the policy does not apply to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotApplicable<'a> {
-    /// It is not in a VPC that the policy covers.
+    /// It is not in a VPC that the policy covers. A volume is where its instance is, and nowhere if it is detached.
     OutOfScope,
-    /// It is shutting down or terminated.
+    /// It is shutting down or terminated, or is deleted or being deleted.
     Gone(State),
     /// Its tag exempts it for now: see [`Exemption`].
     Exempt {
@@ -66,10 +66,12 @@ pub struct UnknownTag<'a> {
 /// The findings of one instance and the verdict they lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assessment<'a> {
+    /// What the resource is.
+    pub kind: Kind,
     /// The result for Config.
     pub verdict: Verdict<'a>,
-    /// Whether the instance has no tags, not even tags that AWS wrote. One remedy for the whole instance then replaces
-    /// those of the findings. `false` if the policy does not apply.
+    /// Whether it is an instance and has no tags, not even tags that AWS wrote. One remedy for the whole instance then
+    /// replaces those of the findings. `false` if the policy does not apply.
     pub is_untagged: bool,
     /// The findings in the order of the rules, including those of rules that are not required. Empty if the policy does
     /// not apply.
@@ -100,16 +102,17 @@ pub fn assess<'a>(
     instance: &'a Resource,
     now: DateTime<Utc>,
 ) -> Assessment<'a> {
+    let kind = instance.kind;
     // Gone and out of scope come before the exemption, because they do not end.
     if instance.state.is_gone() {
-        return not_applicable(NotApplicable::Gone(instance.state), None);
+        return not_applicable(kind, NotApplicable::Gone(instance.state), None);
     }
     if !scope.covers(instance) {
-        return not_applicable(NotApplicable::OutOfScope, None);
+        return not_applicable(kind, NotApplicable::OutOfScope, None);
     }
     let exemption = Exemption::of(instance, now);
     if let Some(Exemption::Holds { until, reason }) = exemption {
-        return not_applicable(NotApplicable::Exempt { until, reason }, exemption);
+        return not_applicable(kind, NotApplicable::Exempt { until, reason }, exemption);
     }
     let Judged {
         findings,
@@ -117,14 +120,16 @@ pub fn assess<'a>(
         unknown_tags,
         coverage,
     } = judge(policy, instance, now);
-    let is_bare = instance.tags.is_empty() && instance.details.unknown_tags.is_none();
+    let is_bare = instance.kind.untagged_counts()
+        && instance.tags.is_empty()
+        && instance.details.unknown_tags.is_none();
     let coverage = if is_bare {
         policy.covers_untagged(instance)
     } else {
         coverage
     };
     if coverage == Coverage::No {
-        return not_applicable(NotApplicable::NoRule, exemption);
+        return not_applicable(kind, NotApplicable::NoRule, exemption);
     }
     let is_untagged = is_bare && coverage == Coverage::Yes;
     let verdict = if is_untagged || findings.iter().any(Finding::is_violation) {
@@ -133,6 +138,7 @@ pub fn assess<'a>(
         Verdict::Compliant
     };
     Assessment {
+        kind,
         verdict,
         is_untagged,
         findings,
@@ -142,8 +148,13 @@ pub fn assess<'a>(
     }
 }
 
-fn not_applicable<'a>(why: NotApplicable<'a>, exemption: Option<Exemption<'a>>) -> Assessment<'a> {
+fn not_applicable<'a>(
+    kind: Kind,
+    why: NotApplicable<'a>,
+    exemption: Option<Exemption<'a>>,
+) -> Assessment<'a> {
     Assessment {
+        kind,
         verdict: Verdict::NotApplicable(why),
         is_untagged: false,
         findings: Vec::new(),
@@ -185,7 +196,7 @@ fn judge<'a>(policy: &'a Policy, instance: &'a Resource, now: DateTime<Utc>) -> 
             continue;
         };
         // A defect without a remedy is not a finding.
-        if rule.remedy(defect).is_none() {
+        if rule.remedy(instance.kind, defect).is_none() {
             continue;
         }
         if findings.is_empty() {

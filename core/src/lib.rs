@@ -41,5 +41,8 @@ pub use assessment::{Assessment, Finding, NotApplicable, UnknownTag, Verdict, as
 pub use exemption::Exemption;
 pub use owner::{Owner, OwnerTags};
 pub use policy::{Action, Defect, DefectName, Policy, RuleRemedy, Shutdown, TagRule};
-pub use resource::{InstanceDetails, Kind, Manager, ManagerTags, Resource, State, UnknownTags};
+pub use resource::{
+    InstanceDetails, Kind, Kinds, Manager, ManagerTags, Resource, ShutdownTarget, State,
+    UnknownTags,
+};
 pub use scope::Scope;

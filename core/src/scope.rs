@@ -1,6 +1,6 @@
 //! The instances that the policy covers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::resource::Resource;
 
@@ -47,7 +47,8 @@ impl Scope {
         Ok(Self { vpc_ids })
     }
 
-    /// Whether the policy covers `instance`. An instance without a VPC is covered only by the scope of every VPC.
+    /// Whether the policy covers `instance`. A resource without a VPC is covered only by the scope of every VPC. The VPC of
+    /// a volume is that of its instance, so that a detached one is without.
     #[must_use]
     pub fn covers(&self, instance: &Resource) -> bool {
         self.vpc_ids.is_empty()
@@ -55,6 +56,28 @@ impl Scope {
                 .vpc_id
                 .as_ref()
                 .is_some_and(|vpc_id| self.vpc_ids.contains(vpc_id))
+    }
+
+    /// Gives those of `resources` that are attached to others of them the VPC of their instance; of several instances, of
+    /// one that is in scope, if any is.
+    pub fn place(&self, resources: &mut [Resource]) {
+        let hosts = resources.iter().flat_map(|it| &it.attached_to);
+        let hosts: BTreeSet<&String> = hosts.collect();
+        if hosts.is_empty() {
+            return;
+        }
+        let instances = resources.iter().filter(|it| hosts.contains(&it.id));
+        let vpc_of: BTreeMap<String, Option<String>> = instances
+            .map(|it| (it.id.clone(), it.vpc_id.clone()))
+            .collect();
+        for resource in resources {
+            let ids = resource.attached_to.iter();
+            let vpcs: Vec<&String> = ids.filter_map(|id| vpc_of.get(id)?.as_ref()).collect();
+            let in_scope = vpcs.iter().find(|vpc| self.vpc_ids.contains(**vpc));
+            if let Some(vpc) = in_scope.or(vpcs.first()) {
+                resource.vpc_id = Some((*vpc).clone());
+            }
+        }
     }
 
     /// The VPC ids, sorted. No ids mean every VPC.
@@ -66,6 +89,7 @@ impl Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::{Kind, State};
 
     #[test]
     fn ignores_blanks_and_empty_entries() {
@@ -90,6 +114,38 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn what_is_attached_is_where_its_instance_is() {
+        let in_vpc = |id: &str, vpc: &str| {
+            let mut instance = Resource::instance(id, State::Running);
+            instance.vpc_id = Some(vpc.to_owned());
+            instance
+        };
+        let attached_to = |ids: &[&str]| {
+            let mut volume = Resource::new(Kind::Volume, "vol-1", State::InUse);
+            volume.attached_to = ids.iter().map(|id| (*id).to_owned()).collect();
+            volume
+        };
+        let scope = Scope::from_list("vpc-2").unwrap();
+        for (ids, vpc_id) in [
+            (vec!["i-1"], Some("vpc-1")),
+            (vec!["i-1", "i-2"], Some("vpc-2")),
+            (vec!["i-3"], None),
+            (vec![], None),
+        ] {
+            let mut resources = [
+                in_vpc("i-1", "vpc-1"),
+                in_vpc("i-2", "vpc-2"),
+                attached_to(&ids),
+            ];
+            scope.place(&mut resources);
+            let [first, _, volume] = resources;
+            assert_eq!(volume.vpc_id.as_deref(), vpc_id, "{ids:?}");
+            assert_eq!(first.vpc_id.as_deref(), Some("vpc-1"));
+        }
+    }
+
     #[test]
     fn rejects_a_list_that_names_no_vpc() {
         for list in [",", " , ", ",,"] {

@@ -1,5 +1,6 @@
 //! Settings from the functions' environment variables.
 
+use crate::resource::Kinds;
 use crate::scope::{InvalidVpcList, Scope};
 
 /// The name of the policy table unless the environment or the rule's parameters set another.
@@ -12,6 +13,9 @@ pub struct PolicySettings {
     pub policy_table: String,
     /// `TAGWARDEN_VPC_IDS`: comma-separated VPC ids. Empty means every VPC.
     pub scope: Scope,
+    /// `TAGWARDEN_RESOURCE_TYPES`: comma-separated kinds of resources, `instance` and `volume`. Empty means instances. What
+    /// rules say of other kinds has no effect.
+    pub kinds: Kinds,
 }
 
 /// An environment variable that cannot be read.
@@ -97,6 +101,9 @@ impl PolicySettings {
             scope: environment.read("TAGWARDEN_VPC_IDS", Scope::default(), |list| {
                 Scope::from_list(list).map_err(|error: InvalidVpcList| error.to_string())
             })?,
+            kinds: environment.read("TAGWARDEN_RESOURCE_TYPES", Kinds::default(), |list| {
+                Kinds::from_list(list).map_err(|error| error.to_string())
+            })?,
         })
     }
 }
@@ -119,9 +126,14 @@ mod tests {
         let expected = PolicySettings {
             policy_table: "acme_cloud_policy_tagging_def".to_owned(),
             scope: Scope::default(),
+            kinds: Kinds::default(),
         };
         assert_eq!(settings(&[]), Ok(expected.clone()));
-        let blank = [("TAGWARDEN_POLICY_TABLE", ""), ("TAGWARDEN_VPC_IDS", " ")];
+        let blank = [
+            ("TAGWARDEN_POLICY_TABLE", ""),
+            ("TAGWARDEN_VPC_IDS", " "),
+            ("TAGWARDEN_RESOURCE_TYPES", ""),
+        ];
         assert_eq!(settings(&blank), Ok(expected));
     }
 
@@ -129,6 +141,17 @@ mod tests {
     fn an_environment_shows_its_name_and_no_values() {
         let environment = Environment::new(&|_| Some("secret".to_owned()));
         assert_eq!(format!("{environment:?}"), "Environment");
+    }
+
+    #[test]
+    fn reads_the_kinds_of_resources() {
+        let read = settings(&[("TAGWARDEN_RESOURCE_TYPES", "instance, volume")]);
+        assert_eq!(read.unwrap().kinds.to_string(), "instance, volume");
+        let error = settings(&[("TAGWARDEN_RESOURCE_TYPES", "volumes")]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            r#"the environment variable TAGWARDEN_RESOURCE_TYPES is "volumes": "volumes" is not a kind of resource: use instance or volume"#
+        );
     }
 
     #[test]

@@ -66,7 +66,9 @@ impl ErrorKind {
             | "InvalidID"
             | "OperationNotPermitted"
             | "UnsupportedOperation" => Self::Instance,
-            _ if code.starts_with("InvalidInstanceID") => Self::Instance,
+            _ if code.starts_with("InvalidInstanceID") || code.starts_with("InvalidVolume") => {
+                Self::Instance
+            }
             _ if code.starts_with("AccessDenied") => Self::Denied,
             _ => Self::Permanent,
         }
@@ -136,6 +138,7 @@ mod tests {
             ("InvalidID", ErrorKind::Instance),
             ("InvalidInstanceID.Malformed", ErrorKind::Instance),
             ("InvalidInstanceID.NotFound", ErrorKind::Instance),
+            ("InvalidVolume.NotFound", ErrorKind::Instance),
             ("OperationNotPermitted", ErrorKind::Instance),
             ("UnsupportedOperation", ErrorKind::Instance),
             ("TagLimitExceeded", ErrorKind::TagLimit),

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use tagwarden_aws::lambda::{FunctionError, Handler};
 use tagwarden_aws::policy_table::PolicyTableError;
 
+use tagwarden_core::Kind;
+
 use crate::launcher::Launcher;
 use crate::link::Sender;
 use crate::metrics;
@@ -134,7 +136,7 @@ impl Remediation {
     /// # Errors
     /// SQS did not take the message.
     async fn due(&self, request: EventRequest) -> Result<EventRequest, RemediationError> {
-        match request {
+        match self.of_own_kinds(request) {
             EventRequest::Later(at, named) if at > self.clock.now() => {
                 let ids: Vec<&str> = named.iter().map(|it| it.id.as_str()).collect();
                 if pass_on(self, &ids, at).await? {
@@ -156,6 +158,24 @@ impl Remediation {
             }
             request => Ok(request),
         }
+    }
+
+    /// What `request` asks for of the kinds of resources that this function covers. Its role allows no call for others.
+    fn of_own_kinds(&self, mut request: EventRequest) -> EventRequest {
+        let kinds = self.settings.policy.kinds;
+        let named = match &mut request {
+            EventRequest::Instances(_, named)
+            | EventRequest::Later(_, named)
+            | EventRequest::Settled(named) => named,
+            EventRequest::Sweep | EventRequest::Nothing(_) => return request,
+        };
+        named.retain(|it| Kind::of_id(&it.id).is_none_or(|kind| kinds.contains(kind)));
+        if named.is_empty() {
+            let nouns = kinds.nouns();
+            let why = format!("this function covers {nouns} only: see TAGWARDEN_RESOURCE_TYPES");
+            return EventRequest::Nothing(why.into());
+        }
+        request
     }
 
     /// Those of `named` for which something is counted down, or of which a tag is not restored any more.
@@ -184,7 +204,8 @@ impl Remediation {
             let report = Report::new(self.settings.mode, 0, run_id);
             return Ok((report, ReportCounts::default()));
         };
-        let result = Run::start(self, request).await?.finish().await?;
+        // On the heap, because the future of a whole run is large.
+        let result = Box::pin(Run::start(self, request).await?.finish()).await?;
         result.published?;
         let report = result.report;
         let counts = report.counts();

@@ -7,10 +7,11 @@ use tagwarden_aws::AwsError;
 use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::{Policy, Resource};
 
-use crate::launcher::RecordedLaunches;
+use crate::launcher::{RecordedLaunches, Unattributed};
 use crate::link::Sender;
 use crate::plan::{
-    Focus, Mandate, Outcome, PlanContext, Prospects, Reason, Refusal, plan, prospects,
+    Focus, Host, Mandate, Outcome, PlanContext, Prospects, Reason, Refusal, SourceTags, plan,
+    prospects,
 };
 use crate::remediation::{Remediation, RemediationError};
 use crate::report::Report;
@@ -65,6 +66,7 @@ impl Remediation {
             self.clock.now(),
         );
         let mut report = Report::new(Mode::DryRun, survey.instances, RunId::new(now, ""));
+        report.volumes = survey.others;
         let protections = would_do(self, plan, &mut report).await;
         report.sort();
         // What is protected today is taken for protected in future.
@@ -151,16 +153,17 @@ pub fn preview_of(
     now: DateTime<Utc>,
 ) -> Preview {
     let survey = Survey::of(policy, settings, instances, now);
+    let number = (survey.instances, survey.others);
     let context = PlanContext {
-        launchers: launches.launchers(survey.unattributed, now),
         mandate: Some(Mandate {
             focus: focus.clone(),
             agreed: None,
         }),
-        ..PlanContext::default()
+        ..recorded_context(policy, settings, survey, launches, now)
     };
     let plan = plan(policy, settings, instances, &context, now);
-    let mut report = Report::new(Mode::DryRun, survey.instances, RunId::new(now, ""));
+    let mut report = Report::new(Mode::DryRun, number.0, RunId::new(now, ""));
+    report.volumes = number.1;
     let limit = settings.max_destructive;
     report_planned(plan, &BTreeSet::new(), (limit, limit), &mut report);
     for entry in &mut report.entries {
@@ -173,5 +176,42 @@ pub fn preview_of(
         report,
         prospects: prospects(policy, settings, instances, &context, examples, now),
         unasked: None,
+    }
+}
+
+/// What a recording says of the instances of `survey` beside what they are: who launched them, and what volumes take from
+/// them.
+pub(crate) fn recorded_context(
+    policy: &Policy,
+    settings: &Settings,
+    survey: Survey,
+    launches: &RecordedLaunches,
+    now: DateTime<Utc>,
+) -> PlanContext {
+    let scope = &settings.policy.scope;
+    let hosts = survey.hosts.into_iter();
+    // Of an instance that is not in the recording nothing is known.
+    let hosts = hosts.filter_map(|(id, host)| Some((id, host?)));
+    let hosts: BTreeMap<String, Option<Host>> = hosts
+        .map(|(id, host)| (id, Some(Host::new(policy, scope, host, now))))
+        .collect();
+    let of_volumes = survey.launched_hosts.iter();
+    let of_volumes = of_volumes.filter_map(|id| Some(&hosts.get(id)?.as_ref()?.instance));
+    let of_volumes = of_volumes.map(Unattributed::from);
+    let unattributed: Vec<Unattributed> =
+        survey.unattributed.into_iter().chain(of_volumes).collect();
+    PlanContext {
+        launchers: launches.launchers(unattributed, now),
+        sources: SourceTags {
+            // A recording has all tags of its instances.
+            tags: hosts
+                .keys()
+                .map(|id| (id.clone(), BTreeMap::new()))
+                .collect(),
+            keys: survey.source_keys,
+            failure: None,
+        },
+        hosts,
+        ..PlanContext::default()
     }
 }

@@ -6,13 +6,14 @@
 //! message that asks this function for nothing is ignored. A message that somebody sends to this function alone and that
 //! cannot be read is an error.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use tagwarden_aws::lambda::{ForeignAccount, check_account};
 use tagwarden_core::Kind;
-use tagwarden_core::resource::configuration_item::INSTANCE_RESOURCE_TYPE;
 
 use crate::launcher::record::{ApiCall, ResponseElements};
 use crate::link::{ReportOrigin, SOURCE_PREFIX, Sender};
@@ -23,7 +24,7 @@ use crate::request::{EventRequest, NamedInstance, Trigger};
 pub enum TriggerError {
     /// Not an event of a known shape.
     #[error(
-        "the remediation does not take this event: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}}"
+        "the remediation does not take this event: {0}; it takes SQS batches, Config Rules Compliance Change, Scheduled Event and RunInstances events, Config notifications through SNS, and {{\"instanceIds\": [\"i-…\"]}} or {{\"resourceIds\": [\"i-…\", \"vol-…\"]}}"
     )]
     Unknown(String),
     /// A known shape with something wrong inside.
@@ -54,18 +55,35 @@ pub fn read(event: &Value, here: &Sender) -> Result<EventRequest, TriggerError> 
 /// The event that asks for what another run had no time for, passed on for the `hops`-th time. `report_hops` is how many
 /// reports led to that run; 0 where something else started it.
 #[must_use]
-pub fn requeued(instance_ids: &[&str], hops: u32, report_hops: u32) -> Value {
-    let mut event = json!({ "instanceIds": instance_ids, "hops": hops });
-    if let Some(members) = event.as_object_mut().filter(|_| report_hops > 0) {
-        members.insert("reportHops".to_owned(), report_hops.into());
+pub fn requeued(ids: &[&str], hops: u32, report_hops: u32) -> Value {
+    let mut event = named(ids);
+    event.insert("hops".to_owned(), hops.into());
+    if report_hops > 0 {
+        event.insert("reportHops".to_owned(), report_hops.into());
     }
-    event
+    event.into()
 }
 
 /// The event that asks for a look at `not_before` or later.
 #[must_use]
-pub fn postponed(instance_ids: &[&str], not_before: DateTime<Utc>) -> Value {
-    json!({ "instanceIds": instance_ids, "notBefore": not_before })
+pub fn postponed(ids: &[&str], not_before: DateTime<Utc>) -> Value {
+    let mut event = named(ids);
+    event.insert("notBefore".to_owned(), json!(not_before));
+    event.into()
+}
+
+/// The event that names `ids`: instances as `instanceIds`, which older versions read, and others as `resourceIds`.
+fn named(ids: &[&str]) -> Map<String, Value> {
+    let is_instance = |id: &&str| Kind::of_id(id).is_none_or(|kind| kind == Kind::Instance);
+    let (instances, others): (Vec<&str>, Vec<&str>) = ids.iter().copied().partition(is_instance);
+    let mut event = Map::new();
+    if !instances.is_empty() || others.is_empty() {
+        event.insert("instanceIds".to_owned(), json!(instances));
+    }
+    if !others.is_empty() {
+        event.insert("resourceIds".to_owned(), json!(others));
+    }
+    event
 }
 
 struct Reader<'a> {
@@ -95,8 +113,8 @@ impl Reader<'_> {
             self.config_notification(event)
         } else if is_report(members) {
             self.report(event)
-        } else if members.contains_key("instanceIds") {
-            instance_ids(event)
+        } else if members.contains_key("instanceIds") || members.contains_key("resourceIds") {
+            named_ids(event)
         } else if let Some(what) = foreign(members) {
             Ok(EventRequest::Nothing(
                 format!("{what} asks for nothing").into(),
@@ -132,9 +150,12 @@ impl Reader<'_> {
         if let Some(why) = self.here.why_ignored(&report.origin) {
             return Ok(EventRequest::Nothing(why.into()));
         }
-        let ids = report.instance_ids.into_iter();
-        let ids = ids.filter(|id| Kind::Instance.is_id(id));
+        // A report names its instances twice, and older ones have no other member.
+        let ids = report.instance_ids.into_iter().chain(report.resource_ids);
+        let is_id = |id: &String| Kind::ALL.iter().any(|kind| kind.is_id(id));
+        let ids: BTreeSet<String> = ids.filter(is_id).collect();
         let named: Vec<NamedInstance> = ids
+            .into_iter()
             .map(|id| NamedInstance {
                 id,
                 launched_by: None,
@@ -179,7 +200,7 @@ impl Reader<'_> {
                     })?;
                 check_account(self.own_account(), item.aws_account_id.as_deref())?;
                 let trigger = Trigger::ConfigurationChange;
-                instance(trigger, &item.resource_type, item.resource_id)
+                resource(trigger, &item.resource_type, item.resource_id)
             }
             // A delivery channel's other notifications: snapshots, history files, evaluations started.
             "ConfigRulesEvaluationStarted"
@@ -202,7 +223,7 @@ impl Reader<'_> {
             .new_evaluation_result
             .is_some_and(|result| result.compliance_type == "NON_COMPLIANT");
         let trigger = Trigger::ComplianceChange;
-        let request = instance(trigger, &change.resource_type, change.resource_id)?;
+        let request = resource(trigger, &change.resource_type, change.resource_id)?;
         Ok(match request {
             EventRequest::Instances(_, named) if !is_non_compliant => EventRequest::Settled(named),
             request => request,
@@ -232,7 +253,7 @@ impl Reader<'_> {
         let launched: Vec<NamedInstance> = ResponseElements::instance_ids(response)
             .map(|id| {
                 Ok(NamedInstance {
-                    id: checked_id(WHAT, id)?,
+                    id: checked_id(WHAT, &[Kind::Instance], id)?,
                     launched_by: launched_by.clone(),
                 })
             })
@@ -247,10 +268,11 @@ impl Reader<'_> {
     }
 }
 
-fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
+fn named_ids(event: &Value) -> Result<EventRequest, TriggerError> {
     const WHAT: &str = "list of instanceIds";
-    let event: InstanceIds = parse(WHAT, event)?;
-    if event.ids.is_empty() {
+    const OTHERS: &str = "list of resourceIds";
+    let event: NamedIds = parse(WHAT, event)?;
+    if event.ids.is_empty() && event.resource_ids.is_empty() {
         return Err(TriggerError::Malformed {
             what: WHAT,
             why: "it is empty".to_owned(),
@@ -264,12 +286,15 @@ fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
         },
     };
     let not_before = event.not_before;
-    event
-        .ids
-        .into_iter()
+    let instances = event.ids.into_iter();
+    let instances = instances.map(|id| checked_id(WHAT, &[Kind::Instance], id));
+    let others = event.resource_ids.into_iter();
+    let others = others.map(|id| checked_id(OTHERS, &Kind::ALL, id));
+    instances
+        .chain(others)
         .map(|id| {
             Ok(NamedInstance {
-                id: checked_id(WHAT, id)?,
+                id: id?,
                 launched_by: None,
             })
         })
@@ -280,30 +305,36 @@ fn instance_ids(event: &Value) -> Result<EventRequest, TriggerError> {
         })
 }
 
-fn instance(
+fn resource(
     trigger: Trigger,
     resource_type: &str,
     id: String,
 ) -> Result<EventRequest, TriggerError> {
-    if resource_type != INSTANCE_RESOURCE_TYPE {
+    let Some(kind) = Kind::from_config_type(resource_type) else {
         return Ok(EventRequest::Nothing(
-            "the resource is not an EC2 instance".into(),
+            "the resource is neither an EC2 instance nor a volume".into(),
         ));
-    }
+    };
     let named = NamedInstance {
-        id: checked_id("Config event", id)?,
+        id: checked_id("Config event", &[kind], id)?,
         launched_by: None,
     };
     Ok(EventRequest::Instances(trigger, vec![named]))
 }
 
-fn checked_id(what: &'static str, id: String) -> Result<String, TriggerError> {
-    if Kind::Instance.is_id(&id) {
+/// `id`, if it is the id of one of `kinds`.
+fn checked_id(what: &'static str, kinds: &[Kind], id: String) -> Result<String, TriggerError> {
+    if kinds.iter().any(|kind| kind.is_id(&id)) {
         return Ok(id);
     }
+    let expected = match kinds {
+        [kind] => kind.as_str(),
+        _ => "resource",
+    };
+    let article = if expected.starts_with('i') { "an" } else { "a" };
     Err(TriggerError::Malformed {
         what,
-        why: format!("{id:?} is not an instance id"),
+        why: format!("{id:?} is not {article} {expected} id"),
     })
 }
 
@@ -382,6 +413,9 @@ struct Report {
     #[serde(flatten)]
     origin: ReportOrigin,
     instance_ids: Vec<String>,
+    /// Older reports name instances only.
+    #[serde(default)]
+    resource_ids: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -433,9 +467,11 @@ struct NotifiedItem {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct InstanceIds {
-    #[serde(rename = "instanceIds")]
+struct NamedIds {
+    #[serde(default, rename = "instanceIds")]
     ids: Vec<String>,
+    #[serde(default)]
+    resource_ids: Vec<String>,
     /// See [`requeued`].
     #[serde(default)]
     hops: u32,

@@ -33,7 +33,7 @@ pub fn of_the_remediation() -> Calls {
     calls(&with_shared_modules(files))
 }
 
-/// Adds the files of `tagwarden-aws` whose modules `files` name.
+/// Adds the files of `tagwarden-aws` whose modules `files` name, and those whose modules these name.
 fn with_shared_modules(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
     let own: String = files.iter().map(|file| shipped(file)).collect();
     // `use tagwarden_aws::{AwsError, tags}`
@@ -42,11 +42,24 @@ fn with_shared_modules(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
         .filter_map(|rest| rest.split('}').next())
         .flat_map(|names| names.split(',').map(str::trim))
         .collect();
-    for file in sources("aws/src") {
-        let module = file.file_stem().unwrap().to_string_lossy().into_owned();
-        if together.contains(&*module) || own.contains(&format!("tagwarden_aws::{module}")) {
-            files.push(file);
-        }
+    let module = |file: &Path| file.file_stem().unwrap().to_string_lossy().into_owned();
+    let (mut named, mut others): (Vec<_>, Vec<_>) =
+        sources("aws/src").into_iter().partition(|file| {
+            let module = module(file);
+            together.contains(&*module) || own.contains(&format!("tagwarden_aws::{module}"))
+        });
+    while let Some(file) = named.pop() {
+        let text = shipped(&file);
+        let is_named = |other: &PathBuf| {
+            let used = format!("use crate::{}", module(other));
+            [":", ";"]
+                .iter()
+                .any(|end| text.contains(&(used.clone() + end)))
+        };
+        let (more, rest) = others.into_iter().partition::<Vec<_>, _>(is_named);
+        named.extend(more);
+        others = rest;
+        files.push(file);
     }
     files
 }

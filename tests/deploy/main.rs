@@ -19,6 +19,7 @@ mod pack;
 mod permissions;
 mod stack;
 mod template;
+mod volumes;
 mod whole_loop;
 mod zips;
 

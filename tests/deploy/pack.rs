@@ -13,7 +13,7 @@ use crate::template::{PACK, STACK, Template};
 #[test]
 fn contains_only_what_a_pack_may() {
     let pack = Template::read(PACK);
-    assert_eq!(pack.sections, ["Parameters", "Resources"]);
+    assert_eq!(pack.sections, ["Conditions", "Parameters", "Resources"]);
     let types: BTreeSet<&str> = pack.resources.iter().map(|it| it.kind.as_str()).collect();
     let may_be = [
         "AWS::Config::ConfigRule",
@@ -63,9 +63,7 @@ fn rule_name_leaves_room_for_the_suffix_of_config() {
     assert_eq!(properties["Rule"]["ConfigRuleName"], named);
     assert_eq!(properties["Remediation"]["ConfigRuleName"], named);
     let (of_pack, of_stack) = (&properties["Rule"], &by_id(&stack)["ConfigRule"]);
-    for property in ["Description", "Scope"] {
-        assert_eq!(of_pack[property], of_stack[property]);
-    }
+    assert_eq!(of_pack["Description"], of_stack["Description"]);
     let (of_pack, of_stack) = (&of_pack["Source"], &of_stack["Source"]);
     assert_eq!(of_pack["SourceDetails"], of_stack["SourceDetails"]);
 }
@@ -88,7 +86,8 @@ fn remediation_fits_the_document_of_the_stack() {
         *instance,
         json!({ "ResourceValue": { "Value": "RESOURCE_ID" } })
     );
-    assert_eq!(remediation["ResourceType"], "AWS::EC2::Instance");
+    let of_one = json!(["IsOneType", { "Ref": "ResourceTypes" }, { "Ref": "AWS::NoValue" }]);
+    assert_eq!(remediation["ResourceType"], json!({ "Fn::If": of_one }));
     assert_eq!(remediation["TargetType"], "SSM_DOCUMENT");
     for (parameter, pattern) in [
         // 1 to 25, and 1 to 2,678,000.

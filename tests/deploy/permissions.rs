@@ -128,7 +128,7 @@ fn grants_nothing_unneeded() {
 #[test]
 fn grants_nothing_wider_than_needed() {
     // The actions for which AWS's Service Authorization Reference lists no resource.
-    const WITHOUT_RESOURCES: [&str; 7] = [
+    const WITHOUT_RESOURCES: [&str; 8] = [
         "cloudtrail:LookupEvents",
         "config:GetResourceConfigHistory",
         "config:PutEvaluations",
@@ -136,6 +136,7 @@ fn grants_nothing_wider_than_needed() {
         "ec2:DescribeSpotInstanceRequests",
         "ec2:DescribeSubnets",
         "ec2:DescribeTags",
+        "ec2:DescribeVolumes",
     ];
     let text = [STACK, HOOK].map(|it| std::fs::read_to_string(it).unwrap());
     let text = text.join("\n");
@@ -170,9 +171,11 @@ fn grants_instance_changes_only_when_enforcing() {
     for statement in statements() {
         for action in &statement.actions {
             let condition = match action.as_str() {
-                "ec2:CreateTags" => Some("Enforcing"),
+                "ec2:CreateTags" if statement.sid == "TagVolumes" => Some("TagsVolumes"),
+                "ec2:CreateTags" => Some("TagsInstances"),
                 "ec2:StopInstances" => Some("MayStop"),
                 "ec2:TerminateInstances" => Some("MayTerminate"),
+                "ec2:DescribeVolumes" => Some("CoversVolumes"),
                 _ if action.starts_with("ec2:Describe") => None,
                 _ if action.starts_with("ec2:") => {
                     panic!("{action}: this test does not know under which condition to grant it")
@@ -213,10 +216,14 @@ Made from `cloudformation/tagwarden.yaml`, `cloudformation/hook.yaml` (HookRole,
     for statement in statements {
         let when = match statement.condition.as_deref() {
             None => "always",
-            Some("Enforcing") => "`Mode=enforce`",
-            Some("MayStop") => "`Mode=enforce`, and `Untagged` or `RulesMayDestroy` stops",
+            Some("CoversVolumes") => "`ResourceTypes` has volumes",
+            Some("TagsInstances") => "`Mode=enforce`, and `ResourceTypes` has instances",
+            Some("TagsVolumes") => "`Mode=enforce`, and `ResourceTypes` has volumes",
+            Some("MayStop") => {
+                "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged` or `RulesMayDestroy` stops"
+            }
             Some("MayTerminate") => {
-                "`Mode=enforce`, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
+                "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
             }
             Some("CreatesLettersTopic") => "`CreateLettersTopic=true`",
             Some("SendsMail") => "`MailFrom` and `MailDomains` are set",

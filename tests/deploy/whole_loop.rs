@@ -24,7 +24,7 @@ async fn dry_run_reports_and_may_do_nothing_else() {
         &stack,
         &[
             &WITHOUT_PARAMETERS[..],
-            &["Enforcing", "MayStop", "MayTerminate"],
+            &["MayStop", "MayTerminate", "TagsInstances"],
         ]
         .concat(),
     );
@@ -189,16 +189,18 @@ async fn parameters_decide_what_is_granted() {
 }
 
 /// The stack's default name of the policy table.
-const POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
+pub const POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
 
-/// The conditions that hold only if parameters name topics or addresses, or ask for one.
-const WITHOUT_PARAMETERS: [&str; 6] = [
+/// The conditions that hold only if parameters name topics, addresses or volumes, or ask for a topic.
+const WITHOUT_PARAMETERS: [&str; 8] = [
+    "CoversVolumes",
     "CreatesLettersTopic",
     "HasContactTopics",
     "HasReportEmail",
     "HasSlackChannel",
     "HasTriggerTopic",
     "SendsMail",
+    "TagsVolumes",
 ];
 
 const DENIED: Option<&str> = Some("UnauthorizedOperation");
@@ -333,7 +335,7 @@ fn dashboard(stack: &Stack) -> Value {
 
 /// Asserts that no call of the functions or the document was denied to its role. Each call of a function must also be
 /// one that its sources name, because `permissions.rs` relies on that.
-fn assert_nothing_was_denied(stack: &Stack) {
+pub fn assert_nothing_was_denied(stack: &Stack) {
     for role in ["RuleRole", "RemediationRole", "AutomationRole"] {
         for call in stack.calls(role, |session| session != INTRUDER) {
             assert_eq!(call["allowed"], true, "{call}");
@@ -365,7 +367,7 @@ async fn as_role(stack: &Stack, role: &str) -> aws_sdk_ec2::Client {
         .await
 }
 
-fn scheduled(region: &str) -> Value {
+pub fn scheduled(region: &str) -> Value {
     json!({
         "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
         "source": "aws.events", "account": ACCOUNT, "time": "2026-11-23T12:00:00Z", "region": region,

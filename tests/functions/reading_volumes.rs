@@ -1,12 +1,15 @@
-//! Reads volumes: page by page, by their ids, and with the VPCs of their instances.
+//! Reads volumes: page by page, by their ids, and with the VPCs of their instances; and no more once they are not covered.
 
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use tagwarden_aws::Ec2;
+use serde_json::json;
 use tagwarden_aws::volumes::{self, VolumePages};
-use tagwarden_core::{Kind, Resource, Scope, State};
+use tagwarden_aws::{Ec2, resources};
+use tagwarden_core::{Kind, Policy, Resource, Scope, State};
 use tagwarden_sandbox::{Account, Launch, NewVolume};
+
+use crate::support::World;
 
 async fn all(account: &Account) -> Vec<Resource> {
     let ec2 = Ec2::new(&account.sdk_config());
@@ -102,9 +105,37 @@ async fn a_volume_is_in_the_vpc_of_its_instance() {
     assert_eq!(in_scope, 2);
     assert_eq!(account.count("DescribeInstances"), 1);
 
-    // The scope of every VPC needs none of it.
-    volumes::place(&ec2, &Scope::default(), &mut read)
+    // The scope of every VPC needs none of it, unless a rule asks.
+    let row = json!({"RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y"});
+    let policy = Policy::from_rows([row.as_object().unwrap().clone()]).unwrap();
+    let everywhere = Scope::default();
+    resources::place(&ec2, &policy, &everywhere, &mut read)
         .await
         .unwrap();
     assert_eq!(account.count("DescribeInstances"), 1);
+}
+
+/// Whoever takes volumes out of the stack's resource types has them off the dashboard with the next evaluation.
+#[tokio::test(start_paused = true)]
+async fn what_is_no_longer_covered_leaves_the_dashboard() {
+    let rows = [
+        json!({
+            "RuleId": 1, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "ResourceTypes": "instance, volume",
+        }),
+        json!({"RuleId": 99, "PolicyFormat": 2}),
+    ];
+    let covering = World::with_table(&rows).set("TAGWARDEN_RESOURCE_TYPES", "instance,volume");
+    let volume = covering.account.create_volume(NewVolume::new());
+    let instance = covering.instance(&[("Name", "web")]);
+    covering.evaluate_all().await;
+    let verdict = covering.verdict(&volume);
+    assert_eq!(verdict.as_deref(), Some("NON_COMPLIANT"));
+
+    let without = covering.set("TAGWARDEN_RESOURCE_TYPES", "instance");
+    without.account.forget_calls();
+    without.evaluate_all().await;
+    assert_eq!(without.verdict(&volume), None);
+    assert_eq!(without.account.count("DescribeVolumes"), 0);
+    let verdict = without.verdict(&instance);
+    assert_eq!(verdict.as_deref(), Some("NON_COMPLIANT"));
 }

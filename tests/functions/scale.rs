@@ -1,11 +1,11 @@
 //! The number of calls for a fleet. `cargo bench --bench sweep` measures the same fleets and larger ones.
 
 #[path = "../../benches/sweep/bound.rs"]
-mod bound;
+pub(crate) mod bound;
 #[path = "../../benches/sweep/fleet.rs"]
-mod fleet;
+pub(crate) mod fleet;
 #[path = "../../benches/sweep/simulate.rs"]
-mod simulate;
+pub(crate) mod simulate;
 
 use std::collections::BTreeMap;
 

@@ -131,7 +131,7 @@ async fn ignores_failed_and_dry_run_launches(#[case] members: Value) {
 #[case::compliant(|event: &mut Value| event["detail"]["newEvaluationResult"]["complianceType"] = json!("COMPLIANT"))]
 #[case::not_applicable(|event: &mut Value| event["detail"]["newEvaluationResult"]["complianceType"] = json!("NOT_APPLICABLE"))]
 #[case::gone(|event: &mut Value| event["detail"]["newEvaluationResult"] = Value::Null)]
-#[case::other_resource(|event: &mut Value| event["detail"]["resourceType"] = json!("AWS::EC2::Volume"))]
+#[case::other_resource(|event: &mut Value| event["detail"]["resourceType"] = json!("AWS::EC2::NetworkInterface"))]
 #[tokio::test(start_paused = true)]
 async fn ignores_changes_that_need_no_remedy(#[case] change: fn(&mut Value)) {
     let world = World::new().enforcing();

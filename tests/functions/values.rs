@@ -223,6 +223,21 @@ async fn a_value_comes_from_the_network_or_the_launcher() {
     assert!(lines.contains(&line), "{lines:#?}");
 }
 
+/// An instance that lacks its launcher's name too gets the value of its VPC in the same run.
+#[tokio::test(start_paused = true)]
+async fn the_sources_are_read_where_the_launcher_is_looked_up_too() {
+    let look_up =
+        json!({"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"});
+    let world = World::with_table(&[&from(&json!("vpc"))[..], &[look_up]].concat()).enforcing();
+    world
+        .account
+        .tag_network(crate::support::VPC, "CostCenter", "200");
+    let id = world.instance(&[("Name", "db")]);
+    world.sweep().await;
+    assert_eq!(world.tag(&id, "CreatedBy").as_deref(), Some("ann"));
+    assert_eq!(world.tag(&id, "CostCenter").as_deref(), Some("200"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_sources_of_a_thousand_instances_are_one_call() {
     let world = World::with_table(&from(&json!(["subnet", "vpc"]))).enforcing();

@@ -113,6 +113,33 @@ fn the_rule_answers_any_event() {
     });
 }
 
+/// CloudFormation waits for the answer: nothing in the event makes an error of it.
+#[test]
+fn the_hook_answers_any_event_with_a_status() {
+    let corpus = corpus("hook");
+    let account = account(None);
+    let settings = PolicySettings::from_environment(&Environment::new(&|_| None)).unwrap();
+    let rule = Rule::new(&account.sdk_config(), settings);
+    each_seed(200, |seed| {
+        let mut payload = json(&corpus, &mut Chance::new(seed));
+        let Some(members) = payload.as_object_mut() else {
+            return;
+        };
+        members.entry("hookTypeName").or_insert(Value::Null);
+        survives(seed, &payload.to_string(), || {
+            let answer = rule.handle(event(&account, payload.clone()));
+            let answer = paused_runtime().unwrap().block_on(answer).unwrap();
+            let (status, code) = (&answer["hookStatus"], answer.get("errorCode"));
+            let is_failed = status == "FAILED" && code == Some(&Value::from("NonCompliant"));
+            assert!(
+                is_failed || (status == "SUCCESS" && code.is_none()),
+                "{answer}"
+            );
+            assert!(answer["message"].as_str().is_some_and(|it| !it.is_empty()));
+        });
+    });
+}
+
 #[test]
 fn a_report_is_published_by_any_template() {
     let corpus = corpus("template");

@@ -34,6 +34,7 @@ pub fn standings(policy: &Policy, instance: &Resource) -> Vec<StandingView> {
             rule_id: rule.id,
             standing: match standing {
                 RuleStanding::Applies => "applies",
+                RuleStanding::OtherKind(_) => "other-kind",
                 RuleStanding::Fails(_) => "fails",
                 RuleStanding::Undecided(..) => "undecided",
                 RuleStanding::Behind(_) => "behind",
@@ -71,7 +72,7 @@ pub fn notes<'a>(
                     let why = format!("whether {condition} holds, because {doubt}");
                     unknown.entry(why).or_default().push(&instance.id);
                 }
-                RuleStanding::Fails(_) | RuleStanding::Behind(_) => {}
+                RuleStanding::OtherKind(_) | RuleStanding::Fails(_) | RuleStanding::Behind(_) => {}
             }
         }
         let condition = match &rule.options.when {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use tagwarden_aws::{Clock, Ec2, instances};
+use tagwarden_aws::{Clock, Ec2, resources};
 use tagwarden_core::settings::Environment;
-use tagwarden_core::{Policy, Resource};
+use tagwarden_core::{Kinds, Policy, Resource};
 use tagwarden_remediation::explain::{Explanations, explain_recorded};
 use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::settings::Mode;
@@ -128,7 +128,8 @@ impl Explained {
             PolicySource::File { name, policy } => (name, policy),
             PolicySource::Table => read_table(&access, &settings).await?,
         };
-        let found = instances::describe(&Ec2::new(config), args.ids).await;
+        let (ec2, scope) = (Ec2::new(config), &settings.policy.scope);
+        let found = resources::describe(&ec2, &policy, scope, args.ids).await;
         let (instances, unknown) = in_order(args.ids, found.map_err(|error| trouble::aws(&error))?);
         let remediation = Remediation::new(config, settings.clone());
         let explanations = remediation.explain(&policy, &instances, mode).await;
@@ -160,7 +161,8 @@ impl Explained {
             Some(access) => args.settings(&mut access.variables)?,
             None => args.settings(&mut FunctionVariables::Process)?,
         };
-        let (fleet, mut notes) = recording::instances::read(path, &settings.policy.scope)?;
+        let (fleet, mut notes) =
+            recording::instances::read(path, &settings.policy.scope, Kinds::all())?;
         let mut launches = RecordedLaunches::default();
         for path in &args.inputs.sources.events {
             notes.extend(recording::events::read(path, &mut launches)?);

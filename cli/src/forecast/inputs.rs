@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use tagwarden_aws::instances::InstancePages;
 use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::policy::PolicyExamples;
@@ -17,6 +16,7 @@ use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 
 use super::conditions::{self, is_judged};
+use super::fleet;
 use super::notes;
 use super::recording;
 use super::settings::SettingArgs;
@@ -222,7 +222,8 @@ impl Inputs {
                 None => args.settings(&mut FunctionVariables::Process)?,
             };
             let scope = &settings.policy.scope;
-            let (mut instances, mut notes) = recording::instances::read(path, scope)?;
+            let (mut instances, mut notes) =
+                recording::instances::read(path, scope, settings.policy.kinds)?;
             focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
             let mut launches = RecordedLaunches::default();
             for path in &args.sources.events {
@@ -304,11 +305,9 @@ impl<'a> Reader<'a> {
         remediation: &'a Remediation,
     ) -> Result<Self, CommandError> {
         let ec2 = Ec2::new(&access.config);
-        let mut pages = InstancePages::in_scope(&ec2, &settings.policy.scope);
-        let mut instances = Vec::new();
-        while let Some(page) = pages.next().await {
-            instances.extend(page.map_err(|error| trouble::aws(&error))?);
-        }
+        let (scope, kinds) = (&settings.policy.scope, settings.policy.kinds);
+        let read = fleet::read(&ec2, scope, kinds).await;
+        let mut instances = read.map_err(|error| trouble::aws(&error))?;
         focus::keep_instances(focus, &mut instances, &access.region)?;
         instances.sort_by(|left, right| left.id.cmp(&right.id));
         Ok(Self {
@@ -411,6 +410,14 @@ impl<'a> Reader<'a> {
             // A file with these is refused.
             let cautions = policy.cautions();
             notes.extend(cautions.map(|caution| format!("{}, {caution}.", sentence(&name))));
+        }
+        if let Some(uncovered) = policy.kinds().without(self.settings.policy.kinds) {
+            let note = format!(
+                "{} has rules for {}, which are not looked at: add {uncovered} to --resource-types.",
+                sentence(&name),
+                uncovered.nouns(),
+            );
+            notes.push(note);
         }
         if let Some(reason) = policy.hold() {
             let whose = if is_table {

@@ -22,6 +22,7 @@ pub mod compare;
 mod conditions;
 pub mod endings;
 pub mod explained;
+mod fleet;
 pub mod inputs;
 mod notes;
 mod recording;
@@ -34,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::ValueEnum;
 use serde::Serialize;
 use tagwarden_core::annotation::annotation;
-use tagwarden_core::{Assessment, Resource, Verdict, assess};
+use tagwarden_core::{Assessment, Kind, Resource, Verdict, assess};
 use tagwarden_remediation::plan::{Outcome, Prospects, Remedy};
 use tagwarden_remediation::report::Entry;
 
@@ -106,6 +107,9 @@ pub enum PlanFilter {
 #[serde(rename_all = "camelCase")]
 pub struct ForecastCounts {
     pub instances: usize,
+    /// The others count these too.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub volumes: usize,
     pub compliant: usize,
     pub non_compliant: usize,
     pub not_applicable: usize,
@@ -128,6 +132,14 @@ pub struct ForecastCounts {
     /// Those of `refused` that have something refused which is not a delayed shutdown.
     #[serde(skip)]
     pub refused_other: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl<'a> Forecast<'a> {
@@ -171,7 +183,10 @@ impl<'a> Forecast<'a> {
     pub fn counts(&self) -> ForecastCounts {
         let mut counts = ForecastCounts::default();
         for forecast in self.instances.values() {
-            counts.instances += 1;
+            *match forecast.instance.kind {
+                Kind::Instance => &mut counts.instances,
+                Kind::Volume => &mut counts.volumes,
+            } += 1;
             *match forecast.verdict() {
                 VerdictName::Compliant => &mut counts.compliant,
                 VerdictName::NonCompliant => &mut counts.non_compliant,

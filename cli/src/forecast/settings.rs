@@ -85,6 +85,14 @@ pub struct SettingArgs {
 
     #[arg(
         long,
+        value_name = "KINDS",
+        value_parser = |value: &str| checked("TAGWARDEN_RESOURCE_TYPES", value),
+        help = "Kinds of resources, comma-separated: instance, volume\n[default: TAGWARDEN_RESOURCE_TYPES, else instance]"
+    )]
+    resource_types: Option<String>,
+
+    #[arg(
+        long,
         value_name = "TABLE",
         value_parser = NonEmptyStringValueParser::new(),
         help = "The ledger: the output LedgerTable of tagwarden's stack\n[default: TAGWARDEN_LEDGER_TABLE]"
@@ -202,7 +210,7 @@ impl SettingArgs {
     }
 
     /// Each option, its variable and its value.
-    fn options(&self) -> [(&'static str, &'static str, Option<&str>); 9] {
+    fn options(&self) -> [(&'static str, &'static str, Option<&str>); 10] {
         [
             ("--untagged", "TAGWARDEN_UNTAGGED", &self.untagged),
             (
@@ -236,6 +244,11 @@ impl SettingArgs {
                 &self.manager_tags,
             ),
             ("--vpc-ids", "TAGWARDEN_VPC_IDS", &self.vpc_ids),
+            (
+                "--resource-types",
+                "TAGWARDEN_RESOURCE_TYPES",
+                &self.resource_types,
+            ),
             (
                 "--ledger-table",
                 "TAGWARDEN_LEDGER_TABLE",

@@ -64,8 +64,8 @@ fn error(option: &str, name: &str, text: &[u8]) -> String {
 )]
 #[case(
     "members",
-    "{\"Volumes\": [], \"NextToken\": \"t\"}",
-    "members.json:1:33: instances are in Reservations or configurationItems, but the members of this file are NextToken, Volumes"
+    "{\"Snapshots\": [], \"NextToken\": \"t\"}",
+    "members.json:1:35: instances are in Reservations or configurationItems, but the members of this file are NextToken, Snapshots"
 )]
 #[case(
     "events",

@@ -43,6 +43,7 @@ mod stack;
 mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
+mod volumes;
 #[allow(dead_code, reason = "the policy's own tests use the rest of it")]
 #[path = "../policy/world.rs"]
 mod world;

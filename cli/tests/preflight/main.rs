@@ -9,6 +9,7 @@
 )]
 
 mod guide;
+mod hook;
 #[path = "../../../tests/support/json_schema.rs"]
 mod json_schema;
 mod judging;
@@ -17,6 +18,7 @@ mod outputs;
 mod pipeline_formats;
 mod plans;
 mod refused;
+mod scale;
 mod scene;
 mod secrets;
 mod source;

@@ -73,6 +73,7 @@ fn findings_follow_the_table_of_actions_and_defects(
         .collect();
     let assessment = assess(&policy, &Scope::default(), &instance, now());
     let expected = Assessment {
+        kind: Kind::Instance,
         verdict,
         is_untagged: false,
         findings,

@@ -6,6 +6,7 @@
 mod allowed;
 mod caution;
 mod check_end_date;
+mod check_kinds;
 mod condition;
 mod end_date;
 mod examples;

@@ -32,6 +32,7 @@ impl Reader {
             allowed: self.allowed(),
             from: self.sources().unwrap_or_default(),
             when: self.when(),
+            kinds: self.kinds().unwrap_or_default(),
             end_date: self.end_date(),
             notice: self.notice(),
         }

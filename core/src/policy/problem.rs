@@ -9,6 +9,7 @@ use super::pattern::InvalidPattern;
 use super::source::InvalidSource;
 use super::times::InvalidNotice;
 use super::who::InvalidContact;
+use crate::resource::InvalidKinds;
 
 /// One problem of the policy table, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,6 +172,30 @@ pub enum ProblemKind {
     /// `From` has a part that is not a source.
     #[error(transparent)]
     Source(#[from] InvalidSource),
+    /// `ResourceTypes` names what is not a kind.
+    #[error(transparent)]
+    Kinds(#[from] InvalidKinds),
+    /// A rule shuts down what may not be shut down.
+    #[error("{shutdown} is not for {nouns}: they are only tagged and reported; use {instead}")]
+    ShutdownOfKind {
+        /// The value of the attribute.
+        shutdown: &'static str,
+        /// What the attribute may be.
+        instead: &'static str,
+        /// The kinds that the rule is for.
+        nouns: String,
+    },
+    /// A condition asks for what a kind does not have.
+    #[error("asks for {detail}, which {nouns} do not have: give them a rule of their own")]
+    DetailOfKind {
+        /// The detail's name.
+        detail: &'static str,
+        /// The kind.
+        nouns: &'static str,
+    },
+    /// `From: instance` of a rule for instances alone.
+    #[error("instance is a source for volumes: add ResourceTypes with volume")]
+    SourceOfKind,
     /// A source is the rule's own tag.
     #[error("tag:{0} is the rule's own tag: name another one")]
     OwnSource(String),

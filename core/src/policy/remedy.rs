@@ -26,7 +26,7 @@ use super::function::Function;
 use super::rule::{Action, TagRule};
 use super::when_expired::WhenExpired;
 use crate::likeness::is_blank;
-use crate::resource::Resource;
+use crate::resource::{Kind, Resource};
 
 /// What is wrong with a rule's tag. A tag has at most one defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,9 +136,18 @@ impl TagRule {
         }
     }
 
-    /// What this rule does about `defect`; `None` if it accepts the defect.
+    /// What this rule does about `defect` of a resource of the kind `kind`; `None` if it accepts the defect. What may not be
+    /// shut down is reported.
     #[must_use]
-    pub fn remedy(&self, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
+    pub fn remedy(&self, kind: Kind, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
+        match self.remedy_of_any(defect)? {
+            RuleRemedy::ShutDown(_) if !kind.may_shut_down() => Some(RuleRemedy::Report),
+            remedy => Some(remedy),
+        }
+    }
+
+    /// What this rule does about `defect` of a resource that may be shut down.
+    fn remedy_of_any(&self, defect: Defect<'_>) -> Option<RuleRemedy<'_>> {
         let is_set = matches!(defect, Defect::NotAllowed { .. });
         match defect {
             Defect::Expired { .. } => return self.remedy_once_expired(),

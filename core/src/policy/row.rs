@@ -10,8 +10,15 @@ pub const ATTRIBUTES: [&str; 5] = ["RuleId", "TagKey", "Action", "Required", "De
 
 /// The attributes of a rule that a table has only with the row `{RuleId, PolicyFormat: 2}`, in the order in which people
 /// write them. Without that row they are columns of somebody else.
-pub const OPTIONAL_ATTRIBUTES: [&str; 6] =
-    ["Allowed", "From", "When", "WhenExpired", "Notice", "AtMost"];
+pub const OPTIONAL_ATTRIBUTES: [&str; 7] = [
+    "Allowed",
+    "From",
+    "When",
+    "ResourceTypes",
+    "WhenExpired",
+    "Notice",
+    "AtMost",
+];
 
 /// The attributes of a [who row](super::WhoRow), in the order in which people write them. As those of
 /// [`OPTIONAL_ATTRIBUTES`], only format 2 has them.

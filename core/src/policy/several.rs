@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::condition::{Condition, ConditionDoubt, Decision, RuleConditions};
+use super::options::RuleOptions;
 use super::problem::ProblemKind;
 use super::reader::Reader;
 use super::rule::TagRule;
 use super::table::Policy;
-use crate::resource::Resource;
+use crate::resource::{Kind, Kinds, Resource};
 
 /// Which rule for a key applies to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct UndecidedRule<'a> {
 pub enum RuleStanding<'a> {
     /// It applies.
     Applies,
+    /// It does not, because it is for resources of other kinds: these.
+    OtherKind(Kinds),
     /// It does not, because this condition fails.
     Fails(&'a Condition),
     /// That is not known, because this condition is undecided.
@@ -82,8 +85,13 @@ impl Policy {
     /// says it.
     #[must_use]
     pub fn standing<'a>(&'a self, rule: &'a TagRule, instance: &'a Resource) -> RuleStanding<'a> {
+        if !rule.options.kinds.contains(instance.kind) {
+            return RuleStanding::OtherKind(rule.options.kinds);
+        }
         let own = |first: &TagRule| first.id == rule.id;
+        let is_of_kind = |it: &&TagRule| it.options.kinds.contains(instance.kind);
         let of_key = self.rules.iter().filter(|it| it.tag_key == rule.tag_key);
+        let of_key = of_key.filter(is_of_kind);
         for earlier in of_key.take_while(|it| !own(it)) {
             if !matches!(decide(earlier, instance), Decision::Fails(_)) {
                 return RuleStanding::Behind(earlier);
@@ -119,7 +127,8 @@ impl Policy {
     /// Whether a rule is for `instance`, which has no tags: conditions on tags do not count.
     pub(crate) fn covers_untagged(&self, instance: &Resource) -> Coverage {
         let mut coverage = Coverage::No;
-        for rule in &self.rules {
+        let rules = self.rules.iter();
+        for rule in rules.filter(|rule| rule.options.kinds.contains(instance.kind)) {
             let Some(when) = &rule.options.when else {
                 return Coverage::Yes;
             };
@@ -138,7 +147,7 @@ impl Policy {
 }
 
 fn choose<'a>(rules: impl Iterator<Item = &'a TagRule>, instance: &'a Resource) -> RuleChoice<'a> {
-    for rule in rules {
+    for rule in rules.filter(|rule| rule.options.kinds.contains(instance.kind)) {
         match decide(rule, instance) {
             Decision::Holds => return RuleChoice::Rule(rule),
             Decision::Fails(_) => {}
@@ -163,20 +172,40 @@ fn decide<'a>(rule: &'a TagRule, instance: &'a Resource) -> Decision<'a> {
 
 /// The rules of a key that come before one: their ids and conditions.
 #[derive(Debug, Default)]
-pub(super) struct EarlierRules(BTreeMap<String, Vec<(i64, Option<RuleConditions>)>>);
+pub(super) struct EarlierRules(BTreeMap<String, Vec<EarlierRule>>);
+
+#[derive(Debug)]
+struct EarlierRule {
+    id: i64,
+    kinds: Kinds,
+    when: Option<RuleConditions>,
+}
+
+impl EarlierRule {
+    /// Whether it applies to each resource of `kind` for which `when` holds.
+    fn covers(&self, kind: Kind, when: Option<&RuleConditions>) -> bool {
+        self.kinds.contains(kind)
+            && match (&self.when, when) {
+                (None, _) => true,
+                (Some(before), Some(when)) => before.holds_wherever(when),
+                (Some(_), None) => false,
+            }
+    }
+}
 
 impl Reader {
-    /// Checks that the rule for `key` with the conditions `when` can apply at all, and adds it to `earlier`.
+    /// Checks that the rule for `key` with the kinds and conditions of `options` can apply at all, and adds it to `earlier`.
     pub(super) fn check_several(
         &mut self,
         key: &str,
-        when: Option<&RuleConditions>,
+        options: &RuleOptions,
         earlier: &mut EarlierRules,
     ) {
-        // Nothing is known of conditions that cannot be read.
-        if self.has_problem_with("When") {
+        // Nothing is known of conditions and kinds that cannot be read.
+        if self.has_problem_with("When") || self.has_problem_with("ResourceTypes") {
             return;
         }
+        let (kinds, when) = (options.kinds, options.when.as_ref());
         let contradiction = when.and_then(RuleConditions::contradiction);
         if let Some((first, second)) = contradiction {
             let kind = ProblemKind::NeverHolds(first.to_string(), second.to_string());
@@ -184,21 +213,24 @@ impl Reader {
             return;
         }
         let of_key = earlier.0.entry(key.to_owned()).or_default();
-        let before = of_key.iter().find(|(_, before)| match (before, when) {
-            (None, _) => true,
-            (Some(before), Some(when)) => before.holds_wherever(when),
-            (Some(_), None) => false,
-        });
-        match (before, when) {
-            (Some((first, _)), None) => {
-                let (key, first) = (key.to_owned(), *first);
+        // It can apply if there is a kind for which no earlier rule takes everything.
+        let before: Option<Vec<i64>> = kinds
+            .iter()
+            .map(|kind| Some(of_key.iter().find(|it| it.covers(kind, when))?.id))
+            .collect();
+        match (before.and_then(|ids| ids.first().copied()), when) {
+            (Some(first), None) => {
+                let key = key.to_owned();
                 self.problem("TagKey", ProblemKind::RepeatedKey { key, first });
             }
-            (Some((first, _)), Some(_)) => {
-                let first = *first;
+            (Some(first), Some(_)) => {
                 self.problem("When", ProblemKind::NeverApplies { first });
             }
-            (None, _) => of_key.extend(self.id.map(|id| (id, when.cloned()))),
+            (None, _) => of_key.extend(self.id.map(|id| EarlierRule {
+                id,
+                kinds,
+                when: when.cloned(),
+            })),
         }
     }
 }
@@ -208,6 +240,7 @@ impl fmt::Display for RuleStanding<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Applies => f.write_str("applies"),
+            Self::OtherKind(kinds) => write!(f, "does not apply: it is for {}", kinds.nouns()),
             Self::Fails(condition) => write!(f, "does not apply: {condition} does not hold"),
             Self::Undecided(condition, doubt) => {
                 write!(

@@ -6,11 +6,13 @@ use std::str::FromStr;
 /// Where the value of a tag is taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Another tag of the same instance, with this key.
+    /// Another tag of the same resource, with this key.
     Tag(String),
-    /// The tag of the same key of the instance's subnet.
+    /// The tag of the same key of the instance that a volume is attached to. Nothing for an instance.
+    Instance,
+    /// The tag of the same key of the instance's subnet. Nothing for a volume.
     Subnet,
-    /// The tag of the same key of the instance's VPC.
+    /// The tag of the same key of the VPC that the resource is in.
     Vpc,
     /// What a [who row](super::WhoRow) says of the name of who launched the instance.
     Launcher,
@@ -20,13 +22,8 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSource {
     /// It names no source.
-    #[error("{0:?} is not a source: use tag:KEY, subnet, vpc or launcher")]
+    #[error("{0:?} is not a source: use tag:KEY, instance, subnet, vpc or launcher")]
     Unknown(String),
-    /// `instance`, which is for volumes.
-    #[error(
-        "instance is a source for volumes, which this version does not tag: use tag:KEY, subnet, vpc or launcher"
-    )]
-    Instance,
     /// `tag:` without a key.
     #[error("tag: needs the key of another tag, such as tag:Team")]
     NoKey,
@@ -40,7 +37,7 @@ impl FromStr for Source {
             "subnet" => Ok(Self::Subnet),
             "vpc" => Ok(Self::Vpc),
             "launcher" => Ok(Self::Launcher),
-            "instance" => Err(InvalidSource::Instance),
+            "instance" => Ok(Self::Instance),
             "tag:" => Err(InvalidSource::NoKey),
             other => match other.strip_prefix("tag:") {
                 Some(key) => Ok(Self::Tag(key.trim().to_owned())),
@@ -55,6 +52,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag(key) => write!(f, "tag:{key}"),
+            Self::Instance => f.write_str("instance"),
             Self::Subnet => f.write_str("subnet"),
             Self::Vpc => f.write_str("vpc"),
             Self::Launcher => f.write_str("launcher"),
@@ -68,7 +66,9 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        for text in ["tag:Team", "tag:a:b", "subnet", "vpc", "launcher"] {
+        for text in [
+            "tag:Team", "tag:a:b", "instance", "subnet", "vpc", "launcher",
+        ] {
             let source: Source = text.parse().unwrap();
             assert_eq!(source.to_string(), text);
         }
@@ -79,7 +79,6 @@ mod tests {
     #[test]
     fn refuses_what_is_not_a_source() {
         let refused = |text: &str| text.parse::<Source>().unwrap_err();
-        assert_eq!(refused("instance"), InvalidSource::Instance);
         assert_eq!(refused("tag:"), InvalidSource::NoKey);
         for text in ["Tag:Team", "image", "VPC", ""] {
             assert_eq!(refused(text), InvalidSource::Unknown(text.to_owned()));

@@ -1,11 +1,13 @@
 //! The policy table as a whole.
 
+use super::condition::{Condition, InstanceDetail, RuleConditions};
 use super::format::PolicyFormat;
 use super::rule::{Action, TagRule};
 use super::rules_of_keys::RulesOfKeys;
+use super::source::Source;
 use super::who::{Contact, WhoRow};
 use crate::likeness::is_blank;
-use crate::resource::Resource;
+use crate::resource::{Kinds, Resource};
 
 /// A whole, valid policy table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +101,26 @@ impl Policy {
             (!is_blank(value)).then_some(value)
         });
         value.map(String::as_str)
+    }
+
+    /// The kinds for which there is a rule.
+    #[must_use]
+    pub fn kinds(&self) -> Kinds {
+        let kinds = self.rules.iter().map(|rule| rule.options.kinds);
+        kinds.reduce(Kinds::and).unwrap_or_default()
+    }
+
+    /// Whether a rule for what is attached to instances depends on the VPC of its instance.
+    #[must_use]
+    pub fn asks_for_the_vpc_of_attached(&self) -> bool {
+        let mut rules = self.rules.iter().map(|rule| &rule.options);
+        rules.any(|options| {
+            let conditions = options.when.iter().flat_map(RuleConditions::conditions);
+            let mut details = conditions.filter_map(Condition::detail);
+            options.kinds.attached().next().is_some()
+                && (options.from.contains(&Source::Vpc)
+                    || details.any(|detail| detail == InstanceDetail::VpcId))
+        })
     }
 
     /// The reason for which nothing is written or shut down, such as `the network is being moved`; `None` without a hold.

@@ -6,6 +6,7 @@ use super::*;
 
 mod end_dates;
 mod format;
+mod kinds;
 mod letter_template;
 mod options;
 mod several;

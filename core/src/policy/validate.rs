@@ -205,13 +205,14 @@ impl Reader {
         if options.end_date.is_none() {
             self.check_default_is_allowed(action.as_ref(), &options);
         }
+        self.check_kinds(action.as_ref(), &options);
         if has(&self.row, TEMPLATE_ATTRIBUTE) {
             self.problem(TEMPLATE_ATTRIBUTE, ProblemKind::TemplateInRule);
         }
         self.check_alone(HOLD_ATTRIBUTE);
         self.check_alone(FORMAT_ATTRIBUTE);
         if let Some(key) = &tag_key {
-            self.check_several(key, options.when.as_ref(), earlier);
+            self.check_several(key, &options, earlier);
         }
         Some(TagRule {
             id: self.id?,

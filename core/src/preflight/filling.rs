@@ -16,7 +16,7 @@ pub fn filling(
     instance: &Resource,
     policy: &Policy,
 ) -> Option<String> {
-    let own = match rule.remedy(defect)? {
+    let own = match rule.remedy(instance.kind, defect)? {
         RuleRemedy::Report | RuleRemedy::ShutDown(_) => return None,
         RuleRemedy::WriteLauncher => return Some("who launched it".to_owned()),
         RuleRemedy::WriteFunction(function) => Some(function.to_string()),
@@ -60,6 +60,8 @@ fn may_have(source: &Source, rule: &TagRule, instance: &Resource) -> bool {
             let value = instance.tags.get(key);
             value.map_or(may_be_there, |it| !is_blank(it) && rule.allows(it))
         }
+        // Only what is attached to an instance takes values from one.
+        Source::Instance => instance.kind.attached_by().is_some(),
         Source::Subnet | Source::Vpc | Source::Launcher => true,
     }
 }

@@ -250,7 +250,7 @@ impl Judge<'_> {
             return None;
         }
         let missing = Defect::Missing { near_miss: None };
-        rule.remedy(missing)?;
+        rule.remedy(self.instance.kind, missing)?;
         Some(match self.level(rule, missing) {
             FindingLevel::Error => FindingLevel::Warning,
             level => level,
@@ -279,7 +279,7 @@ impl Judge<'_> {
                 }
             }
             let defect = rule.defect(self.instance, policy.rules(), self.rules.at)?;
-            rule.remedy(defect)?;
+            rule.remedy(self.instance.kind, defect)?;
             Some(self.level(rule, defect).max(FindingLevel::Warning))
         });
         let level = level.min()?;

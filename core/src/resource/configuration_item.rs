@@ -9,20 +9,22 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::detail::text_or_none;
+use super::detail::{Detail, text_or_none};
 use super::facts::{InstanceFacts, null_as_default};
+use super::generic::generic_facts;
 use super::kind::Kind;
 use super::tagged::Resource;
 
-/// The Config resource type of an EC2 instance.
-pub const INSTANCE_RESOURCE_TYPE: &str = Kind::Instance.config_type();
-
 /// A configuration item.
+///
+/// Only an instance's `configuration` is read as such. Of every other resource, what Config says of all resources is read:
+/// the tags, the zone, the time of creation and the relationships.
 ///
 /// See [ConfigurationItem](https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigurationItem.html).
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "wire::Captured")]
 pub struct ConfigurationItem {
     /// What happened to the resource.
     pub configuration_item_status: ItemStatus,
@@ -32,21 +34,33 @@ pub struct ConfigurationItem {
     pub resource_type: String,
     /// Such as `i-…`.
     pub resource_id: String,
-    /// The account the resource is in, as a snapshot and an event name it.
-    #[serde(default)]
-    pub aws_account_id: Option<String>,
-    /// The account the resource is in, as the resource's history names it.
-    #[serde(default, deserialize_with = "text_or_none")]
+    /// The account the resource is in.
     pub account_id: Option<String>,
+    /// The Region the resource is in.
+    pub region: Option<String>,
     /// The Availability Zone the resource is in.
-    #[serde(default, deserialize_with = "text_or_none")]
     pub availability_zone: Option<String>,
+    /// When the resource was created.
+    pub created_at: Option<DateTime<Utc>>,
+    /// How the resource is related to others; `None` if the item does not say.
+    pub relationships: Option<Vec<Relationship>>,
     /// The tags as a map; empty for an item made from a summary.
-    #[serde(default, deserialize_with = "null_as_default")]
     pub tags: BTreeMap<String, Option<String>>,
-    /// EC2's description of the instance.
-    #[serde(default)]
+    /// EC2's description of an instance. Of another resource: the tags and the state, where they have EC2's form.
     pub configuration: InstanceFacts,
+}
+
+/// How a resource is related to another one.
+///
+/// See [Relationship](https://docs.aws.amazon.com/config/latest/APIReference/API_Relationship.html).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relationship {
+    /// Such as `Is attached to Instance`.
+    pub name: String,
+    /// The type of the other one, such as `AWS::EC2::Instance`.
+    pub resource_type: String,
+    /// The id of the other one.
+    pub resource_id: String,
 }
 
 /// The summary that an oversized notification has in place of a configuration item that is too large for an event.
@@ -95,9 +109,11 @@ impl From<ItemSummary> for ConfigurationItem {
             configuration_item_capture_time: summary.configuration_item_capture_time,
             resource_type: summary.resource_type,
             resource_id: summary.resource_id,
-            aws_account_id: None,
             account_id: None,
+            region: None,
             availability_zone: None,
+            created_at: None,
+            relationships: None,
             tags: BTreeMap::new(),
             configuration: InstanceFacts::default(),
         }
@@ -105,204 +121,148 @@ impl From<ItemSummary> for ConfigurationItem {
 }
 
 impl ConfigurationItem {
-    /// Whether the item says nothing about its resource: it has neither tags nor a description.
-    ///
-    /// The instance that it gives would be untagged, although nothing is known of its tags.
+    /// What the resource is; `None` for a resource of a type that tagwarden does not know.
     #[must_use]
-    pub fn describes_nothing(&self) -> bool {
-        self.tags.is_empty() && self.configuration == InstanceFacts::default()
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::from_config_type(&self.resource_type)
     }
 
-    /// The instance that this item describes.
+    /// What is read of the `configuration` of a resource of the type `resource_type`.
+    ///
+    /// # Errors
+    /// It is not a description of an instance, for an instance.
+    pub fn facts(resource_type: &str, configuration: Value) -> serde_json::Result<InstanceFacts> {
+        if resource_type == Kind::Instance.config_type() {
+            InstanceFacts::deserialize(configuration)
+        } else {
+            Ok(generic_facts(configuration))
+        }
+    }
+
+    /// Whether the item says nothing about its resource: it has neither tags nor a description.
+    ///
+    /// The resource that it gives would have no tags, although nothing is known of its tags.
     #[must_use]
-    pub fn into_resource(self) -> Resource {
+    pub fn describes_nothing(&self) -> bool {
+        let has_description = match self.kind() {
+            Some(Kind::Instance) => false,
+            // Config describes what has no tags by its creation and its relationships.
+            _ => self.created_at.is_some() || self.relationships.is_some(),
+        };
+        self.tags.is_empty() && self.configuration == InstanceFacts::default() && !has_description
+    }
+
+    /// The resource that this item describes; `None` for a resource of a type that tagwarden does not know.
+    ///
+    /// The VPC of what is attached to an instance is not known: Config does not say where the instance is.
+    #[must_use]
+    pub fn into_resource(self) -> Option<Resource> {
+        let kind = self.kind()?;
         let mut facts = self.configuration;
-        facts.owner_id = self.aws_account_id.or(self.account_id).or(facts.owner_id);
+        facts.owner_id = self.account_id.or(facts.owner_id);
         facts.availability_zone = facts.availability_zone.or(self.availability_zone);
-        let mut instance = facts.into_instance(self.resource_id);
-        instance.tags.extend(
-            self.tags
-                .into_iter()
-                .map(|(key, value)| (key, value.unwrap_or_default())),
-        );
-        instance
+        let mut resource = facts.into_instance(self.resource_id);
+        let tags = self.tags.into_iter();
+        let tags = tags.map(|(key, value)| (key, value.unwrap_or_default()));
+        resource.tags.extend(tags);
+        resource.kind = kind;
+        let Some(attached_by) = kind.attached_by() else {
+            return Some(resource);
+        };
+        resource.launched_at = self.created_at;
+        resource.started_at = None;
+        resource.details.stated_region = self.region;
+        // An excerpt may have no relationships. What it is attached to is then not known.
+        resource.details.is_whole = self.relationships.is_some();
+        let related = self.relationships.into_iter().flatten();
+        let instances = related.filter(|it| {
+            it.name.trim() == attached_by && it.resource_type == Kind::Instance.config_type()
+        });
+        resource.attached_to = instances.map(|it| it.resource_id).collect();
+        resource.attached_to.sort_unstable();
+        resource.attached_to.dedup();
+        Some(resource)
+    }
+}
+
+/// The JSON as AWS writes it.
+mod wire {
+    use super::{
+        BTreeMap, ConfigurationItem, DateTime, Deserialize, Detail, ItemStatus, Utc, Value,
+        null_as_default, text_or_none,
+    };
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Captured {
+        configuration_item_status: ItemStatus,
+        configuration_item_capture_time: DateTime<Utc>,
+        resource_type: String,
+        resource_id: String,
+        /// As a snapshot and an event name it.
+        #[serde(default)]
+        aws_account_id: Option<String>,
+        /// As the resource's history names it.
+        #[serde(default, deserialize_with = "text_or_none")]
+        account_id: Option<String>,
+        #[serde(default, deserialize_with = "text_or_none")]
+        aws_region: Option<String>,
+        #[serde(default, deserialize_with = "text_or_none")]
+        availability_zone: Option<String>,
+        #[serde(default)]
+        resource_creation_time: Detail<DateTime<Utc>>,
+        #[serde(default)]
+        relationships: Detail<Vec<Related>>,
+        #[serde(default, deserialize_with = "null_as_default")]
+        tags: BTreeMap<String, Option<String>>,
+        #[serde(default)]
+        configuration: Value,
+    }
+
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Related {
+        /// `name` in an event and a snapshot, `relationshipName` in the resource's history.
+        #[serde(alias = "relationshipName")]
+        name: String,
+        resource_type: String,
+        #[serde(default)]
+        resource_id: Option<String>,
+    }
+
+    impl TryFrom<Captured> for ConfigurationItem {
+        type Error = serde_json::Error;
+
+        fn try_from(item: Captured) -> Result<Self, Self::Error> {
+            let mut is_garbled = false;
+            let relationships = item.relationships.given(&mut is_garbled);
+            let relationships = relationships.map(|related| {
+                let related = related.into_iter().filter_map(|it| {
+                    Some(super::Relationship {
+                        name: it.name,
+                        resource_type: it.resource_type,
+                        resource_id: it.resource_id?,
+                    })
+                });
+                related.collect()
+            });
+            let configuration = Self::facts(&item.resource_type, item.configuration)?;
+            Ok(Self {
+                configuration_item_status: item.configuration_item_status,
+                configuration_item_capture_time: item.configuration_item_capture_time,
+                resource_type: item.resource_type,
+                resource_id: item.resource_id,
+                account_id: item.aws_account_id.or(item.account_id),
+                region: item.aws_region,
+                availability_zone: item.availability_zone,
+                created_at: item.resource_creation_time.given(&mut is_garbled),
+                relationships,
+                tags: item.tags,
+                configuration,
+            })
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    #[test]
-    fn only_two_statuses_are_of_a_resource_that_is_there() {
-        for (status, is_present) in [
-            (ItemStatus::Ok, true),
-            (ItemStatus::ResourceDiscovered, true),
-            (ItemStatus::ResourceDeleted, false),
-            (ItemStatus::ResourceDeletedNotRecorded, false),
-            (ItemStatus::ResourceNotRecorded, false),
-        ] {
-            assert_eq!(status.is_present(), is_present, "{status:?}");
-        }
-    }
-    use crate::State;
-
-    fn item(members: Value) -> ConfigurationItem {
-        let mut item = json!({
-            "configurationItemStatus": "OK",
-            "configurationItemCaptureTime": "2026-11-23T08:00:00.000Z",
-            "resourceType": "AWS::EC2::Instance",
-            "resourceId": "i-0a1b2c3d4e5f60718",
-        });
-        let Value::Object(members) = members else {
-            panic!("the members of an item must be an object")
-        };
-        item.as_object_mut().unwrap().extend(members);
-        serde_json::from_value(item).unwrap()
-    }
-
-    #[test]
-    fn reads_tags_in_every_format() {
-        let expected = BTreeMap::from([("Owner".to_owned(), "ann".to_owned())]);
-        for members in [
-            json!({"tags": {"Owner": "ann"}}),
-            json!({"tags": {"Owner": "ann"}, "configuration": {"tags": []}}),
-            json!({"tags": {}, "configuration": {"tags": [{"key": "Owner", "value": "ann"}]}}),
-            json!({"configuration": {"tags": [{"key": "Owner", "value": "ann"}]}}),
-            json!({"tags": null, "configuration": {"tags": [{"Key": "Owner", "Value": "ann"}]}}),
-            json!({"configuration": {"Tags": [{"Key": "Owner", "Value": "ann"}]}}),
-            json!({"configuration": r#"{"tags":[{"key":"Owner","value":"ann"}]}"#}),
-        ] {
-            assert_eq!(
-                item(members.clone()).into_resource().tags,
-                expected,
-                "{members}"
-            );
-        }
-    }
-
-    #[test]
-    fn reads_a_tag_without_a_value_as_empty() {
-        let instance =
-            item(json!({"tags": {"A": null}, "configuration": {"tags": [{"key": "B"}]}}));
-        let instance = instance.into_resource();
-        assert_eq!(instance.tags.get("A").map(String::as_str), Some(""));
-        assert_eq!(instance.tags.get("B").map(String::as_str), Some(""));
-    }
-
-    #[test]
-    fn an_item_without_tags_and_description_describes_nothing() {
-        for (members, expected) in [
-            (json!({}), true),
-            (json!({"tags": null, "configuration": null}), true),
-            (json!({"tags": {}, "configuration": {}}), true),
-            (json!({"tags": {"Owner": ""}}), false),
-            (
-                json!({"configuration": {"state": {"name": "running"}}}),
-                false,
-            ),
-            (
-                json!({"tags": {}, "configuration": {"tags": [{"key": "A"}]}}),
-                false,
-            ),
-        ] {
-            assert_eq!(
-                item(members.clone()).describes_nothing(),
-                expected,
-                "{members}"
-            );
-        }
-    }
-
-    #[test]
-    fn takes_the_first_launch_from_the_primary_interface() {
-        let instance = item(json!({"configuration": {
-            "vpcId": "vpc-1",
-            "state": {"code": 16, "name": "running"},
-            "launchTime": "2026-11-20T00:00:00.000Z",
-            "networkInterfaces": [
-                {"attachment": {"deviceIndex": 1, "attachTime": "2026-01-01T00:00:00.000Z"}},
-                {"attachment": {"deviceIndex": 0, "attachTime": "2026-11-01T00:00:00.000Z"}},
-            ],
-        }}))
-        .into_resource();
-        assert_eq!(
-            instance.launched_at,
-            Some("2026-11-01T00:00:00Z".parse().unwrap())
-        );
-        assert_eq!(instance.state, State::Running);
-        assert_eq!(instance.vpc_id.as_deref(), Some("vpc-1"));
-    }
-
-    #[test]
-    fn a_restart_changes_started_at_but_not_launched_at() {
-        let instance = item(json!({"configuration": {
-            "launchTime": "2026-11-20T00:00:00.000Z",
-            "networkInterfaces": [
-                {"attachment": {"deviceIndex": 0, "attachTime": "2026-11-01T00:00:00.000Z"}},
-            ],
-        }}))
-        .into_resource();
-        let started_at = Some("2026-11-20T00:00:00Z".parse().unwrap());
-        assert_eq!(instance.started_at, started_at);
-        assert!(instance.launched_at < started_at);
-    }
-
-    #[test]
-    fn a_spot_instance_has_a_request_even_if_aws_does_not_name_it() {
-        for (configuration, expected) in [
-            (json!({}), None),
-            (
-                json!({"instanceLifecycle": null, "spotInstanceRequestId": null}),
-                None,
-            ),
-            (
-                json!({"instanceLifecycle": "scheduled", "spotInstanceRequestId": ""}),
-                None,
-            ),
-            (json!({"instanceLifecycle": "spot"}), Some("")),
-            (
-                json!({"spotInstanceRequestId": "sir-abcd1234"}),
-                Some("sir-abcd1234"),
-            ),
-            (
-                json!({"instanceLifecycle": "spot", "spotInstanceRequestId": "sir-abcd1234"}),
-                Some("sir-abcd1234"),
-            ),
-        ] {
-            let as_text = json!({"configuration": configuration.to_string()});
-            for members in [json!({"configuration": configuration}), as_text] {
-                let instance = item(members.clone()).into_resource();
-                assert_eq!(instance.spot_request_id.as_deref(), expected, "{members}");
-            }
-        }
-    }
-
-    #[test]
-    fn has_an_operator_only_if_it_is_managed() {
-        for (operator, expected) in [
-            (Value::Null, None),
-            (json!({}), None),
-            (json!({"managed": null, "principal": null}), None),
-            (
-                json!({"managed": false, "principal": "eks.amazonaws.com"}),
-                None,
-            ),
-            (json!({"managed": true}), Some("an AWS service")),
-            (
-                json!({"managed": true, "principal": ""}),
-                Some("an AWS service"),
-            ),
-            (
-                json!({"managed": true, "principal": "eks.amazonaws.com", "hiddenByDefault": true}),
-                Some("eks.amazonaws.com"),
-            ),
-        ] {
-            let members = json!({"configuration": {"operator": operator}});
-            let instance = item(members).into_resource();
-            assert_eq!(instance.operator.as_deref(), expected, "{operator}");
-        }
-    }
-}
+mod tests;

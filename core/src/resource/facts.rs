@@ -82,10 +82,10 @@ impl InstanceFacts {
             && self.image_id.is_some()
             && self.subnet_id.is_some()
             && self.availability_zone.is_some();
-        let operator = || {
-            let principal = self.principal.filter(|name| !name.is_empty());
-            principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned())
-        };
+        let operator = operator_of(Operator {
+            managed: self.is_managed,
+            principal: self.principal,
+        });
         Resource {
             kind: Kind::Instance,
             id,
@@ -103,7 +103,7 @@ impl InstanceFacts {
                 .spot_request_id
                 .filter(|id| !id.is_empty())
                 .or_else(|| is_spot.then(String::new)),
-            operator: (self.is_managed == Some(true)).then(operator),
+            operator,
             details: InstanceDetails {
                 is_whole,
                 lifecycle: self.lifecycle,
@@ -119,6 +119,22 @@ impl InstanceFacts {
             tags: self.tags,
         }
     }
+}
+
+/// `Operator` of a resource.
+#[derive(Deserialize)]
+pub(super) struct Operator {
+    #[serde(default, alias = "Managed")]
+    managed: Option<bool>,
+    #[serde(default, alias = "Principal")]
+    principal: Option<String>,
+}
+
+/// The service that manages a resource; `None` if no service does.
+pub(super) fn operator_of(operator: Operator) -> Option<String> {
+    let principal = operator.principal.filter(|name| !name.is_empty());
+    let name = principal.unwrap_or_else(|| UNNAMED_OPERATOR.to_owned());
+    (operator.managed == Some(true)).then_some(name)
 }
 
 impl<'de> Deserialize<'de> for InstanceFacts {
@@ -146,7 +162,7 @@ where
 /// know. The upper-case names are those of the AWS CLI, for [`DescribedInstance`](super::described::DescribedInstance).
 pub(super) mod wire {
     use super::super::detail::Detail;
-    use super::{DateTime, Deserialize, InstanceFacts, Utc, null_as_default};
+    use super::{DateTime, Deserialize, InstanceFacts, Operator, Utc, null_as_default};
 
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -204,14 +220,6 @@ pub(super) mod wire {
     struct Profile {
         #[serde(default, alias = "Arn")]
         arn: Detail<String>,
-    }
-
-    #[derive(Deserialize)]
-    struct Operator {
-        #[serde(default, alias = "Managed")]
-        managed: Option<bool>,
-        #[serde(default, alias = "Principal")]
-        principal: Option<String>,
     }
 
     #[derive(Deserialize)]

@@ -7,20 +7,25 @@
 
 pub mod configuration_item;
 mod described;
+mod described_volume;
 mod detail;
 mod details;
 mod facts;
+mod generic;
 mod kind;
+mod kinds;
 mod manager;
 mod state;
 mod tagged;
 mod unknown_tags;
 
 pub use described::DescribedInstance;
+pub use described_volume::DescribedVolume;
 pub use details::InstanceDetails;
 pub use facts::InstanceFacts;
 pub use kind::Kind;
+pub use kinds::{InvalidKinds, Kinds};
 pub use manager::{InvalidManagerTags, Manager, ManagerTags};
 pub use state::State;
-pub use tagged::Resource;
+pub use tagged::{Resource, ShutdownTarget};
 pub use unknown_tags::{TagKnowledge, UnknownTags};

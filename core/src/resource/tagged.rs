@@ -64,3 +64,38 @@ impl Resource {
         }
     }
 }
+
+/// A resource that may be stopped and terminated. There is no other way to one than
+/// [`Resource::shutdown_target`], so that whatever plans a shutdown and asks for one of these cannot plan it for a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShutdownTarget<'a>(&'a Resource);
+
+impl Resource {
+    /// This resource as one that may be stopped and terminated; `None` if its kind may not.
+    #[must_use]
+    pub fn shutdown_target(&self) -> Option<ShutdownTarget<'_>> {
+        self.kind.may_shut_down().then_some(ShutdownTarget(self))
+    }
+}
+
+impl<'a> ShutdownTarget<'a> {
+    /// The resource.
+    #[must_use]
+    pub fn resource(self) -> &'a Resource {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_instance_is_a_target_of_a_shutdown() {
+        for kind in Kind::ALL {
+            let resource = Resource::new(kind, "x", State::Running);
+            let is_target = resource.shutdown_target().is_some();
+            assert_eq!(is_target, kind == Kind::Instance, "{kind}");
+        }
+    }
+}

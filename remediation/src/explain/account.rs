@@ -54,6 +54,7 @@ impl Remediation {
         if let Some(ledger) = &self.ledger {
             settings.mode = Mode::Enforce;
             let ids = instances.iter().map(|it| &it.id);
+            let ids = ids.chain(&survey.launched_hosts);
             context.memories = ledger.memories(ids).await?;
             context.unreadable_exemptions = unreadable_exemptions(&context);
             let standing = all_standing(self, ledger, &survey, &request.target, false).await?;

@@ -12,7 +12,7 @@ use super::{
 use crate::launcher::{Launcher, Unattributed};
 use crate::plan::{
     Cause, Countdown, CountdownName, CountdownReason, CountdownStage, Memory, Outcome, Plan,
-    PlanContext, Reason, Remedy, RemedyName, Step, Terms, ValueOrigin, manager_of,
+    PlanContext, Reason, Remedy, RemedyName, Step, Terms, ValueOrigin, launched_id, manager_of,
 };
 use crate::report::Entry;
 use crate::settings::{Mode, Settings};
@@ -267,8 +267,9 @@ impl<'a> Facts<'a> {
     }
 
     fn launcher(&self, instance: &Resource) -> Option<ExplainedLauncher> {
-        let memory = self.memory(instance);
-        let known = self.context.launchers.get(&instance.id).cloned();
+        let id = launched_id(instance)?;
+        let memory = self.context.memories.get(id);
+        let known = self.context.launchers.get(id).cloned();
         let remembered = memory.and_then(Memory::launcher);
         let remembered = remembered.map(|name| Launcher::Known(name.to_owned()));
         let source = if Unattributed::from(instance).provisioned_by.is_some() {
@@ -304,6 +305,7 @@ impl<'a> Facts<'a> {
             ValueOrigin::Restored => ValueSource::Restored,
             ValueOrigin::NearMiss(_) => ValueSource::NearMiss,
             ValueOrigin::Tag(_) => ValueSource::OtherTag,
+            ValueOrigin::Instance(_) => ValueSource::Instance,
             ValueOrigin::Subnet(_) => ValueSource::Subnet,
             ValueOrigin::Vpc(_) => ValueSource::Vpc,
             ValueOrigin::Who(_) => ValueSource::WhoRow,

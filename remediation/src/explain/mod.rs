@@ -107,6 +107,8 @@ pub enum ValueSource {
     NearMiss,
     /// Another tag of the instance.
     OtherTag,
+    /// The instance that a volume is attached to.
+    Instance,
     /// The instance's subnet.
     Subnet,
     /// The instance's VPC.
@@ -223,6 +225,7 @@ impl ValueSource {
             Self::Restored => "restored",
             Self::NearMiss => "near-miss",
             Self::OtherTag => "tag",
+            Self::Instance => "instance",
             Self::Subnet => "subnet",
             Self::Vpc => "vpc",
             Self::WhoRow => "who",

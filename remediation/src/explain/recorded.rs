@@ -8,7 +8,8 @@ use tagwarden_core::{Policy, Resource};
 use super::facts::{BudgetLeft, Facts};
 use super::{Explanations, LauncherSource};
 use crate::launcher::RecordedLaunches;
-use crate::plan::{PlanContext, plan};
+use crate::on_demand::recorded_context;
+use crate::plan::plan;
 use crate::run::{Survey, is_nearly_all};
 use crate::settings::{Mode, Settings};
 
@@ -32,10 +33,8 @@ pub fn explain_recorded(
         ledger_table: None,
         ..settings.clone()
     };
-    let context = PlanContext {
-        launchers: launches.launchers(survey.unattributed, now),
-        ..PlanContext::default()
-    };
+    let number = survey.instances;
+    let context = recorded_context(policy, &settings, survey, launches, now);
     let plan = plan(policy, &settings, instances, &context, now);
     let mut facts = Facts::new(policy, &settings, &context, plan, mode, now);
     facts.is_suspicion_known = true;
@@ -45,7 +44,7 @@ pub fn explain_recorded(
         room_at: None,
     });
     let reasons = facts.plan.reasons.iter();
-    let suspicious = reasons.filter(|(_, count)| is_nearly_all(**count, survey.instances));
+    let suspicious = reasons.filter(|(_, count)| is_nearly_all(**count, number));
     let an_hour_later = now.checked_add_signed(super::facts::AN_HOUR).unwrap_or(now);
     facts.suspected = suspicious
         .map(|(reason, _)| (reason.clone(), an_hour_later))

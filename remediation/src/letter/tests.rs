@@ -52,6 +52,8 @@ fn report(entries: Vec<(Cause, Remedy, Outcome)>) -> Report {
                 source: OwnerSource::Launcher,
             }),
             launcher: Some("ann@example.com".to_owned()),
+            attached_to: Vec::new(),
+            manager: None,
             counted_since: NaiveDate::from_ymd_opt(2026, 11, 22),
         };
         report.subjects.insert(instance_id.clone(), subject);

@@ -178,5 +178,5 @@ pub(super) fn sentence(letter: &Letter<'_>, it: &LetterEntry<'_>) -> String {
 
 /// The resource's page in the console.
 pub(super) fn link(it: &LetterEntry<'_>, context: LetterContext<'_>) -> Option<String> {
-    console::instance(context.region?, &it.entry.step.instance_id)
+    console::page(context.region?, &it.entry.step.instance_id)
 }

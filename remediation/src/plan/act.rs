@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tagwarden_core::likeness::is_blank;
-use tagwarden_core::{Policy, Resource};
+use tagwarden_core::{Policy, Resource, ShutdownTarget};
 
-use super::{CountdownReason, Outcome, Remedy, Step};
+use super::{Cause, CountdownReason, Outcome, Remedy, Step};
 use crate::run_id::RunId;
 
 /// One act: one remedy for one finding on one instance, and how far it got.
@@ -62,6 +62,21 @@ pub enum ActState {
 }
 
 impl Act {
+    /// The shutdown of `target` that `cause` asks for, about to be done; `None` if `remedy` is no shutdown.
+    pub(super) fn shutdown(
+        target: ShutdownTarget<'_>,
+        cause: Cause,
+        remedy: Remedy,
+    ) -> Option<Self> {
+        let resource = target.resource();
+        let step = Step {
+            instance_id: resource.id.clone(),
+            cause,
+            remedy,
+        };
+        Self::of(step, &resource.tags).filter(|act| act.remedy.is_destructive())
+    }
+
     /// The act that `step` asks for, about to be done to an instance with these tags; `None` for a step that changes
     /// nothing.
     #[must_use]

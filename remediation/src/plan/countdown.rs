@@ -15,7 +15,7 @@ use std::fmt;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use tagwarden_core::policy::Notice;
-use tagwarden_core::{DefectName, Policy, Resource, Shutdown, TagRule};
+use tagwarden_core::{DefectName, Policy, Resource, Shutdown, ShutdownTarget, TagRule};
 
 use super::{Cause, Step};
 use crate::safeguard::Safeguard;
@@ -388,6 +388,19 @@ impl From<&Cause> for CountdownReason {
 }
 
 impl CountdownName {
+    /// The countdown to the shutdown of `target` for `reason`.
+    pub(crate) fn of_target(
+        target: ShutdownTarget<'_>,
+        shutdown: Shutdown,
+        reason: CountdownReason,
+    ) -> Self {
+        Self {
+            instance_id: target.resource().id.clone(),
+            shutdown,
+            reason,
+        }
+    }
+
     /// The termination of an instance that is stopped and untagged.
     pub(crate) fn of_stopped(instance_id: &str) -> Self {
         Self {

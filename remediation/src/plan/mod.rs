@@ -13,6 +13,7 @@
 //! | `outcome` | [`Outcome`]: what became of a step |
 //! | `check` | [`ShutdownCheck`]: what stands against a shutdown |
 //! | `countdown` | [`Countdown`]: how long a reason for a shutdown has stood, and who was told |
+//! | `host` | [`Host`]: an instance that volumes are attached to |
 //! | `manager` | whether an instance has a manager, as far as the run knows |
 //! | `mandate` | [`Mandate`]: what a run may do at most, because a person agreed to no more |
 //! | `memory` | [`Memory`]: who launched a resource, and what tagwarden wrote to it |
@@ -23,6 +24,7 @@
 mod act;
 mod check;
 mod countdown;
+mod host;
 mod manager;
 mod mandate;
 mod memory;
@@ -46,6 +48,8 @@ pub use check::ShutdownCheck;
 pub(crate) use check::checks;
 pub use countdown::{Countdown, CountdownName, CountdownReason};
 pub(crate) use countdown::{CountdownStage, REMEMBERED, Terms};
+pub use host::Host;
+pub(crate) use host::{asks_hosts, launched_id};
 pub(crate) use manager::manager_of;
 pub use mandate::{Agreed, Focus, Mandate};
 pub use memory::{Memory, RememberedTag, UNDEFINED};
@@ -142,8 +146,11 @@ pub struct PlanContext {
     /// When an exemption that cannot be read was first reported, by instance. One that is not here has not been
     /// reported: its protection counts from now.
     pub unreadable_exemptions: BTreeMap<String, DateTime<Utc>>,
-    /// The tags of the subnets and VPCs from which rules take values.
+    /// The tags of the subnets, VPCs and instances from which rules take values.
     pub sources: SourceTags,
+    /// The instances that volumes with findings are attached to, by id; `None` for one that is gone. An instance that is
+    /// not here was not looked at.
+    pub hosts: BTreeMap<String, Option<Host>>,
     /// What is remembered of those that are untagged or lack a name or a date. Nothing is remembered of one that is not
     /// here.
     pub memories: BTreeMap<String, Memory>,

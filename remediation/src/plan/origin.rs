@@ -20,6 +20,8 @@ pub enum ValueOrigin {
     Restored,
     /// Another tag of the instance, which the rule names as a source.
     Tag(String),
+    /// The tag of the same key of the instance that a volume is attached to.
+    Instance(String),
     /// The tag of the same key of the instance's subnet.
     Subnet(String),
     /// The tag of the same key of the instance's VPC.
@@ -44,6 +46,7 @@ impl ValueOrigin {
             Self::NearMiss(_) => "near-miss",
             Self::Restored => "restored",
             Self::Tag(_) => "tag",
+            Self::Instance(_) => "instance",
             Self::Subnet(_) => "subnet",
             Self::Vpc(_) => "vpc",
             Self::Who(_) => "who",
@@ -67,6 +70,7 @@ impl ValueOrigin {
             Self::Default | Self::Function | Self::Launcher => None,
             Self::Restored => Some("what tagwarden wrote before".to_owned()),
             Self::NearMiss(key) | Self::Tag(key) => Some(format!("its tag {}", excerpt(key))),
+            Self::Instance(id) => Some(format!("its instance {id}")),
             Self::Subnet(id) => Some(format!("its subnet {id}")),
             Self::Vpc(id) => Some(format!("its VPC {id}")),
             Self::Who(row_id) => Some(format!("row {row_id}, which is about its launcher")),
@@ -86,6 +90,7 @@ impl fmt::Display for ValueOrigin {
             Self::Who(row_id) => write!(f, "{}:{row_id}", self.kind()),
             Self::NearMiss(detail)
             | Self::Tag(detail)
+            | Self::Instance(detail)
             | Self::Subnet(detail)
             | Self::Vpc(detail) => {
                 write!(f, "{}:{detail}", self.kind())
@@ -117,6 +122,7 @@ impl FromStr for ValueOrigin {
             ("restored", None) => Self::Restored,
             ("near-miss", Some(key)) => Self::NearMiss(key),
             ("tag", Some(key)) => Self::Tag(key),
+            ("instance", Some(id)) => Self::Instance(id),
             ("subnet", Some(id)) => Self::Subnet(id),
             ("vpc", Some(id)) => Self::Vpc(id),
             ("who", Some(id)) => Self::Who(id.parse().map_err(|_| UnknownOrigin)?),
@@ -138,6 +144,7 @@ mod tests {
             ValueOrigin::Restored,
             ValueOrigin::NearMiss("project:code".to_owned()),
             ValueOrigin::Tag("Team".to_owned()),
+            ValueOrigin::Instance("i-1".to_owned()),
             ValueOrigin::Subnet("subnet-1".to_owned()),
             ValueOrigin::Vpc("vpc-1".to_owned()),
             ValueOrigin::Who(-7),

@@ -134,9 +134,12 @@ impl<'a> InstancePlanner<'a> {
 impl InstancePlanner<'_> {
     fn plan_untagged(&mut self) {
         let cause = Cause::Untagged;
+        let Some(target) = self.instance.shutdown_target() else {
+            return self.report(cause, None);
+        };
         match self.settings.untagged {
-            Untagged::Terminate => self.shut_down(cause, Remedy::Terminate, None),
-            Untagged::Stop => self.stop_first(cause),
+            Untagged::Terminate => self.shut_down(target, cause, Remedy::Terminate, None),
+            Untagged::Stop => self.stop_first(target, cause),
             Untagged::Notify => {
                 self.find(&cause);
                 self.report(cause, None);
@@ -145,7 +148,7 @@ impl InstancePlanner<'_> {
     }
 
     fn plan_finding(&mut self, finding: &Finding<'_>) {
-        let Some(remedy) = finding.rule.remedy(finding.defect) else {
+        let Some(remedy) = finding.rule.remedy(self.instance.kind, finding.defect) else {
             return;
         };
         let cause = Cause::from(finding);
@@ -164,11 +167,15 @@ impl InstancePlanner<'_> {
                 }
                 self.report(cause, correction(finding.rule, finding.defect));
             }
-            RuleRemedy::ShutDown(Shutdown::Stop) => {
-                self.shut_down_for(finding, cause, Remedy::Stop { terminate_on: None });
-            }
-            RuleRemedy::ShutDown(Shutdown::Terminate) => {
-                self.shut_down_for(finding, cause, Remedy::Terminate);
+            RuleRemedy::ShutDown(shutdown) => {
+                let Some(target) = self.instance.shutdown_target() else {
+                    return self.report(cause, correction(finding.rule, finding.defect));
+                };
+                let remedy = match shutdown {
+                    Shutdown::Stop => Remedy::Stop { terminate_on: None },
+                    Shutdown::Terminate => Remedy::Terminate,
+                };
+                self.shut_down_for(target, finding, cause, remedy);
             }
         }
     }

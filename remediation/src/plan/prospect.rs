@@ -139,7 +139,8 @@ pub fn prospects(
         return BTreeMap::new();
     }
     let outlook = Outlook::new(policy, settings, context, now);
-    let all = instances.iter().map(|it| {
+    let instances = instances.iter().filter(|it| it.kind.may_shut_down());
+    let all = instances.map(|it| {
         let worlds = outlook.worlds(it, examples);
         (it.id.clone(), Prospects::of(worlds))
     });

@@ -1,4 +1,4 @@
-//! The tags of subnets and VPCs, from which rules take values.
+//! The tags of subnets, VPCs and volumes' instances, from which rules take values.
 
 use std::collections::BTreeSet;
 

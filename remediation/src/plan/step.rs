@@ -3,7 +3,7 @@
 use std::{fmt, mem};
 
 use chrono::NaiveDate;
-use tagwarden_core::{DefectName, Finding, wording};
+use tagwarden_core::{DefectName, Finding, Kind, wording};
 
 use super::ValueOrigin;
 use crate::launcher::Unknown;
@@ -11,7 +11,7 @@ use crate::launcher::Unknown;
 /// One remedy for one finding on one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// `i-…`.
+    /// The resource: `i-…`, `vol-…`.
     pub instance_id: String,
     /// What is wrong.
     pub cause: Cause,
@@ -70,6 +70,12 @@ pub enum Remedy {
 }
 
 impl Step {
+    /// What the resource is, as its id says.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind::of_id(&self.instance_id).unwrap_or_default()
+    }
+
     /// Whether both want the same done to the same instance for the same cause.
     #[must_use]
     pub fn is_same_act(&self, other: &Self) -> bool {

@@ -1,6 +1,8 @@
 //! Links into the AWS console.
 
-/// The page of the instance `id` in the EC2 console of `region`; `None` where there is no public console, or where
+use tagwarden_core::Kind;
+
+/// The page of the resource `id` in the EC2 console of `region`; `None` where there is no public console, or where
 /// either does not make a valid link.
 ///
 /// Each Region has a host of its own, and each partition its own domain: see
@@ -8,14 +10,18 @@
 /// [AWS GovCloud (US)](https://docs.aws.amazon.com/govcloud-us/latest/UserGuide/getting-started-sign-in.html),
 /// [China](https://docs.amazonaws.cn/en_us/aws/latest/userguide/endpoints-Beijing.html) and the
 /// [European Sovereign Cloud](https://docs.aws.eu/).
-pub(crate) fn instance(region: &str, id: &str) -> Option<String> {
+pub(crate) fn page(region: &str, id: &str) -> Option<String> {
     let is_name = |text: &str| {
         let mut bytes = text.bytes();
         !text.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     let domain = domain(region).filter(|_| is_name(region) && is_name(id))?;
+    let fragment = match Kind::of_id(id).unwrap_or_default() {
+        Kind::Instance => "InstanceDetails:instanceId",
+        Kind::Volume => "VolumeDetails:volumeId",
+    };
     Some(format!(
-        "https://{region}.{domain}/ec2/home?region={region}#InstanceDetails:instanceId={id}"
+        "https://{region}.{domain}/ec2/home?region={region}#{fragment}={id}"
     ))
 }
 
@@ -56,16 +62,25 @@ mod tests {
         #[case] region: &str,
         #[case] console: Option<&str>,
     ) {
-        let page = format!("home?region={region}#InstanceDetails:instanceId=i-0a1b2c3d4e5f60718");
+        let home = format!("home?region={region}#InstanceDetails:instanceId=i-0a1b2c3d4e5f60718");
         assert_eq!(
-            instance(region, "i-0a1b2c3d4e5f60718"),
-            console.map(|console| format!("{console}{page}"))
+            page(region, "i-0a1b2c3d4e5f60718"),
+            console.map(|console| format!("{console}{home}"))
         );
     }
 
     #[test]
     fn links_no_page_for_other_texts() {
-        assert_eq!(instance("us-east-1", "i-1 or more"), None);
-        assert_eq!(instance("us-east-1", ""), None);
+        assert_eq!(page("us-east-1", "i-1 or more"), None);
+        assert_eq!(page("us-east-1", ""), None);
+    }
+
+    #[test]
+    fn a_volume_has_a_page_of_its_own() {
+        let link = page("us-east-1", "vol-0a1b2c3d4e5f60718").unwrap();
+        assert!(
+            link.ends_with("#VolumeDetails:volumeId=vol-0a1b2c3d4e5f60718"),
+            "{link}"
+        );
     }
 }

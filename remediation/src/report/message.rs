@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::json;
+use tagwarden_core::Kind;
 use tagwarden_core::policy::InvalidPolicy;
 
 use super::section::sort;
@@ -110,8 +111,14 @@ struct Document<'a> {
     /// How many more there are.
     #[serde(skip_serializing_if = "is_zero")]
     policy_problems_left: usize,
+    /// What else its readers must know.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    notes: &'a [String],
     /// Of this part.
     instance_ids: BTreeSet<&'a str>,
+    /// What is not an instance, of this part.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    resource_ids: BTreeSet<&'a str>,
     /// Of this part.
     entries: Vec<EntryDocument<'a>>,
 }
@@ -199,7 +206,9 @@ pub fn broken_policy(
         undelivered_left: 0,
         policy_problems: shown,
         policy_problems_left: left,
+        notes: &[],
         instance_ids: BTreeSet::new(),
+        resource_ids: BTreeSet::new(),
         entries: Vec::new(),
     };
     Message {
@@ -309,8 +318,15 @@ impl<'a> ReportFrame<'a> {
             undelivered_left: undelivered.len() - listed.len(),
             policy_problems: &[],
             policy_problems_left: 0,
+            notes: &self.report.notes,
             instance_ids: entries
                 .iter()
+                .filter(|entry| entry.step.kind() == Kind::Instance)
+                .map(|entry| entry.step.instance_id.as_str())
+                .collect(),
+            resource_ids: entries
+                .iter()
+                .filter(|entry| entry.step.kind() != Kind::Instance)
                 .map(|entry| entry.step.instance_id.as_str())
                 .collect(),
             entries: entries.iter().map(|it| self.document(it)).collect(),

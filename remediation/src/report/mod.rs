@@ -31,6 +31,7 @@ mod view;
 use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
+use tagwarden_core::Kind;
 use tagwarden_core::policy::ReportTemplate;
 
 use crate::link::ReportOrigin;
@@ -53,6 +54,10 @@ pub struct Report {
     pub mode: Mode,
     /// How many instances were looked at.
     pub instances: usize,
+    /// How many volumes were looked at.
+    pub volumes: usize,
+    /// What else its readers must know, each a whole sentence.
+    pub notes: Vec<String>,
     /// The run that the report is of.
     pub run_id: RunId,
     /// What became of each step, in the order of the instances and rules once [sorted](Report::sort).
@@ -103,6 +108,9 @@ pub struct Entry {
 pub struct ReportCounts {
     /// Looked at.
     pub instances: usize,
+    /// Volumes that were looked at. Those below that are tagged, notified, deferred, refused and failed count volumes too.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub volumes: usize,
     /// Got at least one tag.
     pub tagged: usize,
     /// Were stopped.
@@ -125,6 +133,14 @@ pub struct ReportCounts {
     pub would_terminate: usize,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Report {
     /// A report of nothing yet.
     #[must_use]
@@ -132,6 +148,8 @@ impl Report {
         Self {
             mode,
             instances,
+            volumes: 0,
+            notes: Vec::new(),
             run_id,
             entries: Vec::new(),
             already_reported: BTreeSet::new(),
@@ -225,6 +243,7 @@ impl Report {
         let count = |is: fn(&Entry) -> bool| self.instances_where(is).len();
         ReportCounts {
             instances: self.instances,
+            volumes: self.volumes,
             tagged: with(&Outcome::Done, tag),
             stopped: with(&Outcome::Done, stop),
             terminated: with(&Outcome::Done, terminate),
@@ -314,6 +333,9 @@ impl Serialize for Entry {
         #[serde(rename_all = "camelCase")]
         struct View<'a> {
             instance_id: &'a str,
+            /// What it is, if it is not an instance.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            resource_type: Option<&'static str>,
             finding: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
             rule_id: Option<i64>,
@@ -337,6 +359,9 @@ impl Serialize for Entry {
         } = self;
         View {
             instance_id: &step.instance_id,
+            resource_type: Some(step.kind())
+                .filter(|kind| *kind != Kind::Instance)
+                .map(Kind::as_str),
             finding: step.cause.name(),
             rule_id: step.cause.rule_id(),
             tag_key: step.cause.tag_key(),

@@ -164,6 +164,8 @@ pub(crate) fn report(mode: Mode, samples: impl IntoIterator<Item = Sample>) -> R
                 source: OwnerSource::Tag("Owner".to_owned()),
             }),
             launcher: (number != 2).then(|| "ann@example.com".to_owned()),
+            attached_to: Vec::new(),
+            manager: None,
             counted_since: None,
         };
         let id = format!("i-0a1b2c3d4e5f{:05x}", number * 4);

@@ -18,6 +18,10 @@ pub struct ReportSubject {
     pub owner: Option<Owner>,
     /// Who launched it, as far as that is known.
     pub launcher: Option<String>,
+    /// The instances that it is attached to; none for an instance.
+    pub attached_to: Vec<String>,
+    /// The manager of a volume, in words: its tags are written all the same, but new volumes come without them.
+    pub manager: Option<String>,
     /// When its first countdown began: the day that its letters belong to.
     pub counted_since: Option<NaiveDate>,
 }
@@ -31,10 +35,13 @@ impl ReportSubject {
     pub fn describe(&self) -> Option<String> {
         let owner = self.owner.as_ref().map(|owner| owner.name.as_str());
         let launcher = self.launcher.as_deref().filter(|it| Some(*it) != owner);
+        let attached_to = (!self.attached_to.is_empty()).then(|| self.attached_to.join(", "));
         let parts = [
             ("Name", self.name.as_deref()),
             ("Owner", owner),
             ("Launched by", launcher),
+            ("Attached to", attached_to.as_deref()),
+            ("Managed by", self.manager.as_deref()),
         ];
         let parts = parts.into_iter();
         let parts = parts.filter_map(|(what, value)| Some(format!("{what}: {}.", value?)));
@@ -55,6 +62,10 @@ pub(crate) struct EntryDocument<'a> {
     owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     launcher: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    attached_to: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    managed_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,10 +96,11 @@ impl Report {
             name: subject.and_then(|it| it.name.as_deref()),
             owner: owner.map(|owner| owner.name.as_str()),
             launcher: subject.and_then(|it| it.launcher.as_deref()),
+            attached_to: subject.map_or(&[], |it| &it.attached_to),
+            managed_by: subject.and_then(|it| it.manager.as_deref()),
             account: self.origin.sender.account.as_deref(),
             region,
-            console_link: region
-                .and_then(|region| console::instance(region, &entry.step.instance_id)),
+            console_link: region.and_then(|region| console::page(region, &entry.step.instance_id)),
             due_at: entry.due_at(),
         }
     }

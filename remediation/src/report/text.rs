@@ -3,7 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::wording;
+use tagwarden_core::{Kind, wording};
 
 use super::template_error::TemplateError;
 use super::{Entry, ReportCounts, UndeliveredLetter};
@@ -52,14 +52,15 @@ fn line_of_any_run(entry: &Entry) -> String {
         Remedy::Stop { .. } => format!("-- {id} {}", shutdown(entry, "stopped")),
         Remedy::Terminate => format!("-- {id} {}", shutdown(entry, "terminated")),
         Remedy::Tag { .. } | Remedy::TagLauncher | Remedy::TagFromSource { .. } => {
-            format!("-- Instance {id} {}", tagging(entry))
+            format!("-- {} {id} {}", entry.step.kind().title(), tagging(entry))
         }
         Remedy::Notify { correction } => {
             let correction = correction.as_ref();
             let correction = correction.map_or_else(String::new, |text| format!(": {text}"));
             let defect = defect(&entry.step.cause);
             let end = if correction.ends_with('?') { "" } else { "." };
-            format!("-- Instance {id} {defect}. Reported only{correction}{end}")
+            let title = entry.step.kind().title();
+            format!("-- {title} {id} {defect}. Reported only{correction}{end}")
         }
     }
 }
@@ -179,8 +180,12 @@ pub fn closing(mode: Mode, counts: &ReportCounts, repeated: usize) -> String {
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     let plural = if counts.instances == 1 { "" } else { "s" };
+    let volumes = match counts.volumes {
+        0 => String::new(),
+        count => format!(" and {count} {}", Kind::Volume.noun(count)),
+    };
     let summary = format!(
-        "{} instance{plural} looked at: {}.",
+        "{} instance{plural}{volumes} looked at: {}.",
         counts.instances,
         parts.join(", ")
     );

@@ -95,6 +95,9 @@ pub(super) struct ReportFrame<'a> {
 
 fn closing(report: &Report, counts: &ReportCounts, repeated: usize) -> String {
     let mut closing = text::closing(report.mode, counts, repeated);
+    for note in &report.notes {
+        closing = format!("{closing}\n\n{note}");
+    }
     if !report.undelivered.is_empty() {
         closing = format!("{closing}\n\n{}", text::undelivered(&report.undelivered));
     }
@@ -241,7 +244,7 @@ impl<'a> ReportFrame<'a> {
 
     /// The instance's page in the console.
     pub(super) fn link(&self, entry: &Entry) -> Option<String> {
-        console::instance(self.context.region?, &entry.step.instance_id)
+        console::page(self.context.region?, &entry.step.instance_id)
     }
 }
 

@@ -6,7 +6,7 @@ use tagwarden_aws::AwsError;
 use tagwarden_core::{Action, Policy, TagRule};
 
 use super::survey::Survey;
-use super::{sources, spot};
+use super::{attached, sources, spot};
 use crate::launcher::{Launcher, Unattributed};
 use crate::ledger::{Ledger, Standing};
 use crate::plan::{PlanContext, StepFailure};
@@ -31,9 +31,11 @@ pub(crate) async fn attribute(
         mandate: home.mandate.clone(),
         ..PlanContext::default()
     };
+    context.hosts = attached::read(home, policy, survey).await?;
     if let Some(ledger) = &home.ledger {
         let undefined = survey.undefined.iter().map(|it| &it.id);
         let ids = survey.remembered.iter().chain(undefined);
+        let ids = ids.chain(&survey.launched_hosts);
         context.memories = ledger.memories(ids).await?;
     }
 
@@ -69,7 +71,14 @@ pub(crate) async fn attribute(
     } else {
         Vec::new()
     };
-    let unattributed = survey.unattributed.iter();
+    // A volume takes the launcher of its instance, unless the instance's tags name it.
+    let hosts = survey.launched_hosts.iter();
+    let hosts = hosts.filter_map(|id| context.hosts.get(id)?.as_ref());
+    let unnamed = hosts.filter(|host| host.noted_launcher(policy).is_none());
+    let of_hosts: Vec<Unattributed> = unnamed
+        .map(|host| Unattributed::from(&host.instance))
+        .collect();
+    let unattributed = survey.unattributed.iter().chain(&of_hosts);
     let unattributed = unattributed.chain(judged_by_rules).chain(undefined);
     let unattributed = unattributed
         .chain(&shut_down)

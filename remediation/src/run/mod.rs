@@ -24,6 +24,7 @@
 //!    otherwise the run's own message comes back, and its instances would be on the queue twice.
 //! 9. **Close**. Only what was reported is closed in the ledger; the next run reports the rest.
 
+mod attached;
 mod attribute;
 mod countdowns;
 mod dry_run;
@@ -37,6 +38,7 @@ mod subjects;
 mod survey;
 mod suspicion;
 mod truth;
+mod uncovered;
 mod write_tags;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,8 +154,11 @@ impl<'a> Run<'a> {
         }
         self.name_remover(&mut plan).await;
         let mut report = Report::new(self.mode(), survey.instances, self.id.clone());
+        report.volumes = survey.others;
         report.origin = self.request.origin();
         report.subjects = subjects;
+        let kinds = self.home.settings.policy.kinds;
+        report.notes.extend(uncovered::note(&self.policy, kinds));
         // A large fleet's ids are not needed any more.
         drop(survey);
         match self.mode() {

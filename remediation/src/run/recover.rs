@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use chrono::{DateTime, Utc};
-use tagwarden_aws::{AwsError, instances, tags};
-use tagwarden_core::Resource;
+use tagwarden_aws::{AwsError, resources, tags};
+use tagwarden_core::{Kind, Resource};
 
 use crate::ledger::{AbandonedRun, Batch, ClaimName, Claims, Ledger, Memories};
 use crate::plan::{Act, ActState, Outcome, RemedyName, StepFailure};
@@ -74,8 +74,15 @@ async fn complete(
 
     // The instances show what was done.
     let ids: BTreeSet<&str> = begun.iter().map(|act| act.instance_id()).collect();
-    let ids: Vec<String> = ids.into_iter().map(ToOwned::to_owned).collect();
-    let mut live = instances::describe(&home.ec2, &ids).await?;
+    // What the function does not cover any more it may not read.
+    let kinds = home.settings.policy.kinds;
+    let is_own = |id: &&str| Kind::of_id(id).is_none_or(|kind| kinds.contains(kind));
+    let ids: Vec<String> = ids
+        .into_iter()
+        .filter(is_own)
+        .map(ToOwned::to_owned)
+        .collect();
+    let mut live = resources::describe_unplaced(&home.ec2, &ids).await?;
     add_left_out(home, &begun, &mut live).await;
     let live: BTreeMap<&str, &Resource> = live.iter().map(|it| (it.id.as_str(), it)).collect();
 

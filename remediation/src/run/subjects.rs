@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tagwarden_aws::instances;
+use tagwarden_aws::resources;
 use tagwarden_core::likeness::is_blank;
 use tagwarden_core::{Kind, Owner, Policy, Resource, State};
 
 use crate::launcher::{Launcher, Unattributed};
 use crate::ledger::Ledger;
-use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED};
+use crate::plan::{Act, Memory, Plan, PlanContext, UNDEFINED, launched_id};
 use crate::remediation::Remediation;
 use crate::report::{Report, ReportSubject, Subjects};
 use crate::request::RunRequest;
@@ -92,7 +92,7 @@ pub(super) async fn add_recovered(
         return;
     }
     let ids: Vec<String> = ids.into_iter().collect();
-    let live = instances::describe(&home.ec2, &ids).await;
+    let live = resources::describe_unplaced(&home.ec2, &ids).await;
     let live = live.unwrap_or_else(|error| {
         tracing::warn!("whose instances other runs changed may not be known: {error}");
         Vec::new()
@@ -100,7 +100,8 @@ pub(super) async fn add_recovered(
     let mut live: BTreeMap<String, Resource> =
         live.into_iter().map(|it| (it.id.clone(), it)).collect();
     let instances = ids.into_iter().map(|id| {
-        let gone = || Resource::new(Kind::Instance, id.clone(), State::Terminated);
+        let kind = Kind::of_id(&id).unwrap_or_default();
+        let gone = || Resource::new(kind, id.clone(), State::Terminated);
         let mut instance = live.remove(&id).unwrap_or_else(gone);
         if instance.tags.is_empty() {
             instance.tags = tags.get(&id).cloned().unwrap_or_default();
@@ -119,7 +120,8 @@ pub(super) async fn add_recovered(
         let subject = subject(home, policy, &context, it);
         subject.owner.is_none() && subject.launcher.is_none()
     };
-    let nobodys = instances.iter().filter(is_nobodys);
+    let launched = |it: &&Resource| it.kind.created_by().is_some();
+    let nobodys = instances.iter().filter(launched).filter(is_nobodys);
     let nobodys: Vec<Unattributed> = nobodys.map(Unattributed::from).collect();
     context.launchers = home.look_up.find(nobodys, request.deadline).await;
     let subjects = instances.into_iter().map(|it| {
@@ -135,25 +137,41 @@ fn subject(
     context: &PlanContext,
     instance: &Resource,
 ) -> ReportSubject {
-    let looked_up = match context.launchers.get(&instance.id) {
+    let manager = instance.manager(&home.settings.manager_tags);
+    let manager = manager.filter(|_| instance.kind.attached_by().is_some());
+    let manager = manager.map(|it| format!("{it} ({})", it.fix()));
+    let started = launched_id(instance);
+    let looked_up = match started.and_then(|id| context.launchers.get(id)) {
         Some(Launcher::Known(name)) => Some(name.as_str()),
         _ => None,
     };
-    let remembered = || context.memories.get(&instance.id)?.launcher();
+    let remembered = || context.memories.get(started?)?.launcher();
+    let host = started.and_then(|id| context.hosts.get(id)?.as_ref());
     let noted = || {
         policy
             .noted_launcher(instance)
             .filter(|it| *it != UNDEFINED)
     };
-    let launcher = looked_up.or_else(remembered).or_else(noted);
+    let noted_on_host = || host?.noted_launcher(policy);
+    let launcher = looked_up.or_else(remembered);
+    let launcher = launcher.or_else(noted).or_else(noted_on_host);
+    let owner_tags = &home.settings.owner_tags;
+    // A volume whose tags name nobody is its instance's owner's.
+    let own = Owner::of(policy, owner_tags, instance, None);
+    let of_host = || Owner::of(policy, owner_tags, &host?.instance, launcher);
+    let owner = own
+        .or_else(of_host)
+        .or_else(|| Owner::of(policy, owner_tags, instance, launcher));
     ReportSubject {
         name: instance
             .tags
             .get("Name")
             .filter(|name| !is_blank(name))
             .cloned(),
-        owner: Owner::of(policy, &home.settings.owner_tags, instance, launcher),
+        owner,
         launcher: launcher.map(ToOwned::to_owned),
+        attached_to: instance.attached_to.clone(),
+        manager,
         counted_since: None,
     }
 }

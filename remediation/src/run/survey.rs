@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use tagwarden_aws::instances::{self, InstancePages};
+use tagwarden_aws::AwsError;
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
+use tagwarden_aws::resources::{self, ResourcePages};
 use tagwarden_core::exemption::is_exemption_like;
 use tagwarden_core::policy::{NearMissValue, Source};
 use tagwarden_core::{
-    Action, Assessment, Defect, Finding, Policy, Resource, RuleRemedy, TagRule, Verdict, assess,
+    Action, Assessment, Defect, Finding, Kind, Policy, Resource, RuleRemedy, TagRule, Verdict,
+    assess,
 };
 
 use crate::launcher::{HISTORY, Launcher, Unattributed};
-use crate::plan::{PlanContext, UNDEFINED, ends_soon};
+use crate::plan::{PlanContext, UNDEFINED, asks_hosts, ends_soon, launched_id};
 use crate::progress::Phase;
 use crate::remediation::{Remediation, RemediationError};
 use crate::request::Target;
@@ -26,8 +28,14 @@ use crate::settings::Settings;
 pub(crate) struct Survey {
     /// How many instances the policy applies to.
     pub(crate) instances: usize,
-    /// How many pages the whole fleet is, if the whole fleet was read.
-    pages: Option<usize>,
+    /// How many resources of other kinds it applies to.
+    pub(crate) others: usize,
+    /// The instances that volumes with a finding are attached to, by id; `None` until they are read.
+    pub(crate) hosts: BTreeMap<String, Option<Resource>>,
+    /// Those of them whose launcher's name a volume needs.
+    pub(crate) launched_hosts: BTreeSet<String>,
+    /// How many pages the resources of each kind are, if the whole fleet was read.
+    pages: BTreeMap<Kind, usize>,
     /// The ids of the instances with a finding.
     pub(crate) with_findings: Vec<String>,
     /// Those of them that lack a tag for which their launcher's name is needed.
@@ -44,7 +52,7 @@ pub(crate) struct Survey {
     pub(crate) to_shut_down: Vec<Resource>,
     /// Spot Instances without an end date that a rule reads. One that would be replaced gets none.
     pub(crate) undated: Vec<Resource>,
-    /// The subnets and VPCs from which rules take values, and the keys of those values.
+    /// The subnets, VPCs and volumes' instances from which rules take values, and the keys of those values.
     pub(crate) source_ids: BTreeSet<String>,
     pub(crate) source_keys: BTreeSet<String>,
 }
@@ -58,8 +66,17 @@ impl Survey {
         now: DateTime<Utc>,
     ) -> Self {
         let mut survey = Self::default();
-        for instance in instances {
+        let instances: Vec<&Resource> = instances.into_iter().collect();
+        for instance in &instances {
             survey.add(policy, settings, instance, now);
+        }
+        // What is given need not be read.
+        if !survey.hosts.is_empty() {
+            for instance in instances {
+                if let Some(host) = survey.hosts.get_mut(&instance.id) {
+                    *host = Some(instance.clone());
+                }
+            }
         }
         survey
     }
@@ -73,13 +90,19 @@ impl Survey {
     ) {
         let assessment = assess(policy, &settings.policy.scope, instance, now);
         let applies = !matches!(assessment.verdict, Verdict::NotApplicable(_));
-        self.instances += usize::from(applies);
+        let is_own_launch = instance.kind.created_by().is_some();
+        if instance.kind == Kind::Instance {
+            self.instances += usize::from(applies);
+        } else {
+            self.others += usize::from(applies);
+        }
         let horizon = now.checked_sub_signed(HISTORY).unwrap_or(now);
         let is_undefined = |rule: &TagRule| {
             rule.action == Action::UserLookup
                 && instance.tags.get(&rule.tag_key).map(String::as_str) == Some(UNDEFINED)
         };
         if applies
+            && is_own_launch
             && instance.launched_at.is_some_and(|at| at > horizon)
             && policy.rules_for(instance).any(is_undefined)
         {
@@ -98,17 +121,28 @@ impl Survey {
             return;
         }
         self.with_findings.push(instance.id.clone());
+        for id in &instance.attached_to {
+            self.hosts.entry(id.clone()).or_default();
+        }
         let wants = |is: fn(&RuleRemedy<'_>) -> bool| {
             let mut findings = assessment.findings.iter();
-            findings.any(|it| it.rule.remedy(it.defect).is_some_and(|remedy| is(&remedy)))
+            findings.any(|it| {
+                it.rule
+                    .remedy(instance.kind, it.defect)
+                    .is_some_and(|remedy| is(&remedy))
+            })
         };
-        let lacks_launcher = wants(|it| matches!(it, RuleRemedy::WriteLauncher))
-            || self.note_sources(policy, instance, &assessment);
+        // Asked in any case: the sources of an instance that lacks its launcher too must be read.
+        let source_is_launcher = self.note_sources(policy, instance, &assessment);
+        let lacks_launcher =
+            wants(|it| matches!(it, RuleRemedy::WriteLauncher)) || source_is_launcher;
         let lacks_date = wants(|it| matches!(it, RuleRemedy::WriteFunction(_)));
         let has_source = |finding: &Finding<'_>| !finding.rule.options.from.is_empty();
         let has_source = assessment.findings.iter().any(has_source);
         let wants_shutdown = wants(|it| matches!(it, RuleRemedy::ShutDown(_)));
-        if assessment.is_untagged || lacks_launcher || lacks_date || has_source || wants_shutdown {
+        // EC2 may have left out the tags that tagwarden wrote.
+        let is_bare = assessment.is_untagged || (!is_own_launch && instance.tags.is_empty());
+        if is_bare || lacks_launcher || lacks_date || has_source || wants_shutdown {
             self.remembered.push(instance.id.clone());
         }
         if assessment.is_untagged {
@@ -128,7 +162,10 @@ impl Survey {
         if instance.spot_request_id.is_some() && assessment.findings.iter().any(lacks_end_date) {
             self.undated.push(instance.clone());
         }
-        if !assessment.is_untagged && lacks_launcher {
+        if !is_own_launch && lacks_launcher {
+            let host = launched_id(instance).map(ToOwned::to_owned);
+            self.launched_hosts.extend(host);
+        } else if !assessment.is_untagged && lacks_launcher {
             self.unattributed.push(Unattributed::from(instance));
         }
     }
@@ -145,8 +182,20 @@ impl Survey {
     ) -> bool {
         let mut needs_launcher = false;
         for Finding { rule, defect } in &assessment.findings {
+            let remedy = rule.remedy(instance.kind, *defect);
+            // A volume's launcher is the name on its instance, if there is one.
+            let is_from_host = matches!(
+                remedy,
+                Some(
+                    RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_) | RuleRemedy::WriteLauncher
+                )
+            ) && asks_hosts(rule);
+            if is_from_host && !instance.attached_to.is_empty() {
+                self.source_ids.extend(instance.attached_to.iter().cloned());
+                self.source_keys.insert(rule.tag_key.clone());
+            }
             let is_written = matches!(
-                rule.remedy(*defect),
+                remedy,
                 Some(RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_))
             );
             let near_miss = rule.near_miss_value(instance, policy.rules());
@@ -163,7 +212,7 @@ impl Survey {
                         needs_launcher |= !is_noted && !policy.who_rows().is_empty();
                         None
                     }
-                    Source::Tag(_) => None,
+                    Source::Tag(_) | Source::Instance => None,
                 };
                 if let Some(id) = id {
                     self.source_ids.insert(id.clone());
@@ -179,6 +228,18 @@ impl Survey {
         let stopped = self.to_shut_down.iter();
         let stopped = stopped.filter(|it| it.tags.is_empty() && it.state.is_stopped());
         stopped.map(|it| it.id.clone()).collect()
+    }
+
+    /// The kinds of which the whole fleet is fewer pages than it takes requests to ask for those with a finding by their
+    /// ids. Few volumes with a finding do not make many instances be asked for by id.
+    fn kinds_by_page(&self) -> Vec<Kind> {
+        let takes_fewer = |(kind, pages): &(&Kind, &usize)| {
+            let ids = self.with_findings.iter();
+            let count = ids.filter(|id| Kind::of_id(id) == Some(**kind)).count();
+            resources::requests_for(count) > **pages
+        };
+        let kinds = self.pages.iter().filter(takes_fewer);
+        kinds.map(|(kind, _)| *kind).collect()
     }
 
     /// Has the second look read those whose `Undefined` can be replaced by a name.
@@ -220,30 +281,34 @@ pub(super) async fn survey(
         Target::Instances(ids) => {
             let now = home.clock.now();
             let ids: Vec<String> = ids.iter().cloned().collect();
-            let instances = as_safeguarded(home, instances::describe(&home.ec2, &ids).await?);
+            let (ec2, scope) = (&home.ec2, &home.settings.policy.scope);
+            let found = resources::describe(ec2, policy, scope, &ids).await?;
+            let instances = as_safeguarded(home, found);
             Ok(Survey::of(policy, &home.settings, &instances, now))
         }
     }
 }
 
 async fn survey_fleet(home: &Remediation, policy: &Policy) -> Result<Survey, RemediationError> {
-    let scope = &home.settings.policy.scope;
+    let settings = &home.settings.policy;
     let now = home.clock.now();
     let mut survey = Survey::default();
-    let mut pages = InstancePages::in_scope(&home.ec2, scope);
-    let mut number = 0;
-    while let Some(page) = pages.next().await {
-        if home.monitor.is_cancelled() {
-            return Err(RemediationError::Interrupted);
+    for kind in settings.kinds.iter() {
+        let mut pages = ResourcePages::of(&home.ec2, policy, &settings.scope, [kind]);
+        let mut number = 0;
+        while let Some(page) = pages.next().await {
+            if home.monitor.is_cancelled() {
+                return Err(RemediationError::Interrupted);
+            }
+            let page = as_safeguarded(home, page?);
+            home.monitor.add(page.len());
+            for instance in &page {
+                survey.add(policy, &home.settings, instance, now);
+            }
+            number += 1;
         }
-        let page = as_safeguarded(home, page?);
-        home.monitor.add(page.len());
-        for instance in &page {
-            survey.add(policy, &home.settings, instance, now);
-        }
-        number += 1;
+        survey.pages.insert(kind, number);
     }
-    survey.pages = Some(number);
     Ok(survey)
 }
 
@@ -259,15 +324,18 @@ pub(super) async fn read_again(
     survey: &Survey,
     mut take: impl FnMut(&[Resource]),
 ) -> Result<(), RemediationError> {
-    let ids = &survey.with_findings;
-    let requests = instances::requests_for(ids.len());
-    if survey.pages.is_none_or(|pages| requests <= pages) {
-        take(&read_again_by_id(home, policy, ids).await?);
-        return Ok(());
-    }
+    let kinds = survey.kinds_by_page();
+    let is_by_page = |id: &&String| Kind::of_id(id).is_some_and(|kind| kinds.contains(&kind));
+    let (by_page, by_id): (Vec<&String>, Vec<&String>) =
+        survey.with_findings.iter().partition(is_by_page);
+    let by_id: Vec<String> = by_id.into_iter().cloned().collect();
     check_policy(home, policy).await?;
-    let ids: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
-    let mut pages = InstancePages::in_scope(&home.ec2, &home.settings.policy.scope);
+    if !by_id.is_empty() {
+        take(&describe(home, policy, &by_id).await?);
+    }
+    let ids: BTreeSet<&str> = by_page.into_iter().map(String::as_str).collect();
+    let settings = &home.settings.policy;
+    let mut pages = ResourcePages::of(&home.ec2, policy, &settings.scope, kinds);
     while let Some(page) = pages.next().await {
         let mut page = page?;
         page.retain(|instance| ids.contains(instance.id.as_str()));
@@ -286,7 +354,17 @@ pub(super) async fn read_again_by_id(
     ids: &[String],
 ) -> Result<Vec<Resource>, RemediationError> {
     check_policy(home, policy).await?;
-    let instances = instances::describe(&home.ec2, ids).await?;
+    Ok(describe(home, policy, ids).await?)
+}
+
+/// The resources with these ids as they are now.
+async fn describe(
+    home: &Remediation,
+    policy: &Policy,
+    ids: &[String],
+) -> Result<Vec<Resource>, AwsError> {
+    let scope = &home.settings.policy.scope;
+    let instances = resources::describe(&home.ec2, policy, scope, ids).await?;
     Ok(as_safeguarded(home, instances))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tagwarden_aws::{AwsError, instances, tags};
+use tagwarden_aws::{AwsError, resources, tags};
 use tagwarden_core::Resource;
 use tagwarden_core::exemption::EXEMPTION_KEY;
 
@@ -83,7 +83,7 @@ async fn compare(home: &Remediation, described: &[&Resource]) -> Result<SecondSo
     if differing.is_empty() {
         return Ok(SecondSource::default());
     }
-    let again = instances::describe(&home.ec2, &differing).await?;
+    let again = resources::describe_unplaced(&home.ec2, &differing).await?;
     let left_out = again.iter().find(|it| is_left_out(it));
     if let Some(instance) = left_out {
         let id = &instance.id;

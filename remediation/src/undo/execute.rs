@@ -6,7 +6,7 @@ use aws_config::SdkConfig;
 use aws_sdk_ec2::types::Tag;
 use chrono::{DateTime, TimeDelta, Utc};
 use tagwarden_aws::policy_table::{PolicyTableError, read_policy};
-use tagwarden_aws::{AwsError, Clock, Ec2, instances};
+use tagwarden_aws::{AwsError, Clock, Ec2, resources};
 use tagwarden_core::Resource;
 
 use super::plan::{SHOWN_FOR, unsafe_steps};
@@ -106,7 +106,7 @@ impl Undo {
             });
         }
         let ids: Vec<String> = ids.into_iter().collect();
-        let live = instances::describe(&self.ec2, &ids).await?;
+        let live = resources::describe_unplaced(&self.ec2, &ids).await?;
         let policy = read_policy(&self.dynamodb, &self.policy_table).await;
         let facts = UndoFacts {
             history: &history,
@@ -236,7 +236,7 @@ impl Undo {
         &self,
         ids: &[String],
     ) -> Result<(Vec<Resource>, Vec<Batch>), AwsError> {
-        let live = instances::describe(&self.ec2, ids).await?;
+        let live = resources::describe_unplaced(&self.ec2, ids).await?;
         let now = self.clock.now();
         let since = now.checked_sub_signed(SHOWN_FOR).unwrap_or(now);
         Ok((live, self.ledger.batches_since(since).await?))
@@ -338,7 +338,7 @@ impl Undo {
     /// The instances as they are now, by id.
     async fn live(&self, ids: BTreeSet<String>) -> Result<Live, AwsError> {
         let ids: Vec<String> = ids.into_iter().collect();
-        let live = instances::describe(&self.ec2, &ids).await?;
+        let live = resources::describe_unplaced(&self.ec2, &ids).await?;
         Ok(live.into_iter().map(|it| (it.id.clone(), it)).collect())
     }
 }

@@ -252,7 +252,8 @@ impl UndoFacts<'_> {
             after.tags.retain(|key, value| {
                 taken_back.get(&(id.as_str(), key.as_str())) != Some(&value.as_str())
             });
-            if after.tags.is_empty() {
+            // Without tags, a volume has a finding for each rule and nothing else.
+            if after.tags.is_empty() && live.kind.untagged_counts() {
                 let left = steps
                     .into_iter()
                     .map(|step| leave(step, KeepReason::LastTag));
@@ -321,7 +322,7 @@ impl UndoFacts<'_> {
         let findings = assess(policy, &everywhere, &after, self.now).findings;
         let asking = |finding: &Finding<'_>| {
             let rule = finding.rule;
-            let asking = match rule.remedy(finding.defect)? {
+            let asking = match rule.remedy(live.kind, finding.defect)? {
                 RuleRemedy::Write(_) | RuleRemedy::WriteFunction(_) | RuleRemedy::WriteLauncher => {
                     Requirement::Write(rule.id)
                 }

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use super::Ec2Service;
 use super::check_dry_run;
 use super::describe::{page_size, place};
-use super::filter::{fits, invalid, named_values};
+use super::filter::{Values, invalid, named_values};
 use crate::account::{Account, Contents};
 use crate::calls::Request;
 use crate::dispatch::Context;
@@ -85,7 +85,7 @@ impl Ec2Service {
     /// The tags that pass all filters, after the place `after`.
     fn listed_tags<'a>(
         &'a self,
-        filters: &'a [(&'a str, Vec<&'a str>)],
+        filters: &'a [(&'a str, Values<'a>)],
         after: Option<&'a str>,
         context: &'a Context,
     ) -> impl Iterator<Item = ListedTag> + 'a {
@@ -116,7 +116,7 @@ impl Ec2Service {
             });
             is_later
                 && filters.iter().all(|(name, values)| {
-                    let one_of = |text: &str| values.iter().any(|pattern| fits(pattern, text));
+                    let one_of = |text: &str| values.fit(text);
                     match *name {
                         "resource-id" => one_of(id),
                         "resource-type" => one_of(kind(id)),

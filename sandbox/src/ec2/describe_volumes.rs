@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use super::describe::place;
-use super::filter::{fits, invalid, named_values};
+use super::filter::{Values, invalid, named_values};
 use super::volume::{AttachmentRecord, VolumeRecord};
 use super::{Ec2Service, check_count, check_dry_run, is_well_formed};
 use crate::account::Contents;
@@ -20,7 +20,7 @@ const LISTING: &str = "DescribeVolumes";
 const LARGEST_PAGE: usize = 1000;
 
 /// The names and the values of a request's filters.
-type Filters<'a> = [(&'a str, Vec<&'a str>)];
+type Filters<'a> = [(&'a str, Values<'a>)];
 
 impl Contents {
     /// Volumes in the order of their ids. Without `MaxResults` all of them, see
@@ -121,7 +121,7 @@ fn check_filter(name: &str) -> Result<(), ApiError> {
 
 fn passes_all(volume: &VolumeRecord, filters: &Filters<'_>) -> bool {
     filters.iter().all(|(name, values)| {
-        let one_of = |text: &str| values.iter().any(|pattern| fits(pattern, text));
+        let one_of = |text: &str| values.fit(text);
         let mut attachments = volume.attachments.iter();
         match *name {
             "attachment.instance-id" => attachments.any(|at| one_of(&at.instance_id)),

@@ -1,5 +1,7 @@
 //! Filters, and those of `DescribeInstances`.
 
+use std::collections::BTreeSet;
+
 use super::instance::{InstanceRecord, InstanceState};
 use crate::calls::Request;
 use crate::wire::ApiError;
@@ -12,7 +14,30 @@ const MOST_VALUES: usize = 200;
 #[derive(Debug)]
 pub(super) struct Filter<'a> {
     field: Field<'a>,
-    values: Vec<&'a str>,
+    values: Values<'a>,
+}
+
+/// The values of a filter. A large account is filtered by hundreds of ids, most of which have no wildcards.
+#[derive(Debug, Default)]
+pub(super) struct Values<'a> {
+    exact: BTreeSet<&'a str>,
+    patterns: Vec<&'a str>,
+}
+
+impl<'a> Values<'a> {
+    fn new(values: Vec<&'a str>) -> Self {
+        let has_wildcard = |value: &&str| value.contains(['*', '?', '\\']);
+        let (patterns, exact) = values.into_iter().partition::<Vec<_>, _>(has_wildcard);
+        Self {
+            exact: exact.into_iter().collect(),
+            patterns,
+        }
+    }
+
+    /// Whether any of the values fits.
+    pub(super) fn fit(&self, text: &str) -> bool {
+        self.exact.contains(text) || self.patterns.iter().any(|pattern| fits(pattern, text))
+    }
 }
 
 /// The fields the sandbox filters by. EC2 knows more; they are refused as unknown ones are.
@@ -40,7 +65,7 @@ impl<'a> Filter<'a> {
 
     /// Whether an instance passes that is in `state` by now.
     pub(super) fn passes(&self, instance: &InstanceRecord, state: InstanceState) -> bool {
-        let one_of = |text: &str| self.values.iter().any(|pattern| fits(pattern, text));
+        let one_of = |text: &str| self.values.fit(text);
         match self.field {
             Field::InstanceId => one_of(&instance.id),
             Field::StateName => one_of(state.as_str()),
@@ -73,7 +98,7 @@ impl<'a> Field<'a> {
 }
 
 /// The names and the values of a request's filters.
-pub(super) fn named_values(request: &Request) -> Result<Vec<(&str, Vec<&str>)>, ApiError> {
+pub(super) fn named_values(request: &Request) -> Result<Vec<(&str, Values<'_>)>, ApiError> {
     let mut filters = Vec::new();
     let mut values_in_all = 0;
     for number in 1.. {
@@ -82,7 +107,7 @@ pub(super) fn named_values(request: &Request) -> Result<Vec<(&str, Vec<&str>)>, 
         };
         let values = request.list(&format!("Filter.{number}.Value"));
         values_in_all += values.len();
-        filters.push((name, values));
+        filters.push((name, Values::new(values)));
     }
     if values_in_all > MOST_VALUES {
         let message = format!(
@@ -101,7 +126,7 @@ pub(super) fn invalid(name: &str) -> ApiError {
 
 /// Whether a filter value fits: `*` stands for any characters, `?` for one, and `\` before either, or
 /// before itself, makes it ordinary. Upper and lower case differ.
-pub(super) fn fits(pattern: &str, text: &str) -> bool {
+fn fits(pattern: &str, text: &str) -> bool {
     // Where to try again if what follows the last star fails: the classic walk without recursion.
     let (mut pattern, mut text) = (pattern, text);
     let mut retry: Option<(&str, &str)> = None;

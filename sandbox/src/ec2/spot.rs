@@ -1,6 +1,6 @@
 //! Spot requests: `DescribeSpotInstanceRequests`, and what EC2 does not do to their instances.
 
-use super::filter::{fits, invalid, named_values};
+use super::filter::{invalid, named_values};
 use super::instance::InstanceRecord;
 use super::{Ec2Service, check_dry_run};
 use crate::Account;
@@ -31,7 +31,7 @@ impl Contents {
         let requests = visible.filter_map(|record| {
             let id = record.instance.spot_request_id.as_deref()?;
             let mut filters = filters.iter();
-            let passes = filters.all(|(_, values)| values.iter().any(|pattern| fits(pattern, id)));
+            let passes = filters.all(|(_, values)| values.fit(id));
             passes.then_some((id, record.instance.id.as_str()))
         });
         let mut xml = Xml::default();

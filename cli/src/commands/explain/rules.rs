@@ -174,6 +174,7 @@ fn source(source: ValueSource) -> String {
         // The step's origin names them.
         ValueSource::NearMiss
         | ValueSource::OtherTag
+        | ValueSource::Instance
         | ValueSource::Subnet
         | ValueSource::Vpc
         | ValueSource::WhoRow => "from a source".to_owned(),

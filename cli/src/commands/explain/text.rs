@@ -140,7 +140,19 @@ fn facts(
         "State",
         format!("{} in {vpc}; from {}", instance.state, explained.place()),
     );
-    line("Launched", launched(explained, instance));
+    let began = match instance.kind.created_by() {
+        Some(_) => "Launched",
+        None => "Created",
+    };
+    line(began, launched(explained, instance));
+    if instance.kind.attached_by().is_some() {
+        let ids = instance.attached_to.join(", ");
+        let nothing = "nothing".to_owned();
+        line(
+            "Attached to",
+            Some(ids).filter(|it| !it.is_empty()).unwrap_or(nothing),
+        );
+    }
     line("Owner", owner(explained, instance, explanation));
     line(
         "Manager",

@@ -20,7 +20,7 @@ const fn with(option: &'static str, name: &'static str, what_for: &'static str) 
 }
 
 /// The variables, the most used ones first.
-const VARIABLES: [External; 24] = [
+const VARIABLES: [External; 25] = [
     with(
         "profile",
         "AWS_PROFILE",
@@ -107,6 +107,11 @@ const VARIABLES: [External; 24] = [
         "vpc_ids",
         "TAGWARDEN_VPC_IDS",
         "The VPCs whose instances are in scope, unless --vpc-ids is given.",
+    ),
+    with(
+        "resource_types",
+        "TAGWARDEN_RESOURCE_TYPES",
+        "The kinds of resources that are looked at, unless --resource-types is given.",
     ),
     with(
         "mode",

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tagwarden_core::{Defect, Policy, RuleRemedy, Shutdown, TagRule};
+use tagwarden_core::{Defect, Kind, Policy, RuleRemedy, Shutdown, TagRule};
 
 use super::instance_view::{InstanceView, TagState};
 
@@ -114,7 +114,7 @@ fn about(rule: &TagRule) -> String {
         "optional"
     };
     // Every rule does something about an empty tag.
-    let action = match rule.remedy(Defect::Empty { value: "" }) {
+    let action = match rule.remedy(Kind::Instance, Defect::Empty { value: "" }) {
         Some(RuleRemedy::Write(Some(value))) => format!("filled with {value:?}"),
         Some(RuleRemedy::Write(None)) => "filled from its sources".to_owned(),
         Some(RuleRemedy::WriteLauncher) => "filled with its launcher".to_owned(),

@@ -1,6 +1,6 @@
 //! What a recording lacks, and what that does to a plan.
 
-use tagwarden_core::{Resource, Scope};
+use tagwarden_core::{Kind, Resource, Scope};
 
 use super::shape::{RecordedInstance, SeenTags};
 use crate::exit::CommandError;
@@ -23,7 +23,7 @@ pub fn check(name: &str, found: &[RecordedInstance], scope: &Scope) -> Result<()
     if scope.vpc_ids().len() > 0
         && let Some(lost) = Lost::new(
             "VpcId",
-            living(found).filter(|it| it.instance.vpc_id.is_none()),
+            living_instances(found).filter(|it| it.instance.vpc_id.is_none()),
         )
     {
         return Err(lost.error(
@@ -74,7 +74,7 @@ pub fn notes(found: &[RecordedInstance]) -> Vec<String> {
             ));
         }
     }
-    let ageless = living(found).filter(|it| it.instance.launched_at.is_none());
+    let ageless = living_instances(found).filter(|it| it.instance.launched_at.is_none());
     if let Some(lost) = Lost::new("LaunchTime", ageless) {
         notes.push(format!(
             "{} no LaunchTime in the recording, such as {}, so their ages are not known, \
@@ -88,11 +88,17 @@ pub fn notes(found: &[RecordedInstance]) -> Vec<String> {
 
 /// Whether the recording seems to leave the tags out: it has several instances, and none has tags.
 fn lack_tags(found: &[RecordedInstance]) -> bool {
-    living(found).count() > 1 && living(found).all(|it| it.instance.tags.is_empty())
+    living_instances(found).count() > 1
+        && living_instances(found).all(|it| it.instance.tags.is_empty())
 }
 
 fn living(found: &[RecordedInstance]) -> impl Iterator<Item = &RecordedInstance> {
     found.iter().filter(|it| !it.instance.state.is_gone())
+}
+
+/// Those that are instances. A volume has no VPC, most have no tags, and none is ever shut down.
+fn living_instances(found: &[RecordedInstance]) -> impl Iterator<Item = &RecordedInstance> {
+    living(found).filter(|it| it.instance.kind == Kind::Instance)
 }
 
 /// A member that instances lack.

@@ -1,4 +1,5 @@
-//! Reads instances from the output of `aws ec2 describe-instances`, or from a snapshot of AWS Config.
+//! Reads instances and volumes from the output of `aws ec2 describe-instances` and `aws ec2 describe-volumes`, or from a
+//! snapshot of AWS Config.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +7,7 @@ use std::path::Path;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use tagwarden_core::{Resource, Scope};
+use tagwarden_core::{Kind, Kinds, Resource, Scope};
 
 use super::shape::{self, RecordedInstance};
 use super::walk::{As, Bare, members, unknown as members_error};
@@ -18,19 +19,20 @@ use crate::stream;
 const COMMAND: &str = "aws ec2 describe-instances --output json > FILE";
 
 /// The lists of a document, each with what it holds.
-const LISTS: [(&str, Part); 6] = [
+const LISTS: [(&str, Part); 7] = [
     ("Reservations", Part::Reservations),
     ("Instances", Part::Instances),
+    ("Volumes", Part::Volumes),
     ("configurationItems", Part::Items),
     ("baseConfigurationItems", Part::Items),
     ("BaseConfigurationItems", Part::Items),
     ("Results", Part::Results),
 ];
 
-/// The instances of a recording, in the order of their ids, and what is not known of them, each a whole sentence;
-/// `-` is standard input.
+/// The resources of a recording, in the order of their ids, and what is not known of them, each a whole sentence;
+/// `-` is standard input. Those of other kinds than `kinds` are left out. What is attached is where its instance is.
 ///
-/// Accepts `Reservations`, what `--query` makes of them (`Reservations[]`, `Reservations[].Instances[]` and the like),
+/// Accepts `Reservations`, `Volumes`, what `--query` makes of them (`Reservations[]`, `Reservations[].Instances[]` and the like),
 /// single instances, Config's items from a snapshot, a history, `batch-get-resource-config` or a query, and several such
 /// documents one after the other. If an instance occurs more than once, the last one counts; of Config's items, the last
 /// captured.
@@ -38,12 +40,19 @@ const LISTS: [(&str, Part); 6] = [
 /// # Errors
 /// The file cannot be read, is not JSON, or is not such a recording: the message names the place. Or it lacks what a
 /// verdict in `scope` depends on.
-pub fn read(path: &Path, scope: &Scope) -> Result<(Vec<Resource>, Vec<String>), CommandError> {
+pub fn read(
+    path: &Path,
+    scope: &Scope,
+    kinds: Kinds,
+) -> Result<(Vec<Resource>, Vec<String>), CommandError> {
     let source = Source {
         path,
         command: COMMAND,
     };
-    let mut found = Found::default();
+    let mut found = Found {
+        kinds,
+        ..Found::default()
+    };
     source.read(&mut found)?;
     let name = stream::name(path);
     let mut notes = Vec::new();
@@ -56,13 +65,18 @@ pub fn read(path: &Path, scope: &Scope) -> Result<(Vec<Resource>, Vec<String>), 
     let found: Vec<RecordedInstance> = found.instances.into_values().collect();
     gaps::check(&name, &found, scope)?;
     notes.extend(gaps::notes(&found));
-    let instances = found.into_iter().map(|found| found.instance).collect();
-    Ok((instances, notes))
+    let resources = found.into_iter().map(|found| found.instance);
+    let mut resources: Vec<Resource> = resources.collect();
+    scope.place(&mut resources);
+    resources.retain(|it| kinds.contains(it.kind));
+    Ok((resources, notes))
 }
 
 /// The instances by id.
 #[derive(Default)]
 struct Found {
+    /// The kinds of resources that are asked for.
+    kinds: Kinds,
     instances: BTreeMap<String, RecordedInstance>,
     /// The ids of the reservation that is being read. The AWS CLI writes a reservation's `OwnerId` after its instances.
     in_reservation: Vec<String>,
@@ -114,6 +128,12 @@ impl Found {
         if shape::is_item(&members) && !members.contains_key("InstanceId") {
             return self.add_item(members);
         }
+        if let Some(volumes) = members.remove("Volumes") {
+            return self.add_any(volumes);
+        }
+        if members.contains_key("VolumeId") {
+            return self.add_volume(members.into());
+        }
         self.add_described(members.into())
     }
 
@@ -129,8 +149,16 @@ impl Found {
         Ok(())
     }
 
+    fn add_volume(&mut self, value: Value) -> serde_json::Result<()> {
+        let members: Option<Map<String, Value>> = serde_json::from_value(value)?;
+        if let Some(members) = members.filter(|_| self.kinds.contains(Kind::Volume)) {
+            self.add_instance(shape::described_volume(members)?);
+        }
+        Ok(())
+    }
+
     fn add_item(&mut self, members: Map<String, Value>) -> serde_json::Result<()> {
-        if let Some(found) = shape::item(members)? {
+        if let Some(found) = shape::item(members, self.kinds)? {
             self.add_instance(found);
         }
         Ok(())
@@ -145,7 +173,7 @@ impl Found {
         if value.is_null() {
             return Ok(());
         }
-        if let Some(found) = shape::result(serde_json::from_value(value)?)? {
+        if let Some(found) = shape::result(serde_json::from_value(value)?, self.kinds)? {
             self.add_instance(found);
         }
         Ok(())
@@ -195,6 +223,7 @@ impl<'de> Visitor<'de> for Document<'_> {
             Bare::Known => Ok(()),
             Bare::Members(members)
                 if members.contains_key("InstanceId")
+                    || members.contains_key("VolumeId")
                     || members.contains_key("instanceId")
                     || shape::is_item(&members) =>
             {
@@ -220,6 +249,7 @@ impl<'de> Visitor<'de> for Document<'_> {
 enum Part {
     Reservations,
     Instances,
+    Volumes,
     Items,
     Results,
 }
@@ -254,10 +284,11 @@ impl<'de> Visitor<'de> for List<'_> {
                     place: &place(),
                     found: &mut *self.found,
                 }))?,
-                Part::Instances | Part::Items | Part::Results => {
+                Part::Instances | Part::Volumes | Part::Items | Part::Results => {
                     let value = seq.next_element::<Value>().map_err(at_place)?;
                     let added = value.map(|value| match (self.part, value) {
                         (Part::Instances, value) => self.found.add_described(value),
+                        (Part::Volumes, value) => self.found.add_volume(value),
                         (Part::Results, value) => self.found.add_result(value),
                         (_, Value::Null) => Ok(()),
                         (_, value) => self.found.add_item(serde_json::from_value(value)?),

@@ -4,18 +4,26 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value};
-use tagwarden_core::Kind;
-use tagwarden_core::resource::DescribedInstance;
-use tagwarden_core::resource::configuration_item::{ConfigurationItem, INSTANCE_RESOURCE_TYPE};
-use tagwarden_core::{Resource, State};
+use tagwarden_core::resource::configuration_item::ConfigurationItem;
+use tagwarden_core::resource::{DescribedInstance, DescribedVolume};
+use tagwarden_core::{Kind, Kinds, Resource, State};
 
 /// The members of EC2's description that a projection keeps least often: one with all of them was not projected.
 const WHOLE: [&str; 3] = ["InstanceType", "ImageId", "AmiLaunchIndex"];
 
-/// Members that hold times. AWS CLI 1 writes some of them as seconds since 1970.
-const TIMES: [&str; 3] = ["LaunchTime", "launchTime", "configurationItemCaptureTime"];
+/// The same of a volume.
+const WHOLE_VOLUME: [&str; 3] = ["VolumeType", "Encrypted", "Iops"];
 
-/// An instance of a recording.
+/// Members that hold times. AWS CLI 1 writes some of them as seconds since 1970.
+const TIMES: [&str; 5] = [
+    "LaunchTime",
+    "launchTime",
+    "CreateTime",
+    "resourceCreationTime",
+    "configurationItemCaptureTime",
+];
+
+/// A resource of a recording.
 #[derive(Debug)]
 pub struct RecordedInstance {
     pub instance: Resource,
@@ -89,15 +97,42 @@ pub fn described(mut members: Map<String, Value>) -> serde_json::Result<Recorded
     })
 }
 
-/// The instance in an item of AWS Config; `None` if the item is of another kind of resource.
+/// The volume that EC2 describes, as the AWS CLI writes it.
+///
+/// # Errors
+/// The members do not describe a volume.
+pub fn described_volume(mut members: Map<String, Value>) -> serde_json::Result<RecordedInstance> {
+    let seen = SeenMembers {
+        is_item: false,
+        is_whole: WHOLE_VOLUME.iter().all(|name| members.contains_key(*name)),
+        has_state: has_value(&members, &["State"]),
+        tags: SeenTags::of(members.get("Tags")),
+    };
+    tidy(&mut members);
+    let DescribedVolume(volume) = DescribedVolume::deserialize(Value::Object(members))?;
+    Ok(RecordedInstance {
+        instance: volume,
+        captured_at: None,
+        members: seen,
+    })
+}
+
+/// The resource in an item of AWS Config; `None` if the item is of a kind that is not asked for. An instance is, because
+/// volumes are where it is.
 ///
 /// # Errors
 /// The item is not one of Config's.
-pub fn item(mut members: Map<String, Value>) -> serde_json::Result<Option<RecordedInstance>> {
+pub fn item(
+    mut members: Map<String, Value>,
+    kinds: Kinds,
+) -> serde_json::Result<Option<RecordedInstance>> {
     // Other kinds of resources have other members.
-    if members.get("resourceType").and_then(Value::as_str) != Some(INSTANCE_RESOURCE_TYPE) {
+    let resource_type = members.get("resourceType").and_then(Value::as_str);
+    let kind = resource_type.and_then(Kind::from_config_type);
+    let is_asked = |kind: &Kind| kind.attached_by().is_none() || kinds.contains(*kind);
+    let Some(kind) = kind.filter(is_asked) else {
         return Ok(None);
-    }
+    };
     if let Some(Value::String(text)) = members.get("configuration") {
         let configuration = serde_json::from_str(text)?;
         members.insert("configuration".to_owned(), configuration);
@@ -124,9 +159,15 @@ pub fn item(mut members: Map<String, Value>) -> serde_json::Result<Option<Record
     let item = ConfigurationItem::deserialize(Value::Object(members))?;
     let captured_at = item.configuration_item_capture_time;
     let is_present = item.configuration_item_status.is_present();
-    let mut instance = item.into_resource();
+    let Some(mut instance) = item.into_resource() else {
+        return Ok(None);
+    };
     if !is_present {
-        instance.state = State::Terminated;
+        instance.state = if kind.may_shut_down() {
+            State::Terminated
+        } else {
+            State::Deleted
+        };
     }
     Ok(Some(RecordedInstance {
         instance,
@@ -140,10 +181,14 @@ pub fn item(mut members: Map<String, Value>) -> serde_json::Result<Option<Record
 ///
 /// # Errors
 /// The result does not name its resource, or is not one of Config's.
-pub fn result(mut members: Map<String, Value>) -> serde_json::Result<Option<RecordedInstance>> {
+pub fn result(
+    mut members: Map<String, Value>,
+    kinds: Kinds,
+) -> serde_json::Result<Option<RecordedInstance>> {
     let id = members.get("resourceId").or_else(|| {
         let configuration = members.get("configuration")?;
-        configuration.get("instanceId")
+        let ids = ["instanceId", "volumeId"];
+        ids.iter().find_map(|name| configuration.get(*name))
     });
     let Some(id) = id.and_then(Value::as_str).map(ToOwned::to_owned) else {
         return Err(serde_json::Error::custom(
@@ -151,7 +196,8 @@ pub fn result(mut members: Map<String, Value>) -> serde_json::Result<Option<Reco
         ));
     };
     let is_timed = members.contains_key("configurationItemCaptureTime");
-    let kind = Kind::Instance.is_id(&id).then_some(INSTANCE_RESOURCE_TYPE);
+    let kind = Kind::ALL.into_iter().find(|kind| kind.is_id(&id));
+    let kind = kind.map(Kind::config_type);
     for (name, value) in [
         ("resourceType", kind.unwrap_or_default()),
         ("resourceId", &id),
@@ -160,7 +206,7 @@ pub fn result(mut members: Map<String, Value>) -> serde_json::Result<Option<Reco
     ] {
         members.entry(name).or_insert_with(|| value.into());
     }
-    let found = item(members)?;
+    let found = item(members, kinds)?;
     Ok(found.map(|found| RecordedInstance {
         captured_at: found.captured_at.filter(|_| is_timed),
         ..found

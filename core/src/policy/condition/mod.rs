@@ -28,7 +28,7 @@ pub use read::InvalidCondition;
 use super::key::is_reserved_key;
 use super::pattern::Pattern;
 use crate::likeness::{is_blank, is_near_miss};
-use crate::resource::{Resource, TagKnowledge};
+use crate::resource::{Kind, Resource, TagKnowledge};
 
 /// `When`: the conditions of a rule, all of which must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,12 +318,24 @@ impl InstanceDetail {
         }
     }
 
+    /// Whether resources of the kind `kind` have it. The VPC of what is attached is that of its instance.
+    #[must_use]
+    pub fn is_of(self, kind: Kind) -> bool {
+        kind.attached_by().is_none()
+            || matches!(
+                self,
+                Self::VpcId | Self::AvailabilityZone | Self::OwnerId | Self::Region
+            )
+    }
+
     fn of(self, instance: &Resource) -> Fact<'_> {
         let details = &instance.details;
+        // What is attached to nothing is in no VPC.
+        let is_detached = instance.kind.attached_by().is_some() && instance.attached_to.is_empty();
         // What every instance has is only left out by an excerpt.
         let (value, is_optional) = match self {
             Self::InstanceType => (details.instance_type.as_deref(), false),
-            Self::VpcId => (instance.vpc_id.as_deref(), false),
+            Self::VpcId => (instance.vpc_id.as_deref(), is_detached),
             Self::SubnetId => (details.subnet_id.as_deref(), false),
             Self::ImageId => (details.image_id.as_deref(), false),
             Self::AvailabilityZone => (details.availability_zone.as_deref(), false),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::policy;
 use crate::policy::{Defect, Policy, RuleRemedy, Shutdown};
-use crate::{Resource, Scope, State, Verdict, assess};
+use crate::{Kind, Resource, Scope, State, Verdict, assess};
 
 fn table(members: &Value) -> Value {
     let mut rule = json!({
@@ -126,7 +126,7 @@ fn the_remedy_once_expired_is_when_expireds(
         let instance = instance(Some(value));
         let defect = rule.defect(&instance, policy.rules(), now());
         assert_eq!(
-            defect.and_then(|defect| rule.remedy(defect)),
+            defect.and_then(|defect| rule.remedy(Kind::Instance, defect)),
             expected,
             "{value}"
         );
@@ -149,7 +149,7 @@ fn an_absent_end_date_follows_action_and_required() {
         let instance = instance(value);
         let defect = rule.defect(&instance, policy.rules(), now());
         defect
-            .and_then(|defect| rule.remedy(defect))
+            .and_then(|defect| rule.remedy(Kind::Instance, defect))
             .map(|it| it == RuleRemedy::ShutDown(Shutdown::Terminate))
     };
     assert_eq!(remedy(None), Some(true));

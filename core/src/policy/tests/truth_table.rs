@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::policy;
 use crate::policy::{Action, Policy, RuleRemedy, Shutdown};
-use crate::{DefectName, Resource, Scope, State, Verdict, assess};
+use crate::{DefectName, Kind, Resource, Scope, State, Verdict, assess};
 
 /// The tags of an instance that has one defect under a rule for `Owner` with allowed values.
 const VALUES: [(&str, (&str, &str)); 7] = [
@@ -122,7 +122,7 @@ fn cell(policy: &Policy, tag: (&str, &str), defects: &mut BTreeSet<DefectName>) 
     let instance = instance(tag);
     let assessment = assess(policy, &Scope::default(), &instance, now);
     let finding = assessment.findings.first();
-    let remedy = finding.and_then(|it| it.rule.remedy(it.defect));
+    let remedy = finding.and_then(|it| it.rule.remedy(Kind::Instance, it.defect));
     let (word, is_shutdown) = match remedy {
         None => ("-", false),
         Some(RuleRemedy::Write(_)) => ("write", false),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::policy;
 use crate::policy::Policy;
-use crate::{Assessment, InstanceDetails, Resource, Scope, State, Verdict, assess};
+use crate::{Assessment, InstanceDetails, Kind, Resource, Scope, State, Verdict, assess};
 
 const KEYS: [&str; 3] = ["A", "B", "Owner"];
 
@@ -112,7 +112,7 @@ fn findings(assessment: &Assessment<'_>) -> Vec<String> {
                 "{} {:?} {:?}",
                 it.rule.id,
                 it.defect,
-                it.rule.remedy(it.defect)
+                it.rule.remedy(Kind::Instance, it.defect)
             )
         })
         .collect()

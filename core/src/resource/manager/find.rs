@@ -27,6 +27,7 @@ impl Resource {
             // The organisation knows best what its own tags mean.
             .or_else(|| listed.find(&self.tags))
             // Then managers that launch through an Auto Scaling group or a fleet.
+            .or_else(|| tags.storage().filter(|_| self.kind.attached_by().is_some()))
             .or_else(|| tags.kubernetes())
             .or_else(|| tags.cluster())
             .or_else(|| tags.short_lived())
@@ -68,6 +69,13 @@ impl<'a> Tags<'a> {
         let tags = self.0.range(prefix.to_owned()..);
         tags.map_while(move |(key, value)| Some((key.strip_prefix(prefix)?, value.as_str())))
             .filter(|(rest, _)| !rest.is_empty())
+    }
+
+    /// The manager of the volumes of a Kubernetes cluster.
+    fn storage(self) -> Option<Manager<'a>> {
+        let claim = self.get("kubernetes.io/created-for/pvc/name");
+        let is_driver = claim.is_some() || self.get("ebs.csi.aws.com/cluster").is_some();
+        is_driver.then_some(Manager::EbsCsi { claim })
     }
 
     /// Managers of the nodes of a Kubernetes cluster.

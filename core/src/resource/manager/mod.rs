@@ -39,6 +39,14 @@ pub enum Manager<'a> {
         /// Such as `scaler.lambda.amazonaws.com`.
         principal: &'a str,
     },
+    /// The EBS CSI driver, which makes the volumes of Kubernetes: the tag `kubernetes.io/created-for/pvc/name`, or
+    /// `ebs.csi.aws.com/cluster`. Only a volume has it.
+    ///
+    /// See [Tagging](https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/tagging.md).
+    EbsCsi {
+        /// The claim that the volume was created for, if the tag names it.
+        claim: Option<&'a str>,
+    },
     /// A manager of the organisation's own: a tag whose key is in [`ManagerTags`].
     Listed {
         /// The tag's key.

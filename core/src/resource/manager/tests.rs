@@ -271,3 +271,40 @@ fn takes_the_longest_key() {
     assert!(ManagerTags::from_list(&"k".repeat(128)).is_ok());
     assert!(ManagerTags::from_list(&format!("{}*", "k".repeat(128))).is_ok());
 }
+
+#[test]
+fn the_driver_of_kubernetes_volumes_manages_volumes_only() {
+    for (tags, expected) in [
+        (
+            vec![
+                ("kubernetes.io/created-for/pvc/name", "data-0"),
+                ("ebs.csi.aws.com/cluster", "true"),
+            ],
+            Some(
+                "the EBS CSI driver, for the claim data-0, which alone may end it: put the tags in its StorageClass, as tagSpecification",
+            ),
+        ),
+        (
+            vec![("ebs.csi.aws.com/cluster", "true")],
+            Some(
+                "the EBS CSI driver, which alone may end it: put the tags in its StorageClass, as tagSpecification",
+            ),
+        ),
+        (
+            vec![GROUP],
+            Some("the Auto Scaling group web, which would replace it: tag the group"),
+        ),
+        (vec![("Name", "data")], None),
+    ] {
+        let mut volume = instance(None, "", &tags);
+        let is_of_driver = tags[0] != GROUP;
+        let none = ManagerTags::default();
+        assert_eq!(volume.manager(&none).is_some(), !is_of_driver, "{tags:?}");
+        volume.kind = crate::Kind::Volume;
+        assert_eq!(
+            volume.manager(&none).map(describe).as_deref(),
+            expected,
+            "{tags:?}"
+        );
+    }
+}

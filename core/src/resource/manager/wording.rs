@@ -20,6 +20,7 @@ impl Manager<'_> {
             | Self::ParallelCluster { is_head: true, .. }
             | Self::ImageBuilder { .. }
             | Self::Cloud9 { .. }
+            | Self::EbsCsi { .. }
             | Self::Jenkins => MAY_END,
             Self::EksNodeGroup { .. }
             | Self::Karpenter { .. }
@@ -55,6 +56,7 @@ impl Manager<'_> {
         match self {
             Self::EksAutoMode { .. } => "put the tags in its NodeClass",
             Self::Operator { .. } => "tag it through that service",
+            Self::EbsCsi { .. } => "put the tags in its StorageClass, as tagSpecification",
             Self::Listed { .. } => "put the tags where that manager takes them from",
             Self::EksNodeGroup { .. }
             | Self::Fleet { .. }
@@ -103,6 +105,10 @@ impl fmt::Display for Manager<'_> {
                 node_pool: Some(node_pool),
             } => write!(f, "the EKS Auto Mode node pool {node_pool}"),
             Self::Operator { principal } => f.write_str(principal),
+            Self::EbsCsi { claim: None } => f.write_str("the EBS CSI driver"),
+            Self::EbsCsi { claim: Some(claim) } => {
+                write!(f, "the EBS CSI driver, for the claim {claim}")
+            }
             Self::Listed { key, value: "" } => {
                 write!(f, "the manager that its tag {key} stands for")
             }

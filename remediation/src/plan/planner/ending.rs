@@ -63,7 +63,7 @@ pub(crate) fn ends_soon(
     now: DateTime<Utc>,
 ) -> bool {
     let mut end_dates = policy.end_dates(instance);
-    end_dates.any(|it| it.end > now && is_soon(&it, settings, now))
+    instance.kind.may_shut_down() && end_dates.any(|it| it.end > now && is_soon(&it, settings, now))
 }
 
 fn is_soon(end_date: &EndDate<'_>, settings: &Settings, now: DateTime<Utc>) -> bool {
@@ -78,6 +78,10 @@ impl InstancePlanner<'_> {
             WhenExpired::Notify => return,
             WhenExpired::Stop => (Remedy::Stop { terminate_on: None }, Shutdown::Stop),
             WhenExpired::Terminate => (Remedy::Terminate, Shutdown::Terminate),
+        };
+        // What may not be shut down has an end date for people alone.
+        let Some(target) = self.instance.shutdown_target() else {
+            return;
         };
         // What has passed is a finding.
         if end_date.end <= self.now || !is_soon(end_date, self.settings, self.now) {
@@ -100,12 +104,8 @@ impl InstancePlanner<'_> {
         let date = ShutdownDate::from(end_date);
         let is_counted = self.settings.mode == Mode::Enforce && self.holds(Safeguard::TwoLooks);
         if is_counted {
-            let name = CountdownName {
-                instance_id: self.instance.id.clone(),
-                shutdown,
-                reason: CountdownReason::from(&cause),
-            };
-            self.count_down(cause, remedy, &terms, name, Some(date));
+            let name = CountdownName::of_target(target, shutdown, CountdownReason::from(&cause));
+            self.count_down(target, cause, remedy, &terms, name, Some(date));
         } else if end_date.end - self.now <= terms.first_notice() {
             let reason = date.reason(end_date.end, self.now, None);
             self.settle(cause, remedy, Outcome::Deferred(reason));

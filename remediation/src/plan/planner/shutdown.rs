@@ -4,7 +4,7 @@ use chrono::{DateTime, Days, TimeDelta, Utc};
 use tagwarden_core::exemption::UNREADABLE_PROTECTS_DAYS;
 use tagwarden_core::likeness::is_blank;
 use tagwarden_core::policy::Notice;
-use tagwarden_core::{Defect, Exemption, Finding, Shutdown};
+use tagwarden_core::{Defect, Exemption, Finding, Shutdown, ShutdownTarget};
 
 use super::ending::ShutdownDate;
 use super::{DueShutdown, InstancePlanner};
@@ -21,7 +21,7 @@ const ONE_MESSAGE: TimeDelta = TimeDelta::hours(24);
 
 impl InstancePlanner<'_> {
     /// Stops an untagged instance, and terminates it once it has been stopped and untagged for long enough.
-    pub(super) fn stop_first(&mut self, cause: Cause) {
+    pub(super) fn stop_first(&mut self, target: ShutdownTarget<'_>, cause: Cause) {
         let terminate_after = self.settings.terminate_after;
         if self.instance.state.is_stopped() {
             let Some(terminate_after) = terminate_after.filter(|_| self.may_be_stopped_by_us())
@@ -30,12 +30,12 @@ impl InstancePlanner<'_> {
                 return self.find(&cause);
             };
             let terms = Terms::of_stopped(self.settings, terminate_after);
-            return self.shut_down_by(cause, Remedy::Terminate, &terms, None);
+            return self.shut_down_by(target, cause, Remedy::Terminate, &terms, None);
         }
         let terminate_on = terminate_after
             .and_then(|days| self.now.checked_add_signed(days))
             .map(|due| due.date_naive());
-        self.shut_down(cause, Remedy::Stop { terminate_on }, None);
+        self.shut_down(target, cause, Remedy::Stop { terminate_on }, None);
     }
 
     /// Whether tagwarden has stopped the instance and nobody has started it since, as far as the ledger shows or might.
@@ -53,15 +53,27 @@ impl InstancePlanner<'_> {
     }
 
     /// Plans a stop or a termination, unless something stands against it.
-    pub(super) fn shut_down(&mut self, cause: Cause, remedy: Remedy, notice: Option<&Notice>) {
+    pub(super) fn shut_down(
+        &mut self,
+        target: ShutdownTarget<'_>,
+        cause: Cause,
+        remedy: Remedy,
+        notice: Option<&Notice>,
+    ) {
         let terms = Terms::of(self.settings, notice);
-        self.shut_down_by(cause, remedy, &terms, None);
+        self.shut_down_by(target, cause, remedy, &terms, None);
     }
 
     /// Plans the shutdown that `finding` asks for.
-    pub(super) fn shut_down_for(&mut self, finding: &Finding<'_>, cause: Cause, remedy: Remedy) {
+    pub(super) fn shut_down_for(
+        &mut self,
+        target: ShutdownTarget<'_>,
+        finding: &Finding<'_>,
+        cause: Cause,
+        remedy: Remedy,
+    ) {
         let Defect::Expired { value, end } = finding.defect else {
-            return self.shut_down(cause, remedy, finding.rule.notice());
+            return self.shut_down(target, cause, remedy, finding.rule.notice());
         };
         let date = ShutdownDate {
             tag_key: finding.rule.tag_key.clone(),
@@ -69,11 +81,12 @@ impl InstancePlanner<'_> {
             end,
         };
         let terms = Terms::of_end(self.settings, finding.rule.notice(), end);
-        self.shut_down_by(cause, remedy, &terms, Some(date));
+        self.shut_down_by(target, cause, remedy, &terms, Some(date));
     }
 
     pub(super) fn shut_down_by(
         &mut self,
+        target: ShutdownTarget<'_>,
         cause: Cause,
         remedy: Remedy,
         terms: &Terms,
@@ -95,18 +108,15 @@ impl InstancePlanner<'_> {
         if is_at_once || !(is_counted || terms.is_over_once_started) {
             let since = terms.end.or(self.instance.launched_at);
             let since = since.unwrap_or(self.now);
-            return self.ask_for(cause, remedy, since, None);
+            return self.ask_for(target, cause, remedy, since, None);
         }
-        let name = CountdownName {
-            instance_id: self.instance.id.clone(),
-            shutdown: if is_stop {
-                Shutdown::Stop
-            } else {
-                Shutdown::Terminate
-            },
-            reason,
+        let shutdown = if is_stop {
+            Shutdown::Stop
+        } else {
+            Shutdown::Terminate
         };
-        self.count_down(cause, remedy, terms, name, date);
+        let name = CountdownName::of_target(target, shutdown, reason);
+        self.count_down(target, cause, remedy, terms, name, date);
     }
 
     /// Whether a notice has named a day for a shutdown for `reason` that has not come yet.
@@ -121,6 +131,7 @@ impl InstancePlanner<'_> {
     /// Begins or confirms the countdown `name`, and asks for its shutdown once it is due.
     pub(super) fn count_down(
         &mut self,
+        target: ShutdownTarget<'_>,
         cause: Cause,
         remedy: Remedy,
         terms: &Terms,
@@ -163,7 +174,7 @@ impl InstancePlanner<'_> {
                     let confirmed = change(countdown.seen(now));
                     self.plan.countdowns.insert(name.clone(), confirmed);
                 }
-                return self.ask_for(cause, remedy, since, Some((name, countdown)));
+                return self.ask_for(target, cause, remedy, since, Some((name, countdown)));
             }
             CountdownStage::Waiting { next, day } => (next, day, None),
             CountdownStage::Announce {
@@ -219,6 +230,7 @@ impl InstancePlanner<'_> {
     /// Asks for a shutdown that is due since `since`. Of several the strongest is done.
     pub(super) fn ask_for(
         &mut self,
+        target: ShutdownTarget<'_>,
         cause: Cause,
         remedy: Remedy,
         since: DateTime<Utc>,
@@ -228,7 +240,7 @@ impl InstancePlanner<'_> {
         if is_stop && self.due.is_some() {
             return;
         }
-        let act = Act::of(self.step(cause, remedy), &self.instance.tags);
+        let act = Act::shutdown(target, cause, remedy);
         self.due = act.map(|act| DueShutdown {
             since,
             act,

@@ -8,6 +8,7 @@ use tagwarden_core::{Action, DefectName, RuleRemedy, TagRule};
 
 use super::InstancePlanner;
 use crate::launcher::{Launcher, SHOWN_AFTER, Unknown};
+use crate::plan::host::{HostAnswer, launched_id};
 use crate::plan::sources::SourceAnswer;
 use crate::plan::{
     Act, Cause, Memory, Outcome, Reason, Remedy, SourceFailure, UNDEFINED, ValueOrigin,
@@ -77,7 +78,11 @@ impl InstancePlanner<'_> {
     fn write_from_sources(&mut self, cause: Cause, rule: &TagRule, own: Option<FoundValue>) {
         let mut unread: Option<String> = None;
         for source in &rule.options.from {
-            let failure = match self.ask(rule, source) {
+            let answer = match self.ask_any(rule, source) {
+                Ok(answer) => answer,
+                Err(correction) => return self.report(cause, Some(correction)),
+            };
+            let failure = match answer {
                 SourceAnswer::Has(value) => {
                     let value = value.after(unread);
                     return self.write(cause, rule, value);
@@ -114,6 +119,8 @@ impl InstancePlanner<'_> {
         let (id, origin): (_, fn(String) -> ValueOrigin) = match source {
             Source::Tag(key) => return self.ask_tag(key),
             Source::Launcher => return self.ask_launcher(rule),
+            // The instances are asked by `ask_any`.
+            Source::Instance => return SourceAnswer::Absent,
             Source::Subnet => (instance.details.subnet_id.as_ref(), ValueOrigin::Subnet),
             Source::Vpc => (instance.vpc_id.as_ref(), ValueOrigin::Vpc),
         };
@@ -139,7 +146,7 @@ impl InstancePlanner<'_> {
         // Sources are judged on the resource as found. What this run writes counts for the next one.
         let mut findings = self.findings.iter();
         let is_written = findings.any(|finding| {
-            let remedy = finding.rule.remedy(finding.defect);
+            let remedy = finding.rule.remedy(self.instance.kind, finding.defect);
             let writes = matches!(
                 remedy,
                 Some(
@@ -154,16 +161,43 @@ impl InstancePlanner<'_> {
         SourceAnswer::Absent
     }
 
+    /// What `source` says, or else a correction: the instances that a volume is attached to disagree.
+    fn ask_any(&self, rule: &TagRule, source: &Source) -> Result<SourceValue, String> {
+        if *source != Source::Instance {
+            return Ok(self.ask(rule, source));
+        }
+        match self
+            .context
+            .ask_hosts(self.instance, &rule.tag_key, |_| true)
+        {
+            HostAnswer::Has { id, value } => {
+                let value = FoundValue::of(value, ValueOrigin::Instance(id));
+                Ok(SourceAnswer::Has(value))
+            }
+            HostAnswer::Absent => Ok(SourceAnswer::Absent),
+            HostAnswer::Conflict(correction) => Err(correction),
+            HostAnswer::Failed(failure) => Ok(SourceAnswer::Failed(failure)),
+        }
+    }
+
     fn ask_launcher(&self, rule: &TagRule) -> SourceValue {
-        let memory = self.context.memories.get(&self.instance.id);
+        // What is attached to nothing has no launcher.
+        let Some(id) = launched_id(self.instance) else {
+            return SourceAnswer::Absent;
+        };
+        let memory = self.context.memories.get(id);
         let remembered = memory.and_then(Memory::launcher);
         let noted = || {
             let name = self.policy.noted_launcher(self.instance);
             name.filter(|name| *name != UNDEFINED)
         };
-        let name = match remembered.or_else(noted) {
+        let of_host = || {
+            let host = self.context.hosts.get(id)?.as_ref()?;
+            host.noted_launcher(self.policy)
+        };
+        let name = match remembered.or_else(noted).or_else(of_host) {
             Some(name) => name,
-            None => match self.context.launchers.get(&self.instance.id) {
+            None => match self.context.launchers.get(id) {
                 Some(Launcher::Known(name)) => name,
                 Some(Launcher::TooOld) => return SourceAnswer::Absent,
                 Some(Launcher::Nobody) => match self.launch_not_shown() {
@@ -203,18 +237,21 @@ impl InstancePlanner<'_> {
                 format!("its subnet {}", id.unwrap_or_default())
             }
             Source::Vpc => format!("its VPC {}", instance.vpc_id.as_deref().unwrap_or_default()),
+            Source::Instance => format!("its instance {}", instance.attached_to.join(" or ")),
             Source::Launcher => "its launcher".to_owned(),
         }
     }
 
     /// Whether the tag of `rule` may wait for a source: it has waited for less than a day. Without a ledger, which knows that,
-    /// the instance is younger than a day.
+    /// the instance is younger than a day, and a volume waits.
     fn may_wait(&self, rule: &TagRule) -> bool {
         let memory = self.context.memories.get(&self.instance.id);
         let since = memory.and_then(|memory| memory.waits_since(&rule.tag_key));
         let since = match (since, &self.settings.ledger_table) {
             (Some(since), _) => Some(since),
             (None, Some(_)) => return true,
+            // A default would stay, while the instance of a volume gets its tag in a moment.
+            (None, None) if self.instance.kind.attached_by().is_some() => return true,
             (None, None) => self.instance.launched_at,
         };
         since.is_some_and(|since| self.now.signed_duration_since(since) < WAIT)
@@ -276,10 +313,11 @@ impl InstancePlanner<'_> {
             let correction = format!("it would get {:?}, {}", excerpt(&value), too_far(rule));
             return self.report(cause, Some(correction));
         }
-        // What a manager would replace has no end of its own.
+        // What a manager would replace has no end of its own. A volume's end date is for people alone.
         let is_own = matches!(origin, ValueOrigin::Default | ValueOrigin::Function);
         if is_own
             && rule.options.end_date.is_some()
+            && self.instance.kind.may_shut_down()
             && let Some(reason) = self.managed()
         {
             let remedy = Remedy::Tag {
@@ -308,8 +346,12 @@ impl InstancePlanner<'_> {
         if let Some(name) = self.restorable(rule) {
             return self.write(cause, rule, FoundValue::of(name, ValueOrigin::Restored));
         }
+        let Some(cause) = self.write_launcher_of_host(cause, rule) else {
+            return;
+        };
         let undefined = |unknown| (UNDEFINED.to_owned(), Some(unknown));
-        let (value, unknown) = match self.context.launchers.get(&self.instance.id) {
+        let launcher = launched_id(self.instance).and_then(|id| self.context.launchers.get(id));
+        let (value, unknown) = match launcher {
             Some(Launcher::Known(name)) => (name.clone(), None),
             Some(Launcher::TooOld) => undefined(Unknown::TooOld),
             Some(Launcher::Nobody) => match self.launch_not_shown() {
@@ -335,6 +377,49 @@ impl InstancePlanner<'_> {
         self.write(cause, rule, value);
     }
 
+    /// Writes the name that the instances of a volume have under the same key, or reports that it has none. Gives the cause
+    /// back where the launcher is to be looked up: for an instance, and for a volume whose instance has no such name.
+    fn write_launcher_of_host(&mut self, cause: Cause, rule: &TagRule) -> Option<Cause> {
+        if self.instance.kind.attached_by().is_none() {
+            return Some(cause);
+        }
+        if self.instance.attached_to.is_empty() {
+            let kind = self.instance.kind;
+            let correction =
+                format!("the {kind} is attached to no instance, whose launcher it would name");
+            self.report(cause, Some(correction));
+            return None;
+        }
+        let is_name = |value: &str| value != UNDEFINED;
+        match self
+            .context
+            .ask_hosts(self.instance, &rule.tag_key, is_name)
+        {
+            HostAnswer::Has { id, value } => {
+                self.write(
+                    cause,
+                    rule,
+                    FoundValue::of(value, ValueOrigin::Instance(id)),
+                );
+                None
+            }
+            HostAnswer::Conflict(correction) => {
+                self.report(cause, Some(correction));
+                None
+            }
+            HostAnswer::Failed(SourceFailure::Unread(why)) if self.may_wait(rule) => {
+                let source = self.describe(&Source::Instance);
+                let remedy = Remedy::TagFromSource {
+                    source: source.clone(),
+                };
+                let reason = Reason::SourceUnread { source, why };
+                self.settle(cause, remedy, Outcome::Deferred(reason));
+                None
+            }
+            HostAnswer::Absent | HostAnswer::Failed(_) => Some(cause),
+        }
+    }
+
     /// Replaces an `Undefined` that tagwarden wrote a short time ago and for which there is a name by now. This is the only
     /// value that is ever overwritten.
     pub(super) fn replace_undefined(&mut self, rule: &TagRule) {
@@ -342,7 +427,8 @@ impl InstancePlanner<'_> {
             self.instance.tags.get(&rule.tag_key).map(String::as_str) == Some(UNDEFINED);
         let memory = self.context.memories.get(&self.instance.id);
         let is_own = memory.is_some_and(|it| it.is_own_undefined(&rule.tag_key, self.now));
-        let launcher = self.context.launchers.get(&self.instance.id);
+        let launcher = launched_id(self.instance);
+        let launcher = launcher.and_then(|id| self.context.launchers.get(id));
         if rule.action == Action::UserLookup
             && is_undefined
             && is_own

@@ -130,7 +130,7 @@ impl Outlook<'_> {
             let of = |source: &Source| match source {
                 Source::Subnet => instance.details.subnet_id.clone(),
                 Source::Vpc => instance.vpc_id.clone(),
-                Source::Tag(_) | Source::Launcher => None,
+                Source::Tag(_) | Source::Instance | Source::Launcher => None,
             };
             let ids: Vec<String> = rule.options.from.iter().filter_map(of).collect();
             ids

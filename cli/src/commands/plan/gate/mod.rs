@@ -81,7 +81,7 @@ fn compare(inputs: &Inputs) -> Comparison<'_> {
     )
 }
 
-/// The cases of a plain run, which are always the same. A larger PROPTEST_CASES asks for that many others.
+/// The cases of a plain run, which are always the same. A larger `PROPTEST_CASES` asks for that many others.
 fn config() -> ProptestConfig {
     const CASES: u32 = 400;
     let asked = ProptestConfig::default();

@@ -16,11 +16,7 @@ const MOST_BYTES: usize = 64_000;
 pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) -> String {
     let mut page = Page::new(
         &tally(&counts),
-        &format!(
-            "{}: {}",
-            escape(&view.headline(counts.instances)),
-            verdicts(&counts)
-        ),
+        &format!("{}: {}", escape(&view.headline(&counts)), verdicts(&counts)),
         view,
     );
     let instances = view.sorted(forecast);
@@ -55,11 +51,11 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
 }
 
 pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
-    let instances = comparison.after.instances.len();
+    let counts = comparison.after.counts();
     let changes = view.sorted_changes(comparison);
     let mut page = Page::new(
-        &tally_of_changes(instances, &view.all_changes(comparison), changes.len()),
-        &escape(&view.headline(instances)),
+        &tally_of_changes(&counts, &view.all_changes(comparison), changes.len()),
+        &escape(&view.headline(&counts)),
         view,
     );
     let keyed = changes

@@ -33,11 +33,7 @@ const CHANGES: [Column; 3] = [
 ];
 
 pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) -> String {
-    let mut text = format!(
-        "{}:\n{}.\n\n",
-        view.headline(counts.instances),
-        verdicts(&counts)
-    );
+    let mut text = format!("{}:\n{}.\n\n", view.headline(&counts), verdicts(&counts));
     let instances = view.sorted(forecast);
     for group in StepGroup::ALL {
         let rows = rows::rows(&instances, group, view.all);
@@ -56,8 +52,8 @@ pub fn plan(view: &PlanView, counts: ForecastCounts, forecast: &Forecast<'_>) ->
 }
 
 pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
-    let instances = comparison.after.instances.len();
-    let mut text = format!("{}:\n\n", view.headline(instances));
+    let counts = comparison.after.counts();
+    let mut text = format!("{}:\n\n", view.headline(&counts));
     let changes = view.sorted_changes(comparison);
     let keyed = changes
         .iter()
@@ -75,7 +71,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
         text.push('\n');
     }
     notes(&mut text, view);
-    let tally = tally_of_changes(instances, &view.all_changes(comparison), changes.len());
+    let tally = tally_of_changes(&counts, &view.all_changes(comparison), changes.len());
     let _ = writeln!(text, "{}", tally.bold());
     text
 }

@@ -136,8 +136,8 @@ impl PlanView {
 
     /// `13 instances of fleet.json under policy.yaml, as of 2026-11-23 12:00 UTC`. Of an account, with how people know it
     /// from others.
-    pub fn headline(&self, instances: usize) -> String {
-        let instances = count(instances, "instance");
+    pub fn headline(&self, counts: &ForecastCounts) -> String {
+        let instances = looked_at(counts);
         let (from, policy) = (printable_line(&self.from), printable_line(&self.policy));
         let at = self.at.format("%Y-%m-%d %H:%M");
         let (from, also) = match &self.access {
@@ -209,14 +209,31 @@ pub fn tally(counts: &ForecastCounts) -> String {
     if counts.has_changes() {
         format!(
             "Plan: {} to tag, {} to stop{}, {} to terminate{}.{rest}",
-            count(counts.would_tag, "instance"),
+            count(counts.would_tag, noun(counts)),
             counts.would_stop,
             later(counts.would_stop, counts.delayed_stop),
             counts.would_terminate,
             later(counts.would_terminate, counts.delayed_terminate),
         )
     } else {
-        format!("Nothing to do: no instance would be changed.{rest}")
+        format!("Nothing to do: no {} would be changed.{rest}", noun(counts))
+    }
+}
+
+/// `2 instances`, or `2 instances and 3 volumes`.
+fn looked_at(counts: &ForecastCounts) -> String {
+    let instances = count(counts.instances, "instance");
+    match counts.volumes {
+        0 => instances,
+        volumes => format!("{instances} and {}", count(volumes, "volume")),
+    }
+}
+
+/// What the numbers are numbers of.
+fn noun(counts: &ForecastCounts) -> &'static str {
+    match counts.volumes {
+        0 => "instance",
+        _ => "resource",
     }
 }
 
@@ -231,12 +248,13 @@ fn later(all: usize, delayed: usize) -> String {
 
 /// `3 of 13 instances change. Newly non-compliant 2, compliant 0, …`.
 pub fn tally_of_changes(
-    instances: usize,
+    counts: &ForecastCounts,
     changes: &[InstanceChange<'_, '_>],
     shown: usize,
 ) -> String {
     if changes.is_empty() {
-        return "No instance changes its verdict or what is done about it.".to_owned();
+        let noun = noun(counts);
+        return format!("No {noun} changes its verdict or what is done about it.");
     }
     let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
     let harmed = |harm| changes.iter().filter(|it| it.harm() == Some(harm)).count();
@@ -259,7 +277,7 @@ pub fn tally_of_changes(
         "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
          longer {}{worse}.{hidden}",
         changes.len(),
-        count(instances, "instance"),
+        looked_at(counts),
         becomes(VerdictName::NonCompliant),
         becomes(VerdictName::Compliant),
         becomes(VerdictName::NotApplicable),
