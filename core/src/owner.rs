@@ -116,15 +116,16 @@ impl Owner {
 }
 
 impl Policy {
-    /// The name of the person or team that `value` names, without blanks around it; `None` if it names nobody: a blank
+    /// The name of the person or team that `value` names, without blanks and control characters around it; `None` if it names nobody: a blank
     /// value, `Undefined`, the name of an AWS service, and what has the form `role/session`, unless a who row is about it.
     ///
     /// A who row that spells the name out, without wildcards, gives its spelling, so that a filter of somebody's
     /// subscription matches however the tag is written.
     #[must_use]
     pub fn somebody<'a>(&'a self, value: &'a str) -> Option<&'a str> {
-        let name = value.trim_matches(is_blank_char);
-        if is_blank(name) || name.eq_ignore_ascii_case(UNDEFINED) || is_service(name) {
+        // Neither shows, nor can a subscription's filter have a control character.
+        let name = value.trim_matches(|it: char| is_blank_char(it) || it.is_control());
+        if name.is_empty() || name.eq_ignore_ascii_case(UNDEFINED) || is_service(name) {
             return None;
         }
         let mut rows = self.who_rows().iter().filter(|row| row.is_about(name));

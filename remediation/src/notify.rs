@@ -82,7 +82,7 @@ pub(crate) async fn publish(
         send(home, &message).await?;
     }
     if is_news {
-        post::send_digest(home, report, policy).await;
+        post::send_digest(home, report, policy, deadline).await;
     }
 
     // Only what SNS took counts as reported.

@@ -4,6 +4,7 @@
 //! sent is reported, and a later run sends it again.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Region;
@@ -27,6 +28,9 @@ const AT_A_TIME: usize = 10;
 
 /// The most mails in flight at a time. SES takes a few a second of an account, and SNS takes thousands.
 const MAILS_AT_A_TIME: usize = 1;
+
+/// The longest that a letter to a topic may take with all attempts: a topic that does not answer holds no report up.
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// The time kept free for the report, which matters more.
 const RESERVE: TimeDelta = TimeDelta::seconds(5);
@@ -66,12 +70,24 @@ pub(crate) async fn send_letters(
     let context = context(home, policy, wording.as_ref());
     let letters = letters(report, context, told);
     let last_start = deadline.and_then(|deadline| deadline.checked_sub_signed(RESERVE));
-    let send = async |letter| {
-        if last_start.is_some_and(|last_start| home.clock.now() > last_start) {
-            tracing::warn!("there was no time left for a letter");
-            return Sent::default();
+    let send = async |letter: &Letter<'_>| {
+        let mut all = Sent::default();
+        let mut rest = Some(letter.clone());
+        // What one has no room for follows at once: no later run knows what this one did.
+        while let Some(letter) = rest.take() {
+            if last_start.is_some_and(|last_start| home.clock.now() > last_start) {
+                tracing::warn!("there was no time left for a letter");
+                break;
+            }
+            let sent = send_letter(home, topic, policy, &letter, context, last_start).await;
+            if !sent.told.is_empty() {
+                rest = letter.without(&sent.told);
+            }
+            all.told.extend(sent.told);
+            all.undelivered = all.undelivered.or(sent.undelivered);
+            all.problem = all.problem.or(sent.problem);
         }
-        send_letter(home, topic, policy, letter, context).await
+        all
     };
     let is_mail = |letter: &&Letter<'_>| match &letter.reader {
         LetterReader::Owner(owner) => matches!(policy.contact_of(owner), Some(Contact::Mail(_))),
@@ -93,7 +109,12 @@ pub(crate) async fn send_letters(
 }
 
 /// Sends the digest of `report` to the letters' topic, for the administrators who read there.
-pub(crate) async fn send_digest(home: &Remediation, report: &Report, policy: &Policy) {
+pub(crate) async fn send_digest(
+    home: &Remediation,
+    report: &Report,
+    policy: &Policy,
+    deadline: Option<DateTime<Utc>>,
+) {
     let Some(topic) = &home.settings.letters_topic_arn else {
         return;
     };
@@ -102,7 +123,7 @@ pub(crate) async fn send_digest(home: &Remediation, report: &Report, policy: &Po
     if digest.entries.is_empty() {
         return;
     }
-    if let Err(error) = publish(&home.sns, topic, digest.message(context, None)).await {
+    if let Err(error) = publish(home, topic, digest.message(context, None), deadline).await {
         tracing::error!("the administrators' digest was not sent: {error}");
     }
 }
@@ -120,27 +141,28 @@ fn context<'a>(
     }
 }
 
-/// Sends `letter` to where the policy says. Gives what its reader was told, and what went wrong.
+/// Sends `letter` to where the policy says, by the time `until`. Gives what its reader was told, and what went wrong.
 async fn send_letter(
     home: &Remediation,
     topic: &str,
     policy: &Policy,
     letter: &Letter<'_>,
     context: LetterContext<'_>,
+    until: Option<DateTime<Utc>>,
 ) -> Sent {
     let LetterReader::Owner(owner) = &letter.reader else {
         return Sent::default();
     };
     let contact = policy.contact_of(owner);
     let to = match contact {
-        None => Ok(Destination::Topic(home.sns.clone(), topic)),
+        None => Ok(Destination::Topic(topic)),
         Some(contact) => check(home, contact),
     };
     let message = letter.message(context, None);
     let names = message.names.clone();
     let problem = message.problem.clone();
     let sent = match to {
-        Ok(Destination::Topic(client, topic)) => publish(&client, topic, message).await,
+        Ok(Destination::Topic(topic)) => publish(home, topic, message, until).await,
         Ok(Destination::Mail(mailer, to)) => mail(mailer, to, message).await,
         Err(why) => Err(why),
     };
@@ -156,7 +178,9 @@ async fn send_letter(
     // Administrators get it instead. If the letters' topic itself refuses, only the report says so.
     if contact.is_some() && home.settings.safeguards.hold(Safeguard::LetterFallback) {
         let fallback = letter.message(context, Some(&why));
-        match publish(&home.sns, topic, fallback).await {
+        // The reason takes room, too.
+        let names = fallback.names.clone();
+        match publish(home, topic, fallback, until).await {
             Ok(()) => told = names,
             Err(error) => tracing::error!("nor was it sent to administrators: {error}"),
         }
@@ -176,8 +200,8 @@ async fn send_letter(
 
 /// Where a letter goes.
 enum Destination<'a> {
-    /// A topic, and a client for its Region.
-    Topic(Client, &'a str),
+    /// A topic.
+    Topic(&'a str),
     /// An address.
     Mail(&'a Mailer, String),
 }
@@ -225,14 +249,21 @@ fn check_topic<'a>(home: &Remediation, arn: &'a str) -> Result<Destination<'a>, 
     if arn.strip_suffix(".fifo").is_some() {
         return Err("a FIFO topic does not take letters: use a standard topic".to_owned());
     }
-    // SNS refuses a topic of another Region than the endpoint's.
+    if home.settings.topic_arn.as_deref() == Some(arn) {
+        return Err("it is the topic of the reports, whose readers get no letters".to_owned());
+    }
+    Ok(Destination::Topic(arn))
+}
+
+/// A client for the Region of a topic, because SNS refuses a topic of another Region than the endpoint's.
+fn client_of(home: &Remediation, arn: &str) -> Client {
     let region = arn.split(':').nth(3);
     if region == home.region.as_deref() {
-        return Ok(Destination::Topic(home.sns.clone(), arn));
+        return home.sns.clone();
     }
     let region = region.map(|region| Region::new(region.to_owned()));
     let config = home.sns.config().to_builder().region(region).build();
-    Ok(Destination::Topic(Client::from_conf(config), arn))
+    Client::from_conf(config)
 }
 
 /// Sends the text of a letter by SES.
@@ -245,9 +276,24 @@ async fn mail(mailer: &Mailer, to: String, message: LetterMessage) -> Result<(),
     mailer.send(&mail).await.map_err(|error| error.to_string())
 }
 
-async fn publish(client: &Client, topic: &str, message: LetterMessage) -> Result<(), String> {
-    let sent = publish_message(client, topic, message).await;
-    sent.map_err(|error| error.to_string())
+async fn publish(
+    home: &Remediation,
+    topic: &str,
+    message: LetterMessage,
+    until: Option<DateTime<Utc>>,
+) -> Result<(), String> {
+    let left = until.map(|until| until.signed_duration_since(home.clock.now()));
+    let left = left.map(|left| left.to_std().unwrap_or_default());
+    let longest = left.map_or(LONGEST, |left| left.min(LONGEST));
+    let client = client_of(home, topic);
+    let sent = publish_message(&client, topic, message);
+    match tokio::time::timeout(longest, sent).await {
+        Ok(sent) => sent.map_err(|error| error.to_string()),
+        Err(_) => Err(format!(
+            "{PUBLISH}: no answer in {} seconds",
+            longest.as_secs()
+        )),
+    }
 }
 
 async fn publish_message(
@@ -272,4 +318,26 @@ async fn publish_message(
     let sent = request.send().await;
     sent.map_err(|error| AwsError::new(PUBLISH, &error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tagwarden_core::settings::Environment;
+    use tagwarden_sandbox::Account;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    /// One topic for several Regions is in another Region than most of its functions.
+    #[rstest]
+    #[case("arn:aws:sns:us-east-1:111111111111:letters", "us-east-1")]
+    #[case("arn:aws:sns:eu-west-1:222222222222:letters", "eu-west-1")]
+    #[case("arn:aws-cn:sns:cn-north-1:222222222222:letters", "cn-north-1")]
+    fn a_topic_is_called_in_its_own_region(#[case] arn: &str, #[case] region: &str) {
+        let settings = Settings::from_environment(&Environment::new(&|_| None)).unwrap();
+        let home = Remediation::new(&Account::new().sdk_config(), settings);
+        let client = client_of(&home, arn);
+        assert_eq!(client.config().region().unwrap().as_ref(), region);
+    }
 }

@@ -167,7 +167,11 @@ impl Settings {
                 },
             )?,
             topic_arn: environment.read("TAGWARDEN_TOPIC_ARN", None, topic_arn)?,
-            letters_topic_arn: environment.read("TAGWARDEN_LETTERS_TOPIC_ARN", None, topic_arn)?,
+            letters_topic_arn: environment.read(
+                "TAGWARDEN_LETTERS_TOPIC_ARN",
+                None,
+                letters_topic_arn,
+            )?,
             owner_tags: environment.read("TAGWARDEN_OWNER_TAGS", OwnerTags::default(), |list| {
                 OwnerTags::from_list(list).map_err(|error| error.to_string())
             })?,
@@ -231,6 +235,7 @@ impl Settings {
             safeguards: Safeguards::default(),
         };
         settings.check_notice(environment)?;
+        settings.check_letters(environment)?;
         settings.check_mail(environment)?;
         Ok(settings)
     }
@@ -245,6 +250,20 @@ impl Settings {
             name: NAME,
             value: environment.get(NAME).unwrap_or_default(),
             expected: "must be 0 unless TAGWARDEN_TOPIC_ARN names the topic of the notices"
+                .to_owned(),
+        })
+    }
+
+    /// Whoever reads the reports gets no letters.
+    fn check_letters(&self, environment: &Environment<'_>) -> Result<(), SettingError> {
+        const NAME: &str = "TAGWARDEN_LETTERS_TOPIC_ARN";
+        if self.letters_topic_arn.is_none() || self.letters_topic_arn != self.topic_arn {
+            return Ok(());
+        }
+        Err(SettingError {
+            name: NAME,
+            value: environment.get(NAME).unwrap_or_default(),
+            expected: "must be another topic than TAGWARDEN_TOPIC_ARN, whose readers would get every letter"
                 .to_owned(),
         })
     }
@@ -283,6 +302,14 @@ fn topic_arn(value: &str) -> Result<Option<String>, String> {
     is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
         "must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
     })
+}
+
+/// A FIFO topic takes only messages of a group.
+fn letters_topic_arn(value: &str) -> Result<Option<String>, String> {
+    if value.strip_suffix(".fifo").is_some() {
+        return Err("must be a standard topic, not a FIFO topic".to_owned());
+    }
+    topic_arn(value)
 }
 
 /// The patterns of ARNs. Each names SNS, so that a mistake allows no more than it says.

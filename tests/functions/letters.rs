@@ -7,10 +7,10 @@ use tagwarden_sandbox::{Identity, Publication};
 use crate::json_schema;
 use crate::support::{World, customers_rules, delivered, old};
 
-const LETTERS: &str = "arn:aws:sns:us-east-1:111111111111:letters";
+pub const LETTERS: &str = "arn:aws:sns:us-east-1:111111111111:letters";
 
 /// A world with a topic for letters, and these rows in the policy table beside the customer's.
-fn world(rows: &[Value]) -> World {
+pub fn world(rows: &[Value]) -> World {
     let mut table = customers_rules();
     if !rows.is_empty() {
         table.push(json!({"RuleId": 99, "PolicyFormat": 2}));
@@ -23,13 +23,13 @@ fn world(rows: &[Value]) -> World {
 }
 
 /// What was published to `topic`.
-fn published(world: &World, topic: &str) -> Vec<Publication> {
+pub fn published(world: &World, topic: &str) -> Vec<Publication> {
     let published = world.account.published().into_iter();
     published.filter(|it| it.topic_arn == topic).collect()
 }
 
 /// The letters to owners, in order, as `owner: instances` of their JSON.
-fn told(world: &World) -> Vec<(String, Vec<String>)> {
+pub fn told(world: &World) -> Vec<(String, Vec<String>)> {
     let letters = published(world, LETTERS).into_iter();
     let owners = letters.filter(|it| it.attributes["audience"] == "owner");
     owners
@@ -48,7 +48,7 @@ fn ids(letter: &Publication) -> Vec<String> {
     ids
 }
 
-fn card(letter: &Publication) -> Value {
+pub fn card(letter: &Publication) -> Value {
     let card: Value = serde_json::from_str(&delivered(letter, "https")).unwrap();
     let schema = include_str!("../support/q_developer.schema.json");
     let schema: Value = serde_json::from_str(schema).unwrap();

@@ -31,6 +31,7 @@ mod mail;
 mod malformed_events;
 mod managers;
 mod nearly_right;
+mod odd_letters;
 mod policy_table;
 mod reading_volumes;
 mod report;

@@ -73,16 +73,31 @@ impl fmt::Display for Contact {
     }
 }
 
-/// Whether `text` has the form of a mail address. Whether it exists, only a letter shows.
+/// Whether `text` has the form of a mail address that Amazon SES takes. Whether it exists, only a letter shows.
+///
+/// A local part is ASCII and has no encoded words, and a domain of another script is written in Punycode. See
+/// [SendEmail](https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html).
 #[must_use]
 pub fn is_mail_address(text: &str) -> bool {
-    let is_odd = |it: char| it.is_whitespace() || it.is_control() || "<>,;:\"()".contains(it);
+    const LONGEST_LOCAL_PART: usize = 64;
+    const LONGEST_DOMAIN: usize = 255;
+    const LONGEST_LABEL: usize = 63;
+    let is_atom = |it: u8| it.is_ascii_graphic() && !b"@<>,;:\"()[]\\".contains(&it);
+    let is_label = |label: &str| {
+        let mut bytes = label.bytes();
+        (1..=LONGEST_LABEL).contains(&label.len())
+            && bytes.all(|it| it.is_ascii_alphanumeric() || it == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
     text.rsplit_once('@').is_some_and(|(local, domain)| {
-        !local.is_empty()
-            && !local.contains('@')
+        local.len() <= LONGEST_LOCAL_PART
+            && local.split('.').all(|part| !part.is_empty())
+            && local.bytes().all(is_atom)
+            && !local.contains("=?")
+            && domain.len() <= LONGEST_DOMAIN
             && domain.contains('.')
-            && domain.split('.').all(|label| !label.is_empty())
-            && !text.contains(is_odd)
+            && domain.split('.').all(is_label)
     })
 }
 
@@ -137,6 +152,25 @@ mod tests {
     #[case("mailto:ann @example.com")]
     #[case("mailto:@example.com")]
     #[case("mailto:ann@.com")]
+    #[case("mailto:ann@-example.com")]
+    #[case("mailto:ann@example.com\r\nBcc: bob@evil.example")]
+    #[case("mailto:ann@example.com\0")]
+    #[case("mailto:ann@evil.example/.example.com")]
+    #[case("mailto:ann@evil.example\\.example.com")]
+    #[case("mailto:ann@[192.0.2.1].example.com")]
+    #[case("mailto:ann@ex\u{e4}mple.com")]
+    #[case("mailto:ann@example.\u{212a}om")]
+    #[case("mailto:j\u{fc}rgen@example.com")]
+    #[case("mailto:.ann@example.com")]
+    #[case("mailto:ann..b@example.com")]
+    #[case("mailto:=?utf-8?q?bob=40evil.example=2C?=@example.com")]
+    #[case("mailto:ann\\@evil.example,@example.com")]
+    #[case("mailto:Ann <ann@example.com>")]
+    #[case("mailto:ann@example.com?cc=bob@evil.example")]
+    #[case("mailto:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa@example.com")]
+    #[case("MAILTO:ann@example.com")]
+    #[case("arn:aws:sns:eu-west-1:123456789012:team-shop\n")]
+    #[case("arn:aws:sns:evil.example/:123456789012:team-shop")]
     #[case("arn:aws:sqs:eu-west-1:123456789012:team-shop")]
     #[case("arn:aws:sns:eu-west-1:12345678901:team-shop")]
     #[case("arn:aws:sns::123456789012:team-shop")]

@@ -3,6 +3,8 @@
 //! See [custom notifications](https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html). Q drops what does
 //! not have this form, without an error.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use serde_json::{Value, json};
 
 use super::context::LetterContext;
@@ -27,20 +29,34 @@ const LONGEST_LINE: usize = 400;
 /// The longest command that a card shows.
 const LONGEST_COMMAND: usize = 600;
 
+/// The most characters of a reader's name in a thread's.
+const LONGEST_READER: usize = 100;
+
+/// What the administrators are called in a thread's name.
+const ADMINS: &str = "admins";
+
 impl Letter<'_> {
     /// The thread of the letter: its reader and the day of the first notice, so that what follows answers there.
     pub(super) fn thread_id(&self) -> String {
         let reader = match &self.reader {
             LetterReader::Owner(owner) => owner.to_lowercase(),
-            LetterReader::Admins => "admins".to_owned(),
+            LetterReader::Admins => ADMINS.to_owned(),
         };
         let is_plain = |it: char| it.is_ascii_alphanumeric() || "._@-".contains(it);
-        let reader: String = reader
+        let plain: String = reader
             .chars()
             .map(|it| if is_plain(it) { it } else { '-' })
-            .take(100)
+            .take(LONGEST_READER)
             .collect();
-        format!("tagwarden-{reader}-{}", self.thread_day)
+        let day = self.thread_day;
+        // Other names that look the same here are other readers, and somebody may be called as the administrators are.
+        let is_somebody = matches!(self.reader, LetterReader::Owner(_));
+        if plain == reader && !(is_somebody && plain == ADMINS) {
+            return format!("tagwarden-{plain}-{day}");
+        }
+        let mut hasher = DefaultHasher::new();
+        reader.hash(&mut hasher);
+        format!("tagwarden-{plain}-{:016x}-{day}", hasher.finish())
     }
 }
 
@@ -54,7 +70,7 @@ pub(super) fn card(
     let first = letter.entries.first();
     let keep = first.and_then(|it| it.keep.as_ref());
     let mut next_steps: Vec<String> = Vec::new();
-    if let Some(keep) = keep.filter(|keep| keep.command.len() <= LONGEST_COMMAND) {
+    if let Some(keep) = keep.filter(|keep| is_shown(&keep.command)) {
         next_steps.push(format!("Set the tag: `{}`", printable(&keep.command)));
     }
     if let Some(link) = first.and_then(|it| link(it, context)) {
@@ -65,14 +81,20 @@ pub(super) fn card(
 
     let mut lines: Vec<String> = Vec::new();
     if let Some(problem) = problem {
-        lines.push(cut(&format!("It could not be sent: {problem}."), 300));
+        lines.push(cut(
+            &plain(&format!("It could not be sent: {problem}.")),
+            300,
+        ));
     }
     room -= lines.iter().map(|it| it.chars().count()).sum::<usize>();
     let mut ids: Vec<&str> = Vec::new();
     for it in &letter.entries {
         let id = it.entry.step.instance_id.as_str();
         let is_new = ids.last() != Some(&id);
-        let line = cut(&sentence(letter, it).replacen("-- ", "• ", 1), LONGEST_LINE);
+        let line = cut(
+            &plain(&sentence(letter, it)).replacen("-- ", "• ", 1),
+            LONGEST_LINE,
+        );
         let size = line.chars().count() + 1;
         if size > room || (is_new && ids.len() == MOST_SHOWN) {
             break;
@@ -126,10 +148,31 @@ pub(super) fn card(
 impl Letter<'_> {
     fn subject_for_chat(&self) -> String {
         match &self.reader {
-            LetterReader::Owner(owner) => format!("{}: {}", printable(owner), self.heading()),
+            LetterReader::Owner(owner) => format!("{}: {}", plain(owner), self.heading()),
             LetterReader::Admins => format!("tagwarden: {}", self.heading()),
         }
     }
+}
+
+/// `text` without what Slack and Teams take for a link, a mention or code. Tags hold what people write.
+///
+/// See [Formatting text](https://docs.slack.dev/messaging/formatting-message-text).
+fn plain(text: &str) -> String {
+    let printable = printable(text);
+    let plain = printable.chars().map(|it| match it {
+        '<' => '‹',
+        '>' => '›',
+        '[' => '(',
+        ']' => ')',
+        '`' => '\'',
+        other => other,
+    });
+    plain.collect()
+}
+
+/// Whether a card shows a command: whole, as it is, and as code.
+fn is_shown(command: &str) -> bool {
+    command.len() <= LONGEST_COMMAND && !command.contains(['<', '>', '`'])
 }
 
 /// The first characters of `text`, so many at most.

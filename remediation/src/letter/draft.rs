@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::context::LetterContext;
 use super::keep::Keep;
 use super::kind::LetterKind;
-use crate::plan::Outcome;
+use crate::plan::{Outcome, Reason};
 use crate::report::{Entry, Report};
 
 /// Who reads a letter.
@@ -92,8 +92,12 @@ pub fn letters<'a>(
 }
 
 /// The name of an entry for one reader. What changed a resource is named by its run, so that it is told once although two
-/// runs may report it.
+/// runs may report it. The budget is one piece of news for administrators, but an owner must know of each resource.
 pub(super) fn name(report: &Report, entry: &Entry) -> String {
+    if let Outcome::Refused(reason @ Reason::Budget { .. }) = &entry.outcome {
+        let rule = entry.step.cause.rule_id().unwrap_or_default();
+        return format!("{} {rule} {}", entry.step.instance_id, reason.name());
+    }
     entry.name().unwrap_or_else(|| {
         let run = entry.done_by.as_ref().unwrap_or(&report.run_id);
         let rule = entry.step.cause.rule_id().unwrap_or_default();
@@ -118,6 +122,21 @@ impl Letter<'_> {
     pub(super) fn count(&self) -> usize {
         let ids = self.entries.iter().map(|it| &it.entry.step.instance_id);
         ids.collect::<BTreeSet<_>>().len()
+    }
+
+    /// What is left of the letter once its owner was told what has the names `told`; `None`: nothing.
+    #[must_use]
+    pub fn without(&self, told: &BTreeSet<String>) -> Option<Self> {
+        let LetterReader::Owner(owner) = &self.reader else {
+            return None;
+        };
+        let key = owner.to_lowercase();
+        let is_told =
+            |it: &LetterEntry<'_>| told.contains(&format!("{key} {}", name(self.report, it.entry)));
+        let mut rest = self.clone();
+        rest.entries.retain(|it| !is_told(it));
+        rest.names.retain(|name| !told.contains(name));
+        (!rest.entries.is_empty()).then_some(rest)
     }
 
     /// The digest of `report` for administrators.

@@ -16,6 +16,9 @@ const PROPOSED: i64 = 30;
 /// The most tags that a letter proposes for an untagged resource.
 const MOST_TAGS: usize = 10;
 
+/// The most values of a rule's list that a letter shows. A list may be larger than a message.
+const MOST_ALLOWED: usize = 20;
+
 /// What stands for a value that only the reader knows.
 const PLACEHOLDER: &str = "VALUE";
 
@@ -24,8 +27,10 @@ const PLACEHOLDER: &str = "VALUE";
 pub struct Keep {
     /// Keys and values, in the order of the rules.
     pub tags: Vec<(String, String)>,
-    /// The values that the first tag may have, where the rule lists them.
+    /// The values that the first tag may have, where the rule lists them: the first of them where they are many.
     pub allowed: Vec<String>,
+    /// How many more it may have.
+    pub allowed_left: usize,
     /// The command of the AWS CLI that sets them.
     pub command: String,
 }
@@ -54,11 +59,14 @@ impl Keep {
         if tags.is_empty() {
             return None;
         }
-        let allowed = allowed(&entry.step.cause, context);
+        let mut allowed = allowed(&entry.step.cause, context);
+        let allowed_left = allowed.len().saturating_sub(MOST_ALLOWED);
+        allowed.truncate(MOST_ALLOWED);
         let command = command(&entry.step.instance_id, &tags, context.region);
         Some(Self {
             tags,
             allowed,
+            allowed_left,
             command,
         })
     }
@@ -96,15 +104,17 @@ fn value(rule: &TagRule, owner: &str, context: LetterContext<'_>) -> String {
         let until = context.now.date_naive() + TimeDelta::days(days);
         return until.to_string();
     }
+    let likely = match &rule.action {
+        Action::Update { value } => value.clone(),
+        Action::UserLookup => Some(owner.to_owned()),
+        Action::Function(function) => Some(function.value(context.now)),
+        Action::Notify | Action::Stop | Action::Terminate => None,
+    };
+    let allowed = rule.options.allowed.as_ref();
+    let likely = likely.filter(|value| allowed.is_none_or(|allowed| allowed.allows(value)));
     let first_allowed = || literals(rule).into_iter().next();
-    match &rule.action {
-        Action::Update { value: Some(value) } => value.clone(),
-        Action::UserLookup => owner.to_owned(),
-        Action::Function(function) => function.value(context.now),
-        Action::Update { value: None } | Action::Notify | Action::Stop | Action::Terminate => {
-            first_allowed().unwrap_or_else(|| PLACEHOLDER.to_owned())
-        }
-    }
+    let value = likely.or_else(first_allowed);
+    value.unwrap_or_else(|| PLACEHOLDER.to_owned())
 }
 
 /// The values that the tag of `cause` may have, where its rule spells them out.

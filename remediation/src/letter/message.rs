@@ -75,6 +75,15 @@ impl Letter<'_> {
                 body.extend(programs);
             }
             let body = body.to_string();
+            // Escaped, a text may take six times its bytes.
+            if body.len() > LIMIT
+                && number <= 1
+                && let Some(own) = wording.take()
+            {
+                broken = Some(own.broken(&TemplateError::too_large()));
+                number = self.entries.len();
+                continue;
+            }
             if (body.len() <= LIMIT && text.len() <= TEXT_LIMIT) || number <= 1 {
                 return LetterMessage {
                     subject: self.subject(),

@@ -52,7 +52,7 @@ struct LetterEntryView<'a> {
     rule_id: Option<i64>,
     tag_key: Option<&'a str>,
     remedy: &'static str,
-    tag_value: Option<&'a str>,
+    tag_value: Option<String>,
     outcome: &'static str,
     reason: Option<String>,
     launcher: Option<String>,
@@ -63,11 +63,14 @@ struct LetterEntryView<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct KeepView {
     /// `To keep it`, or `To set it right`.
     title: &'static str,
     tags: Vec<KeepTagView>,
     allowed: Vec<String>,
+    /// How many more values are allowed than `allowed` has.
+    allowed_left: usize,
     command: String,
 }
 
@@ -135,7 +138,7 @@ fn entry<'a>(
         rule_id: entry.step.cause.rule_id(),
         tag_key: entry.step.cause.tag_key(),
         remedy: entry.step.remedy.name(),
-        tag_value: entry.tag_value(),
+        tag_value: entry.tag_value().map(printable),
         outcome: entry.outcome.name(),
         reason: entry.reason().as_deref().map(printable),
         launcher: text(subject.and_then(|it| it.launcher.as_ref())),
@@ -156,6 +159,7 @@ fn entry<'a>(
                 })
                 .collect(),
             allowed: keep.allowed.iter().map(|it| printable(it)).collect(),
+            allowed_left: keep.allowed_left,
             command: printable(&keep.command),
         }),
     }

@@ -98,7 +98,11 @@ pub(super) fn text(
             let _ = writeln!(text, "   {what}, set {tags}");
             if keep.allowed.len() > 1 {
                 let allowed = printable(&keep.allowed.join(", "));
-                let _ = writeln!(text, "   Allowed are: {allowed}");
+                let more = match keep.allowed_left {
+                    0 => String::new(),
+                    more => format!(", and {more} more"),
+                };
+                let _ = writeln!(text, "   Allowed are: {allowed}{more}");
             }
             let _ = writeln!(text, "   {}", printable(&keep.command));
         }
@@ -108,7 +112,11 @@ pub(super) fn text(
     }
     let left = letter.entries.len() - shown.len();
     if left > 0 {
-        let _ = writeln!(text, "\n{left} more are left for the next letter.");
+        let place = match &letter.reader {
+            LetterReader::Owner(_) => "left for the next letter",
+            LetterReader::Admins => "in the report",
+        };
+        let _ = writeln!(text, "\n{left} more are {place}.");
     }
     if let Some(exempt) = exempt(letter) {
         let _ = writeln!(text, "\n{exempt}");

@@ -38,6 +38,10 @@ const MOST_PARTS: usize = 9_999_999;
 /// How many times the text that a template of somebody else's may show is halved, if it is too large.
 const MOST_HALVINGS: usize = 4;
 
+/// The most bytes that a list beside the entries takes in one copy of the JSON: letters which could not be sent and problems of
+/// the policy must leave room for everything else, however many there are.
+const LIST_LIMIT: usize = 24 * 1024;
+
 /// The version of the JSON's form.
 const VERSION: u32 = 1;
 
@@ -98,9 +102,15 @@ struct Document<'a> {
     /// Of the whole report, in its first part.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     undelivered: &'a [UndeliveredLetter],
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    undelivered_left: usize,
     /// What is wrong with the policy, for which nothing was looked at.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    policy_problems: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    policy_problems: &'a [String],
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    policy_problems_left: usize,
     /// What else its readers must know.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     notes: &'a [String],
@@ -178,7 +188,10 @@ pub fn broken_policy(
     table: &str,
     policy: &InvalidPolicy,
 ) -> Message {
-    let problems = policy.problems().iter().map(ToString::to_string);
+    let problems: Vec<String> = policy.problems().iter().map(ToString::to_string).collect();
+    let shown = problems.get(..fitting(&problems)).unwrap_or_default();
+    let left = problems.len() - shown.len();
+    let text = text::broken_policy(table, shown, left);
     let document = Document {
         version: VERSION,
         run_id,
@@ -190,14 +203,16 @@ pub fn broken_policy(
         repeated: 0,
         changes: &[],
         undelivered: &[],
-        policy_problems: problems.collect(),
+        undelivered_left: 0,
+        policy_problems: shown,
+        policy_problems_left: left,
         notes: &[],
         instance_ids: BTreeSet::new(),
         resource_ids: BTreeSet::new(),
         entries: Vec::new(),
     };
     Message {
-        text: text::broken_policy(table, policy),
+        text,
         json: json_of(&document),
         part: 1,
     }
@@ -283,6 +298,12 @@ impl<'a> ReportFrame<'a> {
     }
 
     fn message(&self, part: usize, parts: usize, entries: &[&Entry], text: String) -> Message {
+        let undelivered = if part == 1 {
+            self.report.undelivered.as_slice()
+        } else {
+            &[]
+        };
+        let listed = undelivered.get(..fitting(undelivered)).unwrap_or_default();
         let document = Document {
             version: VERSION,
             run_id: &self.report.run_id,
@@ -293,12 +314,10 @@ impl<'a> ReportFrame<'a> {
             summary: self.counts,
             repeated: self.repeated,
             changes: &self.report.changes,
-            undelivered: if part == 1 {
-                &self.report.undelivered
-            } else {
-                &[]
-            },
-            policy_problems: Vec::new(),
+            undelivered: listed,
+            undelivered_left: undelivered.len() - listed.len(),
+            policy_problems: &[],
+            policy_problems_left: 0,
             notes: &self.report.notes,
             instance_ids: entries
                 .iter()
@@ -337,6 +356,23 @@ fn text_by(
     view: &View<'_>,
 ) -> Result<String, TemplateError> {
     template.as_ref().map_err(Clone::clone)?.render(view)
+}
+
+/// How many of the first `items` of a list have room in the JSON.
+fn fitting<T: Serialize>(items: &[T]) -> usize {
+    let mut room = LIST_LIMIT;
+    let fitting = items.iter().take_while(|item| {
+        let size = escaped(&json_of(*item)) + ",".len();
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    });
+    fitting.count()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The length of `text` inside a JSON string.

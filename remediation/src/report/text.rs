@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 
 use chrono::{DateTime, Utc};
-use tagwarden_core::policy::InvalidPolicy;
 use tagwarden_core::{Kind, wording};
 
 use super::template_error::TemplateError;
@@ -31,11 +30,20 @@ pub fn line(entry: &Entry) -> String {
     })
 }
 
-/// `text` with a space for each control character. A tag's writer writes into the report, and must not add lines to it or
-/// send commands to a terminal.
+/// `text` with a space for each character that is a command to a terminal, ends a line, or shows what is around it in another
+/// order. A tag's writer writes into the report, and must not add lines to it or make it say something else.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    text.replace(is_unprintable, " ")
+}
+
+/// Control characters, line separators, what changes the direction of a text, and what is no character.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}'..='\u{ffff}'
+        )
 }
 
 fn line_of_any_run(entry: &Entry) -> String {
@@ -252,13 +260,20 @@ pub(crate) fn broken_letter_template(row_id: i64, error: &TemplateError) -> Stri
     )
 }
 
-/// What is published instead of a report when a sweep finds a policy it must not act on.
+/// What is published instead of a report when a sweep finds a policy it must not act on: the first `problems`, and how many are
+/// `left`.
 #[must_use]
-pub fn broken_policy(table: &str, policy: &InvalidPolicy) -> String {
+pub(super) fn broken_policy(table: &str, problems: &[String], left: usize) -> String {
     let mut text =
         format!("Nothing was checked or changed: the policy table {table} is not valid.\n");
-    for problem in policy.problems() {
+    for problem in problems {
         let _ = writeln!(text, "-- {problem}");
+    }
+    if left > 0 {
+        let _ = writeln!(
+            text,
+            "{left} more are not in this text. To see them: tagwarden check"
+        );
     }
     text
 }
