@@ -98,11 +98,11 @@ pub(super) fn text(
             let _ = writeln!(text, "   {what}, set {tags}");
             if keep.allowed.len() > 1 {
                 let allowed = printable(&keep.allowed.join(", "));
-                let more = match keep.allowed_left {
+                let rest = match keep.allowed_left {
                     0 => String::new(),
-                    more => format!(", and {more} more"),
+                    left => format!(", and {left} more"),
                 };
-                let _ = writeln!(text, "   Allowed are: {allowed}{more}");
+                let _ = writeln!(text, "   Allowed are: {allowed}{rest}");
             }
             let _ = writeln!(text, "   {}", printable(&keep.command));
         }
