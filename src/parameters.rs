@@ -76,7 +76,11 @@ mod tests {
         assert_eq!(both.policy_table, "parameter");
         assert_eq!(both.scope, Scope::from_list("vpc-2,vpc-3").unwrap());
         assert_eq!(both.kinds, Kinds::default());
-        let volumes = apply(Some(r#"{"resourceTypes":"instance,volume"}"#), &settings()).unwrap();
+        let volumes = apply(
+            Some(r#"{"resourceTypes":"AWS::EC2::Instance,volume"}"#),
+            &settings(),
+        )
+        .unwrap();
         assert_eq!(volumes.kinds.to_string(), "instance, volume");
         let every_vpc = apply(Some(r#"{"vpcIds":""}"#), &settings()).unwrap();
         assert_eq!(every_vpc.scope, Scope::default());
@@ -88,10 +92,7 @@ mod tests {
             (r#"{"policytable":"x"}"#, "policytable"),
             (r#"{"policyTable":7}"#, "7"),
             (r#"{"vpcIds":"vpc-1;vpc-2"}"#, "vpc-1;vpc-2"),
-            (
-                r#"{"resourceTypes":"AWS::EC2::Volume"}"#,
-                "AWS::EC2::Volume",
-            ),
+            (r#"{"resourceTypes":"AWS::S3::Bucket"}"#, "AWS::S3::Bucket"),
             ("not json", "expected"),
             ("[]", "invalid length 0"),
         ] {

@@ -44,7 +44,8 @@ impl Kinds {
         Ok(Self { bits })
     }
 
-    /// Reads `instance,volume`. A text of blanks is the default.
+    /// Reads `instance,volume`, or the names in AWS Config, as a stack has them: `AWS::EC2::Instance,AWS::EC2::Volume`. A text
+    /// of blanks is the default.
     ///
     /// # Errors
     /// As [`of_names`](Self::of_names).
@@ -52,7 +53,12 @@ impl Kinds {
         if list.trim().is_empty() {
             return Ok(Self::default());
         }
-        Self::of_names(list.split(',').filter(|part| !part.trim().is_empty()))
+        let names = list.split(',').filter(|part| !part.trim().is_empty());
+        let names = names.map(|name| match Kind::from_config_type(name.trim()) {
+            Some(kind) => kind.as_str(),
+            None => name,
+        });
+        Self::of_names(names)
     }
 
     /// Every kind.
@@ -144,6 +150,8 @@ mod tests {
             ("volume", "volume"),
             (" volume , instance,", "instance, volume"),
             ("volume,volume", "volume"),
+            ("AWS::EC2::Instance, AWS::EC2::Volume", "instance, volume"),
+            ("AWS::EC2::Volume", "volume"),
         ] {
             let kinds = Kinds::from_list(list).unwrap();
             assert_eq!(kinds.to_string(), expected, "{list:?}");

@@ -98,11 +98,11 @@ pub(super) fn text(
             let _ = writeln!(text, "   {what}, set {tags}");
             if keep.allowed.len() > 1 {
                 let allowed = printable(&keep.allowed.join(", "));
-                let rest = match keep.allowed_left {
+                let others = match keep.allowed_left {
                     0 => String::new(),
-                    left => format!(", and {left} more"),
+                    count => format!(", and {count} more"),
                 };
-                let _ = writeln!(text, "   Allowed are: {allowed}{rest}");
+                let _ = writeln!(text, "   Allowed are: {allowed}{others}");
             }
             let _ = writeln!(text, "   {}", printable(&keep.command));
         }
