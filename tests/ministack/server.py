@@ -47,7 +47,7 @@ tempfile.tempdir = FILES
 from ministack import app  # noqa: E402
 from ministack.core import iam_actions  # noqa: E402
 from ministack.services import eventbridge  # noqa: E402
-from ministack.services.cloudformation import provisioners  # noqa: E402
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
 
 # ministack refuses a template that has a Systems Manager document. Here a document is accepted and is only a name.
 provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
@@ -55,6 +55,29 @@ provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
     "update": lambda physical_id, old, new, stack: (new["Name"], {}),
     "delete": lambda physical_id, properties: None,
 }
+
+# In a condition, ministack resolves Ref and Fn::Select only. AWS also resolves Fn::Join, Fn::Split and Fn::Sub there, as
+# cfn-lint knows.
+_evaluate_conditions = engine._evaluate_conditions
+
+
+def _resolved(expression, parameters):
+    if isinstance(expression, list):
+        return [_resolved(item, parameters) for item in expression]
+    if not isinstance(expression, dict):
+        return expression
+    if expression.keys() & {"Fn::Join", "Fn::Select", "Fn::Split", "Fn::Sub"}:
+        return engine._resolve_refs(expression, {}, parameters, {}, {}, "", "")
+    return {name: _resolved(value, parameters) for name, value in expression.items()}
+
+
+def evaluate_conditions(template, parameters):
+    conditions = _resolved(template.get("Conditions", {}), parameters)
+    return _evaluate_conditions({**template, "Conditions": conditions}, parameters)
+
+
+for module in (changesets, engine, handlers):
+    module._evaluate_conditions = evaluate_conditions
 
 # ministack looks for instances in every parameter but the one that CreateTags uses, and then authorizes "*".
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-CreateTags
