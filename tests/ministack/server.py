@@ -47,7 +47,7 @@ tempfile.tempdir = FILES
 from ministack import app  # noqa: E402
 from ministack.core import iam_actions  # noqa: E402
 from ministack.services import eventbridge  # noqa: E402
-from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks  # noqa: E402
 
 # ministack refuses a template that has a Systems Manager document. Here a document is accepted and is only a name.
 provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
@@ -76,7 +76,7 @@ def evaluate_conditions(template, parameters):
     return _evaluate_conditions({**template, "Conditions": conditions}, parameters)
 
 
-for module in (changesets, engine, handlers):
+for module in (changesets, engine, handlers, stacks):
     module._evaluate_conditions = evaluate_conditions
 
 # ministack looks for instances in every parameter but the one that CreateTags uses, and then authorizes "*".
