@@ -1,12 +1,19 @@
 //! aws-cdk-lib synthesizes stacks: does tagwarden find owners where the app put them?
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::env;
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::{folder, preflight, venv};
+
+/// Node.js from PyPI, so that the tests need Python only.
+const NODE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/oracles/cdk/requirements.txt"
+);
 
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracles/cdk");
 
@@ -25,12 +32,9 @@ fn installed() -> PathBuf {
         for (name, text) in manifests.iter().zip(&texts) {
             fs::write(folder.join(name), text).unwrap();
         }
-        let mut install = Command::new("npm");
+        let mut install = program("npm");
         install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        let output = install.current_dir(&folder).output();
-        let output = output.unwrap_or_else(|error| {
-            panic!("the test of aws-cdk needs npm and Node.js (20 or newer) on the PATH: {error}")
-        });
+        let output = install.current_dir(&folder).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         File::create(finished).unwrap();
     }
@@ -38,10 +42,20 @@ fn installed() -> PathBuf {
     folder
 }
 
+/// A program of Node.js. npm finds `node` beside itself.
+fn program(name: &str) -> Command {
+    let programs = venv::installed("node", NODE);
+    let mut path = vec![programs.clone()];
+    path.extend(env::split_paths(&env::var_os("PATH").unwrap_or_default()));
+    let mut command = Command::new(programs.join(name));
+    command.env("PATH", env::join_paths(path).unwrap());
+    command
+}
+
 #[test]
 fn finds_owners_where_a_cdk_app_put_them() {
     let folder = folder("cdk");
-    let mut app = Command::new("node");
+    let mut app = program("node");
     app.arg(installed().join("app.js"))
         .arg(folder.join("cdk.out"));
     let output = app.output().unwrap();
