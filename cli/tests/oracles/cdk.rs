@@ -9,7 +9,7 @@ use std::process::Command;
 
 use crate::{folder, preflight, venv};
 
-/// Node.js from PyPI, so that the tests need Python only.
+/// Node.js from the Python Package Index, so that the tests need Python only.
 const NODE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/oracles/cdk/requirements.txt"
