@@ -411,20 +411,20 @@ impl<'a> Reader<'a> {
             let cautions = policy.cautions();
             notes.extend(cautions.map(|caution| format!("{}, {caution}.", sentence(&name))));
         }
+        // The name of a file stays as it is.
+        let whose = if is_table {
+            sentence(&name)
+        } else {
+            name.clone()
+        };
         if let Some(uncovered) = policy.kinds().without(self.settings.policy.kinds) {
             let note = format!(
-                "{} has rules for {}, which are not looked at: add {uncovered} to --resource-types.",
-                sentence(&name),
+                "{whose} has rules for {}, which are not looked at: add {uncovered} to --resource-types.",
                 uncovered.nouns(),
             );
             notes.push(note);
         }
         if let Some(reason) = policy.hold() {
-            let whose = if is_table {
-                sentence(&name)
-            } else {
-                name.clone()
-            };
             let note = format!(
                 "{whose} has a hold, so nothing is written and nothing is shut down: {reason}"
             );

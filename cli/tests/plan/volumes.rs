@@ -108,6 +108,30 @@ fn a_plan_of_instances_says_which_rules_have_no_effect() {
     }
 }
 
+/// A sentence that begins with the name of a file has the name as it is.
+#[test]
+fn a_note_names_the_policy_file_as_it_was_typed() {
+    policy("volumes-named", RULES);
+    let fleet = file("volumes-named.json", &described());
+    let arguments = [
+        "plan",
+        "--policy",
+        "plan-volumes-named.yaml",
+        "--instances",
+        &fleet,
+    ];
+    let mut command = offline(&arguments);
+    let output = command
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .unwrap();
+    let plan = stdout(&output);
+    assert!(
+        plan.contains("\nplan-volumes-named.yaml has rules for volumes,"),
+        "{plan}"
+    );
+}
+
 /// With VPCs, a volume counts by its instance, and a detached one is out of scope.
 #[test]
 fn a_plan_of_a_vpc_leaves_detached_volumes_out() {
