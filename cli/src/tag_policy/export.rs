@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use tagwarden_core::policy::Pattern;
-use tagwarden_core::{Action, Policy, TagRule};
+use tagwarden_core::{Action, Kind, Policy, TagRule};
+
+use super::type_of;
 
 /// The most characters of a tag policy.
 ///
 /// See [Quotas for AWS Organizations](https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html).
 const LONGEST: usize = 10_000;
-
-/// The type for which a required key is required.
-const INSTANCE: &str = "ec2:instance";
 
 /// A tag policy, and what does not fit into it.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,7 +49,7 @@ pub fn export(policy: &Policy) -> ExportedPolicy {
             ));
             continue;
         }
-        tags.insert(name, of_rule(rule, &mut notes));
+        tags.insert(name, of_rules(rule, rules, &mut notes));
     }
     notes.extend(policy_notes(policy));
     let document = json!({ "tags": tags });
@@ -69,10 +68,30 @@ fn left_out(rules: &[&TagRule]) -> Option<&'static str> {
     if rules.iter().any(is_conditional) {
         return Some("a tag policy has no conditions (When)");
     }
+    let values = |rule: &TagRule| {
+        (
+            rule.options.allowed.clone(),
+            rule.options.end_date.is_some(),
+        )
+    };
+    let mut all = Kind::ALL
+        .into_iter()
+        .filter_map(|kind| rule_for(kind, rules));
+    let first = all.next().map(values);
+    if all.any(|rule| Some(values(rule)) != first) {
+        return Some("a tag policy has no values of their own for volumes (ResourceTypes)");
+    }
     None
 }
 
-fn of_rule(rule: &TagRule, notes: &mut Vec<String>) -> Value {
+/// The rule of a key that applies to a kind, of rules without conditions: the first.
+fn rule_for<'a>(kind: Kind, rules: &[&'a TagRule]) -> Option<&'a TagRule> {
+    let mut rules = rules.iter().copied();
+    rules.find(|rule| rule.options.kinds.contains(kind))
+}
+
+/// What the rules of a key say of it, of which `rule` says which values it has.
+fn of_rules(rule: &TagRule, rules: &[&TagRule], notes: &mut Vec<String>) -> Value {
     let key = &rule.tag_key;
     let assign = |value: Value| json!({ "@@assign": value });
     let mut tag = Map::new();
@@ -93,9 +112,14 @@ fn of_rule(rule: &TagRule, notes: &mut Vec<String>) -> Value {
             )),
         }
     }
-    if rule.required {
-        let required = assign(json!([INSTANCE]));
-        tag.insert("report_required_tag_for".to_owned(), required);
+    let is_required = |kind: &Kind| rule_for(*kind, rules).is_some_and(|rule| rule.required);
+    let required = Kind::ALL.into_iter().filter(is_required);
+    let required: Vec<&str> = required.map(type_of).collect();
+    if !required.is_empty() {
+        tag.insert(
+            "report_required_tag_for".to_owned(),
+            assign(json!(required)),
+        );
     }
     Value::Object(tag)
 }

@@ -15,9 +15,18 @@ mod import;
 
 pub use export::export;
 pub use import::import;
+use tagwarden_core::Kind;
 
 /// The names by which `report_required_tag_for` and `enforced_for` mean instances.
 const INSTANCES: [&str; 3] = ["ec2:instance", "ec2:ALL_SUPPORTED", "ec2:*"];
+
+/// The name by which a tag policy means a kind of resource.
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Instance => "ec2:instance",
+        Kind::Volume => "ec2:volume",
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -192,6 +192,35 @@ fn exports_what_fits_and_names_the_rest() {
     );
 }
 
+/// A rule for volumes requires nothing of instances.
+#[test]
+fn exports_for_which_kinds_a_key_is_required() {
+    let rows = [
+        json!({"RuleId": 1, "TagKey": "Project", "Action": "Notify", "Required": "Y", "ResourceTypes": ["volume"]}),
+        json!({"RuleId": 2, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "ResourceTypes": ["instance", "volume"]}),
+        json!({"RuleId": 3, "TagKey": "Env", "Action": "Notify", "Required": "N"}),
+        json!({"RuleId": 4, "TagKey": "Env", "Action": "Notify", "Required": "Y", "ResourceTypes": ["volume"]}),
+        json!({"RuleId": 5, "TagKey": "Team", "Action": "Notify", "Required": "Y", "Allowed": ["a"]}),
+        json!({"RuleId": 6, "TagKey": "Team", "Action": "Notify", "Required": "Y", "ResourceTypes": ["volume"]}),
+        json!({"RuleId": 7, "PolicyFormat": 2}),
+    ];
+    let rows = rows.map(|row| row.as_object().unwrap().clone());
+    let exported = export(&Policy::from_rows(rows).unwrap());
+    let required = |key: &str| {
+        let tag = &exported.document["tags"][key];
+        tag["report_required_tag_for"]["@@assign"].clone()
+    };
+    assert_eq!(required("project"), json!(["ec2:volume"]));
+    assert_eq!(required("owner"), json!(["ec2:instance", "ec2:volume"]));
+    assert_eq!(required("env"), json!(["ec2:volume"]));
+    assert_eq!(
+        exported.notes,
+        [
+            "Team is left out, because a tag policy has no values of their own for volumes (ResourceTypes)."
+        ]
+    );
+}
+
 #[test]
 fn says_when_a_policy_is_too_long() {
     let rows = (1..200).map(|id| {
