@@ -61,7 +61,7 @@ impl<'e> HookEvent<'e> {
         let Some(launch_type) = LaunchType::named(target) else {
             return not_judged(format!(
                 "tagwarden judges {}, and not {target:?}.",
-                LaunchType::ALL.map(LaunchType::as_str).join(" and ")
+                LaunchType::ALL.map(LaunchType::as_str).join(", ")
             ));
         };
         let models = request.get("targetModel").unwrap_or(&Value::Null);

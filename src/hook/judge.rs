@@ -141,6 +141,7 @@ fn subnet(event: &HookEvent<'_>) -> Option<String> {
             subnet => subnet,
         },
         LaunchType::Group => first(&properties.get("VPCZoneIdentifier")),
+        LaunchType::Volume => return None,
     };
     subnet.text().map(ToOwned::to_owned)
 }

@@ -104,18 +104,60 @@ fn judges_what_is_created_or_changed(#[case] actions: &[&str], #[case] is_judged
 fn data_sources_and_other_types_are_not_judged() {
     let data = instance("aws_instance.web", json!({})).set("mode", json!("data"));
     let bucket = instance("aws_s3_bucket.logs", json!({}));
-    let volumes = [1, 2].map(|number| instance(&format!("aws_ebs_volume.v{number}"), json!({})));
+    let fleets = [1, 2].map(|number| instance(&format!("aws_ec2_fleet.f{number}"), json!({})));
     let nodes = instance("aws_eks_node_group.nodes", json!({}));
-    let plan = Plan::of([data, bucket, nodes].into_iter().chain(volumes));
+    let plan = Plan::of([data, bucket, nodes].into_iter().chain(fleets));
     let document = Scene::new("others").judge(&plan, &[]);
     assert_eq!(document["counts"]["resources"], 0);
     assert_eq!(
         document["notes"],
         json!([
-            "2 resources of type aws_ebs_volume not judged: the engine judges instances only.",
+            "2 resources of type aws_ec2_fleet not judged: it launches instances, and their tags are not in a form that is \
+             read yet.",
             "1 resource of type aws_eks_node_group not judged: it launches instances, and their tags are not in a form \
              that is read yet.",
         ])
+    );
+}
+
+/// Its own rules judge a volume, which is never untagged.
+#[test]
+fn a_volume_is_judged_by_the_rules_for_volumes() {
+    let scene = Scene::new("volumes");
+    let plan = |tags: Value| Plan::of([instance("aws_ebs_volume.data", tags)]);
+    let document = scene.judge(&plan(json!({})), &[]);
+    assert_eq!(findings(&document), [""; 0]);
+    assert_eq!(
+        document["resources"][0]["notApplicable"],
+        "no rule is for it"
+    );
+    scene.write(
+        "policy.yaml",
+        "rules:
+  - {RuleId: 1, TagKey: Owner, Action: Notify, Required: Y, ResourceTypes: [instance, volume]}
+  - {RuleId: 2, TagKey: Project, Action: Update, Default: none, Required: Y, From: [instance], ResourceTypes: [volume]}
+  - {RuleId: 3, TagKey: Env, Action: Terminate, Required: Y}
+format: 2
+",
+    );
+    for (tags, expected) in [
+        (
+            json!({}),
+            vec!["error missing-tag Owner", "note missing-tag Project"],
+        ),
+        (json!({"Owner": "ann"}), vec!["note missing-tag Project"]),
+        (json!({"Owner": "ann", "Project": "shop"}), vec![]),
+    ] {
+        let document = scene.judge(&plan(tags), &[]);
+        assert_eq!(findings(&document), expected, "{document}");
+    }
+    let document = scene.judge(&plan(json!({"Owner": "ann"})), &[]);
+    let message = document["resources"][0]["findings"][0]["message"]
+        .as_str()
+        .unwrap();
+    assert!(
+        message.contains("would write the value of instance, or else none"),
+        "{message}"
     );
 }
 

@@ -30,7 +30,7 @@ fn plan() -> Plan {
                 "tag": [block("Owner", "ann", false)], "launch_configuration": "jobs", "launch_template": [],
             }),
         ),
-        instance("aws_ebs_volume.data", json!({})),
+        instance("aws_ec2_fleet.data", json!({})),
     ])
 }
 
@@ -92,7 +92,7 @@ fn sarif_has_files_lines_and_addresses() {
         notes[0]["message"]["text"]
             .as_str()
             .unwrap()
-            .contains("aws_ebs_volume"),
+            .contains("aws_ec2_fleet"),
         "{notes}"
     );
     // The fingerprints stay where a line moves and others are fixed.

@@ -26,6 +26,32 @@ pub fn judge_in(scene: &Scene, more: &[&str]) -> Value {
         .unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)))
 }
 
+/// Its own rules judge a volume, which is never untagged.
+#[test]
+fn a_volume_is_judged_by_the_rules_for_volumes() {
+    let scene = Scene::new("stack-volumes");
+    scene.write(
+        "policy.yaml",
+        "rules:\n  - {RuleId: 1, TagKey: Owner, Action: Notify, Required: Y, ResourceTypes: [volume]}\nformat: 2\n",
+    );
+    for (properties, stack_tag, expected) in [
+        ("{Size: 8}", None, vec!["error missing-tag Owner"]),
+        ("{Size: 8}", Some("Owner=ann"), vec![]),
+        ("{Tags: [{Key: Owner, Value: ann}]}", None, vec![]),
+    ] {
+        let template = format!(
+            "Resources:\n  Data:\n    Type: AWS::EC2::Volume\n    Properties: {properties}\n"
+        );
+        scene.write("template.yaml", template);
+        let more: Vec<&str> = stack_tag
+            .iter()
+            .flat_map(|tag| ["--stack-tag", tag])
+            .collect();
+        let document = judge_in(&scene, &more);
+        assert_eq!(findings(&document), expected, "{document}");
+    }
+}
+
 /// A name for a folder, from the text of a case.
 fn named(text: &str) -> String {
     let letters: String = text.chars().filter(char::is_ascii_alphanumeric).collect();

@@ -91,7 +91,7 @@ fn reads_nested_templates() {
 #[test]
 fn names_what_is_not_judged() {
     let template = "Resources:
-  Data: {Type: AWS::EC2::Volume}
+  Data: {Type: AWS::EC2::SpotFleet}
   Nodes: {Type: AWS::EKS::Nodegroup}
   Part: {Type: 'Corp::Web::MODULE'}
   Bucket: {Type: AWS::S3::Bucket}
@@ -100,7 +100,7 @@ fn names_what_is_not_judged() {
     let notes = document["notes"].to_string();
     for part in [
         "Part is a module",
-        "type AWS::EC2::Volume not judged",
+        "type AWS::EC2::SpotFleet not judged",
         "type AWS::EKS::Nodegroup",
     ] {
         assert!(notes.contains(part), "{notes}");

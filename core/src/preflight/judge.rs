@@ -126,7 +126,8 @@ impl Judge<'_> {
 
     /// The warning for an instance of which it is not known whether it has any tags, or whether a rule is for it.
     fn perhaps_untagged(&self, is_untagged: bool) -> Option<PreflightFinding> {
-        if is_untagged || !self.instance.tags.is_empty() {
+        let counts = self.instance.kind.untagged_counts();
+        if is_untagged || !counts || !self.instance.tags.is_empty() {
             return None;
         }
         let unknown = &self.instance.details.unknown_tags;

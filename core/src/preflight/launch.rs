@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::planned_tags::PlannedTags;
-use crate::{InstanceDetails, Resource, State};
+use crate::{InstanceDetails, Kind, Resource, State};
 
 /// The instances that a resource is about to launch, and what is known of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlannedLaunch {
+    /// What it makes: instances, or a volume.
+    pub kind: Kind,
     /// What the resource is called, such as `module.web.aws_instance.app[0]` or a logical id.
     pub address: String,
     /// The tags that its instances will have.
@@ -30,7 +32,7 @@ pub struct LostTags {
 }
 
 impl PlannedLaunch {
-    /// The instance that it will make, as the engine sees it.
+    /// The instance or volume that it will make, as the engine sees it.
     #[must_use]
     pub fn instance(&self) -> Resource {
         Resource {
@@ -40,7 +42,7 @@ impl PlannedLaunch {
                 ..self.details.clone()
             },
             tags: self.tags.known().clone(),
-            ..Resource::instance(self.address.clone(), State::Pending)
+            ..Resource::new(self.kind, self.address.clone(), State::Pending)
         }
     }
 }

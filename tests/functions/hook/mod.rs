@@ -232,6 +232,34 @@ async fn tags_of_a_group_must_propagate() {
     );
 }
 
+/// A volume is judged by the rules for volumes.
+#[tokio::test(start_paused = true)]
+async fn a_volume_is_judged_by_the_rules_for_volumes() {
+    let message = async |scene: &Scene, tags: &[(&str, &str)]| {
+        let models = json!({"resourceProperties": {"Size": 8, "Tags": list(tags)}});
+        scene
+            .message(scene.event("CREATE_PRE_PROVISION", "AWS::EC2::Volume", models))
+            .await
+    };
+    let scene = Scene::new();
+    let expected = "SUCCESS The tag policy does not apply to Web: no rule is for it.";
+    assert_eq!(message(&scene, &[]).await, expected);
+    let for_volumes = json!({"RuleId": 9, "TagKey": "Owner", "Action": "Notify", "Required": "Y", "ResourceTypes": ["volume"]});
+    let scene = Scene::of(
+        World::with_table(&[for_volumes, json!({"RuleId": 10, "PolicyFormat": 2})]),
+        &[],
+    );
+    let failed = message(&scene, &[]).await;
+    assert!(
+        failed.starts_with(
+            "FAILED Web does not keep the tag policy: error: missing tag Owner (rule 9)"
+        ),
+        "{failed}"
+    );
+    let passed = message(&scene, &[("Owner", "ann")]).await;
+    assert!(passed.starts_with("SUCCESS"), "{passed}");
+}
+
 /// An update of an instance that is badly tagged must be possible.
 #[rstest]
 #[case::the_same(json!({"Tags": [{"Key": "Env", "Value": "prod"}, {"Key": "A", "Value": "b"}]}), "SUCCESS")]
@@ -265,15 +293,15 @@ async fn never_fails_an_update_that_leaves_the_tags(#[case] previous: Value, #[c
     "AWS::EC2::Instance",
     "tagwarden does not know the invocation point \"CREATE_POST_PROVISION\"."
 )]
-#[case::volume(
+#[case::fleet(
     "CREATE_PRE_PROVISION",
-    "AWS::EC2::Volume",
-    "tagwarden judges AWS::EC2::Instance and AWS::AutoScaling::AutoScalingGroup, and not \"AWS::EC2::Volume\"."
+    "AWS::EC2::SpotFleet",
+    "tagwarden judges AWS::EC2::Instance, AWS::AutoScaling::AutoScalingGroup, AWS::EC2::Volume, and not \"AWS::EC2::SpotFleet\"."
 )]
 #[case::table(
     "UPDATE_PRE_PROVISION",
     "AWS::DynamoDB::Table",
-    "tagwarden judges AWS::EC2::Instance and AWS::AutoScaling::AutoScalingGroup, and not \"AWS::DynamoDB::Table\"."
+    "tagwarden judges AWS::EC2::Instance, AWS::AutoScaling::AutoScalingGroup, AWS::EC2::Volume, and not \"AWS::DynamoDB::Table\"."
 )]
 #[tokio::test(start_paused = true)]
 async fn passes_what_it_does_not_judge(

@@ -32,9 +32,8 @@ const FIX: &str = "Fix the template: `aws cloudformation validate-template` chec
 /// The transforms that add no tags to instances.
 const KNOWN_TRANSFORMS: [&str; 2] = ["AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"];
 
-/// What makes instances, or is tagged by rules, and is not judged.
-const NOT_JUDGED: [(&str, &str); 6] = [
-    ("AWS::EC2::Volume", "the engine judges instances only"),
+/// What makes instances, and is not judged.
+const NOT_JUDGED: [(&str, &str); 5] = [
     ("AWS::Batch::ComputeEnvironment", MAKES_INSTANCES),
     ("AWS::EC2::EC2Fleet", MAKES_INSTANCES),
     ("AWS::EC2::SpotFleet", MAKES_INSTANCES),

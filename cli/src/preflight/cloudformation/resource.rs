@@ -40,6 +40,7 @@ impl<'t> TemplateReader<'t> {
         let brought = match launch_type {
             LaunchType::Group => self.of_group(&entry.value),
             LaunchType::Instance => self.brought(&entry.value, &property("LaunchTemplate")),
+            LaunchType::Volume => BroughtByTemplate::default(),
         };
         let resource = StackResource {
             launch_type,

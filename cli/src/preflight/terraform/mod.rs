@@ -44,9 +44,8 @@ const VERSION: &str =
 
 const AGAIN: &str = "Write the plan again, with `terraform show -json`.";
 
-/// What makes instances, or is tagged by rules, and is not judged.
-const NOT_JUDGED: [(&str, &str); 7] = [
-    ("aws_ebs_volume", "the engine judges instances only"),
+/// What makes instances, and is not judged.
+const NOT_JUDGED: [(&str, &str); 6] = [
     ("aws_batch_compute_environment", MAKES_INSTANCES),
     ("aws_ec2_fleet", MAKES_INSTANCES),
     ("aws_eks_node_group", MAKES_INSTANCES),

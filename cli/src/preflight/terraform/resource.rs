@@ -1,9 +1,9 @@
-//! The resources that make instances.
+//! The resources that make instances, and volumes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tagwarden_core::InstanceDetails;
 use tagwarden_core::preflight::{LostTags, PlannedLaunch, PlannedTags};
+use tagwarden_core::{InstanceDetails, Kind};
 
 use super::attached::AttachedTags;
 use super::configuration::Configuration;
@@ -33,6 +33,7 @@ impl<'p> PlanReader<'_, 'p> {
             "aws_instance" => self.instance(change),
             "aws_spot_instance_request" => self.spot_request(change),
             "aws_autoscaling_group" => self.group(change),
+            "aws_ebs_volume" => self.volume(change),
             _ => return None,
         };
         self.attached.add_to(&mut resource.launch.tags, change);
@@ -96,6 +97,19 @@ impl<'p> PlanReader<'_, 'p> {
             ..PlannedLaunch::default()
         };
         planned(change, FixLanguage::HclBlocks, launch)
+    }
+
+    fn volume(&self, change: &ResourceChange<'p>) -> PlannedResource {
+        let launch = PlannedLaunch {
+            kind: Kind::Volume,
+            tags: self.own_tags(change),
+            details: InstanceDetails {
+                stated_region: self.region(change),
+                ..InstanceDetails::default()
+            },
+            ..PlannedLaunch::default()
+        };
+        planned(change, FixLanguage::HclMap, launch)
     }
 
     /// What the instance says of itself, and the template beneath.

@@ -1,28 +1,30 @@
-//! The resources that make instances.
+//! The resources that make instances, and volumes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::tags::{self, TagList};
 use super::value::PropertyValue;
-use crate::InstanceDetails;
 use crate::preflight::launch::{LostTags, PlannedLaunch};
 use crate::preflight::planned_tags::PlannedTags;
+use crate::{InstanceDetails, Kind};
 
-/// The types of CloudFormation that make instances and are judged.
+/// The types of CloudFormation that are judged: what makes instances, and volumes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaunchType {
     /// `AWS::EC2::Instance`
     Instance,
     /// `AWS::AutoScaling::AutoScalingGroup`
     Group,
+    /// `AWS::EC2::Volume`
+    Volume,
 }
 
 impl LaunchType {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Instance, Self::Group];
+    pub const ALL: [Self; 3] = [Self::Instance, Self::Group, Self::Volume];
 
-    /// The type with this name; `None` if its resources make no instances, or are not judged.
+    /// The type with this name; `None` if its resources are not judged.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|it| it.as_str() == name)
@@ -34,6 +36,16 @@ impl LaunchType {
         match self {
             Self::Instance => "AWS::EC2::Instance",
             Self::Group => "AWS::AutoScaling::AutoScalingGroup",
+            Self::Volume => "AWS::EC2::Volume",
+        }
+    }
+
+    /// What its resources make.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Instance | Self::Group => Kind::Instance,
+            Self::Volume => Kind::Volume,
         }
     }
 
@@ -107,10 +119,11 @@ impl StackResource<'_, '_> {
         } = tags::list(&(self.property)("Tags"), propagates);
         let tags = brought.tags.overlaid(&self.tags_of_stack(&lost));
         let details = match self.launch_type {
-            LaunchType::Group => brought.details,
+            LaunchType::Group | LaunchType::Volume => brought.details,
             LaunchType::Instance => self.details(brought.details),
         };
         let launch = PlannedLaunch {
+            kind: self.launch_type.kind(),
             address: self.logical_id.to_owned(),
             tags: tags.overlaid(&own),
             details,
