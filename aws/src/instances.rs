@@ -2,41 +2,23 @@
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::Filter;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tagwarden_core::{Resource, Scope};
 
 use crate::from_ec2::instance_from_ec2;
+use crate::paging::{FILTER_VALUES, PAGE, Position, filter, read_by_ids};
 use crate::{AwsError, Ec2};
 
 const CALL: &str = "ec2:DescribeInstances";
 
-/// The most instances that EC2 gives in one response.
-const PAGE: i32 = 1_000;
-
-/// The most values that EC2 takes in one filter.
-///
-/// See [Filter](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html).
-const FILTER_VALUES: usize = 200;
-
 /// The states of instances that are not gone. EC2 shows terminated instances for about an hour.
 const LIVING: [&str; 4] = ["pending", "running", "stopping", "stopped"];
-
-/// The most requests for instances by id in flight at a time.
-const AT_ONCE: usize = 8;
 
 /// Reads instances page by page, so that memory does not grow with the fleet.
 #[derive(Debug)]
 pub struct InstancePages<'a> {
     ec2: &'a Ec2,
     filters: Vec<Filter>,
-    next: Next,
-}
-
-#[derive(Debug)]
-enum Next {
-    First,
-    Token(String),
-    Nothing,
+    position: Position,
 }
 
 impl<'a> InstancePages<'a> {
@@ -56,14 +38,14 @@ impl<'a> InstancePages<'a> {
         Self {
             ec2,
             filters,
-            next: Next::First,
+            position: Position::First,
         }
     }
 
     /// Whether there is another page.
     #[must_use]
     pub fn has_next(&self) -> bool {
-        !matches!(self.next, Next::Nothing)
+        self.position.has_next()
     }
 
     /// Reads the next page. Gives `None` after the last page or an error. A page can be empty.
@@ -71,11 +53,10 @@ impl<'a> InstancePages<'a> {
     /// # Errors
     /// The call failed.
     pub async fn next(&mut self) -> Option<Result<Vec<Resource>, AwsError>> {
-        let token = match std::mem::replace(&mut self.next, Next::Nothing) {
-            Next::First => None,
-            Next::Token(token) => Some(token),
-            Next::Nothing => return None,
-        };
+        if !self.has_next() {
+            return None;
+        }
+        let token = self.position.take_token();
         let client = self.ec2.to_describe().await;
         let answer = client
             .describe_instances()
@@ -86,10 +67,7 @@ impl<'a> InstancePages<'a> {
             .await;
         Some(match answer {
             Ok(output) => {
-                let token = output.next_token().filter(|token| !token.is_empty());
-                if let Some(token) = token {
-                    self.next = Next::Token(token.to_owned());
-                }
+                self.position.go_on(output.next_token());
                 Ok(instances(&output))
             }
             Err(error) => Err(AwsError::new(CALL, &error)),
@@ -110,31 +88,15 @@ pub fn requests_for(ids: usize) -> usize {
 /// # Errors
 /// A call failed.
 pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Resource>, AwsError> {
-    let chunks: Vec<Filter> = ids
-        .chunks(FILTER_VALUES)
-        .map(|ids| filter("instance-id", ids))
-        .collect();
-    let chunks = stream::iter(chunks).map(|filter| async move {
+    read_by_ids(ids, "instance-id", |filter| async move {
         let mut pages = InstancePages::new(ec2, vec![filter]);
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             found.extend(page?);
         }
-        Ok::<_, AwsError>(found)
-    });
-    let found: Vec<Vec<Resource>> = chunks.buffer_unordered(AT_ONCE).try_collect().await?;
-    Ok(found.concat())
-}
-
-fn filter<I>(name: &str, values: I) -> Filter
-where
-    I: IntoIterator,
-    I::Item: Into<String>,
-{
-    Filter::builder()
-        .name(name)
-        .set_values(Some(values.into_iter().map(Into::into).collect()))
-        .build()
+        Ok(found)
+    })
+    .await
 }
 
 fn instances(output: &DescribeInstancesOutput) -> Vec<Resource> {

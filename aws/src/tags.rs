@@ -4,17 +4,10 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::Filter;
 
+use crate::paging::{FILTER_VALUES, PAGE, filter};
 use crate::{AwsError, Ec2};
 
 const CALL: &str = "ec2:DescribeTags";
-
-/// The most values that EC2 takes in all filters of one call.
-///
-/// See [Considerations](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html).
-const FILTER_VALUES: usize = 200;
-
-/// The most tags of one response.
-const PAGE: i32 = 1_000;
 
 /// The most keys of one call, so that its response has one page: each of [`FILTER_VALUES`] resources has at most so many of
 /// the tags.
@@ -59,11 +52,6 @@ pub async fn describe_keys(
         }
     }
     Ok(found)
-}
-
-fn filter(name: &str, values: &[String]) -> Filter {
-    let filter = Filter::builder().name(name);
-    filter.set_values(Some(values.to_vec())).build()
 }
 
 /// Reads all pages of the tags that pass `filters`.

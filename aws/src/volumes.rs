@@ -3,30 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::Filter;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use tagwarden_core::{Resource, Scope};
 
 use crate::from_ec2::volume_from_ec2;
 use crate::instances;
+use crate::paging::{PAGE, Position, filter, read_by_ids};
 use crate::{AwsError, Ec2};
 
 const CALL: &str = "ec2:DescribeVolumes";
-
-/// The most volumes that EC2 gives in one response.
-const PAGE: i32 = 1_000;
-
-/// The most values that EC2 takes in one filter.
-///
-/// See [Filter](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Filter.html).
-const FILTER_VALUES: usize = 200;
 
 /// The states of volumes that are not gone.
 ///
 /// See [Volume](https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Volume.html).
 const LIVING: [&str; 4] = ["creating", "available", "in-use", "error"];
-
-/// The most requests for volumes by id in flight at a time.
-const AT_ONCE: usize = 8;
 
 /// Reads volumes page by page, so that memory does not grow with their number.
 ///
@@ -35,14 +24,7 @@ const AT_ONCE: usize = 8;
 pub struct VolumePages<'a> {
     ec2: &'a Ec2,
     filter: Filter,
-    next: Next,
-}
-
-#[derive(Debug)]
-enum Next {
-    First,
-    Token(String),
-    Nothing,
+    position: Position,
 }
 
 impl<'a> VolumePages<'a> {
@@ -58,14 +40,14 @@ impl<'a> VolumePages<'a> {
         Self {
             ec2,
             filter,
-            next: Next::First,
+            position: Position::First,
         }
     }
 
     /// Whether there is another page.
     #[must_use]
     pub fn has_next(&self) -> bool {
-        !matches!(self.next, Next::Nothing)
+        self.position.has_next()
     }
 
     /// Reads the next page. Gives `None` after the last page or an error. A page can be empty.
@@ -73,11 +55,10 @@ impl<'a> VolumePages<'a> {
     /// # Errors
     /// The call failed.
     pub async fn next(&mut self) -> Option<Result<Vec<Resource>, AwsError>> {
-        let token = match std::mem::replace(&mut self.next, Next::Nothing) {
-            Next::First => None,
-            Next::Token(token) => Some(token),
-            Next::Nothing => return None,
-        };
+        if !self.has_next() {
+            return None;
+        }
+        let token = self.position.take_token();
         let client = self.ec2.to_describe_volumes().await;
         let answer = client
             .describe_volumes()
@@ -88,10 +69,7 @@ impl<'a> VolumePages<'a> {
             .await;
         Some(match answer {
             Ok(output) => {
-                let token = output.next_token().filter(|token| !token.is_empty());
-                if let Some(token) = token {
-                    self.next = Next::Token(token.to_owned());
-                }
+                self.position.go_on(output.next_token());
                 Ok(output
                     .volumes()
                     .iter()
@@ -111,20 +89,15 @@ impl<'a> VolumePages<'a> {
 /// # Errors
 /// A call failed.
 pub async fn describe(ec2: &Ec2, ids: &[String]) -> Result<Vec<Resource>, AwsError> {
-    let chunks: Vec<Filter> = ids
-        .chunks(FILTER_VALUES)
-        .map(|ids| filter("volume-id", ids))
-        .collect();
-    let chunks = stream::iter(chunks).map(|filter| async move {
+    read_by_ids(ids, "volume-id", |filter| async move {
         let mut pages = VolumePages::new(ec2, filter);
         let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             found.extend(page?);
         }
-        Ok::<_, AwsError>(found)
-    });
-    let found: Vec<Vec<Resource>> = chunks.buffer_unordered(AT_ONCE).try_collect().await?;
-    Ok(found.concat())
+        Ok(found)
+    })
+    .await
 }
 
 /// Gives each of `resources` that is attached the VPC of its instance. Of several instances it is one in `scope`, if any
@@ -155,15 +128,4 @@ pub async fn place(ec2: &Ec2, scope: &Scope, resources: &mut [Resource]) -> Resu
         }
     }
     Ok(())
-}
-
-fn filter<I>(name: &str, values: I) -> Filter
-where
-    I: IntoIterator,
-    I::Item: Into<String>,
-{
-    Filter::builder()
-        .name(name)
-        .set_values(Some(values.into_iter().map(Into::into).collect()))
-        .build()
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-use crate::exit::CommandError;
+use crate::exit::{CommandError, heard};
+use crate::stream::is_stream;
 
 /// Writes all of `text`.
 ///
@@ -17,12 +18,22 @@ pub fn print(out: &mut dyn Write, text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// As [`save`], with an error that says what to do.
+/// Writes `text` to `file`, as [`save`] does, or to standard output if there is no file or it is `-`. Gives the file that was
+/// written.
 ///
 /// # Errors
-/// The file cannot be written, or exists already without `force`.
-pub fn save_or_explain(path: &Path, text: &str, force: bool) -> Result<(), CommandError> {
-    save(path, text, force).map_err(|error| {
+/// The file cannot be written, or exists already without `force`, and what to do; standard output cannot be written.
+pub fn save_or_print<'a>(
+    file: Option<&'a Path>,
+    text: &str,
+    force: bool,
+) -> Result<Option<&'a Path>, CommandError> {
+    let Some(path) = file.filter(|path| !is_stream(path)) else {
+        heard(print(&mut io::stdout().lock(), text))?;
+        return Ok(None);
+    };
+    let saved = save(path, text, force);
+    saved.map(|()| Some(path)).map_err(|error| {
         let path = path.display().to_string();
         if error.kind() == ErrorKind::AlreadyExists {
             return CommandError::new(

@@ -1,14 +1,12 @@
 //! `tagwarden export`: makes a tag policy of AWS Organizations of the policy.
 
-use std::io;
 use std::path::PathBuf;
 
 use crate::aws::{AwsArgs, TableArgs};
 use crate::chosen_policy::ChosenPolicy;
-use crate::exit::{CommandError, Exit, heard};
+use crate::exit::{CommandError, Exit};
 use crate::output;
-use crate::save::{print, save_or_explain};
-use crate::stream::is_stream;
+use crate::save::save_or_print;
 use crate::tag_policy;
 use crate::words::printable_line;
 
@@ -66,18 +64,12 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // Writing to memory does not fail.
     let _ = output::write_json(&mut text, &exported.document);
     let text = String::from_utf8(text).unwrap_or_default();
-    match args.file.as_deref().filter(|path| !is_stream(path)) {
-        Some(path) => {
-            save_or_explain(path, &text, args.force)?;
-            output::note(format_args!(
-                "written to {}, from {}",
-                path.display(),
-                chosen.name
-            ));
-        }
-        None => {
-            heard(print(&mut io::stdout().lock(), &text))?;
-        }
+    if let Some(path) = save_or_print(args.file.as_deref(), &text, args.force)? {
+        output::note(format_args!(
+            "written to {}, from {}",
+            path.display(),
+            chosen.name
+        ));
     }
     for note in &exported.notes {
         output::note(format_args!("note: {}", printable_line(note)));

@@ -1,14 +1,13 @@
 //! `tagwarden import`: makes a policy file of a tag policy of AWS Organizations.
 
-use std::io;
 use std::path::PathBuf;
 
-use crate::exit::{CommandError, Exit, heard};
+use crate::exit::{CommandError, Exit};
 use crate::output;
 use crate::policy_file::rows::describe_rows;
 use crate::policy_file::write::{FileFormat, write};
-use crate::save::{print, save_or_explain};
-use crate::stream::{self, is_stream};
+use crate::save::save_or_print;
+use crate::stream;
 use crate::tag_policy;
 use crate::words::printable_line;
 
@@ -73,15 +72,9 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     let format = FileFormat::of(args.output, args.file.as_deref());
     let text = write(&imported.items, format)
         .map_err(|error| CommandError::new(&error, "Nothing was written."))?;
-    match args.file.as_deref().filter(|path| !is_stream(path)) {
-        Some(path) => {
-            save_or_explain(path, &text, args.force)?;
-            let count = describe_rows(&imported.items);
-            output::note(format_args!("{count} written to {}", path.display()));
-        }
-        None => {
-            heard(print(&mut io::stdout().lock(), &text))?;
-        }
+    if let Some(path) = save_or_print(args.file.as_deref(), &text, args.force)? {
+        let count = describe_rows(&imported.items);
+        output::note(format_args!("{count} written to {}", path.display()));
     }
     for note in &imported.notes {
         output::note(format_args!("note: {}", printable_line(note)));

@@ -1,19 +1,17 @@
 //! `tagwarden pull`: writes the policy table to a file.
 
-use std::io;
 use std::path::PathBuf;
 
 use tagwarden_aws::policy_table::row;
 use tagwarden_core::Policy;
 
 use crate::aws::{self, AwsArgs, TableArgs};
-use crate::exit::{CommandError, Exit, heard};
+use crate::exit::{CommandError, Exit};
 use crate::output;
 use crate::policy_file::rows::describe_rows;
 use crate::policy_file::write::{FileFormat, write};
 use crate::policy_table::PolicyTable;
-use crate::save::{print, save_or_explain};
-use crate::stream::is_stream;
+use crate::save::save_or_print;
 use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
@@ -68,16 +66,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             "Nothing was written. This tagwarden is older than DynamoDB's type: use a newer one.";
         CommandError::new(&error, what_next)
     })?;
-    let file = args.file.as_ref().filter(|path| !is_stream(path));
-    match file {
-        Some(path) => {
-            save_or_explain(path, &text, args.force)?;
-        }
-        None => {
-            heard(print(&mut io::stdout().lock(), &text))?;
-        }
-    }
-    if let Some(path) = file {
+    if let Some(path) = save_or_print(args.file.as_deref(), &text, args.force)? {
         let count = describe_rows(&items);
         output::note(format_args!(
             "{count} written to {}, from {}",
