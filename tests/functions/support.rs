@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
+use tagwarden_aws::Clock;
 use tagwarden_aws::lambda::FunctionError;
 use tagwarden_core::settings::{Environment, PolicySettings};
+use tagwarden_remediation::ledger::{Ledger, Selection};
+use tagwarden_remediation::undo::Undo;
 use tagwarden_remediation::{Remediation, Settings};
 use tagwarden_rule::Rule;
 use tagwarden_sandbox::{Account, Identity, Launch, Publication};
@@ -32,6 +35,20 @@ pub struct World {
 }
 
 impl World {
+    /// Takes back what was written in the last three days.
+    pub async fn undo_all(&self) {
+        let config = self.account.sdk_config();
+        let client = aws_sdk_dynamodb::Client::new(&config);
+        let ledger = Ledger::new(client, Clock::of(&config), LEDGER.to_owned());
+        let undo = Undo::new(&config, ledger, TABLE.to_owned());
+        let selection = Selection {
+            since: Some(self.account.now() - TimeDelta::days(3)),
+            ..Selection::default()
+        };
+        let plan = undo.preview(&selection).await.unwrap().plan;
+        undo.execute(&selection, &plan).await.unwrap();
+    }
+
     /// An account with the customer's sample table; the remediation is in its default mode, dry run.
     pub fn new() -> Self {
         Self::with_table(&customers_rules())

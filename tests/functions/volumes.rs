@@ -3,11 +3,9 @@
 use chrono::TimeDelta;
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_remediation::ledger::{Ledger, Selection};
-use tagwarden_remediation::undo::Undo;
 use tagwarden_sandbox::NewVolume;
 
-use crate::support::{LEDGER, RULE, TABLE, VPC, World, compliance_change, old, scheduled_event};
+use crate::support::{LEDGER, RULE, VPC, World, compliance_change, old, scheduled_event};
 
 /// A world with these rules in format 2, enforcing, whose functions cover instances and volumes.
 fn world(rules: &[Value]) -> World {
@@ -403,16 +401,6 @@ async fn the_tags_of_a_volume_are_taken_back() {
     let (_, volume) = with_volume(&world, &[("Project", "shop")], NewVolume::new());
     world.sweep().await;
     world.account.advance(TimeDelta::days(2));
-    let config = world.account.sdk_config();
-    let clock = tagwarden_aws::Clock::of(&config);
-    let client = aws_sdk_dynamodb::Client::new(&config);
-    let ledger = Ledger::new(client, clock, LEDGER.to_owned());
-    let undo = Undo::new(&config, ledger, TABLE.to_owned());
-    let selection = Selection {
-        since: Some(world.account.now() - TimeDelta::days(3)),
-        ..Selection::default()
-    };
-    let plan = undo.preview(&selection).await.unwrap().plan;
-    undo.execute(&selection, &plan).await.unwrap();
+    world.undo_all().await;
     assert_eq!(volume_tag(&world, &volume, "Project"), None);
 }

@@ -2,8 +2,6 @@
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
-use tagwarden_remediation::ledger::{Ledger, Selection};
-use tagwarden_remediation::undo::Undo;
 
 use crate::support::{LEDGER, TABLE, World, compliance_change, customers_rules, old};
 
@@ -285,20 +283,6 @@ async fn waits_for_cloudtrail_and_looks_an_undefined_up_again() {
     assert_eq!(world.tag(&id, "CreatedBy").unwrap(), "Undefined");
 }
 
-async fn undo_all(world: &World) {
-    let config = world.account.sdk_config();
-    let clock = tagwarden_aws::Clock::of(&config);
-    let client = aws_sdk_dynamodb::Client::new(&config);
-    let ledger = Ledger::new(client, clock, LEDGER.to_owned());
-    let undo = Undo::new(&config, ledger, TABLE.to_owned());
-    let selection = Selection {
-        since: Some(world.account.now() - TimeDelta::days(3)),
-        ..Selection::default()
-    };
-    let plan = undo.preview(&selection).await.unwrap().plan;
-    undo.execute(&selection, &plan).await.unwrap();
-}
-
 /// The value that undo took back is looked up anew, not remembered.
 #[tokio::test(start_paused = true)]
 async fn restores_nothing_that_undo_took_back() {
@@ -306,7 +290,7 @@ async fn restores_nothing_that_undo_took_back() {
     let id = world.instance(&[("Name", "web")]);
     world.sweep().await;
     world.account.advance(TimeDelta::days(2));
-    undo_all(&world).await;
+    world.undo_all().await;
     assert_eq!(world.tag(&id, "Expires"), None);
     assert!(memory(&world, &id)["Tags"]["Expires"]["UndoneAt"].is_number());
     world.account.advance(TimeDelta::hours(1));
@@ -325,7 +309,7 @@ async fn counts_removals_from_the_last_undo() {
         world.sweep().await;
     }
     world.account.advance(TimeDelta::minutes(30));
-    undo_all(&world).await;
+    world.undo_all().await;
     assert_eq!(world.tag(&id, "Expires"), None);
     world.account.advance(TimeDelta::hours(6));
     world.sweep().await;
