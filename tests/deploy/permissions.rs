@@ -87,7 +87,12 @@ fn needed_by(role: &str, action: &str) -> Option<String> {
         "HookRole" => code::of_the_hook(),
         // Its function is in the template itself.
         "SeedRole" => ["dynamodb:PutItem", "dynamodb:Scan"]
-            .map(|call| (call.to_owned(), ["cloudformation/tagwarden.yaml".to_owned()].into()))
+            .map(|call| {
+                (
+                    call.to_owned(),
+                    ["cloudformation/tagwarden.yaml".to_owned()].into(),
+                )
+            })
             .into(),
         _ => Calls::new(),
     };

@@ -95,7 +95,10 @@ mod tests {
         ];
         assert_eq!(logs(&both, "tagwarden", Level::ERROR), Ok(true));
         assert_eq!(logs(&both, "tagwarden", Level::WARN), Ok(false));
-        let empty = [("TAGWARDEN_LOG_LEVEL", ""), ("AWS_LAMBDA_LOG_LEVEL", "WARN")];
+        let empty = [
+            ("TAGWARDEN_LOG_LEVEL", ""),
+            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
+        ];
         assert_eq!(logs(&empty, "tagwarden", Level::WARN), Ok(true));
         assert_eq!(logs(&empty, "tagwarden", Level::INFO), Ok(false));
     }

@@ -79,11 +79,17 @@ mod tests {
         write(&mut lines).unwrap();
         let line: Value = serde_json::from_slice(&lines).unwrap();
         assert_eq!(line.get("level"), None, "{line}");
-        assert_eq!((&line["function"], &line["sweeps"]), (&json!("f"), &json!(1)));
+        assert_eq!(
+            (&line["function"], &line["sweeps"]),
+            (&json!("f"), &json!(1))
+        );
         let directive = &line["_aws"]["CloudWatchMetrics"][0];
         assert_eq!(directive["Namespace"], NAMESPACE);
         assert_eq!(directive["Dimensions"], json!([[DIMENSION]]));
-        assert_eq!(directive["Metrics"], json!([{"Name": "sweeps", "Unit": "Count"}]));
+        assert_eq!(
+            directive["Metrics"],
+            json!([{"Name": "sweeps", "Unit": "Count"}])
+        );
         // Nothing happened since.
         lines.clear();
         write(&mut lines).unwrap();
