@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod combinations;
 mod deployer;
 mod deployer_unused;
 mod hook;
