@@ -32,8 +32,10 @@ use tagwarden_core::settings::Environment;
 use tokio::runtime::Runtime;
 
 use access::{AwsAccess, CredentialsOrigin};
+pub use account::{account_id, quick_caller as caller};
 use profile::{ChosenProfile, Profiles};
 use provider::{KeptCredentials, RoleChain};
+pub use provider::{assumed_role, why_not_assumed};
 use stack::{FunctionVariables, StackSettings};
 pub use table::{TableArgs, describe_table, table_failure};
 
@@ -118,6 +120,11 @@ impl AwsArgs {
         self.stack.is_some()
     }
 
+    /// The name of the stack that the settings come from.
+    pub fn stack_name(&self) -> Option<&str> {
+        self.stack.as_deref()
+    }
+
     /// Opens the account: loads the SDK's configuration, checks its Region, credentials and account before the first call
     /// that reads or writes, and reads the stack.
     ///
@@ -128,6 +135,20 @@ impl AwsArgs {
     /// There is no Region, there are no credentials, one of them is invalid, the account is not the expected one, or there
     /// is no such stack.
     pub async fn open(&self) -> Result<AwsAccess, CommandError> {
+        let mut access = self.open_caller(None).await?;
+        if let Some(name) = &self.stack {
+            let stack = StackSettings::read(&access.config, name).await?;
+            access.variables = FunctionVariables::Stack(stack);
+        }
+        Ok(access)
+    }
+
+    /// Opens the account as [`open`](Self::open) does, but for the stack, which is not read. Where no Region is given, the
+    /// account is called in the `fallback`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_caller(&self, fallback: Option<&str>) -> Result<AwsAccess, CommandError> {
         self.check_address()?;
         let expected = account::expected(&self.expect_account)?;
         let chosen = ChosenProfile::new(self.profile.as_deref());
@@ -137,17 +158,14 @@ impl AwsArgs {
             // An unknown profile has no Region either. What is wrong is the name.
             profiles.check(&chosen)?;
         }
-        let config = self.configure(&chosen, profiles.as_ref()).await?;
+        let config = self.configure(&chosen, profiles.as_ref(), fallback);
+        let config = config.await?;
         let account = account::check(&config, &expected).await?;
-        let variables = match &self.stack {
-            None => FunctionVariables::Process,
-            Some(name) => FunctionVariables::Stack(StackSettings::read(&config, name).await?),
-        };
         Ok(AwsAccess {
             region: region(&config).to_owned(),
             account,
             credentials: CredentialsOrigin::new(&chosen, profiles.as_ref()),
-            variables,
+            variables: FunctionVariables::Process,
             config,
         })
     }
@@ -157,6 +175,7 @@ impl AwsArgs {
         &self,
         chosen: &ChosenProfile,
         profiles: Option<&Profiles>,
+        fallback: Option<&str>,
     ) -> Result<SdkConfig, CommandError> {
         let patience = TimeoutConfig::builder().read_timeout(LONGEST_SILENCE);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -177,7 +196,11 @@ impl AwsArgs {
         if debug::is_on() {
             loader = loader.http_client(debug::http_client());
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let (None, Some(region)) = (config.region(), fallback) {
+            let region = Region::new(region.to_owned());
+            config = config.into_builder().region(region).build();
+        }
         check_region(&config, chosen)?;
         let chain = profiles.filter(|_| chosen.is_first());
         let chain = chain.and_then(|profiles| profiles.chain(chosen.name_or_default()));
@@ -266,7 +289,7 @@ pub fn region(config: &SdkConfig) -> &str {
 }
 
 /// Whether this can be a Region's name, which becomes a part of host names.
-fn is_region(name: &str) -> bool {
+pub fn is_region(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !name.is_empty() && name.len() < 64 && name.bytes().all(is_inner)
 }
