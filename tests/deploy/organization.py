@@ -63,7 +63,7 @@ class Template:
         # A section without resources has no heading either.
         text = re.sub(r"  # -{20,} [^\n]*\n\n(?=  # -{20,} )", "", text)
         text = re.sub(r"\n+(?=[A-Z]\w*:\n)", "\n\n", text)
-        text = re.sub(r"\n{3,}", "\n\n", text)
+        text = re.sub(r"\n{3,}(?=(?:  )?\S)", "\n\n", text)
         return self.overrides["head"] + "\n" + text[text.index("Metadata:") :]
 
     # ------------------------------------------------------------ What conditions come to
