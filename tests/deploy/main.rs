@@ -20,6 +20,7 @@ mod lint;
 mod mail;
 mod nag;
 mod names;
+mod organization;
 mod owners;
 mod pack;
 mod pages;
