@@ -26,7 +26,7 @@ use crate::forecast::places::each;
 use crate::forecast::{Forecast, ForecastCounts};
 use crate::output;
 use crate::places::options::AskedPlaces;
-use crate::places::{Place, UnreadPlace, incomplete};
+use crate::places::{Place, incomplete};
 use crate::words::printable_line;
 use sums::{PlaceFigures, PlanFigures, PlansSum};
 
@@ -48,10 +48,7 @@ trait PlansWriter {
     /// Writes the plan of a place, or keeps what is needed of it for the end.
     fn place(&mut self, out: &mut dyn Write, plan: &PlacePlan<'_>) -> io::Result<()>;
 
-    /// Writes that a place could not be read.
-    fn unread(&mut self, out: &mut dyn Write, unread: &UnreadPlace) -> io::Result<()>;
-
-    /// Writes the end.
+    /// Writes the end, with the places that could not be read.
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()>;
 }
 
@@ -110,7 +107,6 @@ pub fn run(args: &Args, asked: &AskedPlaces) -> Result<Exit, CommandError> {
         let inputs = match inputs {
             Ok(inputs) => inputs,
             Err(unread) => {
-                write(writer.unread(&mut out, &unread))?;
                 sum.unread.push(unread);
                 return Ok(());
             }
