@@ -103,26 +103,31 @@ pub fn run(args: &Args, asked: &AskedPlaces) -> Result<Exit, CommandError> {
         table: &args.table,
         aws: &args.aws,
     };
-    let read = each(inputs, asked, |place, inputs| {
-        let inputs = match inputs {
-            Ok(inputs) => inputs,
-            Err(unread) => {
-                sum.unread.push(unread);
-                return Ok(());
+    let read = each(
+        inputs,
+        asked,
+        async |_| Ok(()),
+        |place, inputs| {
+            let inputs = match inputs {
+                Ok((inputs, ())) => inputs,
+                Err(unread) => {
+                    sum.unread.push(unread);
+                    return Ok(());
+                }
+            };
+            let mut view = PlanView::new(&inputs, args.sort, args.all);
+            view.places.clone_from(&rule_places);
+            let (mut plan, figures, is_found_here) = planned(args, place, view, &inputs);
+            is_found |= is_found_here;
+            sum.add(place, figures, &plan.view);
+            if matches!(args.output, PlanForm::Text | PlanForm::Markdown) {
+                // They stand at the end, each once.
+                plan.view.notes.clear();
             }
-        };
-        let mut view = PlanView::new(&inputs, args.sort, args.all);
-        view.places.clone_from(&rule_places);
-        let (mut plan, figures, is_found_here) = planned(args, place, view, &inputs);
-        is_found |= is_found_here;
-        sum.add(place, figures, &plan.view);
-        if matches!(args.output, PlanForm::Text | PlanForm::Markdown) {
-            // They stand at the end, each once.
-            plan.view.notes.clear();
-        }
-        write(writer.place(&mut out, &plan))?;
-        Ok(())
-    })?;
+            write(writer.place(&mut out, &plan))?;
+            Ok(())
+        },
+    )?;
     sum.asked = read.asked;
     sum.notes.add_all(read.notes);
     if args.output == PlanForm::Csv {
