@@ -5,6 +5,7 @@
 //! | [`access`] | an account that is open, and how people know it from others |
 //! | [`account`] | which account it is, and whether it is the one that is meant |
 //! | [`stack`] | the functions' settings, from the environment or from a stack |
+//! | [`table`] | which table the policy is in, also by ARN |
 //! | [`profile`], [`provider`], [`mfa`] | the AWS CLI's profiles, those that the SDK cannot follow, and the codes that they ask for |
 //! | [`credentials`] | why there are no credentials, and what to do about it |
 //! | [`trouble`] | why a call failed, and what to do about it |
@@ -16,6 +17,7 @@ mod mfa;
 mod profile;
 mod provider;
 pub mod stack;
+mod table;
 pub mod trouble;
 
 use std::time::Duration;
@@ -25,8 +27,8 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use clap::builder::NonEmptyStringValueParser;
-use tagwarden_aws::{APP_NAME, AwsError};
-use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment};
+use tagwarden_aws::APP_NAME;
+use tagwarden_core::settings::Environment;
 use tokio::runtime::Runtime;
 
 use access::{AwsAccess, CredentialsOrigin};
@@ -35,6 +37,7 @@ use profile::{ChosenProfile, Profiles};
 use provider::{KeptCredentials, RoleChain};
 pub use provider::{assumed_role, why_not_assumed};
 use stack::{FunctionVariables, StackSettings};
+pub use table::{TableArgs, describe_table, table_failure};
 
 use crate::debug;
 use crate::exit::CommandError;
@@ -93,29 +96,6 @@ pub struct AwsArgs {
         help = "Use the settings and tables of this stack's\nfunctions, unless an option overrides them"
     )]
     stack: Option<String>,
-}
-
-/// The option that names the policy table.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "AWS")]
-pub struct TableArgs {
-    // A doc comment would have to put the names in backticks.
-    #[arg(
-        long,
-        value_name = "TABLE",
-        value_parser = NonEmptyStringValueParser::new(),
-        help = "The policy table [default: TAGWARDEN_POLICY_TABLE,\nelse acme_cloud_policy_tagging_def]"
-    )]
-    table: Option<String>,
-}
-
-impl TableArgs {
-    /// The table's name.
-    pub fn name(&self, variables: &mut FunctionVariables) -> String {
-        variables
-            .choose("--table", "TAGWARDEN_POLICY_TABLE", self.table.as_deref())
-            .unwrap_or_else(|| DEFAULT_POLICY_TABLE.to_owned())
-    }
 }
 
 /// Creates a runtime to call AWS in.
@@ -306,17 +286,6 @@ pub fn adaptive(config: &SdkConfig) -> SdkConfig {
 /// The name of the Region that `config` calls.
 pub fn region(config: &SdkConfig) -> &str {
     config.region().map_or("?", AsRef::as_ref)
-}
-
-/// What to do about a call on the policy table that failed.
-pub fn table_failure(error: &AwsError, table: &str, access: &AwsAccess) -> CommandError {
-    CommandError::new(
-        &format!(
-            "the policy table {table:?} in {access}: {}",
-            trouble::describe(error)
-        ),
-        trouble::what_next(error, trouble::POLICY_TABLE),
-    )
 }
 
 /// Whether this can be a Region's name, which becomes a part of host names.
