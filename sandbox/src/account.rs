@@ -17,6 +17,7 @@ use crate::cloudformation::CloudFormation;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
 use crate::denials::Denials;
+use crate::described::Descriptions;
 use crate::dynamodb::DynamoDb;
 use crate::ec2::Ec2Service;
 use crate::faults::Troubles;
@@ -47,6 +48,7 @@ pub(crate) struct Contents {
     pub(crate) calls: Vec<Call>,
     pub(crate) troubles: Troubles,
     pub(crate) denials: Denials,
+    pub(crate) described: Descriptions,
     pub(crate) quotas: Option<Quotas>,
     pub(crate) ec2: Ec2Service,
     pub(crate) cloudformation: CloudFormation,

@@ -117,7 +117,7 @@ async fn answer(
     let target = head.headers.get("x-amz-target");
     let incoming = Incoming {
         target: target.and_then(|target| target.to_str().ok()),
-        path: head.uri.path(),
+        path: head.uri.path_and_query().map_or("/", |it| it.as_str()),
         body: &body,
     };
     let mut outgoing = account.answer(incoming).await;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`access`] | an account that is open, and how people know it from others |
 //! | [`account`] | which account it is, and whether it is the one that is meant |
+//! | [`other`] | calls of services whose SDKs are not worth their size |
 //! | [`stack`] | the functions' settings, from the environment or from a stack |
 //! | [`profile`], [`provider`], [`mfa`] | the AWS CLI's profiles, those that the SDK cannot follow, and the codes that they ask for |
 //! | [`credentials`] | why there are no credentials, and what to do about it |
@@ -13,6 +14,7 @@ pub mod access;
 mod account;
 mod credentials;
 mod mfa;
+pub mod other;
 mod profile;
 mod provider;
 pub mod stack;
@@ -41,13 +43,22 @@ use crate::exit::CommandError;
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// The environment variables that hold AWS's address.
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 18] = [
     "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDFORMATION",
     "AWS_ENDPOINT_URL_CLOUDTRAIL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_CONFIG_SERVICE",
+    "AWS_ENDPOINT_URL_COST_EXPLORER",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_KMS",
     "AWS_ENDPOINT_URL_LAMBDA",
     "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_SQS",
     "AWS_ENDPOINT_URL_SSO",
     "AWS_ENDPOINT_URL_SSO_OIDC",
     "AWS_ENDPOINT_URL_STS",
@@ -148,6 +159,20 @@ impl AwsArgs {
     /// There is no Region, there are no credentials, one of them is invalid, the account is not the expected one, or there
     /// is no such stack.
     pub async fn open(&self) -> Result<AwsAccess, CommandError> {
+        let (mut access, stack) = self.open_beside_the_stack().await?;
+        if let Some(name) = &stack {
+            let settings = StackSettings::read(&access.config, name).await?;
+            access.variables = FunctionVariables::Stack(settings);
+        }
+        Ok(access)
+    }
+
+    /// Opens the account as [`AwsArgs::open`] does, but does not read the stack, which may be broken or missing. Also gives
+    /// the stack's name.
+    ///
+    /// # Errors
+    /// As [`AwsArgs::open`], but for the stack.
+    pub async fn open_beside_the_stack(&self) -> Result<(AwsAccess, Option<String>), CommandError> {
         self.check_address()?;
         let expected = account::expected(&self.expect_account)?;
         let chosen = ChosenProfile::new(self.profile.as_deref());
@@ -159,17 +184,14 @@ impl AwsArgs {
         }
         let config = self.configure(&chosen, profiles.as_ref()).await?;
         let account = account::check(&config, &expected).await?;
-        let variables = match &self.stack {
-            None => FunctionVariables::Process,
-            Some(name) => FunctionVariables::Stack(StackSettings::read(&config, name).await?),
-        };
-        Ok(AwsAccess {
+        let access = AwsAccess {
             region: region(&config).to_owned(),
             account,
             credentials: CredentialsOrigin::new(&chosen, profiles.as_ref()),
-            variables,
+            variables: FunctionVariables::Process,
             config,
-        })
+        };
+        Ok((access, self.stack.clone()))
     }
 
     /// The configuration, with credentials that work.

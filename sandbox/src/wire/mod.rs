@@ -1,7 +1,8 @@
 //! The services' wire protocols: what a call looks like when it comes, and its answer when it goes.
 //!
-//! EC2 speaks `ec2Query`, CloudFormation, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
-//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`, SES `restJson1`. See
+//! EC2 speaks `ec2Query`, CloudFormation, CloudWatch, IAM, SNS and STS `awsQuery` (a form goes in, XML comes out);
+//! DynamoDB and SQS speak `awsJson1_0`, Config, CloudTrail, CloudWatch Logs, Cost Explorer, EventBridge and KMS
+//! `awsJson1_1`, Lambda and SES `restJson1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod query;
@@ -16,13 +17,14 @@ pub(crate) use time::{epoch_seconds, from_epoch_seconds, iso_millis, iso_seconds
 pub(crate) use xml::Xml;
 
 use crate::calls::{Request, Service};
+use crate::described::read_path;
 
 /// A call as it came in, whatever it came in by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming<'a> {
     /// The header `X-Amz-Target`.
     pub(crate) target: Option<&'a str>,
-    /// The path of the URL.
+    /// The path of the URL, with its query.
     pub(crate) path: &'a str,
     pub(crate) body: &'a [u8],
 }
@@ -82,7 +84,10 @@ impl Protocol {
                 let request = read_body(Service::Ses, "SendEmail", incoming.body);
                 (Self::RestJson, request)
             }
-            None => query::read(incoming.body),
+            None => match read_path(incoming.path) {
+                Some(request) => (Self::RestJson, Ok(request)),
+                None => query::read(incoming.body),
+            },
         }
     }
 
@@ -127,7 +132,7 @@ impl Protocol {
         match self {
             Self::Ec2Query => query::ec2_error(error, request_id),
             Self::AwsQuery => query::aws_error(error, request_id),
-            // SES also names the error in a header. Its SDKs read either.
+            // Lambda and SES also name the error in a header. Their SDKs read either.
             Self::Json10 | Self::Json11 | Self::RestJson => {
                 let mut members = error.members.clone();
                 members.insert("__type".to_owned(), error.code.clone().into());
@@ -147,6 +152,10 @@ fn read_json(target: &str, body: &[u8]) -> (Protocol, Result<Request, ApiError>)
         "AmazonSQS" => (Service::Sqs, Protocol::Json10),
         "StarlingDoveService" => (Service::Config, Protocol::Json11),
         "CloudTrail_20131101" => (Service::CloudTrail, Protocol::Json11),
+        "AWSEvents" => (Service::EventBridge, Protocol::Json11),
+        "AWSInsightsIndexService" => (Service::CostExplorer, Protocol::Json11),
+        "Logs_20140328" => (Service::Logs, Protocol::Json11),
+        "TrentService" => (Service::Kms, Protocol::Json11),
         _ => (Service::Unknown, Protocol::Json11),
     };
     (protocol, read_body(service, operation, body))
