@@ -120,6 +120,7 @@ impl ServiceOperation<'_> {
 
 impl RefusedCall {
     /// The refusal with its code and message, as far as the service gives them.
+    #[must_use]
     pub fn answer(code: Option<&str>, message: Option<&str>) -> OrchestratorError<RefusedCall> {
         let mut error = ErrorMetadata::builder();
         if let Some(code) = code {
@@ -133,6 +134,7 @@ impl RefusedCall {
 }
 
 /// The endpoint that `config` sets for the service with the id `service` in the place of its own.
+#[must_use]
 pub fn set_endpoint(config: &SdkConfig, service: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service)
