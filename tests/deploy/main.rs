@@ -23,6 +23,7 @@ mod stack;
 mod template;
 mod volumes;
 mod whole_loop;
+mod workflows;
 mod zips;
 
 #[path = "../support/deployment.rs"]
