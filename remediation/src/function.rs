@@ -210,6 +210,8 @@ impl Remediation {
         let report = result.report;
         let counts = report.counts();
         metrics::add_run(&report, &counts);
+        let is_sweep = |request: &&EventRequest| matches!(request, EventRequest::Sweep);
+        metrics::add_sweeps(requests.iter().filter(is_sweep).count());
         tracing::info!(?counts, mode = ?self.settings.mode, version = VERSION, "run ended");
         Ok((report, counts))
     }

@@ -1,7 +1,7 @@
 //! The services' wire protocols: what a call looks like when it comes, and its answer when it goes.
 //!
 //! EC2 speaks `ec2Query`, CloudFormation, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
-//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`, SES `restJson1`. See
+//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`, SES and Lambda `restJson1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod query;
@@ -9,7 +9,7 @@ mod time;
 mod xml;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use crate::error::ApiError;
 pub(crate) use time::{epoch_seconds, from_epoch_seconds, iso_millis, iso_seconds};
@@ -24,6 +24,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) target: Option<&'a str>,
     /// The path of the URL.
     pub(crate) path: &'a str,
+    /// The header `Authorization`.
+    pub(crate) authorization: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 
@@ -82,7 +84,15 @@ impl Protocol {
                 let request = read_body(Service::Ses, "SendEmail", incoming.body);
                 (Self::RestJson, request)
             }
-            None => query::read(incoming.body),
+            None => match function(incoming.path) {
+                Some(name) => {
+                    let parameters = json!({"FunctionName": name});
+                    let request =
+                        Request::new(Service::Lambda, "GetFunctionConfiguration", parameters);
+                    (Self::RestJson, Ok(request))
+                }
+                None => query::read(incoming.body),
+            },
         }
     }
 
@@ -136,6 +146,12 @@ impl Protocol {
             }
         }
     }
+}
+
+/// The function whose configuration Lambda is asked for at `path`.
+fn function(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/2015-03-31/functions/")?;
+    name.strip_suffix("/configuration")
 }
 
 /// Reads a call of an AWS JSON service: the operation is in the header, the parameters are the body.
