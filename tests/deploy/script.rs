@@ -337,7 +337,7 @@ fn a_policy_table_that_exists_is_used() {
     other["tables"] = json!(["corp", table]);
     let mut foreign = standing();
     foreign["parameters"]["CreatePolicyTable"] = json!("false");
-    foreign["ownTable"] = json!("None");
+    foreign["ownTable"] = json!("");
     for (name, account, arguments, expected) in [
         ("first", json!({}), &[][..], Value::Null),
         ("returns", json!({"tables": [table]}), &[], json!("false")),
