@@ -32,6 +32,7 @@ mod template;
 mod upgrade;
 mod volumes;
 mod whole_loop;
+mod workflows;
 mod zips;
 
 #[path = "../support/deployment.rs"]
