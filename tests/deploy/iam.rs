@@ -62,7 +62,7 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     (
         "overly_permissive",
         "central.Key.0 Some(\"Members\")",
-        "in a key's policy `*` is the key, and the condition names the organization and the roles' path",
+        "in a key's policy `*` is the key, and the conditions name the organization, the roles' path and the services",
     ),
     (
         "forallvalues_allow_without_null_check",
@@ -167,6 +167,7 @@ const OWN: &[(&str, &str)] = &[
 
 /// What a stack may use of others.
 const SHARED: &[(&str, &str)] = &[
+    ("OrganizationId", "o-a1b2c3d4e5"),
     (
         "PolicyTableArn",
         "arn:aws:dynamodb:eu-west-1:222233334444:table/policy",
@@ -192,13 +193,16 @@ const SHARED: &[(&str, &str)] = &[
 /// Everything that acts, and more.
 fn given(whole: &Whole, more: &[(&str, &str)]) -> Given {
     const ALL: [(&str, &str); 13] = [
-        ("OrganizationId", "o-a1b2c3d4e5"),
         ("Mode", "enforce"),
         ("Untagged", "stop"),
         ("TerminateAfterDays", "14"),
         ("RulesMayDestroy", "stop-and-terminate"),
         ("ResourceTypes", "AWS::EC2::Instance,AWS::EC2::Volume"),
         ("CreateLettersTopic", "true"),
+        (
+            "LettersTopicArn",
+            "arn:aws:sns:eu-west-1:999999999999:letters",
+        ),
         ("ContactTopics", "arn:aws:sns:eu-west-1:111122223333:team-*"),
         ("MailFrom", "tagwarden@acme.example"),
         ("MailDomains", "acme.example"),
@@ -209,8 +213,17 @@ fn given(whole: &Whole, more: &[(&str, &str)]) -> Given {
             "arn:aws:sns:eu-west-1:111122223333:reports",
         ),
     ];
+    // What has no default.
+    let has_default = |name: &str| !whole.template["Parameters"][name]["Default"].is_null();
+    let needed = SHARED.iter().filter(|it| !has_default(it.0));
     let known = |it: &&(&str, &str)| !whole.template["Parameters"][it.0].is_null();
-    let all: Vec<_> = ALL.iter().chain(more).filter(known).copied().collect();
+    let all: Vec<_> = ALL
+        .iter()
+        .chain(needed)
+        .chain(more)
+        .filter(known)
+        .copied()
+        .collect();
     Given::named("tagwarden").with(&all)
 }
 

@@ -20,6 +20,7 @@ mod lint;
 mod mail;
 mod nag;
 mod names;
+mod organization;
 mod owners;
 mod pack;
 mod pages;
@@ -31,6 +32,7 @@ mod template;
 mod upgrade;
 mod volumes;
 mod whole_loop;
+mod workflows;
 mod zips;
 
 #[path = "../support/deployment.rs"]
