@@ -1,7 +1,7 @@
 //! The rule's parameters (Config's `InputParameters`): they override the environment.
 
 use serde::Deserialize;
-use tagwarden_core::settings::PolicySettings;
+use tagwarden_core::settings::{self, PolicySettings};
 use tagwarden_core::{Kinds, Scope};
 
 /// Rule parameters that cannot be read.
@@ -44,11 +44,16 @@ pub(crate) fn apply(
             .map_err(|error| ParameterError(format!("resourceTypes: {error}")))?,
         None => settings.kinds,
     };
+    let policy_table = parameters
+        .policy_table
+        .filter(|name| !name.trim().is_empty());
+    let policy_table = match policy_table {
+        Some(table) => settings::policy_table(&table)
+            .map_err(|expected| ParameterError(format!("policyTable: {expected}")))?,
+        None => settings.policy_table.clone(),
+    };
     Ok(PolicySettings {
-        policy_table: parameters
-            .policy_table
-            .filter(|name| !name.trim().is_empty())
-            .unwrap_or_else(|| settings.policy_table.clone()),
+        policy_table,
         scope,
         kinds,
     })
@@ -74,6 +79,10 @@ mod tests {
         let text = r#"{"policyTable":"parameter","vpcIds":"vpc-2, vpc-3"}"#;
         let both = apply(Some(text), &settings()).unwrap();
         assert_eq!(both.policy_table, "parameter");
+        let arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/policy";
+        let central = format!(r#"{{"policyTable":"{arn}"}}"#);
+        let central = apply(Some(&central), &settings()).unwrap();
+        assert_eq!(central.policy_table, arn);
         assert_eq!(both.scope, Scope::from_list("vpc-2,vpc-3").unwrap());
         assert_eq!(both.kinds, Kinds::default());
         let volumes = apply(
@@ -91,6 +100,10 @@ mod tests {
         for (text, culprit) in [
             (r#"{"policytable":"x"}"#, "policytable"),
             (r#"{"policyTable":7}"#, "7"),
+            (
+                r#"{"policyTable":"arn:aws:sns:eu-west-1:111122223333:policy"}"#,
+                "policyTable: must be the name of a DynamoDB table, or its ARN",
+            ),
             (r#"{"vpcIds":"vpc-1;vpc-2"}"#, "vpc-1;vpc-2"),
             (r#"{"resourceTypes":"AWS::S3::Bucket"}"#, "AWS::S3::Bucket"),
             ("not json", "expected"),

@@ -61,6 +61,7 @@ impl Rule {
             compliant = counts.compliant,
             non_compliant = counts.non_compliant,
             not_applicable = counts.not_applicable,
+            version = lambda::VERSION,
             "evaluated"
         );
         // Four numbers always have a JSON form.

@@ -39,7 +39,9 @@ async fn answers_events_and_errors_in_order() {
     ];
     let answers = function(&loopback).invoke_all(&events).await.unwrap();
 
-    let all = json!({"evaluated": 2, "compliant": 1, "nonCompliant": 1, "notApplicable": 0});
+    let all = json!({
+        "evaluated": 2, "compliant": 1, "nonCompliant": 1, "notApplicable": 0, "version": env!("CARGO_PKG_VERSION"),
+    });
     assert_eq!(answers[0].as_ref().unwrap(), &all);
     let error = answers[1].as_ref().unwrap_err();
     assert_eq!(error.error_type, "InvalidEvent");
@@ -82,6 +84,7 @@ async fn starts_as_the_hook_in_spite_of_an_unreadable_setting() {
 
     let answer = hook().invoke(&event).await.unwrap().unwrap();
     assert_eq!(answer["hookStatus"], "FAILED", "{answer}");
+    assert_eq!(answer.get("version"), None, "CloudFormation reads it");
     assert_eq!(
         answer["message"],
         "Web does not keep the tag policy: error: missing tag Owner (rule 1)."

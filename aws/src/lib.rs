@@ -15,6 +15,8 @@
 //! | [`history`] | configuration items, from AWS Config's history | Config leaves an item that is too large out of its event. |
 //! | [`evaluations`] | the Config rule's results | Config takes 100 results a call and charges for each, so it is also asked what it shows. |
 //! | [`mail`] | mail, by Amazon SES | The whole SDK of SES would take the remediation's zip over its limit, for one call. |
+//! | [`other_region`] | where an ARN must be called | One table and one topic serve the functions of many Regions. |
+//! | [`organizations`] | the accounts of an organization, from ListAccounts | A command that is for all accounts must know them. |
 //! | `paging` | filters, and where in a list a reader is | The readers of EC2's lists page alike. |
 //! | [`operation`] | one operation of a service, on the SDK's runtime | The whole SDKs of SES and CloudFormation are not worth their size, nor are others for one call of the command. |
 //! | [`lambda`] | start-up, errors, log and metrics of a Lambda function | Both functions must start, fail and log the same way. |
@@ -34,8 +36,10 @@ pub mod instances;
 pub mod lambda;
 pub mod mail;
 pub mod operation;
+pub mod organizations;
 mod paging;
 pub mod policy_table;
+mod region;
 pub mod resources;
 pub mod spot_requests;
 pub mod stacks;
@@ -47,3 +51,4 @@ pub use clock::Clock;
 pub use config::{APP_NAME, function_config, http_client};
 pub use ec2::Ec2;
 pub use error::AwsError;
+pub use region::other_region;

@@ -195,27 +195,12 @@ fn endpoint(config: &SdkConfig, region: &str) -> String {
     format!("https://{name}.{region}.{suffix}")
 }
 
-/// Reads SES's answer. The code of an error is in a header, or in the body.
+/// Reads SES's answer.
 fn read(response: &HttpResponse) -> Result<(), OrchestratorError<RefusedCall>> {
     if response.status().is_success() {
         return Ok(());
     }
-    let body = response.body().bytes().unwrap_or_default();
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |names: [&str; 2]| {
-        let mut found = names
-            .into_iter()
-            .filter_map(|name| body.get(name)?.as_str());
-        found.next().map(ToOwned::to_owned)
-    };
-    let header = response.headers().get("x-amzn-errortype");
-    let code = header.map(ToOwned::to_owned);
-    let code = code.or_else(|| text(["__type", "code"]));
-    // `MessageRejected:http://internal.amazon.com/…`, `com.amazonaws.ses#MessageRejected`
-    let code = code.as_deref().and_then(|code| code.split(':').next());
-    let code = code.and_then(|code| code.rsplit('#').next());
-    let message = text(["message", "Message"]);
-    Err(RefusedCall::answer(code, message.as_deref()))
+    Err(RefusedCall::of_json(response))
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use aws_types::service_config::ServiceConfigKey;
+use serde_json::Value;
 
 /// The operation, and where it is.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +131,26 @@ impl RefusedCall {
             error = error.message(message);
         }
         OrchestratorError::operation(Self(error.build()))
+    }
+
+    /// The refusal in the answer of a service that speaks JSON. The code is in a header, or in the body.
+    pub(crate) fn of_json(response: &HttpResponse) -> OrchestratorError<RefusedCall> {
+        let body = response.body().bytes().unwrap_or_default();
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let text = |names: [&str; 2]| {
+            let mut found = names
+                .into_iter()
+                .filter_map(|name| body.get(name)?.as_str());
+            found.next().map(ToOwned::to_owned)
+        };
+        let header = response.headers().get("x-amzn-errortype");
+        let code = header.map(ToOwned::to_owned);
+        let code = code.or_else(|| text(["__type", "code"]));
+        // `MessageRejected:http://internal.amazon.com/…`, `com.amazonaws.ses#MessageRejected`
+        let code = code.as_deref().and_then(|code| code.split(':').next());
+        let code = code.and_then(|code| code.rsplit('#').next());
+        let message = text(["message", "Message"]);
+        Self::answer(code, message.as_deref())
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tagwarden_core::Policy;
 use tagwarden_core::policy::{InvalidPolicy, Row};
 
-use crate::AwsError;
+use crate::{AwsError, other_region};
 
 /// Why the policy table gives no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum PolicyTableError {
     /// The table cannot be read.
     #[error("the policy table {table:?} cannot be read: {source}")]
     Unreadable {
-        /// The table's name.
+        /// The table's name or ARN.
         table: String,
         /// Why.
         source: AwsError,
@@ -24,7 +24,7 @@ pub enum PolicyTableError {
     /// The table was read and is not a valid policy.
     #[error("the policy table {table:?} is not valid, so nothing was done: {source}")]
     Invalid {
-        /// The table's name.
+        /// The table's name or ARN.
         table: String,
         /// Every problem of the table.
         source: InvalidPolicy,
@@ -34,7 +34,8 @@ pub enum PolicyTableError {
 /// One item of the table, as DynamoDB stores it.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// Reads the whole table with strong consistency and validates it.
+/// Reads the whole table with strong consistency and validates it. A table that is named by its ARN is read in the ARN's
+/// Region, and may be of another account, whose resource policy must allow it.
 ///
 /// # Errors
 /// The table cannot be read, or has a problem: see [`Policy::from_rows`].
@@ -55,12 +56,22 @@ pub async fn read_policy(client: &Client, table: &str) -> Result<Policy, PolicyT
     Ok(policy)
 }
 
-/// Reads the whole table with strong consistency, without validation. The items are in no particular order.
+/// A client for the Region of `table`: `client` itself, unless `table` is an ARN of another Region.
+#[must_use]
+pub fn client_of(client: &Client, table: &str) -> Client {
+    match other_region(table, client.config().region()) {
+        None => client.clone(),
+        region => Client::from_conf(client.config().to_builder().region(region).build()),
+    }
+}
+
+/// Reads the whole table with strong consistency, without validation, in the Region of its ARN if it is named by one. The
+/// items are in no particular order.
 ///
 /// # Errors
 /// A call failed.
 pub async fn read_items(client: &Client, table: &str) -> Result<Vec<Item>, AwsError> {
-    let mut items = client
+    let mut items = client_of(client, table)
         .scan()
         .table_name(table)
         .consistent_read(true)
@@ -86,4 +97,35 @@ pub fn row(item: Item) -> Row {
             (attribute, value)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+    use aws_sdk_dynamodb::{Client, Config};
+
+    use super::client_of;
+
+    /// One table for several Regions is in another Region than most of its functions.
+    #[test]
+    fn a_table_is_called_in_the_region_of_its_arn() {
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"));
+        let client = Client::from_conf(config.build());
+        for (table, region) in [
+            ("policy", "us-east-1"),
+            (
+                "arn:aws:dynamodb:us-east-1:111122223333:table/policy",
+                "us-east-1",
+            ),
+            (
+                "arn:aws:dynamodb:eu-west-1:111122223333:table/policy",
+                "eu-west-1",
+            ),
+        ] {
+            let client = client_of(&client, table);
+            assert_eq!(client.config().region().unwrap().as_ref(), region);
+        }
+    }
 }

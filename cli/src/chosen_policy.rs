@@ -8,7 +8,7 @@ use tagwarden_core::{Policy, Scope};
 
 use crate::aws::access::AwsAccess;
 use crate::aws::stack::FunctionVariables;
-use crate::aws::{self, AwsArgs, TableArgs};
+use crate::aws::{self, AwsArgs, TableArgs, describe_table};
 use crate::exit::CommandError;
 use crate::forecast::trouble;
 use crate::policy_file::PolicyFile;
@@ -76,11 +76,14 @@ async fn of_table(
     table: &TableArgs,
     access: &mut AwsAccess,
 ) -> Result<(String, Policy), CommandError> {
-    let table = table.name(&mut access.variables);
+    let table = table.name(&mut access.variables)?;
     let client = aws_sdk_dynamodb::Client::new(&access.config);
     let policy = read_policy(&client, &table).await;
     let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
-    Ok((format!("the policy table {table} in {access}"), policy))
+    Ok((
+        format!("the policy table {}", describe_table(&table, access)),
+        policy,
+    ))
 }
 
 fn scope(option: Option<&str>, variables: &mut FunctionVariables) -> Result<Scope, CommandError> {

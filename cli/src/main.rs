@@ -12,6 +12,7 @@
 //! | [`tag_policy`] | the tag policies of AWS Organizations |
 //! | [`changes`] | what makes the table like the file: found, shown, written |
 //! | [`ledger`] | the ledger: where it is, and what to do when it cannot be read |
+//! | [`places`] | many accounts and Regions: which they are, and how each is opened |
 //! | [`aws`] | the options of every command that calls AWS, and what to do when a call fails |
 //! | [`text`] | files that people write, and problems at their places |
 //! | [`debug`] | the calls to AWS, for the person who wonders |
@@ -40,6 +41,7 @@ mod ledger;
 mod markdown;
 mod output;
 mod pipeline;
+mod places;
 mod policy_file;
 mod policy_table;
 mod preflight;

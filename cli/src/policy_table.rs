@@ -1,34 +1,37 @@
 //! The policy table, for the commands that compare it with a file.
 
 use std::fmt;
-use std::path::Path;
 
 use aws_sdk_dynamodb::Client;
 use serde_json::{Map, Value, json};
-use tagwarden_aws::policy_table::{Item, read_items, row};
-use tagwarden_core::Policy;
+use tagwarden_aws::policy_table::{Item, client_of, read_items, row};
 use tagwarden_core::policy::InvalidPolicy;
+use tagwarden_core::{Arn, Policy};
 
 use crate::aws::access::AwsAccess;
-use crate::aws::{self, AwsArgs, TableArgs};
+use crate::aws::{AwsArgs, TableArgs, describe_table, table_failure};
 use crate::changes::{Changes, show};
 use crate::exit::CommandError;
 use crate::policy_file::PolicyFile;
 
-/// The policy table of an account and Region.
+/// A policy table: of the account and Region that are called, or of the ARN's.
 #[derive(Debug)]
 pub struct PolicyTable {
-    /// Its name.
+    /// Its name or ARN.
     pub name: String,
-    /// The account and Region that it is in.
+    /// The account and Region that are called.
     pub access: AwsAccess,
-    /// The DynamoDB client for that account and Region.
+    /// The DynamoDB client for the table's Region.
     pub client: Client,
 }
 
 impl fmt::Display for PolicyTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "The policy table {} in {}", self.name, self.access)
+        write!(
+            f,
+            "The policy table {}",
+            describe_table(&self.name, &self.access)
+        )
     }
 }
 
@@ -36,14 +39,44 @@ impl PolicyTable {
     /// The table that the options name. This makes no call to DynamoDB.
     ///
     /// # Errors
-    /// There is no Region, or there are no credentials.
+    /// There is no Region, there are no credentials, or the variable names no table.
     pub async fn open(aws: &AwsArgs, table: &TableArgs) -> Result<Self, CommandError> {
         let mut access = aws.open().await?;
+        let name = table.name(&mut access.variables)?;
         Ok(Self {
-            name: table.name(&mut access.variables),
-            client: Client::new(&access.config),
+            client: client_of(&Client::new(&access.config), &name),
+            name,
             access,
         })
+    }
+
+    /// The account and Region that the table is in, and with which credentials it is called.
+    pub fn place(&self) -> String {
+        match Arn::of_table(&self.name) {
+            None => self.access.to_string(),
+            Some(arn) => format!("{} (account {})", arn.region, arn.account),
+        }
+    }
+
+    /// Checks that the table can be written to with these credentials: a transaction is of one account.
+    ///
+    /// See [TransactWriteItems](https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html).
+    ///
+    /// # Errors
+    /// The table is another account's.
+    pub fn check_owner(&self) -> Result<(), CommandError> {
+        let owner = Arn::of_table(&self.name).map(|arn| arn.account);
+        match (owner, &self.access.account) {
+            (Some(owner), Ok(caller)) if owner != caller => Err(CommandError::new(
+                &format!(
+                    "the policy table {} is account {owner}'s, and these credentials are account {caller}'s",
+                    self.name
+                ),
+                "Nothing was written. DynamoDB writes several rows at once only with the credentials of the table's own account: \
+                 use them (--profile, AWS_PROFILE).",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Reads every row, valid or not.
@@ -52,7 +85,7 @@ impl PolicyTable {
     /// DynamoDB refuses.
     pub async fn items(&self) -> Result<Vec<Item>, CommandError> {
         let items = read_items(&self.client, &self.name).await;
-        items.map_err(|error| aws::table_failure(&error, &self.name, &self.access))
+        items.map_err(|error| table_failure(&error, &self.name, &self.access))
     }
 
     /// Finds the changes that make the table like `file`.
@@ -87,18 +120,15 @@ pub struct TableDiff {
 }
 
 impl TableDiff {
-    /// Compares the file at `path` with the table that the options name.
+    /// Compares the file with the table.
     ///
     /// # Errors
-    /// The file has problems, a read fails, or the table would be invalid afterwards.
+    /// The table cannot be read, or would be invalid afterwards.
     pub async fn read(
-        path: &Path,
+        file: PolicyFile,
+        table: PolicyTable,
         prune: bool,
-        table: &TableArgs,
-        aws: &AwsArgs,
     ) -> Result<Self, CommandError> {
-        let file = PolicyFile::open(path)?.valid()?;
-        let table = PolicyTable::open(aws, table).await?;
         let changes = table.changes(&file, prune).await?;
         Ok(Self {
             file,
@@ -112,6 +142,10 @@ impl TableDiff {
         let mut members = show::json(&self.changes);
         members.insert("table".to_owned(), json!(self.table.name));
         members.append(&mut self.table.access.to_json());
+        if let Some(arn) = Arn::of_table(&self.table.name) {
+            members.insert("account".to_owned(), json!(arn.account));
+            members.insert("region".to_owned(), json!(arn.region));
+        }
         members
     }
 }

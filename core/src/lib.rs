@@ -22,9 +22,11 @@
 //! | [`wording`] | the words for each defect | The dashboard, the report and the command describe a defect in the same words. |
 //! | [`preflight`] | what is about to be created, and what the engine finds in it | The command and the hook must find the same before a launch. |
 //! | [`date`] | dates as people write them in tags | chrono's parser accepts more than ISO 8601, and a misread date can shut an instance down. |
+//! | [`Arn`] | the parts of an ARN | Whatever a setting names by ARN is called in the ARN's Region. |
 //! | [`settings`] | the environment variables of both functions | A setting that cannot be read must end the start-up with a message that names it. |
 
 pub mod annotation;
+mod arn;
 pub mod assessment;
 pub mod date;
 pub mod exemption;
@@ -37,6 +39,7 @@ pub mod scope;
 pub mod settings;
 pub mod wording;
 
+pub use arn::Arn;
 pub use assessment::{Assessment, Finding, NotApplicable, UnknownTag, Verdict, assess};
 pub use exemption::Exemption;
 pub use owner::{Owner, OwnerTags};

@@ -1,5 +1,6 @@
 //! Settings from the functions' environment variables.
 
+use crate::arn::Arn;
 use crate::resource::Kinds;
 use crate::scope::{InvalidVpcList, Scope};
 
@@ -9,7 +10,7 @@ pub const DEFAULT_POLICY_TABLE: &str = "acme_cloud_policy_tagging_def";
 /// Where the policy is and which instances it covers: the settings that both functions have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicySettings {
-    /// `TAGWARDEN_POLICY_TABLE`: the name of the DynamoDB table.
+    /// `TAGWARDEN_POLICY_TABLE`: the name of the DynamoDB table, or its ARN, in whose Region it is then read.
     pub policy_table: String,
     /// `TAGWARDEN_VPC_IDS`: comma-separated VPC ids. Empty means every VPC.
     pub scope: Scope,
@@ -95,9 +96,11 @@ impl PolicySettings {
     /// [`SettingError`] names the first variable whose value cannot be read.
     pub fn from_environment(environment: &Environment<'_>) -> Result<Self, SettingError> {
         Ok(Self {
-            policy_table: environment
-                .get("TAGWARDEN_POLICY_TABLE")
-                .unwrap_or_else(|| DEFAULT_POLICY_TABLE.to_owned()),
+            policy_table: environment.read(
+                "TAGWARDEN_POLICY_TABLE",
+                DEFAULT_POLICY_TABLE.to_owned(),
+                policy_table,
+            )?,
             scope: environment.read("TAGWARDEN_VPC_IDS", Scope::default(), |list| {
                 Scope::from_list(list).map_err(|error: InvalidVpcList| error.to_string())
             })?,
@@ -106,6 +109,29 @@ impl PolicySettings {
             })?,
         })
     }
+}
+
+/// Checks the name or ARN of the policy table. A name is left to DynamoDB, unless it has a character that only ARNs have.
+///
+/// # Errors
+/// What the value must be.
+pub fn policy_table(value: &str) -> Result<String, String> {
+    let is_name = !value.contains([':', '/']);
+    if is_name || Arn::of_table(value).is_some() {
+        return Ok(value.to_owned());
+    }
+    const EXPECTED: &str = "must be the name of a DynamoDB table, or its ARN, \
+                            arn:aws:dynamodb:REGION:ACCOUNT:table/NAME";
+    Err(match Arn::parse(value) {
+        None => EXPECTED.to_owned(),
+        Some(arn) if arn.service == "dynamodb" => {
+            format!("{EXPECTED}, and this is the ARN of {}", arn.resource)
+        }
+        Some(arn) => format!(
+            "{EXPECTED}, and this is an ARN of {}, not of dynamodb",
+            arn.service
+        ),
+    })
 }
 
 #[cfg(test)]
@@ -135,6 +161,37 @@ mod tests {
             ("TAGWARDEN_RESOURCE_TYPES", ""),
         ];
         assert_eq!(settings(&blank), Ok(expected));
+    }
+
+    #[test]
+    fn a_policy_table_is_a_name_or_the_arn_of_a_table() {
+        const TABLE: &str = "TAGWARDEN_POLICY_TABLE";
+        let arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/policy";
+        for given in ["policy", "pol icy", arn] {
+            let read = settings(&[(TABLE, given)]).unwrap();
+            assert_eq!(read.policy_table, given);
+        }
+        for (given, why) in [
+            (
+                "arn:aws:dynamodb:eu-west-1:111122223333:table/policy/index/x",
+                "table/NAME, and this is the ARN of table/policy/index/x",
+            ),
+            (
+                "arn:aws:sns:eu-west-1:111122223333:policy",
+                "table/NAME, and this is an ARN of sns, not of dynamodb",
+            ),
+            (
+                "arn:aws:dynamodb:eu-west-1:table/policy",
+                "ACCOUNT:table/NAME",
+            ),
+            ("table/policy", "ACCOUNT:table/NAME"),
+        ] {
+            let error = settings(&[(TABLE, given)]).unwrap_err().to_string();
+            let expected =
+                format!("the environment variable {TABLE} is {given:?}: must be the name");
+            assert!(error.starts_with(&expected), "{error}");
+            assert!(error.ends_with(why), "{error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tagwarden_aws::lambda::{FunctionError, Handler};
+use tagwarden_aws::lambda::{FunctionError, Handler, VERSION};
 use tagwarden_aws::policy_table::PolicyTableError;
 
 use tagwarden_core::Kind;
@@ -210,7 +210,9 @@ impl Remediation {
         let report = result.report;
         let counts = report.counts();
         metrics::add_run(&report, &counts);
-        tracing::info!(?counts, mode = ?self.settings.mode, "run ended");
+        let is_sweep = |request: &&EventRequest| matches!(request, EventRequest::Sweep);
+        metrics::add_sweeps(requests.iter().filter(is_sweep).count());
+        tracing::info!(?counts, mode = ?self.settings.mode, version = VERSION, "run ended");
         Ok((report, counts))
     }
 }

@@ -26,7 +26,11 @@ pub fn add_run(report: &Report, counts: &ReportCounts) {
     add("wouldTag", counts.would_tag);
     add("wouldStop", counts.would_stop);
     add("wouldTerminate", counts.would_terminate);
-    add("lookUps", 0);
+}
+
+/// Adds scheduled events whose sweep has ended. The stack's alarm on a sweep that did not run counts on them.
+pub fn add_sweeps(count: usize) {
+    add("sweeps", count);
 }
 
 /// Counts the requests of the CloudTrail client it is given to, those that are sent again too: all of them count

@@ -167,7 +167,7 @@ pub(crate) async fn check_subscribers(home: &Remediation) -> Result<(), String> 
         return Err("no topic is configured (TAGWARDEN_TOPIC_ARN)".to_owned());
     };
     let answer = home
-        .sns
+        .sns_of(topic_arn)
         .get_topic_attributes()
         .topic_arn(topic_arn)
         .send()
@@ -258,7 +258,7 @@ async fn send(home: &Remediation, message: &Message) -> Result<(), RemediationEr
         .build()
         .map_err(|error| unpublished(AwsError::unexpected(PUBLISH, error.to_string())))?;
     let sent = home
-        .sns
+        .sns_of(topic_arn)
         .publish()
         .topic_arn(topic_arn)
         .subject(&home.settings.report_subject)

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::Region;
 use aws_sdk_sns::types::MessageAttributeValue;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, future, stream};
@@ -255,17 +254,6 @@ fn check_topic<'a>(home: &Remediation, arn: &'a str) -> Result<Destination<'a>, 
     Ok(Destination::Topic(arn))
 }
 
-/// A client for the Region of a topic, because SNS refuses a topic of another Region than the endpoint's.
-fn client_of(home: &Remediation, arn: &str) -> Client {
-    let region = arn.split(':').nth(3);
-    if region == home.region.as_deref() {
-        return home.sns.clone();
-    }
-    let region = region.map(|region| Region::new(region.to_owned()));
-    let config = home.sns.config().to_builder().region(region).build();
-    Client::from_conf(config)
-}
-
 /// Sends the text of a letter by SES.
 async fn mail(mailer: &Mailer, to: String, message: LetterMessage) -> Result<(), String> {
     let mail = Mail {
@@ -285,7 +273,7 @@ async fn publish(
     let left = until.map(|until| until.signed_duration_since(home.clock.now()));
     let left = left.map(|left| left.to_std().unwrap_or_default());
     let longest = left.map_or(LONGEST, |left| left.min(LONGEST));
-    let client = client_of(home, topic);
+    let client = home.sns_of(topic);
     let sent = publish_message(&client, topic, message);
     match tokio::time::timeout(longest, sent).await {
         Ok(sent) => sent.map_err(|error| error.to_string()),
@@ -318,26 +306,4 @@ async fn publish_message(
     let sent = request.send().await;
     sent.map_err(|error| AwsError::new(PUBLISH, &error))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use tagwarden_core::settings::Environment;
-    use tagwarden_sandbox::Account;
-
-    use super::*;
-    use crate::settings::Settings;
-
-    /// One topic for several Regions is in another Region than most of its functions.
-    #[rstest]
-    #[case("arn:aws:sns:us-east-1:111111111111:letters", "us-east-1")]
-    #[case("arn:aws:sns:eu-west-1:222222222222:letters", "eu-west-1")]
-    #[case("arn:aws-cn:sns:cn-north-1:222222222222:letters", "cn-north-1")]
-    fn a_topic_is_called_in_its_own_region(#[case] arn: &str, #[case] region: &str) {
-        let settings = Settings::from_environment(&Environment::new(&|_| None)).unwrap();
-        let home = Remediation::new(&Account::new().sdk_config(), settings);
-        let client = client_of(&home, arn);
-        assert_eq!(client.config().region().unwrap().as_ref(), region);
-    }
 }

@@ -2,7 +2,7 @@
 
 use tagwarden_aws::mail::Mailer;
 use tagwarden_aws::policy_table::PolicyTableError;
-use tagwarden_aws::{AwsError, Clock, Ec2};
+use tagwarden_aws::{AwsError, Clock, Ec2, other_region};
 use tagwarden_core::Policy;
 
 use crate::launcher::LookUp;
@@ -24,7 +24,7 @@ pub struct Remediation {
     /// Where the instances are.
     pub(crate) region: Option<String>,
     pub(crate) settings: Settings,
-    pub(crate) sns: aws_sdk_sns::Client,
+    sns: aws_sdk_sns::Client,
     pub(crate) sqs: aws_sdk_sqs::Client,
     /// Sends mail to owners, or why it cannot; `None`: mail has no sender.
     pub(crate) mailer: Option<Result<Mailer, String>>,
@@ -96,6 +96,15 @@ impl Remediation {
         }
     }
 
+    /// A client for the Region of a topic, because SNS refuses a topic of another Region than the endpoint's.
+    pub(crate) fn sns_of(&self, topic_arn: &str) -> aws_sdk_sns::Client {
+        let config = self.sns.config();
+        match other_region(topic_arn, config.region()) {
+            None => self.sns.clone(),
+            region => aws_sdk_sns::Client::from_conf(config.to_builder().region(region).build()),
+        }
+    }
+
     /// The same, whose runs `monitor` shows and cancels.
     #[must_use]
     pub fn monitored(mut self, monitor: &Monitor) -> Self {
@@ -141,5 +150,27 @@ impl RemediationError {
             },
             error => StepFailure::without_code(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use tagwarden_core::settings::Environment;
+    use tagwarden_sandbox::Account;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    /// One topic for several Regions is in another Region than most of its functions.
+    #[rstest]
+    #[case("arn:aws:sns:us-east-1:111111111111:letters", "us-east-1")]
+    #[case("arn:aws:sns:eu-west-1:222222222222:letters", "eu-west-1")]
+    #[case("arn:aws-cn:sns:cn-north-1:222222222222:letters", "cn-north-1")]
+    fn a_topic_is_called_in_its_own_region(#[case] arn: &str, #[case] region: &str) {
+        let settings = Settings::from_environment(&Environment::new(&|_| None)).unwrap();
+        let home = Remediation::new(&Account::new().sdk_config(), settings);
+        let client = home.sns_of(arn);
+        assert_eq!(client.config().region().unwrap().as_ref(), region);
     }
 }

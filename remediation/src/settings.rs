@@ -5,7 +5,7 @@ use serde::Serialize;
 use tagwarden_aws::mail::MailSender;
 use tagwarden_core::policy::{Pattern, list};
 use tagwarden_core::settings::{Environment, PolicySettings, SettingError};
-use tagwarden_core::{ManagerTags, OwnerTags};
+use tagwarden_core::{Arn, ManagerTags, OwnerTags};
 
 use crate::safeguard::Safeguards;
 
@@ -297,8 +297,7 @@ fn mail_sender(value: &str) -> Result<Option<MailSender>, String> {
 }
 
 fn topic_arn(value: &str) -> Result<Option<String>, String> {
-    let mut parts = value.split(':');
-    let is_topic = parts.next() == Some("arn") && parts.nth(1) == Some("sns") && parts.count() == 3;
+    let is_topic = Arn::of_topic(value).is_some();
     is_topic.then(|| Some(value.to_owned())).ok_or_else(|| {
         "must be the ARN of an SNS topic, arn:aws:sns:REGION:ACCOUNT:NAME".to_owned()
     })

@@ -23,13 +23,15 @@ use crate::ec2::Ec2Service;
 use crate::faults::Troubles;
 use crate::http::AccountHttp;
 use crate::ids::Ids;
-use crate::place::{ACCOUNT_ID, REGION};
+use crate::lambda::FunctionSettings;
+use crate::place::SandboxPlace;
 use crate::quotas::Quotas;
 use crate::ses::Ses;
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 
-/// An AWS account that lives in this process: number [`ACCOUNT_ID`], Region [`REGION`].
+/// An AWS account that lives in this process: number [`ACCOUNT_ID`](crate::place::ACCOUNT_ID), Region
+/// [`REGION`](crate::place::REGION), unless it is another place of an [`Organization`](crate::Organization).
 ///
 /// A clone is the same account. Its time is tokio's: where the runtime's clock is paused, so is the
 /// account's.
@@ -37,6 +39,7 @@ use crate::sqs::Sqs;
 pub struct Account(Arc<Inner>);
 
 struct Inner {
+    place: SandboxPlace,
     clock: VirtualClock,
     contents: Mutex<Contents>,
 }
@@ -44,6 +47,7 @@ struct Inner {
 /// Everything that is in the account.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
+    pub(crate) place: SandboxPlace,
     pub(crate) ids: Ids,
     pub(crate) calls: Vec<Call>,
     pub(crate) troubles: Troubles,
@@ -55,6 +59,7 @@ pub(crate) struct Contents {
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
+    pub(crate) functions: FunctionSettings,
     pub(crate) ses: Ses,
     pub(crate) sns: Sns,
     pub(crate) sqs: Sqs,
@@ -70,22 +75,34 @@ impl Account {
     /// An empty account whose clock starts at `time`.
     #[must_use]
     pub fn starting_at(time: DateTime<Utc>) -> Self {
+        Self::at_place(SandboxPlace::default(), time, Ids::default())
+    }
+
+    /// An empty account at `place`, with identifiers from `ids`.
+    pub(crate) fn at_place(place: SandboxPlace, time: DateTime<Utc>, ids: Ids) -> Self {
+        let contents = Contents {
+            dynamodb: DynamoDb::at(place.clone()),
+            place: place.clone(),
+            ids,
+            ..Contents::default()
+        };
         Self(Arc::new(Inner {
+            place,
             clock: VirtualClock::starting_at(time),
-            contents: Mutex::default(),
+            contents: Mutex::new(contents),
         }))
     }
 
-    /// The account's number, [`ACCOUNT_ID`].
+    /// The account's number.
     #[must_use]
-    pub fn id(&self) -> &'static str {
-        ACCOUNT_ID
+    pub fn id(&self) -> &str {
+        &self.0.place.account
     }
 
-    /// The account's Region, [`REGION`].
+    /// The account's Region.
     #[must_use]
-    pub fn region(&self) -> &'static str {
-        REGION
+    pub fn region(&self) -> &str {
+        &self.0.place.region
     }
 
     /// The account's present time. It flows with tokio's clock and never goes back; outside a runtime
@@ -114,7 +131,7 @@ impl Account {
         );
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
+            .region(Region::new(self.region().to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(AccountHttp(self.clone()))
             .time_source(self.clone())
@@ -144,8 +161,8 @@ impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the contents: an SDK's configuration holds the account and is printed in many places.
         f.debug_struct("Account")
-            .field("id", &ACCOUNT_ID)
-            .field("region", &REGION)
+            .field("id", &self.id())
+            .field("region", &self.region())
             .field("now", &self.now())
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::Account;
 use crate::account::Contents;
 use crate::calls::{Call, Request, Service};
-use crate::place::{ACCOUNT_ID, CALLER};
+use crate::place::{ACCOUNT_ID, CALLER, SandboxPlace};
 use crate::wire::{Answer, ApiError, Incoming, Outgoing, Protocol, Xml};
 
 /// What an operation knows of the call it answers.
@@ -125,19 +125,20 @@ impl Contents {
             (Service::Sns, "Publish") => self.publish(request),
             (Service::Sqs, "GetQueueAttributes") => self.queue_attributes(request, context.now),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),
-            (Service::Sts, "GetCallerIdentity") => caller_identity(request),
+            (Service::Lambda, "GetFunctionConfiguration") => self.functions.configuration(request),
+            (Service::Sts, "GetCallerIdentity") => caller_identity(request, &self.place),
             (service, operation) => Err(unknown(service, operation)),
         }
     }
 }
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
-fn caller_identity(request: &Request) -> Result<Answer, ApiError> {
+fn caller_identity(request: &Request, place: &SandboxPlace) -> Result<Answer, ApiError> {
     request.only(&[])?;
     let mut xml = Xml::default();
     xml.text("UserId", "AROASANDBOX:tagwarden");
-    xml.text("Account", ACCOUNT_ID);
-    xml.text("Arn", CALLER);
+    xml.text("Account", &place.account);
+    xml.text("Arn", CALLER.replace(ACCOUNT_ID, &place.account));
     Ok(Answer::Xml(xml))
 }
 

@@ -43,6 +43,7 @@ impl HttpConnector for AccountHttp {
             let incoming = Incoming {
                 target: request.headers().get("x-amz-target"),
                 path,
+                authorization: request.headers().get("authorization"),
                 body,
             };
             respond(account.answer(incoming).await)

@@ -21,6 +21,16 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
+    /// The identifiers of the `nth` place of an organization, which are those of no other place.
+    pub(crate) fn of_place(nth: u32) -> Self {
+        let first = u64::from(nth) << 32;
+        Self {
+            instances: first,
+            volumes: first,
+            others: first,
+        }
+    }
+
     /// `i-00000000000000001`, `i-00000000000000002`, …: easy to read in a test, and in order of launch.
     pub(crate) fn instance(&mut self) -> String {
         self.instances = self.instances.wrapping_add(1);

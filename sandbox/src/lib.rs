@@ -27,6 +27,7 @@
 //! - `http`: the SDK's HTTP client seam; [`Loopback`] is the same account for other processes
 //! - `wire`: the protocols (EC2 and SNS query with XML answers, AWS JSON 1.0 and 1.1, REST JSON)
 //! - `place`, `error`: the account's number and Region; the refusals of all services
+//! - [`organization`]: several accounts and Regions behind one address, and the roles that lead into them
 //! - `dispatch`: one call from its arrival to its answer: latency, quotas, hooks, faults, the service
 //! - [`calls`], [`faults`], `denials`, `quotas`: the log of calls, trouble on demand, what policies deny, AWS's
 //!   request quotas
@@ -40,7 +41,8 @@
 //!
 //! - Signatures and permissions are not checked; a [`Fault`] stands in for a refusal, and
 //!   [`Account::deny`] for a policy's.
-//! - There is one Region, and what was written is seen at once: the eventual consistency of DynamoDB is not
+//! - An account is one Region of it; an [`Organization`] has several. Topics, queues, CloudTrail and Config name the
+//!   first place in all of them. What was written is seen at once: the eventual consistency of DynamoDB is not
 //!   imitated, that of EC2 where a test asks for it ([`Account::lag_behind`], [`Account::omit_tags`]).
 //! - Pending, stopping and shutting down take 30 seconds each; AWS promises no duration.
 //! - CloudTrail records launches, tags, stops and terminations that succeeded, nothing else, and none
@@ -70,6 +72,7 @@ pub mod identity;
 mod ids;
 pub mod lambda;
 pub mod loopback;
+pub mod organization;
 pub mod place;
 mod quotas;
 pub mod ses;
@@ -86,6 +89,7 @@ pub use faults::Fault;
 pub use identity::Identity;
 pub use lambda::{Bootstrap, InvocationError};
 pub use loopback::Loopback;
+pub use organization::Organization;
 pub use ses::SentMail;
 pub use sns::Publication;
 

@@ -14,8 +14,8 @@ use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use crate::Account;
 use crate::wire::{Incoming, Outgoing};
+use crate::{Account, Organization};
 
 /// An account served at `http://127.0.0.1` on a free port, all its services at one address: what
 /// `AWS_ENDPOINT_URL` is for. It serves until it is dropped.
@@ -36,17 +36,28 @@ impl Loopback {
     /// # Errors
     /// Whatever the operating system says when it refuses a port, a thread or what the runtime needs.
     pub fn serve(account: &Account) -> io::Result<Self> {
+        Self::serve_all(Served::Account(account.clone()))
+    }
+
+    /// Serves the places of `organization` from now on. The credentials and the Region of a call say which it is for.
+    ///
+    /// # Errors
+    /// As [`serve`](Self::serve).
+    pub fn serve_organization(organization: &Organization) -> io::Result<Self> {
+        Self::serve_all(Served::Organization(organization.clone()))
+    }
+
+    fn serve_all(served: Served) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let account = account.clone();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("tagwarden-sandbox".to_owned())
-            .spawn(move || run(&runtime, listener, &account, stopped))?;
+            .spawn(move || run(&runtime, listener, &served, stopped))?;
         Ok(Self {
             address,
             stop: Some(stop),
@@ -61,6 +72,13 @@ impl Loopback {
     }
 }
 
+/// What is served.
+#[derive(Clone, Debug)]
+enum Served {
+    Account(Account),
+    Organization(Organization),
+}
+
 impl Drop for Loopback {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -73,17 +91,12 @@ impl Drop for Loopback {
     }
 }
 
-fn run(
-    runtime: &Runtime,
-    listener: TcpListener,
-    account: &Account,
-    stopped: oneshot::Receiver<()>,
-) {
+fn run(runtime: &Runtime, listener: TcpListener, served: &Served, stopped: oneshot::Receiver<()>) {
     runtime.block_on(async {
         tokio::select! {
             _ = stopped => {}
-            served = serve(listener, account) => {
-                if let Err(error) = served {
+            ended = serve(listener, served) => {
+                if let Err(error) = ended {
                     tracing::error!(%error, "the loopback server has ended");
                 }
             }
@@ -91,13 +104,13 @@ fn run(
     });
 }
 
-async fn serve(listener: TcpListener, account: &Account) -> io::Result<()> {
+async fn serve(listener: TcpListener, served: &Served) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        let account = account.clone();
+        let answering = served.clone();
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(&account, request));
+            let service = service_fn(|request| answer(&answering, request));
             let served = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -109,7 +122,7 @@ async fn serve(listener: TcpListener, account: &Account) -> io::Result<()> {
 }
 
 async fn answer(
-    account: &Account,
+    served: &Served,
     request: Request<IncomingBody>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (head, body) = request.into_parts();
@@ -118,9 +131,16 @@ async fn answer(
     let incoming = Incoming {
         target: target.and_then(|target| target.to_str().ok()),
         path: head.uri.path_and_query().map_or("/", |it| it.as_str()),
+        authorization: head
+            .headers
+            .get("authorization")
+            .and_then(|value| value.to_str().ok()),
         body: &body,
     };
-    let mut outgoing = account.answer(incoming).await;
+    let mut outgoing = match served {
+        Served::Account(account) => account.answer(incoming).await,
+        Served::Organization(organization) => organization.answer(incoming).await,
+    };
     // The client's clock is the real one. To an SDK that sees another here, an `AccessDeniedException`
     // looks like a matter of clocks, and it tries again.
     outgoing.date = Utc::now();

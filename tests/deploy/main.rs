@@ -9,16 +9,25 @@
 )]
 
 mod code;
+mod deployer;
+mod deployer_unused;
 mod hook;
+mod iam;
 mod letters;
 mod linking;
 mod lint;
 mod mail;
+mod nag;
+mod names;
 mod owners;
 mod pack;
+mod pages;
 mod permissions;
+mod resolved;
+mod script;
 mod stack;
 mod template;
+mod upgrade;
 mod volumes;
 mod whole_loop;
 mod zips;
@@ -30,6 +39,8 @@ mod moto;
 #[allow(dead_code, reason = "shared with the tests on moto")]
 #[path = "../support/moto_account.rs"]
 mod moto_account;
+#[path = "../support/node.rs"]
+mod node;
 #[path = "../support/patience.rs"]
 mod patience;
 #[path = "../support/server.rs"]

@@ -9,7 +9,7 @@ use crate::template::{HOOK, STACK, Statement, Template};
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
 
 /// Grants that no source line names, each with what needs it.
-const BY_OTHERS: [(&str, &str, &str); 9] = [
+const BY_OTHERS: [(&str, &str, &str); 11] = [
     (
         "",
         "logs:CreateLogStream",
@@ -38,7 +38,17 @@ const BY_OTHERS: [(&str, &str, &str); 9] = [
     (
         "RemediationRole",
         "kms:Decrypt",
-        "SNS, to accept a message for an encrypted topic",
+        "DynamoDB, to read and write an encrypted table; SNS, to accept a message for an encrypted topic",
+    ),
+    (
+        "RuleRole",
+        "kms:Decrypt",
+        "DynamoDB, to read an encrypted table",
+    ),
+    (
+        "SeedRole",
+        "kms:Decrypt",
+        "DynamoDB, to read and write an encrypted table",
     ),
     (
         "RemediationRole",
@@ -75,11 +85,15 @@ fn needed_by(role: &str, action: &str) -> Option<String> {
         "RuleRole" => code::of_the_rule(),
         "RemediationRole" => code::of_the_remediation(),
         "HookRole" => code::of_the_hook(),
-        // Its function is three lines in the template itself.
-        "SeedRole" => Calls::from([(
-            "dynamodb:PutItem".to_owned(),
-            ["cloudformation/tagwarden.yaml".to_owned()].into(),
-        )]),
+        // Its function is in the template itself.
+        "SeedRole" => ["dynamodb:PutItem", "dynamodb:Scan"]
+            .map(|call| {
+                (
+                    call.to_owned(),
+                    ["cloudformation/tagwarden.yaml".to_owned()].into(),
+                )
+            })
+            .into(),
         _ => Calls::new(),
     };
     let files = calls.get(action)?;
@@ -214,23 +228,9 @@ Made from `cloudformation/tagwarden.yaml`, `cloudformation/hook.yaml` (HookRole,
 "
     .to_owned();
     for statement in statements {
-        let when = match statement.condition.as_deref() {
-            None => "always",
-            Some("CoversVolumes") => "`ResourceTypes` has volumes",
-            Some("TagsInstances") => "`Mode=enforce`, and `ResourceTypes` has instances",
-            Some("TagsVolumes") => "`Mode=enforce`, and `ResourceTypes` has volumes",
-            Some("MayStop") => {
-                "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged` or `RulesMayDestroy` stops"
-            }
-            Some("MayTerminate") => {
-                "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
-            }
-            Some("CreatesLettersTopic") => "`CreateLettersTopic=true`",
-            Some("SendsMail") => "`MailFrom` and `MailDomains` are set",
-            Some("HasContactTopics") => "`ContactTopics` names topics",
-            Some("SeedsPolicy") => "while the stack fills its new policy table",
-            Some(other) => other,
-        };
+        let when = statement.condition.as_deref().unwrap_or_default();
+        let when: Vec<&str> = when.split(" and ").map(in_words).collect();
+        let when = when.join(", and ");
         let resources = statement.resources.join("`, `");
         let mut conditions = Vec::new();
         for (test, value) in &statement.conditions {
@@ -247,4 +247,30 @@ Made from `cloudformation/tagwarden.yaml`, `cloudformation/hook.yaml` (HookRole,
         }
     }
     text
+}
+
+/// What a condition of the template means; the empty text is none.
+fn in_words(condition: &str) -> &str {
+    match condition {
+        "" => "always",
+        "CoversVolumes" => "`ResourceTypes` has volumes",
+        "TagsInstances" => "`Mode=enforce`, and `ResourceTypes` has instances",
+        "TagsVolumes" => "`Mode=enforce`, and `ResourceTypes` has volumes",
+        "MayStop" => {
+            "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged` or `RulesMayDestroy` stops"
+        }
+        "MayTerminate" => {
+            "`Mode=enforce`, `ResourceTypes` has instances, and `Untagged`, `RulesMayDestroy` or `TerminateAfterDays` terminates"
+        }
+        "CreatesLettersTopic" => "`CreateLettersTopic=true`",
+        "SendsMail" => "`MailFrom` and `MailDomains` are set",
+        "HasContactTopics" => "`ContactTopics` names topics",
+        "SeedsPolicy" => "`SeedPolicy=true`, and `PolicyTableArn` is empty",
+        "HasKmsKey" => "`KmsKeyArn` names a key",
+        "EncryptsPolicyTable" => "`KmsKeyArn` names a key, and the stack creates the policy table",
+        "HasPolicyKey" => "`PolicyKeyArn` names a key",
+        "OwnsTopics" => "`ReportTopicArn` is empty, or `CreateLettersTopic=true`",
+        "HasReportTopicKey" => "`ReportTopicKeyArn` names a key",
+        other => other,
+    }
 }

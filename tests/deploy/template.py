@@ -51,20 +51,39 @@ def statements(name, resource):
     else:
         documents = []
     for role, document in documents:
-        for statement in document["Statement"]:
+        for condition, statement in chosen(document["Statement"], resource.get("Condition")):
             yield {
                 "role": role,
-                "condition": resource.get("Condition"),
+                "condition": condition,
                 "sid": statement["Sid"],
                 "effect": statement["Effect"],
                 "actions": as_list(statement["Action"]),
                 "resources": [text(each) for each in alternatives(statement["Resource"])],
                 "conditions": {
-                    f"{operator} {key}": text(value)
-                    for operator, tests in statement.get("Condition", {}).items()
+                    f"{when}{operator} {key}": text(value)
+                    for when, tested in tests_of(statement.get("Condition", {}))
+                    for operator, tests in tested.items()
                     for key, value in tests.items()
                 },
             }
+
+
+def chosen(statements, condition):
+    """Each statement with the condition of the template under which it is granted."""
+    for statement in statements:
+        match statement:
+            case {"Fn::If": [name, dict(granted), {"Ref": "AWS::NoValue"}]}:
+                yield f"{condition} and {name}" if condition else name, granted
+            case _:
+                yield condition, statement
+
+
+def tests_of(condition):
+    """A statement's condition, and what a condition of the template adds before its name."""
+    match condition:
+        case {"Fn::If": [name, dict(tests), {"Ref": "AWS::NoValue"}]}:
+            return [(f"if {name}: ", tests)]
+    return [("", condition)]
 
 
 def as_list(value):
@@ -85,11 +104,12 @@ def text(value):
             return " or ".join(text(each) for each in alternatives(value))
         case {"Fn::Sub": [str(whole), dict(parts)]}:
             for name, part in parts.items():
-                whole = whole.replace(f"${{{name}}}", text(part))
+                filled = text(part)
+                whole = whole.replace(f"${{{name}}}", f"({filled})" if " or " in filled else filled)
             return str(whole)
         # The parts of a parameter are named by it. What is appended before a split only makes sure that there are parts.
         case {"Fn::Select": [_, {"Fn::Split": [mark, whole]}]} | {"Fn::Split": [mark, whole]} | {"Fn::Join": [mark, whole]}:
-            return text(whole).removesuffix(mark)
+            return text(whole).rstrip(mark) if len(mark) == 1 else text(whole).removesuffix(mark)
         case {"Fn::Sub": str(whole)}:
             return str(whole)
         case {"Ref": name}:

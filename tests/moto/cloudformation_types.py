@@ -124,18 +124,21 @@ def slack_channel(name, properties, account, region):
 @resource("AWS::CloudWatch::Alarm", "AlarmName")
 def alarm(name, properties, account, region):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html"""
+    # One of several metrics has a list of them in their place.
+    one_of_all = properties if "MetricName" in properties else properties["Metrics"][0]["MetricStat"]["Metric"]
     cloudwatch_backends[account][region].put_metric_alarm(
         name=name,
-        namespace=properties["Namespace"],
-        metric_name=properties["MetricName"],
+        namespace=one_of_all["Namespace"],
+        metric_name=one_of_all["MetricName"],
         comparison_operator=properties["ComparisonOperator"],
         evaluation_periods=int(properties["EvaluationPeriods"]),
-        period=int(properties["Period"]),
+        period=int(properties.get("Period", 300)),
         threshold=float(properties["Threshold"]),
-        statistic=properties["Statistic"],
+        statistic=properties.get("Statistic"),
         description=properties["AlarmDescription"],
-        dimensions=properties["Dimensions"],
+        dimensions=one_of_all["Dimensions"],
         alarm_actions=properties["AlarmActions"],
+        ok_actions=properties.get("OKActions", []),
         treat_missing_data=properties["TreatMissingData"],
     )
     return name
@@ -254,6 +257,19 @@ def apply(self):
 
 
 ChangeSet.apply = apply
+
+moto_delete = parsing.ResourceMap.delete
+
+
+def delete(self):
+    """Keeps what RetainExceptOnCreate keeps. No stack is deleted here because its creation failed."""
+    for resource in self._resource_json_map.values():
+        if resource.get("DeletionPolicy") == "RetainExceptOnCreate":
+            resource["DeletionPolicy"] = "Retain"
+    moto_delete(self)
+
+
+parsing.ResourceMap.delete = delete
 
 # The address at which a custom resource's function answers: it runs on this machine, not in a container.
 custom_model.settings.moto_server_host = lambda: "http://127.0.0.1"

@@ -9,8 +9,11 @@ use tracing::level_filters::LevelFilter;
 
 /// Starts the log on standard output, which Lambda sends to CloudWatch Logs.
 ///
-/// `AWS_LAMBDA_LOG_FORMAT=JSON` makes each line a JSON object. `AWS_LAMBDA_LOG_LEVEL` sets the level; if it is unset,
-/// `RUST_LOG` sets it, such as `debug` or `warn,tagwarden=trace`. The default is INFO.
+/// `AWS_LAMBDA_LOG_FORMAT=JSON` makes each line a JSON object. `TAGWARDEN_LOG_LEVEL` sets the level. If it is unset,
+/// `AWS_LAMBDA_LOG_LEVEL` sets it, and then `RUST_LOG`, such as `debug` or `warn,tagwarden=trace`. The default is INFO.
+///
+/// `AWS_LAMBDA_LOG_LEVEL` is Lambda's own `ApplicationLogLevel`, by which Lambda also drops lines. It takes the
+/// [metrics](super::metrics) for INFO. So the stack leaves it at INFO, and sets the other.
 ///
 /// The runtime's own subscriber would do the same, but its filter brings an engine for regular expressions. Release
 /// builds log nothing below INFO: see `release_max_level_info` in the workspace's Cargo.toml.
@@ -38,15 +41,17 @@ pub fn install(environment: &Environment<'_>) -> Result<(), SettingError> {
 }
 
 fn targets(environment: &Environment<'_>) -> Result<Targets, SettingError> {
-    let level = environment.read("AWS_LAMBDA_LOG_LEVEL", None, |level| match level {
-        _ if level.eq_ignore_ascii_case("fatal") => Ok(Some(LevelFilter::ERROR)),
-        _ => level
-            .parse()
-            .map(Some)
-            .map_err(|_| "it must be TRACE, DEBUG, INFO, WARN, ERROR or FATAL".to_owned()),
-    })?;
-    if let Some(level) = level {
-        return Ok(Targets::new().with_default(level));
+    for variable in ["TAGWARDEN_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"] {
+        let level = environment.read(variable, None, |level| match level {
+            _ if level.eq_ignore_ascii_case("fatal") => Ok(Some(LevelFilter::ERROR)),
+            _ => level
+                .parse()
+                .map(Some)
+                .map_err(|_| "it must be TRACE, DEBUG, INFO, WARN, ERROR or FATAL".to_owned()),
+        })?;
+        if let Some(level) = level {
+            return Ok(Targets::new().with_default(level));
+        }
     }
     let info = Targets::new().with_default(LevelFilter::INFO);
     environment.read("RUST_LOG", info, |directives| {
@@ -81,6 +86,23 @@ mod tests {
         assert_eq!(logs(&fatal, "tagwarden", Level::WARN), Ok(false));
     }
 
+    /// The stack sets both: Lambda's is INFO, so that it does not drop the metrics.
+    #[test]
+    fn own_level_overrides_lambdas() {
+        let both = [
+            ("TAGWARDEN_LOG_LEVEL", "ERROR"),
+            ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+        ];
+        assert_eq!(logs(&both, "tagwarden", Level::ERROR), Ok(true));
+        assert_eq!(logs(&both, "tagwarden", Level::WARN), Ok(false));
+        let empty = [
+            ("TAGWARDEN_LOG_LEVEL", ""),
+            ("AWS_LAMBDA_LOG_LEVEL", "WARN"),
+        ];
+        assert_eq!(logs(&empty, "tagwarden", Level::WARN), Ok(true));
+        assert_eq!(logs(&empty, "tagwarden", Level::INFO), Ok(false));
+    }
+
     #[test]
     fn rust_log_sets_levels_by_module_and_the_default_is_info() {
         let some = [("RUST_LOG", "warn,tagwarden=debug")];
@@ -92,7 +114,7 @@ mod tests {
 
     #[test]
     fn rejects_an_unknown_level() {
-        for name in ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
+        for name in ["TAGWARDEN_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"] {
             let problem = logs(&[(name, "lots=of=it")], "tagwarden", Level::INFO).unwrap_err();
             assert_eq!(problem.name, name);
         }

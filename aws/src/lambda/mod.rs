@@ -11,6 +11,9 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tagwarden_core::settings::{Environment, SettingError};
 
+/// The version of tagwarden. Both functions name it in their logs and answers.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// An event that belongs to another account than the function.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -96,6 +99,7 @@ async fn start<H: Handler>(
     let handler = logging::install(&environment).and_then(|()| new(&environment));
     let handler = handler.or_else(|error| instead(&environment, error))?;
     metrics::install(&environment);
+    tracing::info!(version = VERSION, "tagwarden started");
     serve(&handler).await
 }
 
@@ -106,7 +110,7 @@ async fn serve<H: Handler>(handler: &H) -> Result<(), lambda_runtime::Error> {
         async move {
             let answer = answer.await;
             metrics::flush();
-            answer.map_err(|error| {
+            answer.map(with_version).map_err(|error| {
                 tracing::error!(error.kind = error.kind(), "{error}");
                 FunctionFailure {
                     kind: error.kind(),
@@ -116,6 +120,18 @@ async fn serve<H: Handler>(handler: &H) -> Result<(), lambda_runtime::Error> {
         }
     }))
     .await
+}
+
+/// An answer with the version of tagwarden in the member `version`, so that whoever invokes a function learns which one
+/// answered. The answers to SQS and to CloudFormation have the forms of these services, and stay as they are.
+fn with_version(mut answer: Value) -> Value {
+    let is_of_a_service = ["batchItemFailures", "hookStatus"];
+    if let Value::Object(members) = &mut answer
+        && !is_of_a_service.iter().any(|it| members.contains_key(*it))
+    {
+        members.insert("version".to_owned(), VERSION.into());
+    }
+    answer
 }
 
 /// An error on its way to the Runtime API.
@@ -141,6 +157,8 @@ impl From<FunctionFailure> for Diagnostic {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -149,6 +167,20 @@ mod tests {
         assert_eq!(account_of(arn), Some("123456789012"));
         assert_eq!(account_of("function-arn"), None);
         assert_eq!(account_of("arn:aws:lambda:us-east-1:me:function:f"), None);
+    }
+
+    #[test]
+    fn answers_name_the_version_where_no_service_reads_them() {
+        let answer = with_version(json!({"mode": "dry-run", "instances": 2}));
+        assert_eq!(answer["version"], VERSION);
+        assert_eq!(answer["instances"], 2);
+        for other in [
+            json!({"batchItemFailures": []}),
+            json!({"hookStatus": "SUCCESS"}),
+            json!("text"),
+        ] {
+            assert_eq!(with_version(other.clone()), other);
+        }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub enum CredentialsOrigin {
     Environment,
     /// The role of this machine or container, or a web identity.
     Machine,
+    /// A role that the command assumed in the account.
+    Role(String),
 }
 
 impl CredentialsOrigin {
@@ -56,6 +58,7 @@ impl fmt::Display for CredentialsOrigin {
             Self::Profile(name) => write!(f, "profile {}", name.escape_debug()),
             Self::Environment => f.write_str("keys of the environment"),
             Self::Machine => f.write_str("credentials of this machine"),
+            Self::Role(name) => write!(f, "role {}", name.escape_debug()),
         }
     }
 }

@@ -59,12 +59,7 @@ pub async fn check(
     expected: &[String],
 ) -> Result<Result<String, AwsError>, CommandError> {
     if expected.is_empty() {
-        let quick = TimeoutConfig::builder().operation_timeout(PATIENCE);
-        let config = config
-            .to_builder()
-            .timeout_config(quick.build())
-            .retry_config(RetryConfig::standard().with_max_attempts(2));
-        return Ok(caller(&config.build()).await);
+        return Ok(quick_caller(config).await);
     }
     let accounts = expected.join(" or ");
     match caller(config).await {
@@ -87,6 +82,19 @@ pub async fn check(
             ),
         )),
     }
+}
+
+/// The account of the credentials in the Region of `config`, for which STS has little time.
+///
+/// # Errors
+/// STS refuses, or does not answer.
+pub async fn quick_caller(config: &SdkConfig) -> Result<String, AwsError> {
+    let quick = TimeoutConfig::builder().operation_timeout(PATIENCE);
+    let config = config
+        .to_builder()
+        .timeout_config(quick.build())
+        .retry_config(RetryConfig::standard().with_max_attempts(2));
+    caller(&config.build()).await
 }
 
 /// Asks STS, which needs no permission.

@@ -166,6 +166,11 @@ impl Failure<'_> {
     }
 }
 
+/// The reason in an error, on one line.
+pub fn in_short(error: &CredentialsError) -> String {
+    why(&causes(error))
+}
+
 /// ` --profile NAME`, as a shell takes it. The default profile needs no name.
 fn option(profile: &str) -> String {
     match profile {

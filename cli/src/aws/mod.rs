@@ -6,6 +6,7 @@
 //! | [`account`] | which account it is, and whether it is the one that is meant |
 //! | [`other`] | calls of services whose SDKs are not worth their size |
 //! | [`stack`] | the functions' settings, from the environment or from a stack |
+//! | [`table`] | which table the policy is in, also by ARN |
 //! | [`profile`], [`provider`], [`mfa`] | the AWS CLI's profiles, those that the SDK cannot follow, and the codes that they ask for |
 //! | [`credentials`] | why there are no credentials, and what to do about it |
 //! | [`trouble`] | why a call failed, and what to do about it |
@@ -18,6 +19,7 @@ pub mod other;
 mod profile;
 mod provider;
 pub mod stack;
+mod table;
 pub mod trouble;
 
 use std::time::Duration;
@@ -27,14 +29,17 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use clap::builder::NonEmptyStringValueParser;
-use tagwarden_aws::{APP_NAME, AwsError};
-use tagwarden_core::settings::{DEFAULT_POLICY_TABLE, Environment};
+use tagwarden_aws::APP_NAME;
+use tagwarden_core::settings::Environment;
 use tokio::runtime::Runtime;
 
 use access::{AwsAccess, CredentialsOrigin};
+pub use account::{account_id, quick_caller as caller};
 use profile::{ChosenProfile, Profiles};
 use provider::{KeptCredentials, RoleChain};
+pub use provider::{assumed_role, why_not_assumed};
 use stack::{FunctionVariables, StackSettings};
+pub use table::{TableArgs, describe_table, table_failure};
 
 use crate::debug;
 use crate::exit::CommandError;
@@ -104,29 +109,6 @@ pub struct AwsArgs {
     stack: Option<String>,
 }
 
-/// The option that names the policy table.
-#[derive(Clone, Debug, clap::Args)]
-#[command(next_help_heading = "AWS")]
-pub struct TableArgs {
-    // A doc comment would have to put the names in backticks.
-    #[arg(
-        long,
-        value_name = "TABLE",
-        value_parser = NonEmptyStringValueParser::new(),
-        help = "The policy table [default: TAGWARDEN_POLICY_TABLE,\nelse acme_cloud_policy_tagging_def]"
-    )]
-    table: Option<String>,
-}
-
-impl TableArgs {
-    /// The table's name.
-    pub fn name(&self, variables: &mut FunctionVariables) -> String {
-        variables
-            .choose("--table", "TAGWARDEN_POLICY_TABLE", self.table.as_deref())
-            .unwrap_or_else(|| DEFAULT_POLICY_TABLE.to_owned())
-    }
-}
-
 /// Creates a runtime to call AWS in.
 ///
 /// # Errors
@@ -149,6 +131,11 @@ impl AwsArgs {
         self.stack.is_some()
     }
 
+    /// The name of the stack that the settings come from.
+    pub fn stack_name(&self) -> Option<&str> {
+        self.stack.as_deref()
+    }
+
     /// Opens the account: loads the SDK's configuration, checks its Region, credentials and account before the first call
     /// that reads or writes, and reads the stack.
     ///
@@ -159,20 +146,20 @@ impl AwsArgs {
     /// There is no Region, there are no credentials, one of them is invalid, the account is not the expected one, or there
     /// is no such stack.
     pub async fn open(&self) -> Result<AwsAccess, CommandError> {
-        let (mut access, stack) = self.open_beside_the_stack().await?;
-        if let Some(name) = &stack {
-            let settings = StackSettings::read(&access.config, name).await?;
-            access.variables = FunctionVariables::Stack(settings);
+        let mut access = self.open_caller(None).await?;
+        if let Some(name) = &self.stack {
+            let stack = StackSettings::read(&access.config, name).await?;
+            access.variables = FunctionVariables::Stack(stack);
         }
         Ok(access)
     }
 
-    /// Opens the account as [`AwsArgs::open`] does, but does not read the stack, which may be broken or missing. Also gives
-    /// the stack's name.
+    /// Opens the account as [`open`](Self::open) does, but for the stack, which is not read. Where no Region is given, the
+    /// account is called in the `fallback`.
     ///
     /// # Errors
-    /// As [`AwsArgs::open`], but for the stack.
-    pub async fn open_beside_the_stack(&self) -> Result<(AwsAccess, Option<String>), CommandError> {
+    /// As [`open`](Self::open).
+    pub async fn open_caller(&self, fallback: Option<&str>) -> Result<AwsAccess, CommandError> {
         self.check_address()?;
         let expected = account::expected(&self.expect_account)?;
         let chosen = ChosenProfile::new(self.profile.as_deref());
@@ -182,16 +169,16 @@ impl AwsArgs {
             // An unknown profile has no Region either. What is wrong is the name.
             profiles.check(&chosen)?;
         }
-        let config = self.configure(&chosen, profiles.as_ref()).await?;
+        let config = self.configure(&chosen, profiles.as_ref(), fallback);
+        let config = config.await?;
         let account = account::check(&config, &expected).await?;
-        let access = AwsAccess {
+        Ok(AwsAccess {
             region: region(&config).to_owned(),
             account,
             credentials: CredentialsOrigin::new(&chosen, profiles.as_ref()),
             variables: FunctionVariables::Process,
             config,
-        };
-        Ok((access, self.stack.clone()))
+        })
     }
 
     /// The configuration, with credentials that work.
@@ -199,6 +186,7 @@ impl AwsArgs {
         &self,
         chosen: &ChosenProfile,
         profiles: Option<&Profiles>,
+        fallback: Option<&str>,
     ) -> Result<SdkConfig, CommandError> {
         let patience = TimeoutConfig::builder().read_timeout(LONGEST_SILENCE);
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -219,7 +207,11 @@ impl AwsArgs {
         if debug::is_on() {
             loader = loader.http_client(debug::http_client());
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let (None, Some(region)) = (config.region(), fallback) {
+            let region = Region::new(region.to_owned());
+            config = config.into_builder().region(region).build();
+        }
         check_region(&config, chosen)?;
         let chain = profiles.filter(|_| chosen.is_first());
         let chain = chain.and_then(|profiles| profiles.chain(chosen.name_or_default()));
@@ -307,19 +299,8 @@ pub fn region(config: &SdkConfig) -> &str {
     config.region().map_or("?", AsRef::as_ref)
 }
 
-/// What to do about a call on the policy table that failed.
-pub fn table_failure(error: &AwsError, table: &str, access: &AwsAccess) -> CommandError {
-    CommandError::new(
-        &format!(
-            "the policy table {table:?} in {access}: {}",
-            trouble::describe(error)
-        ),
-        trouble::what_next(error, trouble::POLICY_TABLE),
-    )
-}
-
 /// Whether this can be a Region's name, which becomes a part of host names.
-fn is_region(name: &str) -> bool {
+pub fn is_region(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     !name.is_empty() && name.len() < 64 && name.bytes().all(is_inner)
 }

@@ -1,5 +1,6 @@
 //! Credentials of profiles that the SDK cannot follow by itself: roles that ask for an MFA code, and console sessions.
 
+use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use aws_config::credential_process::CredentialProcessProvider;
@@ -12,10 +13,14 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{
     ProvideCredentials, Result as CredentialsResult, SharedCredentialsProvider, future,
 };
+use aws_sdk_sts::error::SdkError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use tagwarden_aws::AwsError;
 use tokio::sync::Mutex;
 
-use super::mfa;
 use super::profile::{ProfileChain, ProfileRole, ProfileSource, is_plain};
+use super::{credentials, mfa, trouble};
 use crate::exit::CommandError;
 
 /// How long before they expire credentials are replaced.
@@ -23,6 +28,8 @@ const EARLY: Duration = Duration::from_mins(1);
 
 /// The name of sessions, unless the profile has another: whom CloudTrail shows.
 const SESSION_NAME: &str = "tagwarden";
+
+const ASSUME_ROLE: &str = "sts:AssumeRole";
 
 /// Keeps credentials until shortly before they expire. So nobody is asked for a second code, and no program runs twice.
 #[derive(Debug)]
@@ -98,6 +105,36 @@ impl RoleChain {
         })
     }
 
+    /// The provider of one role, which the credentials of `config` assume.
+    ///
+    /// # Errors
+    /// `config` has no credentials.
+    pub fn of_role(
+        role_arn: &str,
+        external_id: Option<&str>,
+        config: &SdkConfig,
+    ) -> Result<Self, CommandError> {
+        let base = config.credentials_provider().ok_or_else(|| {
+            CommandError::new(
+                &"there are no AWS credentials",
+                "Name a profile with --profile or AWS_PROFILE.",
+            )
+        })?;
+        let role = ProfileRole {
+            profile: String::new(),
+            role_arn: role_arn.to_owned(),
+            external_id: external_id.map(ToOwned::to_owned),
+            session_name: None,
+            mfa_serial: None,
+            duration_seconds: None,
+        };
+        Ok(Self {
+            base,
+            roles: vec![role],
+            config: config.clone(),
+        })
+    }
+
     async fn credentials(&self) -> CredentialsResult {
         let mut credentials = self.base.provide_credentials().await?;
         for role in &self.roles {
@@ -114,6 +151,48 @@ impl ProvideCredentials for RoleChain {
     {
         future::ProvideCredentials::new(self.credentials())
     }
+}
+
+/// Credentials of a role, which are renewed before they expire. Nothing is called yet.
+///
+/// # Errors
+/// `config` has no credentials to assume the role with.
+pub fn assumed_role(
+    config: &SdkConfig,
+    role_arn: &str,
+    external_id: Option<&str>,
+) -> Result<SharedCredentialsProvider, CommandError> {
+    let role = SharedCredentialsProvider::new(RoleChain::of_role(role_arn, external_id, config)?);
+    Ok(SharedCredentialsProvider::new(KeptCredentials::new(role)))
+}
+
+/// Why a role that was asked for gives no credentials, and what to do about it.
+pub fn why_not_assumed(role_arn: &str, error: &CredentialsError) -> CommandError {
+    let refused = error
+        .source()
+        .and_then(|source| source.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
+    let Some(refused) = refused.map(|refused| AwsError::new(ASSUME_ROLE, refused)) else {
+        let why = credentials::in_short(error);
+        return CommandError::new(
+            &format!("the role {role_arn} cannot be assumed: {why}"),
+            "Renew the credentials of the command, or use others with --profile.",
+        );
+    };
+    let what = format!(
+        "the role {role_arn} cannot be assumed: {}",
+        trouble::describe(&refused)
+    );
+    let what_next = match refused.code() {
+        Some("AccessDenied") => "Check that the account has this role, that the role's trust policy names the caller and the \
+                                 --external-id, and that the caller may call sts:AssumeRole on it. AWS answers each of \
+                                 these alike. docs/accounts.md has the policies."
+            .to_owned(),
+        Some("RegionDisabledException") => {
+            "STS is switched off in this Region for the account of the command: use another with --region.".to_owned()
+        }
+        _ => trouble::what_next(&refused, trouble::ACCOUNT),
+    };
+    CommandError::new(&what, what_next)
 }
 
 /// The command that has the AWS CLI print the credentials of a profile. It refreshes a console session where necessary.

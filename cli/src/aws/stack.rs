@@ -163,7 +163,11 @@ mod tests {
 
     #[test]
     fn the_template_names_its_function_so() {
-        assert!(TEMPLATE.contains(&format!("FunctionName: !Sub ${{AWS::StackName}}{SUFFIX}\n")));
+        // The parameter Name, and else the stack's name.
+        let name = format!(
+            "FunctionName: !If [HasName, !Sub \"${{Name}}{SUFFIX}\", !Sub \"${{AWS::StackName}}{SUFFIX}\"]\n"
+        );
+        assert!(TEMPLATE.contains(&name), "{name}");
         let function = TEMPLATE.split("\n  RemediationFunction:").nth(1).unwrap();
         let function = function.split("\n  RemediationRole:").next().unwrap();
         for mark in MARKS {

@@ -7,7 +7,8 @@ use crate::aws::{self, AwsArgs, TableArgs};
 use crate::changes::show;
 use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
-use crate::policy_table::TableDiff;
+use crate::policy_file::PolicyFile;
+use crate::policy_table::{PolicyTable, TableDiff};
 use crate::words::printable_line;
 
 const LONG_ABOUT: &str = "\
@@ -59,8 +60,11 @@ pub struct Args {
 
 /// Compares the file with the table, and writes the difference to standard output.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let diff = TableDiff::read(&args.file, args.prune, &args.table, &args.aws);
-    let diff = aws::runtime()?.block_on(diff)?;
+    let diff = aws::runtime()?.block_on(async {
+        let file = PolicyFile::open(&args.file)?.valid()?;
+        let table = PolicyTable::open(&args.aws, &args.table).await?;
+        TableDiff::read(file, table, args.prune).await
+    })?;
     heard(write(&diff, args.form.output))?;
     Ok(if diff.changes.is_empty() {
         Exit::Done

@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         output::note(format_args!(
             "{count} written to {}, from {}",
             path.display(),
-            table.access
+            table.place()
         ));
     }
     match Policy::from_rows(items.into_iter().map(row)) {

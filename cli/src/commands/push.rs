@@ -11,6 +11,7 @@ use crate::changes::show;
 use crate::consent::consent;
 use crate::exit::{CommandError, Exit, heard};
 use crate::output::{self, OutputArgs, OutputForm};
+use crate::policy_file::PolicyFile;
 use crate::policy_table::{PolicyTable, TableDiff, problems};
 use crate::stream::is_stream;
 use crate::words::printable_line;
@@ -80,7 +81,10 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
                 "Nothing was written. Add --yes, or give the path of a file. `tagwarden diff -` shows what would change.",
             ));
         }
-        let diff = TableDiff::read(&args.file, args.prune, &args.table, &args.aws).await?;
+        let file = PolicyFile::open(&args.file)?.valid()?;
+        let table = PolicyTable::open(&args.aws, &args.table).await?;
+        table.check_owner()?;
+        let diff = TableDiff::read(file, table, args.prune).await?;
         let announced = heard(args.announce(&diff))?;
         let written = if diff.changes.is_empty() {
             PushResult {
@@ -89,7 +93,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
             }
         } else {
             if !args.yes {
-                let question = format!("Write this to the table in {}?", diff.table.access);
+                let question = format!("Write this to the table in {}?", diff.table.place());
                 consent(&question, "Nothing was written.", announced)?;
             }
             write(&diff).await

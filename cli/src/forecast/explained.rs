@@ -12,7 +12,8 @@ use tagwarden_remediation::launcher::RecordedLaunches;
 use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, Settings};
 
-use super::inputs::{InputArgs, PolicySource, read_table};
+use super::inputs::InputArgs;
+use super::policies::{PolicySource, read_table};
 use super::{recording, trouble};
 use crate::aws;
 use crate::aws::access::AwsAccess;

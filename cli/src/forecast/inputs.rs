@@ -1,10 +1,9 @@
 //! Reads what a forecast is made of: instances, who launched them, and policies; from AWS or from files.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use tagwarden_aws::policy_table::{read_policy, row};
 use tagwarden_aws::{Clock, Ec2};
 use tagwarden_core::policy::PolicyExamples;
 use tagwarden_core::wording::sentence;
@@ -18,8 +17,10 @@ use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 use super::conditions::{self, is_judged};
 use super::fleet;
 use super::notes;
+use super::policies::{PolicySource, PolicySources, read_table};
 use super::recording;
 use super::settings::SettingArgs;
+use super::sources::SourceArgs;
 use super::trouble;
 use crate::aws::access::AwsAccess;
 use crate::aws::stack::FunctionVariables;
@@ -27,54 +28,7 @@ use crate::aws::{self, AwsArgs, TableArgs};
 use crate::end_dates::newly_ending;
 use crate::exit::CommandError;
 use crate::focus;
-use crate::policy_file::PolicyFile;
 use crate::stream;
-use crate::when::When;
-
-/// The options that say where the instances and the policy come from.
-#[derive(Clone, Debug, clap::Args)]
-pub struct SourceArgs {
-    /// Use this policy file (YAML or JSON), not the table
-    #[arg(long, value_name = "FILE")]
-    pub(super) policy: Option<PathBuf>,
-
-    // Doc comments would have to be sentences.
-    #[arg(
-        long,
-        value_name = "FILE",
-        help = "Read the instances from this file: the output of\naws ec2 describe-instances, a snapshot or query of\nAWS Config, and others; - is standard input"
-    )]
-    pub instances: Option<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "instances",
-        help = "Read who launched them from this file: the output of\naws cloudtrail lookup-events, or a trail's file\n(repeatable)"
-    )]
-    pub(super) events: Vec<PathBuf>,
-
-    #[arg(
-        long,
-        value_name = "WHEN",
-        requires = "instances",
-        help = "As of this age or time: 2h, 7d, 2026-11-20, or\n2026-11-20T15:30:00Z [default: now]"
-    )]
-    at: Option<When>,
-}
-
-impl SourceArgs {
-    /// The path of the policy file, if there is one.
-    pub fn policy_path(&self) -> Option<&Path> {
-        self.policy.as_deref()
-    }
-
-    /// The moment of the plan.
-    pub(super) fn at(&self) -> DateTime<Utc> {
-        let now = Utc::now();
-        self.at.map_or(now, |at| at.from(now))
-    }
-}
 
 /// All options that decide what is read.
 #[derive(Clone, Copy, Debug)]
@@ -105,20 +59,7 @@ impl InputArgs<'_> {
     }
 
     pub(super) fn check_one_reader(&self) -> Result<(), CommandError> {
-        let sources = self.sources;
-        let readers = [
-            ("--policy", sources.policy.as_deref()),
-            ("--against", self.against),
-            ("--instances", sources.instances.as_deref()),
-        ];
-        let readers = readers
-            .into_iter()
-            .filter_map(|(option, path)| Some((option, path?)));
-        let events = sources
-            .events
-            .iter()
-            .map(|path| ("--events", path.as_path()));
-        stream::check_one_reader(readers.chain(events))
+        stream::check_one_reader(self.sources.readers(self.against))
     }
 }
 
@@ -159,34 +100,40 @@ impl Inputs {
     /// A file or AWS cannot be read, or a policy file has problems.
     pub fn read(args: InputArgs<'_>) -> Result<Self, CommandError> {
         args.check_one_reader()?;
-        // Files come first, because they show their problems without a wait and without an account.
-        let policy = match &args.sources.policy {
-            None => PolicySource::Table,
-            Some(path) => PolicySource::open(path)?,
+        let policies = PolicySources::open(args.sources.policy_path(), args.against)?;
+        aws::runtime()?.block_on(async {
+            match &args.sources.instances {
+                Some(path) => {
+                    let recorded = RecordedFleet::read(args, path, &policies).await?;
+                    recorded.whole(args, policies).await
+                }
+                None => {
+                    let access = args.aws.open().await?.adaptive();
+                    Self::of_access(args, access, policies).await
+                }
+            }
+        })
+    }
+
+    /// Reads the account that `access` opens, whatever account the options name.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn of_access(
+        args: InputArgs<'_>,
+        mut access: AwsAccess,
+        policies: PolicySources,
+    ) -> Result<Self, CommandError> {
+        let (settings, other) = args.settings(&mut access.variables)?;
+        let config = access.config.clone();
+        let focused = |settings: &Settings| {
+            Remediation::new(&config, settings.clone()).focused(args.focus.clone())
         };
-        let against = match args.against {
-            None => None,
-            Some(path) if path == Path::new("table") => Some(PolicySource::Table),
-            Some(path) => Some(PolicySource::open(path)?),
-        };
-        match &args.sources.instances {
-            Some(path) => Self::of_recording(args, path, policy, against),
-            None => aws::runtime()?.block_on(async {
-                let mut access = args.aws.open().await?.adaptive();
-                let (settings, other) = args.settings(&mut access.variables)?;
-                let config = access.config.clone();
-                let focused = |settings: &Settings| {
-                    Remediation::new(&config, settings.clone()).focused(args.focus.clone())
-                };
-                let (remediation, compared) = (focused(&settings), focused(&other));
-                let reader =
-                    Reader::of_account(access, &settings, args.focus, &remediation).await?;
-                let other = reader.with(&other, LaunchSource::Aws(&compared));
-                reader
-                    .read(policy, against.map(|against| (other, against)))
-                    .await
-            }),
-        }
+        let (remediation, compared) = (focused(&settings), focused(&other));
+        let reader = Reader::of_account(access, &settings, args.focus, &remediation).await?;
+        let other = reader.with(&other, LaunchSource::Aws(&compared));
+        let against = policies.against.map(|against| (other, against));
+        reader.read(policies.policy, against).await
     }
 
     /// Reads the instances of the account and the policy in its table, as far as `focus` asks for them. `remediation` has
@@ -203,75 +150,104 @@ impl Inputs {
         let reader = Reader::of_account(access, settings, focus, remediation).await?;
         reader.read(PolicySource::Table, None).await
     }
+}
 
-    fn of_recording(
+/// A recording, and everything that its instances are judged by but the policies.
+#[derive(Debug)]
+pub struct RecordedFleet {
+    /// Where it is from, such as `fleet.json`.
+    pub name: String,
+    pub instances: Vec<Resource>,
+    /// What is not known of all of it, each a whole sentence.
+    pub notes: Vec<String>,
+    settings: Settings,
+    other: Settings,
+    access: Option<AwsAccess>,
+    launches: RecordedLaunches,
+    at: DateTime<Utc>,
+}
+
+impl RecordedFleet {
+    /// Reads the recording at `path`, those of launches, and the account if a policy or the stack is in it.
+    ///
+    /// # Errors
+    /// A file or AWS cannot be read.
+    pub async fn read(
         args: InputArgs<'_>,
         path: &Path,
-        policy: PolicySource,
-        against: Option<PolicySource>,
+        policies: &PolicySources,
     ) -> Result<Self, CommandError> {
-        let is_offline = policy.is_file() && against.as_ref().is_none_or(PolicySource::is_file);
-        aws::runtime()?.block_on(async {
-            // Files come before AWS, but for a stack: its VPCs say which of the recording's instances count.
-            let mut access = None;
-            if args.aws.has_stack() {
-                access = Some(args.aws.open().await?);
-            }
-            let (settings, other) = match &mut access {
-                Some(access) => args.settings(&mut access.variables)?,
-                None => args.settings(&mut FunctionVariables::Process)?,
-            };
-            let scope = &settings.policy.scope;
-            let (mut instances, mut notes) =
-                recording::instances::read(path, scope, settings.policy.kinds)?;
-            focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
-            let mut launches = RecordedLaunches::default();
-            for path in &args.sources.events {
-                notes.extend(recording::events::read(path, &mut launches)?);
-            }
-            if access.is_none() && !is_offline {
-                access = Some(args.aws.open().await?);
-            }
-            let reader = Reader {
-                settings: &settings,
-                focus: args.focus,
-                access,
-                instances,
-                from: stream::name(path),
-                launches: LaunchSource::Recordings(&launches),
-                notes,
-                at: args.sources.at(),
-            };
-            let other = reader.with(&other, LaunchSource::Recordings(&launches));
-            reader
-                .read(policy, against.map(|against| (other, against)))
-                .await
+        // Files come before AWS, but for a stack: its VPCs say which of the recording's instances count.
+        let mut access = None;
+        if args.aws.has_stack() {
+            access = Some(args.aws.open().await?);
+        }
+        let (settings, other) = match &mut access {
+            Some(access) => args.settings(&mut access.variables)?,
+            None => args.settings(&mut FunctionVariables::Process)?,
+        };
+        let scope = &settings.policy.scope;
+        let (mut instances, mut notes) =
+            recording::instances::read(path, scope, settings.policy.kinds)?;
+        focus::keep_instances(args.focus, &mut instances, &stream::name(path))?;
+        let mut launches = RecordedLaunches::default();
+        for path in &args.sources.events {
+            notes.extend(recording::events::read(path, &mut launches)?);
+        }
+        if access.is_none() && !policies.are_files() {
+            access = Some(args.aws.open().await?);
+        }
+        Ok(Self {
+            name: stream::name(path),
+            instances,
+            notes,
+            settings,
+            other,
+            access,
+            launches,
+            at: args.sources.at(),
         })
     }
-}
 
-/// Where a policy comes from.
-pub(super) enum PolicySource {
-    Table,
-    File { name: String, policy: Policy },
-}
-
-impl PolicySource {
-    pub(super) fn open(path: &Path) -> Result<Self, CommandError> {
-        let file = PolicyFile::open(path)?.valid()?;
-        let policy = Policy::from_rows(file.items.into_iter().map(row));
-        let policy = policy.map_err(|invalid| {
-            CommandError::new(
-                &invalid,
-                "Fix the file; `tagwarden check` shows its problems.",
-            )
-        })?;
-        let name = file.path;
-        Ok(Self::File { name, policy })
+    /// All of it under the policies.
+    async fn whole(
+        mut self,
+        args: InputArgs<'_>,
+        policies: PolicySources,
+    ) -> Result<Inputs, CommandError> {
+        let (instances, notes) = (
+            std::mem::take(&mut self.instances),
+            std::mem::take(&mut self.notes),
+        );
+        let from = self.name.clone();
+        self.part(args, policies, from, instances, notes).await
     }
 
-    fn is_file(&self) -> bool {
-        matches!(self, Self::File { .. })
+    /// Some instances of it, which come from the part `from`, under the policies.
+    ///
+    /// # Errors
+    /// A policy table cannot be read.
+    pub async fn part(
+        &self,
+        args: InputArgs<'_>,
+        policies: PolicySources,
+        from: String,
+        instances: Vec<Resource>,
+        notes: Vec<String>,
+    ) -> Result<Inputs, CommandError> {
+        let reader = Reader {
+            settings: &self.settings,
+            focus: args.focus,
+            access: self.access.clone(),
+            instances,
+            from,
+            launches: LaunchSource::Recordings(&self.launches),
+            notes,
+            at: self.at,
+        };
+        let other = reader.with(&self.other, LaunchSource::Recordings(&self.launches));
+        let against = policies.against.map(|against| (other, against));
+        reader.read(policies.policy, against).await
     }
 }
 
@@ -480,19 +456,4 @@ impl<'a> Reader<'a> {
             None => CommandError::new(error, "Run the command again."),
         }
     }
-}
-
-/// The policy in its table, and what to call it.
-///
-/// # Errors
-/// The table cannot be read, or is not valid.
-pub(super) async fn read_table(
-    access: &AwsAccess,
-    settings: &Settings,
-) -> Result<(String, Policy), CommandError> {
-    let table = &settings.policy.policy_table;
-    let client = aws_sdk_dynamodb::Client::new(&access.config);
-    let policy = read_policy(&client, table).await;
-    let policy = policy.map_err(|error| trouble::remediation(&error.into(), access))?;
-    Ok((format!("the policy table {table}"), policy))
 }

@@ -8,9 +8,12 @@
 //! |---|---|
 //! | [`inputs`] | reads everything: instances, launches, policies |
 //! | [`explained`] | the same for a few instances, and the engine's explanations of them |
+//! | [`sources`] | where everything comes from, as options |
 //! | [`settings`] | the remediation's settings, as options |
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
+//! | [`policies`] | where policies come from |
+//! | [`places`] | the inputs of many places, one after the other |
 //! | `conditions` | what the conditions of rules decided |
 //! | [`endings`] | what ends when |
 //! | [`rows`] | steps in words, like ones in one row |
@@ -25,12 +28,16 @@ pub mod explained;
 mod fleet;
 pub mod inputs;
 mod notes;
+pub mod places;
+pub mod policies;
 mod recording;
 pub mod rows;
 pub mod settings;
+pub mod sources;
 pub mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -132,6 +139,45 @@ pub struct ForecastCounts {
     /// Those of `refused` that have something refused which is not a delayed shutdown.
     #[serde(skip)]
     pub refused_other: usize,
+}
+
+impl AddAssign for ForecastCounts {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            instances,
+            volumes,
+            compliant,
+            non_compliant,
+            not_applicable,
+            would_tag,
+            would_stop,
+            would_terminate,
+            notified,
+            deferred,
+            refused,
+            failed,
+            delayed_stop,
+            delayed_terminate,
+            deferred_other,
+            refused_other,
+        } = other;
+        self.instances += instances;
+        self.volumes += volumes;
+        self.compliant += compliant;
+        self.non_compliant += non_compliant;
+        self.not_applicable += not_applicable;
+        self.would_tag += would_tag;
+        self.would_stop += would_stop;
+        self.would_terminate += would_terminate;
+        self.notified += notified;
+        self.deferred += deferred;
+        self.refused += refused;
+        self.failed += failed;
+        self.delayed_stop += delayed_stop;
+        self.delayed_terminate += delayed_terminate;
+        self.deferred_other += deferred_other;
+        self.refused_other += refused_other;
+    }
 }
 
 #[expect(

@@ -177,7 +177,7 @@ impl SettingArgs {
         mode: Mode,
         topic_arn: Option<&str>,
     ) -> Result<Settings, CommandError> {
-        let table = table.name(variables);
+        let table = table.name(variables)?;
         let topic = if variables.stack().is_some() {
             variables.choose("--topic-arn", "TAGWARDEN_TOPIC_ARN", topic_arn)
         } else {

@@ -20,16 +20,26 @@ const MOST_RESULTS: usize = 5_000;
 pub fn document(
     what: &str,
     kinds: &[FindingKind],
+    findings: Vec<PipelineFinding>,
+    notes: &[String],
+) -> Value {
+    incomplete_document(what, kinds, findings, notes, &[])
+}
+
+/// The same where the command could not do a part of its work: `errors` say which, and the document that it did not succeed.
+pub fn incomplete_document(
+    what: &str,
+    kinds: &[FindingKind],
     mut findings: Vec<PipelineFinding>,
     notes: &[String],
+    errors: &[String],
 ) -> Value {
     findings.sort_by_key(|finding| finding.level);
     let left_out = findings.len().saturating_sub(MOST_RESULTS);
     findings.truncate(MOST_RESULTS);
-    let mut notes: Vec<Value> = notes
-        .iter()
-        .map(|note| notification("note", note))
-        .collect();
+    let failures = errors.iter().map(|error| notification("error", error));
+    let notes = notes.iter().map(|note| notification("note", note));
+    let mut notes: Vec<Value> = failures.chain(notes).collect();
     if left_out > 0 {
         let text = format!(
             "{} left out, the least severe: a document has at most {MOST_RESULTS}.",
@@ -63,7 +73,7 @@ pub fn document(
             "automationDetails": {"id": format!("tagwarden/{what}/")},
             "columnKind": "unicodeCodePoints",
             "invocations": [{
-                "executionSuccessful": true,
+                "executionSuccessful": errors.is_empty(),
                 "toolExecutionNotifications": notes,
             }],
             "results": results.collect::<Value>(),

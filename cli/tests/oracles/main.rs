@@ -12,6 +12,8 @@
 )]
 
 mod cdk;
+#[path = "../../../tests/support/node.rs"]
+mod node;
 #[allow(dead_code, reason = "shared with the tests of preflight")]
 #[path = "../preflight/plans.rs"]
 mod plans;

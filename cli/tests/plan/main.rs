@@ -33,6 +33,7 @@ mod pipeline;
 #[path = "../support/pipeline.rs"]
 mod pipeline_formats;
 mod pipes;
+mod places;
 mod profiles;
 mod recorded;
 mod safe;

@@ -7,6 +7,7 @@
     reason = "also in the helpers, a panic is a failed test"
 )]
 
+mod by_arn;
 mod check;
 mod diff;
 mod guide;

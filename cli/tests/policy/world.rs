@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use tagwarden_sandbox::{Account, Loopback};
+use tagwarden_sandbox::{Account, Loopback, Organization};
 
 use crate::support::command;
 
@@ -39,20 +39,26 @@ impl World {
     /// An account with the customer's table, and a directory of the test's own.
     pub fn new(test: &str) -> Self {
         let world = Self::without_table(test);
-        world.account.create_table(TABLE);
-        for row in [
-            json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"}),
-            json!({"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"}),
-            json!({"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"}),
-        ] {
-            world.account.put_item(TABLE, row);
-        }
+        fill(&world.account);
         world
     }
 
     pub fn without_table(test: &str) -> Self {
         let account = Account::new();
         let loopback = Loopback::serve(&account).unwrap();
+        Self::served(test, account, loopback)
+    }
+
+    /// An organization whose first account has the customer's table.
+    pub fn of_organization(test: &str) -> (Self, Organization) {
+        let account = Account::new();
+        let organization = Organization::new(&account);
+        let loopback = Loopback::serve_organization(&organization).unwrap();
+        fill(&account);
+        (Self::served(test, account, loopback), organization)
+    }
+
+    fn served(test: &str, account: Account, loopback: Loopback) -> Self {
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("policy-{test}"));
         // What an earlier run left.
         let _ = std::fs::remove_dir_all(&directory);
@@ -128,5 +134,17 @@ impl World {
             .iter()
             .map(|operation| self.account.count(operation))
             .sum()
+    }
+}
+
+/// Gives the account the customer's table.
+pub fn fill(account: &Account) {
+    account.create_table(TABLE);
+    for row in [
+        json!({"RuleId": 1, "TagKey": "ProjectCode", "Action": "Update", "Required": "Y", "Default": "Proj007"}),
+        json!({"RuleId": 2, "TagKey": "CreatedBy", "Action": "UserLookup", "Required": "Y"}),
+        json!({"RuleId": 3, "TagKey": "Expires", "Action": "Function", "Required": "N", "Default": "today()"}),
+    ] {
+        account.put_item(TABLE, row);
     }
 }

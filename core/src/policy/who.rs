@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::pattern::Pattern;
+use crate::arn::Arn;
 
 /// A row of the policy table that says something of people and teams: `{RuleId, Who, Contact?, Tags?}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl FromStr for Contact {
                 Err(invalid())
             };
         }
-        if is_topic_arn(text) {
+        if Arn::of_topic(text).is_some() {
             Ok(Self::Topic(text.to_owned()))
         } else {
             Err(invalid())
@@ -99,32 +100,6 @@ pub fn is_mail_address(text: &str) -> bool {
             && domain.contains('.')
             && domain.split('.').all(is_label)
     })
-}
-
-/// Whether `text` is the ARN of an SNS topic: `arn:aws:sns:eu-west-1:123456789012:team-shop`.
-///
-/// See [CreateTopic](https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html) for the characters of a name.
-fn is_topic_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.split(':').collect();
-    let [arn, partition, service, region, account, name] = parts.as_slice() else {
-        return false;
-    };
-    let is_word = |text: &str| {
-        !text.is_empty()
-            && text
-                .bytes()
-                .all(|it| it.is_ascii_alphanumeric() || b"-_".contains(&it))
-    };
-    let plain_name = name.strip_suffix(".fifo").unwrap_or(name);
-    *arn == "arn"
-        && partition.starts_with("aws")
-        && is_word(partition)
-        && *service == "sns"
-        && is_word(region)
-        && account.len() == 12
-        && account.bytes().all(|it| it.is_ascii_digit())
-        && is_word(plain_name)
-        && name.len() <= 256
 }
 
 #[cfg(test)]

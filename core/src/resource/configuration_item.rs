@@ -166,6 +166,9 @@ impl ConfigurationItem {
         let tags = tags.map(|(key, value)| (key, value.unwrap_or_default()));
         resource.tags.extend(tags);
         resource.kind = kind;
+        if resource.details.availability_zone.is_none() {
+            resource.details.stated_region.clone_from(&self.region);
+        }
         let Some(attached_by) = kind.attached_by() else {
             return Some(resource);
         };

@@ -37,7 +37,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-use crate::place::{ACCOUNT_ID, REGION};
+use crate::place::SandboxPlace;
 use crate::wire::ApiError;
 use table::ItemTable;
 use transact::CommittedTransactions;
@@ -45,6 +45,8 @@ use transact::CommittedTransactions;
 /// The account's tables.
 #[derive(Debug, Default)]
 pub(crate) struct DynamoDb {
+    /// Where the tables are.
+    place: SandboxPlace,
     tables: BTreeMap<String, ItemTable>,
     committed: CommittedTransactions,
     scan_page_items: Option<usize>,
@@ -55,20 +57,29 @@ pub(crate) struct DynamoDb {
 }
 
 impl DynamoDb {
-    /// The table with a name that [`table_name`] returned.
+    /// The tables of a place: none yet.
+    pub(crate) fn at(place: SandboxPlace) -> Self {
+        Self {
+            place,
+            ..Self::default()
+        }
+    }
+
+    /// The table with a name, which may be given as its ARN.
     fn table(&self, name: &str) -> Result<&ItemTable, ApiError> {
+        let name = self.table_name(name);
         self.tables.get(name).ok_or_else(no_such_table)
     }
 
     fn table_mut(&mut self, name: &str) -> Result<&mut ItemTable, ApiError> {
-        self.tables.get_mut(name).ok_or_else(no_such_table)
+        let name = self.table_name(name).to_owned();
+        self.tables.get_mut(&name).ok_or_else(no_such_table)
     }
-}
 
-/// The name of a table, which may be given as its ARN.
-fn table_name(given: &str) -> &str {
-    let arn = format!("arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/");
-    given.strip_prefix(&arn).unwrap_or(given)
+    fn table_name<'a>(&self, given: &'a str) -> &'a str {
+        let arn = self.place.table_arn("");
+        given.strip_prefix(&arn).unwrap_or(given)
+    }
 }
 
 fn no_such_table() -> ApiError {

@@ -60,7 +60,7 @@ impl<'a> Parameters<'a> {
         let name = self
             .text("TableName")?
             .ok_or_else(|| missing("TableName"))?;
-        Ok(super::table_name(name))
+        Ok(name)
     }
 
     /// An item or a key, which must be given.

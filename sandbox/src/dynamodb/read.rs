@@ -9,7 +9,7 @@ use super::attribute::{Attribute, AttributeMap, item_size, read_any_item, read_i
 use super::expression::{Comparator, ItemCondition, Placeholders};
 use super::parameters::{Parameters, missing};
 use super::table::{ItemPosition, ItemTable};
-use super::{DynamoDb, invalid, table_name};
+use super::{DynamoDb, invalid};
 use crate::calls::Request;
 use crate::wire::{Answer, ApiError};
 
@@ -48,9 +48,7 @@ impl DynamoDb {
             parameters.allow_only(&["Keys", "ConsistentRead"])?;
             for key in parameters.list("Keys")? {
                 let members = key.as_object().ok_or_else(|| missing("Keys"))?;
-                let position = self
-                    .table(table_name(table))?
-                    .position_of_key(&read_item(members)?)?;
+                let position = self.table(table)?.position_of_key(&read_item(members)?)?;
                 if !positions.insert((table, position.clone())) {
                     return Err(invalid("Provided list of item keys contains duplicates"));
                 }
@@ -70,7 +68,7 @@ impl DynamoDb {
         let mut unprocessed = Map::new();
         let mut size = 0;
         for (index, (table, key, position)) in reads.into_iter().enumerate() {
-            let item = self.table(table_name(table))?.get(&position);
+            let item = self.table(table)?.get(&position);
             size += item.map_or(0, item_size);
             if index >= processed || size > MAX_BATCH_SIZE {
                 leave_unprocessed(&mut unprocessed, table, key, by_table);

@@ -2,19 +2,20 @@
 
 use super::instance::{InstanceRecord, InstanceState};
 use crate::ids::long_id;
-use crate::place::ACCOUNT_ID;
 use crate::wire::{Xml, iso_millis};
 
 /// The member `reservationSet`: the instances of one launch that stand together are one reservation.
-pub(super) fn reservations(xml: &mut Xml, instances: &[InstanceRecord]) {
+pub(super) fn reservations(xml: &mut Xml, instances: &[InstanceRecord], owner_id: &str) {
     let launches = instances.chunk_by(|one, next| one.reservation_id == next.reservation_id);
     xml.items("reservationSet", launches, |xml, instances| {
         if let Some(first) = instances.first() {
             xml.text("reservationId", &first.reservation_id);
         }
-        xml.text("ownerId", ACCOUNT_ID);
+        xml.text("ownerId", owner_id);
         xml.element("groupSet", |_| {});
-        xml.items("instancesSet", instances, write);
+        xml.items("instancesSet", instances, |xml, instance| {
+            write(xml, instance, owner_id);
+        });
     });
 }
 
@@ -26,7 +27,7 @@ pub(super) fn state(xml: &mut Xml, name: &str, state: InstanceState) {
     });
 }
 
-fn write(xml: &mut Xml, instance: &InstanceRecord) {
+fn write(xml: &mut Xml, instance: &InstanceRecord, owner_id: &str) {
     // A terminated instance keeps its name and its past; its place in the network is given back.
     let in_network = instance.state != InstanceState::Terminated;
     xml.text("instanceId", &instance.id);
@@ -85,7 +86,9 @@ fn write(xml: &mut Xml, instance: &InstanceRecord) {
     });
     xml.text("hypervisor", "xen");
     let interfaces = in_network.then_some(instance);
-    xml.items("networkInterfaceSet", interfaces, interface);
+    xml.items("networkInterfaceSet", interfaces, |xml, instance| {
+        interface(xml, instance, owner_id);
+    });
     xml.value("ebsOptimized", false);
     xml.value("enaSupport", true);
     xml.element("operator", |xml| {
@@ -97,12 +100,12 @@ fn write(xml: &mut Xml, instance: &InstanceRecord) {
 }
 
 /// The primary network interface: attached when the instance was made, and never again.
-fn interface(xml: &mut Xml, instance: &InstanceRecord) {
+fn interface(xml: &mut Xml, instance: &InstanceRecord, owner_id: &str) {
     xml.text("networkInterfaceId", long_id("eni", &instance.id));
     xml.text("subnetId", &instance.subnet_id);
     xml.text("vpcId", &instance.vpc_id);
     xml.text("description", "");
-    xml.text("ownerId", ACCOUNT_ID);
+    xml.text("ownerId", owner_id);
     xml.text("status", "in-use");
     xml.text("privateIpAddress", address(instance));
     xml.value("sourceDestCheck", true);

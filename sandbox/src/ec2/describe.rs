@@ -52,7 +52,7 @@ impl Contents {
         };
         self.ec2.omit_tags(&mut instances);
         let mut xml = Xml::default();
-        answer::reservations(&mut xml, &instances);
+        answer::reservations(&mut xml, &instances, &self.place.account);
         if let Some(next) = next {
             xml.text("nextToken", page::seal(LISTING, &next));
         }

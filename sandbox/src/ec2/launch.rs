@@ -238,7 +238,8 @@ impl Account {
 
         let mut contents = self.contents();
         let reservation_id = contents.ids.long("r");
-        let subnet = format!("{} {}", launch.vpc_id, launch.availability_zone);
+        let zone = contents.place.zone(&launch.availability_zone);
+        let subnet = format!("{} {zone}", launch.vpc_id);
         let instances: Vec<InstanceRecord> = (0..count)
             .map(|launch_index| {
                 let id = contents.ids.instance();
@@ -250,7 +251,7 @@ impl Account {
                     launch_index,
                     vpc_id: launch.vpc_id.clone(),
                     subnet_id: long_id("subnet", &subnet),
-                    availability_zone: launch.availability_zone.clone(),
+                    availability_zone: zone.clone(),
                     image_id: launch.image_id.clone(),
                     instance_type: launch.instance_type.clone(),
                     state: launch.state,

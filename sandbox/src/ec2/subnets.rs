@@ -4,7 +4,6 @@ use super::check_dry_run;
 use crate::Account;
 use crate::account::Contents;
 use crate::calls::Request;
-use crate::place::ACCOUNT_ID;
 use crate::wire::{Answer, ApiError, Xml};
 
 impl Contents {
@@ -26,7 +25,7 @@ impl Contents {
             xml.text("subnetId", id);
             xml.text("state", "available");
             xml.text("vpcId", vpc_id);
-            xml.text("ownerId", ACCOUNT_ID);
+            xml.text("ownerId", &self.place.account);
         });
         Ok(Answer::Xml(xml))
     }

@@ -2,6 +2,7 @@
 //!
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
+mod configuration;
 mod process;
 mod runtime_api;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::place::{ACCOUNT_ID, REGION};
+pub(crate) use configuration::FunctionSettings;
 use process::Process;
 
 /// A function of the account: an executable that speaks the Runtime API, and its configuration.

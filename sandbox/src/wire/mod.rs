@@ -26,6 +26,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) target: Option<&'a str>,
     /// The path of the URL, with its query.
     pub(crate) path: &'a str,
+    /// The header `Authorization`.
+    pub(crate) authorization: Option<&'a str>,
     pub(crate) body: &'a [u8],
 }
 

@@ -63,7 +63,7 @@ pub(super) fn aws_answer(operation: &str, members: &Xml, request_id: &str) -> St
         "DescribeStacks" | "ListStackResources" => {
             format!("http://cloudformation.amazonaws.com/doc/{CLOUDFORMATION}/")
         }
-        "GetCallerIdentity" => format!("https://sts.amazonaws.com/doc/{STS}/"),
+        "AssumeRole" | "GetCallerIdentity" => format!("https://sts.amazonaws.com/doc/{STS}/"),
         _ => format!("http://sns.amazonaws.com/doc/{SNS}/"),
     };
     Xml::document(&format!("{operation}Response"), &namespace, |xml| {

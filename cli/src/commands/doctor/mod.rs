@@ -112,9 +112,10 @@ enum DoctorForm {
 /// Looks at the stack and writes what keeps it from working.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
-        let (access, stack) = args.aws.open_beside_the_stack().await?;
-        let stack = stack.unwrap_or_else(|| USUAL_STACK.to_owned());
-        let mut exam = Exam::new(access, stack);
+        // The stack is not read here, because it may be broken or missing.
+        let access = args.aws.open_caller(None).await?;
+        let stack = args.aws.stack_name().unwrap_or(USUAL_STACK);
+        let mut exam = Exam::new(access, stack.to_owned());
         let pair = examine(&mut exam).await;
         if exam.seen.is_empty() {
             return Err(nothing_seen(&exam));

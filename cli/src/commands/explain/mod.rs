@@ -20,8 +20,9 @@ use crate::aws::{AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::focus::EVERYTHING;
 use crate::forecast::explained::{ExplainArgs, Explained, mode};
-use crate::forecast::inputs::{InputArgs, SourceArgs};
+use crate::forecast::inputs::InputArgs;
 use crate::forecast::settings::{SettingArgs, topic_arn};
+use crate::forecast::sources::SourceArgs;
 use crate::ledger::instance_id;
 use crate::output::{self, OutputArgs, OutputForm};
 

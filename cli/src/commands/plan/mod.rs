@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod gate;
+mod many;
 pub mod show;
 
 use std::collections::BTreeSet;
@@ -16,11 +17,14 @@ use crate::exit::{CommandError, Exit, heard};
 use crate::focus::FocusArgs;
 use crate::forecast::compare::Comparison;
 use crate::forecast::endings::Endings;
-use crate::forecast::inputs::{InputArgs, Inputs, PolicyPlan, SourceArgs};
+use crate::forecast::inputs::{InputArgs, Inputs, PolicyPlan};
+use crate::forecast::places::asked;
 use crate::forecast::settings::{OtherSetting, SettingArgs};
+use crate::forecast::sources::SourceArgs;
 use crate::forecast::{Forecast, ForecastCounts, PlanFilter, VerdictName};
 use crate::output;
 use crate::pipeline::{FilePlace, line_and_column};
+use crate::places::options::PlaceArgs;
 use crate::policy_file::PolicyFile;
 use crate::saved_plan::{PlanPlace, SavedPlan};
 use crate::stream;
@@ -164,6 +168,9 @@ pub struct Args {
     output: PlanForm,
 
     #[command(flatten)]
+    many: PlaceArgs,
+
+    #[command(flatten)]
     settings: SettingArgs,
 
     #[command(flatten)]
@@ -188,6 +195,9 @@ enum FailOn {
 
 /// Reads, plans, and writes the plan to standard output.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
+    if let Some(asked) = asked(&args.many, &args.sources, args.against.as_deref())? {
+        return many::run(args, &asked);
+    }
     let inputs = Inputs::read(InputArgs {
         sources: &args.sources,
         against: args.against.as_deref(),

@@ -92,7 +92,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
         let mut ledger = args.ledger.open().await?;
-        let table = args.table.name(&mut ledger.access.variables);
+        let table = args.table.name(&mut ledger.access.variables)?;
         let undo = Undo::new(&ledger.access.config, ledger.inner.clone(), table);
         let selection = args.selection(&ledger);
         let look = undo.preview(&selection).await;

@@ -62,24 +62,43 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> Value {
     document.into()
 }
 
-/// Writes one row for each step, and one for an instance without steps.
+/// The columns of [`plan_rows`].
+pub const PLAN_HEAD: [&str; 13] = [
+    "instance",
+    "name",
+    "vpc",
+    "state",
+    "verdict",
+    "annotation",
+    "rule",
+    "finding",
+    "remedy",
+    "tag",
+    "value",
+    "outcome",
+    "reason",
+];
+
+/// The columns of [`comparison_rows`].
+pub const CHANGES_HEAD: [&str; 13] = [
+    "instance", "name", "vpc", "before", "after", "change", "rule", "finding", "remedy", "tag",
+    "value", "outcome", "reason",
+];
+
+/// Writes the head and the rows of a plan.
 pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -> io::Result<()> {
     let mut writer = CsvWriter::new(out);
-    writer.row([
-        "instance",
-        "name",
-        "vpc",
-        "state",
-        "verdict",
-        "annotation",
-        "rule",
-        "finding",
-        "remedy",
-        "tag",
-        "value",
-        "outcome",
-        "reason",
-    ])?;
+    writer.row(PLAN_HEAD)?;
+    plan_rows(&mut writer, &[], view, forecast)
+}
+
+/// Writes one row for each step, and one for an instance without steps, each after the cells `before`.
+pub fn plan_rows(
+    writer: &mut CsvWriter<'_>,
+    before: &[&str],
+    view: &PlanView,
+    forecast: &Forecast<'_>,
+) -> io::Result<()> {
     for forecast in view.sorted(forecast) {
         let (instance, annotation) = (forecast.instance, forecast.annotation());
         let head = [
@@ -90,28 +109,37 @@ pub fn plan_csv(out: &mut dyn Write, view: &PlanView, forecast: &Forecast<'_>) -
             forecast.verdict().as_str(),
             annotation.as_deref().unwrap_or_default(),
         ];
+        let head = before.iter().copied().chain(head);
         if forecast.entries.is_empty() {
-            writer.row(head.into_iter().chain([""; 7]))?;
+            writer.row(head.clone().chain([""; 7]))?;
         }
         for entry in &forecast.entries {
             let step = step(entry);
-            writer.row(head.into_iter().chain(step.iter().map(String::as_str)))?;
+            writer.row(head.clone().chain(step.iter().map(String::as_str)))?;
         }
     }
     Ok(())
 }
 
-/// Writes one row for each step that comes (+) or goes (-), and one for an instance that only changes its verdict.
+/// Writes the head and the rows of a comparison.
 pub fn comparison_csv(
     out: &mut dyn Write,
     view: &PlanView,
     comparison: &Comparison<'_>,
 ) -> io::Result<()> {
     let mut writer = CsvWriter::new(out);
-    writer.row([
-        "instance", "name", "vpc", "before", "after", "change", "rule", "finding", "remedy", "tag",
-        "value", "outcome", "reason",
-    ])?;
+    writer.row(CHANGES_HEAD)?;
+    comparison_rows(&mut writer, &[], view, comparison)
+}
+
+/// Writes one row for each step that comes (+) or goes (-), and one for an instance that only changes its verdict, each
+/// after the cells `before`.
+pub fn comparison_rows(
+    writer: &mut CsvWriter<'_>,
+    before: &[&str],
+    view: &PlanView,
+    comparison: &Comparison<'_>,
+) -> io::Result<()> {
     for change in view.sorted_changes(comparison) {
         let instance = change.after.instance;
         let head = [
@@ -121,16 +149,17 @@ pub fn comparison_csv(
             change.before.verdict().as_str(),
             change.after.verdict().as_str(),
         ];
+        let head = before.iter().copied().chain(head);
         let gained = change.gained().map(|entry| ("+", entry));
         let lost = change.lost().map(|entry| ("-", entry));
         let moves: Vec<_> = gained.chain(lost).collect();
         if moves.is_empty() {
-            writer.row(head.into_iter().chain([""; 8]))?;
+            writer.row(head.clone().chain([""; 8]))?;
         }
         for (sign, entry) in moves {
             let step = step(entry);
             let step = step.iter().map(String::as_str);
-            writer.row(head.into_iter().chain([sign]).chain(step))?;
+            writer.row(head.clone().chain([sign]).chain(step))?;
         }
     }
     Ok(())

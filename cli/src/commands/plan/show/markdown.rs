@@ -54,7 +54,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
     let counts = comparison.after.counts();
     let changes = view.sorted_changes(comparison);
     let mut page = Page::new(
-        &tally_of_changes(&counts, &view.all_changes(comparison), changes.len()),
+        &tally_of_changes(&counts, &view.change_tally(comparison)),
         &escape(&view.headline(&counts)),
         view,
     );
@@ -145,4 +145,4 @@ const LEFT_OUT: &str = "**{} more rows are left out**, because GitHub takes 65,5
                         everything, and `--only` shows a part.";
 
 /// The most characters of a note.
-const MOST_NOTE_CHARS: usize = 2_000;
+pub const MOST_NOTE_CHARS: usize = 2_000;

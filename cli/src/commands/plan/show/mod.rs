@@ -5,11 +5,11 @@
 //! | [`view`] | what every form shows: headline, order, sums |
 //! | [`text`], [`markdown`], [`machine`], [`pipeline`] | the forms |
 
-mod machine;
-mod markdown;
-mod pipeline;
-mod text;
-mod view;
+pub mod machine;
+pub mod markdown;
+pub mod pipeline;
+pub mod text;
+pub mod view;
 
 use std::io::{self, Write};
 

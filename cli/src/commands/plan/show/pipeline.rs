@@ -39,7 +39,8 @@ const NON_COMPLIANT: FindingKind = FindingKind {
     means: "The instance is non-compliant, and the plan does nothing about it.",
 };
 
-const KINDS: [FindingKind; 5] = [UNTAGGED, MISSING, EMPTY, DEFECTIVE, NON_COMPLIANT];
+/// What a finding can be of.
+pub const KINDS: [FindingKind; 5] = [UNTAGGED, MISSING, EMPTY, DEFECTIVE, NON_COMPLIANT];
 
 /// Writes findings as SARIF.
 pub fn sarif(

@@ -71,7 +71,7 @@ pub fn comparison(view: &PlanView, comparison: &Comparison<'_>) -> String {
         text.push('\n');
     }
     notes(&mut text, view);
-    let tally = tally_of_changes(&counts, &view.all_changes(comparison), changes.len());
+    let tally = tally_of_changes(&counts, &view.change_tally(comparison));
     let _ = writeln!(text, "{}", tally.bold());
     text
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
@@ -64,7 +65,7 @@ pub struct PlanView {
 }
 
 /// Where the rules of a policy file are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RulePlaces {
     pub path: String,
     /// By the rules' ids.
@@ -101,6 +102,12 @@ impl PlanView {
         comparison: &'c Comparison<'a>,
     ) -> Vec<InstanceChange<'c, 'a>> {
         self.in_order(comparison.shown())
+    }
+
+    /// The numbers of the changes, shown or not.
+    pub fn change_tally(&self, comparison: &Comparison<'_>) -> ChangeTally {
+        let shown = comparison.shown().count();
+        ChangeTally::new(&self.all_changes(comparison), shown)
     }
 
     /// All changes, also those that are not shown.
@@ -246,43 +253,94 @@ fn later(all: usize, delayed: usize) -> String {
     }
 }
 
+/// Numbers of changes, of one place or of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeTally {
+    pub changes: usize,
+    /// Those that are not shown.
+    hidden: usize,
+    /// Newly non-compliant, compliant, not applicable.
+    newly: [usize; 3],
+    /// To be stopped or terminated, and no longer so.
+    ended: usize,
+    spared: usize,
+    /// In the order of [`WORSE`].
+    worse: [usize; 3],
+}
+
+/// What is worse without a new shutdown.
+const WORSE: [(Harm, &str); 3] = [
+    (Harm::Terminated, "terminated instead of stopped"),
+    (Harm::Sooner, "shut down sooner"),
+    (Harm::LessNotice, "shut down with less notice"),
+];
+
+impl ChangeTally {
+    /// The numbers of `changes`, of which `shown` are shown.
+    pub fn new(changes: &[InstanceChange<'_, '_>], shown: usize) -> Self {
+        let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
+        let harmed = |harm| changes.iter().filter(|it| it.harm() == Some(harm)).count();
+        Self {
+            changes: changes.len(),
+            hidden: changes.len().saturating_sub(shown),
+            newly: [
+                VerdictName::NonCompliant,
+                VerdictName::Compliant,
+                VerdictName::NotApplicable,
+            ]
+            .map(becomes),
+            ended: harmed(Harm::New),
+            spared: changes.iter().filter(|it| it.is_lost_shutdown()).count(),
+            worse: WORSE.map(|(harm, _)| harmed(harm)),
+        }
+    }
+
+    /// How many changes are destructive.
+    pub fn destructive(&self) -> usize {
+        self.ended + self.worse.iter().sum::<usize>()
+    }
+}
+
+impl AddAssign for ChangeTally {
+    fn add_assign(&mut self, other: Self) {
+        self.changes += other.changes;
+        self.hidden += other.hidden;
+        self.ended += other.ended;
+        self.spared += other.spared;
+        for (sum, number) in self.newly.iter_mut().zip(other.newly) {
+            *sum += number;
+        }
+        for (sum, number) in self.worse.iter_mut().zip(other.worse) {
+            *sum += number;
+        }
+    }
+}
+
 /// `3 of 13 instances change. Newly non-compliant 2, compliant 0, …`.
-pub fn tally_of_changes(
-    counts: &ForecastCounts,
-    changes: &[InstanceChange<'_, '_>],
-    shown: usize,
-) -> String {
-    if changes.is_empty() {
+pub fn tally_of_changes(counts: &ForecastCounts, tally: &ChangeTally) -> String {
+    if tally.changes == 0 {
         let noun = noun(counts);
         return format!("No {noun} changes its verdict or what is done about it.");
     }
-    let becomes = |verdict| changes.iter().filter(|it| it.becomes(verdict)).count();
-    let harmed = |harm| changes.iter().filter(|it| it.harm() == Some(harm)).count();
-    let worse: Vec<String> = [
-        (Harm::Terminated, "terminated instead of stopped"),
-        (Harm::Sooner, "shut down sooner"),
-        (Harm::LessNotice, "shut down with less notice"),
-    ]
-    .into_iter()
-    .map(|(harm, what)| (harmed(harm), what))
-    .filter(|(number, _)| *number > 0)
-    .map(|(number, what)| format!(", {what} {number}"))
-    .collect();
+    let worse: Vec<String> = WORSE
+        .iter()
+        .zip(tally.worse)
+        .filter(|(_, number)| *number > 0)
+        .map(|((_, what), number)| format!(", {what} {number}"))
+        .collect();
     let worse = worse.concat();
-    let hidden = match changes.len().saturating_sub(shown) {
+    let hidden = match tally.hidden {
         0 => String::new(),
         hidden => format!(" {} not shown (--only).", count(hidden, "change")),
     };
+    let [non_compliant, compliant, not_applicable] = tally.newly;
     format!(
-        "{} of {} change. Newly non-compliant {}, compliant {}, not applicable {}; to be stopped or terminated {}, no \
-         longer {}{worse}.{hidden}",
-        changes.len(),
+        "{} of {} change. Newly non-compliant {non_compliant}, compliant {compliant}, not applicable {not_applicable}; to be \
+         stopped or terminated {}, no longer {}{worse}.{hidden}",
+        tally.changes,
         looked_at(counts),
-        becomes(VerdictName::NonCompliant),
-        becomes(VerdictName::Compliant),
-        becomes(VerdictName::NotApplicable),
-        harmed(Harm::New),
-        changes.iter().filter(|it| it.is_lost_shutdown()).count(),
+        tally.ended,
+        tally.spared,
     )
 }
 
