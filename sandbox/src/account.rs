@@ -23,7 +23,6 @@ use crate::ec2::Ec2Service;
 use crate::faults::Troubles;
 use crate::http::AccountHttp;
 use crate::ids::Ids;
-use crate::lambda::FunctionSettings;
 use crate::place::SandboxPlace;
 use crate::quotas::Quotas;
 use crate::ses::Ses;
@@ -59,7 +58,6 @@ pub(crate) struct Contents {
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
-    pub(crate) functions: FunctionSettings,
     pub(crate) ses: Ses,
     pub(crate) sns: Sns,
     pub(crate) sqs: Sqs,

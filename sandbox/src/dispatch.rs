@@ -125,7 +125,6 @@ impl Contents {
             (Service::Sns, "Publish") => self.publish(request),
             (Service::Sqs, "GetQueueAttributes") => self.queue_attributes(request, context.now),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),
-            (Service::Lambda, "GetFunctionConfiguration") => self.functions.configuration(request),
             (Service::Sts, "GetCallerIdentity") => caller_identity(request, &self.place),
             (service, operation) => Err(unknown(service, operation)),
         }

@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod combinations;
 mod deployer;
 mod deployer_unused;
 mod hook;
@@ -19,6 +20,7 @@ mod lint;
 mod mail;
 mod nag;
 mod names;
+mod organization;
 mod owners;
 mod pack;
 mod pages;
@@ -30,6 +32,7 @@ mod template;
 mod upgrade;
 mod volumes;
 mod whole_loop;
+mod workflows;
 mod zips;
 
 #[path = "../support/deployment.rs"]
