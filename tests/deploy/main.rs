@@ -27,6 +27,7 @@ mod resolved;
 mod script;
 mod stack;
 mod template;
+mod terraform;
 mod upgrade;
 mod volumes;
 mod whole_loop;
