@@ -51,13 +51,18 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
     ),
     (
         "overly_permissive",
-        "TopicKey.0 Some(\"Account\")",
+        "Key.0 Some(\"Account\")",
         "in a key's policy `*` is the key, and this is AWS's default statement, without which nobody can delete the key",
     ),
     (
         "overly_permissive",
-        "TopicKey.0 Some(\"Alarms\")",
+        "Key.0 Some(\"Alarms\")",
         "in a key's policy `*` is the key",
+    ),
+    (
+        "overly_permissive",
+        "central.Key.0 Some(\"Members\")",
+        "in a key's policy `*` is the key, and the conditions name the organization, the roles' path and the services",
     ),
     (
         "confused_deputy_risk",
@@ -134,13 +139,17 @@ fn policies(path: &str) -> Vec<(String, &'static str, Value)> {
 
 /// Every condition that parameters can make true.
 fn everything(whole: &Whole) -> Given {
-    const ALL: [(&str, &str); 12] = [
+    const ALL: [(&str, &str); 13] = [
         ("Mode", "enforce"),
         ("Untagged", "stop"),
         ("TerminateAfterDays", "14"),
         ("RulesMayDestroy", "stop-and-terminate"),
         ("ResourceTypes", "AWS::EC2::Instance,AWS::EC2::Volume"),
         ("CreateLettersTopic", "true"),
+        (
+            "LettersTopicArn",
+            "arn:aws:sns:eu-west-1:999999999999:letters",
+        ),
         ("ContactTopics", "arn:aws:sns:eu-west-1:111122223333:team-*"),
         ("MailFrom", "tagwarden@acme.example"),
         ("MailDomains", "acme.example"),
@@ -151,8 +160,25 @@ fn everything(whole: &Whole) -> Given {
             "arn:aws:sns:eu-west-1:111122223333:reports",
         ),
     ];
-    let known = |name: &str| !whole.template["Parameters"][name].is_null();
-    let all: Vec<_> = ALL.into_iter().filter(|it| known(it.0)).collect();
+    // What has no default.
+    const NEEDED: [(&str, &str); 3] = [
+        (
+            "PolicyTableArn",
+            "arn:aws:dynamodb:eu-west-1:999999999999:table/policy",
+        ),
+        (
+            "ReportTopicArn",
+            "arn:aws:sns:eu-west-1:999999999999:reports",
+        ),
+        ("OrganizationId", "o-a1b2c3d4e5"),
+    ];
+    let parameter = |name: &str| &whole.template["Parameters"][name];
+    let all = ALL.into_iter().filter(|it| !parameter(it.0).is_null());
+    let needed = NEEDED.into_iter().filter(|it| {
+        let written = parameter(it.0);
+        !written.is_null() && written["Default"].is_null()
+    });
+    let all: Vec<_> = all.chain(needed).collect();
     Given::named("tagwarden").with(&all)
 }
 

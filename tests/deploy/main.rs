@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod combinations;
 mod deployer;
 mod deployer_unused;
 mod hook;
@@ -19,6 +20,7 @@ mod lint;
 mod mail;
 mod nag;
 mod names;
+mod organization;
 mod owners;
 mod pack;
 mod pages;

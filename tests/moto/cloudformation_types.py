@@ -227,14 +227,17 @@ moto_update_resource = parsing.parse_and_update_resource
 
 
 def update_resource(logical_id, resource_json, resources_map, **more):
-    """Leaves alone what a condition excludes (`apply` deletes it), and creates once what did not exist."""
+    """Leaves alone what a condition excludes (`apply` deletes it) and what moto cannot update, where moto would forget it.
+
+    Creates once what did not exist.
+    """
     condition = resource_json.get("Condition")
     made = resources_map._parsed_resources.get(logical_id)
     if condition and not resources_map.lazy_condition_map[condition]:
         return made
     if not made:
         return resources_map[logical_id]
-    return moto_update_resource(logical_id, resource_json, resources_map, **more)
+    return moto_update_resource(logical_id, resource_json, resources_map, **more) or made
 
 
 parsing.parse_and_update_resource = update_resource
