@@ -17,6 +17,7 @@ mod iam;
 mod letters;
 mod linking;
 mod lint;
+mod live;
 mod mail;
 mod nag;
 mod names;
