@@ -54,7 +54,7 @@ const MISSING: [(&str, &[&str], &str); 3] = [
     ),
 ];
 
-/// In all Regions, also those of China and GovCloud.
+/// In all Regions, also those of China and of `GovCloud`.
 #[test]
 fn cfn_lint_finds_only_what_some_regions_miss() {
     let programs = venv::installed("moto", REQUIREMENTS);
