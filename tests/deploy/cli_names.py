@@ -55,7 +55,8 @@ def main():
         for unknown in sorted(options - set(members) - flags - GLOBAL):
             print(f"{line.strip()}: {operation} has no option --{unknown}")
         required = {xform_name(name, "-") for name in shape.required_members} if shape else set()
-        for missing in sorted(required - options - {"outfile"}):
+        given = options | {option.removeprefix("no-") for option in options & flags}
+        for missing in sorted(required - given - {"outfile"}):
             print(f"{line.strip()}: {operation} needs --{missing}")
 
 

@@ -17,6 +17,7 @@ mod letters;
 mod linking;
 mod lint;
 mod mail;
+mod members;
 mod nag;
 mod names;
 mod organization;
