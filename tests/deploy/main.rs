@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod combinations;
 mod deployer;
 mod deployer_unused;
 mod hook;
@@ -16,6 +17,7 @@ mod iam;
 mod letters;
 mod linking;
 mod lint;
+mod live;
 mod mail;
 mod members;
 mod nag;
@@ -29,9 +31,11 @@ mod resolved;
 mod script;
 mod stack;
 mod template;
+mod terraform;
 mod upgrade;
 mod volumes;
 mod whole_loop;
+mod workflows;
 mod zips;
 
 #[path = "../support/deployment.rs"]

@@ -82,6 +82,17 @@ impl Endings {
         Some(Self { rows, more })
     }
 
+    /// These end dates and those of another place, the soonest first.
+    pub fn with(mut self, other: Self) -> Self {
+        self.rows.extend(other.rows);
+        self.rows
+            .sort_by(|left, right| (left.days, &left.id).cmp(&(right.days, &right.id)));
+        let hidden = self.rows.len().saturating_sub(MOST);
+        self.rows.truncate(MOST);
+        self.more += other.more + hidden;
+        self
+    }
+
     /// The soonest of those that end within some weeks, and how many more there are.
     pub fn soon(&self, all: bool) -> (&[EndingRow], usize) {
         let is_soon = |row: &&EndingRow| all || row.days <= SOON;

@@ -13,12 +13,13 @@ use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, Settings};
 
 use super::inputs::InputArgs;
-use super::policies::{PolicySource, read_table};
+use super::policies::PolicySource;
 use super::{recording, trouble};
 use crate::aws;
 use crate::aws::access::AwsAccess;
 use crate::aws::stack::FunctionVariables;
 use crate::exit::CommandError;
+use crate::places::options::{AskedAccounts, AskedPlaces};
 use crate::stream;
 
 /// What is explained, and what else is known of the function.
@@ -83,6 +84,8 @@ pub struct Explained {
     pub access: Option<AwsAccess>,
     /// Whether they come from a recording.
     pub is_recorded: bool,
+    /// Whether several accounts or Regions were asked for.
+    pub is_of_many: bool,
     /// Where the policy comes from.
     pub policy_name: String,
     pub policy: Policy,
@@ -94,6 +97,17 @@ pub struct Explained {
 }
 
 impl Explained {
+    /// Where an instance is, as far as a recording of several accounts says it.
+    pub fn place_of(&self, instance: &Resource) -> String {
+        let details = &instance.details;
+        match (&details.owner_id, details.region()) {
+            (Some(account), Some(region)) if self.is_of_many && self.is_recorded => {
+                format!("{}, account {account}, {region}", self.from)
+            }
+            _ => self.place(),
+        }
+    }
+
     /// Where the instances come from, as people know it.
     pub fn place(&self) -> String {
         match &self.access {
@@ -111,24 +125,31 @@ impl Explained {
         let sources = args.inputs.sources;
         // The file comes first, because it shows its problems without a wait and without an account.
         let policy = match &sources.policy {
-            None => PolicySource::Table,
+            None => PolicySource::Table(None),
             Some(path) => PolicySource::open(path)?,
         };
         let runtime = aws::runtime()?;
         match &sources.instances {
-            Some(path) => runtime.block_on(Self::of_recording(args, path, policy)),
-            None => runtime.block_on(Self::of_account(args, policy)),
+            Some(path) => runtime.block_on(Self::of_recording(args, path, policy, None)),
+            None => runtime.block_on(async {
+                let access = args.inputs.aws.open().await?;
+                Self::of_access(args, access, policy).await
+            }),
         }
     }
 
-    async fn of_account(args: ExplainArgs<'_>, policy: PolicySource) -> Result<Self, CommandError> {
-        let mut access = args.inputs.aws.open().await?;
+    /// Reads what the options ask for in the account that `access` opens, whatever account they name.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn of_access(
+        args: ExplainArgs<'_>,
+        mut access: AwsAccess,
+        policy: PolicySource,
+    ) -> Result<Self, CommandError> {
         let (settings, mode) = args.settings(&mut access.variables)?;
         let config = &access.config;
-        let (policy_name, policy) = match policy {
-            PolicySource::File { name, policy } => (name, policy),
-            PolicySource::Table => read_table(&access, &settings).await?,
-        };
+        let (policy_name, policy) = policy.read(&access, &settings).await?;
         let (ec2, scope) = (Ec2::new(config), &settings.policy.scope);
         let found = resources::describe(&ec2, &policy, scope, args.ids).await;
         let (instances, unknown) = in_order(args.ids, found.map_err(|error| trouble::aws(&error))?);
@@ -140,6 +161,7 @@ impl Explained {
             unknown,
             from: access.region.clone(),
             is_recorded: false,
+            is_of_many: false,
             policy_name,
             policy,
             settings,
@@ -149,10 +171,15 @@ impl Explained {
         })
     }
 
-    async fn of_recording(
+    /// Reads what the options ask for in a recording, of `places` only, if there are any.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) async fn of_recording(
         args: ExplainArgs<'_>,
         path: &Path,
         policy: PolicySource,
+        places: Option<&AskedPlaces>,
     ) -> Result<Self, CommandError> {
         let mut access = None;
         if args.inputs.aws.has_stack() {
@@ -162,20 +189,23 @@ impl Explained {
             Some(access) => args.settings(&mut access.variables)?,
             None => args.settings(&mut FunctionVariables::Process)?,
         };
-        let (fleet, mut notes) =
+        let (mut fleet, mut notes) =
             recording::instances::read(path, &settings.policy.scope, Kinds::all())?;
+        if let Some(places) = places {
+            fleet.retain(|it| is_asked(it, places));
+        }
         let mut launches = RecordedLaunches::default();
         for path in &args.inputs.sources.events {
             notes.extend(recording::events::read(path, &mut launches)?);
         }
         let (policy_name, policy) = match policy {
             PolicySource::File { name, policy } => (name, policy),
-            PolicySource::Table => {
+            table @ PolicySource::Table(_) => {
                 let opened = match access.take() {
                     Some(access) => access,
                     None => args.inputs.aws.open().await?,
                 };
-                read_table(access.insert(opened), &settings).await?
+                table.read(access.insert(opened), &settings).await?
             }
         };
         let at = args.inputs.sources.at();
@@ -191,6 +221,7 @@ impl Explained {
             from: stream::name(path),
             access,
             is_recorded: true,
+            is_of_many: places.is_some(),
             policy_name,
             policy,
             settings,
@@ -199,6 +230,18 @@ impl Explained {
             explanations,
         })
     }
+}
+
+/// Whether a recorded instance is in one of the places.
+fn is_asked(instance: &Resource, places: &AskedPlaces) -> bool {
+    let (account, region) = (&instance.details.owner_id, instance.details.region());
+    let is_account = match &places.accounts {
+        AskedAccounts::These(accounts) => account.as_ref().is_some_and(|it| accounts.contains(it)),
+        AskedAccounts::All | AskedAccounts::Own => true,
+    };
+    let regions = &places.regions;
+    is_account
+        && (regions.is_empty() || region.is_some_and(|it| regions.iter().any(|asked| asked == it)))
 }
 
 /// The instances in the order of `ids`, each once, and the ids that none of them has.

@@ -9,6 +9,7 @@
 //! | [`inputs`] | reads everything: instances, launches, policies |
 //! | [`explained`] | the same for a few instances, and the engine's explanations of them |
 //! | [`sources`] | where everything comes from, as options |
+//! | [`found`] | the same, wherever in many places the instances are |
 //! | [`settings`] | the remediation's settings, as options |
 //! | [`recording`] | instances and launches that were recorded with the AWS CLI |
 //! | [`compare`] | what changes when one policy replaces another |
@@ -26,6 +27,7 @@ mod conditions;
 pub mod endings;
 pub mod explained;
 mod fleet;
+pub mod found;
 pub mod inputs;
 mod notes;
 pub mod places;

@@ -6,7 +6,7 @@ use std::path::Path;
 use tagwarden_core::Resource;
 
 use super::inputs::{InputArgs, Inputs, RecordedFleet};
-use super::policies::PolicySources;
+use super::policies::{PolicySources, TableCache};
 use super::sources::SourceArgs;
 use crate::aws;
 use crate::exit::CommandError;
@@ -38,34 +38,42 @@ pub fn asked(
     places.asked(sources.instances.as_deref())
 }
 
-/// Reads the places that are asked for and hands over the inputs of each, or why it could not be read. Nothing that is handed
-/// over is kept.
+/// Reads the places that are asked for and hands over the inputs of each with what `more` reads there, or why it could not be
+/// read. Nothing that is handed over is kept.
 ///
 /// # Errors
 /// Nothing can be read at all, or those of `take`.
-pub fn each(
+pub fn each<T>(
     args: InputArgs<'_>,
     asked: &AskedPlaces,
-    take: impl FnMut(&Place, Result<Inputs, UnreadPlace>) -> Result<(), CommandError>,
+    more: impl AsyncFn(&Inputs) -> Result<T, CommandError>,
+    take: impl FnMut(&Place, Result<(Inputs, T), UnreadPlace>) -> Result<(), CommandError>,
 ) -> Result<PlacesRead, CommandError> {
     args.check_one_reader()?;
     let policies = PolicySources::open(args.sources.policy_path(), args.against)?;
     aws::runtime()?.block_on(async {
         match &args.sources.instances {
-            Some(path) => of_recording(args, path, asked, &policies, take).await,
-            None => of_accounts(args, asked, &policies, take).await,
+            Some(path) => of_recording(args, path, asked, &policies, more, take).await,
+            None => of_accounts(args, asked, &policies, more, take).await,
         }
     })
 }
 
-async fn of_accounts(
+async fn of_accounts<T>(
     args: InputArgs<'_>,
     asked: &AskedPlaces,
     policies: &PolicySources,
-    take: impl FnMut(&Place, Result<Inputs, UnreadPlace>) -> Result<(), CommandError>,
+    more: impl AsyncFn(&Inputs) -> Result<T, CommandError>,
+    take: impl FnMut(&Place, Result<(Inputs, T), UnreadPlace>) -> Result<(), CommandError>,
 ) -> Result<PlacesRead, CommandError> {
     let places = Places::open(asked, args.aws).await?;
-    let read = async |access| Inputs::of_access(args, access, policies.clone()).await;
+    let cache = TableCache::of_accounts(places.caller.clone());
+    let policies = policies.clone().with(&cache);
+    let read = async |access| {
+        let inputs = Inputs::of_access(args, access, policies.clone()).await?;
+        let more = more(&inputs).await?;
+        Ok((inputs, more))
+    };
     places.each(read, take).await?;
     Ok(PlacesRead {
         asked: places.list.len(),
@@ -73,17 +81,24 @@ async fn of_accounts(
     })
 }
 
-async fn of_recording(
+async fn of_recording<T>(
     args: InputArgs<'_>,
     path: &Path,
     asked: &AskedPlaces,
     policies: &PolicySources,
-    mut take: impl FnMut(&Place, Result<Inputs, UnreadPlace>) -> Result<(), CommandError>,
+    more: impl AsyncFn(&Inputs) -> Result<T, CommandError>,
+    mut take: impl FnMut(&Place, Result<(Inputs, T), UnreadPlace>) -> Result<(), CommandError>,
 ) -> Result<PlacesRead, CommandError> {
     let mut recorded = RecordedFleet::read(args, path, policies).await?;
     let mut parts = by_place(std::mem::take(&mut recorded.instances), &recorded.name)?;
     if !asked.regions.is_empty() {
         parts.retain(|place, _| asked.regions.contains(&place.region));
+    }
+    if parts.is_empty() && asked.accounts == AskedAccounts::All {
+        return Err(CommandError::new(
+            &format!("{} has no instance, so it names no account", recorded.name),
+            "Check the recording and --regions, or name the accounts that it should cover: --accounts 222222222222.",
+        ));
     }
     let mut count = 0;
     if let AskedAccounts::These(accounts) = &asked.accounts {
@@ -101,11 +116,14 @@ async fn of_recording(
         parts.retain(|place, _| accounts.contains(&place.account));
     }
     count += parts.len();
+    let policies = policies.clone().with(&TableCache::of_recording());
     for (place, instances) in parts {
         let from = format!("{}, {place}", recorded.name);
         let part = recorded.part(args, policies.clone(), from, instances, Vec::new());
         // What a recording lacks is the same everywhere: a failure is that of the command.
-        take(&place, Ok(part.await?))?;
+        let inputs = part.await?;
+        let more = more(&inputs).await?;
+        take(&place, Ok((inputs, more)))?;
     }
     Ok(PlacesRead {
         asked: count,

@@ -78,33 +78,85 @@ impl UnreadPlace {
     }
 }
 
+/// Places of one account that could not be read for the same reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadGroup<'a> {
+    first: &'a UnreadPlace,
+    regions: Vec<&'a str>,
+}
+
+impl<'a> UnreadGroup<'a> {
+    /// The groups of `unread`, in the order of their first places.
+    pub fn of(unread: &'a [UnreadPlace]) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for place in unread {
+            let is_alike = |group: &&mut Self| {
+                let first = group.first;
+                (&first.account, &first.why, &first.what_next)
+                    == (&place.account, &place.why, &place.what_next)
+            };
+            let region = place.region.as_deref();
+            match groups.iter_mut().find(is_alike) {
+                Some(group) => group.regions.extend(region),
+                None => groups.push(Self {
+                    first: place,
+                    regions: region.into_iter().collect(),
+                }),
+            }
+        }
+        groups
+    }
+
+    /// The account and its Regions: `account 333333333333, eu-west-1, us-east-1`.
+    pub fn places(&self) -> String {
+        let account = std::iter::once(self.first.account.as_str());
+        let parts = account.chain(self.regions.iter().copied());
+        format!("account {}", parts.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Why they could not be read.
+    pub fn why(&self) -> &'a str {
+        &self.first.why
+    }
+
+    /// What to do about it.
+    pub fn what_next(&self) -> &'a str {
+        &self.first.what_next
+    }
+}
+
 /// `account 333333333333, eu-west-1 was not read: …`, with what to do about it on a line of its own.
-impl fmt::Display for UnreadPlace {
+impl fmt::Display for UnreadGroup<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (why, what_next) = (printable_line(&self.why), printable_line(&self.what_next));
-        write!(f, "{} was not read: {why}\n  {what_next}", self.place())
+        let (why, what_next) = (printable_line(self.why()), printable_line(self.what_next()));
+        write!(f, "{} was not read: {why}\n  {what_next}", self.places())
+    }
+}
+
+/// The most places that a message names.
+const NAMED: usize = 5;
+
+/// The places of `names`, some of them at least.
+pub fn some_of(names: &[String]) -> String {
+    let named: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    match names.len().saturating_sub(NAMED) {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
     }
 }
 
 /// The end of a command of which `unread` places could not be read, of `asked`.
 pub fn incomplete(unread: &[UnreadPlace], asked: usize) -> CommandError {
-    let accounts: Vec<String> = unread.iter().map(UnreadPlace::place).collect();
-    const SHOWN: usize = 5;
-    let more = accounts.len().saturating_sub(SHOWN);
-    let mut named = accounts
+    let groups: Vec<String> = UnreadGroup::of(unread)
         .iter()
-        .take(SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join("; ");
-    if more > 0 {
-        named.push_str(&format!("; and {more} more"));
-    }
+        .map(UnreadGroup::places)
+        .collect();
     CommandError::new(
         &format!(
-            "{} of {} could not be read: {named}",
+            "{} of {} could not be read: {}",
             unread.len(),
             count(asked, "place"),
+            some_of(&groups),
         ),
         "The output names each with its reason, and everything else in it holds. With --allow-unreadable, the command does \
          not fail for them.",

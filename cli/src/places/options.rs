@@ -17,7 +17,7 @@ pub struct PlaceArgs {
         value_name = "IDS",
         value_delimiter = ',',
         value_parser = AccountsValue::parse,
-        help = "These accounts, comma-separated: numbers, @FILE with\nnumbers, or all: of the recording, or active in the\norganization"
+        help = "These accounts, comma-separated: numbers, @FILE\nwith numbers, or all of the organization or of\nthe recording: all"
     )]
     accounts: Vec<AccountsValue>,
 
@@ -26,7 +26,7 @@ pub struct PlaceArgs {
         value_name = "ROLE",
         requires = "accounts",
         value_parser = role,
-        help = "The role to assume in each account: its name, with its\npath if it has one: audit/tagwarden-reader"
+        help = "The role to assume in each account, by its path\nand name: audit/tagwarden-reader"
     )]
     role: Option<String>,
 
@@ -39,14 +39,14 @@ pub struct PlaceArgs {
         value_name = "NAMES",
         value_delimiter = ',',
         value_parser = region,
-        help = "These Regions of each account, comma-separated\n[default: the Region of the command]"
+        help = "These Regions of each account, comma-separated\n[default: the command's Region]"
     )]
     regions: Vec<String>,
 
     // A doc comment would have to be a sentence.
     #[arg(
         long,
-        help = "Do not fail because a place cannot be read; it is named\nall the same"
+        help = "Do not fail because a place cannot be read;\nit is named all the same"
     )]
     allow_unreadable: bool,
 }

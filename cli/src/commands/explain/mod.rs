@@ -5,12 +5,14 @@
 //! | [`rules`] | each rule on one instance, in words |
 //! | [`events`] | what happens to the instance, and when |
 //! | [`endings`] | the end dates of the instance, and what keeps it |
+//! | [`many`] | the same, wherever in many places the instance is |
 //! | [`text`] | the explanation for people |
 //! | [`document`] | the same for programs |
 
 mod document;
 mod endings;
 mod events;
+mod many;
 mod rules;
 mod text;
 
@@ -21,10 +23,12 @@ use crate::exit::{CommandError, Exit, heard};
 use crate::focus::EVERYTHING;
 use crate::forecast::explained::{ExplainArgs, Explained, mode};
 use crate::forecast::inputs::InputArgs;
+use crate::forecast::places::asked;
 use crate::forecast::settings::{SettingArgs, topic_arn};
 use crate::forecast::sources::SourceArgs;
 use crate::ledger::instance_id;
 use crate::output::{self, OutputArgs, OutputForm};
+use crate::places::options::PlaceArgs;
 
 const LONG_ABOUT: &str = "\
 Explains what the policy means to an instance, and why
@@ -99,6 +103,9 @@ pub struct Args {
     announced_to: Option<String>,
 
     #[command(flatten)]
+    many: PlaceArgs,
+
+    #[command(flatten)]
     settings: SettingArgs,
 
     #[command(flatten)]
@@ -110,7 +117,8 @@ pub struct Args {
 
 /// Reads, and writes the explanations to standard output.
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
-    let explained = Explained::read(ExplainArgs {
+    let asked = asked(&args.many, &args.sources, None)?;
+    let explain = ExplainArgs {
         inputs: InputArgs {
             sources: &args.sources,
             against: None,
@@ -123,7 +131,11 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         ids: &args.ids,
         mode: args.mode,
         topic_arn: args.announced_to.as_deref(),
-    })?;
+    };
+    if let Some(asked) = asked {
+        return many::run(args, explain, &asked);
+    }
+    let explained = Explained::read(explain)?;
     heard(match args.form.output {
         OutputForm::Text => output::print(&text::page(&explained)),
         OutputForm::Json => output::print_json(document::members(&explained)),

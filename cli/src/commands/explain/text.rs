@@ -138,7 +138,11 @@ fn facts(
     let vpc = vpc.map_or_else(|| "no VPC".to_owned(), on_one_line);
     line(
         "State",
-        format!("{} in {vpc}; from {}", instance.state, explained.place()),
+        format!(
+            "{} in {vpc}; from {}",
+            instance.state,
+            explained.place_of(instance)
+        ),
     );
     let began = match instance.kind.created_by() {
         Some(_) => "Launched",

@@ -128,6 +128,52 @@ impl ActKind {
     }
 }
 
+/// The acts of a period, counted, of one ledger or of several.
+#[derive(Clone, Debug)]
+pub struct ActCounts {
+    since: DateTime<Utc>,
+    until: DateTime<Utc>,
+    span: Span,
+    spans: Spans,
+    numbers: BTreeMap<ActKind, Vec<usize>>,
+}
+
+impl ActCounts {
+    /// No acts yet of those that were begun from `since` to `until`.
+    pub fn new(since: DateTime<Utc>, until: DateTime<Utc>) -> Self {
+        let (first, last) = (since.date_naive(), until.date_naive());
+        let span = if (last - first).num_days() > MOST_DAYS {
+            Span::Week
+        } else {
+            Span::Day
+        };
+        Self {
+            since,
+            until,
+            span,
+            spans: Spans::new(span, first, last),
+            numbers: BTreeMap::new(),
+        }
+    }
+
+    /// Counts the acts of a ledger.
+    pub fn add(&mut self, batches: &[Batch]) {
+        let in_time = |batch: &&Batch| self.since <= batch.begun_at && batch.begun_at <= self.until;
+        for batch in batches.iter().filter(in_time) {
+            let Some(index) = self.spans.index(batch.begun_at.date_naive()) else {
+                continue;
+            };
+            for act in &batch.acts {
+                let kind = self.numbers.entry(ActKind::of(act));
+                let kind = kind.or_insert_with(|| vec![0; self.spans.count()]);
+                if let Some(number) = kind.get_mut(index) {
+                    *number += 1;
+                }
+            }
+        }
+    }
+}
+
 impl Acts {
     /// The acts of `batches` that were begun from `since` to `until`.
     pub fn new(
@@ -136,27 +182,21 @@ impl Acts {
         since: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Self {
+        let mut counts = ActCounts::new(since, until);
+        counts.add(batches);
+        Self::of(from, &counts)
+    }
+
+    /// The acts that were counted.
+    pub fn of(from: String, counts: &ActCounts) -> Self {
+        let ActCounts {
+            since,
+            until,
+            span,
+            spans,
+            numbers,
+        } = counts;
         let (first, last) = (since.date_naive(), until.date_naive());
-        let span = if (last - first).num_days() > MOST_DAYS {
-            Span::Week
-        } else {
-            Span::Day
-        };
-        let spans = Spans::new(span, first, last);
-        let mut numbers: BTreeMap<ActKind, Vec<usize>> = BTreeMap::new();
-        let in_time = |batch: &&Batch| since <= batch.begun_at && batch.begun_at <= until;
-        for batch in batches.iter().filter(in_time) {
-            let Some(index) = spans.index(batch.begun_at.date_naive()) else {
-                continue;
-            };
-            for act in &batch.acts {
-                let kind = numbers.entry(ActKind::of(act));
-                let kind = kind.or_insert_with(|| vec![0; spans.count()]);
-                if let Some(number) = kind.get_mut(index) {
-                    *number += 1;
-                }
-            }
-        }
         let days: Vec<String> = spans.days().into_iter().map(columns::day).collect();
         let told = ActKind::ALL
             .into_iter()

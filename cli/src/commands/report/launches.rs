@@ -1,5 +1,8 @@
 //! How many instances are compliant, by the week in which they were launched.
 
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
@@ -64,28 +67,62 @@ impl Tally {
     }
 }
 
-impl Launches {
-    /// The launches of the instances that were judged, up to `now`; `None` if not one of them has a known day.
-    pub fn new(views: &[InstanceView<'_>], now: DateTime<Utc>) -> Option<Self> {
-        let judged = || {
-            let judged = views.iter();
-            judged.filter_map(|view| Some((view.launched_on(), view.is_compliant()?)))
-        };
-        let today = now.date_naive();
-        let days = judged().filter_map(|(day, _)| day);
-        let spans = spans(days.min()?, today);
-        let mut weeks = vec![Tally::default(); spans.count()];
-        let (mut earlier, mut later, mut unknown) = (Tally::default(), Tally::default(), 0);
-        for (day, is_compliant) in judged() {
-            let Some(day) = day else {
-                unknown += 1;
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.good += other.good;
+        self.bad += other.bad;
+    }
+}
+
+/// The instances that were judged, by the day of their launch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaunchDays {
+    days: BTreeMap<NaiveDate, Tally>,
+    /// How many were launched on a day that is not known.
+    unknown: usize,
+}
+
+impl LaunchDays {
+    /// The launches of these instances.
+    pub fn of(views: &[InstanceView<'_>]) -> Self {
+        let mut found = Self::default();
+        for view in views {
+            let Some(is_compliant) = view.is_compliant() else {
                 continue;
             };
-            let week = spans.index(day).and_then(|index| weeks.get_mut(index));
+            match view.launched_on() {
+                Some(day) => found.days.entry(day).or_default().add(is_compliant),
+                None => found.unknown += 1,
+            }
+        }
+        found
+    }
+}
+
+impl AddAssign for LaunchDays {
+    fn add_assign(&mut self, other: Self) {
+        for (day, tally) in other.days {
+            *self.days.entry(day).or_default() += tally;
+        }
+        self.unknown += other.unknown;
+    }
+}
+
+impl Launches {
+    /// The launches up to `now`; `None` if not one of them has a known day.
+    pub fn new(launched: &LaunchDays, now: DateTime<Utc>) -> Option<Self> {
+        let today = now.date_naive();
+        let (oldest, _) = launched.days.first_key_value()?;
+        let spans = spans(*oldest, today);
+        let mut weeks = vec![Tally::default(); spans.count()];
+        let (mut earlier, mut later) = (Tally::default(), Tally::default());
+        let unknown = launched.unknown;
+        for (day, tally) in &launched.days {
+            let week = spans.index(*day).and_then(|index| weeks.get_mut(index));
             match week {
-                Some(week) => week.add(is_compliant),
-                None if day > today => later.add(is_compliant),
-                None => earlier.add(is_compliant),
+                Some(week) => *week += *tally,
+                None if *day > today => later += *tally,
+                None => earlier += *tally,
             }
         }
         let first_days = spans.days();

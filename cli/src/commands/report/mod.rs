@@ -11,19 +11,23 @@
 //! | [`shares`] | how many are compliant, by rule, VPC and launcher |
 //! | [`launches`] | how many are compliant, by the week in which they were launched |
 //! | [`acts`] | what was done, by day or week, from the ledger |
+//! | [`sum`] | all of these, added up place by place |
+//! | [`many`] | the page of many accounts and Regions |
 //! | [`columns`] | where the columns of a chart stand |
 //! | [`page`] | everything on the page, as data |
 //! | [`render`] | the page as HTML |
 //!
-//! Only this file does I/O.
+//! Only this file and `many` do I/O.
 
 mod acts;
 mod columns;
 mod instance_view;
 mod launches;
+mod many;
 mod page;
 mod render;
 mod shares;
+mod sum;
 #[cfg(test)]
 mod tests;
 
@@ -32,22 +36,26 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::aws::access::AwsAccess;
 use crate::aws::stack::{FunctionVariables, StackSettings};
 use crate::aws::{self, AwsArgs, TableArgs};
 use crate::exit::{CommandError, Exit, heard};
 use crate::focus::EVERYTHING;
 use crate::forecast::Forecast;
 use crate::forecast::inputs::{InputArgs, Inputs};
+use crate::forecast::places::asked;
 use crate::forecast::settings::SettingArgs;
 use crate::forecast::sources::SourceArgs;
 use crate::ledger::OpenLedger;
 use crate::output;
+use crate::places::options::PlaceArgs;
 use crate::save::{print, save};
 use crate::stream::is_stream;
 use crate::when::When;
 use crate::words::count;
 use acts::Acts;
 use page::ReportPage;
+use tagwarden_remediation::ledger::Batch;
 
 const LONG_ABOUT: &str = "\
 Writes a page that shows how compliant the fleet is, and what was done about it
@@ -109,6 +117,9 @@ pub struct Args {
     sources: SourceArgs,
 
     #[command(flatten)]
+    many: PlaceArgs,
+
+    #[command(flatten)]
     settings: SettingArgs,
 
     #[command(flatten)]
@@ -122,11 +133,12 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, CommandError> {
     // The file comes first, because calls to AWS can take a while.
     let out = Out::open(&args.file, args.force)?;
+    let asked = asked(&args.many, &args.sources, None)?;
     // Without a stack, what names the ledger is known before everything is read.
     if !args.aws.has_stack() {
         args.check_since(args.ledger_table(None).as_deref())?;
     }
-    let inputs = Inputs::read(InputArgs {
+    let inputs = InputArgs {
         sources: &args.sources,
         against: None,
         settings: &args.settings,
@@ -134,7 +146,11 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         focus: &EVERYTHING,
         table: &args.table,
         aws: &args.aws,
-    })?;
+    };
+    if let Some(asked) = asked {
+        return many::run(args, inputs, &asked, out);
+    }
+    let inputs = Inputs::read(inputs)?;
     let stack = inputs.access.as_ref();
     let stack = stack.and_then(|access| access.variables.stack());
     let ledger_table = args.ledger_table(stack);
@@ -145,11 +161,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     };
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let page = ReportPage::new(&args.title, &inputs, &forecast, acts);
-    let html = render::html(&page).map_err(|error| {
-        let what_next = "Nothing was written. This is a defect in tagwarden: please report it with this message.";
-        CommandError::new(&format!("the page cannot be made: {error:#}"), what_next)
-    })?;
-    out.write(&html)?;
+    out.write_page(&page)?;
     if !is_stream(&args.file) {
         let count = count(inputs.instances.len(), "instance");
         let of = match &inputs.access {
@@ -193,19 +205,36 @@ impl Args {
                 Some(access) => access.clone(),
                 None => self.aws.open().await?,
             };
-            let ledger = OpenLedger::new(access, table);
-            let now = ledger.clock.now();
-            let since = self.since(now).max(ledger.inner.oldest());
-            if since > now {
-                return Err(CommandError::new(
-                    &"--since is in the future",
-                    "Give an earlier time, such as --since 30d.",
-                ));
-            }
-            let batches = ledger.inner.batches_since(since).await;
-            let batches = batches.map_err(|error| ledger.failure(&error))?;
-            let from = format!("the ledger {} in {}", ledger.table, ledger.access.region);
+            let from = format!("the ledger {table} in {}", access.region);
+            let LedgerActs {
+                since,
+                now,
+                batches,
+            } = self.ledger_acts(access, table).await?;
             Ok(Acts::new(from, &batches, since, now))
+        })
+    }
+
+    /// What the ledger `table` of an account holds since the time asked for.
+    async fn ledger_acts(
+        &self,
+        access: AwsAccess,
+        table: String,
+    ) -> Result<LedgerActs, CommandError> {
+        let ledger = OpenLedger::new(access, table);
+        let now = ledger.clock.now();
+        let since = self.since(now).max(ledger.inner.oldest());
+        if since > now {
+            return Err(CommandError::new(
+                &"--since is in the future",
+                "Give an earlier time, such as --since 30d.",
+            ));
+        }
+        let batches = ledger.inner.batches_since(since).await;
+        Ok(LedgerActs {
+            since,
+            now,
+            batches: batches.map_err(|error| ledger.failure(&error))?,
         })
     }
 
@@ -213,6 +242,13 @@ impl Args {
         let usual = || now.checked_sub_signed(USUAL).unwrap_or(now);
         self.since.map_or_else(usual, |since| since.from(now))
     }
+}
+
+/// What a ledger holds of a period.
+struct LedgerActs {
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    batches: Vec<Batch>,
 }
 
 /// Where the page goes.
@@ -238,6 +274,14 @@ impl<'a> Out<'a> {
             return Err(unwritable(path, &ErrorKind::AlreadyExists.into()));
         }
         Ok(Self::File { path, force })
+    }
+
+    fn write_page(self, page: &ReportPage) -> Result<(), CommandError> {
+        let html = render::html(page).map_err(|error| {
+            let what_next = "Nothing was written. This is a defect in tagwarden: please report it with this message.";
+            CommandError::new(&format!("the page cannot be made: {error:#}"), what_next)
+        })?;
+        self.write(&html)
     }
 
     fn write(self, html: &str) -> Result<(), CommandError> {

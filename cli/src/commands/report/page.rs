@@ -1,16 +1,17 @@
 //! Everything on the page, as data.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tagwarden_remediation::report::Entry;
 
 use super::acts::Acts;
-use super::instance_view::{Effect, InstanceView, effect, launcher_rule, views};
+use super::instance_view::{Effect, InstanceView, effect};
 use super::launches::Launches;
-use super::shares::{self, Share, percent};
+use super::shares::Share;
+use crate::forecast::VerdictName;
 use crate::forecast::endings::Endings;
-use crate::forecast::inputs::Inputs;
 use crate::forecast::rows::{obstacle, what};
-use crate::forecast::{Forecast, VerdictName};
+use crate::places::Place;
 
 /// The page.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -38,6 +39,51 @@ pub struct ReportPage {
     pub gaps: Vec<String>,
     /// Every instance. Those with planned steps come first.
     pub rows: Vec<InstanceRow>,
+    /// The accounts and Regions, on a page of several.
+    pub places: Option<PlacesPart>,
+}
+
+/// The accounts and Regions of a page of several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlacesPart {
+    /// How many were asked for, and how many were read.
+    pub asked: usize,
+    pub read: usize,
+    /// How many instances are compliant in each account.
+    pub by_account: Vec<Share>,
+    /// Those that were read, in their order.
+    pub rows: Vec<PlaceRow>,
+    pub unread: Vec<UnreadRow>,
+}
+
+/// A place that was read, in numbers of instances.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlaceRow {
+    pub account: String,
+    pub region: String,
+    pub instances: usize,
+    pub compliant: usize,
+    pub judged: usize,
+    pub percent: Option<usize>,
+    /// In the order of the [tiles](Headline::tiles), without the first.
+    pub effects: Vec<usize>,
+}
+
+/// Places that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnreadRow {
+    pub places: String,
+    pub why: String,
+    pub what_next: String,
+}
+
+/// What a page is about.
+#[derive(Clone, Debug)]
+pub struct PageHead {
+    pub title: String,
+    pub from: String,
+    pub policy: String,
+    pub at: DateTime<Utc>,
 }
 
 /// The figures at the top of the page.
@@ -92,121 +138,17 @@ pub struct InstanceRow {
     pub steps: Vec<String>,
     /// The marks of the [tiles](Tile) that count the instance, separated by blanks.
     pub marks: String,
+    /// Its account and Region, on a page of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// The mark of the tile of non-compliant instances.
-const NON_COMPLIANT: &str = "noncompliant";
-
-impl ReportPage {
-    /// Builds the page from the instances, the plan and the acts; `acts` is `None` if no ledger was read.
-    pub fn new(title: &str, inputs: &Inputs, forecast: &Forecast<'_>, acts: Option<Acts>) -> Self {
-        let policy = &inputs.policy.policy;
-        let views = views(forecast, policy);
-        let launchers = launcher_rule(policy).map(|rule| Launchers {
-            tag_key: rule.tag_key.clone(),
-            shares: shares::by_launcher(&views),
-        });
-        let by_week = Launches::new(&views, inputs.at);
-        let mut gaps = inputs.notes.clone();
-        if launchers.is_none() {
-            gaps.push(
-                "The policy has no rule with the action UserLookup, so the launchers of the instances were not looked up."
-                    .to_owned(),
-            );
-        }
-        gaps.push(match acts {
-            None => "No ledger was read, so the page does not show what tagwarden did. Name the ledger with --ledger-table.".to_owned(),
-            Some(_) => "The ledger holds what tagwarden did, not how compliant the fleet was. The weeks above show the \
-                        instances of today by the time of their launch. Terminated instances are not among them."
-                .to_owned(),
-        });
-        let mut rows: Vec<(_, InstanceRow)> = views
-            .iter()
-            .map(|view| {
-                let first = view.effects.first().copied();
-                let order = (first.is_none(), first, view.forecast.verdict());
-                (order, InstanceRow::new(view))
-            })
-            .collect();
-        // The rows are in the order of their ids, which a stable sort keeps among equals.
-        rows.sort_by_key(|(order, _)| *order);
-        Self {
-            title: title.to_owned(),
-            from: from(inputs),
-            policy: inputs.policy.name.clone(),
-            at: inputs.at.format("%-d %B %Y, %H:%M UTC").to_string(),
-            at_exactly: inputs.at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            headline: Headline::new(&views),
-            by_rule: shares::by_rule(&views, policy),
-            by_vpc: shares::by_vpc(&views),
-            by_launcher: launchers,
-            launches: by_week,
-            endings: Endings::new(views.iter().map(|it| it.forecast), policy, inputs.at),
-            acts,
-            gaps,
-            rows: rows.into_iter().map(|(_, row)| row).collect(),
-        }
-    }
-}
-
-/// Where the instances are from. The page goes to others, who do not know the profiles of whoever wrote it.
-fn from(inputs: &Inputs) -> String {
-    let account = inputs.access.as_ref().filter(|_| !inputs.is_recorded);
-    match account.and_then(|access| access.account.as_ref().ok()) {
-        Some(account) => format!("{}, account {account}", inputs.from),
-        None => inputs.from.clone(),
-    }
-}
-
-impl Headline {
-    fn new(views: &[InstanceView<'_>]) -> Self {
-        let judged = views.iter().filter_map(InstanceView::is_compliant);
-        let (compliant, others): (Vec<bool>, Vec<bool>) = judged.partition(|it| *it);
-        let judged = compliant.len() + others.len();
-        let after: Vec<bool> = views
-            .iter()
-            .filter_map(|view| view.is_compliant_after)
-            .collect();
-        let compliant_after = after.iter().filter(|it| **it).count();
-        let with = |effect: Effect| {
-            let views = views.iter();
-            views.filter(|it| it.effects.contains(&effect)).count()
-        };
-        let tile = |effect: Effect| Tile {
-            mark: effect.mark(),
-            number: with(effect),
-            name: effect.name(),
-            about: effect.about(),
-        };
-        let non_compliant = Tile {
-            mark: NON_COMPLIANT,
-            number: others.len(),
-            name: "non-compliant",
-            about: "a required tag is missing or empty, or a value is not allowed",
-        };
-        let effects = [
-            Effect::Tag,
-            Effect::Stop,
-            Effect::Terminate,
-            Effect::Later,
-            Effect::Person,
-        ];
-        Self {
-            percent: percent(compliant.len(), judged),
-            compliant: compliant.len(),
-            judged,
-            percent_after: percent(compliant_after, after.len()),
-            left: after.len(),
-            length: (compliant.len() * 1000).checked_div(judged).unwrap_or(0),
-            tiles: std::iter::once(non_compliant)
-                .chain(effects.map(tile))
-                .collect(),
-        }
-    }
-}
+pub const NON_COMPLIANT: &str = "noncompliant";
 
 impl Effect {
-    fn mark(self) -> &'static str {
+    /// The name by which rows refer to its tile.
+    pub fn mark(self) -> &'static str {
         match self {
             Self::Tag => "tag",
             Self::Stop => "stop",
@@ -216,7 +158,8 @@ impl Effect {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// What is under the number of its tile.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Tag => "would get tags",
             Self::Stop => "would be stopped",
@@ -226,7 +169,8 @@ impl Effect {
         }
     }
 
-    fn about(self) -> &'static str {
+    /// A few words on why the number matters.
+    pub fn about(self) -> &'static str {
         match self {
             Self::Tag => "missing values, filled in",
             Self::Stop => "until somebody starts them",
@@ -238,7 +182,8 @@ impl Effect {
 }
 
 impl InstanceRow {
-    fn new(view: &InstanceView<'_>) -> Self {
+    /// The row of an instance, which is in `place` if there are several.
+    pub fn new(view: &InstanceView<'_>, place: Option<&Place>) -> Self {
         let (forecast, instance) = (view.forecast, view.forecast.instance);
         let mut marks: Vec<&str> = view.effects.iter().map(|effect| effect.mark()).collect();
         if view.is_compliant() == Some(false) {
@@ -260,6 +205,7 @@ impl InstanceRow {
             finding: forecast.annotation(),
             steps: forecast.entries.iter().map(step).collect(),
             marks: marks.join(" "),
+            place: place.map(|place| format!("{} {}", place.account, place.region)),
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::words::thousands;
 
 const PAGE: &str = include_str!("template/page.html");
 const STYLE: &str = include_str!("template/style.css");
+/// Only for a page of several accounts and Regions.
+const PLACES_STYLE: &str = include_str!("template/places.css");
 const SCRIPT: &str = include_str!("template/table.js");
 
 /// The page as one HTML document that asks for nothing else.
@@ -39,6 +41,8 @@ pub fn html(page: &ReportPage) -> Result<String, Error> {
         style => Value::from_safe_string(STYLE.to_owned()),
         script => Value::from_safe_string(SCRIPT.to_owned()),
         style_hash => hash(STYLE),
+        places_style => Value::from_safe_string(PLACES_STYLE.to_owned()),
+        places_style_hash => hash(PLACES_STYLE),
         script_hash => hash(SCRIPT),
     })?;
     Ok(html.replace(is_unprintable, "\u{fffd}"))

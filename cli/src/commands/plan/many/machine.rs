@@ -40,10 +40,6 @@ impl PlansWriter for Json {
         indented(out, &document, "    ")
     }
 
-    fn unread(&mut self, _out: &mut dyn Write, _unread: &UnreadPlace) -> io::Result<()> {
-        Ok(())
-    }
-
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()> {
         let begin = if self.has_places {
             "\n  ]"
@@ -111,10 +107,6 @@ impl PlansWriter for Csv {
                 machine::comparison_rows(&mut writer, &place, &plan.view, comparison)
             }
         }
-    }
-
-    fn unread(&mut self, _out: &mut dyn Write, _unread: &UnreadPlace) -> io::Result<()> {
-        Ok(())
     }
 
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()> {

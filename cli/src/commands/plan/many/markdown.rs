@@ -7,7 +7,7 @@ use super::sums::PlansSum;
 use super::{PlacePlan, PlansWriter, ShownPlan};
 use crate::commands::plan::show::markdown::{self, MOST_NOTE_CHARS};
 use crate::markdown::escape;
-use crate::places::UnreadPlace;
+use crate::places::UnreadGroup;
 use crate::words::count;
 
 /// The most bytes of the sections of places. The rest of what GitHub takes is for what stands before and after them.
@@ -15,6 +15,9 @@ const MOST_BYTES: usize = 40_000;
 
 /// The most rows of the table of places, and the most unread places.
 const MOST_ROWS: usize = 100;
+
+/// The most characters of why a place could not be read.
+const MOST_WHY_CHARS: usize = 400;
 
 /// Keeps the sections until the sums are known, which come first.
 #[derive(Default)]
@@ -52,26 +55,23 @@ impl PlansWriter for Markdown {
         Ok(())
     }
 
-    fn unread(&mut self, _out: &mut dyn Write, _unread: &UnreadPlace) -> io::Result<()> {
-        Ok(())
-    }
-
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()> {
         let mut text = format!("## {}\n\n{}.\n", sum.tally(), sum.reach());
         if !sum.unread.is_empty() {
             text.push_str("\n### Not read\n\n");
         }
-        for unread in sum.unread.iter().take(MOST_ROWS) {
-            let what: String = unread.why.chars().take(MOST_NOTE_CHARS / 10).collect();
+        let groups = UnreadGroup::of(&sum.unread);
+        for group in groups.iter().take(MOST_ROWS) {
+            let what: String = group.why().chars().take(MOST_WHY_CHARS).collect();
             let _ = writeln!(
                 text,
                 "- **{}**: {}. {}",
-                escape(&unread.place()),
+                escape(&group.places()),
                 escape(&what),
-                escape(&unread.what_next)
+                escape(group.what_next())
             );
         }
-        more(&mut text, sum.unread.len());
+        more(&mut text, groups.len());
         if let Some(figures) = &sum.figures {
             let titles = figures.titles();
             let _ = writeln!(

@@ -26,7 +26,7 @@ use crate::forecast::places::each;
 use crate::forecast::{Forecast, ForecastCounts};
 use crate::output;
 use crate::places::options::AskedPlaces;
-use crate::places::{Place, UnreadPlace, incomplete};
+use crate::places::{Place, incomplete};
 use crate::words::printable_line;
 use sums::{PlaceFigures, PlanFigures, PlansSum};
 
@@ -48,10 +48,7 @@ trait PlansWriter {
     /// Writes the plan of a place, or keeps what is needed of it for the end.
     fn place(&mut self, out: &mut dyn Write, plan: &PlacePlan<'_>) -> io::Result<()>;
 
-    /// Writes that a place could not be read.
-    fn unread(&mut self, out: &mut dyn Write, unread: &UnreadPlace) -> io::Result<()>;
-
-    /// Writes the end.
+    /// Writes the end, with the places that could not be read.
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()>;
 }
 
@@ -106,27 +103,31 @@ pub fn run(args: &Args, asked: &AskedPlaces) -> Result<Exit, CommandError> {
         table: &args.table,
         aws: &args.aws,
     };
-    let read = each(inputs, asked, |place, inputs| {
-        let inputs = match inputs {
-            Ok(inputs) => inputs,
-            Err(unread) => {
-                write(writer.unread(&mut out, &unread))?;
-                sum.unread.push(unread);
-                return Ok(());
+    let read = each(
+        inputs,
+        asked,
+        async |_| Ok(()),
+        |place, inputs| {
+            let inputs = match inputs {
+                Ok((inputs, ())) => inputs,
+                Err(unread) => {
+                    sum.unread.push(unread);
+                    return Ok(());
+                }
+            };
+            let mut view = PlanView::new(&inputs, args.sort, args.all);
+            view.places.clone_from(&rule_places);
+            let (mut plan, figures, is_found_here) = planned(args, place, view, &inputs);
+            is_found |= is_found_here;
+            sum.add(place, figures, &plan.view);
+            if matches!(args.output, PlanForm::Text | PlanForm::Markdown) {
+                // They stand at the end, each once.
+                plan.view.notes.clear();
             }
-        };
-        let mut view = PlanView::new(&inputs, args.sort, args.all);
-        view.places.clone_from(&rule_places);
-        let (mut plan, figures, is_found_here) = planned(args, place, view, &inputs);
-        is_found |= is_found_here;
-        sum.add(place, figures, &plan.view);
-        if matches!(args.output, PlanForm::Text | PlanForm::Markdown) {
-            // They stand at the end, each once.
-            plan.view.notes.clear();
-        }
-        write(writer.place(&mut out, &plan))?;
-        Ok(())
-    })?;
+            write(writer.place(&mut out, &plan))?;
+            Ok(())
+        },
+    )?;
     sum.asked = read.asked;
     sum.notes.add_all(read.notes);
     if args.output == PlanForm::Csv {

@@ -8,7 +8,7 @@ use crate::commands::plan::show::pipeline::{self, KINDS};
 use crate::output::write_json;
 use crate::pipeline::junit::{PipelineTest, TestResult};
 use crate::pipeline::{PipelineFinding, sarif};
-use crate::places::UnreadPlace;
+use crate::places::UnreadGroup;
 use crate::words::on_one_line;
 
 /// The findings of all places.
@@ -29,12 +29,16 @@ impl PlansWriter for Sarif {
         Ok(())
     }
 
-    fn unread(&mut self, _out: &mut dyn Write, _unread: &UnreadPlace) -> io::Result<()> {
-        Ok(())
-    }
-
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()> {
-        let unread = sum.unread.iter().map(ToString::to_string);
+        let groups = UnreadGroup::of(&sum.unread);
+        let unread = groups.iter().map(|it| {
+            format!(
+                "{} was not read: {}. {}",
+                it.places(),
+                it.why(),
+                it.what_next()
+            )
+        });
         let unread: Vec<String> = unread.map(|text| on_one_line(&text)).collect();
         let notes = sum.notes.lines(sum.places.len());
         let findings = std::mem::take(&mut self.0);
@@ -61,8 +65,8 @@ impl PlansWriter for Junit {
         Ok(())
     }
 
-    fn unread(&mut self, _out: &mut dyn Write, unread: &UnreadPlace) -> io::Result<()> {
-        self.0.push(PipelineTest {
+    fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()> {
+        let unread = sum.unread.iter().map(|unread| PipelineTest {
             group: unread.place(),
             name: "the place can be read".to_owned(),
             result: TestResult::Failed {
@@ -71,10 +75,7 @@ impl PlansWriter for Junit {
             },
             output: unread.what_next.clone(),
         });
-        Ok(())
-    }
-
-    fn end(&mut self, out: &mut dyn Write, _sum: &PlansSum) -> io::Result<()> {
+        self.0.extend(unread);
         pipeline::junit(out, std::mem::take(&mut self.0))
     }
 }

@@ -9,7 +9,7 @@ use owo_colors::OwoColorize;
 use super::sums::{PlanFigures, PlansSum};
 use super::{PlacePlan, PlansWriter, ShownPlan};
 use crate::commands::plan::show::text;
-use crate::places::UnreadPlace;
+use crate::places::UnreadGroup;
 use crate::table::{self, Column, cell, table};
 use crate::words::printable_line;
 
@@ -47,12 +47,12 @@ impl PlansWriter for Text {
         out.write_all(b"\n")
     }
 
-    fn unread(&mut self, out: &mut dyn Write, unread: &UnreadPlace) -> io::Result<()> {
-        writeln!(out, "{}\n", unread.to_string().red())
-    }
-
     fn end(&mut self, out: &mut dyn Write, sum: &PlansSum) -> io::Result<()> {
-        let mut text = format!("{}\n\n", "By place".bold());
+        let mut text = String::new();
+        for group in UnreadGroup::of(&sum.unread) {
+            let _ = writeln!(text, "{}\n", group.to_string().red());
+        }
+        let _ = writeln!(text, "{}\n", "By place".bold());
         let rows = sum.places.iter().map(|it| {
             let place = [cell(&it.place.account), cell(&it.place.region)];
             let numbers = it.figures.cells().into_iter().map(cell);

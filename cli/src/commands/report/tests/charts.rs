@@ -12,7 +12,7 @@ use super::fleet::{inputs, instance, now, sample};
 use crate::commands::report::acts::Acts;
 use crate::commands::report::columns::{HEIGHT, Span, Spans, hanging, rising};
 use crate::commands::report::instance_view::views;
-use crate::commands::report::launches::Launches;
+use crate::commands::report::launches::{LaunchDays, Launches};
 use crate::commands::report::shares::{Share, by_launcher, by_vpc, percent};
 use crate::forecast::Forecast;
 use crate::words::thousands;
@@ -120,7 +120,7 @@ fn the_groups_with_the_most_to_do_come_first() {
     let inputs = inputs(sample(), instances);
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let views = views(&forecast, &inputs.policy.policy);
-    let by_vpc = by_vpc(&views);
+    let by_vpc = by_vpc(&views).shares("in no VPC");
     assert_eq!(
         told(&by_vpc),
         [
@@ -131,7 +131,10 @@ fn the_groups_with_the_most_to_do_come_first() {
         ]
     );
     assert_eq!([by_vpc[0].good_length, by_vpc[2].good_length], [0, 1000]);
-    assert_eq!(told(&by_launcher(&views)), [("bob", 0, 6), ("ann", 2, 0)]);
+    assert_eq!(
+        told(&by_launcher(&views).shares("not known")),
+        [("bob", 0, 6), ("ann", 2, 0)]
+    );
 }
 
 #[rstest]
@@ -149,7 +152,7 @@ fn puts_the_smallest_groups_together(
     let inputs = inputs(sample(), instances.collect());
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let views = views(&forecast, &inputs.policy.policy);
-    let shares = by_vpc(&views);
+    let shares = by_vpc(&views).shares("in no VPC");
     let told = told(&shares);
     assert_eq!(told.len(), told_of);
     assert_eq!(told[0], ("vpc-00", 0, 1));
@@ -169,7 +172,7 @@ fn launches(instances: Vec<Resource>) -> Option<Launches> {
     let inputs = inputs(sample(), instances);
     let forecast = Forecast::new(&inputs, &inputs.policy);
     let views = views(&forecast, &inputs.policy.policy);
-    Launches::new(&views, inputs.at)
+    Launches::new(&LaunchDays::of(&views), inputs.at)
 }
 
 fn launched(instance: Resource, at: Option<DateTime<Utc>>) -> Resource {
