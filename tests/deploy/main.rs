@@ -22,6 +22,7 @@ mod linking;
 mod lint;
 mod live;
 mod mail;
+mod members;
 mod nag;
 mod names;
 mod organization;
