@@ -304,14 +304,20 @@ fn compares_policies_in_every_place() {
 #[test]
 fn a_throttled_place_is_tried_again_and_a_denied_one_is_named() {
     let (world, organization) = scene("throttled");
+    // The settings, because the SDK waits 20 seconds after a throttled call of those that read instances.
+    let function = json!({"TAGWARDEN_POLICY_TABLE": TABLE, "TAGWARDEN_MODE": "enforce"});
+    for region in ["us-east-1", "eu-west-1"] {
+        let place = organization.place(SHOP, region);
+        place.create_function("tagwarden-remediation", function.clone());
+    }
     let slow = Fault::new(
-        "DescribeInstances",
-        "RequestLimitExceeded",
-        "Request limit exceeded.",
+        "GetFunctionConfiguration",
+        "TooManyRequestsException",
+        "Rate exceeded",
     );
     organization
         .place(SHOP, "us-east-1")
-        .fail(slow.status(503).times(3));
+        .fail(slow.status(429).times(2));
     let denied = Fault::new(
         "DescribeInstances",
         "UnauthorizedOperation",
@@ -323,7 +329,7 @@ fn a_throttled_place_is_tried_again_and_a_denied_one_is_named() {
     let output = run(
         &world,
         &format!(
-            "plan --accounts {SHOP} --role {ROLE} --regions us-east-1,eu-west-1 --output json"
+            "plan --accounts {SHOP} --role {ROLE} --regions us-east-1,eu-west-1 --stack tagwarden --output json"
         ),
     );
     assert_eq!(output.status.code(), Some(1), "{output:?}");
