@@ -18,7 +18,7 @@
 //! | [`other_region`] | where an ARN must be called | One table and one topic serve the functions of many Regions. |
 //! | [`organizations`] | the accounts of an organization, from ListAccounts | A command that is for all accounts must know them. |
 //! | `paging` | filters, and where in a list a reader is | The readers of EC2's lists page alike. |
-//! | `operation` | one operation of a service, on the SDK's runtime | The whole SDKs of SES and CloudFormation are not worth their size. |
+//! | [`operation`] | one operation of a service, on the SDK's runtime | The whole SDKs of SES and CloudFormation are not worth their size, nor are others for one call of the command. |
 //! | [`lambda`] | start-up, errors, log and metrics of a Lambda function | Both functions must start, fail and log the same way. |
 //! | [`Ec2`] | a client that keeps EC2's request quotas | A throttled request costs more time than a wait for its turn. |
 //! | [`function_config`] | the SDK's configuration of a Lambda function | The SDK's default chain is a tenth of the executable, and a function needs none of it. |
@@ -35,7 +35,7 @@ pub mod history;
 pub mod instances;
 pub mod lambda;
 pub mod mail;
-mod operation;
+pub mod operation;
 pub mod organizations;
 mod paging;
 pub mod policy_table;

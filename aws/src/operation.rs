@@ -33,26 +33,26 @@ use serde_json::Value;
 
 /// The operation, and where it is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ServiceOperation<'a> {
+pub struct ServiceOperation<'a> {
     /// The id of the service's SDK, such as `SESv2`.
-    pub(crate) service: &'static str,
+    pub service: &'static str,
     /// Such as `SendEmail`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The service's name in signatures, such as `ses`.
-    pub(crate) signing_name: &'static str,
+    pub signing_name: &'static str,
     /// The Region that is called.
-    pub(crate) region: &'a str,
+    pub region: &'a str,
     /// The URL that is called.
-    pub(crate) endpoint: &'a str,
+    pub endpoint: &'a str,
     /// The most attempts.
-    pub(crate) attempts: u32,
+    pub attempts: u32,
     /// How long all attempts together may take.
-    pub(crate) longest: Duration,
+    pub longest: Duration,
 }
 
 /// The answer of a service that refuses a call.
 #[derive(Debug)]
-pub(crate) struct RefusedCall(ErrorMetadata);
+pub struct RefusedCall(ErrorMetadata);
 
 impl ServiceOperation<'_> {
     /// The operation with the credentials, the clock and the HTTP client of `config`. `write` makes the request, `read` reads
@@ -60,7 +60,7 @@ impl ServiceOperation<'_> {
     ///
     /// # Errors
     /// `config` has no credentials or no HTTP client. The message is for a person.
-    pub(crate) fn build<I, O>(
+    pub fn build<I, O>(
         self,
         config: &SdkConfig,
         write: impl Fn(I) -> Result<HttpRequest, BoxError> + Send + Sync + 'static,
@@ -121,10 +121,8 @@ impl ServiceOperation<'_> {
 
 impl RefusedCall {
     /// The refusal with its code and message, as far as the service gives them.
-    pub(crate) fn answer(
-        code: Option<&str>,
-        message: Option<&str>,
-    ) -> OrchestratorError<RefusedCall> {
+    #[must_use]
+    pub fn answer(code: Option<&str>, message: Option<&str>) -> OrchestratorError<RefusedCall> {
         let mut error = ErrorMetadata::builder();
         if let Some(code) = code {
             error = error.code(code);
@@ -157,7 +155,8 @@ impl RefusedCall {
 }
 
 /// The endpoint that `config` sets for the service with the id `service` in the place of its own.
-pub(crate) fn set_endpoint(config: &SdkConfig, service: &str) -> Option<String> {
+#[must_use]
+pub fn set_endpoint(config: &SdkConfig, service: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
         .service_id(service)
         .env("AWS_ENDPOINT_URL")

@@ -6,8 +6,8 @@ use anstream::ColorChoice;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    apply, check, completions, demo, diff, explain, export, history, import, man, plan, preflight,
-    pull, push, report, undo,
+    apply, check, completions, demo, diff, doctor, explain, export, history, import, man, plan,
+    preflight, pull, push, report, undo,
 };
 
 const AFTER_HELP: &str = "\
@@ -22,11 +22,13 @@ Start here:
   tagwarden history             what was done, from the ledger
   tagwarden undo --since 1h     takes tags back, after you said yes
   tagwarden report page.html    how compliant the fleet is, as a page
+  tagwarden doctor              what keeps tagwarden from working here
 
 Exit status:
   0    done
   1    something failed; the message says what to do next
-  2    of `diff` and `plan`: there are differences; of `preflight`: errors
+  2    of `diff` and `plan`: there are differences; of `preflight`: errors;
+       of `doctor`: faults
   64   the command line is wrong
   130  of `apply`: it was interrupted";
 
@@ -86,6 +88,7 @@ pub enum Command {
     History(history::Args),
     Undo(undo::Args),
     Report(report::Args),
+    Doctor(doctor::Args),
     Completions(completions::Args),
     Man(man::Args),
 }

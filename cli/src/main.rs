@@ -62,8 +62,8 @@ use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Color, Command};
 use commands::{
-    apply, check, completions, demo, diff, explain, export, history, import, man, plan, pull, push,
-    report, undo,
+    apply, check, completions, demo, diff, doctor, explain, export, history, import, man, plan,
+    pull, push, report, undo,
 };
 use exit::{CommandError, Exit};
 
@@ -107,6 +107,7 @@ fn run(command: Command) -> Result<Exit, CommandError> {
         Command::History(args) => history::run(&args),
         Command::Undo(args) => undo::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command()),
     }

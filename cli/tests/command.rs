@@ -11,6 +11,9 @@
 mod completions;
 #[path = "command/man.rs"]
 mod man;
+// Here, because a test program of its own would cost every build a link.
+#[path = "doctor/mod.rs"]
+mod doctor;
 #[path = "command/statuses.rs"]
 mod statuses;
 

@@ -17,12 +17,12 @@ use crate::cloudformation::CloudFormation;
 use crate::cloudtrail::Trail;
 use crate::config::Config;
 use crate::denials::Denials;
+use crate::described::Descriptions;
 use crate::dynamodb::DynamoDb;
 use crate::ec2::Ec2Service;
 use crate::faults::Troubles;
 use crate::http::AccountHttp;
 use crate::ids::Ids;
-use crate::lambda::FunctionSettings;
 use crate::place::SandboxPlace;
 use crate::quotas::Quotas;
 use crate::ses::Ses;
@@ -51,13 +51,13 @@ pub(crate) struct Contents {
     pub(crate) calls: Vec<Call>,
     pub(crate) troubles: Troubles,
     pub(crate) denials: Denials,
+    pub(crate) described: Descriptions,
     pub(crate) quotas: Option<Quotas>,
     pub(crate) ec2: Ec2Service,
     pub(crate) cloudformation: CloudFormation,
     pub(crate) trail: Trail,
     pub(crate) config: Config,
     pub(crate) dynamodb: DynamoDb,
-    pub(crate) functions: FunctionSettings,
     pub(crate) ses: Ses,
     pub(crate) sns: Sns,
     pub(crate) sqs: Sqs,

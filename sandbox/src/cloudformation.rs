@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::Account;
 use crate::account::Contents;
 use crate::calls::Request;
+use crate::described::{Described, as_xml};
 use crate::place::{ACCOUNT_ID, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
@@ -16,10 +19,13 @@ pub(crate) struct CloudFormation {
 }
 
 impl Contents {
-    /// One stack, by its ARN: a stack that is being made is found by its name, too, but a deleted one is not.
+    /// One stack: one that is described, by its name; or one that is being created, by its ARN.
     pub(crate) fn describe_stacks(&mut self, request: &Request) -> Result<Answer, ApiError> {
         request.only(&["StackName"])?;
         let id = request.text("StackName").unwrap_or_default();
+        if let Some(stack) = self.described.one(Described::Stack, id) {
+            return Ok(Answer::Xml(as_xml(&json!({"Stacks": [stack]}))));
+        }
         let Some(tags) = self.cloudformation.stacks.get(id) else {
             let message = format!("Stack with id {id} does not exist");
             return Err(ApiError::new("ValidationError", message));

@@ -81,6 +81,9 @@ impl Account {
 impl Contents {
     /// The operations the sandbox knows.
     fn operate(&mut self, request: &Request, context: &Context) -> Result<Answer, ApiError> {
+        if let Some(answer) = self.described(request) {
+            return answer;
+        }
         match (request.service, request.operation.as_str()) {
             (Service::Ec2, "DescribeInstances") => self.describe_instances(request, context),
             (Service::Ec2, "DescribeInstanceAttribute") => {
@@ -100,6 +103,7 @@ impl Contents {
             (Service::DynamoDb, "DeleteItem" | "PutItem" | "UpdateItem") => {
                 self.dynamodb.write_item(request)
             }
+            (Service::DynamoDb, "DescribeTable") => self.dynamodb.describe_table(request),
             (Service::DynamoDb, "GetItem") => self.dynamodb.get_item(request),
             (Service::DynamoDb, "Query") => self.dynamodb.query(request),
             (Service::DynamoDb, "Scan") => self.dynamodb.scan(request),
@@ -117,9 +121,10 @@ impl Contents {
             (Service::CloudTrail, "LookupEvents") => self.trail.lookup_events(request, context),
             (Service::Ses, "SendEmail") => self.send_email(request),
             (Service::Sns, "GetTopicAttributes") => self.topic_attributes(request),
+            (Service::Sns, "ListSubscriptionsByTopic") => self.subscriptions(request),
             (Service::Sns, "Publish") => self.publish(request),
+            (Service::Sqs, "GetQueueAttributes") => self.queue_attributes(request, context.now),
             (Service::Sqs, "SendMessageBatch") => self.send_message_batch(request, context.now),
-            (Service::Lambda, "GetFunctionConfiguration") => self.functions.configuration(request),
             (Service::Sts, "GetCallerIdentity") => caller_identity(request, &self.place),
             (service, operation) => Err(unknown(service, operation)),
         }
@@ -140,7 +145,12 @@ fn caller_identity(request: &Request, place: &SandboxPlace) -> Result<Answer, Ap
 /// a message that names it.
 fn unknown(service: Service, operation: &str) -> ApiError {
     let code = match service {
-        Service::CloudFormation | Service::Ec2 | Service::Sns | Service::Sts => "InvalidAction",
+        Service::CloudFormation
+        | Service::CloudWatch
+        | Service::Ec2
+        | Service::Iam
+        | Service::Sns
+        | Service::Sts => "InvalidAction",
         _ => "UnknownOperationException",
     };
     ApiError::new(

@@ -33,6 +33,7 @@
 //!   request quotas
 //! - [`ec2`], `cloudformation`, [`cloudtrail`], [`config`], `dynamodb`, [`ses`], [`sns`], [`sqs`]: the services, each with its fixtures
 //!   (methods of [`Account`]) and its operations
+//! - [`described`]: what the sandbox does not imitate, but describes, such as functions and alarms
 //! - [`identity`]: who made a call, as CloudTrail tells it
 //! - [`lambda`]: a Lambda Runtime API that runs a function's `bootstrap` as a process
 //!
@@ -60,6 +61,7 @@ mod cloudformation;
 pub mod cloudtrail;
 pub mod config;
 mod denials;
+pub mod described;
 mod dispatch;
 mod dynamodb;
 pub mod ec2;
@@ -81,6 +83,7 @@ mod wire;
 pub use account::Account;
 pub use calls::{Call, Request, Service};
 pub use config::Evaluation;
+pub use described::Described;
 pub use ec2::{AttachmentRecord, InstanceRecord, InstanceState, Launch, NewVolume, VolumeRecord};
 pub use faults::Fault;
 pub use identity::Identity;

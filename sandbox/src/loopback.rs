@@ -130,7 +130,7 @@ async fn answer(
     let target = head.headers.get("x-amz-target");
     let incoming = Incoming {
         target: target.and_then(|target| target.to_str().ok()),
-        path: head.uri.path(),
+        path: head.uri.path_and_query().map_or("/", |it| it.as_str()),
         authorization: head
             .headers
             .get("authorization")

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Account;
 use crate::account::Contents;
 use crate::calls::Request;
+use crate::described::as_xml;
 use crate::place::{ACCOUNT_ID, CALLER, REGION};
 use crate::wire::{Answer, ApiError, Xml};
 
@@ -27,6 +28,9 @@ pub(crate) struct Sns {
 #[derive(Debug)]
 struct Topic {
     confirmed_subscriptions: u32,
+    /// The addresses whose subscription waits for its confirmation.
+    pending: Vec<String>,
+    key: Option<String>,
     refuses_publications: bool,
 }
 
@@ -108,16 +112,20 @@ impl Contents {
         let arn = request.text("TopicArn").unwrap_or_default();
         let topic = self.sns.topic(arn)?;
         let confirmed = topic.confirmed_subscriptions.to_string();
+        let pending = topic.pending.len().to_string();
+        let key = topic.key.as_deref();
+        let key = key.map(|key| ("KmsMasterKeyId", key));
         let mut xml = Xml::default();
         xml.element("Attributes", |xml| {
-            for (key, value) in [
+            let own = [
                 ("TopicArn", arn),
                 ("Owner", ACCOUNT_ID),
                 ("DisplayName", ""),
                 ("SubscriptionsConfirmed", &confirmed),
-                ("SubscriptionsPending", "0"),
+                ("SubscriptionsPending", &pending),
                 ("SubscriptionsDeleted", "0"),
-            ] {
+            ];
+            for (key, value) in own.into_iter().chain(key) {
                 xml.element("entry", |xml| {
                     xml.text("key", key);
                     xml.text("value", value);
@@ -125,6 +133,27 @@ impl Contents {
             }
         });
         Ok(Answer::Xml(xml))
+    }
+}
+
+impl Contents {
+    /// The subscriptions that wait for their confirmation; of the others a topic knows the number only. See
+    /// <https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html>.
+    pub(crate) fn subscriptions(&mut self, request: &Request) -> Result<Answer, ApiError> {
+        request.only(&["TopicArn"])?;
+        let arn = request.text("TopicArn").unwrap_or_default();
+        let topic = self.sns.topic(arn)?;
+        let pending = topic.pending.iter().map(|address| {
+            json!({
+                "SubscriptionArn": "PendingConfirmation",
+                "Owner": ACCOUNT_ID,
+                "Protocol": "email",
+                "Endpoint": address,
+                "TopicArn": arn,
+            })
+        });
+        let answer = json!({"Subscriptions": pending.collect::<Vec<_>>()});
+        Ok(Answer::Xml(as_xml(&answer)))
     }
 }
 
@@ -219,6 +248,8 @@ impl Account {
         let arn = format!("arn:aws:sns:{REGION}:{ACCOUNT_ID}:{name}");
         let topic = Topic {
             confirmed_subscriptions: 1,
+            pending: Vec::new(),
+            key: None,
             refuses_publications: false,
         };
         self.contents().sns.topics.insert(arn.clone(), topic);
@@ -229,6 +260,20 @@ impl Account {
     pub fn set_subscriptions(&self, topic_arn: &str, confirmed: u32) {
         if let Some(topic) = self.contents().sns.topics.get_mut(topic_arn) {
             topic.confirmed_subscriptions = confirmed;
+        }
+    }
+
+    /// Somebody subscribes an address and does not confirm it.
+    pub fn subscribe_unconfirmed(&self, topic_arn: &str, address: &str) {
+        if let Some(topic) = self.contents().sns.topics.get_mut(topic_arn) {
+            topic.pending.push(address.to_owned());
+        }
+    }
+
+    /// Encrypts a topic with this key.
+    pub fn encrypt_topic(&self, topic_arn: &str, key: &str) {
+        if let Some(topic) = self.contents().sns.topics.get_mut(topic_arn) {
+            topic.key = Some(key.to_owned());
         }
     }
 

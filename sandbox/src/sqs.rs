@@ -27,6 +27,8 @@ const LONGEST_DELAY_SECONDS: i64 = 900;
 #[derive(Debug, Default)]
 pub(crate) struct Sqs {
     queues: BTreeMap<String, Vec<Message>>,
+    /// What `SetQueueAttributes` has set, by the queue's URL.
+    attributes: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 #[derive(Debug)]
@@ -44,12 +46,7 @@ impl Contents {
     ) -> Result<Answer, ApiError> {
         request.only(&["QueueUrl", "Entries"])?;
         let url = request.text("QueueUrl").unwrap_or_default();
-        let queue = self.sqs.queues.get_mut(url).ok_or_else(|| {
-            ApiError::new(
-                "com.amazonaws.sqs#QueueDoesNotExist",
-                "The specified queue does not exist.",
-            )
-        })?;
+        let queue = self.sqs.queues.get_mut(url).ok_or_else(no_such_queue)?;
         let entries = request.parameters.get("Entries").and_then(Value::as_array);
         let entries = entries.map(Vec::as_slice).unwrap_or_default();
         let text = |entry: &Value, name: &str| {
@@ -108,7 +105,74 @@ impl Contents {
     }
 }
 
+impl Contents {
+    /// All attributes, see
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>.
+    pub(crate) fn queue_attributes(
+        &self,
+        request: &Request,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, ApiError> {
+        request.only(&["QueueUrl", "AttributeNames"])?;
+        let url = request.text("QueueUrl").unwrap_or_default();
+        let Some(queue) = self.sqs.queues.get(url) else {
+            return Err(no_such_queue());
+        };
+        let visible = queue
+            .iter()
+            .filter(|message| message.visible_at <= now)
+            .count();
+        let name = url.rsplit('/').next().unwrap_or_default();
+        let mut attributes = json!({
+            "QueueArn": format!("arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{name}"),
+            "ApproximateNumberOfMessages": visible.to_string(),
+            "ApproximateNumberOfMessagesDelayed": (queue.len() - visible).to_string(),
+            "VisibilityTimeout": "30",
+        });
+        let set = self.sqs.attributes.get(url).into_iter().flatten();
+        if let Some(members) = attributes.as_object_mut() {
+            members.extend(set.map(|(name, value)| (name.clone(), Value::from(value.as_str()))));
+        }
+        Ok(Answer::Json(json!({"Attributes": attributes})))
+    }
+}
+
+fn no_such_queue() -> ApiError {
+    ApiError::new(
+        "com.amazonaws.sqs#QueueDoesNotExist",
+        "The specified queue does not exist.",
+    )
+}
+
 impl Account {
+    /// Sets an attribute of a queue, such as `RedrivePolicy`.
+    pub fn set_queue_attribute(&self, queue_url: &str, name: &str, value: &str) {
+        let attributes = &mut self.contents().sqs.attributes;
+        let own = attributes.entry(queue_url.to_owned()).or_default();
+        own.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Takes an attribute of a queue away.
+    pub fn unset_queue_attribute(&self, queue_url: &str, name: &str) {
+        if let Some(own) = self.contents().sqs.attributes.get_mut(queue_url) {
+            own.remove(name);
+        }
+    }
+
+    /// Deletes a queue with its messages.
+    pub fn delete_queue(&self, queue_url: &str) {
+        self.contents().sqs.queues.remove(queue_url);
+    }
+
+    /// Puts a message into a queue, visible at once.
+    pub fn put_message(&self, queue_url: &str, body: &str) {
+        let visible_at = self.now();
+        if let Some(queue) = self.contents().sqs.queues.get_mut(queue_url) {
+            let body = body.to_owned();
+            queue.push(Message { visible_at, body });
+        }
+    }
+
     /// Makes a queue and gives its URL.
     #[must_use]
     pub fn create_queue(&self, name: &str) -> String {

@@ -21,6 +21,10 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/deploy");
 /// Actions that no schema names, each with what needs it.
 const BY_OTHERS: &[(&str, &str)] = &[
     (
+        "cloudformation:ContinueUpdateRollback",
+        "whoever mends a failed rollback",
+    ),
+    (
         "cloudformation:CreateChangeSet",
         "`aws cloudformation deploy`",
     ),
@@ -51,7 +55,7 @@ const BY_OTHERS: &[(&str, &str)] = &[
     ),
     (
         "cloudformation:ListStackResources",
-        "`tagwarden doctor`, and whoever looks for a resource",
+        "`scripts/deploy`, for the policy table, `tagwarden doctor`, and whoever looks for a resource",
     ),
     (
         "lambda:InvokeFunction",
@@ -95,6 +99,40 @@ const CALLS: &[(&str, &[&str])] = &[
         &["cloudformation:DescribeStacks"],
     ),
     ("s3 cp", &["s3:PutObject"]),
+    ("s3api get-bucket-location", &["s3:GetBucketLocation"]),
+    ("dynamodb describe-table", &["dynamodb:DescribeTable"]),
+    (
+        "cloudformation list-stack-resources",
+        &["cloudformation:ListStackResources"],
+    ),
+    (
+        "cloudformation describe-stack-events",
+        &["cloudformation:DescribeStackEvents"],
+    ),
+    (
+        "cloudformation describe-change-set",
+        &["cloudformation:DescribeChangeSet"],
+    ),
+    (
+        "cloudformation execute-change-set",
+        &["cloudformation:ExecuteChangeSet"],
+    ),
+    (
+        "cloudformation delete-change-set",
+        &["cloudformation:DeleteChangeSet"],
+    ),
+    ("cloudformation wait", &["cloudformation:DescribeStacks"]),
+    // Of this machine only.
+    ("configure get", &[]),
+    // What it advises.
+    (
+        "cloudformation delete-stack",
+        &["cloudformation:DeleteStack"],
+    ),
+    (
+        "cloudformation continue-update-rollback",
+        &["cloudformation:ContinueUpdateRollback"],
+    ),
 ];
 
 /// The policies, by their file.
@@ -245,8 +283,12 @@ fn the_deployer_acts_on_the_stack_only() {
 #[test]
 fn the_deployer_may_run_the_script() {
     let script = std::fs::read_to_string(SCRIPT).unwrap();
+    // The script's own names for its calls.
+    let script = script.replace("formation ", "aws cloudformation ");
+    let script = script.replace("cloudaws cloudformation ", "cloudformation ");
+    let script = script.replace("cloud ", "aws ");
     let call = regex_lite::Regex::new(
-        r"(?m)(?:^|\$\(|\||&&|if)\s*aws (?:--[a-z-]+ \S+ )*([a-z0-9]+ [a-z0-9-]+)\b",
+        r"(?m)(?:^|\$\(|\||&&|if|!)\s*aws (?:--[a-z-]+ \S+ )*([a-z0-9]+ [a-z0-9-]+)\b",
     )
     .unwrap();
     let allowed = allowed();

@@ -67,8 +67,8 @@ class Operations:
             return account.get("parameters", {}).get(query.split("'")[1], "None")
         return "the outputs"
 
-    def cloudformation_describe_stack_resources(account, given, rest):
-        return account.get("ownTable", "None")
+    def cloudformation_list_stack_resources(account, given, rest):
+        return account.get("ownTable", "")
 
     def cloudformation_describe_stack_events(account, given, rest):
         return "Topic\tResource creation cancelled\nConfigRule\tNoAvailableConfigurationRecorder"

@@ -3,10 +3,12 @@
 use std::process::Command;
 
 use crate::moto::REQUIREMENTS;
-use crate::template::{HOOK, PACK, STACK, Suppressed, Template};
+use crate::template::{CENTRAL, HOOK, MEMBERS, MEMBERS_PACK, PACK, STACK, Suppressed, Template};
 use crate::venv;
 
 const CHECKOV: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/requirements.txt");
+
+const ALL: [&str; 6] = [STACK, PACK, HOOK, MEMBERS, MEMBERS_PACK, CENTRAL];
 
 fn assert_finds_nothing(linter: &mut Command) {
     let output = linter.output().unwrap();
@@ -19,7 +21,7 @@ fn assert_finds_nothing(linter: &mut Command) {
 fn cfn_lint_finds_no_errors_or_warnings() {
     let programs = venv::installed("moto", REQUIREMENTS);
     let mut linter = Command::new(programs.join("cfn-lint"));
-    let output = linter.args([STACK, PACK, HOOK]).output().unwrap();
+    let output = linter.args(ALL).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
     assert!(output.status.success(), "{output:?}");
 }
@@ -29,7 +31,7 @@ fn checkov_finds_nothing() {
     let mut linter = Command::new(venv::installed("checkov", CHECKOV).join("checkov"));
     // By relative paths, because checkov takes a path with a part of 40 characters for a secret.
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/");
-    let files = [STACK, PACK, HOOK].map(|template| template.strip_prefix(root).unwrap());
+    let files = ALL.map(|template| template.strip_prefix(root).unwrap());
     linter
         .current_dir(root)
         .args(["--framework", "cloudformation", "--compact", "--quiet"])
@@ -43,7 +45,7 @@ fn checkov_finds_nothing() {
 #[test]
 fn suppressions_have_reasons() {
     let of = |template| Template::read(template).suppressed;
-    for suppressed in of(STACK).into_iter().chain(of(HOOK)) {
+    for suppressed in [STACK, HOOK, MEMBERS, CENTRAL].into_iter().flat_map(of) {
         let Suppressed {
             resource,
             check,
@@ -61,7 +63,14 @@ fn suppressions_have_reasons() {
 /// 51,200 bytes as a text and 1 MB from a bucket. Every way in docs/deploy.md takes the stack's from a bucket.
 #[test]
 fn templates_fit_the_size_limits() {
-    for (template, limit) in [(STACK, 500_000), (PACK, 51_200), (HOOK, 51_200)] {
+    for (template, limit) in [
+        (STACK, 500_000),
+        (MEMBERS, 500_000),
+        (PACK, 51_200),
+        (MEMBERS_PACK, 51_200),
+        (HOOK, 51_200),
+        (CENTRAL, 51_200),
+    ] {
         let size = std::fs::metadata(template).unwrap().len();
         assert!(size <= limit, "{template}: {size} bytes");
     }

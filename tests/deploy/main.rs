@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod combinations;
 mod deployer;
 mod deployer_unused;
 mod hook;
@@ -16,9 +17,11 @@ mod iam;
 mod letters;
 mod linking;
 mod lint;
+mod live;
 mod mail;
 mod nag;
 mod names;
+mod organization;
 mod owners;
 mod pack;
 mod pages;
@@ -27,9 +30,11 @@ mod resolved;
 mod script;
 mod stack;
 mod template;
+mod terraform;
 mod upgrade;
 mod volumes;
 mod whole_loop;
+mod workflows;
 mod zips;
 
 #[path = "../support/deployment.rs"]

@@ -75,12 +75,18 @@ impl Whole {
 
     /// The resources that the stack has, by logical id.
     pub fn resources(&self, given: &Given) -> BTreeMap<String, Resolved> {
+        self.resources_of(given, "")
+    }
+
+    /// Those of them whose type begins with the text. What is left out costs nothing.
+    pub fn resources_of(&self, given: &Given, kind: &str) -> BTreeMap<String, Resolved> {
         let stack = Stack {
             template: &self.template,
             given,
         };
         let resources = self.template["Resources"].as_object().unwrap().iter();
-        let existing = resources.filter(|(_, it)| stack.holds_of(it));
+        let wanted = resources.filter(|(_, it)| it["Type"].as_str().unwrap().starts_with(kind));
+        let existing = wanted.filter(|(_, it)| stack.holds_of(it));
         existing
             .map(|(id, it)| (id.clone(), stack.resource(it)))
             .collect()

@@ -12,28 +12,31 @@ use crate::venv;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/deploy");
 const FAKE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/fake_aws.py");
-const TOOLS: &str = concat!(
+/// Linters.
+pub const TOOLS: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/tests/deploy/lint-requirements.txt"
 );
 
 /// An account, and a folder with zips.
-struct Scene {
-    folder: PathBuf,
+#[derive(Debug)]
+pub struct Scene {
+    pub folder: PathBuf,
     version: &'static str,
 }
 
 /// What the script did.
-struct Done {
-    status: Option<i32>,
-    printed: String,
-    errors: String,
-    calls: Vec<Vec<String>>,
+#[derive(Debug)]
+pub struct Done {
+    pub status: Option<i32>,
+    pub printed: String,
+    pub errors: String,
+    pub calls: Vec<Vec<String>>,
 }
 
 impl Scene {
     /// An account like this, and what `scripts/build` writes.
-    fn new(name: &str, account: &Value) -> Self {
+    pub fn new(name: &str, account: &Value) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("script-{name}"));
         let _ = fs::remove_dir_all(&folder);
         let programs = folder.join("bin");
@@ -79,7 +82,8 @@ impl Scene {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Done {
+    /// Runs the script to its end, without a terminal.
+    pub fn run(&self, arguments: &[&str]) -> Done {
         self.done(self.script(arguments).output().unwrap())
     }
 
@@ -105,7 +109,8 @@ impl Scene {
 }
 
 impl Done {
-    fn all(&self) -> String {
+    /// What it printed, errors too.
+    pub fn all(&self) -> String {
         format!("{}{}", self.printed, self.errors)
     }
 
@@ -332,7 +337,7 @@ fn a_policy_table_that_exists_is_used() {
     other["tables"] = json!(["corp", table]);
     let mut foreign = standing();
     foreign["parameters"]["CreatePolicyTable"] = json!("false");
-    foreign["ownTable"] = json!("None");
+    foreign["ownTable"] = json!("");
     for (name, account, arguments, expected) in [
         ("first", json!({}), &[][..], Value::Null),
         ("returns", json!({"tables": [table]}), &[], json!("false")),

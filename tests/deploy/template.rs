@@ -21,6 +21,21 @@ pub const PACK: &str = concat!(
 /// The hook's template.
 pub const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cloudformation/hook.yaml");
 
+/// The template of an organization's members.
+pub const MEMBERS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/cloudformation/organization.yaml"
+);
+
+/// The organization's conformance pack.
+pub const MEMBERS_PACK: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/cloudformation/organization-pack.yaml"
+);
+
+/// The template of the account that keeps the policy.
+pub const CENTRAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cloudformation/central.yaml");
+
 /// The parts of a template that the tests check.
 #[derive(Debug, Deserialize)]
 pub struct Template {

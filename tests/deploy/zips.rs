@@ -64,6 +64,65 @@ fn does_not_start_a_function_where_lambda_does_not_run() {
     );
 }
 
+/// As on a Linux without glibc, whose kernel would start it and whose loader is missing.
+#[test]
+fn a_function_that_this_machine_cannot_start_is_not_a_failure() {
+    let folder = target("unstartable");
+    fs::create_dir_all(&folder).unwrap();
+    let mut header = vec![0; 64];
+    header[..4].copy_from_slice(b"\x7fELF");
+    header[18] = if std::env::consts::ARCH == "aarch64" {
+        183
+    } else {
+        62
+    };
+    let program = folder.join("program");
+    fs::write(&program, header).unwrap();
+    let output = check(&zips_of("unstartable", |_, _| program.clone()));
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{printed}{errors}");
+    let says = "NOT STARTED: this machine cannot start it (";
+    assert_eq!(printed.matches(says).count(), 2, "{printed}");
+}
+
+/// The script must be readable to a Python that it refuses.
+#[test]
+fn an_old_python_is_told_which_one_it_takes() {
+    const AS_OLD: &str = "\
+import ast, sys
+text = open(sys.argv[1]).read()
+ast.parse(text, feature_version=(3, 7))
+sys.version_info = (3, 8, 18, 'final', 0)
+exec(compile(text, sys.argv[1], 'exec'), {'__name__': '__main__'})";
+    let old = Command::new("python3").args(["-c", AS_OLD, BUILD]).output();
+    let old = old.unwrap();
+    let errors = String::from_utf8_lossy(&old.stderr);
+    assert_eq!(old.status.code(), Some(1));
+    assert!(
+        errors.starts_with("scripts/build needs Python 3.9 or newer, and this is 3.8"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn the_tools_of_the_build_are_pinned_by_their_hashes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let requirements = fs::read_to_string(root.join("scripts/requirements.txt")).unwrap();
+    let lines = requirements.lines().filter(|line| !line.starts_with('#'));
+    let text: String = lines.collect::<Vec<_>>().join("\n");
+    let tools: Vec<&str> = text.split("\n").filter(|it| it.contains("==")).collect();
+    assert_eq!(tools.len(), 4, "{tools:?}");
+    for tool in text.split("==").skip(1) {
+        assert!(tool.matches("--hash=sha256:").count() > 3, "{tool}");
+    }
+    assert!(
+        fs::read_to_string(BUILD)
+            .unwrap()
+            .contains("--require-hashes")
+    );
+}
+
 #[test]
 fn builds_packages_of_the_workspace() {
     let script = fs::read_to_string(BUILD).unwrap();

@@ -16,6 +16,7 @@
 )]
 
 mod delivery;
+mod existing;
 mod patterns;
 mod permissions;
 mod schedule;

@@ -28,6 +28,36 @@ async fn event_rules_match_only_what_concerns_the_remediation() {
             ),
             true,
         ),
+        // What an organization makes of a rule, and an organization's pack of a pack's.
+        (
+            change(
+                "OrgConfigRule-tagwarden-a1b2c3d4",
+                instance,
+                "NON_COMPLIANT",
+            ),
+            true,
+        ),
+        // Rules of other stacks.
+        (
+            change("tagwarden-sandbox", instance, "NON_COMPLIANT"),
+            false,
+        ),
+        (
+            change(
+                "tagwarden-sandbox-conformance-pack-x1y2z3",
+                instance,
+                "NON_COMPLIANT",
+            ),
+            false,
+        ),
+        (
+            change(
+                "OrgConfigRule-tagwarden2-a1b2c3d4",
+                instance,
+                "NON_COMPLIANT",
+            ),
+            false,
+        ),
         // What has been put right ends its countdown.
         (change("tagwarden", instance, "COMPLIANT"), true),
         (

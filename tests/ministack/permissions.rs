@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::types::{InstanceType, Tag};
 
+use crate::patience::eventually;
 use crate::stack::Stack;
 
 /// The calls tried, and whether each was allowed.
@@ -49,8 +50,32 @@ async fn roles_allow_exactly_what_they_grant() {
         assert_granted(&stack, "RemediationRole", &granted).await;
         assert_granted(&stack, "RuleRole", &READING[..2]).await;
     }
+    // Enforcing, but for other tags than those that are written here.
+    let others = [("Mode", "enforce"), ("TagKeys", "ProjectCode,CreatedBy")];
+    stack.update(&others).await;
+    let granted = [&remediation[..], &[TERMINATE]].concat();
+    assert_granted(&stack, "RemediationRole", &granted).await;
     stack.update(&[]).await;
     assert_granted(&stack, "RemediationRole", &remediation).await;
+    assert_encrypted_transport_only(&stack).await;
+}
+
+/// Nobody may use the queues or publish to the topic without encryption, not even the account's root user.
+async fn assert_encrypted_transport_only(stack: &Stack) {
+    let sns = aws_sdk_sns::Client::new(&stack.config);
+    let accepted = async || {
+        let mut accepted = Vec::new();
+        for queue in ["Queue", "DeadLetters"] {
+            let send = stack.sqs.send_message().queue_url(&stack.resources[queue]);
+            accepted.push(is_allowed(send.message_body("{}").send().await));
+        }
+        let publish = sns.publish().topic_arn(&stack.resources["Topic"]);
+        accepted.push(is_allowed(publish.message("test").send().await));
+        accepted
+    };
+    assert_eq!(accepted().await, [true; 3]);
+    stack.encrypt(false);
+    eventually(accepted, |now| *now == [false; 3]).await;
 }
 
 /// Asserts that the role allows exactly the `granted` ones of all calls tried.

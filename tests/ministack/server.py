@@ -4,7 +4,8 @@
 
 It listens on a free port of 127.0.0.1, enforces IAM, prints one line of JSON when it is ready (its `endpoint`), and
 logs to standard error. It stops, with every process it started, when its standard input is closed, so it cannot
-outlive the test. A line with a number on standard input advances EventBridge's clock by that many seconds.
+outlive the test. A line with a number on standard input advances EventBridge's clock by that many seconds. The lines
+`plain` and `encrypted` say how the next requests come.
 """
 
 import json
@@ -56,6 +57,20 @@ provisioners._RESOURCE_HANDLERS["AWS::SSM::Document"] = {
     "delete": lambda physical_id, properties: None,
 }
 
+# ministack has no alarms on several metrics. Here such an alarm is one on the first of them: it never compares anything.
+alarm_record = provisioners._cw_metric_alarm_record
+
+
+def record_of_alarm(name, properties):
+    if "Metrics" in properties:
+        first = properties["Metrics"][0]["MetricStat"]
+        properties = {**properties, **first["Metric"], "Statistic": first["Stat"], "Period": first["Period"]}
+        del properties["Metrics"]
+    return alarm_record(name, properties)
+
+
+provisioners._cw_metric_alarm_record = record_of_alarm
+
 # In a condition, ministack resolves Ref and Fn::Select only. AWS also resolves Fn::Join, Fn::Split and Fn::Sub there, as
 # cfn-lint knows.
 _evaluate_conditions = engine._evaluate_conditions
@@ -93,6 +108,11 @@ def arn_of_what_is_tagged(service, method, path, headers, body, parameters, regi
 
 iam_actions.extract_resource_arn = arn_of_what_is_tagged
 
+# Requests come over HTTP here. They count as encrypted, as all requests to AWS are, until the caller says otherwise.
+ENCRYPTED = [True]
+pin_request_origin = app.pin_request_origin
+app.pin_request_origin = lambda source_ip, _: pin_request_origin(source_ip, ENCRYPTED[0])
+
 # A test cannot wait six hours for a schedule. ministack checks schedules every ten seconds; here it checks often.
 AHEAD = [0.0]
 eventbridge._now_ts = lambda: time.time() + AHEAD[0]
@@ -101,7 +121,10 @@ eventbridge._SCHEDULER_TICK_INTERVAL = 0.2
 
 def obey_caller():
     for line in sys.stdin:
-        AHEAD[0] += float(line)
+        if (word := line.strip()) in ("plain", "encrypted"):
+            ENCRYPTED[0] = word == "encrypted"
+        else:
+            AHEAD[0] += float(line)
     shutil.rmtree(FILES, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 

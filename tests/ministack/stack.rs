@@ -1,6 +1,6 @@
 //! A stack on a ministack of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::process::Command;
 
@@ -61,6 +61,15 @@ impl Stack {
     ///
     /// Installs ministack if need be (half a minute, once for each `requirements.txt`).
     pub async fn deploy(name: &str, parameters: &[(&str, &str)]) -> Self {
+        Self::deploy_after(name, |_| (), parameters).await
+    }
+
+    /// As [`Stack::deploy`]. `before` makes what the stack finds in the account.
+    pub async fn deploy_after(
+        name: &str,
+        before: impl FnOnce(&Deployment),
+        parameters: &[(&str, &str)],
+    ) -> Self {
         let programs = venv::installed("ministack", REQUIREMENTS);
         let log = venv::target_directory().join(format!("ministack-{name}.log"));
         let mut python = Command::new(programs.join("python"));
@@ -80,6 +89,7 @@ impl Stack {
         };
         deployment.prepare();
         deployment.run_script(&["--package-only"]);
+        before(&deployment);
         apply(&deployment, "create", parameters).await;
 
         let config = sdk_config(&endpoint, credentials("test", "test"));
@@ -89,13 +99,15 @@ impl Stack {
             .build();
         let sqs = aws_sdk_sqs::Client::new(&config);
         let resources = deployment.resources("tagwarden");
-        let mailbox = subscribe_mailbox(&config, &sqs, &resources["Topic"]).await;
+        let lambda = aws_sdk_lambda::Client::new(&config);
+        let settings = settings(&lambda, &resources["RemediationFunction"]).await;
+        let mailbox = subscribe_mailbox(&config, &sqs, &settings["TAGWARDEN_TOPIC_ARN"]).await;
         Self {
             resources,
             mailbox,
             sqs,
             ec2: aws_sdk_ec2::Client::new(&config),
-            lambda: aws_sdk_lambda::Client::new(&config),
+            lambda,
             config,
             server,
             deployment,
@@ -108,6 +120,23 @@ impl Stack {
         self.resources = self.deployment.resources("tagwarden");
     }
 
+    /// A command of the AWS CLI in the stack's account, as the root user. Returns what it printed, as JSON.
+    pub fn ask(&self, arguments: &[&str]) -> Value {
+        let mut command = self.aws();
+        let printed = run_to_success(command.args(["--output", "json"]).args(arguments));
+        serde_json::from_str(&printed).unwrap()
+    }
+
+    /// The AWS CLI in the stack's account, as the root user.
+    pub fn aws(&self) -> Command {
+        self.deployment.aws()
+    }
+
+    /// The environment of the function that has this logical id.
+    pub async fn settings(&self, function: &str) -> HashMap<String, String> {
+        settings(&self.lambda, &self.resources[function]).await
+    }
+
     /// What the server and the functions logged so far.
     pub fn log(&self) -> String {
         self.server.log()
@@ -116,6 +145,12 @@ impl Stack {
     /// Advances EventBridge's clock.
     pub fn let_hours_pass(&self, hours: u32) {
         self.server.tell(&(hours * 3600).to_string());
+    }
+
+    /// Says whether the next requests to AWS count as encrypted.
+    pub fn encrypt(&self, encrypted: bool) {
+        self.server
+            .tell(if encrypted { "encrypted" } else { "plain" });
     }
 
     /// The SDK's configuration with a session of the role that has this logical id.
@@ -244,6 +279,12 @@ pub async fn create_queue(sqs: &aws_sdk_sqs::Client, name: &str, writer: &str) -
     (create.send().await.unwrap().queue_url.unwrap(), arn)
 }
 
+async fn settings(lambda: &aws_sdk_lambda::Client, function: &str) -> HashMap<String, String> {
+    let read = lambda.get_function_configuration().function_name(function);
+    let environment = read.send().await.unwrap().environment.unwrap();
+    environment.variables.unwrap()
+}
+
 async fn subscribe_mailbox(config: &SdkConfig, sqs: &aws_sdk_sqs::Client, topic: &str) -> String {
     let (url, arn) = create_queue(sqs, "mailbox", "sns.amazonaws.com").await;
     let sns = aws_sdk_sns::Client::new(config);
@@ -266,7 +307,8 @@ async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)])
         .args(["--template-url", &template])
         .arg("--parameters");
     for (name, value) in PARAMETERS.iter().chain(parameters) {
-        command.arg(format!("ParameterKey={name},ParameterValue={value}"));
+        // In quotes, because a comma or a brace means something to the AWS CLI.
+        command.arg(format!("ParameterKey={name},ParameterValue=\"{value}\""));
     }
     run_to_success(&mut command);
     let status = async || {

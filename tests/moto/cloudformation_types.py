@@ -195,9 +195,13 @@ moto_load_parameters = parsing.ResourceMap.load_parameters
 
 
 def load_parameters(self):
-    """A list that an update keeps is a list already, and moto leaves a list's default as text."""
+    """A list that an update keeps is a list already, and moto leaves a list's default as text.
+
+    A parameter that keeps its default has not changed. Otherwise an update would change all that names it, and replace
+    topics.
+    """
     for name, parameter in self._template.get("Parameters", {}).items():
-        if parameter["Type"] == "CommaDelimitedList":
+        if "Default" in parameter:
             self.input_parameters.setdefault(name, parameter["Default"])
     for name, value in self.input_parameters.items():
         if isinstance(value, list):
@@ -227,14 +231,17 @@ moto_update_resource = parsing.parse_and_update_resource
 
 
 def update_resource(logical_id, resource_json, resources_map, **more):
-    """Leaves alone what a condition excludes (`apply` deletes it), and creates once what did not exist."""
+    """Leaves alone what a condition excludes (`apply` deletes it) and what moto cannot update, where moto would forget it.
+
+    Creates once what did not exist.
+    """
     condition = resource_json.get("Condition")
     made = resources_map._parsed_resources.get(logical_id)
     if condition and not resources_map.lazy_condition_map[condition]:
         return made
     if not made:
         return resources_map[logical_id]
-    return moto_update_resource(logical_id, resource_json, resources_map, **more)
+    return moto_update_resource(logical_id, resource_json, resources_map, **more) or made
 
 
 parsing.parse_and_update_resource = update_resource

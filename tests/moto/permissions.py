@@ -110,7 +110,8 @@ def applies(call, statement, action, resource):
 def allowed(call, role, action, resource):
     iam = iam_backends[call.current_account]["aws"]
     documents = [as_object(iam.get_role_policy(role, name)[1]) for name in iam.list_role_policies(role)]
-    statements = [statement for document in documents for statement in as_list(document["Statement"])]
+    # moto leaves a null where a condition excludes a statement.
+    statements = [it for document in documents for it in as_list(document["Statement"]) if it]
     effects = {statement["Effect"] for statement in statements if applies(call, statement, action, resource)}
     return effects == {"Allow"}
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`access`] | an account that is open, and how people know it from others |
 //! | [`account`] | which account it is, and whether it is the one that is meant |
+//! | [`other`] | calls of services whose SDKs are not worth their size |
 //! | [`stack`] | the functions' settings, from the environment or from a stack |
 //! | [`table`] | which table the policy is in, also by ARN |
 //! | [`profile`], [`provider`], [`mfa`] | the AWS CLI's profiles, those that the SDK cannot follow, and the codes that they ask for |
@@ -14,6 +15,7 @@ pub mod access;
 mod account;
 mod credentials;
 mod mfa;
+pub mod other;
 mod profile;
 mod provider;
 pub mod stack;
@@ -46,13 +48,22 @@ use crate::exit::CommandError;
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// The environment variables that hold AWS's address.
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 18] = [
     "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CLOUDFORMATION",
     "AWS_ENDPOINT_URL_CLOUDTRAIL",
+    "AWS_ENDPOINT_URL_CLOUDWATCH",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    "AWS_ENDPOINT_URL_CONFIG_SERVICE",
+    "AWS_ENDPOINT_URL_COST_EXPLORER",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_EC2",
+    "AWS_ENDPOINT_URL_EVENTBRIDGE",
+    "AWS_ENDPOINT_URL_IAM",
+    "AWS_ENDPOINT_URL_KMS",
     "AWS_ENDPOINT_URL_LAMBDA",
     "AWS_ENDPOINT_URL_SNS",
+    "AWS_ENDPOINT_URL_SQS",
     "AWS_ENDPOINT_URL_SSO",
     "AWS_ENDPOINT_URL_SSO_OIDC",
     "AWS_ENDPOINT_URL_STS",

@@ -31,6 +31,12 @@ pub const ACCOUNT: CallTarget = CallTarget {
     ..LEDGER
 };
 
+/// What `doctor` looks at.
+pub const DOCTOR: CallTarget = CallTarget {
+    table: "Name another stack with --stack, another Region with --region or another account with --profile.",
+    guide: "docs/doctor.md",
+};
+
 /// Where the part of an SDK error begins that is for programmers only.
 const INNARDS: [&str; 5] = [
     " (ConstructionFailure(",

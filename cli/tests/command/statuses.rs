@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use tagwarden_sandbox::{Identity, Launch};
 
 use crate::countdowns::begin_an_hour_ago;
+use crate::doctor::clinic::Clinic;
 use crate::support::{stderr, stdout, tagwarden};
 use crate::world::{SAMPLE, World};
 use crate::{subcommands, support};
@@ -30,6 +31,10 @@ const CASES: &[(&str, i32)] = &[
     ("diff absent.yaml", 1),
     ("diff other.yaml", 2),
     ("diff", 64),
+    ("doctor", 0),
+    ("doctor --expect-account 222222222222", 1),
+    ("doctor --stack other", 2),
+    ("doctor --output xml", 64),
     ("explain i-00000000000000001", 0),
     ("explain i-00000000000000fff", 1),
     ("explain i-1", 64),
@@ -95,7 +100,8 @@ fn world() -> World {
         "whole.yaml",
         "rules:\n  - {RuleId: 1, TagKey: Name, Action: Notify, Required: Y}\n",
     );
-    world
+    // A sound stack, for doctor.
+    Clinic::around(world).into_world()
 }
 
 /// How the command line ends; `> full` writes to a disk that is full, and `^C` interrupts it as it writes a tag.

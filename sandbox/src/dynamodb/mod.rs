@@ -11,6 +11,7 @@
 //! - `read`: `GetItem`, `BatchGetItem`, `Query`, `Scan`
 //! - `write`: `PutItem`, `UpdateItem`, `DeleteItem`
 //! - `transact`: `TransactWriteItems`
+//! - `describe`: `DescribeTable`
 //! - `fixtures`: the methods of [`Account`](crate::Account)
 //!
 //! Every operation runs under the account's lock, so it is atomic.
@@ -24,6 +25,7 @@
 //! - Where a request has several faults, AWS may name another one of them.
 
 mod attribute;
+mod describe;
 mod expression;
 mod fixtures;
 mod number;
@@ -51,6 +53,7 @@ pub(crate) struct DynamoDb {
     query_page_items: Option<usize>,
     scan_starts_empty: bool,
     leave_unprocessed: Option<usize>,
+    settings: BTreeMap<String, describe::TableSettings>,
 }
 
 impl DynamoDb {

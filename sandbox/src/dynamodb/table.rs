@@ -76,6 +76,11 @@ impl ItemTable {
         }
     }
 
+    /// The attributes of the key, each with its type, the partition key first.
+    pub(crate) fn key_types(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.key.iter().map(|(name, kind)| (name.as_str(), *kind))
+    }
+
     /// The names of the key's attributes, the partition key first.
     pub(crate) fn key_names(&self) -> impl Iterator<Item = &str> {
         self.key.iter().map(|(name, _)| name.as_str())

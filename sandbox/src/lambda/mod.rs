@@ -2,7 +2,6 @@
 //!
 //! See <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
-mod configuration;
 mod process;
 mod runtime_api;
 
@@ -14,7 +13,6 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::place::{ACCOUNT_ID, REGION};
-pub(crate) use configuration::FunctionSettings;
 use process::Process;
 
 /// A function of the account: an executable that speaks the Runtime API, and its configuration.

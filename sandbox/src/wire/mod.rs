@@ -1,7 +1,8 @@
 //! The services' wire protocols: what a call looks like when it comes, and its answer when it goes.
 //!
-//! EC2 speaks `ec2Query`, CloudFormation, SNS and STS `awsQuery` (a form goes in, XML comes out); DynamoDB and SQS
-//! speak `awsJson1_0`, Config and CloudTrail `awsJson1_1`, SES and Lambda `restJson1`. See
+//! EC2 speaks `ec2Query`, CloudFormation, CloudWatch, IAM, SNS and STS `awsQuery` (a form goes in, XML comes out);
+//! DynamoDB and SQS speak `awsJson1_0`, Config, CloudTrail, CloudWatch Logs, Cost Explorer, EventBridge and KMS
+//! `awsJson1_1`, Lambda and SES `restJson1`. See
 //! <https://smithy.io/2.0/aws/protocols/index.html>.
 
 mod query;
@@ -9,20 +10,21 @@ mod time;
 mod xml;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub(crate) use crate::error::ApiError;
 pub(crate) use time::{epoch_seconds, from_epoch_seconds, iso_millis, iso_seconds};
 pub(crate) use xml::Xml;
 
 use crate::calls::{Request, Service};
+use crate::described::read_path;
 
 /// A call as it came in, whatever it came in by.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Incoming<'a> {
     /// The header `X-Amz-Target`.
     pub(crate) target: Option<&'a str>,
-    /// The path of the URL.
+    /// The path of the URL, with its query.
     pub(crate) path: &'a str,
     /// The header `Authorization`.
     pub(crate) authorization: Option<&'a str>,
@@ -84,13 +86,8 @@ impl Protocol {
                 let request = read_body(Service::Ses, "SendEmail", incoming.body);
                 (Self::RestJson, request)
             }
-            None => match function(incoming.path) {
-                Some(name) => {
-                    let parameters = json!({"FunctionName": name});
-                    let request =
-                        Request::new(Service::Lambda, "GetFunctionConfiguration", parameters);
-                    (Self::RestJson, Ok(request))
-                }
+            None => match read_path(incoming.path) {
+                Some(request) => (Self::RestJson, Ok(request)),
                 None => query::read(incoming.body),
             },
         }
@@ -137,7 +134,7 @@ impl Protocol {
         match self {
             Self::Ec2Query => query::ec2_error(error, request_id),
             Self::AwsQuery => query::aws_error(error, request_id),
-            // SES also names the error in a header. Its SDKs read either.
+            // Lambda and SES also name the error in a header. Their SDKs read either.
             Self::Json10 | Self::Json11 | Self::RestJson => {
                 let mut members = error.members.clone();
                 members.insert("__type".to_owned(), error.code.clone().into());
@@ -146,12 +143,6 @@ impl Protocol {
             }
         }
     }
-}
-
-/// The function whose configuration Lambda is asked for at `path`.
-fn function(path: &str) -> Option<&str> {
-    let name = path.strip_prefix("/2015-03-31/functions/")?;
-    name.strip_suffix("/configuration")
 }
 
 /// Reads a call of an AWS JSON service: the operation is in the header, the parameters are the body.
@@ -163,6 +154,10 @@ fn read_json(target: &str, body: &[u8]) -> (Protocol, Result<Request, ApiError>)
         "AmazonSQS" => (Service::Sqs, Protocol::Json10),
         "StarlingDoveService" => (Service::Config, Protocol::Json11),
         "CloudTrail_20131101" => (Service::CloudTrail, Protocol::Json11),
+        "AWSEvents" => (Service::EventBridge, Protocol::Json11),
+        "AWSInsightsIndexService" => (Service::CostExplorer, Protocol::Json11),
+        "Logs_20140328" => (Service::Logs, Protocol::Json11),
+        "TrentService" => (Service::Kms, Protocol::Json11),
         _ => (Service::Unknown, Protocol::Json11),
     };
     (protocol, read_body(service, operation, body))

@@ -1,4 +1,4 @@
-//! The query protocols of CloudFormation, EC2, SNS and STS.
+//! The query protocols of CloudFormation, CloudWatch, EC2, IAM, SNS and STS.
 
 use serde_json::{Map, Value};
 
@@ -6,7 +6,9 @@ use super::{ApiError, Protocol, Xml};
 use crate::calls::{Request, Service};
 
 const CLOUDFORMATION: &str = "2010-05-15";
+const CLOUDWATCH: &str = "2010-08-01";
 const EC2: &str = "2016-11-15";
+const IAM: &str = "2010-05-08";
 const SNS: &str = "2010-03-31";
 const STS: &str = "2011-06-15";
 
@@ -23,7 +25,9 @@ pub(super) fn read(body: &[u8]) -> (Protocol, Result<Request, ApiError>) {
     let (action, version) = (take("Action"), take("Version"));
     let (service, protocol) = match version.as_str() {
         CLOUDFORMATION => (Service::CloudFormation, Protocol::AwsQuery),
+        CLOUDWATCH => (Service::CloudWatch, Protocol::AwsQuery),
         EC2 => (Service::Ec2, Protocol::Ec2Query),
+        IAM => (Service::Iam, Protocol::AwsQuery),
         SNS => (Service::Sns, Protocol::AwsQuery),
         STS => (Service::Sts, Protocol::AwsQuery),
         _ => (Service::Unknown, Protocol::AwsQuery),
@@ -52,7 +56,11 @@ pub(super) fn ec2_answer(operation: &str, members: &Xml, request_id: &str) -> St
 
 pub(super) fn aws_answer(operation: &str, members: &Xml, request_id: &str) -> String {
     let namespace = match operation {
-        "DescribeStacks" => {
+        "DescribeAlarms" | "GetMetricStatistics" => {
+            format!("http://monitoring.amazonaws.com/doc/{CLOUDWATCH}/")
+        }
+        "SimulatePrincipalPolicy" => format!("https://iam.amazonaws.com/doc/{IAM}/"),
+        "DescribeStacks" | "ListStackResources" => {
             format!("http://cloudformation.amazonaws.com/doc/{CLOUDFORMATION}/")
         }
         "AssumeRole" | "GetCallerIdentity" => format!("https://sts.amazonaws.com/doc/{STS}/"),

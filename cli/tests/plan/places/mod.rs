@@ -8,7 +8,7 @@ use std::process::Output;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_sandbox::{Account, Fault, Identity, Launch, Organization};
+use tagwarden_sandbox::{Account, Fault, Identity, Launch, Loopback, Organization};
 
 use crate::support::{stderr, stdout};
 use crate::world::{TABLE, World, fill};
@@ -37,10 +37,19 @@ pub fn stock(account: &Account, [whole, partial, untagged]: [usize; 3]) {
     account.launch_many(launch(), untagged);
 }
 
+/// An organization whose first account has the customer's table.
+fn of_organization(test: &str) -> (World, Organization) {
+    let account = Account::new();
+    let organization = Organization::new(&account);
+    let loopback = Loopback::serve_organization(&organization).unwrap();
+    fill(&account);
+    (World::served(test, account, loopback), organization)
+}
+
 /// Accounts in two Regions, each with its own policy table. LAB has no instances and has not enabled eu-west-1, STRICT asks
 /// for an external id, and CLOSED has no role.
 pub fn scene(test: &str) -> (World, Organization) {
-    let (world, organization) = World::of_organization(&format!("places-{test}"));
+    let (world, organization) = of_organization(&format!("places-{test}"));
     stock(&world.account, [2, 1, 0]);
     for (account, external_id) in [(SHOP, None), (LAB, None), (STRICT, Some("secret"))] {
         organization.add_role(account, ROLE, external_id);
@@ -353,7 +362,7 @@ fn a_throttled_place_is_tried_again_and_a_denied_one_is_named() {
 
 #[test]
 fn reads_many_places_with_few_calls() {
-    let (world, organization) = World::of_organization("places-many");
+    let (world, organization) = of_organization("places-many");
     let accounts: Vec<String> = (1..=20)
         .map(|nth| format!("{:012}", 700_000_000_000_u64 + nth))
         .collect();

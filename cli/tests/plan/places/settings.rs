@@ -1,6 +1,7 @@
 //! The settings and the policies of places.
 
 use serde_json::json;
+use tagwarden_sandbox::Described;
 
 use super::{CLOSED, FIRST, LAB, ROLE, SHOP, document, places, run, scene, stock};
 use crate::support::stdout;
@@ -9,13 +10,16 @@ use crate::world::TABLE;
 #[test]
 fn each_place_has_the_settings_of_its_own_stack() {
     let (world, organization) = scene("stack");
-    let function = |untagged: &str| json!({"TAGWARDEN_POLICY_TABLE": TABLE, "TAGWARDEN_MODE": "enforce", "TAGWARDEN_UNTAGGED": untagged});
+    let function = |untagged: &str| {
+        let variables = json!({"TAGWARDEN_POLICY_TABLE": TABLE, "TAGWARDEN_MODE": "enforce", "TAGWARDEN_UNTAGGED": untagged});
+        json!({"Environment": {"Variables": variables}})
+    };
     // The names of the functions of an organization.
     let name = "tagwarden-remediation";
     let shop = organization.place(SHOP, "us-east-1");
-    shop.create_function(name, function("notify"));
+    shop.describe(Described::Function, name, function("notify"));
     let lab = organization.place(LAB, "us-east-1");
-    lab.create_function(name, function("terminate"));
+    lab.describe(Described::Function, name, function("terminate"));
     stock(&lab, [0, 0, 2]);
     let line = format!("plan --accounts {SHOP},{LAB} --role {ROLE} --stack tagwarden");
     let all = document(&run(&world, &format!("{line} --output json")));

@@ -1,0 +1,48 @@
+//! The stack's alarms.
+
+use serde_json::{Map, Value, json};
+
+use super::checks::{ALARM_RINGING, Area};
+use super::exam::{Exam, Look};
+use super::stack::StackParts;
+use crate::aws::other::{OtherCall, OtherService};
+
+const DESCRIBE: OtherCall = OtherCall::new(OtherService::CloudWatch, "cloudwatch:DescribeAlarms");
+
+/// Looks at the stack's alarms.
+pub async fn examine(exam: &mut Exam, parts: &StackParts) {
+    let look = Look::new(Area::Alarms, "whether an alarm of the stack is ringing");
+    let mut parameters = Map::new();
+    parameters.insert("StateValue".to_owned(), json!("ALARM"));
+    parameters.insert("MaxRecords".to_owned(), json!(100));
+    match parts.alarms() {
+        Some([]) => return,
+        Some(names) => {
+            for (index, name) in names.iter().enumerate() {
+                parameters.insert(format!("AlarmNames.member.{}", index + 1), json!(name));
+            }
+        }
+        // CloudFormation begins the names with the stack's.
+        None => {
+            let prefix = format!("{}-", exam.stack);
+            parameters.insert("AlarmNamePrefix".to_owned(), json!(prefix));
+        }
+    }
+    let alarms = DESCRIBE
+        .send(&exam.access.config, Value::from(parameters))
+        .await;
+    let Some(alarms) = exam.see(look, alarms) else {
+        return;
+    };
+    let alarms = alarms
+        .get("MetricAlarms")
+        .and_then(Value::as_array)
+        .cloned();
+    for alarm in alarms.unwrap_or_default() {
+        let text = |name: &str| alarm.get(name).and_then(Value::as_str).unwrap_or_default();
+        let name = text("AlarmName");
+        let what = format!("The alarm {name} is ringing: {}", text("AlarmDescription"));
+        let history = exam.aws(&["cloudwatch", "describe-alarm-history", "--alarm-name", name]);
+        exam.complain(ALARM_RINGING, what.trim_end(), [history]);
+    }
+}

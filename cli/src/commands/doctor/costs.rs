@@ -1,0 +1,72 @@
+//! Cost allocation tags: whether bills show the tags of the policy.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use tagwarden_core::Policy;
+
+use super::checks::{Area, COST_TAG_INACTIVE};
+use super::exam::{Exam, Look};
+use crate::aws::other::{OtherCall, OtherService};
+
+const LIST: OtherCall = OtherCall::new(OtherService::CostExplorer, "ce:ListCostAllocationTags");
+
+/// The most keys in a call.
+const MOST_KEYS: usize = 100;
+
+/// Looks at the cost allocation tags. Only an organization's management account sees them, and an account of its own.
+pub async fn examine(exam: &mut Exam, policy: Option<&Policy>) {
+    let look = Look::minor(Area::Costs, "whether bills show the tags of the policy");
+    let Some(policy) = policy else {
+        exam.not_asked(look, "the policy was not seen, or is not valid");
+        return;
+    };
+    let keys: BTreeSet<&str> = policy
+        .rules()
+        .iter()
+        .map(|it| it.tag_key.as_str())
+        .collect();
+    let keys: Vec<&str> = keys.into_iter().take(MOST_KEYS).collect();
+    let mut parameters = Map::new();
+    parameters.insert("Status".to_owned(), json!("Active"));
+    parameters.insert("TagKeys".to_owned(), json!(keys));
+    parameters.insert("MaxResults".to_owned(), json!(MOST_KEYS));
+    let active = LIST
+        .send(&exam.access.config, Value::from(parameters))
+        .await;
+    let Some(active) = exam.see(look, active) else {
+        explain_members(exam);
+        return;
+    };
+    let active = active.get("CostAllocationTags").and_then(Value::as_array);
+    let active = active.into_iter().flatten();
+    let active: BTreeSet<&str> = active.filter_map(|it| it.get("TagKey")?.as_str()).collect();
+    let inactive: Vec<&str> = keys.into_iter().filter(|it| !active.contains(it)).collect();
+    if inactive.is_empty() {
+        return;
+    }
+    let what = format!("No bill shows the tags {}.", inactive.join(", "));
+    let statuses: Vec<Value> = inactive
+        .iter()
+        .map(|key| json!({"TagKey": key, "Status": "Active"}))
+        .collect();
+    let activate = exam.aws(&[
+        "ce",
+        "update-cost-allocation-tags-status",
+        "--cost-allocation-tags-status",
+        &json!(statuses).to_string(),
+    ]);
+    exam.complain(COST_TAG_INACTIVE, what, [activate]);
+}
+
+/// Cost Explorer refuses members of an organization with the code for missing permissions.
+fn explain_members(exam: &mut Exam) {
+    let Some(unseen) = exam.unseen.last_mut() else {
+        return;
+    };
+    if unseen.why.contains("inked account") {
+        unseen.what_next = "Only the organization's management account may see it: ask there \
+                            (`aws ce list-cost-allocation-tags --status Active`)."
+            .to_owned();
+    }
+}

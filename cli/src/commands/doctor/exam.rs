@@ -1,0 +1,309 @@
+//! An examination: what was found, and what could not be seen.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use aws_config::{Region, SdkConfig};
+use tagwarden_aws::AwsError;
+
+use super::checks::{Area, Check, Weight};
+use crate::aws::access::{AwsAccess, CredentialsOrigin};
+use crate::aws::other::with_http_client;
+use crate::aws::trouble;
+
+/// Something that a check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// The check.
+    pub check: Check,
+    /// What is wrong, with names: whole sentences.
+    pub what: String,
+    /// The commands that fix it, in their order.
+    pub fixes: Vec<String>,
+}
+
+/// Something that could not be seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnseenPart {
+    /// The part of the deployment.
+    pub area: Area,
+    /// What is therefore not known: "whether …".
+    pub question: String,
+    /// The call that failed, as IAM names it; none if no call was made.
+    pub call: Option<&'static str>,
+    /// Why it failed, or why it was not made.
+    pub why: String,
+    /// What to do about it.
+    pub what_next: String,
+    /// The gravest thing that it may hide.
+    pub hides: Weight,
+}
+
+/// An account and Region under examination, for one stack.
+#[derive(Debug)]
+pub struct Exam {
+    /// The account.
+    pub access: AwsAccess,
+    /// The stack's name.
+    pub stack: String,
+    /// What was found.
+    pub complaints: Vec<Complaint>,
+    /// What was not seen.
+    pub unseen: Vec<UnseenPart>,
+    /// The parts that were seen, at least in part.
+    pub seen: BTreeSet<Area>,
+}
+
+/// What a look is about: the part, the question in words, and the gravest thing that it may hide.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    area: Area,
+    question: &'a str,
+    hides: Weight,
+}
+
+impl<'a> Look<'a> {
+    /// A look that may find a fault.
+    pub fn new(area: Area, question: &'a str) -> Self {
+        Self {
+            area,
+            question,
+            hides: Weight::Fault,
+        }
+    }
+
+    /// A look that can find no more than notes.
+    pub fn minor(area: Area, question: &'a str) -> Self {
+        Self {
+            hides: Weight::Note,
+            ..Self::new(area, question)
+        }
+    }
+}
+
+impl Exam {
+    /// An examination that has seen nothing yet.
+    pub fn new(mut access: AwsAccess, stack: String) -> Self {
+        // Ten services are called.
+        access.config = with_http_client(&access.config);
+        Self {
+            access,
+            stack,
+            complaints: Vec::new(),
+            unseen: Vec::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// What a call answered. A call that failed is noted as something that was not seen.
+    pub fn see<T>(&mut self, look: Look<'_>, answer: Result<T, AwsError>) -> Option<T> {
+        match answer {
+            Ok(answer) => {
+                self.seen.insert(look.area);
+                Some(answer)
+            }
+            Err(error) => {
+                self.not_seen(look, &error);
+                None
+            }
+        }
+    }
+
+    /// As [`Exam::see`], where AWS's code `absent` says that there is no such thing: then `Some(None)`.
+    pub fn see_if_any<T>(
+        &mut self,
+        look: Look<'_>,
+        absent: &[&str],
+        answer: Result<T, AwsError>,
+    ) -> Option<Option<T>> {
+        let answer = match answer {
+            Err(error) if error.code().is_some_and(|code| absent.contains(&code)) => Ok(None),
+            answer => answer.map(Some),
+        };
+        self.see(look, answer)
+    }
+
+    /// Notes a call that failed.
+    pub fn not_seen(&mut self, look: Look<'_>, error: &AwsError) {
+        let is_denied = error.code().is_some_and(|code| {
+            code.starts_with("AccessDenied")
+                || code.starts_with("UnauthorizedOperation")
+                || code.starts_with("AuthorizationError")
+                || code.starts_with("NotAuthorized")
+        });
+        let what_next = if is_denied {
+            format!("Allow {} to these credentials.", error.call())
+        } else {
+            trouble::what_next(error, trouble::DOCTOR)
+        };
+        self.unseen.push(UnseenPart {
+            area: look.area,
+            question: look.question.to_owned(),
+            call: Some(error.call()),
+            why: trouble::describe(error),
+            what_next,
+            hides: look.hides,
+        });
+    }
+
+    /// Notes a question that could not be asked, because something else is not known.
+    pub fn not_asked(&mut self, look: Look<'_>, why: &str) {
+        self.unseen.push(UnseenPart {
+            area: look.area,
+            question: look.question.to_owned(),
+            call: None,
+            why: why.to_owned(),
+            what_next: "See above.".to_owned(),
+            hides: look.hides,
+        });
+    }
+
+    /// Notes what a check found.
+    pub fn complain(
+        &mut self,
+        check: Check,
+        what: impl Into<String>,
+        fixes: impl IntoIterator<Item = String>,
+    ) {
+        self.seen.insert(check.area);
+        self.complaints.push(Complaint {
+            check,
+            what: what.into(),
+            fixes: fixes.into_iter().collect(),
+        });
+    }
+
+    /// Puts faults before notes, and each in the order of the parts.
+    pub fn sort(&mut self) {
+        self.complaints
+            .sort_by_key(|it| (it.check.weight, it.check.area));
+        self.unseen.sort_by_key(|it| (it.hides, it.area));
+    }
+
+    /// How many things of this weight were found.
+    pub fn count(&self, weight: Weight) -> usize {
+        let complaints = self.complaints.iter();
+        complaints
+            .filter(|complaint| complaint.check.weight == weight)
+            .count()
+    }
+
+    /// Whether nothing was found, and nothing was left unseen, that may keep tagwarden from working.
+    pub fn is_sound(&self) -> bool {
+        self.count(Weight::Fault) == 0 && self.unseen.iter().all(|it| it.hides == Weight::Note)
+    }
+
+    /// A command of the AWS CLI for this Region and profile. Each argument is quoted where a shell needs it.
+    pub fn aws(&self, arguments: &[&str]) -> String {
+        let mut line = words("aws", arguments);
+        self.add_place(&mut line);
+        line
+    }
+
+    /// The same for another Region.
+    pub fn aws_in(&self, region: &str, arguments: &[&str]) -> String {
+        let mut line = words("aws", arguments);
+        self.add_options(&mut line, region);
+        line
+    }
+
+    /// A command of tagwarden for this Region and profile.
+    pub fn tagwarden(&self, arguments: &[&str]) -> String {
+        let mut line = words("tagwarden", arguments);
+        let _ = write!(line, " --stack {}", quoted(&self.stack));
+        self.add_place(&mut line);
+        line
+    }
+
+    /// Deploys the stack again, with these parameters. The bucket for the zips is not known here.
+    pub fn deploy(&self, parameters: &[&str]) -> String {
+        let stack = ["--bucket", "BUCKET", "--stack", self.stack.as_str()];
+        words("scripts/deploy", &[&stack, parameters].concat())
+    }
+
+    /// The partition of ARNs here, such as `aws`.
+    pub fn partition(&self) -> &'static str {
+        match self.access.region.as_str() {
+            region if region.starts_with("cn-") => "aws-cn",
+            region if region.starts_with("us-gov-") => "aws-us-gov",
+            region if region.starts_with("eusc-") => "aws-eusc",
+            region if region.starts_with("us-iso-") => "aws-iso",
+            region if region.starts_with("us-isob-") => "aws-iso-b",
+            _ => "aws",
+        }
+    }
+
+    /// The end of the names of services in policies here.
+    pub fn dns_suffix(&self) -> &'static str {
+        match self.partition() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            _ => "amazonaws.com",
+        }
+    }
+
+    /// The Region of what an ARN names; of a mere name this one.
+    pub fn region_of(&self, arn_or_name: &str) -> String {
+        let region = arn_or_name.split(':').nth(3);
+        let region = region.filter(|it| arn_or_name.starts_with("arn:") && !it.is_empty());
+        region.unwrap_or(&self.access.region).to_owned()
+    }
+
+    /// The configuration for another Region.
+    pub fn config_in(&self, region: &str) -> SdkConfig {
+        let builder = self.access.config.clone().into_builder();
+        builder.region(Region::new(region.to_owned())).build()
+    }
+
+    /// The configuration for the Region of what an ARN names; of a mere name this one.
+    pub fn config_of(&self, arn_or_name: &str) -> SdkConfig {
+        self.config_in(&self.region_of(arn_or_name))
+    }
+
+    fn add_place(&self, line: &mut String) {
+        self.add_options(line, &self.access.region);
+    }
+
+    fn add_options(&self, line: &mut String, region: &str) {
+        let _ = write!(line, " --region {}", quoted(region));
+        if let CredentialsOrigin::Profile(profile) = &self.access.credentials {
+            let _ = write!(line, " --profile {}", quoted(profile));
+        }
+    }
+}
+
+fn words(program: &str, arguments: &[&str]) -> String {
+    let mut line = program.to_owned();
+    for argument in arguments {
+        line.push(' ');
+        line.push_str(&quoted(argument));
+    }
+    line
+}
+
+/// The word as a POSIX shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-_./:=,@+%".contains(&it);
+    if !word.is_empty() && word.bytes().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_what_a_shell_would_read_otherwise() {
+        assert_eq!(words("aws", &["a", "--b=c/d:e"]), "aws a --b=c/d:e");
+        assert_eq!(
+            words("aws", &["", "a b", "it's"]),
+            r"aws '' 'a b' 'it'\''s'"
+        );
+        assert_eq!(quoted("$(rm)"), "'$(rm)'");
+    }
+}

@@ -1,0 +1,6 @@
+//! `tagwarden doctor`, against an account on loopback.
+
+pub mod clinic;
+mod faults;
+mod guide;
+mod unseen;
