@@ -54,6 +54,16 @@ impl<'a> Account<'a> {
     pub fn in_region(moto: &'a Moto, region: &'static str) -> Self {
         let region = Region::from_static(region);
         let config = in_region(&moto.sdk_config(), &region);
+        Self::with_config(moto, region, config)
+    }
+
+    /// The account that the role is of, as somebody who assumed it, in the same Region.
+    pub async fn of_role(&self, role: &str) -> Self {
+        let config = self.sdk_config_of_role(role, "test").await;
+        Self::with_config(self.moto, self.region.clone(), config)
+    }
+
+    fn with_config(moto: &'a Moto, region: Region, config: SdkConfig) -> Self {
         Self {
             moto,
             region,
