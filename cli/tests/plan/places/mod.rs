@@ -8,7 +8,7 @@ use std::process::Output;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_sandbox::{Account, Fault, Identity, Launch, Loopback, Organization};
+use tagwarden_sandbox::{Account, Described, Fault, Identity, Launch, Loopback, Organization};
 
 use crate::support::{stderr, stdout};
 use crate::world::{TABLE, World, fill};
@@ -314,10 +314,15 @@ fn compares_policies_in_every_place() {
 fn a_throttled_place_is_tried_again_and_a_denied_one_is_named() {
     let (world, organization) = scene("throttled");
     // The settings, because the SDK waits 20 seconds after a throttled call of those that read instances.
-    let function = json!({"TAGWARDEN_POLICY_TABLE": TABLE, "TAGWARDEN_MODE": "enforce"});
+    let variables = json!({"TAGWARDEN_POLICY_TABLE": TABLE, "TAGWARDEN_MODE": "enforce"});
+    let function = json!({"Environment": {"Variables": variables}});
     for region in ["us-east-1", "eu-west-1"] {
         let place = organization.place(SHOP, region);
-        place.create_function("tagwarden-remediation", function.clone());
+        place.describe(
+            Described::Function,
+            "tagwarden-remediation",
+            function.clone(),
+        );
     }
     let slow = Fault::new(
         "GetFunctionConfiguration",
