@@ -55,7 +55,7 @@ fn shows_every_account_and_what_it_could_not_read() {
         "<li><b>account 444444444444, us-east-1</b>: the role arn:aws:iam::444444444444:role&#x2f;reader cannot be assumed",
         "<h2>By account</h2>",
         "<tr><th scope=\"row\">222222222222<td>us-east-1<td>2<td>0<td>2<td>2<td>0<td>0<td>2<td>0",
-        "<td>222222222222 us-east-1\n",
+        "<td>222222222222 <small>us-east-1</small>\n",
         "from the ledgers of 2 places.",
     ] {
         assert!(page.contains(part), "{part} is not in {page}");
