@@ -1,6 +1,7 @@
 //! `tagwarden plan` and `explain` of many accounts and Regions.
 
 mod found;
+mod guide;
 mod recorded;
 mod settings;
 
