@@ -81,7 +81,7 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
     let client = aws_sdk_lambda::Client::new(&exam.access.config);
     let mappings = client
         .list_event_source_mappings()
-        .function_name(&remediation.name)
+        .event_source_arn(queue)
         .into_paginator()
         .items();
     let mappings: Result<Vec<_>, _> = mappings.send().try_collect().await;
@@ -92,7 +92,7 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
     };
     let mapping = mappings
         .iter()
-        .find(|mapping| mapping.event_source_arn() == Some(queue));
+        .find(|mapping| mapping.function_arn() == Some(&remediation.arn));
     let Some(mapping) = mapping else {
         let what = format!(
             "No event source mapping brings the messages of {queue} to the function {}.",

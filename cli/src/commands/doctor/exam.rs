@@ -133,6 +133,8 @@ impl Exam {
         });
         let what_next = if is_denied {
             format!("Allow {} to these credentials.", error.call())
+        } else if error.code().is_none() && !trouble::is_unanswered(error) {
+            "The answer is not AWS's: check --endpoint-url.".to_owned()
         } else {
             trouble::what_next(error, trouble::DOCTOR)
         };
