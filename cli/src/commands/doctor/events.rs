@@ -60,15 +60,14 @@ pub async fn examine(exam: &mut Exam, remediation: Option<&LambdaFunction>, queu
         exam.not_asked(look, "its queue is not known");
         return;
     };
-    match remediation {
-        Some(remediation) => judge_mapping(exam, remediation, queue).await,
-        None => {
-            let look = Look::new(
-                Area::Events,
-                "whether the queue's messages reach the remediation",
-            );
-            exam.not_asked(look, "the remediation's function was not seen");
-        }
+    if let Some(remediation) = remediation {
+        judge_mapping(exam, remediation, queue).await;
+    } else {
+        let look = Look::new(
+            Area::Events,
+            "whether the queue's messages reach the remediation",
+        );
+        exam.not_asked(look, "the remediation's function was not seen");
     }
     judge_rules(exam, queue).await;
 }
