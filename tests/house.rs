@@ -172,7 +172,14 @@ fn the_recipes_name_files_that_exist() {
 fn the_links_of_the_documents_lead_somewhere() {
     let docs = std::fs::read_dir(root().join("docs")).unwrap();
     let docs = docs.map(|entry| entry.unwrap().path());
-    let pages = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|name| root().join(name));
+    let pages = [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "terraform/README.md",
+    ];
+    let pages = pages.map(|name| root().join(name));
     let pages = docs
         .chain(pages)
         .filter(|path| path.extension().is_some_and(|it| it == "md"));
