@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
 use crate::Account;
 use crate::calls::{Request, Service};
@@ -14,6 +15,14 @@ use crate::wire::{Answer, ApiError, Incoming, Outgoing, Protocol, Xml, iso_secon
 
 /// The access keys of an account's roles: this, the account's number, and four more letters.
 const ASSUMED: &str = "ASIA";
+
+const LIST_ACCOUNTS: &str = "AWSOrganizationsV20161128.ListAccounts";
+
+/// How many accounts a page of the list has: few, so that there are several.
+const ACCOUNTS_PAGE: usize = 3;
+
+/// The request id of what no place answers.
+const REQUEST_ID: &str = "00000000-0000-4000-a000-000000000000";
 
 /// Accounts of one organization, each in every Region. The first is an [`Account`] as it stands: it is where calls go
 /// that are signed with no role's credentials.
@@ -30,6 +39,10 @@ struct Members {
     roles: Vec<AssumableRole>,
     /// The Regions that accounts have not enabled.
     disabled: BTreeSet<SandboxPlace>,
+    /// The accounts that cannot be called any more.
+    suspended: BTreeSet<String>,
+    /// Whether the first account may list the accounts.
+    is_listed: bool,
     /// The ARNs of the roles of all calls of `AssumeRole`, allowed or not.
     asked: Vec<String>,
 }
@@ -51,6 +64,8 @@ impl Organization {
             places: BTreeMap::from([(place, first.clone())]),
             roles: Vec::new(),
             disabled: BTreeSet::new(),
+            suspended: BTreeSet::new(),
+            is_listed: true,
             asked: Vec::new(),
         })))
     }
@@ -84,6 +99,9 @@ impl Organization {
 
     /// Answers a call in the place that it is for.
     pub(crate) async fn answer(&self, incoming: Incoming<'_>) -> Outgoing {
+        if incoming.target == Some(LIST_ACCOUNTS) {
+            return self.list_accounts(incoming.body);
+        }
         let (protocol, request) = Protocol::read(incoming);
         let place = signed_for(incoming.authorization.unwrap_or_default());
         let routed = match &request {
@@ -103,8 +121,50 @@ impl Organization {
             (Err(refusal), _) => (Err(refusal), Utc::now()),
         };
         let (outcome, now) = outcome;
-        let request_id = "00000000-0000-4000-a000-000000000000".to_owned();
-        protocol.write("AssumeRole", outcome, request_id, now)
+        protocol.write("AssumeRole", outcome, REQUEST_ID.to_owned(), now)
+    }
+
+    /// <https://docs.aws.amazon.com/organizations/latest/APIReference/API_ListAccounts.html>
+    fn list_accounts(&self, body: &[u8]) -> Outgoing {
+        let parameters: Value = serde_json::from_slice(body).unwrap_or_default();
+        let members = self.members();
+        let in_places = members.places.keys().map(|place| place.account.clone());
+        let with_roles = members
+            .roles
+            .iter()
+            .filter_map(|role| role.arn.split(':').nth(4));
+        let with_roles = with_roles.map(ToOwned::to_owned);
+        let accounts: BTreeSet<String> = in_places.chain(with_roles).collect();
+        let after = parameters.get("NextToken").and_then(Value::as_str);
+        let mut rest = accounts
+            .into_iter()
+            .filter(|id| after.is_none_or(|after| id.as_str() > after));
+        let page: Vec<String> = rest.by_ref().take(ACCOUNTS_PAGE).collect();
+        let next = rest.next().and_then(|_| page.last());
+        let listed = page.iter().map(|id| {
+            let is_suspended = members.suspended.contains(id);
+            let status = if is_suspended { "SUSPENDED" } else { "ACTIVE" };
+            json!({"Id": id, "Status": status})
+        });
+        let listed: Value = listed.collect();
+        let answer = match members.is_listed {
+            true => Ok(Answer::Json(json!({"Accounts": listed, "NextToken": next}))),
+            false => Err(ApiError::new(
+                "AccessDeniedException",
+                "You don't have permissions to access this resource.",
+            )),
+        };
+        Protocol::Json11.write("ListAccounts", answer, REQUEST_ID.to_owned(), Utc::now())
+    }
+
+    /// Makes the account one whose resources cannot be called, as the list of accounts says.
+    pub fn suspend(&self, account_id: &str) {
+        self.members().suspended.insert(account_id.to_owned());
+    }
+
+    /// Refuses the list of accounts from now on, as to an account that is no administrator.
+    pub fn hide_accounts(&self) {
+        self.members().is_listed = false;
     }
 
     /// The place that answers a request signed for `place`.

@@ -168,5 +168,5 @@ fn its_parameters_are_those_of_the_stack() {
             assert_eq!(parameter[setting], of_stack[setting], "{name}: {setting}");
         }
     }
-    assert_eq!(shared, 6);
+    assert_eq!(shared, 11);
 }

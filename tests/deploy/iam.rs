@@ -1,7 +1,7 @@
 //! iam-policy-validator judges the policies of all templates, and the deployer's: actions that exist, resources and
 //! condition keys that fit the action, and who may assume a role or use a resource.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -65,6 +65,16 @@ const EXPLAINED: &[(&str, &str, &str)] = &[
         "in a key's policy `*` is the key, and the conditions name the organization, the roles' path and the services",
     ),
     (
+        "forallvalues_allow_without_null_check",
+        "TagInstances",
+        "EC2 refuses CreateTags without tags, so that there are always keys",
+    ),
+    (
+        "forallvalues_allow_without_null_check",
+        "TagVolumes",
+        "EC2 refuses CreateTags without tags, so that there are always keys",
+    ),
+    (
         "confused_deputy_risk",
         "SlackRole",
         "no document says that Amazon Q Developer sends a source, and the role grants nothing",
@@ -101,13 +111,25 @@ fn judge(caller: &str, policies: &[(String, &'static str, Value)]) -> Vec<Findin
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// The policies of a template in a stack that has everything: name, kind and document.
+/// The policies of a template in two stacks, of which one has everything itself and one uses what others have: name, kind
+/// and document.
 fn policies(path: &str) -> Vec<(String, &'static str, Value)> {
     let whole = Whole::read(path);
     let template = Path::new(path).file_stem().unwrap().to_string_lossy();
-    let resources = whole.resources(&everything(&whole));
     let mut found = Vec::new();
-    for (id, resource) in &resources {
+    for (variant, more) in [("own", OWN), ("shared", SHARED)] {
+        let resources = whole.resources(&given(&whole, more));
+        found.extend(policies_of(&format!("{variant}.{template}"), &resources));
+    }
+    found
+}
+
+fn policies_of(
+    stack: &str,
+    resources: &BTreeMap<String, Resolved>,
+) -> Vec<(String, &'static str, Value)> {
+    let mut found = Vec::new();
+    for (id, resource) in resources {
         let properties = &resource.properties;
         let documents = match resource.kind.as_str() {
             "AWS::IAM::Role" => {
@@ -130,15 +152,46 @@ fn policies(path: &str) -> Vec<(String, &'static str, Value)> {
             _ => vec![],
         };
         for (at, (kind, document)) in documents.into_iter().enumerate() {
-            let name = format!("{template}.{id}.{at}");
-            found.push((name, kind, with_arns(document, &resources)));
+            let name = format!("{stack}.{id}.{at}");
+            found.push((name, kind, with_arns(document, resources)));
         }
     }
     found
 }
 
-/// Every condition that parameters can make true.
-fn everything(whole: &Whole) -> Given {
+/// What else a stack may have.
+const OWN: &[(&str, &str)] = &[
+    ("KmsKeyArn", "arn:aws:kms:eu-west-1:111122223333:key/own"),
+    ("TagKeys", "Owner,CostCenter"),
+];
+
+/// What a stack may use of others.
+const SHARED: &[(&str, &str)] = &[
+    ("OrganizationId", "o-a1b2c3d4e5"),
+    (
+        "PolicyTableArn",
+        "arn:aws:dynamodb:eu-west-1:222233334444:table/policy",
+    ),
+    (
+        "PolicyKeyArn",
+        "arn:aws:kms:eu-west-1:222233334444:key/policy",
+    ),
+    (
+        "ReportTopicArn",
+        "arn:aws:sns:eu-west-1:222233334444:reports",
+    ),
+    (
+        "ReportTopicKeyArn",
+        "arn:aws:kms:eu-west-1:222233334444:key/reports",
+    ),
+    (
+        "PermissionsBoundary",
+        "arn:aws:iam::111122223333:policy/boundary",
+    ),
+];
+
+/// Everything that acts, and more.
+fn given(whole: &Whole, more: &[(&str, &str)]) -> Given {
     const ALL: [(&str, &str); 13] = [
         ("Mode", "enforce"),
         ("Untagged", "stop"),
@@ -161,29 +214,21 @@ fn everything(whole: &Whole) -> Given {
         ),
     ];
     // What has no default.
-    const NEEDED: [(&str, &str); 3] = [
-        (
-            "PolicyTableArn",
-            "arn:aws:dynamodb:eu-west-1:999999999999:table/policy",
-        ),
-        (
-            "ReportTopicArn",
-            "arn:aws:sns:eu-west-1:999999999999:reports",
-        ),
-        ("OrganizationId", "o-a1b2c3d4e5"),
-    ];
-    let parameter = |name: &str| &whole.template["Parameters"][name];
-    let all = ALL.into_iter().filter(|it| !parameter(it.0).is_null());
-    let needed = NEEDED.into_iter().filter(|it| {
-        let written = parameter(it.0);
-        !written.is_null() && written["Default"].is_null()
-    });
-    let all: Vec<_> = all.chain(needed).collect();
+    let has_default = |name: &str| !whole.template["Parameters"][name]["Default"].is_null();
+    let needed = SHARED.iter().filter(|it| !has_default(it.0));
+    let known = |it: &&(&str, &str)| !whole.template["Parameters"][it.0].is_null();
+    let all: Vec<_> = ALL
+        .iter()
+        .chain(needed)
+        .chain(more)
+        .filter(known)
+        .copied()
+        .collect();
     Given::named("tagwarden").with(&all)
 }
 
 /// The document with an ARN in the place of each reference to a resource.
-fn with_arns(document: &Value, resources: &std::collections::BTreeMap<String, Resolved>) -> Value {
+fn with_arns(document: &Value, resources: &BTreeMap<String, Resolved>) -> Value {
     let mut text = document.to_string();
     for (id, resource) in resources {
         let arn = arn(id, &resource.kind);

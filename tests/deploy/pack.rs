@@ -48,8 +48,8 @@ fn required_parameters_are_outputs_of_the_stack() {
 }
 
 /// Config appends `-conformance-pack-` and an id of some ten characters to the rule's name, which may then be 128 long:
-/// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack's event rule matches the
-/// beginning, which must therefore not be another rule's name.
+/// <https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html>. The stack's event rule matches that, and
+/// the stack's rule and its organization's, and no other rule whose name begins so.
 #[test]
 fn rule_name_leaves_room_for_the_suffix_of_config() {
     let (stack, pack) = (Template::read(STACK), Template::read(PACK));
@@ -58,6 +58,16 @@ fn rule_name_leaves_room_for_the_suffix_of_config() {
     for setting in ["AllowedPattern", "Default"] {
         assert_eq!(name[setting], stack.parameters["RuleName"][setting]);
     }
+    let heard = &by_id(&stack)["ComplianceChanges"]["EventPattern"]["detail"]["configRuleName"];
+    let beginning = |text: &str| json!({ "prefix": { "Fn::Sub": text } });
+    assert_eq!(
+        *heard,
+        json!([
+            { "Ref": "RuleName" },
+            beginning("${RuleName}-conformance-pack-"),
+            beginning("OrgConfigRule-${RuleName}-"),
+        ])
+    );
     let properties = by_id(&pack);
     let named = json!({ "Ref": "RuleName" });
     assert_eq!(properties["Rule"]["ConfigRuleName"], named);
@@ -89,6 +99,10 @@ fn remediation_fits_the_document_of_the_stack() {
     let of_one = json!(["IsOneType", { "Ref": "ResourceTypes" }, { "Ref": "AWS::NoValue" }]);
     assert_eq!(remediation["ResourceType"], json!({ "Fn::If": of_one }));
     assert_eq!(remediation["TargetType"], "SSM_DOCUMENT");
+    // Config stops trying the others at that share of failures, and starts that share at once.
+    let controls = &remediation["ExecutionControls"]["SsmControls"];
+    assert_eq!(controls["ErrorPercentage"], 100);
+    assert_eq!(controls["ConcurrentExecutionRatePercentage"], 1);
     for (parameter, pattern) in [
         // 1 to 25, and 1 to 2,678,000.
         ("MaximumAutomaticAttempts", "^([1-9]|1[0-9]|2[0-5])$"),

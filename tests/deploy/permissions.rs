@@ -9,7 +9,7 @@ use crate::template::{HOOK, STACK, Statement, Template};
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
 
 /// Grants that no source line names, each with what needs it.
-const BY_OTHERS: [(&str, &str, &str); 11] = [
+const BY_OTHERS: [(&str, &str, &str); 12] = [
     (
         "",
         "logs:CreateLogStream",
@@ -59,6 +59,11 @@ const BY_OTHERS: [(&str, &str, &str); 11] = [
         "AutomationRole",
         "lambda:InvokeFunction",
         "the script in RemediationDocument",
+    ),
+    (
+        "HookRole",
+        "kms:Decrypt",
+        "DynamoDB, to read an encrypted table",
     ),
     (
         "InvokeRole",

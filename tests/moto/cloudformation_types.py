@@ -195,9 +195,13 @@ moto_load_parameters = parsing.ResourceMap.load_parameters
 
 
 def load_parameters(self):
-    """A list that an update keeps is a list already, and moto leaves a list's default as text."""
+    """A list that an update keeps is a list already, and moto leaves a list's default as text.
+
+    A parameter that keeps its default has not changed. Otherwise an update would change all that names it, and replace
+    topics.
+    """
     for name, parameter in self._template.get("Parameters", {}).items():
-        if parameter["Type"] == "CommaDelimitedList":
+        if "Default" in parameter:
             self.input_parameters.setdefault(name, parameter["Default"])
     for name, value in self.input_parameters.items():
         if isinstance(value, list):

@@ -13,7 +13,7 @@ use tagwarden_remediation::settings::Mode;
 use tagwarden_remediation::{Remediation, Settings};
 
 use super::inputs::InputArgs;
-use super::policies::{PolicySource, read_table};
+use super::policies::PolicySource;
 use super::{recording, trouble};
 use crate::aws;
 use crate::aws::access::AwsAccess;
@@ -125,7 +125,7 @@ impl Explained {
         let sources = args.inputs.sources;
         // The file comes first, because it shows its problems without a wait and without an account.
         let policy = match &sources.policy {
-            None => PolicySource::Table,
+            None => PolicySource::Table(None),
             Some(path) => PolicySource::open(path)?,
         };
         let runtime = aws::runtime()?;
@@ -149,10 +149,7 @@ impl Explained {
     ) -> Result<Self, CommandError> {
         let (settings, mode) = args.settings(&mut access.variables)?;
         let config = &access.config;
-        let (policy_name, policy) = match policy {
-            PolicySource::File { name, policy } => (name, policy),
-            PolicySource::Table => read_table(&access, &settings).await?,
-        };
+        let (policy_name, policy) = policy.read(&access, &settings).await?;
         let (ec2, scope) = (Ec2::new(config), &settings.policy.scope);
         let found = resources::describe(&ec2, &policy, scope, args.ids).await;
         let (instances, unknown) = in_order(args.ids, found.map_err(|error| trouble::aws(&error))?);
@@ -203,12 +200,12 @@ impl Explained {
         }
         let (policy_name, policy) = match policy {
             PolicySource::File { name, policy } => (name, policy),
-            PolicySource::Table => {
+            table @ PolicySource::Table(_) => {
                 let opened = match access.take() {
                     Some(access) => access,
                     None => args.inputs.aws.open().await?,
                 };
-                read_table(access.insert(opened), &settings).await?
+                table.read(access.insert(opened), &settings).await?
             }
         };
         let at = args.inputs.sources.at();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tagwarden_aws::{Ec2, resources};
 
 use super::explained::{ExplainArgs, Explained};
-use super::policies::PolicySource;
+use super::policies::{PolicySource, TableCache};
 use super::trouble;
 use crate::aws;
 use crate::exit::CommandError;
@@ -33,7 +33,7 @@ impl FoundInstances {
     pub fn read(args: ExplainArgs<'_>, asked: &AskedPlaces) -> Result<Self, CommandError> {
         let sources = args.inputs.sources;
         let policy = match sources.policy_path() {
-            None => PolicySource::Table,
+            None => PolicySource::Table(None),
             Some(path) => PolicySource::open(path)?,
         };
         aws::runtime()?.block_on(async {
@@ -59,6 +59,9 @@ impl FoundInstances {
         policy: &PolicySource,
     ) -> Result<Self, CommandError> {
         let places = Places::open(asked, args.inputs.aws).await?;
+        let policy = policy
+            .clone()
+            .with(&TableCache::of_accounts(places.caller.clone()));
         let mut found = Self::default();
         let read = async |access: aws::access::AwsAccess| {
             let ec2 = Ec2::new(&access.config);

@@ -17,7 +17,7 @@ use tagwarden_remediation::{Remediation, RemediationError, Settings, on_demand};
 use super::conditions::{self, is_judged};
 use super::fleet;
 use super::notes;
-use super::policies::{PolicySource, PolicySources, read_table};
+use super::policies::{PolicySource, PolicySources};
 use super::recording;
 use super::settings::SettingArgs;
 use super::sources::SourceArgs;
@@ -148,7 +148,7 @@ impl Inputs {
         remediation: &Remediation,
     ) -> Result<Self, CommandError> {
         let reader = Reader::of_account(access, settings, focus, remediation).await?;
-        reader.read(PolicySource::Table, None).await
+        reader.read(PolicySource::Table(None), None).await
     }
 }
 
@@ -374,8 +374,8 @@ impl<'a> Reader<'a> {
         let is_table = !source.is_file();
         let (name, policy) = match (source, &self.access) {
             (PolicySource::File { name, policy }, _) => (name, policy),
-            (PolicySource::Table, Some(access)) => self.table(access).await?,
-            (PolicySource::Table, None) => {
+            (source, Some(access)) => source.read(access, self.settings).await?,
+            (PolicySource::Table(_), None) => {
                 return Err(CommandError::new(
                     &"no policy given",
                     "Name a policy file with --policy.",
@@ -443,10 +443,6 @@ impl<'a> Reader<'a> {
             report: preview.report,
             prospects: preview.prospects,
         })
-    }
-
-    async fn table(&self, access: &AwsAccess) -> Result<(String, Policy), CommandError> {
-        read_table(access, self.settings).await
     }
 
     fn failure(&self, error: &RemediationError) -> CommandError {

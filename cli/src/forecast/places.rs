@@ -6,7 +6,7 @@ use std::path::Path;
 use tagwarden_core::Resource;
 
 use super::inputs::{InputArgs, Inputs, RecordedFleet};
-use super::policies::PolicySources;
+use super::policies::{PolicySources, TableCache};
 use super::sources::SourceArgs;
 use crate::aws;
 use crate::exit::CommandError;
@@ -67,6 +67,8 @@ async fn of_accounts<T>(
     take: impl FnMut(&Place, Result<(Inputs, T), UnreadPlace>) -> Result<(), CommandError>,
 ) -> Result<PlacesRead, CommandError> {
     let places = Places::open(asked, args.aws).await?;
+    let cache = TableCache::of_accounts(places.caller.clone());
+    let policies = policies.clone().with(&cache);
     let read = async |access| {
         let inputs = Inputs::of_access(args, access, policies.clone()).await?;
         let more = more(&inputs).await?;
@@ -114,6 +116,7 @@ async fn of_recording<T>(
         parts.retain(|place, _| accounts.contains(&place.account));
     }
     count += parts.len();
+    let policies = policies.clone().with(&TableCache::of_recording());
     for (place, instances) in parts {
         let from = format!("{}, {place}", recorded.name);
         let part = recorded.part(args, policies.clone(), from, instances, Vec::new());

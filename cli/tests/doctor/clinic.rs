@@ -213,7 +213,7 @@ impl Clinic {
     fn create_the_rest(&self) {
         let account = &self.account;
         account.encrypt_topic(&self.topic, KEY);
-        let key = json!({"KeyId": KEY, "KeyManager": "CUSTOMER", "KeyState": "Enabled"});
+        let key = json!({"KeyId": KEY, "Arn": arn("kms", &format!("key/{KEY}")), "KeyManager": "CUSTOMER", "KeyState": "Enabled"});
         account.describe(Described::Key, KEY, key);
         let policy = json!({"Statement": [
             {"Sid": "Account", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "kms:*", "Resource": "*"},

@@ -123,8 +123,17 @@ pub const INJECTIONS: &[Injection] = &[
     ]}))),
     ("permission-missing", |it| it.account.deny_role(&role(REMEDIATION), "ec2:StopInstances")),
     ("permission-missing", |it| it.account.deny_role(&role(RULE), "dynamodb:Scan")),
+    ("permission-missing", |it| {
+        it.account.encrypt_table(LEDGER, &arn("kms", &format!("key/{KEY}")));
+        it.account.deny_role(&role(REMEDIATION), "kms:Decrypt");
+    }),
     ("key-unusable", |it| change(it, Described::Key, KEY, "KeyState", json!("PendingDeletion"))),
     ("key-policy", |it| it.account.redescribe(Described::KeyPolicy, KEY, |policy| policy["Statement"] = json!([policy["Statement"][0]]))),
+    ("key-policy", |it| {
+        let key = arn("kms", &format!("key/{KEY}"));
+        let parameters = json!([{"ParameterKey": "KmsKeyArn", "ParameterValue": key}]);
+        change(it, Described::Stack, "tagwarden", "Parameters", parameters);
+    }),
     ("alarm-ringing", |it| change(it, Described::Alarm, ALARM, "StateValue", json!("ALARM"))),
     ("cost-tag-inactive", |it| it.account.forget_description(Described::CostTag, "ProjectCode")),
 ];

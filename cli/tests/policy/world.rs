@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use tagwarden_sandbox::{Account, Loopback, Organization};
+use tagwarden_sandbox::{Account, Loopback};
 
 use crate::support::command;
 
@@ -49,16 +49,8 @@ impl World {
         Self::served(test, account, loopback)
     }
 
-    /// An organization whose first account has the customer's table.
-    pub fn of_organization(test: &str) -> (Self, Organization) {
-        let account = Account::new();
-        let organization = Organization::new(&account);
-        let loopback = Loopback::serve_organization(&organization).unwrap();
-        fill(&account);
-        (Self::served(test, account, loopback), organization)
-    }
-
-    fn served(test: &str, account: Account, loopback: Loopback) -> Self {
+    /// The world of this account, which `loopback` serves.
+    pub fn served(test: &str, account: Account, loopback: Loopback) -> Self {
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("policy-{test}"));
         // What an earlier run left.
         let _ = std::fs::remove_dir_all(&directory);

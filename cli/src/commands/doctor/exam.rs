@@ -233,6 +233,17 @@ impl Exam {
         }
     }
 
+    /// The end of the names of services in policies here.
+    pub fn dns_suffix(&self) -> &'static str {
+        match self.partition() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            _ => "amazonaws.com",
+        }
+    }
+
     /// The Region of what an ARN names; of a mere name this one.
     pub fn region_of(&self, arn_or_name: &str) -> String {
         let region = arn_or_name.split(':').nth(3);

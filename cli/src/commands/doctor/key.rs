@@ -1,94 +1,140 @@
 //! The customer's or the stack's own key, which encrypts the topic and the tables.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
 
 use super::checks::{Area, KEY_POLICY, KEY_UNUSABLE};
 use super::exam::{Exam, Look};
 use super::reports::TopicView;
+use super::stack::StackParts;
 use super::tables::TableViews;
 use crate::aws::other::{OtherCall, OtherService};
 
 const DESCRIBE: OtherCall = OtherCall::new(OtherService::Kms, "kms:DescribeKey");
 const POLICY: OtherCall = OtherCall::new(OtherService::Kms, "kms:GetKeyPolicy");
 
-/// What CloudWatch's alarms need to reach a topic that the key encrypts.
+/// The service that raises alarms. Alarms reach an encrypted topic only if its key lets them.
 const ALARMS: &str = "cloudwatch.amazonaws.com";
 
-/// The keys of a deployment, as calls of KMS know them.
+/// The keys that are not AWS's own, by their ARNs.
+#[derive(Clone, Debug, Default)]
+pub struct CustomerKeys {
+    /// That of the topic of the reports.
+    pub topic: Option<String>,
+    /// That of the policy table.
+    pub policy: Option<String>,
+    /// That of the ledger.
+    pub ledger: Option<String>,
+}
+
+/// A key as KMS describes it.
 #[derive(Clone, Debug)]
-struct UsedKey {
-    id: String,
-    /// Whether the topic of the reports is encrypted with it.
-    is_of_the_topic: bool,
-    /// The Region that it is in.
+struct KeyView {
+    arn: String,
     region: String,
 }
 
+/// What is encrypted with a key, by the names that others know the key by.
+#[derive(Clone, Copy, Debug)]
+pub struct EncryptedParts<'a> {
+    /// The topic.
+    pub topic: &'a TopicView,
+    /// The tables.
+    pub tables: &'a TableViews,
+    /// The stack, which names the key of the logs.
+    pub stack: &'a StackParts,
+}
+
 /// Looks at every key that is not AWS's own.
-pub async fn examine(exam: &mut Exam, topic: &TopicView, tables: &TableViews) {
-    let mut keys: Vec<UsedKey> = Vec::new();
-    // AWS's own key for SNS has a policy that nobody can change.
-    if let Some(id) = topic.key.clone().filter(|it| !it.starts_with("alias/aws/")) {
-        let region = topic.arn.as_deref().map(|arn| exam.region_of(arn));
-        keys.push(UsedKey {
-            id,
-            is_of_the_topic: true,
-            region: region.unwrap_or_else(|| exam.access.region.clone()),
-        });
-    }
-    for id in &tables.keys {
-        let is_known = keys
-            .iter()
-            .any(|key| id == &key.id || id.ends_with(&format!("/{}", key.id)));
-        if !is_known {
-            keys.push(UsedKey {
-                id: id.clone(),
-                is_of_the_topic: false,
-                region: exam.region_of(id),
-            });
+pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys {
+    let mut seen: BTreeMap<String, Option<KeyView>> = BTreeMap::new();
+    let topic_region = parts.topic.arn.as_deref().map(|arn| exam.region_of(arn));
+    let uses = [
+        (parts.topic.key.as_ref(), topic_region),
+        (parts.tables.policy_key.as_ref(), None),
+        (parts.tables.ledger_key.as_ref(), None),
+        (parts.stack.log_key.as_ref(), None),
+    ];
+    let mut views = Vec::new();
+    for (id, region) in uses {
+        // AWS's own key for a service has a policy that nobody can change.
+        let Some(id) = id.filter(|id| !id.starts_with("alias/aws/")) else {
+            views.push(None);
+            continue;
+        };
+        let region = region.unwrap_or_else(|| exam.region_of(id));
+        // One key may be known by its id and by its ARN.
+        let name = id.rsplit('/').next().unwrap_or(id).to_owned();
+        if !seen.contains_key(&name) {
+            let view = examine_key(exam, id, &region).await;
+            seen.insert(name.clone(), view);
         }
+        views.push(seen.get(&name).cloned().flatten());
     }
-    for key in keys {
-        examine_key(exam, &key).await;
+    let mut views = views.into_iter();
+    let mut next = || views.next().flatten();
+    let (topic, policy, ledger, logs) = (next(), next(), next(), next());
+    if let Some(key) = &topic {
+        let services = [(ALARMS.to_owned(), "no alarm reaches the topic")];
+        judge_policy(exam, key, &services).await;
+    }
+    if let Some(key) = &logs {
+        let service = format!("logs.{}.{}", exam.access.region, exam.dns_suffix());
+        let services = [(service, "the functions write no logs")];
+        judge_policy(exam, key, &services).await;
+    }
+    let arn = |view: Option<KeyView>| view.map(|view| view.arn);
+    CustomerKeys {
+        topic: arn(topic),
+        policy: arn(policy),
+        ledger: arn(ledger),
     }
 }
 
-async fn examine_key(exam: &mut Exam, key: &UsedKey) {
-    let question = format!("whether the key {} can be used", key.id);
+/// What KMS says of the key; `None` if it was not seen, or is AWS's own.
+async fn examine_key(exam: &mut Exam, id: &str, region: &str) -> Option<KeyView> {
+    let question = format!("whether the key {id} can be used");
     let look = Look::new(Area::Key, &question);
-    let config = exam.config_in(&key.region);
-    let described = DESCRIBE.send(&config, json!({"KeyId": key.id})).await;
-    let Some(described) = exam.see(look, described) else {
-        return;
-    };
+    let config = exam.config_in(region);
+    let described = DESCRIBE.send(&config, json!({"KeyId": id})).await;
+    let described = exam.see(look, described)?;
     let text = |path: &str| described.pointer(path).and_then(Value::as_str);
     if text("/KeyMetadata/KeyManager") == Some("AWS") {
-        return;
+        return None;
     }
+    let arn = text("/KeyMetadata/Arn").unwrap_or(id).to_owned();
     let state = text("/KeyMetadata/KeyState")
         .unwrap_or("Enabled")
         .to_owned();
     if state != "Enabled" {
-        let what = format!("The key {} is in {state}.", key.id);
-        let command = match state.as_str() {
-            "PendingDeletion" => "cancel-key-deletion",
-            _ => "enable-key",
+        let what = format!("The key {arn} is in {state}.");
+        let enable = exam.aws_in(region, &["kms", "enable-key", "--key-id", &arn]);
+        let fixes = match state.as_str() {
+            // Afterwards it is disabled.
+            "PendingDeletion" => vec![
+                exam.aws_in(region, &["kms", "cancel-key-deletion", "--key-id", &arn]),
+                enable,
+            ],
+            _ => vec![enable],
         };
-        let fix = exam.aws_in(&key.region, &["kms", command, "--key-id", &key.id]);
-        exam.complain(KEY_UNUSABLE, what, [fix]);
+        exam.complain(KEY_UNUSABLE, what, fixes);
     }
-    if key.is_of_the_topic {
-        judge_policy(exam, key, &config).await;
-    }
+    Some(KeyView {
+        arn,
+        region: region.to_owned(),
+    })
 }
 
-/// The statement that no permission of a role can replace: CloudWatch is not of the account.
-async fn judge_policy(exam: &mut Exam, key: &UsedKey, config: &aws_config::SdkConfig) {
-    let question = format!("whether CloudWatch's alarms may use the key {}", key.id);
+/// Whether services may use the key, each with what else becomes of it. No permission of a role can replace that, because
+/// the services do it by themselves.
+async fn judge_policy(exam: &mut Exam, key: &KeyView, services: &[(String, &str)]) {
+    let arn = &key.arn;
+    let question = format!("whether services may use the key {arn}");
     let look = Look::new(Area::Key, &question);
-    let parameters = json!({"KeyId": key.id, "PolicyName": "default"});
-    let answer = POLICY.send(config, parameters).await;
+    let parameters = json!({"KeyId": arn, "PolicyName": "default"});
+    let answer = POLICY.send(&exam.config_in(&key.region), parameters).await;
     let policy = answer.and_then(|answer| {
         let text = answer.get("Policy").and_then(Value::as_str);
         let policy = text.and_then(|it| serde_json::from_str::<Value>(it).ok());
@@ -97,40 +143,24 @@ async fn judge_policy(exam: &mut Exam, key: &UsedKey, config: &aws_config::SdkCo
     let Some(policy) = exam.see(look, policy) else {
         return;
     };
-    let missing = ["kms:Decrypt", "kms:GenerateDataKey"];
-    let missing: Vec<&str> = missing
-        .into_iter()
-        .filter(|action| !allows(&policy, ALARMS, action))
-        .collect();
-    if missing.is_empty() {
-        return;
+    for (service, otherwise) in services {
+        let missing = ["kms:Decrypt", "kms:GenerateDataKey"];
+        let missing = missing.into_iter();
+        let missing: Vec<&str> = missing.filter(|it| !allows(&policy, service, it)).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let what = format!(
+            "The policy of the key {arn} does not let {service} do {}, so that {otherwise}.",
+            missing.join(" and ")
+        );
+        let of = ["--policy-name", "default", "--key-id", arn];
+        let get = [&["kms", "get-key-policy", "--output", "text"], &of[..]].concat();
+        let file = ["--policy", "file://key-policy.json"];
+        let put = [&["kms", "put-key-policy"], &of[..], &file].concat();
+        let fixes = [get, put].map(|it| exam.aws_in(&key.region, &it));
+        exam.complain(KEY_POLICY, what, fixes);
     }
-    let what = format!(
-        "The policy of the key {} does not let {ALARMS} do {}, so that no alarm reaches the topic.",
-        key.id,
-        missing.join(" and ")
-    );
-    let get = [
-        "kms",
-        "get-key-policy",
-        "--policy-name",
-        "default",
-        "--output",
-        "text",
-        "--key-id",
-    ];
-    let put = [
-        "kms",
-        "put-key-policy",
-        "--policy-name",
-        "default",
-        "--policy",
-        "file://key-policy.json",
-        "--key-id",
-    ];
-    let fixes =
-        [&get, &put].map(|it| exam.aws_in(&key.region, &[&it[..], &[key.id.as_str()]].concat()));
-    exam.complain(KEY_POLICY, what, fixes);
 }
 
 /// Whether a statement lets `service` do `action`, whatever its conditions.

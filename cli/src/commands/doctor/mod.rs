@@ -32,6 +32,7 @@ use crate::output;
 use checks::Weight;
 use exam::Exam;
 use functions::FunctionPair;
+use key::EncryptedParts;
 use permissions::ActedOn;
 
 const LONG_ABOUT: &str = "\
@@ -114,8 +115,8 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
     aws::runtime()?.block_on(async {
         // The stack is not read here, because it may be broken or missing.
         let access = args.aws.open_caller(None).await?;
-        let stack = args.aws.stack_name().unwrap_or(USUAL_STACK).to_owned();
-        let mut exam = Exam::new(access, stack);
+        let stack = args.aws.stack_name().unwrap_or(USUAL_STACK);
+        let mut exam = Exam::new(access, stack.to_owned());
         let pair = examine(&mut exam).await;
         if exam.seen.is_empty() {
             return Err(nothing_seen(&exam));
@@ -153,14 +154,20 @@ async fn examine(exam: &mut Exam) -> FunctionPair {
     let tables = tables::examine(exam, &pair, &parts).await;
     let topic = reports::examine(exam, &pair, &parts, tables.policy.as_ref()).await;
     trail::examine(exam).await;
+    let encrypted = EncryptedParts {
+        topic: &topic,
+        tables: &tables,
+        stack: &parts,
+    };
+    let keys = key::examine(exam, encrypted).await;
     let on = ActedOn {
         pair: &pair,
         tables: &tables,
         queue: &queue,
         topic: &topic,
+        keys: &keys,
     };
     permissions::examine(exam, on).await;
-    key::examine(exam, &topic, &tables).await;
     alarms::examine(exam, &parts).await;
     costs::examine(exam, tables.policy.as_ref()).await;
     pair

@@ -22,8 +22,10 @@ pub enum NeededOn {
     /// IAM has no resource for the action.
     Anything,
     PolicyTable,
+    PolicyKey,
     Results,
     Ledger,
+    LedgerKey,
     Queue,
     Topic,
     TopicKey,
@@ -88,6 +90,7 @@ use NeededWhen::{
 /// Every action that a function needs.
 pub const NEEDS: &[Need] = &[
     rule("dynamodb:Scan", On::PolicyTable, Always),
+    rule("kms:Decrypt", On::PolicyKey, Always),
     rule(
         "config:GetComplianceDetailsByConfigRule",
         On::Results,
@@ -100,6 +103,8 @@ pub const NEEDS: &[Need] = &[
     rule("logs:CreateLogStream", On::Logs, Always),
     rule("logs:PutLogEvents", On::Logs, Always),
     remediation("dynamodb:Scan", On::PolicyTable, Always),
+    remediation("kms:Decrypt", On::PolicyKey, Always),
+    remediation("kms:Decrypt", On::LedgerKey, Always),
     remediation("dynamodb:BatchGetItem", On::Ledger, Always),
     remediation("dynamodb:DeleteItem", On::Ledger, Always),
     remediation("dynamodb:GetItem", On::Ledger, Always),

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::checks::{Area, PERMISSION_MISSING};
 use super::exam::{Exam, Look};
 use super::functions::{FunctionPair, LambdaFunction};
+use super::key::CustomerKeys;
 use super::needs::{NEEDS, NeededOn, RoleOf};
 use super::queue::QueueView;
 use super::reports::TopicView;
@@ -27,6 +28,8 @@ pub struct ActedOn<'a> {
     pub queue: &'a QueueView,
     /// The topic of the reports.
     pub topic: &'a TopicView,
+    /// The keys that are not AWS's own.
+    pub keys: &'a CustomerKeys,
 }
 
 /// Asks IAM what each function's role may do.
@@ -53,11 +56,12 @@ pub async fn examine(exam: &mut Exam, on: ActedOn<'_>) {
             by_resource.entry(need.on).or_default().push(need.action);
         }
         let mut refused = Vec::new();
-        for (resource, actions) in by_resource {
-            let Some(resource) = arn(exam, on, function, resource) else {
+        for (needed_on, actions) in by_resource {
+            let Some(resource) = arn(exam, on, function, needed_on) else {
                 continue;
             };
-            match simulate(exam, look, function, &resource, &actions).await {
+            let resource = (needed_on, resource.as_str());
+            match simulate(exam, look, function, resource, &actions).await {
                 Some(more) => refused.extend(more),
                 // Every further call would be refused alike.
                 None => break,
@@ -117,14 +121,9 @@ fn arn(
         NeededOn::Ledger => on.tables.ledger.as_ref().map(table),
         NeededOn::Queue => on.queue.arn.clone(),
         NeededOn::Topic => on.topic.arn.clone(),
-        NeededOn::TopicKey => {
-            let key = on.topic.key.as_ref()?;
-            match (key.starts_with("arn:"), key.starts_with("alias/")) {
-                (true, _) => Some(key.clone()),
-                (_, true) => None,
-                _ => Some(own("kms", &format!("key/{key}"))),
-            }
-        }
+        NeededOn::TopicKey => on.keys.topic.clone(),
+        NeededOn::PolicyKey => on.keys.policy.clone(),
+        NeededOn::LedgerKey => on.keys.ledger.clone(),
         NeededOn::LettersTopic => settings?.letters_topic_arn.clone(),
         NeededOn::MailIdentity => {
             let from = on
@@ -151,7 +150,7 @@ async fn simulate(
     exam: &mut Exam,
     look: Look<'_>,
     function: &LambdaFunction,
-    resource: &str,
+    (on, resource): (NeededOn, &str),
     actions: &[&str],
 ) -> Option<Vec<RefusedAction>> {
     let mut parameters = Map::new();
@@ -161,7 +160,7 @@ async fn simulate(
     for (index, action) in actions.iter().enumerate() {
         set(format!("ActionNames.member.{}", index + 1), action);
     }
-    for (index, (key, value)) in context(exam, function, resource).iter().enumerate() {
+    for (index, (key, value)) in context(exam, function, on, resource).iter().enumerate() {
         let entry = format!("ContextEntries.member.{}", index + 1);
         set(format!("{entry}.ContextKeyName"), key);
         set(format!("{entry}.ContextKeyType"), "string");
@@ -207,20 +206,25 @@ async fn simulate(
 }
 
 /// What the conditions of the stack's policies ask for. The simulator knows only what it is given.
-fn context(exam: &Exam, function: &LambdaFunction, resource: &str) -> Vec<(&'static str, String)> {
+fn context(
+    exam: &Exam,
+    function: &LambdaFunction,
+    on: NeededOn,
+    resource: &str,
+) -> Vec<(&'static str, String)> {
     let region = &exam.access.region;
     let mut context = vec![("aws:RequestedRegion", region.clone())];
-    match resource.split(':').nth(2) {
-        Some("kms") => {
-            let of = exam.region_of(resource);
-            let suffix = match exam.partition() {
-                "aws-cn" => "amazonaws.com.cn",
-                "aws-eusc" => "amazonaws.eu",
-                _ => "amazonaws.com",
-            };
-            context.push(("kms:ViaService", format!("sns.{of}.{suffix}")));
-        }
-        Some("ses") => {
+    let via = |service: &str| {
+        let region = exam.region_of(resource);
+        (
+            "kms:ViaService",
+            format!("{service}.{region}.{}", exam.dns_suffix()),
+        )
+    };
+    match on {
+        NeededOn::TopicKey => context.push(via("sns")),
+        NeededOn::PolicyKey | NeededOn::LedgerKey => context.push(via("dynamodb")),
+        NeededOn::MailIdentity => {
             let from = function.variable("TAGWARDEN_MAIL_FROM").unwrap_or_default();
             let sender = from.parse::<tagwarden_aws::mail::MailSender>();
             if let Ok(sender) = sender {

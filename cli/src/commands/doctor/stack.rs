@@ -31,6 +31,8 @@ pub struct StackParts {
     /// The physical ids by the logical ones; `None` if they are not known.
     resources: Option<BTreeMap<String, String>>,
     alarms: Vec<String>,
+    /// The key that the stack was given for its logs, by its ARN.
+    pub log_key: Option<String>,
 }
 
 impl StackParts {
@@ -66,6 +68,7 @@ pub async fn examine(exam: &mut Exam) -> StackParts {
     if let Some(described) = exam.see(look, described) {
         parts.exists = Some(true);
         let stack = described.pointer("/Stacks/0").cloned().unwrap_or_default();
+        parts.log_key = parameter(&stack, "KmsKeyArn").filter(|key| key.starts_with("arn:"));
         judge_status(exam, &stack);
         judge_version(exam, &stack);
     }
@@ -152,6 +155,16 @@ fn judge_status(exam: &mut Exam, stack: &Value) {
     };
     let what = format!("The stack {name} is in {status}{reason}.");
     exam.complain(STACK_FAILED, what, fixes);
+}
+
+/// The value of a parameter of the stack.
+fn parameter(stack: &Value, name: &str) -> Option<String> {
+    let parameters = stack.get("Parameters").and_then(Value::as_array);
+    parameters.into_iter().flatten().find_map(|parameter| {
+        let is_it = parameter.get("ParameterKey").and_then(Value::as_str) == Some(name);
+        let value = parameter.get("ParameterValue").and_then(Value::as_str);
+        value.filter(|_| is_it).map(ToOwned::to_owned)
+    })
 }
 
 fn judge_version(exam: &mut Exam, stack: &Value) {

@@ -27,8 +27,10 @@ const RULE_ATTRIBUTE: &str = "TagKey";
 pub struct TableViews {
     /// The policy; `None` if it was not seen, or is not valid.
     pub policy: Option<Policy>,
-    /// The keys, by ARN, that encrypt the tables, but for those that belong to AWS.
-    pub keys: Vec<String>,
+    /// The ARN of the key of KMS that encrypts the policy table, which may be AWS's own.
+    pub policy_key: Option<String>,
+    /// The same of the ledger.
+    pub ledger_key: Option<String>,
     /// The policy table's name or ARN.
     pub policy_table: Option<String>,
     /// The ledger's name.
@@ -76,7 +78,7 @@ async fn examine_policy(exam: &mut Exam, views: &mut TableViews) {
             return;
         }
         Some(Some(described)) => {
-            views.keys.extend(key_of(&described));
+            views.policy_key = key_of(&described);
             if !has_key(&described, &expected) {
                 let what = format!("The key of the table {table} is not the number RuleId.");
                 let deploy = exam.deploy(&["PolicyTableName=NAME"]);
@@ -176,7 +178,7 @@ async fn examine_ledger(exam: &mut Exam, pair: &FunctionPair, views: &mut TableV
         exam.complain(LEDGER_MISSING, what, [deploy]);
         return;
     };
-    views.keys.extend(key_of(&described));
+    views.ledger_key = key_of(&described);
     let expected = [
         ("Pk", ScalarAttributeType::S),
         ("Sk", ScalarAttributeType::S),

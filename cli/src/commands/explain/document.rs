@@ -55,7 +55,7 @@ fn part(explained: &Explained, instance: &Resource, explanation: &Explanation) -
             "undoneAt": tag.undone_at.map(rfc3339),
         })
     });
-    map([
+    let mut members = map([
         ("instanceId", json!(instance.id)),
         (
             "name",
@@ -90,8 +90,13 @@ fn part(explained: &Explained, instance: &Resource, explanation: &Explanation) -
             explanation.shutdowns.iter().map(shutdown).collect(),
         ),
         ("remembered", remembered.collect()),
-    ])
-    .into()
+    ]);
+    if explained.is_of_many && explained.is_recorded {
+        let details = &instance.details;
+        members.insert("account".to_owned(), json!(details.owner_id));
+        members.insert("region".to_owned(), json!(details.region()));
+    }
+    members.into()
 }
 
 fn exemption(explained: &Explained, instance: &Resource) -> Value {
