@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -23,10 +23,9 @@ const TABLE: &str = "arn:aws:dynamodb:eu-central-1:999999999999:table/tagwarden-
 const TOPIC: &str = "arn:aws:sns:eu-central-1:999999999999:reports";
 const LETTERS: &str = "arn:aws:sns:eu-central-1:999999999999:letters";
 
-/// Reading a template takes a second, because of the schemas of its types.
-static OF_THE_STACK: LazyLock<Whole> = LazyLock::new(|| Whole::read(STACK));
-static OF_MEMBERS: LazyLock<Whole> = LazyLock::new(|| Whole::read(MEMBERS));
-static OF_CENTRAL: LazyLock<Whole> = LazyLock::new(|| Whole::read(CENTRAL));
+static OF_THE_STACK: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(STACK));
+static OF_MEMBERS: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(MEMBERS));
+static OF_CENTRAL: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(CENTRAL));
 
 /// What both templates are given: what the organization's must have, and the stack's may.
 const CENTRAL_PARTS: [(&str, &str); 4] = [
