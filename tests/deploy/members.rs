@@ -16,6 +16,8 @@ use crate::pages::{read, shell_blocks};
 
 /// The Region of the policy, the reports and the `StackSet`.
 const HOME: &str = "eu-south-1";
+const PUBLISH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/publish");
+
 /// Another Region with instances.
 const AWAY: &str = "ap-south-1";
 
@@ -394,5 +396,114 @@ fn assert_no_others_get_in(member: &Member, values: &BTreeMap<String, String>) {
             ]),
             "{name}"
         );
+    }
+}
+
+/// A Region of another partition has ARNs and host names of its own.
+#[test]
+fn publishes_in_another_partition() {
+    let deployment = Deployment {
+        region: "cn-north-1",
+        directory: Path::new(env!("CARGO_TARGET_TMPDIR")).join("publish-cn"),
+        ..crate::stack::deployment("cn-north-1")
+    };
+    deployment.package();
+    let mut publish = deployment.command(PUBLISH);
+    publish.args(["--prefix", "acme-cn", "--regions", "cn-north-1"]);
+    let refused = publish.output().unwrap();
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("there is no bucket acme-cn-cn-north-1"),
+        "{message}"
+    );
+    let printed = run_to_success(publish.args(["--organization", "o-a1b2c3d4e5"]));
+    let url = "https://acme-cn-cn-north-1.s3.cn-north-1.amazonaws.com.cn/tagwarden/organization-";
+    assert!(printed.contains(url), "{printed}");
+    let mut policy = deployment.aws();
+    policy.args([
+        "s3api",
+        "get-bucket-policy",
+        "--bucket",
+        "acme-cn-cn-north-1",
+        "--output",
+        "text",
+    ]);
+    let policy = run_to_success(&mut policy);
+    assert!(
+        policy.contains("arn:aws-cn:s3:::acme-cn-cn-north-1/*"),
+        "{policy}"
+    );
+    let published = std::fs::read_to_string(
+        deployment
+            .directory
+            .join("lambda/organization.published.yaml"),
+    )
+    .unwrap();
+    assert!(published.contains("Architectures: [x86_64]") && !published.contains("_ZIP"));
+}
+
+#[test]
+fn a_wrong_command_line_publishes_nothing() {
+    let deployment = crate::stack::deployment("eu-south-2");
+    for (arguments, why) in [
+        (
+            &["--regions", "eu-west-1"][..],
+            "--prefix must be the beginning",
+        ),
+        (
+            &["--prefix", "Acme", "--regions", "eu-west-1"],
+            "--prefix must be the beginning",
+        ),
+        (&["--prefix", "acme"], "--regions must be Regions"),
+        (
+            &["--prefix", "acme", "--regions", "eu-west-1 us-east-1"],
+            "--regions must be Regions",
+        ),
+        (
+            &[
+                "--prefix",
+                "acme",
+                "--regions",
+                "eu-west-1",
+                "--organization",
+                "acme",
+            ],
+            "--organization must be an organization's id",
+        ),
+        (
+            &[
+                "--prefix",
+                "acme",
+                "--regions",
+                "eu-west-1",
+                "--zips",
+                "nowhere",
+            ],
+            "nowhere is not a folder",
+        ),
+        (
+            &[
+                "--prefix",
+                "acme",
+                "--regions",
+                "eu-west-1",
+                "--zips",
+                "docs",
+            ],
+            "holds neither the files of a release",
+        ),
+        (&["--bucket", "acme"], "--bucket is not an option"),
+        (&["--prefix"], "--prefix needs a value"),
+    ] {
+        let mut publish = deployment.command(PUBLISH);
+        let refused = publish
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {message}");
+        assert!(message.contains(why), "{arguments:?}: {message}");
     }
 }
