@@ -12,6 +12,7 @@ mod code;
 mod combinations;
 mod deployer;
 mod deployer_unused;
+mod doctor;
 mod document;
 mod guard_rails;
 mod hook;

@@ -114,6 +114,11 @@ impl Stack {
         }
     }
 
+    /// A command whose AWS is moto, in the stack's Region.
+    pub fn command(&self, program: &str) -> std::process::Command {
+        self.deployment.command(program)
+    }
+
     /// Sends the event to the stack's queue, as EventBridge does.
     pub async fn send(&self, event: &Value) {
         let url = self.queue_url("Queue").await;

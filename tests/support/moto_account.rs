@@ -54,18 +54,24 @@ pub struct Account<'a> {
 impl<'a> Account<'a> {
     /// The account in the given Region, before anything is deployed.
     pub fn in_region(moto: &'a Moto, region: &'static str) -> Self {
-        Self::with_config(moto, region, &moto.sdk_config())
+        Self::with_config(moto, Region::from_static(region), &moto.sdk_config())
     }
 
     /// The account of the credentials in the given Region.
     pub fn of(moto: &'a Moto, region: &'static str, credentials: Credentials) -> Self {
         let provider = SharedCredentialsProvider::new(credentials);
         let config = moto.sdk_config().into_builder();
-        Self::with_config(moto, region, &config.credentials_provider(provider).build())
+        let config = config.credentials_provider(provider).build();
+        Self::with_config(moto, Region::from_static(region), &config)
     }
 
-    fn with_config(moto: &'a Moto, region: &'static str, config: &SdkConfig) -> Self {
-        let region = Region::from_static(region);
+    /// The account that the role is of, as somebody who assumed it, in the same Region.
+    pub async fn of_role(&self, role: &str) -> Self {
+        let config = self.sdk_config_of_role(role, "test").await;
+        Self::with_config(self.moto, self.region.clone(), &config)
+    }
+
+    fn with_config(moto: &'a Moto, region: Region, config: &SdkConfig) -> Self {
         let config = in_region(config, &region);
         Self {
             moto,
