@@ -7,7 +7,7 @@ use std::process::Command;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::MOTO;
 use crate::deployment::{Deployment, run_to_success};
@@ -16,8 +16,6 @@ use crate::pages::{read, shell_blocks};
 
 /// The Region of the policy, the reports and the `StackSet`.
 const HOME: &str = "eu-south-1";
-const PUBLISH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/publish");
-
 /// Another Region with instances.
 const AWAY: &str = "ap-south-1";
 
@@ -282,6 +280,23 @@ async fn two_accounts_act_by_one_table_and_report_to_one_topic() {
         assert!(text.contains(&member.account), "{text}");
     }
 
+    // Alarms go to the topic of their own Region.
+    let mut describe = other.deployment.aws();
+    describe.args([
+        "--region",
+        AWAY,
+        "cloudwatch",
+        "describe-alarms",
+        "--output",
+        "json",
+    ]);
+    let described: Value = serde_json::from_str(&run_to_success(&mut describe)).unwrap();
+    let described = described["MetricAlarms"].as_array().unwrap();
+    assert!(described.len() > 5, "{described:?}");
+    let topic = format!("arn:aws:sns:{AWAY}:{}:tagwarden-alarms", central.account);
+    let told = |alarm: &Value| alarm["AlarmActions"] == json!([topic]);
+    assert!(described.iter().all(told), "{described:?}");
+
     // Who was let in: by the policies of the table, the topic and its key, too.
     let calls = MOTO.calls();
     let own = |call: &&Value| call["resources"].to_string().contains(&central.account);
@@ -396,114 +411,5 @@ fn assert_no_others_get_in(member: &Member, values: &BTreeMap<String, String>) {
             ]),
             "{name}"
         );
-    }
-}
-
-/// A Region of another partition has ARNs and host names of its own.
-#[test]
-fn publishes_in_another_partition() {
-    let deployment = Deployment {
-        region: "cn-north-1",
-        directory: Path::new(env!("CARGO_TARGET_TMPDIR")).join("publish-cn"),
-        ..crate::stack::deployment("cn-north-1")
-    };
-    deployment.package();
-    let mut publish = deployment.command(PUBLISH);
-    publish.args(["--prefix", "acme-cn", "--regions", "cn-north-1"]);
-    let refused = publish.output().unwrap();
-    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(2), "{message}");
-    assert!(
-        message.contains("there is no bucket acme-cn-cn-north-1"),
-        "{message}"
-    );
-    let printed = run_to_success(publish.args(["--organization", "o-a1b2c3d4e5"]));
-    let url = "https://acme-cn-cn-north-1.s3.cn-north-1.amazonaws.com.cn/tagwarden/organization-";
-    assert!(printed.contains(url), "{printed}");
-    let mut policy = deployment.aws();
-    policy.args([
-        "s3api",
-        "get-bucket-policy",
-        "--bucket",
-        "acme-cn-cn-north-1",
-        "--output",
-        "text",
-    ]);
-    let policy = run_to_success(&mut policy);
-    assert!(
-        policy.contains("arn:aws-cn:s3:::acme-cn-cn-north-1/*"),
-        "{policy}"
-    );
-    let published = std::fs::read_to_string(
-        deployment
-            .directory
-            .join("lambda/organization.published.yaml"),
-    )
-    .unwrap();
-    assert!(published.contains("Architectures: [x86_64]") && !published.contains("_ZIP"));
-}
-
-#[test]
-fn a_wrong_command_line_publishes_nothing() {
-    let deployment = crate::stack::deployment("eu-south-2");
-    for (arguments, why) in [
-        (
-            &["--regions", "eu-west-1"][..],
-            "--prefix must be the beginning",
-        ),
-        (
-            &["--prefix", "Acme", "--regions", "eu-west-1"],
-            "--prefix must be the beginning",
-        ),
-        (&["--prefix", "acme"], "--regions must be Regions"),
-        (
-            &["--prefix", "acme", "--regions", "eu-west-1 us-east-1"],
-            "--regions must be Regions",
-        ),
-        (
-            &[
-                "--prefix",
-                "acme",
-                "--regions",
-                "eu-west-1",
-                "--organization",
-                "acme",
-            ],
-            "--organization must be an organization's id",
-        ),
-        (
-            &[
-                "--prefix",
-                "acme",
-                "--regions",
-                "eu-west-1",
-                "--zips",
-                "nowhere",
-            ],
-            "nowhere is not a folder",
-        ),
-        (
-            &[
-                "--prefix",
-                "acme",
-                "--regions",
-                "eu-west-1",
-                "--zips",
-                "docs",
-            ],
-            "holds neither the files of a release",
-        ),
-        (&["--bucket", "acme"], "--bucket is not an option"),
-        (&["--prefix"], "--prefix needs a value"),
-    ] {
-        let mut publish = deployment.command(PUBLISH);
-        let refused = publish
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .args(arguments)
-            .output()
-            .unwrap();
-        let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {message}");
-        assert!(message.contains(why), "{arguments:?}: {message}");
     }
 }
