@@ -75,7 +75,16 @@ pub const INJECTIONS: &[Injection] = &[
     ("event-rule-missing", |it| it.account.forget_description(Described::EventRule, EVENT_RULES[0])),
     ("event-rule-missing", |it| change(it, Described::EventRule, EVENT_RULES[1], "Targets", json!([]))),
     ("event-rule-off", |it| change(it, Described::EventRule, EVENT_RULES[2], "State", json!("DISABLED"))),
+    ("event-rule-narrow", |it| {
+        it.account.forget_description(Described::ConfigRule, CONFIG_RULE);
+        it.create_config_rule("another-name");
+    }),
+    ("event-rule-narrow", |it| {
+        let pattern = json!({"source": ["aws.config"], "detail": {"resourceType": ["AWS::EC2::Volume"]}});
+        change(it, Described::EventRule, EVENT_RULES[0], "EventPattern", json!(pattern.to_string()));
+    }),
     ("queue-missing", |it| it.account.delete_queue(&it.queue)),
+    ("queue-not-allowed", |it| it.account.unset_queue_attribute(&it.queue, "Policy")),
     ("queue-old", |it| it.account.describe(Described::Metric, "ApproximateAgeOfOldestMessage/tagwarden-Queue-1ABC", json!({"Maximum": 86_400.0}))),
     ("dead-letters", |it| it.account.put_message(&it.dead_letters, "{}")),
     ("no-dead-letters", |it| it.account.unset_queue_attribute(&it.queue, "RedrivePolicy")),
@@ -205,6 +214,30 @@ fn finds_each_fault_and_no_other() {
             assert!(!what.contains(".."), "{what}");
         }
     }
+}
+
+/// The pack's rule is as good as the stack's.
+#[test]
+fn is_silent_where_the_pack_brings_the_rule() {
+    let clinic = Clinic::new("pack");
+    clinic
+        .account
+        .forget_description(Described::ConfigRule, CONFIG_RULE);
+    clinic.create_config_rule("tagwarden-conformance-pack-x1y2z3");
+    assert_eq!(clinic.examine().checks(), Vec::<String>::new());
+}
+
+/// What the stack covers counts in every part.
+#[test]
+fn asks_for_volumes_where_the_stack_covers_them() {
+    let clinic = Clinic::new("volumes");
+    clinic.set_variable("TAGWARDEN_RESOURCE_TYPES", "instance,volume");
+    let report = clinic.examine();
+    let expected = ["type-not-recorded", "rule-scope", "event-rule-narrow"];
+    assert_eq!(report.checks(), expected, "{}", report.document);
+    clinic.account.deny_role(&role(RULE), "ec2:DescribeVolumes");
+    let report = clinic.examine();
+    assert!(report.checks().contains(&"permission-missing".to_owned()));
 }
 
 /// The catalogue is what the guide lists.

@@ -7,6 +7,7 @@ use tagwarden_aws::AwsError;
 
 use super::checks::{Area, KEY_POLICY, KEY_UNUSABLE};
 use super::exam::{Exam, Look};
+use super::policies::allows;
 use super::reports::TopicView;
 use super::stack::StackParts;
 use super::tables::TableViews;
@@ -161,34 +162,4 @@ async fn judge_policy(exam: &mut Exam, key: &KeyView, services: &[(String, &str)
         let fixes = [get, put].map(|it| exam.aws_in(&key.region, &it));
         exam.complain(KEY_POLICY, what, fixes);
     }
-}
-
-/// Whether a statement lets `service` do `action`, whatever its conditions.
-fn allows(policy: &Value, service: &str, action: &str) -> bool {
-    let many = |value: Option<&Value>| -> Vec<String> {
-        match value {
-            Some(Value::String(one)) => vec![one.clone()],
-            Some(Value::Array(list)) => list
-                .iter()
-                .filter_map(Value::as_str)
-                .map(ToOwned::to_owned)
-                .collect(),
-            _ => Vec::new(),
-        }
-    };
-    let statements = match policy.get("Statement") {
-        Some(Value::Array(list)) => list.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    statements.iter().any(|statement| {
-        let takes = |granted: &String| match granted.strip_suffix('*') {
-            Some(beginning) => action.starts_with(beginning),
-            None => granted == action,
-        };
-        let services = many(statement.pointer("/Principal/Service"));
-        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && services.iter().any(|it| it == service)
-            && many(statement.get("Action")).iter().any(takes)
-    })
 }

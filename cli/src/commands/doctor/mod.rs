@@ -12,6 +12,7 @@ mod functions;
 mod key;
 mod needs;
 mod permissions;
+mod policies;
 mod queue;
 mod recorder;
 mod reports;
@@ -30,6 +31,7 @@ use crate::exit::{CommandError, Exit, heard};
 use crate::output;
 
 use checks::Weight;
+use events::Wanted;
 use exam::Exam;
 use functions::FunctionPair;
 use key::EncryptedParts;
@@ -148,9 +150,13 @@ async fn examine(exam: &mut Exam) -> FunctionPair {
     let kinds = pair.settings.as_ref().map(|it| it.policy.kinds);
     let kinds = kinds.unwrap_or_else(Kinds::default);
     recorder::examine(exam, kinds).await;
-    rule::examine(exam, pair.rule.as_ref(), kinds).await;
+    let rules = rule::examine(exam, pair.rule.as_ref(), kinds).await;
     let queue = queue::examine(exam, &pair, &parts).await;
-    events::examine(exam, pair.remediation.as_ref(), &queue).await;
+    let sent = Wanted {
+        rules: &rules,
+        kinds,
+    };
+    events::examine(exam, pair.remediation.as_ref(), &queue, sent).await;
     let tables = tables::examine(exam, &pair, &parts).await;
     let topic = reports::examine(exam, &pair, &parts, tables.policy.as_ref()).await;
     trail::examine(exam).await;
