@@ -58,6 +58,11 @@ pub const INJECTIONS: &[Injection] = &[
         "recordingModeOverrides": [{"resourceTypes": ["AWS::EC2::Instance", "AWS::EC2::VPC"], "recordingFrequency": "DAILY"}],
     }))),
     ("rule-missing", |it| it.account.forget_description(Described::ConfigRule, CONFIG_RULE)),
+    ("rule-missing", |it| {
+        let parameters = json!([{"ParameterKey": "CreateConfigRule", "ParameterValue": "false"}]);
+        change(it, Described::Stack, "tagwarden", "Parameters", parameters);
+        it.account.forget_description(Described::ConfigRule, CONFIG_RULE);
+    }),
     ("rule-not-active", |it| change(it, Described::ConfigRule, CONFIG_RULE, "ConfigRuleState", json!("DELETING"))),
     ("rule-scope", |it| change(it, Described::ConfigRule, CONFIG_RULE, "Scope", json!({"ComplianceResourceTypes": ["AWS::EC2::Volume"]}))),
     ("rule-not-allowed", |it| it.account.forget_description(Described::FunctionPolicy, RULE)),
@@ -225,6 +230,37 @@ fn is_silent_where_the_pack_brings_the_rule() {
         .forget_description(Described::ConfigRule, CONFIG_RULE);
     clinic.create_config_rule("tagwarden-conformance-pack-x1y2z3");
     assert_eq!(clinic.examine().checks(), Vec::<String>::new());
+}
+
+/// A reservation that the stack has is restored, not removed.
+#[test]
+fn a_kill_switch_is_turned_back_to_what_the_stack_has() {
+    let clinic = Clinic::new("switch");
+    let parameters = json!([{"ParameterKey": "ReservedConcurrency", "ParameterValue": "3"}]);
+    change(
+        &clinic,
+        Described::Stack,
+        "tagwarden",
+        "Parameters",
+        parameters,
+    );
+    for function in [RULE, REMEDIATION] {
+        let off = json!({"ReservedConcurrentExecutions": 0});
+        clinic
+            .account
+            .describe(Described::FunctionConcurrency, function, off);
+    }
+    let report = clinic.examine();
+    let fixes = |number: usize| {
+        report.document["faults"][number]["fixes"][0]
+            .as_str()
+            .unwrap()
+    };
+    assert!(
+        fixes(0)
+            .starts_with("aws lambda delete-function-concurrency --function-name tagwarden-rule ")
+    );
+    assert!(fixes(1).contains("put-function-concurrency --function-name tagwarden-remediation --reserved-concurrent-executions 3 "));
 }
 
 /// What the stack covers counts in every part.

@@ -52,11 +52,15 @@ pub struct EncryptedParts<'a> {
 pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys {
     let mut seen: BTreeMap<String, Option<KeyView>> = BTreeMap::new();
     let topic_region = parts.topic.arn.as_deref().map(|arn| exam.region_of(arn));
+    let log_key = parts.stack.parameter("KmsKeyArn");
+    let log_key = log_key
+        .filter(|key| key.starts_with("arn:"))
+        .map(ToOwned::to_owned);
     let uses = [
         (parts.topic.key.as_ref(), topic_region),
         (parts.tables.policy_key.as_ref(), None),
         (parts.tables.ledger_key.as_ref(), None),
-        (parts.stack.log_key.as_ref(), None),
+        (log_key.as_ref(), None),
     ];
     let mut views = Vec::new();
     for (id, region) in uses {

@@ -44,7 +44,8 @@ Looks at a stack in an account and Region: its status and version, the
 functions, AWS Config's recorder and rule, the events, the queue and its dead
 letters, the policy table, the ledger, the topic, CloudTrail, the roles'
 permissions, the key, the alarms and the cost allocation tags. Says what is
-wrong, each with the commands that fix it. Changes nothing.
+wrong, each with the commands that fix it. Changes nothing. Without --stack,
+looks at the stack tagwarden.
 
 A fault keeps tagwarden from working, in whole or in part. A note does not.
 
@@ -142,15 +143,15 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 async fn examine(exam: &mut Exam) -> FunctionPair {
     let parts = stack::examine(exam).await;
     let pair = functions::examine(exam, &parts).await;
-    if exam.seen.is_empty() {
-        // No service answers: dozens of further calls would not either.
+    if !exam.is_answered {
+        // Dozens of further calls would not be answered either, and each takes its time.
         return pair;
     }
     versions::examine(exam, &pair).await;
     let kinds = pair.settings.as_ref().map(|it| it.policy.kinds);
     let kinds = kinds.unwrap_or_else(Kinds::default);
     recorder::examine(exam, kinds).await;
-    let rules = rule::examine(exam, pair.rule.as_ref(), kinds).await;
+    let rules = rule::examine(exam, pair.rule.as_ref(), &parts, kinds).await;
     let queue = queue::examine(exam, &pair, &parts).await;
     let sent = Wanted {
         rules: &rules,

@@ -14,6 +14,7 @@ use super::checks::{
 };
 use super::exam::{Exam, Look};
 use super::functions::LambdaFunction;
+use super::stack::StackParts;
 use crate::words::count;
 
 /// The most resources with an exception that a message names, and its command.
@@ -23,6 +24,7 @@ const MOST_NAMED: usize = 5;
 pub async fn examine(
     exam: &mut Exam,
     function: Option<&LambdaFunction>,
+    parts: &StackParts,
     kinds: Kinds,
 ) -> Vec<String> {
     let Some(function) = function else {
@@ -56,10 +58,15 @@ pub async fn examine(
         .collect();
     match names.as_slice() {
         [] => {
-            let what = format!("No Config rule calls the function {}.", function.name);
-            // A conformance pack brings the rule, too.
+            let mut what = format!("No Config rule calls the function {}.", function.name);
             let deploy = exam.deploy(&["CreateConfigRule=true"]);
-            exam.complain(RULE_MISSING, what, [deploy]);
+            let mut fixes = vec![deploy];
+            if parts.parameter("CreateConfigRule") == Some("false") {
+                what.push_str(" The stack leaves the rule to a conformance pack.");
+                let packs = ["configservice", "describe-conformance-pack-status"];
+                fixes.insert(0, exam.aws(&packs));
+            }
+            exam.complain(RULE_MISSING, what, fixes);
         }
         [_] => {}
         several => {
