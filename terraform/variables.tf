@@ -344,7 +344,7 @@ variable "evaluation_frequency" {
 }
 
 variable "name" {
-  description = "What the functions, their logs, the document and the dashboard are named after. A StackSet needs it, because its stacks have long names. Set on a running stack, it replaces them. Empty: the stack's name. Default: ''."
+  description = "What the functions, their logs, the document and the dashboard are named after. A StackSet needs it, because its stacks have long names. Set on a running stack, it replaces them. Empty: the stack's name, which then has up to 52 characters. Default: ''."
   type        = string
   default     = null
 

@@ -150,6 +150,15 @@ impl Stack {
         calls
     }
 
+    /// The permissions boundary of a role of the stack.
+    pub fn boundary(&self, role: &str) -> String {
+        let mut read = self.deployment.aws();
+        read.args(["iam", "get-role", "--output", "text", "--query"]);
+        read.arg("Role.PermissionsBoundary.PermissionsBoundaryArn");
+        let read = run_to_success(read.args(["--role-name", &self.resources[role]]));
+        read.trim().to_owned()
+    }
+
     async fn queue_url(&self, queue: &str) -> String {
         let name = queue_name(&self.resources[queue]);
         let ask = self.account.sqs.get_queue_url().queue_name(name);
