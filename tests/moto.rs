@@ -22,6 +22,8 @@ mod moto_account;
 mod moto_stack;
 #[path = "support/patience.rs"]
 mod patience;
+#[path = "moto/places.rs"]
+mod places;
 #[path = "support/server.rs"]
 mod server;
 #[path = "support/venv.rs"]

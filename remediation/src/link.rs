@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use tagwarden_aws::lambda::account_of;
+use tagwarden_core::Arn;
 
 /// A report that so many others led to makes nobody look: a circle of linked functions ends there.
 pub const MOST_HOPS: u32 = 3;
@@ -64,6 +65,16 @@ impl Sender {
         }
     }
 
+    /// Where it works, for people who read the reports of many places on the topic; none where the topic is of the same account and
+    /// Region, or the place is not known.
+    #[must_use]
+    pub fn away_from(&self, topic_arn: &str) -> Option<String> {
+        let topic = Arn::of_topic(topic_arn)?;
+        let (account, region) = (self.account.as_deref()?, self.region.as_deref()?);
+        let is_away = topic.account != account || topic.region != region;
+        is_away.then(|| format!("This is of account {account} in {region}."))
+    }
+
     /// Why a report of `origin` does not make this function look at anything; `None` if it does.
     #[must_use]
     pub fn why_ignored(&self, origin: &ReportOrigin) -> Option<String> {
@@ -104,6 +115,26 @@ mod tests {
             account: known(account),
             region: known(region),
         }
+    }
+
+    #[rstest]
+    #[case("arn:aws:sns:eu-west-1:111111111111:reports", None)]
+    #[case(
+        "arn:aws:sns:us-east-1:111111111111:reports",
+        Some("This is of account 111111111111 in eu-west-1.")
+    )]
+    #[case(
+        "arn:aws:sns:eu-west-1:999999999999:reports",
+        Some("This is of account 111111111111 in eu-west-1.")
+    )]
+    fn says_where_it_works_to_readers_elsewhere(
+        #[case] topic: &str,
+        #[case] expected: Option<&str>,
+    ) {
+        let sender = Sender::of_function(ARN, "", None);
+        assert_eq!(sender.away_from(topic).as_deref(), expected);
+        let unknown = Sender::of_command("apply", Some("eu-west-1"));
+        assert_eq!(unknown.away_from(topic), None);
     }
 
     #[rstest]

@@ -33,6 +33,10 @@ pub(crate) async fn publish(
     home.monitor.enter(Phase::Reporting, None);
     report.sort();
     log(report, &report.entries);
+    // One topic may have the reports of a whole organization.
+    let topic = home.settings.topic_arn.as_deref();
+    let place = topic.and_then(|topic| report.origin.sender.away_from(topic));
+    report.notes.extend(place);
 
     // What was reported earlier today is left out. Without a topic nothing counts as reported.
     let names: BTreeSet<String> = report.entries.iter().filter_map(Entry::name).collect();
@@ -203,7 +207,11 @@ pub(crate) async fn publish_broken_policy(
             Err(error) => tracing::error!("the ledger: {error}"),
         }
     }
-    let message = broken_policy(home.settings.mode, origin, run_id, table, source);
+    let mut message = broken_policy(home.settings.mode, origin, run_id, table, source);
+    let topic = home.settings.topic_arn.as_deref();
+    if let Some(place) = topic.and_then(|topic| origin.sender.away_from(topic)) {
+        message.text = format!("{}\n\n{place}", message.text.trim_end());
+    }
     if let Err(error) = send(home, &message).await {
         tracing::error!("{error}");
         return;

@@ -58,8 +58,9 @@ def main():
         for unknown in sorted(options - set(members) - flags - GLOBAL - RENAMED.get((service, operation), set())):
             print(f"{line.strip()}: {operation} has no option --{unknown}")
         required = {xform_name(name, "-") for name in shape.required_members} if shape else set()
+        given = options | {option.removeprefix("no-") for option in options & flags}
         # `…` stands for options that are known only when it runs.
-        for missing in sorted(required - options - FILLED_IN.get((service, operation), set()) if "…" not in rest else ()):
+        for missing in sorted(required - given - FILLED_IN.get((service, operation), set()) if "…" not in rest else ()):
             print(f"{line.strip()}: {operation} needs --{missing}")
 
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::permissions::needed_by;
 use crate::resolved::{Given, Resolved, Whole, plain};
 use crate::template::STACK;
 
-static TEMPLATE: LazyLock<Whole> = LazyLock::new(|| Whole::read(STACK));
+static TEMPLATE: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(STACK));
 
 /// The parameters that permit shutdowns, with all their values. They belong together.
 const SHUTDOWNS: [(&str, &[&str]); 4] = [

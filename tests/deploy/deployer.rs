@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::deployer_unused::UNUSED;
 use crate::resolved::{Whole, plain};
-use crate::template::{HOOK, STACK};
+use crate::template::{CENTRAL, HOOK, MEMBERS, STACK};
 
 /// The policy of the stack, and the policy for the hook and for Slack.
 const POLICIES: [&str; 2] = ["deployer-policy.json", "deployer-policy-extras.json"];
@@ -151,6 +151,9 @@ fn statements() -> Vec<Value> {
     policies().into_iter().flat_map(of).collect()
 }
 
+/// What a deployer deploys, or a `StackSet` with the deployer's policies.
+const TEMPLATES: [&str; 4] = [STACK, HOOK, MEMBERS, CENTRAL];
+
 /// The actions of a statement.
 fn actions(statement: &Value) -> BTreeSet<String> {
     let actions = statement["Action"].as_array().unwrap().iter();
@@ -163,9 +166,13 @@ fn allowed() -> BTreeSet<String> {
 
 /// The actions that the types of the templates need, with the types.
 fn needed() -> BTreeMap<String, BTreeSet<String>> {
+    needed_for(&TEMPLATES)
+}
+
+fn needed_for(templates: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut needed = BTreeMap::<String, BTreeSet<String>>::new();
-    for template in [STACK, HOOK] {
-        for (kind, schema) in Whole::read(template).schemas {
+    for template in templates {
+        for (kind, schema) in &Whole::read(template).schemas {
             for operation in ["create", "read", "update", "delete"] {
                 let actions = schema["handlers"][operation]["permissions"].as_array();
                 for action in actions.into_iter().flatten().map(plain) {
@@ -195,6 +202,17 @@ fn the_deployer_may_do_what_every_resource_needs() {
     }
 }
 
+/// The role of a self-managed `StackSet` needs the first policy only.
+#[test]
+fn the_first_policy_is_enough_for_members() {
+    let (_, first) = policies().swap_remove(0);
+    let statements = first["Statement"].as_array().unwrap().iter();
+    let allowed: BTreeSet<String> = statements.flat_map(actions).collect();
+    for (action, kinds) in needed_for(&[MEMBERS]) {
+        assert!(allowed.contains(&action), "{action} for {kinds:?}");
+    }
+}
+
 #[test]
 fn the_deployer_may_do_nothing_else() {
     let needed = needed();
@@ -217,7 +235,7 @@ fn the_deployer_may_do_nothing_else() {
 
 #[test]
 fn what_is_left_out_is_for_properties_that_no_template_has() {
-    let templates = [STACK, HOOK].map(Whole::read);
+    let templates = TEMPLATES.map(Whole::read);
     for (kind, property, actions) in UNUSED {
         let mut named = BTreeSet::new();
         for whole in &templates {

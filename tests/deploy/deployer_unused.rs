@@ -37,14 +37,6 @@ pub const UNUSED: &[(&str, &str, &[&str])] = &[
         &["dynamodb:UpdateContributorInsights"],
     ),
     (
-        "AWS::DynamoDB::Table",
-        "ResourcePolicy",
-        &[
-            "dynamodb:PutResourcePolicy",
-            "dynamodb:DeleteResourcePolicy",
-        ],
-    ),
-    (
         // Tables in several Regions are of another type, AWS::DynamoDB::GlobalTable.
         "AWS::DynamoDB::Table",
         "Replicas",

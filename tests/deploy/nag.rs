@@ -109,7 +109,7 @@ fn judge() -> BTreeMap<String, BTreeSet<String>> {
 
 /// The template as CDK reads it.
 fn prepare(path: &str) -> Value {
-    let mut template = Whole::read(path).template;
+    let mut template = Whole::read(path).template.clone();
     let members = template.as_object_mut().unwrap();
     members.remove("Outputs");
     let resources = members["Resources"].as_object_mut().unwrap();

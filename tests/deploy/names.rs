@@ -4,6 +4,7 @@
 //! where it is too long, and the emulators accept any.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use regex_lite::Regex;
 use serde_json::Value;
@@ -142,7 +143,7 @@ fn names_fit_in_a_stack_of_the_longest_stack_set() {
 #[test]
 fn the_parameter_tells_how_long_a_stack_name_may_be() {
     let templates = templates().into_iter().map(|path| Whole::read(&path));
-    let is_choice = |it: &Whole| it.template["Parameters"]["Name"]["Default"] == "";
+    let is_choice = |it: &Arc<Whole>| it.template["Parameters"]["Name"]["Default"] == "";
     let mut checked = 0;
     for whole in templates.filter(is_choice) {
         let fits = |length: &usize| {

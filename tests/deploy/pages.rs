@@ -45,7 +45,7 @@ fn every_alarm_has_its_part_in_the_runbook() {
 #[test]
 fn the_commands_of_the_pages_exist() {
     let mut commands = Vec::new();
-    for page in ["docs/runbook.md", "docs/deploy.md"] {
+    for page in ["docs/runbook.md", "docs/deploy.md", "docs/organization.md"] {
         commands.extend(shell_commands(&read(page)));
     }
     let example = read("examples/github-policy.yml").replace("run: |", "");
@@ -63,7 +63,7 @@ fn the_commands_of_the_pages_exist() {
                 "cli/tests/snapshots/command__help_of_{}.snap",
                 words[1]
             )),
-            "scripts/deploy" | "scripts/build" => read(words[0]),
+            "scripts/deploy" | "scripts/build" | "scripts/publish" => read(words[0]),
             _ => continue,
         };
         let own = words.iter().take_while(|it| **it != "--");
@@ -76,11 +76,16 @@ fn the_commands_of_the_pages_exist() {
     }
 }
 
-/// The commands of a page's blocks of shell: each simple command, also in `$(…)`.
-fn shell_commands(page: &str) -> Vec<String> {
+/// A page's blocks of shell, without line breaks in commands.
+pub fn shell_blocks(page: &str) -> Vec<String> {
     let blocks = page.split("```sh\n").skip(1);
     let blocks = blocks.map(|rest| rest.split("```").next().unwrap().replace("\\\n", " "));
-    let text: String = blocks.collect();
+    blocks.collect()
+}
+
+/// The commands of a page's blocks of shell: each simple command, also in `$(…)`.
+fn shell_commands(page: &str) -> Vec<String> {
+    let text = shell_blocks(page).concat();
     let starts = ["aws ", "tagwarden ", "scripts/"];
     let mut commands = Vec::new();
     for line in text.lines() {

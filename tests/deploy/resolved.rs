@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value, json};
 
@@ -59,8 +60,15 @@ impl Given {
 }
 
 impl Whole {
-    /// Reads the template at the path.
-    pub fn read(path: &str) -> Self {
+    /// Reads the template at the path, once for all tests.
+    pub fn read(path: &str) -> Arc<Self> {
+        static READ: Mutex<BTreeMap<String, Arc<Whole>>> = Mutex::new(BTreeMap::new());
+        let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = read.entry(path.to_owned());
+        Arc::clone(whole.or_insert_with(|| Arc::new(Self::parse(path))))
+    }
+
+    fn parse(path: &str) -> Self {
         let mut python = Command::new(venv::installed("moto", REQUIREMENTS).join("python"));
         let read = python.args([READER, path]).output().unwrap();
         let errors = String::from_utf8_lossy(&read.stderr);

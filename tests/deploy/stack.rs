@@ -116,6 +116,11 @@ impl Stack {
         }
     }
 
+    /// A command whose AWS is moto, in the stack's Region.
+    pub fn command(&self, program: &str) -> std::process::Command {
+        self.deployment.command(program)
+    }
+
     /// Sends the event to the stack's queue, as EventBridge does.
     pub async fn send(&self, event: &Value) {
         let url = self.queue_url("Queue").await;
@@ -145,6 +150,15 @@ impl Stack {
         calls
             .retain(|call| call["role"] == **role && is_session(call["session"].as_str().unwrap()));
         calls
+    }
+
+    /// The permissions boundary of a role of the stack.
+    pub fn boundary(&self, role: &str) -> String {
+        let mut read = self.deployment.aws();
+        read.args(["iam", "get-role", "--output", "text", "--query"]);
+        read.arg("Role.PermissionsBoundary.PermissionsBoundaryArn");
+        let read = run_to_success(read.args(["--role-name", &self.resources[role]]));
+        read.trim().to_owned()
     }
 
     async fn queue_url(&self, queue: &str) -> String {

@@ -279,7 +279,7 @@ fn examples(name: &str, parameter: &Value) -> Vec<String> {
     taken
 }
 
-fn takes(parameter: &Value, value: &str) -> bool {
+pub fn takes(parameter: &Value, value: &str) -> bool {
     let among = |values: &Vec<Value>| values.iter().any(|it| crate::resolved::plain(it) == value);
     let number = value.parse::<f64>();
     let is_number = parameter["Type"] == "Number";

@@ -107,11 +107,24 @@ async fn enforcing_fixes_what_the_rule_of_the_pack_finds() {
     );
     // Rules may not terminate here, whatever Untagged grants. What is refused lastingly is no failure: Config would count it
     // against all others.
-    put_rule_that_terminates(&stack).await;
+    let rule = [
+        ("TagKey", "Owner"),
+        ("Action", "Terminate"),
+        ("Required", "Y"),
+    ];
+    put_row(&stack, "9", &rule).await;
     let answer = stack.automate(&protected).unwrap();
     assert_eq!(
         (&answer["refused"], &answer["failed"]),
         (&json!(1), &json!(0))
+    );
+
+    // So is what is held.
+    put_row(&stack, "10", &[("Hold", "the policy is being changed")]).await;
+    let answer = stack.automate(&protected).unwrap();
+    assert_eq!(
+        (&answer["terminated"], &answer["failed"]),
+        (&json!(0), &json!(0))
     );
 
     assert_nothing_was_denied(&stack);
@@ -148,7 +161,12 @@ async fn parameters_decide_what_is_granted() {
     const TAG: &str = "TagInstances";
     const STOP: &str = "StopInstances";
     const TERMINATE: &str = "TerminateInstances";
-    let mut stack = Stack::deploy("eu-west-1", &[]).await;
+    let boundary = "arn:aws:iam::123456789012:policy/boundary";
+    let bound = format!("PermissionsBoundary={boundary}");
+    let mut stack = Stack::deploy("eu-west-1", &[&bound]).await;
+    for role in ["SeedRole", "RuleRole", "RemediationRole", "AutomationRole"] {
+        assert_eq!(stack.boundary(role), boundary, "{role}");
+    }
     let steps: [(&[&str], &[&str]); 6] = [
         (&["Mode=enforce", "Untagged=notify"], &[TAG]),
         (&["Untagged=stop"], &[STOP, TAG]),
@@ -209,15 +227,15 @@ const WITHOUT_PARAMETERS: [&str; 8] = [
 
 const DENIED: Option<&str> = Some("UnauthorizedOperation");
 
-/// Adds a rule that terminates what lacks the tag `Owner`.
-async fn put_rule_that_terminates(stack: &Stack) {
+/// Adds a row to the policy table.
+async fn put_row(stack: &Stack, id: &str, attributes: &[(&str, &str)]) {
     let dynamodb = aws_sdk_dynamodb::Client::new(stack.account.sdk_config());
-    let text = |value: &str| AttributeValue::S(value.to_owned());
-    let put = dynamodb.put_item().table_name(POLICY_TABLE);
-    let put = put.item("RuleId", AttributeValue::N("9".to_owned()));
-    let put = put.item("TagKey", text("Owner"));
-    let put = put.item("Action", text("Terminate"));
-    put.item("Required", text("Y")).send().await.unwrap();
+    let mut put = dynamodb.put_item().table_name(POLICY_TABLE);
+    put = put.item("RuleId", AttributeValue::N(id.to_owned()));
+    for (name, value) in attributes {
+        put = put.item(*name, AttributeValue::S((*value).to_owned()));
+    }
+    put.send().await.unwrap();
 }
 
 /// Asserts that each resource has a physical name, because moto skips types that it does not know.

@@ -21,6 +21,7 @@ mod patterns;
 mod permissions;
 mod schedule;
 mod stack;
+mod upgrade;
 
 #[allow(dead_code, reason = "shared with the tests on moto")]
 #[path = "../support/deployment.rs"]

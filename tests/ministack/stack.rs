@@ -28,6 +28,9 @@ const REQUIREMENTS: &str = concat!(
 /// The AWS CLI is installed with moto.
 const CLI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/requirements.txt");
 
+/// The real template, as `scripts/deploy` names it in the bucket.
+const TEMPLATE: &str = "tagwarden.yaml";
+
 /// The parameters of every stack here: without a Config rule, as with a conformance pack, and without waiting.
 const PARAMETERS: [(&str, &str); 4] = [
     ("Architecture", "x86_64"),
@@ -70,6 +73,16 @@ impl Stack {
         before: impl FnOnce(&Deployment),
         parameters: &[(&str, &str)],
     ) -> Self {
+        Self::deploy_template(name, TEMPLATE, before, parameters).await
+    }
+
+    /// As [`Stack::deploy_after`], but from another template beside the real one in the bucket.
+    pub async fn deploy_template(
+        name: &str,
+        template: &str,
+        before: impl FnOnce(&Deployment),
+        parameters: &[(&str, &str)],
+    ) -> Self {
         let programs = venv::installed("ministack", REQUIREMENTS);
         let log = venv::target_directory().join(format!("ministack-{name}.log"));
         let mut python = Command::new(programs.join("python"));
@@ -90,7 +103,7 @@ impl Stack {
         deployment.prepare();
         deployment.run_script(&["--package-only"]);
         before(&deployment);
-        apply(&deployment, "create", parameters).await;
+        apply(&deployment, "create", template, parameters).await;
 
         let config = sdk_config(&endpoint, credentials("test", "test"));
         let config = config
@@ -114,9 +127,9 @@ impl Stack {
         }
     }
 
-    /// Updates the stack with other parameters.
+    /// Updates the stack to the real template with these parameters.
     pub async fn update(&mut self, parameters: &[(&str, &str)]) {
-        apply(&self.deployment, "update", parameters).await;
+        apply(&self.deployment, "update", TEMPLATE, parameters).await;
         self.resources = self.deployment.resources("tagwarden");
     }
 
@@ -293,12 +306,19 @@ async fn subscribe_mailbox(config: &SdkConfig, sqs: &aws_sdk_sqs::Client, topic:
     url
 }
 
-/// Creates or updates the stack from the packaged template and waits for completion. `aws cloudformation deploy`, which
+/// Creates or updates the stack from a template in the bucket and waits for completion. `aws cloudformation deploy`, which
 /// `scripts/deploy` uses, would check only every half minute.
-async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)]) {
+async fn apply(deployment: &Deployment, what: &str, template: &str, parameters: &[(&str, &str)]) {
+    start(deployment, what, template, parameters);
+    let status = async || status(deployment);
+    let ended = eventually(status, |status| !status.contains("IN_PROGRESS")).await;
+    assert_eq!(ended, format!("{}_COMPLETE", what.to_uppercase()));
+}
+
+/// Starts to create or update the stack from a template in the bucket.
+pub fn start(deployment: &Deployment, what: &str, template: &str, parameters: &[(&str, &str)]) {
     // CloudFormation takes a template of this size from a bucket only, and `scripts/deploy` put it there.
-    let template =
-        format!("https://s3.{REGION}.amazonaws.com/zips-{REGION}/tagwarden/tagwarden.yaml");
+    let template = format!("https://s3.{REGION}.amazonaws.com/zips-{REGION}/tagwarden/{template}");
     let mut command = deployment.aws();
     command
         .args(["cloudformation", &format!("{what}-stack")])
@@ -311,12 +331,13 @@ async fn apply(deployment: &Deployment, what: &str, parameters: &[(&str, &str)])
         command.arg(format!("ParameterKey={name},ParameterValue=\"{value}\""));
     }
     run_to_success(&mut command);
-    let status = async || {
-        let mut describe = deployment.aws();
-        describe.args(["cloudformation", "describe-stacks"]);
-        describe.args(["--stack-name", "tagwarden", "--output", "text"]);
-        run_to_success(describe.args(["--query", "Stacks[0].StackStatus"]))
-    };
-    let ended = eventually(status, |status| !status.contains("IN_PROGRESS")).await;
-    assert_eq!(ended.trim(), format!("{}_COMPLETE", what.to_uppercase()));
+}
+
+/// The stack's status.
+pub fn status(deployment: &Deployment) -> String {
+    let mut describe = deployment.aws();
+    describe.args(["cloudformation", "describe-stacks"]);
+    describe.args(["--stack-name", "tagwarden", "--output", "text"]);
+    let printed = run_to_success(describe.args(["--query", "Stacks[0].StackStatus"]));
+    printed.trim().to_owned()
 }

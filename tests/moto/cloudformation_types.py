@@ -9,7 +9,7 @@ import json
 
 import yaml
 from moto.awslambda.models import LambdaFunction
-from moto.cloudformation import custom_model, parsing
+from moto.cloudformation import custom_model, models, parsing, responses, utils
 from moto.cloudformation.models import ChangeSet
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.config.models import config_backends
@@ -19,6 +19,16 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.ssm.models import Document, ssm_backends
 
+
+def tag_constructor(loader, tag, node):
+    """`!Condition`, whose long form is the only one besides Ref's without `Fn::`. moto takes it for a function, and so for false.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-conditions.html
+    """
+    return {"Condition": node.value} if tag == "!Condition" else utils.yaml_tag_constructor(loader, tag, node)
+
+
+models.yaml_tag_constructor = responses.yaml_tag_constructor = tag_constructor
 MODELS = {}
 # The RemediationConfiguration by account, Region and rule, because moto's Config does not store any.
 REMEDIATIONS = {}

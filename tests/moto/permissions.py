@@ -16,6 +16,8 @@ from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 
+import cross_account
+
 # The operations whose IAM action has another name.
 ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction", "sqs:SendMessageBatch": "sqs:SendMessage"}
 
@@ -30,7 +32,8 @@ def resources(call, action):
     if action == "dynamodb:BatchGetItem":
         return [f"{prefix}:table/{table}" for table in call.body["RequestItems"]]
     if service == "dynamodb":
-        return [f"{prefix}:table/{call.body['TableName']}"]
+        table = call.body["TableName"]
+        return [table if table.startswith("arn:") else f"{prefix}:table/{table}"]
     if action == "ec2:DescribeInstanceAttribute":
         return [f"{prefix}:instance/{call._get_param('InstanceId')}"]
     if action == "ec2:CreateTags":
@@ -43,7 +46,7 @@ def resources(call, action):
     if action == "ses:SendEmail":
         mail = json.loads(call.body)
         return [mail.get("FromEmailAddressIdentityArn", f"{prefix}:identity/{mail['FromEmailAddress']}")]
-    if action == "sns:Publish":
+    if action in ("sns:GetTopicAttributes", "sns:Publish"):
         return [call._get_param("TopicArn")]
     if action == "lambda:InvokeFunction":
         return [f"{prefix}:function:{call.path.split('/functions/')[1].split('/')[0]}"]
@@ -79,6 +82,15 @@ def values(call, key, resource):
         return [json.loads(call.body)["FromEmailAddress"]]
     if key == "ses:Recipients":
         return json.loads(call.body)["Destination"]["ToAddresses"]
+    if key == "aws:PrincipalOrgID":
+        return [cross_account.organization_of(call.current_account)]
+    if key == "aws:PrincipalArn":
+        return [session_of(call).role_arn]
+    if key == "aws:SecureTransport":
+        # As everywhere but here.
+        return ["true"]
+    if key == "kms:ViaService":
+        return [f"{service_of(call)}.{call.region}.amazonaws.com"]
     raise NotImplementedError(f"the condition key {key}")
 
 
@@ -88,7 +100,9 @@ def meets(call, condition, resource):
             found = values(call, key, resource)
             if operator == "Null":
                 met = (not found) == (str(wanted).lower() == "true")
-            elif operator == "StringEquals":
+            elif operator in ("StringLike", "ArnLike"):
+                met = any(fnmatch.fnmatchcase(value, like) for value in found for like in as_list(wanted))
+            elif operator in ("StringEquals", "Bool"):
                 met = any(value in as_list(wanted) for value in found)
             elif operator == "ForAllValues:StringLike":
                 met = all(any(fnmatch.fnmatchcase(value, like) for like in as_list(wanted)) for value in found)
@@ -116,6 +130,24 @@ def allowed(call, role, action, resource):
     return effects == {"Allow"}
 
 
+def admitted(call, action, resource):
+    """Whether another account's resource lets the caller in, by its own policy."""
+    if cross_account.account_of(resource) in (None, call.current_account):
+        return True
+    statements = cross_account.policy_of(resource)["Statement"]
+    # In a key's policy, "*" is the key.
+    effects = {it["Effect"] for it in statements if is_about(call, it) and applies(call, it, action, resource)}
+    return effects == {"Allow"}
+
+
+def is_about(call, statement):
+    """Whether the caller is a principal of the statement."""
+    principal = statement["Principal"]
+    named = as_list(principal if isinstance(principal, str) else principal.get("AWS", []))
+    own = f"arn:aws:iam::{call.current_account}:root"
+    return bool({"*", own, call.current_account, session_of(call).role_arn} & set(named))
+
+
 def as_object(document):
     return json.loads(document) if isinstance(document, str) else document
 
@@ -128,16 +160,30 @@ class Denied(ServiceException):
     """A denial. moto serializes it in the format of each service."""
 
 
+def session_of(call):
+    return sts_backends[call.current_account]["aws"].get_assumed_role_from_access_key(call.access_key)
+
+
+def service_of(call):
+    """The signature names the service: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request."""
+    return call.headers["Authorization"].split("Credential=")[1].split("/")[3]
+
+
 def check(call, log):
-    """Refuses the call if a role signed it and does not grant it."""
-    session = sts_backends[call.current_account]["aws"].get_assumed_role_from_access_key(call.access_key)
-    if not session:
+    """Refuses the call if a role signed it and does not grant it, or if another account does not."""
+    session = session_of(call)
+    # The administrator whom AWS Organizations gives each account that it creates.
+    if not session or session.role_arn.endswith(":role/OrganizationAccountAccessRole"):
         return
-    # The signature names the service: AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request.
-    service = call.headers["Authorization"].split("Credential=")[1].split("/")[3]
+    service = service_of(call)
     role = session.role_arn.split("/")[-1]
-    for action, about in actions(call, f"{service}:{call._get_action()}").items():
-        permitted = all(allowed(call, role, action, resource) for resource in about)
+    needed = actions(call, f"{service}:{call._get_action()}")
+    # SNS uses the key of an encrypted topic for the publisher. Only another account's key may refuse that.
+    for topic in needed.get("sns:Publish", []):
+        if cross_account.account_of(topic) != call.current_account and (key := cross_account.key_of(topic)):
+            needed |= {"kms:GenerateDataKey": [key], "kms:Decrypt": [key]}
+    for action, about in needed.items():
+        permitted = all(allowed(call, role, action, it) and admitted(call, action, it) for it in about)
         log({"role": role, "session": session.session_name, "action": action, "resources": about, "allowed": permitted})
         if not permitted:
             code = DENIALS.get(service, "AccessDeniedException")

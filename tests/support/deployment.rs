@@ -29,6 +29,15 @@ pub struct Deployment {
 impl Deployment {
     /// Packages both functions as `scripts/build` does, and creates the bucket for them.
     pub fn prepare(&self) {
+        self.package();
+        run_to_success(
+            self.aws()
+                .args(["s3", "mb", &format!("s3://{}", self.bucket())]),
+        );
+    }
+
+    /// Packages both functions as `scripts/build` does.
+    pub fn package(&self) {
         let zips = self.directory.join("lambda");
         fs::create_dir_all(&zips).unwrap();
         for function in ["tagwarden-rule", "tagwarden-remediation"] {
@@ -39,10 +48,6 @@ impl Deployment {
             fs::write(zips.join(format!("{function}.zip")), zip).unwrap();
         }
         fs::write(zips.join("architecture"), "x86_64\n").unwrap();
-        run_to_success(
-            self.aws()
-                .args(["s3", "mb", &format!("s3://{}", self.bucket())]),
-        );
     }
 
     /// Runs `scripts/deploy`. Returns what it printed.

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use aws_config::{Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_config::primitives::DateTime;
 use aws_sdk_config::types::EvaluationResult;
 use aws_sdk_ec2::types::{
@@ -52,8 +54,25 @@ pub struct Account<'a> {
 impl<'a> Account<'a> {
     /// The account in the given Region, before anything is deployed.
     pub fn in_region(moto: &'a Moto, region: &'static str) -> Self {
-        let region = Region::from_static(region);
-        let config = in_region(&moto.sdk_config(), &region);
+        Self::with_config(moto, Region::from_static(region), &moto.sdk_config())
+    }
+
+    /// The account of the credentials in the given Region.
+    pub fn of(moto: &'a Moto, region: &'static str, credentials: Credentials) -> Self {
+        let provider = SharedCredentialsProvider::new(credentials);
+        let config = moto.sdk_config().into_builder();
+        let config = config.credentials_provider(provider).build();
+        Self::with_config(moto, Region::from_static(region), &config)
+    }
+
+    /// The account that the role is of, as somebody who assumed it, in the same Region.
+    pub async fn of_role(&self, role: &str) -> Self {
+        let config = self.sdk_config_of_role(role, "test").await;
+        Self::with_config(self.moto, self.region.clone(), &config)
+    }
+
+    fn with_config(moto: &'a Moto, region: Region, config: &SdkConfig) -> Self {
+        let config = in_region(config, &region);
         Self {
             moto,
             region,
@@ -97,7 +116,7 @@ impl<'a> Account<'a> {
             .configure(config)
             .build_from_provider(config.credentials_provider().unwrap())
             .await;
-        let provider = aws_credential_types::provider::SharedCredentialsProvider::new(role);
+        let provider = SharedCredentialsProvider::new(role);
         config
             .clone()
             .into_builder()

@@ -114,7 +114,7 @@ pub fn what_next(error: &AwsError, target: CallTarget) -> String {
 }
 
 /// Whether there was no answer at all.
-fn is_unanswered(error: &AwsError) -> bool {
+pub fn is_unanswered(error: &AwsError) -> bool {
     UNANSWERED
         .iter()
         .any(|begin| error.message().starts_with(begin))

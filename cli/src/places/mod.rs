@@ -14,13 +14,14 @@ mod organization;
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::exit::CommandError;
 use crate::words::{count, printable_line};
 
 /// An account and a Region.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Place {
     pub account: String,
     pub region: String,

@@ -295,7 +295,7 @@ fn names_the_stack_and_the_region_that_it_looked_at() {
     );
     assert!(text.contains("There is no stack \"other\" in us-east-1, and no function other-rule or other-remediation."), "{text}");
     assert!(
-        text.contains("scripts/deploy --bucket BUCKET --stack other\n"),
+        text.contains("scripts/deploy --bucket BUCKET --stack other --region us-east-1\n"),
         "{text}"
     );
     assert_eq!(stderr(&output), "");

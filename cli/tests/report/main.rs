@@ -15,6 +15,7 @@ mod fleet;
 mod ledger;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod picture;
+mod places;
 #[allow(dead_code, reason = "the ledger's own tests use the rest of it")]
 #[path = "../ledger/scene.rs"]
 mod scene;

@@ -10,7 +10,7 @@ use tagwarden_aws::{AwsError, Clock, Ec2, resources};
 use tagwarden_core::Resource;
 
 use super::plan::{SHOWN_FOR, unsafe_steps};
-use super::work::{Place, UndoOutcome, UndoResult, Work, act_place, note, place};
+use super::work::{TagOnResource, UndoOutcome, UndoResult, Work, act_place, note, place};
 use super::{Before, KeepReason, UndoFacts, UndoPlan, UndoStep, plan};
 use crate::calls;
 use crate::ledger::{AFTER_TAG, Batch, Ledger, Selection, Writer};
@@ -199,7 +199,7 @@ impl Undo {
         let acts = batches.iter().flat_map(|batch| &batch.acts);
         let ids: BTreeSet<String> = acts.map(|act| act.instance_id().to_owned()).collect();
         let ids: Vec<String> = ids.into_iter().collect();
-        let mut kept: BTreeMap<Place, UndoOutcome> = BTreeMap::new();
+        let mut kept: BTreeMap<TagOnResource, UndoOutcome> = BTreeMap::new();
         let steps: Vec<UndoStep> = work.waiting().cloned().collect();
         match self.live_with_history(&ids).await {
             Ok((live, history)) => {
@@ -277,7 +277,7 @@ impl Undo {
     }
 
     /// Takes away the tags that were not there: one call for all instances that have the same ones.
-    async fn delete(&self, work: &Work) -> BTreeMap<Place, Taken> {
+    async fn delete(&self, work: &Work) -> BTreeMap<TagOnResource, Taken> {
         let mut results = BTreeMap::new();
         for (tags, ids) in sets(work.waiting().filter(|step| step.before == Before::Missing)) {
             for (id, outcome) in delete_tags(&self.ec2, ids, &tags).await {
@@ -291,7 +291,7 @@ impl Undo {
     }
 
     /// Gives the tags that were there their empty values back. EC2 has no call that compares first, so they are looked at right before.
-    async fn empty(&self, work: &Work) -> BTreeMap<Place, Taken> {
+    async fn empty(&self, work: &Work) -> BTreeMap<TagOnResource, Taken> {
         let mut results = BTreeMap::new();
         let ids: BTreeSet<String> = work
             .waiting()

@@ -27,21 +27,21 @@ pub enum UndoOutcome {
 }
 
 /// The id of an instance, and the key of one of its tags.
-pub(super) type Place = (String, String);
+pub(super) type TagOnResource = (String, String);
 
-pub(super) fn place(step: &UndoStep) -> Place {
+pub(super) fn place(step: &UndoStep) -> TagOnResource {
     let (id, key) = step.written.place();
     (id.to_owned(), key.to_owned())
 }
 
-pub(super) fn act_place(act: &Act) -> Option<Place> {
+pub(super) fn act_place(act: &Act) -> Option<TagOnResource> {
     Some((act.instance_id().to_owned(), act.tag_key()?.to_owned()))
 }
 
 /// The steps of a plan, and what became of those that are settled.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    pub(super) steps: BTreeMap<Place, (UndoStep, Option<UndoOutcome>)>,
+    pub(super) steps: BTreeMap<TagOnResource, (UndoStep, Option<UndoOutcome>)>,
 }
 
 impl Work {

@@ -209,12 +209,10 @@ impl Descriptions {
 
     /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html>
     pub(super) fn mappings(&self, request: &Request) -> Result<Value, ApiError> {
-        request.only(&["FunctionName"])?;
-        let name = request.text("FunctionName").unwrap_or_default();
-        let mappings = self.every(Described::EventSourceMapping).filter(|(_, it)| {
-            let arn = it.get("FunctionArn").and_then(Value::as_str);
-            arn.is_some_and(|arn| arn.ends_with(&format!(":function:{name}")))
-        });
+        request.only(&["EventSourceArn"])?;
+        let source = request.parameters.get("EventSourceArn");
+        let mappings = self.every(Described::EventSourceMapping);
+        let mappings = mappings.filter(|(_, it)| it.get("EventSourceArn") == source);
         let mappings: Vec<&Value> = mappings.map(|(_, it)| it).collect();
         Ok(json!({"EventSourceMappings": mappings}))
     }

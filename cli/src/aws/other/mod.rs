@@ -21,6 +21,9 @@ const ATTEMPTS: u32 = 3;
 /// How long all attempts together may take. A person waits.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// How much is shown of an answer that is not AWS's, in characters.
+const LONGEST_EXCERPT: usize = 120;
+
 /// A service without an SDK here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the variants are the services' names")]
@@ -198,7 +201,7 @@ fn read(
                 .get("Error")
                 .or_else(|| error.pointer("/Errors/Error"));
             let text = |name| error?.get(name)?.as_str();
-            Err(RefusedCall::answer(text("Code"), text("Message")))
+            Err(refused(response, text("Code"), text("Message")))
         }
         Form::Json(_) => {
             let document = serde_json::from_slice::<Value>(body);
@@ -215,9 +218,25 @@ fn read(
             // `AccessDeniedException:http://internal.amazon.com/…`, `com.amazonaws.kms#NotFoundException`
             let code = code.and_then(|code| code.split(':').next());
             let code = code.and_then(|code| code.rsplit('#').next());
-            Err(RefusedCall::answer(code, text(["message", "Message"])))
+            Err(refused(response, code, text(["message", "Message"])))
         }
     }
+}
+
+/// The refusal with its code. An answer without one is not AWS's: then its beginning is shown.
+fn refused(
+    response: &HttpResponse,
+    code: Option<&str>,
+    message: Option<&str>,
+) -> OrchestratorError<RefusedCall> {
+    if code.is_some() {
+        return RefusedCall::answer(code, message);
+    }
+    let body = response.body().bytes().unwrap_or_default();
+    let body = String::from_utf8_lossy(body);
+    let begin: String = body.chars().take(LONGEST_EXCERPT).collect();
+    let status = response.status().as_u16();
+    OrchestratorError::other(format!("status {status} without a code of AWS: {begin:?}"))
 }
 
 #[cfg(test)]

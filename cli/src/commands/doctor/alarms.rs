@@ -40,6 +40,9 @@ pub async fn examine(exam: &mut Exam, parts: &StackParts) {
         .cloned();
     for alarm in alarms.unwrap_or_default() {
         let text = |name: &str| alarm.get(name).and_then(Value::as_str).unwrap_or_default();
+        if text("StateValue") != "ALARM" {
+            continue;
+        }
         let name = text("AlarmName");
         let what = format!("The alarm {name} is ringing: {}", text("AlarmDescription"));
         let history = exam.aws(&["cloudwatch", "describe-alarm-history", "--alarm-name", name]);

@@ -115,6 +115,7 @@ pub struct Check {
 macro_rules! checks {
     ($($name:ident = $id:literal, $area:ident, $weight:ident, $meaning:literal;)*) => {
         $(
+            #[allow(clippy::doc_markdown, reason = "the words are for people")]
             #[doc = $meaning]
             pub const $name: Check = Check {
                 id: $id,

@@ -65,8 +65,8 @@ fn explain_members(exam: &mut Exam) {
         return;
     };
     if unseen.why.contains("inked account") {
-        unseen.what_next = "Only the organization's management account may see it: ask there \
-                            (`aws ce list-cost-allocation-tags --status Active`)."
-            .to_owned();
+        let next = "Only the organization's management account may see it: ask there \
+                    (`aws ce list-cost-allocation-tags --status Active`).";
+        unseen.what_next = String::from(next);
     }
 }

@@ -60,15 +60,14 @@ pub async fn examine(exam: &mut Exam, remediation: Option<&LambdaFunction>, queu
         exam.not_asked(look, "its queue is not known");
         return;
     };
-    match remediation {
-        Some(remediation) => judge_mapping(exam, remediation, queue).await,
-        None => {
-            let look = Look::new(
-                Area::Events,
-                "whether the queue's messages reach the remediation",
-            );
-            exam.not_asked(look, "the remediation's function was not seen");
-        }
+    if let Some(remediation) = remediation {
+        judge_mapping(exam, remediation, queue).await;
+    } else {
+        let look = Look::new(
+            Area::Events,
+            "whether the queue's messages reach the remediation",
+        );
+        exam.not_asked(look, "the remediation's function was not seen");
     }
     judge_rules(exam, queue).await;
 }
@@ -81,7 +80,7 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
     let client = aws_sdk_lambda::Client::new(&exam.access.config);
     let mappings = client
         .list_event_source_mappings()
-        .function_name(&remediation.name)
+        .event_source_arn(queue)
         .into_paginator()
         .items();
     let mappings: Result<Vec<_>, _> = mappings.send().try_collect().await;
@@ -92,7 +91,7 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
     };
     let mapping = mappings
         .iter()
-        .find(|mapping| mapping.event_source_arn() == Some(queue));
+        .find(|mapping| mapping.function_arn() == Some(&remediation.arn));
     let Some(mapping) = mapping else {
         let what = format!(
             "No event source mapping brings the messages of {queue} to the function {}.",

@@ -54,6 +54,10 @@ pub struct Exam {
     pub seen: BTreeSet<Area>,
 }
 
+/// A call failed, and that was noted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnseenNoted;
+
 /// What a look is about: the part, the question in words, and the gravest thing that it may hide.
 #[derive(Clone, Copy, Debug)]
 pub struct Look<'a> {
@@ -109,18 +113,21 @@ impl Exam {
         }
     }
 
-    /// As [`Exam::see`], where AWS's code `absent` says that there is no such thing: then `Some(None)`.
+    /// As [`Exam::see`], where one of AWS's codes `absent` says that there is no such thing: then `None`.
+    ///
+    /// # Errors
+    /// The call failed otherwise.
     pub fn see_if_any<T>(
         &mut self,
         look: Look<'_>,
         absent: &[&str],
         answer: Result<T, AwsError>,
-    ) -> Option<Option<T>> {
+    ) -> Result<Option<T>, UnseenNoted> {
         let answer = match answer {
             Err(error) if error.code().is_some_and(|code| absent.contains(&code)) => Ok(None),
             answer => answer.map(Some),
         };
-        self.see(look, answer)
+        self.see(look, answer).ok_or(UnseenNoted)
     }
 
     /// Notes a call that failed.
@@ -133,6 +140,8 @@ impl Exam {
         });
         let what_next = if is_denied {
             format!("Allow {} to these credentials.", error.call())
+        } else if error.code().is_none() && !trouble::is_unanswered(error) {
+            "The answer is not AWS's: check --endpoint-url.".to_owned()
         } else {
             trouble::what_next(error, trouble::DOCTOR)
         };
@@ -218,7 +227,13 @@ impl Exam {
     /// Deploys the stack again, with these parameters. The bucket for the zips is not known here.
     pub fn deploy(&self, parameters: &[&str]) -> String {
         let stack = ["--bucket", "BUCKET", "--stack", self.stack.as_str()];
-        words("scripts/deploy", &[&stack, parameters].concat())
+        let mut line = words("scripts/deploy", &stack);
+        self.add_place(&mut line);
+        for parameter in parameters {
+            line.push(' ');
+            line.push_str(&quoted(parameter));
+        }
+        line
     }
 
     /// The partition of ARNs here, such as `aws`.

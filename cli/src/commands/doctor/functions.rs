@@ -12,7 +12,7 @@ use tagwarden_remediation::Settings;
 use super::checks::{
     Area, FUNCTION_INACTIVE, FUNCTION_MISSING, FUNCTION_OFF, FUNCTION_SETTINGS, STACK_MISSING,
 };
-use super::exam::{Exam, Look};
+use super::exam::{Exam, Look, UnseenNoted};
 use super::stack::StackParts;
 
 /// A function as Lambda describes it.
@@ -69,9 +69,9 @@ pub async fn examine(exam: &mut Exam, parts: &StackParts) -> FunctionPair {
             described.map_err(|error| AwsError::new("lambda:GetFunctionConfiguration", &error));
         let described = exam.see_if_any(look, &["ResourceNotFoundException"], described);
         match described {
-            None => {}
-            Some(None) => missing.push(name),
-            Some(Some(described)) => {
+            Err(UnseenNoted) => {}
+            Ok(None) => missing.push(name),
+            Ok(Some(described)) => {
                 let function = LambdaFunction::new(&name, &described);
                 judge_state(exam, &function, &described);
                 judge_concurrency(exam, &client, &function).await;
@@ -106,10 +106,10 @@ impl LambdaFunction {
 
 fn judge_missing(exam: &mut Exam, parts: &StackParts, missing: &[String]) {
     let deploy = exam.deploy(&[]);
-    if missing.len() == 2 && parts.exists == Some(false) {
+    if let ([rule, remediation], Some(false)) = (missing, parts.exists) {
         let what = format!(
-            "There is no stack {:?} in {}, and no function {} or {}.",
-            exam.stack, exam.access.region, missing[0], missing[1]
+            "There is no stack {:?} in {}, and no function {rule} or {remediation}.",
+            exam.stack, exam.access.region
         );
         exam.complain(STACK_MISSING, what, [deploy]);
         return;

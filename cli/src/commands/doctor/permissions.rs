@@ -109,9 +109,12 @@ fn arn(
     let region = &exam.access.region;
     let own =
         |service: &str, rest: &str| format!("arn:{partition}:{service}:{region}:{account}:{rest}");
-    let table = |name: &String| match name.starts_with("arn:") {
-        true => name.clone(),
-        false => own("dynamodb", &format!("table/{name}")),
+    let table = |name: &String| {
+        if name.starts_with("arn:") {
+            name.clone()
+        } else {
+            own("dynamodb", &format!("table/{name}"))
+        }
     };
     let settings = on.pair.settings.as_ref();
     match resource {
@@ -131,10 +134,11 @@ fn arn(
                 .remediation
                 .as_ref()?
                 .variable("TAGWARDEN_MAIL_FROM")?;
-            match from.starts_with("arn:") {
-                true => Some(from),
-                false => Some(own("ses", &format!("identity/{from}"))),
-            }
+            Some(if from.starts_with("arn:") {
+                from
+            } else {
+                own("ses", &format!("identity/{from}"))
+            })
         }
         NeededOn::Instances => Some(own("ec2", "instance/i-0123456789abcdef0")),
         NeededOn::Volumes => Some(own("ec2", "volume/vol-0123456789abcdef0")),
@@ -169,7 +173,8 @@ async fn simulate(
     let answer = SIMULATE
         .send(&exam.access.config, Value::from(parameters))
         .await;
-    let answer = exam.see_if_any(look, &["NoSuchEntity"], answer)?;
+    let answer = exam.see_if_any(look, &["NoSuchEntity"], answer);
+    let answer = answer.ok()?;
     let Some(answer) = answer else {
         let all = actions.iter().map(|action| RefusedAction {
             action: (*action).to_owned(),

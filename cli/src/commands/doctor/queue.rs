@@ -54,7 +54,7 @@ pub async fn examine(exam: &mut Exam, pair: &FunctionPair, parts: &StackParts) -
     };
     let client = Client::new(&exam.access.config);
     let attributes = attributes(&client, &url).await;
-    let Some(attributes) = exam.see_if_any(look, &ABSENT, attributes) else {
+    let Ok(attributes) = exam.see_if_any(look, &ABSENT, attributes) else {
         return QueueView {
             arn: arn_of(exam, &url),
         };
@@ -176,7 +176,7 @@ async fn judge_dead_letters(exam: &mut Exam, client: &Client, url: &str, attribu
     let base = url.rsplit_once('/').map_or(url, |(base, _)| base);
     let dead_url = format!("{base}/{name}");
     let dead = self::attributes(client, &dead_url).await;
-    let Some(dead) = exam.see_if_any(look, &ABSENT, dead) else {
+    let Ok(dead) = exam.see_if_any(look, &ABSENT, dead) else {
         return;
     };
     let Some(dead) = dead else {

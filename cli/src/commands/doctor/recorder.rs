@@ -2,12 +2,12 @@
 
 use aws_sdk_config::Client;
 use aws_sdk_config::types::{
-    ConfigurationRecorder, RecorderStatus, RecordingFrequency, RecordingGroup,
-    RecordingStrategyType,
+    ConfigurationRecorder, ExclusionByResourceTypes, RecorderStatus, RecordingFrequency,
+    RecordingGroup, RecordingStrategyType, ResourceType,
 };
 use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
-use tagwarden_core::Kinds;
+use tagwarden_core::{Kind, Kinds};
 
 use super::checks::{
     Area, RECORDED_DAILY, RECORDER_FAILING, RECORDER_MISSING, RECORDER_OFF, TYPE_NOT_RECORDED,
@@ -17,7 +17,7 @@ use super::exam::{Exam, Look};
 /// Looks at the recorder.
 pub async fn examine(exam: &mut Exam, kinds: Kinds) {
     let client = Client::new(&exam.access.config);
-    let types: Vec<&str> = kinds.iter().map(|kind| kind.config_type()).collect();
+    let types: Vec<&str> = kinds.iter().map(Kind::config_type).collect();
     let look = Look::new(Area::Recorder, "what AWS Config records, and how often");
     let recorders = client.describe_configuration_recorders().send().await;
     let recorders =
@@ -99,9 +99,7 @@ fn is_recorded(group: Option<&RecordingGroup>, kind: &str) -> bool {
     let Some(group) = group else {
         return true;
     };
-    let names = |list: &[aws_sdk_config::types::ResourceType]| {
-        list.iter().any(|listed| listed.as_str() == kind)
-    };
+    let names = |list: &[ResourceType]| list.iter().any(|listed| listed.as_str() == kind);
     let strategy = group.recording_strategy().and_then(|it| it.use_only());
     match strategy {
         Some(RecordingStrategyType::AllSupportedResourceTypes) => true,
@@ -153,7 +151,7 @@ fn mode(recorder: &ConfigurationRecorder, types: &[&str]) -> Option<Value> {
     let usual = mode.recording_frequency();
     let mut overrides = Vec::new();
     for own in mode.recording_mode_overrides() {
-        let listed = own.resource_types().iter().map(|it| it.as_str());
+        let listed = own.resource_types().iter().map(ResourceType::as_str);
         let others: Vec<&str> = listed.filter(|it| !types.contains(it)).collect();
         if !others.is_empty() {
             overrides.push(json!({
@@ -184,8 +182,10 @@ fn group(group: Option<&RecordingGroup>, types: &[&str]) -> Value {
     }
     if strategy == Some(&RecordingStrategyType::ExclusionByResourceTypes) {
         let excluded = group.exclusion_by_resource_types();
-        let excluded = excluded.map(|it| it.resource_types()).unwrap_or_default();
-        let excluded = excluded.iter().map(|it| it.as_str());
+        let excluded = excluded
+            .map(ExclusionByResourceTypes::resource_types)
+            .unwrap_or_default();
+        let excluded = excluded.iter().map(ResourceType::as_str);
         let left: Vec<&str> = excluded.filter(|it| !types.contains(it)).collect();
         if left.is_empty() {
             return everything;
@@ -198,7 +198,7 @@ fn group(group: Option<&RecordingGroup>, types: &[&str]) -> Value {
     let mut listed: Vec<&str> = group
         .resource_types()
         .iter()
-        .map(|it| it.as_str())
+        .map(ResourceType::as_str)
         .collect();
     listed.extend(types.iter().filter(|it| !is_recorded(Some(group), it)));
     json!({

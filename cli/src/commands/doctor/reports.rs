@@ -51,7 +51,7 @@ pub async fn examine(
     let client = Client::new(&exam.config_of(&arn));
     let attributes = client.get_topic_attributes().topic_arn(&arn).send().await;
     let attributes = attributes.map_err(|error| AwsError::new("sns:GetTopicAttributes", &error));
-    let Some(attributes) = exam.see_if_any(look, &["NotFound", "NotFoundException"], attributes)
+    let Ok(attributes) = exam.see_if_any(look, &["NotFound", "NotFoundException"], attributes)
     else {
         return view;
     };
@@ -68,14 +68,12 @@ pub async fn examine(
     };
     judge_pending(exam, &client, &arn, number("SubscriptionsPending")).await;
     if number("SubscriptionsConfirmed") == 0 {
-        let check = match needs_notices(pair.settings.as_ref(), policy) {
-            true => NOTICE_UNREAD,
-            false => REPORTS_UNREAD,
-        };
-        let what = format!("The topic {arn} has no confirmed subscription.");
-        let what = match check == NOTICE_UNREAD {
-            true => format!("{what} Nothing is shut down, because nobody would read its notice."),
-            false => what,
+        let mut what = format!("The topic {arn} has no confirmed subscription.");
+        let check = if needs_notices(pair.settings.as_ref(), policy) {
+            what.push_str(" Nothing is shut down, because nobody would read its notice.");
+            NOTICE_UNREAD
+        } else {
+            REPORTS_UNREAD
         };
         let subscribe = subscribe(exam, &arn, "email", "NAME@EXAMPLE.COM");
         exam.complain(check, what, [subscribe]);

@@ -6,7 +6,7 @@ use aws_sdk_config::types::{
 };
 use serde_json::Value;
 use tagwarden_aws::AwsError;
-use tagwarden_core::Kinds;
+use tagwarden_core::{Kind, Kinds};
 
 use super::checks::{
     Area, REMEDIATION_EXCEPTIONS, RULE_FAILING, RULE_MISSING, RULE_NOT_ACTIVE, RULE_NOT_ALLOWED,
@@ -90,7 +90,7 @@ fn judge_rule(exam: &mut Exam, rule: &ConfigRule, kinds: Kinds) {
         return;
     };
     let covered = scope.compliance_resource_types();
-    let left = kinds.iter().map(|kind| kind.config_type());
+    let left = kinds.iter().map(Kind::config_type);
     let left: Vec<&str> = left
         .filter(|it| !covered.iter().any(|covered| covered == it))
         .collect();
@@ -99,7 +99,7 @@ fn judge_rule(exam: &mut Exam, rule: &ConfigRule, kinds: Kinds) {
             "The Config rule {name} does not cover {}.",
             left.join(" and ")
         );
-        let types: Vec<&str> = kinds.iter().map(|kind| kind.config_type()).collect();
+        let types: Vec<&str> = kinds.iter().map(Kind::config_type).collect();
         let deploy = exam.deploy(&[&format!("ResourceTypes={}", types.join(","))]);
         exam.complain(RULE_SCOPE, what, [deploy]);
     }
@@ -115,7 +115,7 @@ async fn judge_permission(exam: &mut Exam, function: &LambdaFunction) {
     let policy = client.get_policy().function_name(&function.name);
     let policy = policy.send().await;
     let policy = policy.map_err(|error| AwsError::new("lambda:GetPolicy", &error));
-    let Some(policy) = exam.see_if_any(look, &["ResourceNotFoundException"], policy) else {
+    let Ok(policy) = exam.see_if_any(look, &["ResourceNotFoundException"], policy) else {
         return;
     };
     let policy = policy.and_then(|it| it.policy).unwrap_or_default();

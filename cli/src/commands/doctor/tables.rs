@@ -10,7 +10,7 @@ use super::checks::{
     Area, Check, LEDGER_KEY, LEDGER_MISSING, LEDGER_UNPROTECTED, LEDGER_UNSET, POLICY_CAUTION,
     POLICY_EMPTY, POLICY_HELD, POLICY_INVALID, POLICY_KEY, POLICY_MISSING, POLICY_UNPROTECTED,
 };
-use super::exam::{Exam, Look};
+use super::exam::{Exam, Look, UnseenNoted};
 use super::functions::FunctionPair;
 use super::stack::StackParts;
 
@@ -71,13 +71,13 @@ async fn examine_policy(exam: &mut Exam, views: &mut TableViews) {
     );
     let described = describe(&client, &table).await;
     match exam.see_if_any(look, &ABSENT, described) {
-        Some(None) => {
+        Ok(None) => {
             let what = format!("The policy table {table} does not exist.");
             let deploy = exam.deploy(&["CreatePolicyTable=true"]);
             exam.complain(POLICY_MISSING, what, [deploy]);
             return;
         }
-        Some(Some(described)) => {
+        Ok(Some(described)) => {
             views.policy_key = key_of(&described);
             if !has_key(&described, &expected) {
                 let what = format!("The key of the table {table} is not the number RuleId.");
@@ -87,7 +87,7 @@ async fn examine_policy(exam: &mut Exam, views: &mut TableViews) {
             }
             judge_protection(exam, POLICY_UNPROTECTED, &table, &described);
         }
-        None => {}
+        Err(UnseenNoted) => {}
     }
     let look = Look::new(Area::Policy, "whether the policy is valid");
     let items = read_items(&client, &table).await;
@@ -169,7 +169,7 @@ async fn examine_ledger(exam: &mut Exam, pair: &FunctionPair, views: &mut TableV
     let look = Look::new(Area::Ledger, "whether there is a ledger");
     let client = Client::new(&exam.config_of(&table));
     let described = describe(&client, &table).await;
-    let Some(described) = exam.see_if_any(look, &ABSENT, described) else {
+    let Ok(described) = exam.see_if_any(look, &ABSENT, described) else {
         return;
     };
     let Some(described) = described else {

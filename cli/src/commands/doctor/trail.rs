@@ -123,7 +123,8 @@ async fn state(exam: &mut Exam, trail: &Trail) -> Option<TrailState> {
     })
 }
 
-/// Whether management events that write are logged, of EC2 too.
+/// Whether management events that write are logged, of EC2 too. A trail whose selectors nobody set logs all management
+/// events.
 fn logs_writes(selectors: &GetEventSelectorsOutput) -> bool {
     let basic = selectors.event_selectors().iter().any(|selector| {
         selector.include_management_events() == Some(true)
@@ -136,7 +137,9 @@ fn logs_writes(selectors: &GetEventSelectorsOutput) -> bool {
         });
         is_management && fields.all(takes_run_instances)
     });
-    basic || advanced
+    let is_unset =
+        selectors.event_selectors().is_empty() && selectors.advanced_event_selectors().is_empty();
+    is_unset || basic || advanced
 }
 
 /// Whether this field of a selector lets `RunInstances` through, as far as that can be told.

@@ -49,6 +49,7 @@ Examples:
     --mode enforce
   tagwarden explain i-0a1b2c3d4e5f60718 --instances fleet.json \\
     --events launches.json --policy new.yaml --output json
+  tagwarden explain i-0a1b2c3d4e5f60718 --accounts all --role reader
 
 The JSON document:
   version, at      the version of this document; the moment that is explained
@@ -64,6 +65,8 @@ The JSON document:
     shutdowns      shutdown, reason, at, countdown, safeguards (name, holds,
                    says, until)
   unknown          the ids of which there is no instance
+  places           with --accounts: for each place with some of the instances,
+                   the above; beside it lookedIn, unreadable and unknown
 
 Exit status:
   0    done

@@ -56,6 +56,7 @@ Examples:
   tagwarden plan --only terminate,stop,refused --sort launched --all
   tagwarden plan --instance i-0a1b2c3d4e5f60718 --tag Owner
   tagwarden plan --save today.plan; tagwarden apply today.plan
+  tagwarden plan --accounts all --role reader --regions us-east-1,eu-west-1
 
   aws ec2 describe-instances --output json > fleet.json
   aws cloudtrail lookup-events --output json --lookup-attributes \\
@@ -79,9 +80,14 @@ The JSON document:
                    destructive: new, terminated (and not only stopped),
                    sooner, less-notice or null
 
+  places           with --accounts: for each place that was read, the above,
+                   with account and region; beside it asked, read, counts (of
+                   all), unreadable (account, region, problem, whatNext)
+
 Exit status:
   0    the plan has no changes; with --against, the policies do not differ
-  1    something failed; the message says what to do next
+  1    something failed, or a place could not be read; the message says what to
+       do next
   2    there are changes (see --fail-on)
   64   the command line is wrong";
 

@@ -75,10 +75,12 @@ Examples:
     --ledger-table tagwarden-LedgerTable-1ABC2DEF3GHI
   tagwarden report - --instances fleet.json --policy policy.yaml \\
     | gzip > page.html.gz
+  tagwarden report page.html --accounts @accounts.txt --role reader
 
 Exit status:
   0    done, whether or not the fleet is compliant
-  1    something failed; the message says what to do next
+  1    something failed, or a place could not be read; the message says what to
+       do next
   64   the command line is wrong";
 
 /// The default of `--since`: how long ago the first act shown was started.

@@ -140,7 +140,7 @@ pub struct InstanceRow {
     pub marks: String,
     /// Its account and Region, on a page of several.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub place: Option<String>,
+    pub place: Option<Place>,
 }
 
 /// The mark of the tile of non-compliant instances.
@@ -205,7 +205,7 @@ impl InstanceRow {
             finding: forecast.annotation(),
             steps: forecast.entries.iter().map(step).collect(),
             marks: marks.join(" "),
-            place: place.map(|place| format!("{} {}", place.account, place.region)),
+            place: place.cloned(),
         }
     }
 }

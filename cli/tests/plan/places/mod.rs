@@ -1,6 +1,7 @@
 //! `tagwarden plan` and `explain` of many accounts and Regions.
 
 mod found;
+mod guide;
 mod recorded;
 mod settings;
 
@@ -8,7 +9,7 @@ use std::process::Output;
 
 use rstest::rstest;
 use serde_json::{Value, json};
-use tagwarden_sandbox::{Account, Fault, Identity, Launch, Loopback, Organization};
+use tagwarden_sandbox::{Account, Described, Fault, Identity, Launch, Loopback, Organization};
 
 use crate::support::{stderr, stdout};
 use crate::world::{TABLE, World, fill};
@@ -313,14 +314,25 @@ fn compares_policies_in_every_place() {
 #[test]
 fn a_throttled_place_is_tried_again_and_a_denied_one_is_named() {
     let (world, organization) = scene("throttled");
+    // The settings, because the SDK waits 20 seconds after a throttled call of those that read instances.
+    let variables = json!({"TAGWARDEN_POLICY_TABLE": TABLE, "TAGWARDEN_MODE": "enforce"});
+    let function = json!({"Environment": {"Variables": variables}});
+    for region in ["us-east-1", "eu-west-1"] {
+        let place = organization.place(SHOP, region);
+        place.describe(
+            Described::Function,
+            "tagwarden-remediation",
+            function.clone(),
+        );
+    }
     let slow = Fault::new(
-        "DescribeInstances",
-        "RequestLimitExceeded",
-        "Request limit exceeded.",
+        "GetFunctionConfiguration",
+        "TooManyRequestsException",
+        "Rate exceeded",
     );
     organization
         .place(SHOP, "us-east-1")
-        .fail(slow.status(503).times(3));
+        .fail(slow.status(429).times(2));
     let denied = Fault::new(
         "DescribeInstances",
         "UnauthorizedOperation",
@@ -332,7 +344,7 @@ fn a_throttled_place_is_tried_again_and_a_denied_one_is_named() {
     let output = run(
         &world,
         &format!(
-            "plan --accounts {SHOP} --role {ROLE} --regions us-east-1,eu-west-1 --output json"
+            "plan --accounts {SHOP} --role {ROLE} --regions us-east-1,eu-west-1 --stack tagwarden --output json"
         ),
     );
     assert_eq!(output.status.code(), Some(1), "{output:?}");

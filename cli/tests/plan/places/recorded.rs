@@ -24,7 +24,7 @@ fn row(account: &str, region: &str, number: usize, tags: &[(&str, &str)]) -> Val
     row.to_string().into()
 }
 
-fn world(test: &str) -> World {
+pub fn world(test: &str) -> World {
     let world = World::without_table(&format!("recorded-places-{test}"));
     let whole = [
         ("ProjectCode", "P"),

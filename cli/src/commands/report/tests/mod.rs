@@ -4,3 +4,4 @@ mod charts;
 mod fleet;
 mod html;
 mod people;
+mod places;
