@@ -322,7 +322,8 @@ fn tables_are_protected_on_demand_and_tags_are_limited_on_demand() {
 /// The function is updated after the policies that allow what the update asks of it, and no resource waits in a circle.
 #[test]
 fn enforcing_waits_for_its_policies() {
-    let template = &Whole::read(STACK).template;
+    let whole = Whole::read(STACK);
+    let template = &whole.template;
     let policies = template["Resources"].as_object().unwrap().iter();
     let policies = policies.filter(|(_, it)| it["Type"] == "AWS::IAM::Policy");
     for (id, policy) in policies {
