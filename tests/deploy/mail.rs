@@ -13,6 +13,7 @@ use crate::MOTO;
 use crate::deployment::run_to_success;
 use crate::moto_account::{Account, eventually, launch, role_arn};
 use crate::stack::{Stack, deployment};
+use crate::template::{STACK, Template};
 
 const IDENTITY: &str = "arn:aws:ses:us-west-1:123456789012:identity/acme.example";
 
