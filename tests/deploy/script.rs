@@ -459,7 +459,7 @@ fn nothing_to_change_is_no_failure() {
 }
 
 /// A release in a folder, as `.github/workflows/release.yml` makes it.
-fn release(folder: &Path) {
+pub fn release(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let mut sums = String::new();
     let mut add = |name: String, content: &str| {
@@ -480,9 +480,9 @@ fn release(folder: &Path) {
             );
         }
     }
-    for template in [crate::template::STACK, crate::template::HOOK] {
+    for template in crate::resolved::every_template() {
         let name = template.rsplit('/').next().unwrap().to_owned();
-        add(name, &fs::read_to_string(template).unwrap());
+        add(name, &fs::read_to_string(&template).unwrap());
     }
     fs::write(folder.join("SHA256SUMS"), sums).unwrap();
 }

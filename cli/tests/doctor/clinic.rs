@@ -182,6 +182,11 @@ impl Clinic {
         let redrive = json!({"deadLetterTargetArn": dead, "maxReceiveCount": 5});
         account.set_queue_attribute(&self.queue, "RedrivePolicy", &redrive.to_string());
         account.set_queue_attribute(&self.queue, "VisibilityTimeout", "2100");
+        let policy = json!({"Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage"},
+            {"Effect": "Deny", "Principal": "*", "Action": "sqs:*"},
+        ]});
+        account.set_queue_attribute(&self.queue, "Policy", &policy.to_string());
         let queue = arn("sqs", "tagwarden-Queue-1ABC");
         let mapping = json!({
             "UUID": MAPPING, "State": "Enabled", "EventSourceArn": queue,
@@ -189,8 +194,12 @@ impl Clinic {
         });
         account.describe(Described::EventSourceMapping, MAPPING, mapping);
         let pattern = |source: &str| json!({"source": [source]}).to_string();
+        let changes = json!({"source": ["aws.config"], "detail": {
+            "resourceType": ["AWS::EC2::Instance"],
+            "configRuleName": [CONFIG_RULE, {"prefix": "tagwarden-conformance-pack-"}],
+        }});
         let sent = [
-            json!({"EventPattern": pattern("aws.config")}),
+            json!({"EventPattern": changes.to_string()}),
             json!({"EventPattern": pattern("aws.ec2")}),
             json!({"ScheduleExpression": "rate(6 hours)"}),
         ];

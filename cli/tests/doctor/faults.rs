@@ -58,6 +58,11 @@ pub const INJECTIONS: &[Injection] = &[
         "recordingModeOverrides": [{"resourceTypes": ["AWS::EC2::Instance", "AWS::EC2::VPC"], "recordingFrequency": "DAILY"}],
     }))),
     ("rule-missing", |it| it.account.forget_description(Described::ConfigRule, CONFIG_RULE)),
+    ("rule-missing", |it| {
+        let parameters = json!([{"ParameterKey": "CreateConfigRule", "ParameterValue": "false"}]);
+        change(it, Described::Stack, "tagwarden", "Parameters", parameters);
+        it.account.forget_description(Described::ConfigRule, CONFIG_RULE);
+    }),
     ("rule-not-active", |it| change(it, Described::ConfigRule, CONFIG_RULE, "ConfigRuleState", json!("DELETING"))),
     ("rule-scope", |it| change(it, Described::ConfigRule, CONFIG_RULE, "Scope", json!({"ComplianceResourceTypes": ["AWS::EC2::Volume"]}))),
     ("rule-not-allowed", |it| it.account.forget_description(Described::FunctionPolicy, RULE)),
@@ -75,7 +80,16 @@ pub const INJECTIONS: &[Injection] = &[
     ("event-rule-missing", |it| it.account.forget_description(Described::EventRule, EVENT_RULES[0])),
     ("event-rule-missing", |it| change(it, Described::EventRule, EVENT_RULES[1], "Targets", json!([]))),
     ("event-rule-off", |it| change(it, Described::EventRule, EVENT_RULES[2], "State", json!("DISABLED"))),
+    ("event-rule-narrow", |it| {
+        it.account.forget_description(Described::ConfigRule, CONFIG_RULE);
+        it.create_config_rule("another-name");
+    }),
+    ("event-rule-narrow", |it| {
+        let pattern = json!({"source": ["aws.config"], "detail": {"resourceType": ["AWS::EC2::Volume"]}});
+        change(it, Described::EventRule, EVENT_RULES[0], "EventPattern", json!(pattern.to_string()));
+    }),
     ("queue-missing", |it| it.account.delete_queue(&it.queue)),
+    ("queue-not-allowed", |it| it.account.unset_queue_attribute(&it.queue, "Policy")),
     ("queue-old", |it| it.account.describe(Described::Metric, "ApproximateAgeOfOldestMessage/tagwarden-Queue-1ABC", json!({"Maximum": 86_400.0}))),
     ("dead-letters", |it| it.account.put_message(&it.dead_letters, "{}")),
     ("no-dead-letters", |it| it.account.unset_queue_attribute(&it.queue, "RedrivePolicy")),
@@ -205,6 +219,61 @@ fn finds_each_fault_and_no_other() {
             assert!(!what.contains(".."), "{what}");
         }
     }
+}
+
+/// The pack's rule is as good as the stack's.
+#[test]
+fn is_silent_where_the_pack_brings_the_rule() {
+    let clinic = Clinic::new("pack");
+    clinic
+        .account
+        .forget_description(Described::ConfigRule, CONFIG_RULE);
+    clinic.create_config_rule("tagwarden-conformance-pack-x1y2z3");
+    assert_eq!(clinic.examine().checks(), Vec::<String>::new());
+}
+
+/// A reservation that the stack has is restored, not removed.
+#[test]
+fn a_kill_switch_is_turned_back_to_what_the_stack_has() {
+    let clinic = Clinic::new("switch");
+    let parameters = json!([{"ParameterKey": "ReservedConcurrency", "ParameterValue": "3"}]);
+    change(
+        &clinic,
+        Described::Stack,
+        "tagwarden",
+        "Parameters",
+        parameters,
+    );
+    for function in [RULE, REMEDIATION] {
+        let off = json!({"ReservedConcurrentExecutions": 0});
+        clinic
+            .account
+            .describe(Described::FunctionConcurrency, function, off);
+    }
+    let report = clinic.examine();
+    let fixes = |number: usize| {
+        report.document["faults"][number]["fixes"][0]
+            .as_str()
+            .unwrap()
+    };
+    assert!(
+        fixes(0)
+            .starts_with("aws lambda delete-function-concurrency --function-name tagwarden-rule ")
+    );
+    assert!(fixes(1).contains("put-function-concurrency --function-name tagwarden-remediation --reserved-concurrent-executions 3 "));
+}
+
+/// What the stack covers counts in every part.
+#[test]
+fn asks_for_volumes_where_the_stack_covers_them() {
+    let clinic = Clinic::new("volumes");
+    clinic.set_variable("TAGWARDEN_RESOURCE_TYPES", "instance,volume");
+    let report = clinic.examine();
+    let expected = ["type-not-recorded", "rule-scope", "event-rule-narrow"];
+    assert_eq!(report.checks(), expected, "{}", report.document);
+    clinic.account.deny_role(&role(RULE), "ec2:DescribeVolumes");
+    let report = clinic.examine();
+    assert!(report.checks().contains(&"permission-missing".to_owned()));
 }
 
 /// The catalogue is what the guide lists.

@@ -98,6 +98,39 @@ fn ends_with_an_error_where_nothing_may_be_seen() {
     );
 }
 
+/// Where AWS cannot be reached, doctor does not try every call.
+#[test]
+fn ends_soon_where_nobody_answers() {
+    let clinic = Clinic::new("nobody");
+    let mut command = clinic.command(&["doctor"]);
+    command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let message = stderr(&output);
+    assert!(
+        message.contains("AWS could not be reached: check the network"),
+        "{message}"
+    );
+}
+
+/// The stack and the functions are not all that there is.
+#[test]
+fn looks_on_where_the_functions_may_not_be_seen() {
+    let clinic = Clinic::new("partly");
+    for operation in [
+        "DescribeStacks",
+        "ListStackResources",
+        "GetFunctionConfiguration",
+    ] {
+        deny(&clinic, operation);
+    }
+    let report = clinic.examine();
+    assert_eq!(report.status, 2);
+    assert_eq!(report.state("recorder"), "sound");
+    assert_eq!(report.state("trail"), "sound");
+    assert_eq!(report.state("policy"), "unseen");
+}
+
 #[test]
 fn a_member_account_learns_who_may_see_cost_allocation_tags() {
     let clinic = Clinic::new("member");

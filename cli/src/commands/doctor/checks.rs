@@ -188,9 +188,13 @@ checks! {
         "No EventBridge rule sends these events to the queue";
     EVENT_RULE_OFF = "event-rule-off", Events, Fault,
         "The EventBridge rule for these events is off";
+    EVENT_RULE_NARROW = "event-rule-narrow", Events, Fault,
+        "The EventBridge rule leaves out the Config rule, or a type of resource, so that what it finds starts nothing";
 
     QUEUE_MISSING = "queue-missing", Queue, Fault,
         "The queue of the remediation does not exist";
+    QUEUE_NOT_ALLOWED = "queue-not-allowed", Queue, Fault,
+        "The queue's policy does not let EventBridge send events";
     QUEUE_OLD = "queue-old", Queue, Fault,
         "Messages wait in the queue for longer than a run takes, so that the remediation is behind or stands still";
     DEAD_LETTERS = "dead-letters", Queue, Fault,

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
+use tagwarden_core::{Kind, Kinds};
 
 use super::checks::{
-    Area, EVENT_RULE_MISSING, EVENT_RULE_OFF, MAPPING_FAILING, MAPPING_MISSING, MAPPING_OFF,
+    Area, EVENT_RULE_MISSING, EVENT_RULE_NARROW, EVENT_RULE_OFF, MAPPING_FAILING, MAPPING_MISSING,
+    MAPPING_OFF,
 };
 use super::exam::{Exam, Look};
 use super::functions::LambdaFunction;
@@ -53,8 +55,22 @@ impl Sends {
     }
 }
 
+/// What the compliance changes that are sent must be about.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The names of the Config rules that call the function, as far as they were seen.
+    pub rules: &'a [String],
+    /// The kinds that the stack covers.
+    pub kinds: Kinds,
+}
+
 /// Looks at what starts the remediation.
-pub async fn examine(exam: &mut Exam, remediation: Option<&LambdaFunction>, queue: &QueueView) {
+pub async fn examine(
+    exam: &mut Exam,
+    remediation: Option<&LambdaFunction>,
+    queue: &QueueView,
+    wanted: Wanted<'_>,
+) {
     let Some(queue) = &queue.arn else {
         let look = Look::new(Area::Events, "whether events reach the remediation");
         exam.not_asked(look, "its queue is not known");
@@ -69,7 +85,7 @@ pub async fn examine(exam: &mut Exam, remediation: Option<&LambdaFunction>, queu
         );
         exam.not_asked(look, "the remediation's function was not seen");
     }
-    judge_rules(exam, queue).await;
+    judge_rules(exam, queue, wanted).await;
 }
 
 async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &str) {
@@ -124,7 +140,7 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
     }
 }
 
-async fn judge_rules(exam: &mut Exam, queue: &str) {
+async fn judge_rules(exam: &mut Exam, queue: &str, wanted: Wanted<'_>) {
     let look = Look::new(
         Area::Events,
         "whether EventBridge sends events to the queue",
@@ -166,6 +182,9 @@ async fn judge_rules(exam: &mut Exam, queue: &str) {
             continue;
         };
         sent.push(sends);
+        if sends == Sends::ComplianceChanges {
+            judge_pattern(exam, &name, &rule, wanted);
+        }
         let is_on = rule.get("State").and_then(Value::as_str);
         if is_on.is_some_and(|it| !it.starts_with("ENABLED")) {
             let what = format!(
@@ -187,5 +206,47 @@ async fn judge_rules(exam: &mut Exam, queue: &str) {
         );
         let deploy = exam.deploy(&[]);
         exam.complain(EVENT_RULE_MISSING, what, [deploy]);
+    }
+}
+
+/// Whether the pattern lets through the compliance changes of the Config rules, of all kinds.
+fn judge_pattern(exam: &mut Exam, name: &str, rule: &Value, wanted: Wanted<'_>) {
+    let pattern = rule.get("EventPattern").and_then(Value::as_str);
+    let pattern: Value = pattern
+        .and_then(|it| serde_json::from_str(it).ok())
+        .unwrap_or_default();
+    let takes = |path: &str, value: &str| {
+        let matchers = pattern.pointer(path).and_then(Value::as_array);
+        matchers.is_none_or(|it| it.iter().any(|matcher| matches(matcher, value)))
+    };
+    let rules = wanted.rules.iter().map(String::as_str);
+    let rules = rules.filter(|it| !takes("/detail/configRuleName", it));
+    let types = wanted.kinds.iter().map(Kind::config_type);
+    let types = types.filter(|it| !takes("/detail/resourceType", it));
+    let mut left: Vec<&str> = rules.collect();
+    // Pushed, because these names live longer than the others.
+    for kind in types {
+        left.push(kind);
+    }
+    if left.is_empty() {
+        return;
+    }
+    let what = format!(
+        "The EventBridge rule {name} leaves out the compliance changes of {}.",
+        left.join(", ")
+    );
+    let deploy = exam.deploy(&[]);
+    exam.complain(EVENT_RULE_NARROW, what, [deploy]);
+}
+
+/// Whether one matcher of a pattern takes the value. Of matchers that no stack of tagwarden has, it is assumed.
+fn matches(matcher: &Value, value: &str) -> bool {
+    match (
+        matcher.as_str(),
+        matcher.get("prefix").and_then(Value::as_str),
+    ) {
+        (Some(exact), _) => exact == value,
+        (None, Some(prefix)) => value.starts_with(prefix),
+        (None, None) => true,
     }
 }

@@ -52,6 +52,8 @@ pub struct Exam {
     pub unseen: Vec<UnseenPart>,
     /// The parts that were seen, at least in part.
     pub seen: BTreeSet<Area>,
+    /// Whether AWS has answered a call, also to refuse it.
+    pub is_answered: bool,
 }
 
 /// A call failed, and that was noted.
@@ -96,11 +98,16 @@ impl Exam {
             complaints: Vec::new(),
             unseen: Vec::new(),
             seen: BTreeSet::new(),
+            is_answered: false,
         }
     }
 
     /// What a call answered. A call that failed is noted as something that was not seen.
     pub fn see<T>(&mut self, look: Look<'_>, answer: Result<T, AwsError>) -> Option<T> {
+        self.is_answered |= match &answer {
+            Ok(_) => true,
+            Err(error) => !trouble::is_unanswered(error),
+        };
         match answer {
             Ok(answer) => {
                 self.seen.insert(look.area);

@@ -74,7 +74,7 @@ pub async fn examine(exam: &mut Exam, parts: &StackParts) -> FunctionPair {
             Ok(Some(described)) => {
                 let function = LambdaFunction::new(&name, &described);
                 judge_state(exam, &function, &described);
-                judge_concurrency(exam, &client, &function).await;
+                judge_concurrency(exam, &client, &function, parts).await;
                 match suffix {
                     "rule" => pair.rule = Some(function),
                     _ => pair.remediation = Some(function),
@@ -150,7 +150,12 @@ fn judge_state(
 }
 
 /// A reservation of 0 is how people stop a function at once.
-async fn judge_concurrency(exam: &mut Exam, client: &Client, function: &LambdaFunction) {
+async fn judge_concurrency(
+    exam: &mut Exam,
+    client: &Client,
+    function: &LambdaFunction,
+    parts: &StackParts,
+) {
     let question = format!(
         "whether somebody switched the function {} off",
         function.name
@@ -169,12 +174,17 @@ async fn judge_concurrency(exam: &mut Exam, client: &Client, function: &LambdaFu
             "The function {} is switched off: its reserved concurrency is 0.",
             function.name
         );
-        let on = exam.aws(&[
-            "lambda",
-            "delete-function-concurrency",
-            "--function-name",
-            &function.name,
-        ]);
+        let of = ["--function-name", function.name.as_str()];
+        let is_remediation = parts.id("RemediationFunction") == Some(function.name.as_str());
+        let usual = parts.parameter("ReservedConcurrency");
+        let on = match usual.filter(|it| is_remediation && *it != "0") {
+            None => [&["lambda", "delete-function-concurrency"], &of[..]].concat(),
+            Some(usual) => {
+                let number = ["--reserved-concurrent-executions", usual];
+                [&["lambda", "put-function-concurrency"], &of[..], &number].concat()
+            }
+        };
+        let on = exam.aws(&on);
         exam.complain(FUNCTION_OFF, what, [on]);
     }
 }

@@ -7,6 +7,7 @@ use tagwarden_aws::AwsError;
 
 use super::checks::{Area, KEY_POLICY, KEY_UNUSABLE};
 use super::exam::{Exam, Look};
+use super::policies::allows;
 use super::reports::TopicView;
 use super::stack::StackParts;
 use super::tables::TableViews;
@@ -51,11 +52,15 @@ pub struct EncryptedParts<'a> {
 pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys {
     let mut seen: BTreeMap<String, Option<KeyView>> = BTreeMap::new();
     let topic_region = parts.topic.arn.as_deref().map(|arn| exam.region_of(arn));
+    let log_key = parts.stack.parameter("KmsKeyArn");
+    let log_key = log_key
+        .filter(|key| key.starts_with("arn:"))
+        .map(ToOwned::to_owned);
     let uses = [
         (parts.topic.key.as_ref(), topic_region),
         (parts.tables.policy_key.as_ref(), None),
         (parts.tables.ledger_key.as_ref(), None),
-        (parts.stack.log_key.as_ref(), None),
+        (log_key.as_ref(), None),
     ];
     let mut views = Vec::new();
     for (id, region) in uses {
@@ -161,34 +166,4 @@ async fn judge_policy(exam: &mut Exam, key: &KeyView, services: &[(String, &str)
         let fixes = [get, put].map(|it| exam.aws_in(&key.region, &it));
         exam.complain(KEY_POLICY, what, fixes);
     }
-}
-
-/// Whether a statement lets `service` do `action`, whatever its conditions.
-fn allows(policy: &Value, service: &str, action: &str) -> bool {
-    let many = |value: Option<&Value>| -> Vec<String> {
-        match value {
-            Some(Value::String(one)) => vec![one.clone()],
-            Some(Value::Array(list)) => list
-                .iter()
-                .filter_map(Value::as_str)
-                .map(ToOwned::to_owned)
-                .collect(),
-            _ => Vec::new(),
-        }
-    };
-    let statements = match policy.get("Statement") {
-        Some(Value::Array(list)) => list.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    statements.iter().any(|statement| {
-        let takes = |granted: &String| match granted.strip_suffix('*') {
-            Some(beginning) => action.starts_with(beginning),
-            None => granted == action,
-        };
-        let services = many(statement.pointer("/Principal/Service"));
-        statement.get("Effect").and_then(Value::as_str) == Some("Allow")
-            && services.iter().any(|it| it == service)
-            && many(statement.get("Action")).iter().any(takes)
-    })
 }

@@ -12,6 +12,7 @@ mod functions;
 mod key;
 mod needs;
 mod permissions;
+mod policies;
 mod queue;
 mod recorder;
 mod reports;
@@ -30,6 +31,7 @@ use crate::exit::{CommandError, Exit, heard};
 use crate::output;
 
 use checks::Weight;
+use events::Wanted;
 use exam::Exam;
 use functions::FunctionPair;
 use key::EncryptedParts;
@@ -42,7 +44,8 @@ Looks at a stack in an account and Region: its status and version, the
 functions, AWS Config's recorder and rule, the events, the queue and its dead
 letters, the policy table, the ledger, the topic, CloudTrail, the roles'
 permissions, the key, the alarms and the cost allocation tags. Says what is
-wrong, each with the commands that fix it. Changes nothing.
+wrong, each with the commands that fix it. Changes nothing. Without --stack,
+looks at the stack tagwarden.
 
 A fault keeps tagwarden from working, in whole or in part. A note does not.
 
@@ -140,17 +143,21 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
 async fn examine(exam: &mut Exam) -> FunctionPair {
     let parts = stack::examine(exam).await;
     let pair = functions::examine(exam, &parts).await;
-    if exam.seen.is_empty() {
-        // No service answers: dozens of further calls would not either.
+    if !exam.is_answered {
+        // Dozens of further calls would not be answered either, and each takes its time.
         return pair;
     }
     versions::examine(exam, &pair).await;
     let kinds = pair.settings.as_ref().map(|it| it.policy.kinds);
     let kinds = kinds.unwrap_or_else(Kinds::default);
     recorder::examine(exam, kinds).await;
-    rule::examine(exam, pair.rule.as_ref(), kinds).await;
+    let rules = rule::examine(exam, pair.rule.as_ref(), &parts, kinds).await;
     let queue = queue::examine(exam, &pair, &parts).await;
-    events::examine(exam, pair.remediation.as_ref(), &queue).await;
+    let sent = Wanted {
+        rules: &rules,
+        kinds,
+    };
+    events::examine(exam, pair.remediation.as_ref(), &queue, sent).await;
     let tables = tables::examine(exam, &pair, &parts).await;
     let topic = reports::examine(exam, &pair, &parts, tables.policy.as_ref()).await;
     trail::examine(exam).await;

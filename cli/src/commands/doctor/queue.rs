@@ -8,9 +8,12 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_aws::AwsError;
 
-use super::checks::{Area, DEAD_LETTERS, NO_DEAD_LETTERS, QUEUE_MISSING, QUEUE_OLD};
+use super::checks::{
+    Area, DEAD_LETTERS, NO_DEAD_LETTERS, QUEUE_MISSING, QUEUE_NOT_ALLOWED, QUEUE_OLD,
+};
 use super::exam::{Exam, Look};
 use super::functions::FunctionPair;
+use super::policies::allows;
 use super::stack::StackParts;
 use crate::aws::other::{OtherCall, OtherService};
 use crate::words::{count, duration};
@@ -65,6 +68,7 @@ pub async fn examine(exam: &mut Exam, pair: &FunctionPair, parts: &StackParts) -
         exam.complain(QUEUE_MISSING, what, [deploy]);
         return QueueView::default();
     };
+    judge_policy(exam, &url, &attributes);
     judge_age(exam, pair, &url, &attributes).await;
     judge_dead_letters(exam, &client, &url, &attributes).await;
     let arn = attributes.get(&QueueAttributeName::QueueArn).cloned();
@@ -92,6 +96,19 @@ fn arn_of(exam: &Exam, url: &str) -> Option<String> {
 fn number(attributes: &Attributes, name: &QueueAttributeName) -> i64 {
     let number = attributes.get(name).and_then(|it| it.parse().ok());
     number.unwrap_or_default()
+}
+
+/// EventBridge sends by the queue's policy alone.
+fn judge_policy(exam: &mut Exam, url: &str, attributes: &Attributes) {
+    let policy = attributes.get(&QueueAttributeName::Policy);
+    let policy: Value = policy
+        .and_then(|it| serde_json::from_str(it).ok())
+        .unwrap_or_default();
+    if !allows(&policy, "events.amazonaws.com", "sqs:SendMessage") {
+        let what = format!("The policy of the queue {url} does not let EventBridge send events.");
+        let deploy = exam.deploy(&[]);
+        exam.complain(QUEUE_NOT_ALLOWED, what, [deploy]);
+    }
 }
 
 /// No attribute says how old the oldest message is. CloudWatch has a metric, as long as the queue is in use.

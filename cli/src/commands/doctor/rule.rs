@@ -14,20 +14,26 @@ use super::checks::{
 };
 use super::exam::{Exam, Look};
 use super::functions::LambdaFunction;
+use super::stack::StackParts;
 use crate::words::count;
 
 /// The most resources with an exception that a message names, and its command.
 const MOST_NAMED: usize = 5;
 
-/// Looks at every Config rule that calls the function.
-pub async fn examine(exam: &mut Exam, function: Option<&LambdaFunction>, kinds: Kinds) {
+/// Looks at every Config rule that calls the function. Gives their names, as far as they were seen.
+pub async fn examine(
+    exam: &mut Exam,
+    function: Option<&LambdaFunction>,
+    parts: &StackParts,
+    kinds: Kinds,
+) -> Vec<String> {
     let Some(function) = function else {
         let look = Look::new(
             Area::ConfigRule,
             "whether a Config rule calls the rule's function",
         );
         exam.not_asked(look, "the rule's function was not seen");
-        return;
+        return Vec::new();
     };
     let client = Client::new(&exam.access.config);
     judge_permission(exam, function).await;
@@ -40,7 +46,7 @@ pub async fn examine(exam: &mut Exam, function: Option<&LambdaFunction>, kinds: 
     let rules: Result<Vec<ConfigRule>, _> = rules;
     let rules = rules.map_err(|error| AwsError::new("config:DescribeConfigRules", &error));
     let Some(mut rules) = exam.see(look, rules) else {
-        return;
+        return Vec::new();
     };
     rules.retain(|rule| {
         let source = rule.source().and_then(|it| it.source_identifier());
@@ -52,10 +58,15 @@ pub async fn examine(exam: &mut Exam, function: Option<&LambdaFunction>, kinds: 
         .collect();
     match names.as_slice() {
         [] => {
-            let what = format!("No Config rule calls the function {}.", function.name);
-            // A conformance pack brings the rule, too.
+            let mut what = format!("No Config rule calls the function {}.", function.name);
             let deploy = exam.deploy(&["CreateConfigRule=true"]);
-            exam.complain(RULE_MISSING, what, [deploy]);
+            let mut fixes = vec![deploy];
+            if parts.parameter("CreateConfigRule") == Some("false") {
+                what.push_str(" The stack leaves the rule to a conformance pack.");
+                let packs = ["configservice", "describe-conformance-pack-status"];
+                fixes.insert(0, exam.aws(&packs));
+            }
+            exam.complain(RULE_MISSING, what, fixes);
         }
         [_] => {}
         several => {
@@ -72,10 +83,11 @@ pub async fn examine(exam: &mut Exam, function: Option<&LambdaFunction>, kinds: 
     for rule in &rules {
         judge_rule(exam, rule, kinds);
     }
-    for name in names {
+    for name in &names {
         judge_evaluation(exam, &client, function, name).await;
         judge_exceptions(exam, &client, name).await;
     }
+    names.into_iter().map(ToOwned::to_owned).collect()
 }
 
 fn judge_rule(exam: &mut Exam, rule: &ConfigRule, kinds: Kinds) {

@@ -31,14 +31,18 @@ pub struct StackParts {
     /// The physical ids by the logical ones; `None` if they are not known.
     resources: Option<BTreeMap<String, String>>,
     alarms: Vec<String>,
-    /// The key that the stack was given for its logs, by its ARN.
-    pub log_key: Option<String>,
+    parameters: BTreeMap<String, String>,
 }
 
 impl StackParts {
     /// The physical id of a resource.
     pub fn id(&self, logical: &str) -> Option<&str> {
         self.resources.as_ref()?.get(logical).map(String::as_str)
+    }
+
+    /// The value of a parameter of the stack, if the stack was seen.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).map(String::as_str)
     }
 
     /// The names of the stack's alarms; `None` if they are not known.
@@ -68,7 +72,7 @@ pub async fn examine(exam: &mut Exam) -> StackParts {
     if let Some(described) = exam.see(look, described) {
         parts.exists = Some(true);
         let stack = described.pointer("/Stacks/0").cloned().unwrap_or_default();
-        parts.log_key = parameter(&stack, "KmsKeyArn").filter(|key| key.starts_with("arn:"));
+        parts.parameters = parameters(&stack);
         judge_status(exam, &stack);
         judge_version(exam, &stack);
     }
@@ -157,14 +161,13 @@ fn judge_status(exam: &mut Exam, stack: &Value) {
     exam.complain(STACK_FAILED, what, fixes);
 }
 
-/// The value of a parameter of the stack.
-fn parameter(stack: &Value, name: &str) -> Option<String> {
+fn parameters(stack: &Value) -> BTreeMap<String, String> {
     let parameters = stack.get("Parameters").and_then(Value::as_array);
-    parameters.into_iter().flatten().find_map(|parameter| {
-        let is_it = parameter.get("ParameterKey").and_then(Value::as_str) == Some(name);
-        let value = parameter.get("ParameterValue").and_then(Value::as_str);
-        value.filter(|_| is_it).map(ToOwned::to_owned)
-    })
+    let parameters = parameters.into_iter().flatten().filter_map(|parameter| {
+        let text = |name: &str| Some(parameter.get(name)?.as_str()?.to_owned());
+        Some((text("ParameterKey")?, text("ParameterValue")?))
+    });
+    parameters.collect()
 }
 
 fn judge_version(exam: &mut Exam, stack: &Value) {
