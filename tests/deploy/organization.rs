@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -22,10 +21,6 @@ const OVERRIDES: &str = concat!(
 const TABLE: &str = "arn:aws:dynamodb:eu-central-1:999999999999:table/tagwarden-policy";
 const TOPIC: &str = "arn:aws:sns:eu-central-1:999999999999:reports";
 const LETTERS: &str = "arn:aws:sns:eu-central-1:999999999999:letters";
-
-static OF_THE_STACK: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(STACK));
-static OF_MEMBERS: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(MEMBERS));
-static OF_CENTRAL: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(CENTRAL));
 
 /// What both templates are given: what the organization's must have, and the stack's may.
 const CENTRAL_PARTS: [(&str, &str); 4] = [

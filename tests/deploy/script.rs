@@ -1,8 +1,9 @@
 //! `scripts/deploy` with an AWS CLI that stands in for versions 1 and 2: what is asked, passed on, shown and advised. The
 //! other tests of this folder run the script with the real CLI, on moto.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -470,7 +471,7 @@ pub fn release(folder: &Path) {
             .unwrap();
         let sum = String::from_utf8(sum.stdout).unwrap();
         let sum = sum.split(' ').next().unwrap();
-        sums += &format!("{sum}  {name}\n");
+        writeln!(sums, "{sum}  {name}").unwrap();
     };
     for architecture in ["arm64", "x86_64"] {
         for function in ["rule", "remediation"] {
