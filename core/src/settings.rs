@@ -116,12 +116,12 @@ impl PolicySettings {
 /// # Errors
 /// What the value must be.
 pub fn policy_table(value: &str) -> Result<String, String> {
+    const EXPECTED: &str = "must be the name of a DynamoDB table, or its ARN, \
+                            arn:aws:dynamodb:REGION:ACCOUNT:table/NAME";
     let is_name = !value.contains([':', '/']);
     if is_name || Arn::of_table(value).is_some() {
         return Ok(value.to_owned());
     }
-    const EXPECTED: &str = "must be the name of a DynamoDB table, or its ARN, \
-                            arn:aws:dynamodb:REGION:ACCOUNT:table/NAME";
     Err(match Arn::parse(value) {
         None => EXPECTED.to_owned(),
         Some(arn) if arn.service == "dynamodb" => {

@@ -147,12 +147,11 @@ impl Organization {
             json!({"Id": id, "Status": status})
         });
         let listed: Value = listed.collect();
-        let answer = match members.is_listed {
-            true => Ok(Answer::Json(json!({"Accounts": listed, "NextToken": next}))),
-            false => Err(ApiError::new(
-                "AccessDeniedException",
-                "You don't have permissions to access this resource.",
-            )),
+        let answer = if members.is_listed {
+            Ok(Answer::Json(json!({"Accounts": listed, "NextToken": next})))
+        } else {
+            let message = "You don't have permissions to access this resource.";
+            Err(ApiError::new("AccessDeniedException", message))
         };
         Protocol::Json11.write("ListAccounts", answer, REQUEST_ID.to_owned(), Utc::now())
     }

@@ -60,11 +60,9 @@ class Operations:
     def cloudformation_describe_stacks(account, given, rest):
         if "status" not in account:
             sys.exit(f"An error occurred (ValidationError): Stack with id {given['--stack-name']} does not exist")
-        query = given["--query"]
-        if "StackStatus" in query:
-            return account["status"]
-        if "ParameterKey" in query:
-            return account.get("parameters", {}).get(query.split("'")[1], "None")
+        if "StackStatus" in given["--query"]:
+            found = {"Status": account["status"], **account.get("parameters", {})}
+            return "\n".join(f"{name}\t{value}" for name, value in found.items())
         return "the outputs"
 
     def cloudformation_list_stack_resources(account, given, rest):

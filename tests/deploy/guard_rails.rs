@@ -340,3 +340,45 @@ fn enforcing_waits_for_its_policies() {
     let tests = template.matches("Sid: EncryptedTransportOnly").count();
     assert_eq!(tests, 2, "the queues' policy and the topic's");
 }
+
+/// CloudFormation refuses what would lose subscribers or do nothing.
+#[test]
+fn parameters_that_contradict_each_other_are_refused() {
+    let whole = Whole::read(STACK);
+    let topic = ("ReportTopicArn", TOPIC);
+    for (parameters, said) in [
+        (vec![], None),
+        (vec![topic], None),
+        (
+            vec![topic, ("Email", "a@example.com")],
+            Some("Email must be empty"),
+        ),
+        (
+            vec![topic, ("ReportEmail", "a@example.com")],
+            Some("ReportEmail must be empty"),
+        ),
+        (vec![topic, ("ReportTopicKeyArn", KEY)], None),
+        (
+            vec![("ReportTopicKeyArn", KEY)],
+            Some("ReportTopicKeyArn needs"),
+        ),
+        (vec![("PolicyKeyArn", KEY)], Some("PolicyKeyArn needs")),
+        (
+            vec![("PolicyKeyArn", KEY), ("CreatePolicyTable", "false")],
+            None,
+        ),
+        (vec![("PolicyKeyArn", KEY), ("PolicyTableArn", TABLE)], None),
+    ] {
+        let given = Given::named("tagwarden").with(&parameters);
+        let objections = whole.objections(&given);
+        assert_eq!(
+            objections.len(),
+            usize::from(said.is_some()),
+            "{objections:?}"
+        );
+        assert!(
+            objections.iter().all(|it| it.starts_with(said.unwrap())),
+            "{objections:?}"
+        );
+    }
+}

@@ -31,6 +31,7 @@ mod owners;
 mod pack;
 mod pages;
 mod permissions;
+mod publish;
 mod resolved;
 mod script;
 mod stack;

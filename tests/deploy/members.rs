@@ -7,7 +7,7 @@ use std::process::Command;
 
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::MOTO;
 use crate::deployment::{Deployment, run_to_success};
@@ -279,6 +279,23 @@ async fn two_accounts_act_by_one_table_and_report_to_one_topic() {
     for member in &organization.members {
         assert!(text.contains(&member.account), "{text}");
     }
+
+    // Alarms go to the topic of their own Region.
+    let mut describe = other.deployment.aws();
+    describe.args([
+        "--region",
+        AWAY,
+        "cloudwatch",
+        "describe-alarms",
+        "--output",
+        "json",
+    ]);
+    let described: Value = serde_json::from_str(&run_to_success(&mut describe)).unwrap();
+    let described = described["MetricAlarms"].as_array().unwrap();
+    assert!(described.len() > 5, "{described:?}");
+    let topic = format!("arn:aws:sns:{AWAY}:{}:tagwarden-alarms", central.account);
+    let told = |alarm: &Value| alarm["AlarmActions"] == json!([topic]);
+    assert!(described.iter().all(told), "{described:?}");
 
     // Who was let in: by the policies of the table, the topic and its key, too.
     let calls = MOTO.calls();

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
-use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -22,10 +21,6 @@ const OVERRIDES: &str = concat!(
 const TABLE: &str = "arn:aws:dynamodb:eu-central-1:999999999999:table/tagwarden-policy";
 const TOPIC: &str = "arn:aws:sns:eu-central-1:999999999999:reports";
 const LETTERS: &str = "arn:aws:sns:eu-central-1:999999999999:letters";
-
-static OF_THE_STACK: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(STACK));
-static OF_MEMBERS: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(MEMBERS));
-static OF_CENTRAL: LazyLock<Arc<Whole>> = LazyLock::new(|| Whole::read(CENTRAL));
 
 /// What both templates are given: what the organization's must have, and the stack's may.
 const CENTRAL_PARTS: [(&str, &str); 4] = [
@@ -163,7 +158,7 @@ fn differences(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) 
 /// What CloudFormation makes of both templates, which does not ask how one is made from the other.
 #[test]
 fn the_members_stack_has_what_the_stack_has() {
-    let (stack, members) = (&*OF_THE_STACK, &*OF_MEMBERS);
+    let (stack, members) = (Whole::read(STACK), Whole::read(MEMBERS));
     let named = Given::named("StackSet-tagwarden-e6cac20f").with(&CENTRAL_PARTS);
     let mut found = Vec::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
@@ -201,7 +196,7 @@ fn the_members_stack_has_what_the_stack_has() {
 /// Letters go to the central topic, by a permission for it alone. Mail needs the topic for what cannot be mailed.
 #[test]
 fn letters_of_members_go_to_the_central_topic() {
-    let (stack, members) = (&*OF_THE_STACK, &*OF_MEMBERS);
+    let (stack, members) = (Whole::read(STACK), Whole::read(MEMBERS));
     let mail = [
         (
             "MailFrom",
@@ -249,7 +244,7 @@ fn nothing_has_to_be_expanded() {
 /// Nothing with a fixed name outlives the stack, so that an account may leave and come back.
 #[test]
 fn what_stays_has_a_generated_name() {
-    let members = &*OF_MEMBERS;
+    let members = Whole::read(MEMBERS);
     let resources = members.resources(&Given::named("tagwarden").with(&CENTRAL_PARTS));
     let staying = resources.iter().filter(|(_, it)| it.deletion != "Delete");
     let names = [
@@ -289,7 +284,7 @@ fn the_pack_finds_what_the_members_have() {
         let text = parameter.to_string();
         assert!(!text.contains("[0-9]{12}"), "{name} may be an account's");
     }
-    let (pack, members) = (Whole::read(MEMBERS_PACK), &*OF_MEMBERS);
+    let (pack, members) = (Whole::read(MEMBERS_PACK), Whole::read(MEMBERS));
     for case in [
         &[][..],
         &[("Name", "acme-tags"), ("RolePath", "/cloud/tags/")],
@@ -339,7 +334,7 @@ fn the_pack_finds_what_the_members_have() {
 
 /// The statements of what the central stack has in a Region.
 fn statements(given: &Given) -> BTreeMap<String, Vec<Value>> {
-    let resources = OF_CENTRAL.resources(given);
+    let resources = Whole::read(CENTRAL).resources(given);
     let of = |it: &Resolved| {
         let properties = &it.properties;
         let documents = [
@@ -413,7 +408,7 @@ fn only_members_roles_with_the_path_get_in() {
 /// Other accounts cannot use AWS's managed keys, neither DynamoDB's nor that of SNS.
 #[test]
 fn nothing_central_has_a_key_that_members_cannot_use() {
-    let central = &*OF_CENTRAL;
+    let central = Whole::read(CENTRAL);
     let home = Given::named("central").with(&[("OrganizationId", "o-a1b2c3d4e5")]);
     let resources = central.resources(&home);
     assert_eq!(

@@ -272,7 +272,7 @@ fn in_words(condition: &str) -> &str {
         "HasContactTopics" => "`ContactTopics` names topics",
         "SeedsPolicy" => "`SeedPolicy=true`, and `PolicyTableArn` is empty",
         "HasKmsKey" => "`KmsKeyArn` names a key",
-        "EncryptsPolicyTable" => "`KmsKeyArn` names a key, and the stack creates the policy table",
+        "EncryptsPolicyTable" => "`KmsKeyArn` names a key, and `PolicyTableArn` is empty",
         "HasPolicyKey" => "`PolicyKeyArn` names a key",
         "OwnsTopics" => "`ReportTopicArn` is empty, or `CreateLettersTopic=true`",
         "HasReportTopicKey" => "`ReportTopicKeyArn` names a key",

@@ -100,6 +100,19 @@ impl Whole {
             .collect()
     }
 
+    /// What the template's rules say against the parameters. CloudFormation then makes nothing.
+    pub fn objections(&self, given: &Given) -> Vec<String> {
+        let stack = Stack {
+            template: &self.template,
+            given,
+        };
+        let rules = self.template["Rules"].as_object().unwrap().values();
+        let asked = rules.filter(|rule| stack.holds(&rule["RuleCondition"]));
+        let assertions = asked.flat_map(|rule| rule["Assertions"].as_array().unwrap());
+        let broken = assertions.filter(|it| !stack.holds(&it["Assert"]));
+        broken.map(|it| plain(&it["AssertDescription"])).collect()
+    }
+
     /// The outputs that the stack has, by name.
     pub fn outputs(&self, given: &Given) -> BTreeMap<String, Value> {
         let stack = Stack {

@@ -1,8 +1,9 @@
 //! `scripts/deploy` with an AWS CLI that stands in for versions 1 and 2: what is asked, passed on, shown and advised. The
 //! other tests of this folder run the script with the real CLI, on moto.
 
+use std::fmt::Write as _;
 use std::fs;
-use std::io::Write;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -459,7 +460,7 @@ fn nothing_to_change_is_no_failure() {
 }
 
 /// A release in a folder, as `.github/workflows/release.yml` makes it.
-fn release(folder: &Path) {
+pub fn release(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let mut sums = String::new();
     let mut add = |name: String, content: &str| {
@@ -470,7 +471,7 @@ fn release(folder: &Path) {
             .unwrap();
         let sum = String::from_utf8(sum.stdout).unwrap();
         let sum = sum.split(' ').next().unwrap();
-        sums += &format!("{sum}  {name}\n");
+        writeln!(sums, "{sum}  {name}").unwrap();
     };
     for architecture in ["arm64", "x86_64"] {
         for function in ["rule", "remediation"] {
@@ -480,9 +481,9 @@ fn release(folder: &Path) {
             );
         }
     }
-    for template in [crate::template::STACK, crate::template::HOOK] {
+    for template in crate::resolved::every_template() {
         let name = template.rsplit('/').next().unwrap().to_owned();
-        add(name, &fs::read_to_string(template).unwrap());
+        add(name, &fs::read_to_string(&template).unwrap());
     }
     fs::write(folder.join("SHA256SUMS"), sums).unwrap();
 }

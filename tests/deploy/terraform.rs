@@ -5,6 +5,7 @@
 //! or `tofu` is on the PATH, it also judges values. Nothing here knows the AWS provider, which no registry of packages has.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -150,7 +151,7 @@ fn checkov_finds_nothing_in_it() {
     }
 }
 
-/// Terraform or OpenTofu, if it is there.
+/// Terraform or `OpenTofu`, if it is there.
 fn terraform() -> Option<&'static str> {
     let is_there = |it: &&str| Command::new(it).arg("version").output().is_ok();
     ["terraform", "tofu"].into_iter().find(is_there)
@@ -165,7 +166,11 @@ fn run(program: &str, folder: &Path, arguments: &[&str]) -> Output {
 #[test]
 fn terraform_accepts_what_the_template_accepts() {
     let Some(program) = terraform() else {
-        println!("neither terraform nor tofu is on the PATH: values were not judged");
+        // Written directly, because the test harness captures the macros.
+        let _ = writeln!(
+            std::io::stderr(),
+            "neither terraform nor tofu is on the PATH: values were not judged"
+        );
         return;
     };
     let output = run(

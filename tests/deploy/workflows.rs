@@ -131,6 +131,29 @@ fn the_release_that_is_put_together_can_be_deployed() {
     assert_eq!(done.status, Some(0), "{}", done.all());
 }
 
+/// The stacks' output `Version`, which people compare with the functions' logs and answers.
+#[test]
+fn the_templates_name_the_version_of_the_functions() {
+    let mut named = 0;
+    for file in fs::read_dir(Path::new(ROOT).join("cloudformation")).unwrap() {
+        let template = fs::read_to_string(file.unwrap().path()).unwrap();
+        let (_, outputs) = template.split_once("\nOutputs:\n").unwrap_or_default();
+        let Some((_, version)) = outputs.split_once("  Version:\n") else {
+            continue;
+        };
+        let value = version
+            .lines()
+            .find(|line| line.contains("Value: "))
+            .unwrap();
+        assert_eq!(
+            value.trim(),
+            format!("Value: \"{}\"", env!("CARGO_PKG_VERSION"))
+        );
+        named += 1;
+    }
+    assert!(named > 0);
+}
+
 /// The tag must be the version, which must have notes.
 #[test]
 fn a_tag_of_another_version_is_no_release() {

@@ -111,7 +111,7 @@ fn the_tools_of_the_build_are_pinned_by_their_hashes() {
     let requirements = fs::read_to_string(root.join("scripts/requirements.txt")).unwrap();
     let lines = requirements.lines().filter(|line| !line.starts_with('#'));
     let text: String = lines.collect::<Vec<_>>().join("\n");
-    let tools: Vec<&str> = text.split("\n").filter(|it| it.contains("==")).collect();
+    let tools: Vec<&str> = text.split('\n').filter(|it| it.contains("==")).collect();
     assert_eq!(tools.len(), 4, "{tools:?}");
     for tool in text.split("==").skip(1) {
         assert!(tool.matches("--hash=sha256:").count() > 3, "{tool}");

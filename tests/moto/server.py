@@ -23,6 +23,7 @@ from werkzeug.serving import make_server
 import cloudformation_types  # noqa: F401
 import cloudtrail_events  # noqa: F401
 import config_rules  # noqa: F401
+import cross_account  # noqa: F401
 import lambda_processes
 import permissions
 import protected_zones  # noqa: F401

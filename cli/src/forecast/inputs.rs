@@ -102,16 +102,12 @@ impl Inputs {
         args.check_one_reader()?;
         let policies = PolicySources::open(args.sources.policy_path(), args.against)?;
         aws::runtime()?.block_on(async {
-            match &args.sources.instances {
-                Some(path) => {
-                    let recorded = RecordedFleet::read(args, path, &policies).await?;
-                    recorded.whole(args, policies).await
-                }
-                None => {
-                    let access = args.aws.open().await?.adaptive();
-                    Self::of_access(args, access, policies).await
-                }
+            if let Some(path) = &args.sources.instances {
+                let recorded = RecordedFleet::read(args, path, &policies).await?;
+                return Box::pin(recorded.whole(args, policies)).await;
             }
+            let access = args.aws.open().await?.adaptive();
+            Box::pin(Self::of_access(args, access, policies)).await
         })
     }
 
@@ -220,7 +216,7 @@ impl RecordedFleet {
             std::mem::take(&mut self.notes),
         );
         let from = self.name.clone();
-        self.part(args, policies, from, instances, notes).await
+        Box::pin(self.part(args, policies, from, instances, notes)).await
     }
 
     /// Some instances of it, which come from the part `from`, under the policies.

@@ -70,7 +70,7 @@ async fn of_accounts<T>(
     let cache = TableCache::of_accounts(places.caller.clone());
     let policies = policies.clone().with(&cache);
     let read = async |access| {
-        let inputs = Inputs::of_access(args, access, policies.clone()).await?;
+        let inputs = Box::pin(Inputs::of_access(args, access, policies.clone())).await?;
         let more = more(&inputs).await?;
         Ok((inputs, more))
     };
@@ -121,7 +121,7 @@ async fn of_recording<T>(
         let from = format!("{}, {place}", recorded.name);
         let part = recorded.part(args, policies.clone(), from, instances, Vec::new());
         // What a recording lacks is the same everywhere: a failure is that of the command.
-        let inputs = part.await?;
+        let inputs = Box::pin(part).await?;
         let more = more(&inputs).await?;
         take(&place, Ok((inputs, more)))?;
     }

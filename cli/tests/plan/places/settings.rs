@@ -23,8 +23,8 @@ fn each_place_has_the_settings_of_its_own_stack() {
     stock(&lab, [0, 0, 2]);
     let line = format!("plan --accounts {SHOP},{LAB} --role {ROLE} --stack tagwarden");
     let all = document(&run(&world, &format!("{line} --output json")));
-    let would = |place: usize| &all["places"][place]["counts"]["wouldTerminate"];
-    assert_eq!((would(0), would(1)), (&json!(0), &json!(2)));
+    let terminated = |place: usize| &all["places"][place]["counts"]["wouldTerminate"];
+    assert_eq!((terminated(0), terminated(1)), (&json!(0), &json!(2)));
     assert_eq!(all["places"][0]["stack"]["mode"], "enforce");
     // An option is common to all.
     let all = document(&run(

@@ -28,7 +28,7 @@ use crate::output;
 use crate::places::options::AskedPlaces;
 use crate::places::{Place, incomplete};
 use crate::words::printable_line;
-use sums::{PlaceFigures, PlanFigures, PlansSum};
+use sums::{ChangeFigures, PlaceFigures, PlanFigures, PlansSum};
 
 /// A place, and its plan.
 struct PlacePlan<'a> {
@@ -162,7 +162,10 @@ fn planned<'a>(
         None => {
             let shown = after.only(&args.only);
             view.endings = Endings::new(shown.instances.values(), &inputs.policy.policy, inputs.at);
-            let figures = PlanFigures::Plan(counts);
+            let figures = PlanFigures {
+                counts,
+                change: None,
+            };
             let is_found = args.fail_on.is_in(&counts);
             (ShownPlan::Plan(counts, shown), figures, is_found)
         }
@@ -170,10 +173,12 @@ fn planned<'a>(
             let comparison = Comparison::new(before, after);
             let is_found = args.fail_on.is_new_in(&comparison);
             let comparison = comparison.only(&args.only);
-            let figures = PlanFigures::Comparison {
-                before: comparison.before.counts(),
-                after: counts,
-                tally: view.change_tally(&comparison),
+            let figures = PlanFigures {
+                counts,
+                change: Some(ChangeFigures {
+                    before: comparison.before.counts(),
+                    tally: view.change_tally(&comparison),
+                }),
             };
             (ShownPlan::Comparison(comparison), figures, is_found)
         }

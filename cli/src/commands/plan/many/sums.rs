@@ -13,13 +13,19 @@ use crate::words::{count, thousands};
 
 /// The numbers of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanFigures {
-    Plan(ForecastCounts),
-    Comparison {
-        before: ForecastCounts,
-        after: ForecastCounts,
-        tally: ChangeTally,
-    },
+pub struct PlanFigures {
+    /// Of the instances under the policy.
+    pub counts: ForecastCounts,
+    /// Of what changes, if the policy replaces another one.
+    pub change: Option<ChangeFigures>,
+}
+
+/// The numbers of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChangeFigures {
+    /// Of the instances under the other policy.
+    pub before: ForecastCounts,
+    pub tally: ChangeTally,
 }
 
 /// A place that was read, in numbers.
@@ -64,8 +70,10 @@ impl PlansSum {
     pub fn tally(&self) -> String {
         match &self.figures {
             None => "Nothing was planned.".to_owned(),
-            Some(PlanFigures::Plan(counts)) => tally(counts),
-            Some(PlanFigures::Comparison { after, tally, .. }) => tally_of_changes(after, tally),
+            Some(PlanFigures { counts, change }) => match change {
+                None => tally(counts),
+                Some(change) => tally_of_changes(counts, &change.tally),
+            },
         }
     }
 
@@ -90,22 +98,22 @@ impl PlansSum {
     pub fn counts_to_json(&self) -> Value {
         self.figures
             .as_ref()
-            .map_or(Value::Null, PlanFigures::to_json)
+            .map_or(Value::Null, PlanFigures::document)
     }
 }
 
 impl PlanFigures {
-    fn to_json(&self) -> Value {
-        match self {
-            Self::Plan(counts) => json!(counts),
-            Self::Comparison { before, after, .. } => json!({"before": before, "after": after}),
+    fn document(&self) -> Value {
+        match &self.change {
+            None => json!(self.counts),
+            Some(change) => json!({"before": change.before, "after": self.counts}),
         }
     }
 
     /// The titles of the columns that [`cells`](Self::cells) fills.
     pub fn titles(&self) -> &'static [&'static str] {
-        match self {
-            Self::Plan(_) => &[
+        match self.change {
+            None => &[
                 "Instances",
                 "Compliant",
                 "Non-compliant",
@@ -113,26 +121,24 @@ impl PlanFigures {
                 "To stop",
                 "To terminate",
             ],
-            Self::Comparison { .. } => &["Instances", "Change", "Destructive"],
+            Some(_) => &["Instances", "Change", "Destructive"],
         }
     }
 
     /// The numbers of a row of the table of places.
     pub fn cells(&self) -> Vec<String> {
-        let numbers = match self {
-            Self::Plan(counts) => vec![
-                counts.instances + counts.volumes,
+        let counts = &self.counts;
+        let looked_at = counts.instances + counts.volumes;
+        let numbers = match &self.change {
+            None => vec![
+                looked_at,
                 counts.compliant,
                 counts.non_compliant,
                 counts.would_tag,
                 counts.would_stop,
                 counts.would_terminate,
             ],
-            Self::Comparison { after, tally, .. } => vec![
-                after.instances + after.volumes,
-                tally.changes,
-                tally.destructive(),
-            ],
+            Some(change) => vec![looked_at, change.tally.changes, change.tally.destructive()],
         };
         numbers.into_iter().map(thousands).collect()
     }
@@ -140,26 +146,11 @@ impl PlanFigures {
 
 impl AddAssign for PlanFigures {
     fn add_assign(&mut self, other: Self) {
-        match (self, other) {
-            (Self::Plan(sum), Self::Plan(counts)) => *sum += counts,
-            (
-                Self::Comparison {
-                    before,
-                    after,
-                    tally,
-                },
-                Self::Comparison {
-                    before: other_before,
-                    after: other_after,
-                    tally: other_tally,
-                },
-            ) => {
-                *before += other_before;
-                *after += other_after;
-                *tally += other_tally;
-            }
-            // All places have the same options.
-            (Self::Plan(_) | Self::Comparison { .. }, _) => {}
+        self.counts += other.counts;
+        // All places have the same options, so that both have one or neither.
+        if let (Some(sum), Some(change)) = (&mut self.change, other.change) {
+            sum.before += change.before;
+            sum.tally += change.tally;
         }
     }
 }

@@ -73,8 +73,10 @@ impl PlansWriter for Text {
             rows.push(all.into_iter().chain(numbers).collect());
         }
         let columns: &[Column] = match &sum.figures {
-            Some(PlanFigures::Comparison { .. }) => &CHANGES,
-            Some(PlanFigures::Plan(_)) | None => &PLAN,
+            Some(PlanFigures {
+                change: Some(_), ..
+            }) => &CHANGES,
+            _ => &PLAN,
         };
         for row in &mut rows {
             row.resize(columns.len(), cell(""));
