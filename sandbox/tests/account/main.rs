@@ -19,6 +19,7 @@ mod history;
 mod lambda;
 mod lifecycle;
 mod loopback;
+mod organization;
 mod sns;
 mod spot;
 mod sqs;

@@ -55,18 +55,18 @@ async fn refuses_an_unknown_operation_without_retry() {
     assert_eq!(code, "InvalidAction");
     assert!(message.contains("DescribeVpcs of ec2"), "{message}");
     let dynamodb = aws_sdk_dynamodb::Client::new(&account.sdk_config());
-    let (code, message) = refusal(dynamodb.describe_table().table_name("t").send().await);
+    let (code, message) = refusal(dynamodb.describe_limits().send().await);
     assert_eq!(code, "UnknownOperationException");
-    assert!(message.contains("DescribeTable of dynamodb"), "{message}");
+    assert!(message.contains("DescribeLimits of dynamodb"), "{message}");
     let sns = aws_sdk_sns::Client::new(&account.sdk_config());
     let (code, message) = refusal(sns.list_topics().send().await);
     assert_eq!(code, "InvalidAction");
     assert!(message.contains("ListTopics of sns"), "{message}");
     let config = aws_sdk_config::Client::new(&account.sdk_config());
-    let (code, message) = refusal(config.describe_config_rules().send().await);
+    let (code, message) = refusal(config.describe_delivery_channels().send().await);
     assert_eq!(code, "UnknownOperationException");
     assert!(
-        message.contains("DescribeConfigRules of config"),
+        message.contains("DescribeDeliveryChannels of config"),
         "{message}"
     );
     assert_eq!(account.calls().len(), 4);

@@ -1,7 +1,7 @@
 //! The settings and the policies of places.
 
 use serde_json::json;
-use tagwarden_sandbox::Described;
+use tagwarden_sandbox::{Described, Fault};
 
 use super::{CLOSED, FIRST, LAB, ROLE, SHOP, document, places, run, scene, stock};
 use crate::support::stdout;
@@ -65,6 +65,42 @@ fn a_central_table_is_read_once() {
     );
     assert_eq!(world.account.count("Scan"), 1);
     assert_eq!(organization.place(SHOP, "us-east-1").count("Scan"), 0);
+}
+
+#[test]
+fn a_central_table_that_only_the_roles_may_read_is_read_with_a_role() {
+    let (world, organization) = scene("central-role");
+    let arn = "arn:aws:dynamodb:us-east-1:111111111111:table/central";
+    world.account.create_table("central");
+    let rule = json!({"RuleId": 1, "TagKey": "Team", "Action": "Notify", "Required": "Y"});
+    world.account.put_item("central", rule);
+    for account in [SHOP, LAB] {
+        let place = organization.place(account, "us-east-1");
+        let variables = json!({"TAGWARDEN_POLICY_TABLE": arn, "TAGWARDEN_MODE": "dry-run"});
+        let function = json!({"Environment": {"Variables": variables}});
+        place.describe(Described::Function, "tagwarden-remediation", function);
+    }
+    // The first look is that of the command's own credentials.
+    let denied = Fault::new("Scan", "AccessDeniedException", "You may not.");
+    world.account.fail(denied);
+    let line = format!("plan --accounts {SHOP},{LAB} --role {ROLE} --stack tagwarden");
+    let output = run(&world, &format!("{line} --output json"));
+    let all = document(&output);
+    assert_eq!(all["read"], 2, "{output:?}");
+    assert_eq!(
+        all["places"][1]["policy"],
+        format!("the policy table {arn}")
+    );
+    assert_eq!(world.account.count("Scan"), 2);
+    // Where neither may, every place says so.
+    let denied = Fault::new("Scan", "AccessDeniedException", "You may not.");
+    world.account.fail(denied.always());
+    let output = run(&world, &line);
+    assert_eq!(output.status.code(), Some(1));
+    let unread = stdout(&output)
+        .matches("dynamodb:Scan: AccessDeniedException")
+        .count();
+    assert_eq!(unread, 2, "{output:?}");
 }
 
 #[test]

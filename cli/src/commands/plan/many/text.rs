@@ -18,7 +18,8 @@ const PLAN: [Column; 8] = [
     Column::whole("Account"),
     Column::whole("Region"),
     Column::whole("Instances"),
-    Column::whole("Compliant"),
+    // Without it, the table fits into 80 columns.
+    Column::spare("Compliant"),
     Column::whole("Non-compliant"),
     Column::whole("To tag"),
     Column::whole("To stop"),
