@@ -269,9 +269,10 @@ What `RemediationRole` may do to instances, for every combination of the four pa
 IAM grants the union: it cannot know why an instance is terminated. With `Untagged=terminate` the role may terminate, and the function
 alone keeps rules from it. Where nothing may terminate, IAM does not permit it either.
 
-What other parameters add to this, in each of these combinations:
+What other parameters change where `Mode=enforce` and `Untagged=notify`. The letters change the same in every combination. Where
+`ResourceTypes` has no instances, nothing may be stopped or terminated.
 
-| parameters | added |
+| parameters | change |
 |---|---|
 ",
     );
@@ -283,15 +284,24 @@ What other parameters add to this, in each of these combinations:
         }
         let before = permissions(&enforcing);
         let after = permissions(&[&enforcing, *choice].concat());
-        let describe = |(role, action, on, only): &Permission| {
-            let only = if only.is_empty() {
+        let has = |all: &BTreeSet<Permission>, it: &Permission| {
+            all.iter()
+                .any(|other| (&other.0, &other.1, &other.2) == (&it.0, &it.1, &it.2))
+        };
+        let describe = |it: &Permission| {
+            let (role, action, on, only) = it;
+            let was = if has(&before, it) { "only " } else { "" };
+            let by = if only.is_empty() {
                 String::new()
             } else {
-                format!(", only by {only}")
+                format!(", limited by {only}")
             };
-            format!("{role}: `{action}` on `{on}`{only}")
+            format!("{role}: {was}`{action}` on `{on}`{by}")
         };
-        let added: Vec<_> = after.difference(&before).map(describe).collect();
+        let gone = before.difference(&after).filter(|it| !has(&after, it));
+        let gone = gone.map(|(role, action, on, _)| format!("{role}: not `{action}` on `{on}`"));
+        let mut added: Vec<_> = after.difference(&before).map(describe).collect();
+        added.extend(gone);
         let given: Vec<_> = choice.iter().map(|(k, v)| format!("`{k}={v}`")).collect();
         let _ = writeln!(text, "| {} | {} |", given.join(", "), added.join("; "));
     }

@@ -22,7 +22,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/deploy");
 const BY_OTHERS: &[(&str, &str)] = &[
     (
         "cloudformation:ContinueUpdateRollback",
-        "whoever mends a failed rollback",
+        "whoever fixes a failed rollback",
     ),
     (
         "cloudformation:CreateChangeSet",

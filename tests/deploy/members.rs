@@ -19,6 +19,16 @@ const HOME: &str = "eu-south-1";
 /// Another Region with instances.
 const AWAY: &str = "ap-south-1";
 
+/// The blocks that the test runs, in this order.
+const RUN: [&str; 6] = [
+    "cloudformation/central.yaml",
+    "scripts/publish --prefix",
+    "create-stack-set",
+    "list-stack-instances",
+    "dynamodb delete-item",
+    "delete-stack-instances",
+];
+
 /// What moto does not have, with the reason why the block is not run here. All others are.
 const NOT_RUN: [(&str, &str); 8] = [
     ("organization=o-", "the test has values of its own"),
@@ -134,23 +144,54 @@ impl Organization {
             members,
         }
     }
-
-    /// Runs a block of the page with these values.
-    fn run(&self, block: &str, by: &Deployment, values: &BTreeMap<String, String>) -> String {
-        let mut shell = by.command("bash");
-        shell.current_dir(env!("CARGO_MANIFEST_DIR"));
-        shell.envs(values).args(["-euo", "pipefail", "-c", block]);
-        run_to_success(&mut shell)
-    }
 }
 
-/// The block with the text. There is one.
-fn block<'a>(blocks: &'a [String], text: &str) -> &'a str {
-    let mut found = blocks.iter().filter(|it| it.contains(text));
-    let first = found
-        .next()
-        .unwrap_or_else(|| panic!("no block has {text}"));
-    first
+/// The page's blocks, run with what the reader fills in.
+struct Page {
+    blocks: Vec<String>,
+    values: BTreeMap<String, String>,
+}
+
+impl Page {
+    /// The page, for the organization.
+    fn of(organization: &Organization) -> Self {
+        let values = [
+            ("organization", &*organization.id),
+            ("unit", &*organization.unit),
+            ("prefix", "acme-tagwarden"),
+            ("home", HOME),
+            ("regions", &format!("{HOME} {AWAY}")),
+        ];
+        Self {
+            blocks: shell_blocks(&read("docs/organization.md")),
+            values: values
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+        }
+    }
+
+    /// Runs the first block with the text, without a line that is not for the test.
+    fn run(&self, text: &str, without: &str, by: &Deployment) -> String {
+        let block = self.blocks.iter().find(|it| it.contains(text));
+        let block = block.unwrap_or_else(|| panic!("no block has {text}"));
+        let mut shell = by.command("bash");
+        shell.current_dir(env!("CARGO_MANIFEST_DIR"));
+        shell.envs(&self.values).args(["-euo", "pipefail", "-c"]);
+        run_to_success(shell.arg(block.replace(without, "")))
+    }
+
+    fn fill_in(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Every block is run by the test, or is one of [`NOT_RUN`].
+    fn assert_all_are_known(&self) {
+        let unknown = self.blocks.iter().filter(|it| {
+            let is_run = RUN.iter().any(|text| it.contains(text));
+            !is_run && !NOT_RUN.iter().any(|(text, _)| it.contains(text))
+        });
+        assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&String>::new());
+    }
 }
 
 /// Puts the policy into the central table: a rule for all, and a canary.
@@ -191,64 +232,77 @@ async fn put_policy(central: &Account<'_>, canary: &str) {
 
 #[tokio::test]
 async fn two_accounts_act_by_one_table_and_report_to_one_topic() {
-    let blocks = shell_blocks(&read("docs/organization.md"));
     let organization = Organization::new();
     let [central, other] = &organization.members;
-    let mut values: BTreeMap<String, String> = [
-        ("organization", &*organization.id),
-        ("unit", &*organization.unit),
-        ("prefix", "acme-tagwarden"),
-        ("home", HOME),
-        ("regions", &format!("{HOME} {AWAY}")),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into();
+    let management = &organization.management;
+    let mut page = Page::of(&organization);
 
     // 1. The policy and the topics.
     let at_home = central.in_region(HOME);
     let mailbox = at_home.create_queue("cloud").await;
     central.in_region(AWAY).create_queue("cloud").await;
-    let deploy = block(&blocks, "cloudformation/central.yaml");
-    let printed = organization.run(deploy, &central.deployment, &values);
-    let outputs = printed.lines().filter_map(|line| line.split_once('\t'));
-    values.extend(outputs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let printed = page.run(RUN[0], "", &central.deployment);
+    for (name, value) in printed.lines().filter_map(|line| line.split_once('\t')) {
+        page.fill_in(name, value);
+    }
     put_policy(&at_home, &other.account).await;
 
     // 2. The zips and the template.
-    let publish = block(&blocks, "scripts/publish --prefix").replace("scripts/build\n", "");
-    let printed = organization.run(&publish, &organization.management, &values);
-    let url = printed
-        .lines()
-        .map(str::trim)
-        .find(|it| it.starts_with("https://"))
-        .unwrap();
-    values.insert("template".to_owned(), url.to_owned());
-    let again = organization.run(&publish, &organization.management, &values);
-    assert!(
-        again.contains(url) && !again.contains(" is new."),
-        "{again}"
-    );
+    let publish = || page.run(RUN[1], "scripts/build\n", management);
+    let printed = publish();
+    let mut lines = printed.lines().map(str::trim);
+    let url = lines.find(|it| it.starts_with("https://")).unwrap();
+    let again = publish();
+    let is_same = again.contains(url) && !again.contains(" is new.");
+    assert!(is_same, "{again}");
+    page.fill_in("template", url);
 
     // 3. One StackSet. Instances on moto are as young as the test, and must not wait.
-    let alarms = &values["AlarmTopicArn"];
+    let alarms = page.values["AlarmTopicArn"].clone();
     let more = "Mode,ParameterValue=enforce ParameterKey=Untagged,ParameterValue=notify \
                 ParameterKey=GraceMinutes,ParameterValue=0 ParameterKey=BatchingWindowSeconds,ParameterValue=1";
-    let more = format!("{alarms} ParameterKey={more}");
-    values.insert("AlarmTopicArn".to_owned(), more);
-    let create = block(&blocks, "create-stack-set");
-    organization.run(create, &organization.management, &values);
-    let list = block(&blocks, "list-stack-instances");
-    let listed = organization.run(list, &organization.management, &values);
+    page.fill_in("AlarmTopicArn", &format!("{alarms} ParameterKey={more}"));
+    page.run(RUN[2], "", management);
+    let listed = page.run(RUN[3], "", management);
     for member in &organization.members {
         for region in [HOME, AWAY] {
-            assert!(
-                listed.contains(&format!("{}\t{region}", member.account)),
-                "{listed}"
-            );
+            let stack = format!("{}\t{region}", member.account);
+            assert!(listed.contains(&stack), "{listed}");
         }
     }
 
-    // The functions of both accounts and Regions.
+    let launched = launch_everywhere(&organization).await;
+    for (member, account, id) in &launched {
+        let tags = async || account.tags(id).await;
+        let tagged = eventually(tags, |tags| tags.contains_key("ProjectCode")).await;
+        assert_eq!(tagged["ProjectCode"], "Central");
+        let is_canary = member.account == other.account;
+        assert_eq!(tagged.contains_key("Canary"), is_canary, "{tagged:?}");
+    }
+    let mails = tokio::sync::Mutex::new(String::new());
+    let mailed = async || {
+        let mut mails = mails.lock().await;
+        mails.push_str(&at_home.receive(&mailbox).await.concat());
+        mails.clone()
+    };
+    let all = |text: &String| launched.iter().all(|it| text.contains(&it.2));
+    eventually(mailed, all).await;
+    let text = mails.into_inner();
+    let place = format!("This is of account {} in {HOME}.", other.account);
+    assert!(text.contains(&place), "{text}");
+
+    assert_alarms_stay_in_the_region(other, &central.account);
+    assert_central_calls_were_allowed(&central.account);
+    assert_no_others_get_in(other, &page.values);
+    page.run(RUN[4], "", &central.deployment);
+    page.run(RUN[5], "", management);
+    page.assert_all_are_known();
+}
+
+/// Launches an instance in each Region of each account.
+async fn launch_everywhere(
+    organization: &Organization,
+) -> Vec<(&Member, Account<'static>, String)> {
     let mut launched = Vec::new();
     for member in &organization.members {
         for region in [HOME, AWAY] {
@@ -258,79 +312,39 @@ async fn two_accounts_act_by_one_table_and_report_to_one_topic() {
             launched.push((member, account, id));
         }
     }
-    for (member, account, id) in &launched {
-        let of_other = member.account == other.account;
-        let tags = async || account.tags(id).await;
-        let tagged = eventually(tags, |tags| tags.contains_key("ProjectCode")).await;
-        assert_eq!(tagged["ProjectCode"], "Central");
-        assert_eq!(tagged.contains_key("Canary"), of_other, "{tagged:?}");
-    }
-    let mails = tokio::sync::Mutex::new(String::new());
-    let mailed = async || {
-        let mut mails = mails.lock().await;
-        mails.push_str(&at_home.receive(&mailbox).await.concat());
-        mails.clone()
-    };
-    eventually(mailed, |text| {
-        launched.iter().all(|it| text.contains(&it.2))
-    })
-    .await;
-    let text = mails.into_inner();
-    for member in &organization.members {
-        assert!(text.contains(&member.account), "{text}");
-    }
+    launched
+}
 
-    // Alarms go to the topic of their own Region.
-    let mut describe = other.deployment.aws();
-    describe.args([
-        "--region",
-        AWAY,
-        "cloudwatch",
-        "describe-alarms",
-        "--output",
-        "json",
-    ]);
-    let described: Value = serde_json::from_str(&run_to_success(&mut describe)).unwrap();
+/// One `AlarmTopicArn` serves all Regions.
+fn assert_alarms_stay_in_the_region(member: &Member, central: &str) {
+    let mut describe = member.deployment.aws();
+    describe.args(["--region", AWAY, "cloudwatch", "describe-alarms"]);
+    let described = run_to_success(describe.args(["--output", "json"]));
+    let described: Value = serde_json::from_str(&described).unwrap();
     let described = described["MetricAlarms"].as_array().unwrap();
     assert!(described.len() > 5, "{described:?}");
-    let topic = format!("arn:aws:sns:{AWAY}:{}:tagwarden-alarms", central.account);
+    let topic = format!("arn:aws:sns:{AWAY}:{central}:tagwarden-alarms");
     let told = |alarm: &Value| alarm["AlarmActions"] == json!([topic]);
     assert!(described.iter().all(told), "{described:?}");
+}
 
-    // Who was let in: by the policies of the table, the topic and its key, too.
-    let calls = MOTO.calls();
-    let own = |call: &&Value| call["resources"].to_string().contains(&central.account);
-    let calls: Vec<&Value> = calls.iter().filter(own).collect();
+/// By the policies of the table, the topic and its key, too.
+fn assert_central_calls_were_allowed(central: &str) {
+    let mut calls = MOTO.calls();
+    calls.retain(|call| call["resources"].to_string().contains(central));
     for action in [
         "dynamodb:Scan",
         "sns:Publish",
         "kms:GenerateDataKey",
         "kms:Decrypt",
     ] {
-        let made = calls.iter().filter(|call| call["action"] == action);
-        assert!(made.clone().count() > 0, "{action}");
-        assert!(made.clone().all(|call| call["allowed"] == true), "{action}");
+        let mut made = calls
+            .iter()
+            .filter(|call| call["action"] == action)
+            .peekable();
+        assert!(made.peek().is_some(), "{action}");
+        assert!(made.all(|call| call["allowed"] == true), "{action}");
     }
-    assert_no_others_get_in(other, &values);
-
-    // The other commands of the page.
-    let central = &central.deployment;
-    organization.run(block(&blocks, "dynamodb delete-item"), central, &values);
-    let delete = block(&blocks, "delete-stack-instances");
-    organization.run(delete, &organization.management, &values);
-    let ran = [
-        "central.yaml",
-        "scripts/publish --prefix",
-        "create-stack-set",
-        "list-stack-instances",
-        "dynamodb delete-item",
-        "delete-stack-instances",
-    ];
-    let unknown = blocks.iter().filter(|it| {
-        let is_run = ran.iter().any(|text| it.contains(text));
-        !is_run && !NOT_RUN.iter().any(|(text, _)| it.contains(text))
-    });
-    assert_eq!(unknown.collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 /// A role of the organization that may do all that its account can allow, but has not the path.

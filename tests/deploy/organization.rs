@@ -223,7 +223,7 @@ fn letters_of_members_go_to_the_central_topic() {
     assert!(!without.contains_key("PublishLetters"));
 }
 
-/// Service-managed StackSets and organization packs run nothing that expands a template.
+/// Service-managed `StackSets` and organization packs run nothing that expands a template.
 #[test]
 fn nothing_has_to_be_expanded() {
     for path in [MEMBERS, CENTRAL] {
@@ -304,9 +304,9 @@ fn the_pack_finds_what_the_members_have() {
             remediation["TargetId"],
             has["RemediationDocument"].properties["Name"]
         );
-        let role = &has["AutomationRole"].properties;
-        let path = role["Path"].as_str().unwrap();
-        let name = role["RoleName"].as_str().unwrap();
+        let automation = &has["AutomationRole"].properties;
+        let path = automation["Path"].as_str().unwrap();
+        let name = automation["RoleName"].as_str().unwrap();
         assert_eq!(
             remediation["Parameters"]["AutomationAssumeRole"]["StaticValue"]["Values"],
             json!([format!("arn:aws:iam::111122223333:role{path}{name}")])

@@ -121,6 +121,7 @@ fn the_release_that_is_put_together_can_be_deployed() {
         "tagwarden.yaml",
         "conformance-pack.yaml",
         "deploy",
+        "publish",
         "LICENSE",
     ] {
         assert!(listed.contains(&file), "{file}: {sums}");

@@ -232,6 +232,43 @@ fn is_silent_where_the_pack_brings_the_rule() {
     assert_eq!(clinic.examine().checks(), Vec::<String>::new());
 }
 
+/// The policy that the deployment guide has for a key of the customer's is one that doctor accepts, and each of its
+/// statements for services is needed.
+#[test]
+fn accepts_the_key_policy_of_the_guide() {
+    const DEPLOY: &str = include_str!("../../../docs/deploy.md");
+    let section = DEPLOY.split("### A key of your own\n").nth(1).unwrap();
+    let policy = section.split("```json\n").nth(1).unwrap();
+    let policy = policy.split("```").next().unwrap();
+    let policy: Value = serde_json::from_str(&policy.replace("eu-west-1", "us-east-1")).unwrap();
+    let with_policy = |name: &str, policy: &Value| {
+        let clinic = Clinic::new(&format!("key-{name}"));
+        let key = arn("kms", &format!("key/{KEY}"));
+        let parameters = json!([{"ParameterKey": "KmsKeyArn", "ParameterValue": key}]);
+        change(
+            &clinic,
+            Described::Stack,
+            "tagwarden",
+            "Parameters",
+            parameters,
+        );
+        clinic
+            .account
+            .describe(Described::KeyPolicy, KEY, policy.clone());
+        clinic.examine().checks()
+    };
+    assert_eq!(with_policy("whole", &policy), Vec::<String>::new());
+    for of_a_service in [1, 2] {
+        let mut less = policy.clone();
+        less["Statement"]
+            .as_array_mut()
+            .unwrap()
+            .remove(of_a_service);
+        let checks = with_policy(&of_a_service.to_string(), &less);
+        assert_eq!(checks, ["key-policy"], "{less}");
+    }
+}
+
 /// A reservation that the stack has is restored, not removed.
 #[test]
 fn a_kill_switch_is_turned_back_to_what_the_stack_has() {

@@ -82,13 +82,26 @@ pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys
     let mut next = || views.next().flatten();
     let (topic, policy, ledger, logs) = (next(), next(), next(), next());
     if let Some(key) = &topic {
-        let services = [(ALARMS.to_owned(), "no alarm reaches the topic")];
-        judge_policy(exam, key, &services).await;
+        let use_of = ServiceUse {
+            service: ALARMS.to_owned(),
+            actions: &["kms:Decrypt", "kms:GenerateDataKey"],
+            otherwise: "no alarm reaches the topic",
+        };
+        judge_policy(exam, key, &use_of).await;
     }
     if let Some(key) = &logs {
-        let service = format!("logs.{}.{}", exam.access.region, exam.dns_suffix());
-        let services = [(service, "the functions write no logs")];
-        judge_policy(exam, key, &services).await;
+        let use_of = ServiceUse {
+            service: format!("logs.{}.{}", exam.access.region, exam.dns_suffix()),
+            actions: &[
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:ReEncryptFrom",
+            ],
+            otherwise: "the functions write no logs",
+        };
+        judge_policy(exam, key, &use_of).await;
     }
     let arn = |view: Option<KeyView>| view.map(|view| view.arn);
     CustomerKeys {
@@ -132,11 +145,20 @@ async fn examine_key(exam: &mut Exam, id: &str, region: &str) -> Option<KeyView>
     })
 }
 
-/// Whether services may use the key, each with what else becomes of it. No permission of a role can replace that, because
-/// the services do it by themselves.
-async fn judge_policy(exam: &mut Exam, key: &KeyView, services: &[(String, &str)]) {
-    let arn = &key.arn;
-    let question = format!("whether services may use the key {arn}");
+/// What a service does with a key by itself.
+#[derive(Clone, Debug)]
+struct ServiceUse {
+    service: String,
+    actions: &'static [&'static str],
+    /// What becomes of it if it may not.
+    otherwise: &'static str,
+}
+
+/// Whether a service may use the key. No permission of a role can replace that, because the service does it by itself.
+/// docs/deploy.md has the policy word for word.
+async fn judge_policy(exam: &mut Exam, key: &KeyView, use_of: &ServiceUse) {
+    let (arn, service) = (&key.arn, &use_of.service);
+    let question = format!("whether {service} may use the key {arn}");
     let look = Look::new(Area::Key, &question);
     let parameters = json!({"KeyId": arn, "PolicyName": "default"});
     let answer = POLICY.send(&exam.config_in(&key.region), parameters).await;
@@ -148,22 +170,20 @@ async fn judge_policy(exam: &mut Exam, key: &KeyView, services: &[(String, &str)
     let Some(policy) = exam.see(look, policy) else {
         return;
     };
-    for (service, otherwise) in services {
-        let missing = ["kms:Decrypt", "kms:GenerateDataKey"];
-        let missing = missing.into_iter();
-        let missing: Vec<&str> = missing.filter(|it| !allows(&policy, service, it)).collect();
-        if missing.is_empty() {
-            continue;
-        }
-        let what = format!(
-            "The policy of the key {arn} does not let {service} do {}, so that {otherwise}.",
-            missing.join(" and ")
-        );
-        let of = ["--policy-name", "default", "--key-id", arn];
-        let get = [&["kms", "get-key-policy", "--output", "text"], &of[..]].concat();
-        let file = ["--policy", "file://key-policy.json"];
-        let put = [&["kms", "put-key-policy"], &of[..], &file].concat();
-        let fixes = [get, put].map(|it| exam.aws_in(&key.region, &it));
-        exam.complain(KEY_POLICY, what, fixes);
+    let missing = use_of.actions.iter().copied();
+    let missing: Vec<&str> = missing.filter(|it| !allows(&policy, service, it)).collect();
+    if missing.is_empty() {
+        return;
     }
+    let what = format!(
+        "The policy of the key {arn} does not let {service} do {}, so that {}. docs/deploy.md has the policy.",
+        missing.join(", "),
+        use_of.otherwise
+    );
+    let of = ["--policy-name", "default", "--key-id", arn];
+    let get = [&["kms", "get-key-policy", "--output", "text"], &of[..]].concat();
+    let file = ["--policy", "file://key-policy.json"];
+    let put = [&["kms", "put-key-policy"], &of[..], &file].concat();
+    let fixes = [get, put].map(|it| exam.aws_in(&key.region, &it));
+    exam.complain(KEY_POLICY, what, fixes);
 }
