@@ -15,6 +15,11 @@ const BARE: &str = "333333333333";
 /// Runs the command on moto.
 fn tagwarden(arguments: &[&str]) -> Output {
     let program = Path::new(env!("CARGO_BIN_EXE_tagwarden-rule")).with_file_name("tagwarden");
+    assert!(
+        program.is_file(),
+        "{} is missing: build the whole workspace with `cargo test --workspace`",
+        program.display()
+    );
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
