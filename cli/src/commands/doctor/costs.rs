@@ -14,6 +14,9 @@ const LIST: OtherCall = OtherCall::new(OtherService::CostExplorer, "ce:ListCostA
 /// The most keys in a call.
 const MOST_KEYS: usize = 100;
 
+/// The most tags that one call activates.
+const MOST_ACTIVATED: usize = 20;
+
 /// Looks at the cost allocation tags. Only an organization's management account sees them, and an account of its own.
 pub async fn examine(exam: &mut Exam, policy: Option<&Policy>) {
     let look = Look::minor(Area::Costs, "whether bills show the tags of the policy");
@@ -50,13 +53,16 @@ pub async fn examine(exam: &mut Exam, policy: Option<&Policy>) {
         .iter()
         .map(|key| json!({"TagKey": key, "Status": "Active"}))
         .collect();
-    let activate = exam.aws(&[
-        "ce",
-        "update-cost-allocation-tags-status",
-        "--cost-allocation-tags-status",
-        &json!(statuses).to_string(),
-    ]);
-    exam.complain(COST_TAG_INACTIVE, what, [activate]);
+    let activate = statuses.chunks(MOST_ACTIVATED).map(|some| {
+        exam.aws(&[
+            "ce",
+            "update-cost-allocation-tags-status",
+            "--cost-allocation-tags-status",
+            &json!(some).to_string(),
+        ])
+    });
+    let activate: Vec<String> = activate.collect();
+    exam.complain(COST_TAG_INACTIVE, what, activate);
 }
 
 /// Cost Explorer refuses members of an organization with the code for missing permissions.

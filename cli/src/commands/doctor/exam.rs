@@ -147,6 +147,8 @@ impl Exam {
         });
         let what_next = if is_denied {
             format!("Allow {} to these credentials.", error.call())
+        } else if error.message() == crate::aws::other::NOT_HERE {
+            "Ask in another Region with --region, if the account has one.".to_owned()
         } else if error.code().is_none() && !trouble::is_unanswered(error) {
             "The answer is not AWS's: check --endpoint-url.".to_owned()
         } else {
@@ -164,12 +166,17 @@ impl Exam {
 
     /// Notes a question that could not be asked, because something else is not known.
     pub fn not_asked(&mut self, look: Look<'_>, why: &str) {
+        self.not_told(look, why, "See above.");
+    }
+
+    /// Notes a question that nothing that these credentials may ask answers, and what to do about it.
+    pub fn not_told(&mut self, look: Look<'_>, why: &str, what_next: &str) {
         self.unseen.push(UnseenPart {
             area: look.area,
             question: look.question.to_owned(),
             call: None,
             why: why.to_owned(),
-            what_next: "See above.".to_owned(),
+            what_next: what_next.to_owned(),
             hides: look.hides,
         });
     }

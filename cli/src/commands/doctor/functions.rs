@@ -6,6 +6,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use tagwarden_aws::AwsError;
+use tagwarden_aws::lambda::logging;
 use tagwarden_core::settings::{Environment, PolicySettings};
 use tagwarden_remediation::Settings;
 
@@ -112,6 +113,8 @@ fn judge_missing(exam: &mut Exam, parts: &StackParts, missing: &[String]) {
             exam.stack, exam.access.region
         );
         exam.complain(STACK_MISSING, what, [deploy]);
+        // Nothing of them was seen that could be sound.
+        exam.seen.remove(&Area::Functions);
         return;
     }
     for name in missing {
@@ -192,6 +195,12 @@ async fn judge_concurrency(
 /// Whether each function can read its settings, as this version of tagwarden reads them.
 fn judge_settings(exam: &mut Exam, pair: &mut FunctionPair) {
     let mut wrong = Vec::new();
+    for function in [&pair.rule, &pair.remediation].into_iter().flatten() {
+        let variable = |name: &str| function.variables.get(name).cloned();
+        if let Err(error) = logging::check(&Environment::new(&variable)) {
+            wrong.push((function.name.clone(), error));
+        }
+    }
     if let Some(rule) = &pair.rule {
         let variable = |name: &str| rule.variables.get(name).cloned();
         let settings = PolicySettings::from_environment(&Environment::new(&variable));

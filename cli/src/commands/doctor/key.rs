@@ -81,7 +81,30 @@ pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys
     let mut views = views.into_iter();
     let mut next = || views.next().flatten();
     let (topic, policy, ledger, logs) = (next(), next(), next(), next());
-    if let Some(key) = &topic {
+    // Alarms go elsewhere where the stack was told so, or where the topic is in another Region.
+    let alarm_topic = parts.stack.parameter("AlarmTopicArn").unwrap_or_default();
+    let report_topic = parts.topic.arn.as_deref().unwrap_or_default();
+    let has_alarms = alarm_topic.is_empty() && exam.region_of(report_topic) == exam.access.region;
+    let own_of_aws = parts.topic.key.as_deref();
+    let own_of_aws = own_of_aws.filter(|it| it.starts_with("alias/aws/"));
+    if let Some(alias) = own_of_aws.filter(|_| has_alarms) {
+        let what = format!(
+            "The topic {report_topic} is encrypted with {alias}, whose policy nobody can change, so that no alarm \
+             reaches the topic."
+        );
+        let set = exam.aws(&[
+            "sns",
+            "set-topic-attributes",
+            "--topic-arn",
+            report_topic,
+            "--attribute-name",
+            "KmsMasterKeyId",
+            "--attribute-value",
+            "KEY",
+        ]);
+        exam.complain(KEY_POLICY, what, [set]);
+    }
+    if let Some(key) = topic.as_ref().filter(|_| has_alarms) {
         let use_of = ServiceUse {
             service: ALARMS.to_owned(),
             actions: &["kms:Decrypt", "kms:GenerateDataKey"],
@@ -160,6 +183,16 @@ async fn judge_policy(exam: &mut Exam, key: &KeyView, use_of: &ServiceUse) {
     let (arn, service) = (&key.arn, &use_of.service);
     let question = format!("whether {service} may use the key {arn}");
     let look = Look::new(Area::Key, &question);
+    let owner = arn.split(':').nth(4);
+    if let (Some(owner), Ok(own)) = (owner, exam.access.account.as_deref())
+        && owner != own
+    {
+        // KMS shows a key's policy to its own account only, whatever the policy says.
+        let why = format!("the key is account {owner}'s, and only that account may see its policy");
+        let next = "Compare it there with docs/deploy.md: `aws kms get-key-policy`.";
+        exam.not_told(Look::minor(Area::Key, &question), &why, next);
+        return;
+    }
     let parameters = json!({"KeyId": arn, "PolicyName": "default"});
     let answer = POLICY.send(&exam.config_in(&key.region), parameters).await;
     let policy = answer.and_then(|answer| {

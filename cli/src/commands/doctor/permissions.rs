@@ -167,7 +167,13 @@ async fn simulate(
     for (index, (key, value)) in context(exam, function, on, resource).iter().enumerate() {
         let entry = format!("ContextEntries.member.{}", index + 1);
         set(format!("{entry}.ContextKeyName"), key);
-        set(format!("{entry}.ContextKeyType"), "string");
+        // `ses:Recipients` is the only one here that may have several values.
+        let kind = if *key == "ses:Recipients" {
+            "stringList"
+        } else {
+            "string"
+        };
+        set(format!("{entry}.ContextKeyType"), kind);
         set(format!("{entry}.ContextKeyValues.member.1"), value);
     }
     let answer = SIMULATE
@@ -234,6 +240,13 @@ fn context(
             let sender = from.parse::<tagwarden_aws::mail::MailSender>();
             if let Ok(sender) = sender {
                 context.push(("ses:FromAddress", sender.address().to_owned()));
+            }
+            // The policy wants a recipient, of one of these domains. `*.example.com` is all below it.
+            let domains = function.variable("TAGWARDEN_MAIL_DOMAINS");
+            let domain = domains.as_deref().and_then(|it| it.split(',').next());
+            if let Some(domain) = domain {
+                let domain = domain.trim().to_ascii_lowercase().replace('*', "any");
+                context.push(("ses:Recipients", format!("owner@{domain}")));
             }
         }
         _ => {}
