@@ -1,9 +1,11 @@
 //! What the functions' roles may do, by IAM's simulator. It knows the policies of the role, its boundary and the
 //! organization's, and not those of resources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use tagwarden_core::Policy;
+use tagwarden_core::policy::Action;
 
 use super::checks::{Area, PERMISSION_MISSING};
 use super::exam::{Exam, Look};
@@ -61,7 +63,8 @@ pub async fn examine(exam: &mut Exam, on: ActedOn<'_>) {
                 continue;
             };
             let resource = (needed_on, resource.as_str());
-            match simulate(exam, look, function, resource, &actions).await {
+            let policy = on.tables.policy.as_ref();
+            match simulate(exam, look, function, policy, resource, &actions).await {
                 Some(more) => refused.extend(more),
                 // Every further call would be refused alike.
                 None => break,
@@ -154,6 +157,7 @@ async fn simulate(
     exam: &mut Exam,
     look: Look<'_>,
     function: &LambdaFunction,
+    policy: Option<&Policy>,
     (on, resource): (NeededOn, &str),
     actions: &[&str],
 ) -> Option<Vec<RefusedAction>> {
@@ -164,17 +168,21 @@ async fn simulate(
     for (index, action) in actions.iter().enumerate() {
         set(format!("ActionNames.member.{}", index + 1), action);
     }
-    for (index, (key, value)) in context(exam, function, on, resource).iter().enumerate() {
+    for (index, (key, values)) in context(exam, function, policy, on, resource)
+        .iter()
+        .enumerate()
+    {
         let entry = format!("ContextEntries.member.{}", index + 1);
         set(format!("{entry}.ContextKeyName"), key);
-        // `ses:Recipients` is the only one here that may have several values.
-        let kind = if *key == "ses:Recipients" {
-            "stringList"
-        } else {
-            "string"
+        let kind = match *key {
+            "aws:TagKeys" | "ses:Recipients" => "stringList",
+            _ => "string",
         };
         set(format!("{entry}.ContextKeyType"), kind);
-        set(format!("{entry}.ContextKeyValues.member.1"), value);
+        for (index, value) in values.iter().enumerate() {
+            let name = format!("{entry}.ContextKeyValues.member.{}", index + 1);
+            set(name, value);
+        }
     }
     let answer = SIMULATE
         .send(&exam.access.config, Value::from(parameters))
@@ -204,6 +212,8 @@ async fn simulate(
             " (the permissions boundary)"
         } else if decision == "explicitDeny" {
             " (an explicit deny)"
+        } else if text("/EvalActionName") == Some("ec2:CreateTags") {
+            " with the tags of the policy (see the parameter TagKeys)"
         } else {
             ""
         };
@@ -220,16 +230,17 @@ async fn simulate(
 fn context(
     exam: &Exam,
     function: &LambdaFunction,
+    policy: Option<&Policy>,
     on: NeededOn,
     resource: &str,
-) -> Vec<(&'static str, String)> {
+) -> Vec<(&'static str, Vec<String>)> {
     let region = &exam.access.region;
-    let mut context = vec![("aws:RequestedRegion", region.clone())];
+    let mut context = vec![("aws:RequestedRegion", vec![region.clone()])];
     let via = |service: &str| {
         let region = exam.region_of(resource);
         (
             "kms:ViaService",
-            format!("{service}.{region}.{}", exam.dns_suffix()),
+            vec![format!("{service}.{region}.{}", exam.dns_suffix())],
         )
     };
     match on {
@@ -239,14 +250,29 @@ fn context(
             let from = function.variable("TAGWARDEN_MAIL_FROM").unwrap_or_default();
             let sender = from.parse::<tagwarden_aws::mail::MailSender>();
             if let Ok(sender) = sender {
-                context.push(("ses:FromAddress", sender.address().to_owned()));
+                context.push(("ses:FromAddress", vec![sender.address().to_owned()]));
             }
             // The policy wants a recipient, of one of these domains. `*.example.com` is all below it.
             let domains = function.variable("TAGWARDEN_MAIL_DOMAINS");
             let domain = domains.as_deref().and_then(|it| it.split(',').next());
             if let Some(domain) = domain {
                 let domain = domain.trim().to_ascii_lowercase().replace('*', "any");
-                context.push(("ses:Recipients", format!("owner@{domain}")));
+                context.push(("ses:Recipients", vec![format!("owner@{domain}")]));
+            }
+        }
+        NeededOn::Instances | NeededOn::Volumes => {
+            // The stack's parameter TagKeys limits the tags that may be written. The policy may have others.
+            let rules = policy.map(Policy::rules).unwrap_or_default().iter();
+            let written = rules.filter(|rule| {
+                matches!(
+                    rule.action,
+                    Action::Update { .. } | Action::UserLookup | Action::Function(_)
+                )
+            });
+            let keys: BTreeSet<&str> = written.map(|rule| rule.tag_key.as_str()).collect();
+            if !keys.is_empty() {
+                let keys = keys.into_iter().map(ToOwned::to_owned);
+                context.push(("aws:TagKeys", keys.collect()));
             }
         }
         _ => {}
