@@ -28,6 +28,11 @@ resource "aws_s3_object" "zip" {
   source      = each.value
   source_hash = filesha256(each.value)
   kms_key_id  = var.object_kms_key_id
+
+  # An update that fails goes back to the older zips, so they go only once the stack has been updated.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # CloudFormation takes a template of this size from a bucket only.
@@ -38,6 +43,10 @@ resource "aws_s3_object" "template" {
   content      = local.template
   content_type = "application/yaml"
   kms_key_id   = var.object_kms_key_id
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 data "aws_region" "here" {}
