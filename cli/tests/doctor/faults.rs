@@ -39,6 +39,7 @@ pub const INJECTIONS: &[Injection] = &[
     ("function-off", |it| it.account.describe(Described::FunctionConcurrency, REMEDIATION, json!({"ReservedConcurrentExecutions": 0}))),
     ("function-versions", |it| it.starts_with_version(RULE, "0.0.9")),
     ("function-settings", |it| it.set_variable("TAGWARDEN_GRACE_MINUTES", "soon")),
+    ("function-settings", |it| it.set_variable("TAGWARDEN_LOG_LEVEL", "loud")),
     ("recorder-missing", |it| it.account.forget_description(Described::Recorder, RECORDER)),
     ("recorder-off", |it| change(it, Described::RecorderStatus, RECORDER, "recording", json!(false))),
     ("recorder-failing", |it| {
@@ -148,6 +149,7 @@ pub const INJECTIONS: &[Injection] = &[
         let parameters = json!([{"ParameterKey": "KmsKeyArn", "ParameterValue": key}]);
         change(it, Described::Stack, "tagwarden", "Parameters", parameters);
     }),
+    ("key-policy", |it| it.account.encrypt_topic(&it.topic, "alias/aws/sns")),
     ("alarm-ringing", |it| change(it, Described::Alarm, ALARM, "StateValue", json!("ALARM"))),
     ("cost-tag-inactive", |it| it.account.forget_description(Described::CostTag, "ProjectCode")),
 ];

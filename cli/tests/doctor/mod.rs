@@ -3,4 +3,5 @@
 pub mod clinic;
 mod faults;
 mod guide;
+mod strangers;
 mod unseen;
