@@ -6,7 +6,8 @@ use chrono::{SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tagwarden_sandbox::Described;
 
-use super::clinic::{ALARM, Clinic, KEY, REMEDIATION, Report, TRAIL, arn, role};
+use super::clinic::{ALARM, Clinic, KEY, REMEDIATION, RULE, Report, TRAIL, arn, role};
+use crate::world::TABLE;
 
 /// Why a part was not seen, of all that hides no more than a note.
 fn unseen_notes(report: &Report, area: &str) -> Vec<String> {
@@ -138,4 +139,15 @@ fn tells_the_simulator_what_the_conditions_ask_for() {
             .contains("with the tags of the policy"),
         "{what}"
     );
+}
+
+/// A name and the ARN of the same table are the same setting.
+#[test]
+fn settings_that_mean_the_same_do_not_differ() {
+    let clinic = Clinic::new("same-settings");
+    let table = arn("dynamodb", &format!("table/{TABLE}"));
+    clinic.set_variable_of(RULE, "TAGWARDEN_POLICY_TABLE", &table);
+    clinic.set_variable_of(RULE, "TAGWARDEN_RESOURCE_TYPES", "");
+    let report = clinic.examine();
+    assert_eq!(report.checks(), Vec::<String>::new(), "{}", report.document);
 }

@@ -273,6 +273,17 @@ impl Exam {
         }
     }
 
+    /// The ARN of a table, by its ARN or its name here. Where the account is not known, the name.
+    pub fn table_arn(&self, arn_or_name: &str) -> String {
+        match self.access.account.as_deref() {
+            Ok(account) if !arn_or_name.starts_with("arn:") => {
+                let (partition, region) = (self.partition(), &self.access.region);
+                format!("arn:{partition}:dynamodb:{region}:{account}:table/{arn_or_name}")
+            }
+            _ => arn_or_name.to_owned(),
+        }
+    }
+
     /// The Region of what an ARN names; of a mere name this one.
     pub fn region_of(&self, arn_or_name: &str) -> String {
         let region = arn_or_name.split(':').nth(3);

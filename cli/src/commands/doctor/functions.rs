@@ -11,7 +11,8 @@ use tagwarden_core::settings::{Environment, PolicySettings};
 use tagwarden_remediation::Settings;
 
 use super::checks::{
-    Area, FUNCTION_INACTIVE, FUNCTION_MISSING, FUNCTION_OFF, FUNCTION_SETTINGS, STACK_MISSING,
+    Area, FUNCTION_INACTIVE, FUNCTION_MISSING, FUNCTION_OFF, FUNCTION_SETTINGS,
+    FUNCTION_SETTINGS_DIFFER, STACK_MISSING,
 };
 use super::exam::{Exam, Look, UnseenNoted};
 use super::stack::StackParts;
@@ -201,11 +202,12 @@ fn judge_settings(exam: &mut Exam, pair: &mut FunctionPair) {
             wrong.push((function.name.clone(), error));
         }
     }
+    let mut of_rule = None;
     if let Some(rule) = &pair.rule {
         let variable = |name: &str| rule.variables.get(name).cloned();
-        let settings = PolicySettings::from_environment(&Environment::new(&variable));
-        if let Err(error) = settings {
-            wrong.push((rule.name.clone(), error));
+        match PolicySettings::from_environment(&Environment::new(&variable)) {
+            Ok(settings) => of_rule = Some(settings),
+            Err(error) => wrong.push((rule.name.clone(), error)),
         }
     }
     if let Some(remediation) = &pair.remediation {
@@ -220,4 +222,28 @@ fn judge_settings(exam: &mut Exam, pair: &mut FunctionPair) {
         let deploy = exam.deploy(&[]);
         exam.complain(FUNCTION_SETTINGS, what, [deploy]);
     }
+    if let (Some(rule), Some(remediation)) = (of_rule, &pair.settings) {
+        compare_settings(exam, &rule, &remediation.policy);
+    }
+}
+
+/// Both functions must judge the same resources by the same policy: the remediation asks again what the rule answered.
+fn compare_settings(exam: &mut Exam, rule: &PolicySettings, remediation: &PolicySettings) {
+    let table = |settings: &PolicySettings| exam.table_arn(&settings.policy_table);
+    let different = [
+        ("TAGWARDEN_POLICY_TABLE", table(rule) != table(remediation)),
+        ("TAGWARDEN_VPC_IDS", rule.scope != remediation.scope),
+        ("TAGWARDEN_RESOURCE_TYPES", rule.kinds != remediation.kinds),
+    ];
+    let different = different.iter().filter(|(_, is_so)| *is_so);
+    let different: Vec<&str> = different.map(|(variable, _)| *variable).collect();
+    if different.is_empty() {
+        return;
+    }
+    let what = format!(
+        "The Config rule's function and the remediation have different values of {}.",
+        different.join(", ")
+    );
+    let deploy = exam.deploy(&[]);
+    exam.complain(FUNCTION_SETTINGS_DIFFER, what, [deploy]);
 }
