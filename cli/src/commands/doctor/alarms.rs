@@ -16,6 +16,9 @@ pub async fn examine(exam: &mut Exam, parts: &StackParts) {
     let mut parameters = Map::new();
     parameters.insert("StateValue".to_owned(), json!("ALARM"));
     parameters.insert("MaxRecords".to_owned(), json!(100));
+    if parts.exists == Some(false) {
+        return;
+    }
     match parts.alarms() {
         Some([]) => return,
         Some(names) => {
@@ -41,7 +44,8 @@ pub async fn examine(exam: &mut Exam, parts: &StackParts) {
         .cloned();
     for alarm in alarms.unwrap_or_default() {
         let text = |name: &str| alarm.get(name).and_then(Value::as_str).unwrap_or_default();
-        if text("StateValue") != "ALARM" {
+        let name = text("AlarmName");
+        if text("StateValue") != "ALARM" || !is_of_stack(exam, parts, name) {
             continue;
         }
         if text("MetricName") == "sweeps" && is_new(text("AlarmConfigurationUpdatedTimestamp")) {
@@ -50,11 +54,21 @@ pub async fn examine(exam: &mut Exam, parts: &StackParts) {
             exam.not_told(look, why, "Look again tomorrow.");
             continue;
         }
-        let name = text("AlarmName");
         let what = format!("The alarm {name} is ringing: {}", text("AlarmDescription"));
         let history = exam.aws(&["cloudwatch", "describe-alarm-history", "--alarm-name", name]);
         exam.complain(ALARM_RINGING, what.trim_end(), [history]);
     }
+}
+
+/// Whether an alarm is one of the stack's. The names of a stack `tagwarden-prod` begin with those of `tagwarden`, too.
+fn is_of_stack(exam: &Exam, parts: &StackParts, name: &str) -> bool {
+    if let Some(names) = parts.alarms() {
+        return names.iter().any(|it| it == name);
+    }
+    // CloudFormation names it `STACK-LOGICAL-RANDOM`.
+    let rest = name.strip_prefix(exam.stack.as_str());
+    let logical = rest.and_then(|it| it.strip_prefix('-')?.split_once('-'));
+    logical.is_some_and(|(logical, random)| logical.ends_with("Alarm") && !random.contains('-'))
 }
 
 /// Whether an alarm was made, or changed, within the hours that the alarm on the sweeps looks at.

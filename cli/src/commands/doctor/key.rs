@@ -50,7 +50,7 @@ pub struct EncryptedParts<'a> {
 
 /// Looks at every key that is not AWS's own.
 pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys {
-    let mut seen: BTreeMap<String, Option<KeyView>> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, String), Option<KeyView>> = BTreeMap::new();
     let topic_region = parts.topic.arn.as_deref().map(|arn| exam.region_of(arn));
     let log_key = parts.stack.parameter("KmsKeyArn");
     let log_key = log_key
@@ -70,8 +70,9 @@ pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys
             continue;
         };
         let region = region.unwrap_or_else(|| exam.region_of(id));
-        // One key may be known by its id and by its ARN.
+        // One key may be known by its id and by its ARN. A multi-Region key has a key of the same id in each Region.
         let name = id.rsplit('/').next().unwrap_or(id).to_owned();
+        let name = (region.clone(), name);
         if !seen.contains_key(&name) {
             let view = examine_key(exam, id, &region).await;
             seen.insert(name.clone(), view);
@@ -146,9 +147,11 @@ async fn examine_key(exam: &mut Exam, id: &str, region: &str) -> Option<KeyView>
         return None;
     }
     let arn = text("/KeyMetadata/Arn").unwrap_or(id).to_owned();
-    let state = text("/KeyMetadata/KeyState")
-        .unwrap_or("Enabled")
-        .to_owned();
+    let Some(state) = text("/KeyMetadata/KeyState").map(ToOwned::to_owned) else {
+        let unreadable = AwsError::unreadable(DESCRIBE.name(), "the answer has no KeyState");
+        exam.not_seen(look, &unreadable);
+        return None;
+    };
     if state != "Enabled" {
         let what = format!("The key {arn} is in {state}.");
         let enable = exam.aws_in(region, &["kms", "enable-key", "--key-id", &arn]);

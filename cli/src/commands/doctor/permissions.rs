@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use tagwarden_aws::AwsError;
 use tagwarden_core::Policy;
 use tagwarden_core::policy::Action;
 
@@ -198,7 +199,21 @@ async fn simulate(
         return Some(all.collect());
     };
     let results = answer.get("EvaluationResults").and_then(Value::as_array);
-    let refused = results.into_iter().flatten().filter_map(|result| {
+    let results = results.map(Vec::as_slice).unwrap_or_default();
+    let is_judged = |action: &str| {
+        results.iter().any(|result| {
+            let text = |name: &str| result.get(name).and_then(Value::as_str);
+            let of = text("EvalActionName");
+            of.is_some_and(|it| it.eq_ignore_ascii_case(action)) && text("EvalDecision").is_some()
+        })
+    };
+    if let Some(action) = actions.iter().find(|it| !is_judged(it)) {
+        let why = format!("the answer says nothing of {action}");
+        let unreadable = AwsError::unreadable(SIMULATE.name(), why);
+        exam.not_seen(look, &unreadable);
+        return None;
+    }
+    let refused = results.iter().filter_map(|result| {
         let text = |path: &str| result.pointer(path).and_then(Value::as_str);
         let decision = text("/EvalDecision")?;
         if decision == "allowed" {
