@@ -94,3 +94,42 @@ fn keys_of_the_same_id_in_two_regions_are_two_keys() {
     clinic.examine();
     assert_eq!(clinic.account.count("DescribeKey"), 2);
 }
+
+/// CloudFormation changes nothing where neither the template nor a parameter is new.
+#[test]
+fn what_was_changed_by_hand_is_reverted_by_a_change_set() {
+    let clinic = Clinic::new("revert");
+    clinic
+        .account
+        .unset_queue_attribute(&clinic.queue, "Policy");
+    let fixes = |clinic: &Clinic| {
+        let report = clinic.examine();
+        let fixes = report.document["faults"][0]["fixes"].as_array().unwrap();
+        let fixes = fixes.iter().map(|it| it.as_str().unwrap().to_owned());
+        fixes.collect::<Vec<_>>()
+    };
+    let found = fixes(&clinic);
+    let of = "--stack-name tagwarden --change-set-name tagwarden-revert --region us-east-1";
+    assert_eq!(
+        found,
+        [
+            format!(
+                "aws cloudformation create-change-set --use-previous-template --deployment-mode REVERT_DRIFT --capabilities \
+                 CAPABILITY_IAM {of} --parameters $(aws cloudformation describe-stacks --stack-name tagwarden --output text \
+                 --region us-east-1 --query \"Stacks[0].Parameters[].join('', ['ParameterKey=', ParameterKey, \
+                 ',UsePreviousValue=true'])\")"
+            ),
+            format!("aws cloudformation wait change-set-create-complete {of}"),
+            format!("aws cloudformation describe-change-set {of}"),
+            format!("aws cloudformation execute-change-set {of}"),
+        ]
+    );
+    // Where the stack may not be seen, it is not known whether there is one.
+    let denied = Fault::new("DescribeStacks", "AccessDeniedException", "No.");
+    clinic.account.fail(denied.status(403).always());
+    let found = fixes(&clinic);
+    assert_eq!(
+        found,
+        ["scripts/deploy --bucket BUCKET --stack tagwarden --region us-east-1"]
+    );
+}

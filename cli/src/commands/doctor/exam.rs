@@ -54,7 +54,16 @@ pub struct Exam {
     pub seen: BTreeSet<Area>,
     /// Whether AWS has answered a call, also to refuse it.
     pub is_answered: bool,
+    /// Whether the stack was seen.
+    pub has_stack: bool,
 }
+
+/// The name of the change set that brings back what the template has.
+const REVERT: &str = "tagwarden-revert";
+
+/// Each parameter of the stack with the value that it has, for the AWS CLI.
+const PREVIOUS: &str =
+    "Stacks[0].Parameters[].join('', ['ParameterKey=', ParameterKey, ',UsePreviousValue=true'])";
 
 /// A call failed, and that was noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +108,7 @@ impl Exam {
             unseen: Vec::new(),
             seen: BTreeSet::new(),
             is_answered: false,
+            has_stack: false,
         }
     }
 
@@ -248,6 +258,37 @@ impl Exam {
             line.push_str(&quoted(parameter));
         }
         line
+    }
+
+    /// Brings back what was deleted, or changed by hand, in the stack. CloudFormation itself changes nothing where neither the
+    /// template nor a parameter is new, so that another deployment would not help. Without a stack, it is deployed.
+    ///
+    /// See [Drift-aware change sets](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html).
+    pub fn repair(&self) -> Vec<String> {
+        if !self.has_stack {
+            return vec![self.deploy(&[])];
+        }
+        let change_set = |command: &[&str]| {
+            let of = ["--stack-name", &self.stack, "--change-set-name", REVERT];
+            self.aws(&[&["cloudformation"], command, &of[..]].concat())
+        };
+        // A parameter that is not named would get its default.
+        let of = ["--stack-name", &self.stack, "--output", "text"];
+        let parameters = self.aws(&[&["cloudformation", "describe-stacks"], &of[..]].concat());
+        let create = change_set(&[
+            "create-change-set",
+            "--use-previous-template",
+            "--deployment-mode",
+            "REVERT_DRIFT",
+            "--capabilities",
+            "CAPABILITY_IAM",
+        ]);
+        vec![
+            format!("{create} --parameters $({parameters} --query \"{PREVIOUS}\")"),
+            change_set(&["wait", "change-set-create-complete"]),
+            change_set(&["describe-change-set"]),
+            change_set(&["execute-change-set"]),
+        ]
     }
 
     /// The partition of ARNs here, such as `aws`.

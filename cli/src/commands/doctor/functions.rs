@@ -107,12 +107,12 @@ impl LambdaFunction {
 }
 
 fn judge_missing(exam: &mut Exam, parts: &StackParts, missing: &[String]) {
-    let deploy = exam.deploy(&[]);
     if let ([rule, remediation], Some(false)) = (missing, parts.exists) {
         let what = format!(
             "There is no stack {:?} in {}, and no function {rule} or {remediation}.",
             exam.stack, exam.access.region
         );
+        let deploy = exam.deploy(&[]);
         exam.complain(STACK_MISSING, what, [deploy]);
         // Nothing of them was seen that could be sound.
         exam.seen.remove(&Area::Functions);
@@ -125,7 +125,8 @@ fn judge_missing(exam: &mut Exam, parts: &StackParts, missing: &[String]) {
             _ => " Its name is a guess, because the stack's resources were not seen.",
         };
         let what = format!("The function {name} does not exist.{hint}");
-        exam.complain(FUNCTION_MISSING, what, [deploy.clone()]);
+        let repair = exam.repair();
+        exam.complain(FUNCTION_MISSING, what, repair);
     }
 }
 
@@ -219,8 +220,8 @@ fn judge_settings(exam: &mut Exam, pair: &mut FunctionPair) {
     }
     for (name, error) in wrong {
         let what = format!("The function {name} does not start: {error}.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(FUNCTION_SETTINGS, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(FUNCTION_SETTINGS, what, repair);
     }
     if let (Some(rule), Some(remediation)) = (of_rule, &pair.settings) {
         compare_settings(exam, &rule, &remediation.policy);
@@ -244,6 +245,6 @@ fn compare_settings(exam: &mut Exam, rule: &PolicySettings, remediation: &Policy
         "The Config rule's function and the remediation have different values of {}.",
         different.join(", ")
     );
-    let deploy = exam.deploy(&[]);
-    exam.complain(FUNCTION_SETTINGS_DIFFER, what, [deploy]);
+    let repair = exam.repair();
+    exam.complain(FUNCTION_SETTINGS_DIFFER, what, repair);
 }

@@ -96,8 +96,12 @@ fn complain(exam: &mut Exam, function: &LambdaFunction, refused: &[RefusedAction
         function.name,
         named.join("; ")
     );
-    let deploy = exam.deploy(&[]);
-    exam.complain(PERMISSION_MISSING, what, [deploy]);
+    // What the roles may do also follows from parameters, such as `TagKeys`.
+    let mut fixes = exam.repair();
+    if exam.has_stack {
+        fixes.push(exam.deploy(&[]));
+    }
+    exam.complain(PERMISSION_MISSING, what, fixes);
 }
 
 /// The ARN of what is acted on; `None` if it is not known, or not there.
