@@ -40,6 +40,14 @@ pub fn install(environment: &Environment<'_>) -> Result<(), SettingError> {
     problem
 }
 
+/// Whether the variables for the level can be read, so that the function starts.
+///
+/// # Errors
+/// [`SettingError`] names a variable whose value cannot be read.
+pub fn check(environment: &Environment<'_>) -> Result<(), SettingError> {
+    targets(environment).map(drop)
+}
+
 fn targets(environment: &Environment<'_>) -> Result<Targets, SettingError> {
     for variable in ["TAGWARDEN_LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"] {
         let level = environment.read(variable, None, |level| match level {

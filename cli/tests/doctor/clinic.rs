@@ -250,8 +250,19 @@ impl Clinic {
 
     /// Sets a variable of the remediation.
     pub fn set_variable(&self, name: &str, value: &str) {
+        self.set_variable_of(REMEDIATION, name, value);
+    }
+
+    /// Sets a variable of both functions.
+    pub fn set_both(&self, name: &str, value: &str) {
+        for function in [RULE, REMEDIATION] {
+            self.set_variable_of(function, name, value);
+        }
+    }
+
+    pub fn set_variable_of(&self, function: &str, name: &str, value: &str) {
         self.account
-            .redescribe(Described::Function, REMEDIATION, |function| {
+            .redescribe(Described::Function, function, |function| {
                 function["Environment"]["Variables"][name] = json!(value);
             });
     }

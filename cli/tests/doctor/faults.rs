@@ -39,6 +39,10 @@ pub const INJECTIONS: &[Injection] = &[
     ("function-off", |it| it.account.describe(Described::FunctionConcurrency, REMEDIATION, json!({"ReservedConcurrentExecutions": 0}))),
     ("function-versions", |it| it.starts_with_version(RULE, "0.0.9")),
     ("function-settings", |it| it.set_variable("TAGWARDEN_GRACE_MINUTES", "soon")),
+    ("function-settings", |it| it.set_variable("TAGWARDEN_LOG_LEVEL", "loud")),
+    ("function-settings-differ", |it| it.set_variable_of(RULE, "TAGWARDEN_POLICY_TABLE", LEDGER)),
+    ("function-settings-differ", |it| it.set_variable_of(RULE, "TAGWARDEN_VPC_IDS", "vpc-00000000000000001")),
+    ("function-settings-differ", |it| it.set_variable_of(RULE, "TAGWARDEN_RESOURCE_TYPES", "instance,volume")),
     ("recorder-missing", |it| it.account.forget_description(Described::Recorder, RECORDER)),
     ("recorder-off", |it| change(it, Described::RecorderStatus, RECORDER, "recording", json!(false))),
     ("recorder-failing", |it| {
@@ -95,7 +99,7 @@ pub const INJECTIONS: &[Injection] = &[
     ("no-dead-letters", |it| it.account.unset_queue_attribute(&it.queue, "RedrivePolicy")),
     ("no-dead-letters", |it| it.account.delete_queue(&it.dead_letters)),
     ("policy-missing", |it| it.account.delete_table(TABLE)),
-    ("policy-key", |it| it.set_variable("TAGWARDEN_POLICY_TABLE", LEDGER)),
+    ("policy-key", |it| it.set_both("TAGWARDEN_POLICY_TABLE", LEDGER)),
     ("policy-empty", |it| it.account.clear_table(TABLE)),
     ("policy-invalid", |it| it.account.put_item(TABLE, json!({"RuleId": 4, "TagKey": "Team", "Action": "Explode", "Required": "Y"}))),
     ("policy-held", |it| {
@@ -148,6 +152,7 @@ pub const INJECTIONS: &[Injection] = &[
         let parameters = json!([{"ParameterKey": "KmsKeyArn", "ParameterValue": key}]);
         change(it, Described::Stack, "tagwarden", "Parameters", parameters);
     }),
+    ("key-policy", |it| it.account.encrypt_topic(&it.topic, "alias/aws/sns")),
     ("alarm-ringing", |it| change(it, Described::Alarm, ALARM, "StateValue", json!("ALARM"))),
     ("cost-tag-inactive", |it| it.account.forget_description(Described::CostTag, "ProjectCode")),
 ];
@@ -304,7 +309,7 @@ fn a_kill_switch_is_turned_back_to_what_the_stack_has() {
 #[test]
 fn asks_for_volumes_where_the_stack_covers_them() {
     let clinic = Clinic::new("volumes");
-    clinic.set_variable("TAGWARDEN_RESOURCE_TYPES", "instance,volume");
+    clinic.set_both("TAGWARDEN_RESOURCE_TYPES", "instance,volume");
     let report = clinic.examine();
     let expected = ["type-not-recorded", "rule-scope", "event-rule-narrow"];
     assert_eq!(report.checks(), expected, "{}", report.document);
@@ -411,7 +416,7 @@ fn names_the_stack_and_the_region_that_it_looked_at() {
 fn asks_the_region_of_a_central_table_and_topic() {
     let clinic = Clinic::new("central");
     let table = format!("arn:aws:dynamodb:eu-west-1:111111111111:table/{TABLE}");
-    clinic.set_variable("TAGWARDEN_POLICY_TABLE", &table);
+    clinic.set_both("TAGWARDEN_POLICY_TABLE", &table);
     clinic.account.protect_table(TABLE, false);
     let report = clinic.examine();
     // The sandbox does not take an ARN for `Scan`.

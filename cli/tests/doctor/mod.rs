@@ -3,4 +3,6 @@
 pub mod clinic;
 mod faults;
 mod guide;
+mod odd;
+mod strangers;
 mod unseen;

@@ -127,6 +127,11 @@ impl Descriptions {
     pub(super) fn cost_tags(&self, request: &Request) -> Result<Value, ApiError> {
         request.only(&["Status", "TagKeys", "MaxResults"])?;
         let keys = request.parameters.get("TagKeys").and_then(Value::as_array);
+        if keys.is_some_and(|keys| keys.len() > 100) {
+            let message = "1 validation error detected: Value at 'tagKeys' failed to satisfy constraint: Member must have \
+                           length less than or equal to 100";
+            return Err(ApiError::new("ValidationException", message));
+        }
         let status = request.text("Status");
         let tags = self.every(Described::CostTag).filter(|(key, tag)| {
             keys.is_none_or(|keys| keys.iter().any(|it| it == *key))

@@ -35,11 +35,16 @@ impl Descriptions {
                 } else {
                     "allowed"
                 };
-                results.push(json!({
+                let mut result = json!({
                     "EvalActionName": action,
                     "EvalResourceName": resource,
                     "EvalDecision": decision,
-                }));
+                });
+                let told = self.simulated.get(&(role.to_owned(), (*action).to_owned()));
+                if let (Some(told), Some(result)) = (told, result.as_object_mut()) {
+                    result.extend(told.as_object().cloned().unwrap_or_default());
+                }
+                results.push(result);
             }
         }
         Ok(json!({"EvaluationResults": results, "IsTruncated": "false"}))

@@ -73,6 +73,8 @@ pub(crate) struct Descriptions {
     all: BTreeMap<Described, BTreeMap<String, Value>>,
     /// The roles, and the actions that the policies of each do not allow.
     roles: BTreeMap<String, BTreeSet<String>>,
+    /// What the simulator says instead, by role and action.
+    simulated: BTreeMap<(String, String), Value>,
 }
 
 impl Descriptions {
@@ -192,6 +194,13 @@ impl Account {
     pub fn create_role(&self, arn: &str) {
         let roles = &mut self.contents().described.roles;
         roles.entry(arn.to_owned()).or_default();
+    }
+
+    /// The simulator's result for this action of a role has these members from now on, instead of its own.
+    pub fn simulate_as(&self, arn: &str, action: &str, members: Value) {
+        let mut contents = self.contents();
+        let key = (arn.to_owned(), action.to_owned());
+        contents.described.simulated.insert(key, members);
     }
 
     /// The policies of a role do not allow this action from now on, as `SimulatePrincipalPolicy` says.

@@ -21,6 +21,9 @@ const ATTEMPTS: u32 = 3;
 /// How long all attempts together may take. A person waits.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// Why no call is made where the partition does not have the service.
+pub const NOT_HERE: &str = "there is no such service in this part of AWS";
+
 /// How much is shown of an answer that is not AWS's, in characters.
 const LONGEST_EXCERPT: usize = 120;
 
@@ -115,8 +118,7 @@ impl OtherCall {
         let unexpected = |why: &str| AwsError::unexpected(self.iam_name, why);
         let region = config.region().map(AsRef::as_ref).unwrap_or_default();
         let fips = config.use_fips() == Some(true);
-        let place = place::of(self.service, region, fips)
-            .ok_or_else(|| unexpected("there is no such service in this part of AWS"))?;
+        let place = place::of(self.service, region, fips).ok_or_else(|| unexpected(NOT_HERE))?;
         let endpoint = set_endpoint(config, self.service.id()).unwrap_or(place.endpoint);
         let operation_name = self.iam_name.rsplit(':').next().unwrap_or_default();
         let operation = ServiceOperation {

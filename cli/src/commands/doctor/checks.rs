@@ -151,6 +151,8 @@ checks! {
         "The two functions are of different versions";
     FUNCTION_SETTINGS = "function-settings", Functions, Fault,
         "A setting of the function cannot be read, so that it does not start";
+    FUNCTION_SETTINGS_DIFFER = "function-settings-differ", Functions, Fault,
+        "The two functions have different policy tables, VPCs or types of resources, so that the dashboard shows what the remediation does not do";
 
     RECORDER_MISSING = "recorder-missing", Recorder, Fault,
         "AWS Config records nothing here, so that the rule is never asked";

@@ -113,8 +113,8 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
             "No event source mapping brings the messages of {queue} to the function {}.",
             remediation.name
         );
-        let deploy = exam.deploy(&[]);
-        exam.complain(MAPPING_MISSING, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(MAPPING_MISSING, what, repair);
         return;
     };
     let id = mapping.uuid().unwrap_or_default();
@@ -135,8 +135,8 @@ async fn judge_mapping(exam: &mut Exam, remediation: &LambdaFunction, queue: &st
     let result = mapping.last_processing_result();
     if let Some(result) = result.filter(|it| it.starts_with("PROBLEM")) {
         let what = format!("The event source mapping {id} does not work: {result}.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(MAPPING_FAILING, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(MAPPING_FAILING, what, repair);
     }
 }
 
@@ -204,8 +204,8 @@ async fn judge_rules(exam: &mut Exam, queue: &str, wanted: Wanted<'_>) {
             "No EventBridge rule sends {} to the queue {queue}.",
             sends.name()
         );
-        let deploy = exam.deploy(&[]);
-        exam.complain(EVENT_RULE_MISSING, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(EVENT_RULE_MISSING, what, repair);
     }
 }
 
@@ -235,8 +235,8 @@ fn judge_pattern(exam: &mut Exam, name: &str, rule: &Value, wanted: Wanted<'_>) 
         "The EventBridge rule {name} leaves out the compliance changes of {}.",
         left.join(", ")
     );
-    let deploy = exam.deploy(&[]);
-    exam.complain(EVENT_RULE_NARROW, what, [deploy]);
+    let repair = exam.repair();
+    exam.complain(EVENT_RULE_NARROW, what, repair);
 }
 
 /// Whether one matcher of a pattern takes the value. Of matchers that no stack of tagwarden has, it is assumed.

@@ -54,7 +54,16 @@ pub struct Exam {
     pub seen: BTreeSet<Area>,
     /// Whether AWS has answered a call, also to refuse it.
     pub is_answered: bool,
+    /// Whether the stack was seen.
+    pub has_stack: bool,
 }
+
+/// The name of the change set that brings back what the template has.
+const REVERT: &str = "tagwarden-revert";
+
+/// Each parameter of the stack with the value that it has, for the AWS CLI.
+const PREVIOUS: &str =
+    "Stacks[0].Parameters[].join('', ['ParameterKey=', ParameterKey, ',UsePreviousValue=true'])";
 
 /// A call failed, and that was noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +108,7 @@ impl Exam {
             unseen: Vec::new(),
             seen: BTreeSet::new(),
             is_answered: false,
+            has_stack: false,
         }
     }
 
@@ -147,6 +157,8 @@ impl Exam {
         });
         let what_next = if is_denied {
             format!("Allow {} to these credentials.", error.call())
+        } else if error.message() == crate::aws::other::NOT_HERE {
+            "Ask in another Region with --region, if the account has one.".to_owned()
         } else if error.code().is_none() && !trouble::is_unanswered(error) {
             "The answer is not AWS's: check --endpoint-url.".to_owned()
         } else {
@@ -164,12 +176,17 @@ impl Exam {
 
     /// Notes a question that could not be asked, because something else is not known.
     pub fn not_asked(&mut self, look: Look<'_>, why: &str) {
+        self.not_told(look, why, "See above.");
+    }
+
+    /// Notes a question that nothing that these credentials may ask answers, and what to do about it.
+    pub fn not_told(&mut self, look: Look<'_>, why: &str, what_next: &str) {
         self.unseen.push(UnseenPart {
             area: look.area,
             question: look.question.to_owned(),
             call: None,
             why: why.to_owned(),
-            what_next: "See above.".to_owned(),
+            what_next: what_next.to_owned(),
             hides: look.hides,
         });
     }
@@ -243,6 +260,37 @@ impl Exam {
         line
     }
 
+    /// Brings back what was deleted, or changed by hand, in the stack. CloudFormation itself changes nothing where neither the
+    /// template nor a parameter is new, so that another deployment would not help. Without a stack, it is deployed.
+    ///
+    /// See [Drift-aware change sets](https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/drift-aware-change-sets.html).
+    pub fn repair(&self) -> Vec<String> {
+        if !self.has_stack {
+            return vec![self.deploy(&[])];
+        }
+        let change_set = |command: &[&str]| {
+            let of = ["--stack-name", &self.stack, "--change-set-name", REVERT];
+            self.aws(&[&["cloudformation"], command, &of[..]].concat())
+        };
+        // A parameter that is not named would get its default.
+        let of = ["--stack-name", &self.stack, "--output", "text"];
+        let parameters = self.aws(&[&["cloudformation", "describe-stacks"], &of[..]].concat());
+        let create = change_set(&[
+            "create-change-set",
+            "--use-previous-template",
+            "--deployment-mode",
+            "REVERT_DRIFT",
+            "--capabilities",
+            "CAPABILITY_IAM",
+        ]);
+        vec![
+            format!("{create} --parameters $({parameters} --query \"{PREVIOUS}\")"),
+            change_set(&["wait", "change-set-create-complete"]),
+            change_set(&["describe-change-set"]),
+            change_set(&["execute-change-set"]),
+        ]
+    }
+
     /// The partition of ARNs here, such as `aws`.
     pub fn partition(&self) -> &'static str {
         match self.access.region.as_str() {
@@ -263,6 +311,17 @@ impl Exam {
             "aws-iso" => "c2s.ic.gov",
             "aws-iso-b" => "sc2s.sgov.gov",
             _ => "amazonaws.com",
+        }
+    }
+
+    /// The ARN of a table, by its ARN or its name here. Where the account is not known, the name.
+    pub fn table_arn(&self, arn_or_name: &str) -> String {
+        match self.access.account.as_deref() {
+            Ok(account) if !arn_or_name.starts_with("arn:") => {
+                let (partition, region) = (self.partition(), &self.access.region);
+                format!("arn:{partition}:dynamodb:{region}:{account}:table/{arn_or_name}")
+            }
+            _ => arn_or_name.to_owned(),
         }
     }
 

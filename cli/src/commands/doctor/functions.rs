@@ -6,11 +6,13 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::types::{LastUpdateStatus, State};
 use tagwarden_aws::AwsError;
+use tagwarden_aws::lambda::logging;
 use tagwarden_core::settings::{Environment, PolicySettings};
 use tagwarden_remediation::Settings;
 
 use super::checks::{
-    Area, FUNCTION_INACTIVE, FUNCTION_MISSING, FUNCTION_OFF, FUNCTION_SETTINGS, STACK_MISSING,
+    Area, FUNCTION_INACTIVE, FUNCTION_MISSING, FUNCTION_OFF, FUNCTION_SETTINGS,
+    FUNCTION_SETTINGS_DIFFER, STACK_MISSING,
 };
 use super::exam::{Exam, Look, UnseenNoted};
 use super::stack::StackParts;
@@ -105,13 +107,15 @@ impl LambdaFunction {
 }
 
 fn judge_missing(exam: &mut Exam, parts: &StackParts, missing: &[String]) {
-    let deploy = exam.deploy(&[]);
     if let ([rule, remediation], Some(false)) = (missing, parts.exists) {
         let what = format!(
             "There is no stack {:?} in {}, and no function {rule} or {remediation}.",
             exam.stack, exam.access.region
         );
+        let deploy = exam.deploy(&[]);
         exam.complain(STACK_MISSING, what, [deploy]);
+        // Nothing of them was seen that could be sound.
+        exam.seen.remove(&Area::Functions);
         return;
     }
     for name in missing {
@@ -121,7 +125,8 @@ fn judge_missing(exam: &mut Exam, parts: &StackParts, missing: &[String]) {
             _ => " Its name is a guess, because the stack's resources were not seen.",
         };
         let what = format!("The function {name} does not exist.{hint}");
-        exam.complain(FUNCTION_MISSING, what, [deploy.clone()]);
+        let repair = exam.repair();
+        exam.complain(FUNCTION_MISSING, what, repair);
     }
 }
 
@@ -192,11 +197,18 @@ async fn judge_concurrency(
 /// Whether each function can read its settings, as this version of tagwarden reads them.
 fn judge_settings(exam: &mut Exam, pair: &mut FunctionPair) {
     let mut wrong = Vec::new();
+    for function in [&pair.rule, &pair.remediation].into_iter().flatten() {
+        let variable = |name: &str| function.variables.get(name).cloned();
+        if let Err(error) = logging::check(&Environment::new(&variable)) {
+            wrong.push((function.name.clone(), error));
+        }
+    }
+    let mut of_rule = None;
     if let Some(rule) = &pair.rule {
         let variable = |name: &str| rule.variables.get(name).cloned();
-        let settings = PolicySettings::from_environment(&Environment::new(&variable));
-        if let Err(error) = settings {
-            wrong.push((rule.name.clone(), error));
+        match PolicySettings::from_environment(&Environment::new(&variable)) {
+            Ok(settings) => of_rule = Some(settings),
+            Err(error) => wrong.push((rule.name.clone(), error)),
         }
     }
     if let Some(remediation) = &pair.remediation {
@@ -208,7 +220,31 @@ fn judge_settings(exam: &mut Exam, pair: &mut FunctionPair) {
     }
     for (name, error) in wrong {
         let what = format!("The function {name} does not start: {error}.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(FUNCTION_SETTINGS, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(FUNCTION_SETTINGS, what, repair);
     }
+    if let (Some(rule), Some(remediation)) = (of_rule, &pair.settings) {
+        compare_settings(exam, &rule, &remediation.policy);
+    }
+}
+
+/// Both functions must judge the same resources by the same policy: the remediation asks again what the rule answered.
+fn compare_settings(exam: &mut Exam, rule: &PolicySettings, remediation: &PolicySettings) {
+    let table = |settings: &PolicySettings| exam.table_arn(&settings.policy_table);
+    let different = [
+        ("TAGWARDEN_POLICY_TABLE", table(rule) != table(remediation)),
+        ("TAGWARDEN_VPC_IDS", rule.scope != remediation.scope),
+        ("TAGWARDEN_RESOURCE_TYPES", rule.kinds != remediation.kinds),
+    ];
+    let different = different.iter().filter(|(_, is_so)| *is_so);
+    let different: Vec<&str> = different.map(|(variable, _)| *variable).collect();
+    if different.is_empty() {
+        return;
+    }
+    let what = format!(
+        "The Config rule's function and the remediation have different values of {}.",
+        different.join(", ")
+    );
+    let repair = exam.repair();
+    exam.complain(FUNCTION_SETTINGS_DIFFER, what, repair);
 }

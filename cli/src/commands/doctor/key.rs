@@ -50,7 +50,7 @@ pub struct EncryptedParts<'a> {
 
 /// Looks at every key that is not AWS's own.
 pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys {
-    let mut seen: BTreeMap<String, Option<KeyView>> = BTreeMap::new();
+    let mut seen: BTreeMap<(String, String), Option<KeyView>> = BTreeMap::new();
     let topic_region = parts.topic.arn.as_deref().map(|arn| exam.region_of(arn));
     let log_key = parts.stack.parameter("KmsKeyArn");
     let log_key = log_key
@@ -70,8 +70,9 @@ pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys
             continue;
         };
         let region = region.unwrap_or_else(|| exam.region_of(id));
-        // One key may be known by its id and by its ARN.
+        // One key may be known by its id and by its ARN. A multi-Region key has a key of the same id in each Region.
         let name = id.rsplit('/').next().unwrap_or(id).to_owned();
+        let name = (region.clone(), name);
         if !seen.contains_key(&name) {
             let view = examine_key(exam, id, &region).await;
             seen.insert(name.clone(), view);
@@ -81,7 +82,30 @@ pub async fn examine(exam: &mut Exam, parts: EncryptedParts<'_>) -> CustomerKeys
     let mut views = views.into_iter();
     let mut next = || views.next().flatten();
     let (topic, policy, ledger, logs) = (next(), next(), next(), next());
-    if let Some(key) = &topic {
+    // Alarms go elsewhere where the stack was told so, or where the topic is in another Region.
+    let alarm_topic = parts.stack.parameter("AlarmTopicArn").unwrap_or_default();
+    let report_topic = parts.topic.arn.as_deref().unwrap_or_default();
+    let has_alarms = alarm_topic.is_empty() && exam.region_of(report_topic) == exam.access.region;
+    let own_of_aws = parts.topic.key.as_deref();
+    let own_of_aws = own_of_aws.filter(|it| it.starts_with("alias/aws/"));
+    if let Some(alias) = own_of_aws.filter(|_| has_alarms) {
+        let what = format!(
+            "The topic {report_topic} is encrypted with {alias}, whose policy nobody can change, so that no alarm \
+             reaches the topic."
+        );
+        let set = exam.aws(&[
+            "sns",
+            "set-topic-attributes",
+            "--topic-arn",
+            report_topic,
+            "--attribute-name",
+            "KmsMasterKeyId",
+            "--attribute-value",
+            "KEY",
+        ]);
+        exam.complain(KEY_POLICY, what, [set]);
+    }
+    if let Some(key) = topic.as_ref().filter(|_| has_alarms) {
         let use_of = ServiceUse {
             service: ALARMS.to_owned(),
             actions: &["kms:Decrypt", "kms:GenerateDataKey"],
@@ -123,9 +147,11 @@ async fn examine_key(exam: &mut Exam, id: &str, region: &str) -> Option<KeyView>
         return None;
     }
     let arn = text("/KeyMetadata/Arn").unwrap_or(id).to_owned();
-    let state = text("/KeyMetadata/KeyState")
-        .unwrap_or("Enabled")
-        .to_owned();
+    let Some(state) = text("/KeyMetadata/KeyState").map(ToOwned::to_owned) else {
+        let unreadable = AwsError::unreadable(DESCRIBE.name(), "the answer has no KeyState");
+        exam.not_seen(look, &unreadable);
+        return None;
+    };
     if state != "Enabled" {
         let what = format!("The key {arn} is in {state}.");
         let enable = exam.aws_in(region, &["kms", "enable-key", "--key-id", &arn]);
@@ -160,6 +186,16 @@ async fn judge_policy(exam: &mut Exam, key: &KeyView, use_of: &ServiceUse) {
     let (arn, service) = (&key.arn, &use_of.service);
     let question = format!("whether {service} may use the key {arn}");
     let look = Look::new(Area::Key, &question);
+    let owner = arn.split(':').nth(4);
+    if let (Some(owner), Ok(own)) = (owner, exam.access.account.as_deref())
+        && owner != own
+    {
+        // KMS shows a key's policy to its own account only, whatever the policy says.
+        let why = format!("the key is account {owner}'s, and only that account may see its policy");
+        let next = "Compare it there with docs/deploy.md: `aws kms get-key-policy`.";
+        exam.not_told(Look::minor(Area::Key, &question), &why, next);
+        return;
+    }
     let parameters = json!({"KeyId": arn, "PolicyName": "default"});
     let answer = POLICY.send(&exam.config_in(&key.region), parameters).await;
     let policy = answer.and_then(|answer| {

@@ -1,9 +1,12 @@
 //! What the functions' roles may do, by IAM's simulator. It knows the policies of the role, its boundary and the
 //! organization's, and not those of resources.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use tagwarden_aws::AwsError;
+use tagwarden_core::Policy;
+use tagwarden_core::policy::Action;
 
 use super::checks::{Area, PERMISSION_MISSING};
 use super::exam::{Exam, Look};
@@ -61,7 +64,8 @@ pub async fn examine(exam: &mut Exam, on: ActedOn<'_>) {
                 continue;
             };
             let resource = (needed_on, resource.as_str());
-            match simulate(exam, look, function, resource, &actions).await {
+            let policy = on.tables.policy.as_ref();
+            match simulate(exam, look, function, policy, resource, &actions).await {
                 Some(more) => refused.extend(more),
                 // Every further call would be refused alike.
                 None => break,
@@ -92,8 +96,12 @@ fn complain(exam: &mut Exam, function: &LambdaFunction, refused: &[RefusedAction
         function.name,
         named.join("; ")
     );
-    let deploy = exam.deploy(&[]);
-    exam.complain(PERMISSION_MISSING, what, [deploy]);
+    // What the roles may do also follows from parameters, such as `TagKeys`.
+    let mut fixes = exam.repair();
+    if exam.has_stack {
+        fixes.push(exam.deploy(&[]));
+    }
+    exam.complain(PERMISSION_MISSING, what, fixes);
 }
 
 /// The ARN of what is acted on; `None` if it is not known, or not there.
@@ -154,6 +162,7 @@ async fn simulate(
     exam: &mut Exam,
     look: Look<'_>,
     function: &LambdaFunction,
+    policy: Option<&Policy>,
     (on, resource): (NeededOn, &str),
     actions: &[&str],
 ) -> Option<Vec<RefusedAction>> {
@@ -164,11 +173,21 @@ async fn simulate(
     for (index, action) in actions.iter().enumerate() {
         set(format!("ActionNames.member.{}", index + 1), action);
     }
-    for (index, (key, value)) in context(exam, function, on, resource).iter().enumerate() {
+    for (index, (key, values)) in context(exam, function, policy, on, resource)
+        .iter()
+        .enumerate()
+    {
         let entry = format!("ContextEntries.member.{}", index + 1);
         set(format!("{entry}.ContextKeyName"), key);
-        set(format!("{entry}.ContextKeyType"), "string");
-        set(format!("{entry}.ContextKeyValues.member.1"), value);
+        let kind = match *key {
+            "aws:TagKeys" | "ses:Recipients" => "stringList",
+            _ => "string",
+        };
+        set(format!("{entry}.ContextKeyType"), kind);
+        for (index, value) in values.iter().enumerate() {
+            let name = format!("{entry}.ContextKeyValues.member.{}", index + 1);
+            set(name, value);
+        }
     }
     let answer = SIMULATE
         .send(&exam.access.config, Value::from(parameters))
@@ -184,7 +203,21 @@ async fn simulate(
         return Some(all.collect());
     };
     let results = answer.get("EvaluationResults").and_then(Value::as_array);
-    let refused = results.into_iter().flatten().filter_map(|result| {
+    let results = results.map(Vec::as_slice).unwrap_or_default();
+    let is_judged = |action: &str| {
+        results.iter().any(|result| {
+            let text = |name: &str| result.get(name).and_then(Value::as_str);
+            let of = text("EvalActionName");
+            of.is_some_and(|it| it.eq_ignore_ascii_case(action)) && text("EvalDecision").is_some()
+        })
+    };
+    if let Some(action) = actions.iter().find(|it| !is_judged(it)) {
+        let why = format!("the answer says nothing of {action}");
+        let unreadable = AwsError::unreadable(SIMULATE.name(), why);
+        exam.not_seen(look, &unreadable);
+        return None;
+    }
+    let refused = results.iter().filter_map(|result| {
         let text = |path: &str| result.pointer(path).and_then(Value::as_str);
         let decision = text("/EvalDecision")?;
         if decision == "allowed" {
@@ -198,6 +231,8 @@ async fn simulate(
             " (the permissions boundary)"
         } else if decision == "explicitDeny" {
             " (an explicit deny)"
+        } else if text("/EvalActionName") == Some("ec2:CreateTags") {
+            " with the tags of the policy (see the parameter TagKeys)"
         } else {
             ""
         };
@@ -214,16 +249,17 @@ async fn simulate(
 fn context(
     exam: &Exam,
     function: &LambdaFunction,
+    policy: Option<&Policy>,
     on: NeededOn,
     resource: &str,
-) -> Vec<(&'static str, String)> {
+) -> Vec<(&'static str, Vec<String>)> {
     let region = &exam.access.region;
-    let mut context = vec![("aws:RequestedRegion", region.clone())];
+    let mut context = vec![("aws:RequestedRegion", vec![region.clone()])];
     let via = |service: &str| {
         let region = exam.region_of(resource);
         (
             "kms:ViaService",
-            format!("{service}.{region}.{}", exam.dns_suffix()),
+            vec![format!("{service}.{region}.{}", exam.dns_suffix())],
         )
     };
     match on {
@@ -233,7 +269,29 @@ fn context(
             let from = function.variable("TAGWARDEN_MAIL_FROM").unwrap_or_default();
             let sender = from.parse::<tagwarden_aws::mail::MailSender>();
             if let Ok(sender) = sender {
-                context.push(("ses:FromAddress", sender.address().to_owned()));
+                context.push(("ses:FromAddress", vec![sender.address().to_owned()]));
+            }
+            // The policy wants a recipient, of one of these domains. `*.example.com` is all below it.
+            let domains = function.variable("TAGWARDEN_MAIL_DOMAINS");
+            let domain = domains.as_deref().and_then(|it| it.split(',').next());
+            if let Some(domain) = domain {
+                let domain = domain.trim().to_ascii_lowercase().replace('*', "any");
+                context.push(("ses:Recipients", vec![format!("owner@{domain}")]));
+            }
+        }
+        NeededOn::Instances | NeededOn::Volumes => {
+            // The stack's parameter TagKeys limits the tags that may be written. The policy may have others.
+            let rules = policy.map(Policy::rules).unwrap_or_default().iter();
+            let written = rules.filter(|rule| {
+                matches!(
+                    rule.action,
+                    Action::Update { .. } | Action::UserLookup | Action::Function(_)
+                )
+            });
+            let keys: BTreeSet<&str> = written.map(|rule| rule.tag_key.as_str()).collect();
+            if !keys.is_empty() {
+                let keys = keys.into_iter().map(ToOwned::to_owned);
+                context.push(("aws:TagKeys", keys.collect()));
             }
         }
         _ => {}

@@ -21,9 +21,14 @@ pub fn allows(policy: &Value, service: &str, action: &str) -> bool {
         None => &[],
     };
     statements.iter().any(|statement| {
-        let takes = |granted: &String| match granted.strip_suffix('*') {
-            Some(beginning) => action.starts_with(beginning),
-            None => granted == action,
+        // IAM takes the names of actions in any case: older policies have `SQS:SendMessage`.
+        let action = action.to_ascii_lowercase();
+        let takes = |granted: &String| {
+            let granted = granted.to_ascii_lowercase();
+            match granted.strip_suffix('*') {
+                Some(beginning) => action.starts_with(beginning),
+                None => granted == action,
+            }
         };
         let services = many(statement.pointer("/Principal/Service"));
         let is_of_all = statement.get("Principal").is_some_and(|it| it == "*");
@@ -51,6 +56,8 @@ mod tests {
         assert!(allows(&many, "b.amazonaws.com", "kms:GenerateDataKey"));
         assert!(!allows(&many, "b.amazonaws.com", "kms:Decrypt"));
         assert!(!allows(&json!({}), "b.amazonaws.com", "kms:Decrypt"));
+        let old = json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "SQS:SendMessage"}});
+        assert!(allows(&old, "a.amazonaws.com", "sqs:SendMessage"));
         // Of everybody, and of an account.
         let wide = json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*"}]});
         assert!(allows(&wide, "a.amazonaws.com", "sqs:SendMessage"));

@@ -64,8 +64,8 @@ pub async fn examine(exam: &mut Exam, pair: &FunctionPair, parts: &StackParts) -
     };
     let Some(attributes) = attributes else {
         let what = format!("The queue {url} does not exist.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(QUEUE_MISSING, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(QUEUE_MISSING, what, repair);
         return QueueView::default();
     };
     judge_policy(exam, &url, &attributes);
@@ -105,8 +105,8 @@ fn judge_policy(exam: &mut Exam, url: &str, attributes: &Attributes) {
         .unwrap_or_default();
     if !allows(&policy, "events.amazonaws.com", "sqs:SendMessage") {
         let what = format!("The policy of the queue {url} does not let EventBridge send events.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(QUEUE_NOT_ALLOWED, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(QUEUE_NOT_ALLOWED, what, repair);
     }
 }
 
@@ -188,8 +188,8 @@ async fn judge_dead_letters(
     let target = redrive.get("deadLetterTargetArn").and_then(Value::as_str);
     let Some(arn) = target else {
         let what = format!("The queue {url} has no dead-letter queue.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(NO_DEAD_LETTERS, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(NO_DEAD_LETTERS, what, repair);
         return;
     };
     let look = Look::new(Area::Queue, "whether tagwarden gave up on messages");
@@ -203,8 +203,8 @@ async fn judge_dead_letters(
     };
     let Some(dead) = dead else {
         let what = format!("The dead-letter queue {arn} of {url} does not exist.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(NO_DEAD_LETTERS, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(NO_DEAD_LETTERS, what, repair);
         return;
     };
     let given_up = number(&dead, &QueueAttributeName::ApproximateNumberOfMessages);

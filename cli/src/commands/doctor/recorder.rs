@@ -66,6 +66,11 @@ async fn judge_status(exam: &mut Exam, client: &Client) {
         return;
     };
     let Some(status) = status.configuration_recorders_status().first() else {
+        let unreadable = AwsError::unreadable(
+            "config:DescribeConfigurationRecorderStatus",
+            "the answer has no recorder",
+        );
+        exam.not_seen(look, &unreadable);
         return;
     };
     let name = status.name().unwrap_or("default");

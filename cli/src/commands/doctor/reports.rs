@@ -57,8 +57,8 @@ pub async fn examine(
     };
     let Some(attributes) = attributes.map(|it| it.attributes.unwrap_or_default()) else {
         let what = format!("The topic {arn} does not exist.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(TOPIC_MISSING, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(TOPIC_MISSING, what, repair);
         return view;
     };
     view.key = attributes.get("KmsMasterKeyId").cloned();

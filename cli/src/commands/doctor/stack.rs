@@ -71,6 +71,7 @@ pub async fn examine(exam: &mut Exam) -> StackParts {
     }
     if let Some(described) = exam.see(look, described) {
         parts.exists = Some(true);
+        exam.has_stack = true;
         let stack = described.pointer("/Stacks/0").cloned().unwrap_or_default();
         parts.parameters = parameters(&stack);
         judge_status(exam, &stack);

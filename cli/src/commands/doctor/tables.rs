@@ -159,8 +159,8 @@ async fn examine_ledger(exam: &mut Exam, pair: &FunctionPair, views: &mut TableV
         let look = Look::new(Area::Ledger, "whether there is a ledger");
         if pair.remediation.is_some() {
             let what = "The remediation has no ledger (TAGWARDEN_LEDGER_TABLE).";
-            let deploy = exam.deploy(&[]);
-            exam.complain(LEDGER_UNSET, what, [deploy]);
+            let repair = exam.repair();
+            exam.complain(LEDGER_UNSET, what, repair);
         } else {
             exam.not_asked(look, "the remediation's settings were not seen");
         }
@@ -174,8 +174,8 @@ async fn examine_ledger(exam: &mut Exam, pair: &FunctionPair, views: &mut TableV
     };
     let Some(described) = described else {
         let what = format!("The ledger {table} does not exist.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(LEDGER_MISSING, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(LEDGER_MISSING, what, repair);
         return;
     };
     views.ledger_key = key_of(&described);
@@ -185,8 +185,8 @@ async fn examine_ledger(exam: &mut Exam, pair: &FunctionPair, views: &mut TableV
     ];
     if !has_key(&described, &expected) {
         let what = format!("The key of the table {table} is not Pk and Sk.");
-        let deploy = exam.deploy(&[]);
-        exam.complain(LEDGER_KEY, what, [deploy]);
+        let repair = exam.repair();
+        exam.complain(LEDGER_KEY, what, repair);
         return;
     }
     judge_protection(exam, LEDGER_UNPROTECTED, &table, &described);

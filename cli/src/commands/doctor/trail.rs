@@ -11,6 +11,9 @@ use tagwarden_aws::AwsError;
 use super::checks::{Area, TRAIL_MISSING, TRAIL_OFF, TRAIL_WITHOUT_MANAGEMENT};
 use super::exam::{Exam, Look};
 
+/// What CloudTrail answers to a member of an organization that asks for the selectors of the organization's trail.
+const NOT_OURS: [&str; 2] = ["CloudTrailARNInvalidException", "TrailNotFoundException"];
+
 /// What a trail does for tagwarden, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum TrailState {
@@ -77,20 +80,15 @@ fn complain(exam: &mut Exam, state: TrailState, trail: &Trail) {
         let start = exam.aws_in(&home, &["cloudtrail", "start-logging", "--name", arn]);
         exam.complain(TRAIL_OFF, what, [start]);
     } else {
-        let what = format!("The trail {name} does not log management events that write.");
-        let selectors = r#"[{"ReadWriteType": "All", "IncludeManagementEvents": true}]"#;
-        let put = exam.aws_in(
-            &home,
-            &[
-                "cloudtrail",
-                "put-event-selectors",
-                "--trail-name",
-                arn,
-                "--event-selectors",
-                selectors,
-            ],
+        // Selectors are replaced as a whole: a command that can be copied would end what else the trail logs.
+        let what = format!(
+            "The trail {name} does not log management events that write. Add them to its selectors, which put-event-selectors \
+             replaces as a whole: {{\"ReadWriteType\": \"WriteOnly\", \"IncludeManagementEvents\": true}}, or the field selector \
+             {{\"Field\": \"eventCategory\", \"Equals\": [\"Management\"]}} where they are advanced."
         );
-        exam.complain(TRAIL_WITHOUT_MANAGEMENT, what, [put]);
+        let get = ["cloudtrail", "get-event-selectors", "--trail-name", arn];
+        let get = exam.aws_in(&home, &get);
+        exam.complain(TRAIL_WITHOUT_MANAGEMENT, what, [get]);
     }
 }
 
@@ -98,12 +96,27 @@ fn is_here(trail: &Trail, region: &str) -> bool {
     trail.is_multi_region_trail() == Some(true) || trail.home_region() == Some(region)
 }
 
+/// Whether the trail is another account's, such as the organization's.
+fn is_foreign(exam: &Exam, trail: &Trail) -> bool {
+    let owner = trail.trail_arn().and_then(|arn| arn.split(':').nth(4));
+    match (owner, exam.access.account.as_deref()) {
+        (Some(owner), Ok(own)) => owner != own,
+        _ => false,
+    }
+}
+
 /// What one trail does; `None` if it was not seen. A trail is asked in its home Region, by its ARN.
 async fn state(exam: &mut Exam, trail: &Trail) -> Option<TrailState> {
     let name = trail.name().unwrap_or_default();
     let arn = trail.trail_arn().unwrap_or(name);
     let question = format!("whether the trail {name} records launches");
-    let look = Look::new(Area::Trail, &question);
+    let is_foreign = is_foreign(exam, trail);
+    let look = if is_foreign {
+        Look::minor(Area::Trail, &question)
+    } else {
+        Look::new(Area::Trail, &question)
+    };
+    let absent: &[&str] = if is_foreign { &NOT_OURS } else { &[] };
     let home = trail.home_region().unwrap_or(&exam.access.region);
     let client = Client::new(&exam.config_in(home));
     let status = client.get_trail_status().name(arn).send().await;
@@ -115,7 +128,13 @@ async fn state(exam: &mut Exam, trail: &Trail) -> Option<TrailState> {
     let selectors = client.get_event_selectors().trail_name(arn).send().await;
     let selectors =
         selectors.map_err(|error| AwsError::new("cloudtrail:GetEventSelectors", &error));
-    let selectors = exam.see(look, selectors)?;
+    let selectors = exam.see_if_any(look, absent, selectors).ok()?;
+    let Some(selectors) = selectors else {
+        let why = "its selectors are shown to the account that it belongs to only, such as the organization's management account";
+        let next = "Ask there: `aws cloudtrail get-event-selectors`.";
+        exam.not_told(look, why, next);
+        return None;
+    };
     Some(if logs_writes(&selectors) {
         TrailState::Records
     } else {

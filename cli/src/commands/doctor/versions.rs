@@ -55,7 +55,11 @@ async fn version(exam: &mut Exam, function: &LambdaFunction) -> Option<String> {
     });
     for _ in 0..MOST_PAGES {
         let page = FILTER.send(&exam.access.config, parameters.clone()).await;
-        let page = exam.see(look, page)?;
+        // The log group may be missing until the function runs.
+        let page = exam.see_if_any(look, &["ResourceNotFoundException"], page);
+        let Some(page) = page.ok()? else {
+            break;
+        };
         let message = page.pointer("/events/0/message").and_then(Value::as_str);
         if let Some(message) = message {
             let line: Value = serde_json::from_str(message).unwrap_or_default();
@@ -73,6 +77,6 @@ async fn version(exam: &mut Exam, function: &LambdaFunction) -> Option<String> {
         }
     }
     let why = "its log names no start since its last change: it has not run yet, or it logs warnings only";
-    exam.not_asked(look, why);
+    exam.not_told(look, why, "Look again once it has run.");
     None
 }

@@ -3,8 +3,8 @@
 use serde_json::json;
 use tagwarden_sandbox::{Described, Fault};
 
-use super::{CLOSED, FIRST, LAB, ROLE, SHOP, document, places, run, scene, stock};
-use crate::support::stdout;
+use super::{CLOSED, FIRST, LAB, ROLE, SHOP, STRICT, document, places, run, scene, stock};
+use crate::support::{stderr, stdout};
 use crate::world::TABLE;
 
 #[test]
@@ -127,4 +127,19 @@ fn a_policy_file_is_for_all_places() {
         &format!("plan --accounts @- --role {ROLE} --policy -"),
     );
     assert_eq!(output.status.code(), Some(64), "{output:?}");
+}
+
+/// No accounts would look like nothing to do.
+#[test]
+fn an_organization_without_accounts_is_an_error() {
+    let (world, organization) = scene("no-accounts");
+    for account in [FIRST, SHOP, LAB, STRICT] {
+        organization.suspend(account);
+    }
+    let output = run(&world, &format!("plan --accounts all --role {ROLE}"));
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(stdout(&output), "");
+    let message = stderr(&output);
+    assert!(message.contains("has no active account"), "{message}");
+    assert!(message.contains("Check --endpoint-url"), "{message}");
 }
