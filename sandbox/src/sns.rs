@@ -245,7 +245,16 @@ impl Account {
         reason = "the topic is there, whether its ARN is of interest or not"
     )]
     pub fn create_topic(&self, name: &str) -> String {
-        let arn = format!("arn:aws:sns:{REGION}:{ACCOUNT_ID}:{name}");
+        self.create_topic_in(REGION, name)
+    }
+
+    /// As [`create_topic`](Self::create_topic), in another Region.
+    #[allow(
+        clippy::must_use_candidate,
+        reason = "the topic is there, whether its ARN is of interest or not"
+    )]
+    pub fn create_topic_in(&self, region: &str, name: &str) -> String {
+        let arn = format!("arn:aws:sns:{region}:{ACCOUNT_ID}:{name}");
         let topic = Topic {
             confirmed_subscriptions: 1,
             pending: Vec::new(),

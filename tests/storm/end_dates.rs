@@ -67,10 +67,9 @@ impl EndStorm {
         account.put_item("policy", rule);
         account.create_table_with_keys("ledger", "Pk", "Sk");
         account.set_time_to_live("ledger", "ExpiresAt");
-        let (topic, queue) = (
-            account.create_topic("reports"),
-            account.create_queue("tagwarden"),
-        );
+        let region = own_region();
+        let topic = account.create_topic_in(region.as_ref(), "reports");
+        let queue = account.create_queue("tagwarden");
         let mut random = Rng::with_seed(seed);
         let launch = |random: &mut Rng| {
             let value = any_value(random, account.now());
@@ -81,7 +80,7 @@ impl EndStorm {
         let settings = settings(&topic, &queue, safeguards);
         Self {
             witness: Arc::new(Witness::new(account, ids, random)),
-            region: own_region(),
+            region,
             topic,
             queue,
             settings,

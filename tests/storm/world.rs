@@ -109,7 +109,9 @@ impl World {
         let letter_topics = [topic(LETTERS), topic(CONTACT)];
         // It is there, and takes what is sent to it.
         topic(CONTACTS[1].1);
-        let topic = topic(REPORTS);
+        let region = own_region();
+        let reports = REPORTS.trim_start_matches(':');
+        let topic = account.create_topic_in(region.as_ref(), reports);
         let mut stacks = Vec::new();
         for (number, setup) in storm.setups().enumerate() {
             let ledger_table = LEDGER_TABLES[number];
@@ -140,7 +142,7 @@ impl World {
         model.tally.outages = usize::from(storm.outage.is_some());
         let world = Self(Arc::new(Inner {
             account,
-            region: own_region(),
+            region,
             topic,
             letter_topics,
             stacks,

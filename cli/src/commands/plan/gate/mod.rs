@@ -83,7 +83,7 @@ fn compare(inputs: &Inputs) -> Comparison<'_> {
 
 /// The cases of a plain run, which are always the same. A larger `PROPTEST_CASES` asks for that many others.
 fn config() -> ProptestConfig {
-    const CASES: u32 = 400;
+    const CASES: u32 = 250;
     let asked = ProptestConfig::default();
     let rng_seed = if asked.cases > CASES {
         asked.rng_seed
