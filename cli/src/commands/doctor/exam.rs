@@ -240,6 +240,41 @@ impl Exam {
         line
     }
 
+    /// The same for the Region and account of what an ARN names. Of another account it has no profile.
+    pub fn aws_at(&self, arn_or_name: &str, arguments: &[&str]) -> String {
+        let region = self.region_of(arn_or_name);
+        match self.other_account(arn_or_name) {
+            None => self.aws_in(&region, arguments),
+            Some(_) => format!("{} --region {}", words("aws", arguments), quoted(&region)),
+        }
+    }
+
+    /// The account of what an ARN names, if that is another one.
+    pub fn other_account<'a>(&self, arn_or_name: &'a str) -> Option<&'a str> {
+        let owner = arn_or_name.split(':').nth(4);
+        let owner = owner.filter(|it| arn_or_name.starts_with("arn:") && !it.is_empty())?;
+        let own = self.access.account.as_deref().ok()?;
+        Some(owner).filter(|it| *it != own)
+    }
+
+    /// Says in which account commands are run, if that is another one: a sentence behind others, or nothing.
+    pub fn elsewhere(&self, arn_or_name: &str) -> String {
+        self.other_account(arn_or_name)
+            .map_or_else(String::new, |account| {
+                format!(" Run the commands in account {account}.")
+            })
+    }
+
+    /// A command of tagwarden for a policy table: of this stack, or of another account.
+    pub fn tagwarden_for(&self, table: &str, arguments: &[&str]) -> String {
+        if self.other_account(table).is_none() {
+            return self.tagwarden(arguments);
+        }
+        let region = self.region_of(table);
+        let place = ["--table", table, "--region", &region];
+        words("tagwarden", &[arguments, &place].concat())
+    }
+
     /// A command of tagwarden for this Region and profile.
     pub fn tagwarden(&self, arguments: &[&str]) -> String {
         let mut line = words("tagwarden", arguments);
