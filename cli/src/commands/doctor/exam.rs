@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use aws_config::{Region, SdkConfig};
-use tagwarden_aws::AwsError;
+use tagwarden_aws::{AwsError, partition};
 
 use super::checks::{Area, Check, Weight};
 use crate::aws::access::{AwsAccess, CredentialsOrigin};
@@ -328,25 +328,12 @@ impl Exam {
 
     /// The partition of ARNs here, such as `aws`.
     pub fn partition(&self) -> &'static str {
-        match self.access.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            region if region.starts_with("eusc-") => "aws-eusc",
-            region if region.starts_with("us-iso-") => "aws-iso",
-            region if region.starts_with("us-isob-") => "aws-iso-b",
-            _ => "aws",
-        }
+        partition::partition(&self.access.region)
     }
 
     /// The end of the names of services in policies here.
     pub fn dns_suffix(&self) -> &'static str {
-        match self.partition() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-eusc" => "amazonaws.eu",
-            "aws-iso" => "c2s.ic.gov",
-            "aws-iso-b" => "sc2s.sgov.gov",
-            _ => "amazonaws.com",
-        }
+        partition::dns_suffix(&self.access.region)
     }
 
     /// The ARN of a table, by its ARN or its name here. Where the account is not known, the name.
