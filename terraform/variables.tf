@@ -405,7 +405,7 @@ variable "sweep_schedule" {
 }
 
 variable "sweep_alarm" {
-  description = "true: an alarm if no sweep ran in 24 hours. There is none in any case if SweepSchedule has days in the plural, or a cron that is not for every day. Set false for more than 24 hours. Default: 'true'."
+  description = "true: an alarm if no sweep ran for more than a day. There is none in any case if SweepSchedule has days in the plural, or a cron that is not for every day. Set false for a rate of more than 24 hours. Default: 'true'."
   type        = bool
   default     = null
 }

@@ -14,7 +14,7 @@ from botocore.exceptions import UnknownServiceError
 GLOBAL = {"query", "output", "region", "profile", "endpoint-url", "max-items", "no-paginate", "no-cli-pager", "cli-binary-format"}
 # What the AWS CLI has besides the operations of the services.
 OWN = {
-    ("s3", "cp"), ("s3", "mb"), ("s3", "rb"), ("s3", "ls"), ("s3", "sync"),
+    ("s3", "cp"), ("s3", "mb"), ("s3", "rb"), ("s3", "rm"), ("s3", "ls"), ("s3", "sync"),
     ("cloudformation", "deploy"), ("cloudformation", "package"), ("configure", "get"), ("logs", "tail"),
 }  # fmt: skip
 # Options that the AWS CLI gives another name, and those that it fills in.

@@ -50,6 +50,10 @@ const BY_OTHERS: &[(&str, &str)] = &[
         "`aws cloudformation deploy`",
     ),
     (
+        "cloudformation:RollbackStack",
+        "whoever takes back what `--disable-rollback` left",
+    ),
+    (
         "cloudformation:GetTemplateSummary",
         "`aws cloudformation deploy`",
     ),
@@ -125,6 +129,10 @@ const CALLS: &[(&str, &[&str])] = &[
     // Of this machine only.
     ("configure get", &[]),
     // What it advises.
+    (
+        "cloudformation rollback-stack",
+        &["cloudformation:RollbackStack"],
+    ),
     (
         "cloudformation delete-stack",
         &["cloudformation:DeleteStack"],

@@ -32,9 +32,16 @@ def main():
     if version == 2 and os.environ.get("AWS_PAGER") != "":
         sys.exit("the answer is shown in a pager")
     given = dict(zip(rest, rest[1:]))
+    if operation in account.get("denied", []):
+        return refuse("AccessDenied", operation)
     answer = getattr(Operations, f"{service}_{operation}".replace("-", "_"))(account, given, rest)
     ACCOUNT.write_text(json.dumps(account))
     return answer
+
+
+def refuse(code, operation):
+    print(f"\nAn error occurred ({code}) when calling the operation {operation}", file=sys.stderr)
+    return 254
 
 
 class Operations:
@@ -45,7 +52,8 @@ class Operations:
         return ""
 
     def dynamodb_describe_table(account, given, rest):
-        return "{}" if given["--table-name"] in account.get("tables", []) else 255
+        is_there = given["--table-name"] in account.get("tables", [])
+        return "{}" if is_there else refuse("ResourceNotFoundException", "describe-table")
 
     def cloudformation_package(account, given, rest):
         template = pathlib.Path(given["--template-file"])

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tagwarden_core::preflight::template::LaunchType;
 
+use crate::guard_rails::resources;
+use crate::resolved::Whole;
 use crate::stack::deployment;
 use crate::template::{HOOK, STACK, Template};
 
@@ -31,6 +33,14 @@ fn stands_alone() {
     ];
     assert_eq!(types, expected);
     assert!(template.resources.iter().all(|it| it.condition.is_none()));
+    // A new name must not take the old log away.
+    let whole = Whole::read(HOOK);
+    let made = resources(&whole, &[]);
+    let logs = &made["HookLogs"];
+    assert_eq!(
+        (logs.deletion.as_str(), logs.replacement.as_str()),
+        ("Delete", "Retain")
+    );
     // Every parameter has a default.
     let without = template
         .parameters

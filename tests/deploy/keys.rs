@@ -39,18 +39,18 @@ fn the_key_is_for_tables_topics_and_logs_and_for_nothing_else() {
         assert_eq!(made[queue].properties["SqsManagedSseEnabled"], true);
     }
     let here =
-        |service: &str| json!({"kms:ViaService": format!("{service}.eu-west-1.amazonaws.com")});
+        |service: &str| json!({"kms:ViaService": format!("{service}.eu-west-1.amazonaws.*")});
     for role in ["SeedRole", "RuleRole", "RemediationRole"] {
         let tables = &statements(&made, role)["DecryptTables"];
         assert_eq!(
             (&tables["Action"], &tables["Resource"]),
             (&json!("kms:Decrypt"), &json!(KEY))
         );
-        assert_eq!(tables["Condition"]["StringEquals"], here("dynamodb"));
+        assert_eq!(tables["Condition"]["StringLike"], here("dynamodb"));
     }
     let reports = &statements(&made, "RemediationRole")["EncryptReports"];
     assert_eq!(reports["Resource"], KEY);
-    assert_eq!(reports["Condition"]["StringEquals"], here("sns"));
+    assert_eq!(reports["Condition"]["StringLike"], here("sns"));
     // Nothing of it without the parameter.
     let without = resources(&whole, &[]);
     assert!(without.contains_key("TopicKey"));
@@ -151,24 +151,24 @@ fn a_table_by_its_arn_is_neither_created_nor_filled_and_its_key_serves_in_its_re
     assert_eq!(
         there,
         [
-            json!("dynamodb.eu-central-1.amazonaws.com"),
-            json!("dynamodb.eu-central-1.amazonaws.com")
+            json!("dynamodb.eu-central-1.amazonaws.*"),
+            json!("dynamodb.eu-central-1.amazonaws.*")
         ]
     );
     let here = through(&[("CreatePolicyTable", "false"), key]);
     assert_eq!(
         here,
         [
-            json!("dynamodb.eu-west-1.amazonaws.com"),
-            json!("dynamodb.eu-west-1.amazonaws.com")
+            json!("dynamodb.eu-west-1.amazonaws.*"),
+            json!("dynamodb.eu-west-1.amazonaws.*")
         ]
     );
     let somewhere = through(&[("PolicyTableArn", REFERENCE), key]);
     assert_eq!(
         somewhere,
         [
-            json!("dynamodb.*.amazonaws.com"),
-            json!("dynamodb.*.amazonaws.com")
+            json!("dynamodb.*.amazonaws.*"),
+            json!("dynamodb.*.amazonaws.*")
         ]
     );
     // A table that exists here is filled, if it is empty, and so may need its key as well.

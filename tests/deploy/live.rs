@@ -134,3 +134,65 @@ fn a_check_says_what_it_saw() {
         .unwrap();
     assert!(!printed(&alarms).0.contains("live-check"));
 }
+
+/// An AWS CLI that answers most calls with nothing, refuses some, and writes each down.
+const STUB: &str = r#"#!/bin/sh
+echo "$*" >>"$CALLS"
+case $4 in
+    get-caller-identity) echo '{"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/someone"}' ;;
+    create-topic) echo '{"TopicArn": "arn:aws:sns:sa-east-1:123456789012:topic"}' ;;
+    create-queue | delete-topic | describe-table) echo "$4 is refused" >&2 && exit 254 ;;
+    describe-stacks) echo 'the stack does not exist' >&2 && exit 254 ;;
+    *) echo '{}' ;;
+esac
+"#;
+
+/// What fails in a way that nobody foresaw ends neither the run nor the removal, and hides nothing.
+#[test]
+fn a_check_that_breaks_does_not_end_the_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("live-stub");
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    let stub = folder.join("aws");
+    std::fs::write(&stub, STUB).unwrap();
+    std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let arguments = ["stack-set-names", "confirmed-subscription", "log-level"];
+    let mut script = python();
+    script
+        .args([SCRIPT, "--account", "123456789012", "--region", "sa-east-1"])
+        .args(["--bucket", "zips", "--yes", "--zips", "/nowhere"])
+        .args(arguments.iter().flat_map(|it| ["--only", it]))
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("CALLS", folder.join("calls"))
+        .env("LIVE_CHECK_LOOKS", "1")
+        .env("LIVE_CHECK_PAUSE", "0");
+    let output = script.output().unwrap();
+    let (shown, errors) = printed(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}{errors}");
+    let lines: Vec<&str> = shown.lines().collect();
+    for (line, (name, parts)) in lines.iter().zip([
+        ("stack-set-names", &["Seen: KeyError: 'OperationId'"][..]),
+        (
+            "confirmed-subscription",
+            &[
+                "Seen: create-queue is refused",
+                "not everything was removed: delete-topic is refused",
+            ],
+        ),
+        ("log-level", &["/nowhere is not a folder"]),
+    ]) {
+        assert!(line.starts_with(&format!("FAIL  {name}: ")), "{shown}");
+        for part in parts {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+    assert!(shown.contains("3 of 3 failed"), "{shown}");
+    let calls = std::fs::read_to_string(folder.join("calls")).unwrap();
+    for stack in ["tagwarden-live-check", "tagwarden-live-check-fails"] {
+        let removed = format!("s3 rm --recursive s3://zips/{stack}/");
+        assert!(calls.contains(&removed), "{calls}");
+    }
+    assert_eq!(errors, "", "everything else was removed");
+}

@@ -373,6 +373,85 @@ fn a_policy_table_that_exists_is_used() {
     }
 }
 
+/// A stack that created no table under its old name would create none under the new one, and have no policy.
+#[test]
+fn a_policy_table_that_is_nowhere_is_refused() {
+    let mut foreign = standing();
+    foreign["parameters"]["CreatePolicyTable"] = json!("false");
+    foreign["ownTable"] = json!("");
+    let scene = Scene::new("table-nowhere", &foreign);
+    let done = scene.run(&["PolicyTableName=new"]);
+    assert_eq!(done.status, Some(2), "{}", done.all());
+    let says = "the table new does not exist: give CreatePolicyTable=true to create it";
+    assert!(done.errors.contains(says), "{}", done.errors);
+    assert_eq!(done.count("deploy"), 0);
+    let done = scene.run(&["PolicyTableName=new", "CreatePolicyTable=true"]);
+    assert_eq!(done.status, Some(0), "{}", done.all());
+    assert_eq!(scene.parameter("CreatePolicyTable"), "true");
+}
+
+#[test]
+fn what_aws_refuses_is_said_and_ends_with_status_1() {
+    let unknown = "cannot see whether the policy table acme_cloud_policy_tagging_def";
+    for (denied, arguments, says, changes) in [
+        ("package", &[][..], "the zips cannot be uploaded", 0),
+        (
+            "cp",
+            &["--package-only"],
+            "the template cannot be uploaded",
+            0,
+        ),
+        ("describe-stacks", &[], "cannot read the stack tagwarden", 0),
+        ("list-stack-resources", &[], unknown, 0),
+        ("describe-table", &[], unknown, 0),
+        ("deploy", &[], "the changes cannot be worked out", 0),
+        ("describe-change-set", &[], "the changes cannot be read", 0),
+        ("execute-change-set", &[], "cannot be carried out", 1),
+    ] {
+        let mut account = standing();
+        account["tables"] = json!([]);
+        account["ownTable"] = json!("");
+        account["denied"] = json!([denied]);
+        let scene = Scene::new(&format!("denied-{denied}"), &account);
+        let done = scene.run(&[arguments, &["Mode=enforce"]].concat());
+        assert_eq!(done.status, Some(1), "{denied}: {}", done.all());
+        for part in [says, "AccessDenied"] {
+            assert!(done.errors.contains(part), "{denied}: {}", done.errors);
+        }
+        assert_eq!(done.count("execute-change-set"), changes, "{denied}");
+    }
+}
+
+/// AWS updates such a stack with the option only.
+#[test]
+fn what_a_failure_left_standing_goes_on_with_the_option() {
+    for status in ["CREATE_FAILED", "UPDATE_FAILED"] {
+        let mut account = standing();
+        account["status"] = json!(status);
+        let scene = Scene::new(&format!("left-{status}"), &account);
+        let done = scene.run(&["Mode=enforce"]);
+        assert_eq!(done.status, Some(1), "{}", done.all());
+        for part in [
+            "-- --disable-rollback",
+            "cloudformation rollback-stack --stack-name tagwarden",
+        ] {
+            assert!(done.errors.contains(part), "{}", done.errors);
+        }
+        assert_eq!(done.count("execute-change-set"), 0);
+        let done = scene.run(&["Mode=enforce", "--", "--disable-rollback"]);
+        assert_eq!(done.status, Some(0), "{}", done.all());
+        let wait = done.calls.iter().find(|call| call[3] == "wait").unwrap();
+        assert_eq!(wait[4], "stack-update-complete");
+        // A stack that never stood is protected as a new one is.
+        let protects = if status == "CREATE_FAILED" {
+            "true"
+        } else {
+            "false"
+        };
+        assert_eq!(scene.parameter("ProtectTables"), protects);
+    }
+}
+
 #[test]
 fn tables_are_protected_once_the_stack_stands() {
     let template = fs::read_to_string(crate::template::STACK).unwrap();

@@ -1,7 +1,8 @@
 //! The stack on moto, created by `scripts/deploy`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::Value;
@@ -12,6 +13,9 @@ use crate::moto_account::{Account, Queue};
 use crate::template::PACK;
 
 const AUTOMATION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/deploy/automation.py");
+
+/// The Region of the bucket that most stacks take their template and their zips from.
+const PACKAGED_IN: &str = "eu-south-2";
 
 /// A deployed stack and its Region.
 #[derive(Debug)]
@@ -26,20 +30,37 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Deploys the real template with the given parameters, and the functions that Cargo built for these tests.
+    /// Deploys the real template with the given parameters, and the functions that Cargo built for these tests, as
+    /// `scripts/deploy` does.
+    pub async fn deploy_by_the_script(region: &'static str, parameters: &[&str]) -> Self {
+        let deploy = |deployment: &Deployment, given: &[&str]| {
+            deployment.prepare();
+            // Nothing more to look up or to change: tests/deploy/script.rs has that.
+            let more = ["CreatePolicyTable=true", "ProtectTables=false"];
+            let printed = deployment.run_script(&[given, &more].concat());
+            assert!(printed.contains(":function:tagwarden-rule"), "{printed}");
+        };
+        Self::deploy_with(region, parameters, deploy).await
+    }
+
+    /// Deploys the same with one command, because the script asks CloudFormation a dozen times.
     pub async fn deploy(region: &'static str, parameters: &[&str]) -> Self {
+        Self::deploy_with(region, parameters, apply).await
+    }
+
+    async fn deploy_with(
+        region: &'static str,
+        parameters: &[&str],
+        deploy: impl Fn(&Deployment, &[&str]),
+    ) -> Self {
         let mut account = Account::in_region(&MOTO, region);
         let mailbox = account.create_queue("mailbox").await;
         let deployment = deployment(region);
-        deployment.prepare();
         // Instances on moto are as young as the test, which must not wait for the grace period.
         let mut given = vec!["GraceMinutes=0", "BatchingWindowSeconds=1"];
         given.push("Email=mailbox@acme.example");
-        // Nothing more to look up or to change: tests/deploy/script.rs has that.
-        given.extend(["CreatePolicyTable=true", "ProtectTables=false"]);
         given.extend(parameters);
-        let printed = deployment.run_script(&given);
-        assert!(printed.contains(":function:tagwarden-rule"), "{printed}");
+        deploy(&deployment, &given);
 
         let resources = deployment.resources("tagwarden");
         account
@@ -59,7 +80,7 @@ impl Stack {
 
     /// Deploys the stack once more, with other parameters.
     pub fn update(&mut self, parameters: &[&str]) {
-        self.deployment.run_script(parameters);
+        apply(&self.deployment, parameters);
         self.resources = self.deployment.resources("tagwarden");
     }
 
@@ -170,6 +191,26 @@ impl Stack {
     fn automation_role(&self) -> String {
         crate::moto_account::role_arn(&self.resources["AutomationRole"])
     }
+}
+
+/// The template with its zips in a bucket, as `scripts/deploy --package-only` writes it. It serves all Regions, because moto
+/// lets functions take their code from any.
+pub static PACKAGED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let deployment = deployment(PACKAGED_IN);
+    deployment.prepare();
+    deployment.run_script(&["--package-only"]);
+    deployment.directory.join("lambda/tagwarden.packaged.yaml")
+});
+
+/// Creates or updates the stack with these parameters.
+fn apply(deployment: &Deployment, parameters: &[&str]) {
+    let mut deploy = deployment.aws();
+    deploy.args(["cloudformation", "deploy", "--stack-name", "tagwarden"]);
+    deploy.arg("--template-file").arg(&*PACKAGED);
+    deploy.args(["--s3-bucket", &format!("zips-{PACKAGED_IN}")]);
+    deploy.args(["--capabilities", "CAPABILITY_IAM"]);
+    deploy.args(["--no-fail-on-empty-changeset", "--parameter-overrides"]);
+    run_to_success(deploy.arg("Architecture=x86_64").args(parameters));
 }
 
 /// The deployment of the stack in a Region.

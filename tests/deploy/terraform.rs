@@ -86,19 +86,51 @@ fn example(name: &str) -> PathBuf {
     example
 }
 
-#[test]
-fn the_example_makes_the_stack_of_the_template() {
-    let example = example("example");
+/// What the module amounts to, as tfparse evaluates it.
+fn evaluated(example: &Path) -> Value {
     let python = venv::installed("c7n-left", C7N_LEFT).join("python");
     let output = Command::new(python)
         .arg(Path::new(ROOT).join("tests/deploy/terraform_parse.py"))
         .arg(".")
-        .current_dir(&example)
+        .current_dir(example)
         .output()
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let parsed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// The object with the template.
+fn template_of(parsed: &Value) -> &Value {
+    let mut objects = parsed["objects"].as_object().unwrap().values();
+    objects.find(|it| it["content"].is_string()).unwrap()
+}
+
+/// Its stack would fail once its tables were made.
+#[test]
+fn a_template_whose_zips_are_not_replaced_is_refused() {
+    let example = example("precondition");
+    let holds = |parsed: &Value| {
+        let condition = &template_of(parsed)["lifecycle"]["precondition"];
+        assert!(condition["error_message"].is_string(), "{condition}");
+        condition["condition"].as_bool().unwrap()
+    };
+    assert!(holds(&evaluated(&example)));
+    let path = example.join("release/tagwarden.yaml");
+    let template = fs::read_to_string(&path).unwrap();
+    let other = template.replace(
+        "Code: ../target/lambda/tagwarden-rule.zip",
+        "Code: '../target/lambda/tagwarden-rule.zip'",
+    );
+    assert!(other != template);
+    fs::write(path, other).unwrap();
+    assert!(!holds(&evaluated(&example)));
+}
+
+#[test]
+fn the_example_makes_the_stack_of_the_template() {
+    let example = example("example");
+    let parsed = evaluated(&example);
     assert_eq!(
         parsed["stack"]["parameters"],
         json!({"Architecture": "arm64", "Email": "cloud@acme.example", "Untagged": "notify"})
@@ -107,9 +139,9 @@ fn the_example_makes_the_stack_of_the_template() {
     // The functions of the uploaded template are the uploaded zips.
     let objects = parsed["objects"].as_object().unwrap();
     assert_eq!(objects.len(), 3, "{:?}", objects.keys());
-    let template = objects.values().find(|it| it["content"].is_string());
     let uploaded = example.join("uploaded.yaml");
-    fs::write(&uploaded, template.unwrap()["content"].as_str().unwrap()).unwrap();
+    let template = template_of(&parsed);
+    fs::write(&uploaded, template["content"].as_str().unwrap()).unwrap();
     let uploaded = Template::read(&uploaded.to_string_lossy());
     for (id, zip) in [
         ("RuleFunction", "tagwarden-rule-arm64.zip"),

@@ -18,7 +18,7 @@ use crate::template::{STACK, Template};
 /// A stack with the mail address as its only parameter: events of EC2 and Config, a sweep, and the first report.
 #[tokio::test]
 async fn dry_run_reports_and_may_do_nothing_else() {
-    let stack = Stack::deploy("us-east-1", &[]).await;
+    let stack = Stack::deploy_by_the_script("us-east-1", &[]).await;
     let account = &stack.account;
     assert_every_resource_was_created(
         &stack,

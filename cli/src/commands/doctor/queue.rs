@@ -70,11 +70,10 @@ pub async fn examine(exam: &mut Exam, pair: &FunctionPair, parts: &StackParts) -
     };
     judge_policy(exam, &url, &attributes);
     judge_age(exam, pair, &url, &attributes).await;
-    judge_dead_letters(exam, &client, &url, &attributes).await;
     let arn = attributes.get(&QueueAttributeName::QueueArn).cloned();
-    QueueView {
-        arn: arn.or_else(|| arn_of(exam, &url)),
-    }
+    let arn = arn.or_else(|| arn_of(exam, &url));
+    judge_dead_letters(exam, &client, (&url, arn.as_deref()), &attributes).await;
+    QueueView { arn }
 }
 
 async fn attributes(client: &Client, url: &str) -> Result<Attributes, AwsError> {
@@ -175,7 +174,13 @@ fn waiting_messages(number: i64) -> String {
     format!("{} {wait}", count(number, "message"))
 }
 
-async fn judge_dead_letters(exam: &mut Exam, client: &Client, url: &str, attributes: &Attributes) {
+/// Judges the dead-letter queue of the queue with this URL and ARN.
+async fn judge_dead_letters(
+    exam: &mut Exam,
+    client: &Client,
+    (url, queue_arn): (&str, Option<&str>),
+    attributes: &Attributes,
+) {
     let redrive = attributes.get(&QueueAttributeName::RedrivePolicy);
     let redrive: Value = redrive
         .and_then(|it| serde_json::from_str(it).ok())
@@ -208,6 +213,11 @@ async fn judge_dead_letters(exam: &mut Exam, client: &Client, url: &str, attribu
             "{} in the dead-letter queue {name}.",
             waiting_messages(given_up)
         );
+        let mut again = vec!["sqs", "start-message-move-task", "--source-arn", arn];
+        if let Some(queue_arn) = queue_arn {
+            // What EventBridge gave up on never was in a queue, so SQS does not know where to move it.
+            again.extend(["--destination-arn", queue_arn]);
+        }
         let fixes = [
             exam.aws(&[
                 "sqs",
@@ -219,7 +229,7 @@ async fn judge_dead_letters(exam: &mut Exam, client: &Client, url: &str, attribu
                 "--visibility-timeout",
                 "0",
             ]),
-            exam.aws(&["sqs", "start-message-move-task", "--source-arn", arn]),
+            exam.aws(&again),
         ];
         exam.complain(DEAD_LETTERS, what, fixes);
     }
