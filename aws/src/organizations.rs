@@ -7,8 +7,8 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
-use crate::partition::{dns_suffix, partition};
 use crate::operation::{RefusedCall, ServiceOperation, set_endpoint};
+use crate::partition::{dns_suffix, partition};
 use crate::{AwsError, http_client};
 
 const CALL: &str = "organizations:ListAccounts";
