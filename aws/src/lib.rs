@@ -16,6 +16,7 @@
 //! | [`evaluations`] | the Config rule's results | Config takes 100 results a call and charges for each, so it is also asked what it shows. |
 //! | [`mail`] | mail, by Amazon SES | The whole SDK of SES would take the remediation's zip over its limit, for one call. |
 //! | [`other_region`] | where an ARN must be called | One table and one topic serve the functions of many Regions. |
+//! | [`partition`](mod@partition) | the partition of a Region, and the end of host names | ARNs and addresses are not everywhere those of `aws`. |
 //! | [`organizations`] | the accounts of an organization, from ListAccounts | A command that is for all accounts must know them. |
 //! | `paging` | filters, and where in a list a reader is | The readers of EC2's lists page alike. |
 //! | [`operation`] | one operation of a service, on the SDK's runtime | The whole SDKs of SES and CloudFormation are not worth their size, nor are others for one call of the command. |
@@ -38,6 +39,7 @@ pub mod mail;
 pub mod operation;
 pub mod organizations;
 mod paging;
+pub mod partition;
 pub mod policy_table;
 mod region;
 pub mod resources;

@@ -14,6 +14,7 @@ use tagwarden_core::policy::is_mail_address;
 
 use crate::AwsError;
 use crate::operation::{RefusedCall, ServiceOperation, set_endpoint};
+use crate::partition::dns_suffix;
 
 const CALL: &str = "ses:SendEmail";
 
@@ -187,11 +188,7 @@ fn endpoint(config: &SdkConfig, region: &str) -> String {
         Some(true) => "email-fips",
         _ => "email",
     };
-    let suffix = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
+    let suffix = dns_suffix(region);
     format!("https://{name}.{region}.{suffix}")
 }
 

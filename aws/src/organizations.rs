@@ -8,6 +8,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
 use crate::operation::{RefusedCall, ServiceOperation, set_endpoint};
+use crate::partition::{dns_suffix, partition};
 use crate::{AwsError, http_client};
 
 const CALL: &str = "organizations:ListAccounts";
@@ -85,13 +86,17 @@ pub async fn active_accounts(config: &SdkConfig) -> Result<Vec<String>, AwsError
 ///
 /// See [AWS Organizations endpoints](https://docs.aws.amazon.com/general/latest/gr/ao.html).
 fn home(region: &str) -> (&'static str, &'static str) {
-    if region.starts_with("cn-") {
-        ("cn-northwest-1", "amazonaws.com.cn")
-    } else if region.starts_with("us-gov-") {
-        ("us-gov-west-1", "amazonaws.com")
-    } else {
-        ("us-east-1", "amazonaws.com")
-    }
+    let home = match partition(region) {
+        "aws-cn" => "cn-northwest-1",
+        "aws-us-gov" => "us-gov-west-1",
+        "aws-eusc" => "eusc-de-east-1",
+        "aws-iso" => "us-iso-east-1",
+        "aws-iso-b" => "us-isob-east-1",
+        "aws-iso-e" => "eu-isoe-west-1",
+        "aws-iso-f" => "us-isof-south-1",
+        _ => "us-east-1",
+    };
+    (home, dns_suffix(region))
 }
 
 fn read(response: &HttpResponse) -> Result<AccountsPage, OrchestratorError<RefusedCall>> {
@@ -147,5 +152,6 @@ mod tests {
         assert_eq!(home("eu-west-1").0, "us-east-1");
         assert_eq!(home("us-gov-east-1").0, "us-gov-west-1");
         assert_eq!(home("cn-north-1"), ("cn-northwest-1", "amazonaws.com.cn"));
+        assert_eq!(home("us-isob-east-1"), ("us-isob-east-1", "sc2s.sgov.gov"));
     }
 }

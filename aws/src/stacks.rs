@@ -11,6 +11,7 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 
 use crate::AwsError;
 use crate::operation::{RefusedCall, ServiceOperation, set_endpoint};
+use crate::partition::dns_suffix;
 
 const CALL: &str = "cloudformation:DescribeStacks";
 
@@ -92,11 +93,7 @@ fn endpoint(config: &SdkConfig, region: &str) -> String {
         Some(true) => "cloudformation-fips",
         _ => "cloudformation",
     };
-    let suffix = if region.starts_with("cn-") {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
+    let suffix = dns_suffix(region);
     format!("https://{name}.{region}.{suffix}")
 }
 

@@ -7,6 +7,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use futures_util::{StreamExt as _, stream};
 use tagwarden_aws::AwsError;
+use tagwarden_aws::partition::partition;
 
 use super::options::{AskedAccounts, AskedPlaces};
 use super::{Place, UnreadPlace, organization};
@@ -198,37 +199,4 @@ async fn check(config: &SdkConfig, place: &Place) -> Result<(), CommandError> {
 
 fn is_not_enabled(error: &AwsError) -> bool {
     error.code().is_some_and(|code| NOT_ENABLED.contains(&code))
-}
-
-/// The partition of a Region, which is a part of ARNs.
-///
-/// See [Partitions](https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html).
-fn partition(region: &str) -> &'static str {
-    const OTHERS: [(&str, &str); 6] = [
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
-        ("eu-isoe-", "aws-iso-e"),
-        ("eusc-", "aws-eusc"),
-    ];
-    let other = OTHERS.iter().find(|(begin, _)| region.starts_with(begin));
-    other.map_or("aws", |(_, partition)| partition)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::partition;
-
-    #[test]
-    fn knows_the_partition_of_a_region() {
-        for (region, expected) in [
-            ("eu-west-1", "aws"),
-            ("us-gov-west-1", "aws-us-gov"),
-            ("cn-north-1", "aws-cn"),
-            ("us-isob-east-1", "aws-iso-b"),
-        ] {
-            assert_eq!(partition(region), expected, "{region}");
-        }
-    }
 }

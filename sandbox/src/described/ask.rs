@@ -243,7 +243,9 @@ impl Descriptions {
             let message = line.get("message").and_then(Value::as_str);
             message.is_some_and(|message| message.contains(phrase))
         });
-        let lines: Vec<&Value> = lines.take(1).collect();
+        let limit = request.parameters.get("limit").and_then(Value::as_u64);
+        let limit = limit.and_then(|it| usize::try_from(it).ok());
+        let lines: Vec<&Value> = lines.take(limit.unwrap_or(10_000)).collect();
         Ok(json!({"events": lines}))
     }
 }

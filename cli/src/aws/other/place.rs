@@ -1,5 +1,7 @@
 //! Where a service is: its address, and the Region that signatures name.
 
+use tagwarden_aws::partition;
+
 use super::OtherService;
 
 /// An address.
@@ -51,14 +53,8 @@ pub fn of(service: OtherService, region: &str, fips: bool) -> Option<ServicePlac
 
 /// The end of the names of hosts in a Region's partition; `None` where AWS does not publish it.
 fn dns_suffix(region: &str) -> Option<&'static str> {
-    if region.split('-').any(|part| part.starts_with("iso")) {
-        return None;
-    }
-    Some(match region {
-        region if region.starts_with("cn-") => "amazonaws.com.cn",
-        region if region.starts_with("eusc-") => "amazonaws.eu",
-        _ => "amazonaws.com",
-    })
+    let is_secret = region.split('-').any(|part| part.starts_with("iso"));
+    (!is_secret).then(|| partition::dns_suffix(region))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use aws_config::{Region, SdkConfig};
-use tagwarden_aws::AwsError;
+use tagwarden_aws::{AwsError, partition};
 
 use super::checks::{Area, Check, Weight};
 use crate::aws::access::{AwsAccess, CredentialsOrigin};
@@ -240,6 +240,41 @@ impl Exam {
         line
     }
 
+    /// The same for the Region and account of what an ARN names. Of another account it has no profile.
+    pub fn aws_at(&self, arn_or_name: &str, arguments: &[&str]) -> String {
+        let region = self.region_of(arn_or_name);
+        match self.other_account(arn_or_name) {
+            None => self.aws_in(&region, arguments),
+            Some(_) => format!("{} --region {}", words("aws", arguments), quoted(&region)),
+        }
+    }
+
+    /// The account of what an ARN names, if that is another one.
+    pub fn other_account<'a>(&self, arn_or_name: &'a str) -> Option<&'a str> {
+        let owner = arn_or_name.split(':').nth(4);
+        let owner = owner.filter(|it| arn_or_name.starts_with("arn:") && !it.is_empty())?;
+        let own = self.access.account.as_deref().ok()?;
+        Some(owner).filter(|it| *it != own)
+    }
+
+    /// Says in which account commands are run, if that is another one: a sentence behind others, or nothing.
+    pub fn elsewhere(&self, arn_or_name: &str) -> String {
+        self.other_account(arn_or_name)
+            .map_or_else(String::new, |account| {
+                format!(" Run the commands in account {account}.")
+            })
+    }
+
+    /// A command of tagwarden for a policy table: of this stack, or of another account.
+    pub fn tagwarden_for(&self, table: &str, arguments: &[&str]) -> String {
+        if self.other_account(table).is_none() {
+            return self.tagwarden(arguments);
+        }
+        let region = self.region_of(table);
+        let place = ["--table", table, "--region", &region];
+        words("tagwarden", &[arguments, &place].concat())
+    }
+
     /// A command of tagwarden for this Region and profile.
     pub fn tagwarden(&self, arguments: &[&str]) -> String {
         let mut line = words("tagwarden", arguments);
@@ -293,25 +328,12 @@ impl Exam {
 
     /// The partition of ARNs here, such as `aws`.
     pub fn partition(&self) -> &'static str {
-        match self.access.region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            region if region.starts_with("eusc-") => "aws-eusc",
-            region if region.starts_with("us-iso-") => "aws-iso",
-            region if region.starts_with("us-isob-") => "aws-iso-b",
-            _ => "aws",
-        }
+        partition::partition(&self.access.region)
     }
 
     /// The end of the names of services in policies here.
     pub fn dns_suffix(&self) -> &'static str {
-        match self.partition() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-eusc" => "amazonaws.eu",
-            "aws-iso" => "c2s.ic.gov",
-            "aws-iso-b" => "sc2s.sgov.gov",
-            _ => "amazonaws.com",
-        }
+        partition::dns_suffix(&self.access.region)
     }
 
     /// The ARN of a table, by its ARN or its name here. Where the account is not known, the name.

@@ -138,10 +138,11 @@ fn judge_state(
     let state = described.state();
     let update = described.last_update_status();
     let wrong = match (state, update) {
-        (Some(State::Active) | None, Some(LastUpdateStatus::Failed)) => {
-            Some(("was not updated", described.last_update_status_reason()))
+        // Lambda wakes one that nobody called for weeks, and one that was just made is ready in a moment.
+        (Some(State::Active | State::Inactive | State::Pending) | None, update) => {
+            let is_failed = update == Some(&LastUpdateStatus::Failed);
+            is_failed.then(|| ("was not updated", described.last_update_status_reason()))
         }
-        (Some(State::Active) | None, _) => None,
         (Some(_), _) => Some(("is not active", described.state_reason())),
     };
     let Some((what, reason)) = wrong else {

@@ -152,17 +152,37 @@ async fn examine_key(exam: &mut Exam, id: &str, region: &str) -> Option<KeyView>
         exam.not_seen(look, &unreadable);
         return None;
     };
-    if state != "Enabled" {
-        let what = format!("The key {arn} is in {state}.");
-        let enable = exam.aws_in(region, &["kms", "enable-key", "--key-id", &arn]);
-        let fixes = match state.as_str() {
-            // Afterwards it is disabled.
-            "PendingDeletion" => vec![
-                exam.aws_in(region, &["kms", "cancel-key-deletion", "--key-id", &arn]),
-                enable,
-            ],
-            _ => vec![enable],
+    // A key whose primary Region is being changed can be used.
+    if !matches!(state.as_str(), "Enabled" | "Updating") {
+        let kms = |command: &[&str]| {
+            let of = ["--key-id", arn.as_str()];
+            exam.aws_at(&arn, &[&["kms"], command, &of[..]].concat())
         };
+        let (why, fixes) = match state.as_str() {
+            "Disabled" => ("", vec![kms(&["enable-key"])]),
+            // Afterwards it is disabled.
+            "PendingDeletion" | "PendingReplicaDeletion" => (
+                "",
+                vec![kms(&["cancel-key-deletion"]), kms(&["enable-key"])],
+            ),
+            "PendingImport" => (
+                " Import its key material (aws kms import-key-material).",
+                vec![kms(&[
+                    "get-parameters-for-import",
+                    "--wrapping-algorithm",
+                    "RSAES_OAEP_SHA_256",
+                    "--wrapping-key-spec",
+                    "RSA_4096",
+                ])],
+            ),
+            "Unavailable" => (
+                " Connect its key store (aws kms connect-custom-key-store).",
+                vec![exam.aws_at(&arn, &["kms", "describe-custom-key-stores"])],
+            ),
+            _ => (" Look again in a minute.", vec![kms(&["describe-key"])]),
+        };
+        let elsewhere = exam.elsewhere(&arn);
+        let what = format!("The key {arn} is in {state}.{why}{elsewhere}");
         exam.complain(KEY_UNUSABLE, what, fixes);
     }
     Some(KeyView {

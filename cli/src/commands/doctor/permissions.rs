@@ -217,7 +217,26 @@ async fn simulate(
         exam.not_seen(look, &unreadable);
         return None;
     }
-    let refused = results.iter().filter_map(|result| {
+    // A condition asks for a value that doctor does not know. The functions' own calls have one.
+    let missing = |result: &Value| {
+        let missing = result
+            .get("MissingContextValues")
+            .and_then(Value::as_array)?;
+        let is_open = result.get("EvalDecision").and_then(Value::as_str) == Some("implicitDeny");
+        let missing: Vec<&str> = missing.iter().filter_map(Value::as_str).collect();
+        (is_open && !missing.is_empty()).then(|| missing.join(", "))
+    };
+    let unknown: BTreeSet<String> = results.iter().filter_map(missing).collect();
+    if !unknown.is_empty() {
+        let unknown: Vec<String> = unknown.into_iter().collect();
+        let why = format!(
+            "conditions of the role's policies ask for {}, which doctor does not know",
+            unknown.join(", ")
+        );
+        exam.not_told(look, &why, "Compare them with docs/permissions.md.");
+    }
+    let refused = results.iter().filter(|it| missing(it).is_none());
+    let refused = refused.filter_map(|result| {
         let text = |path: &str| result.pointer(path).and_then(Value::as_str);
         let decision = text("/EvalDecision")?;
         if decision == "allowed" {

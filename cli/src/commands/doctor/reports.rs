@@ -105,12 +105,20 @@ async fn judge_pending(exam: &mut Exam, client: &Client, arn: &str, pending: usi
     let all: Result<Vec<Subscription>, _> = all.into_paginator().items().send().try_collect().await;
     let all = all.map_err(|error| AwsError::new("sns:ListSubscriptionsByTopic", &error));
     let all = exam.see(look, all).unwrap_or_default();
-    let waiting: Vec<(&str, &str)> = all
+    let waiting: Vec<(&str, String)> = all
         .iter()
         .filter(|it| it.subscription_arn() == Some("PendingConfirmation"))
-        .filter_map(|it| Some((it.protocol()?, it.endpoint()?)))
+        .filter_map(|it| {
+            Some((
+                it.protocol()?,
+                without_secrets(it.protocol()?, it.endpoint()?),
+            ))
+        })
         .collect();
-    let names: Vec<&str> = waiting.iter().map(|(_, endpoint)| *endpoint).collect();
+    let names: Vec<&str> = waiting
+        .iter()
+        .map(|(_, endpoint)| endpoint.as_str())
+        .collect();
     let names = match names.as_slice() {
         [] => String::new(),
         names => format!(": {}", names.join(", ")),
@@ -131,11 +139,50 @@ async fn judge_pending(exam: &mut Exam, client: &Client, arn: &str, pending: usi
     exam.complain(SUBSCRIPTION_PENDING, what, fixes);
 }
 
+/// The endpoint of a subscription without what may be a secret or personal: URLs have tokens, and the output gets into the
+/// logs of pipelines.
+fn without_secrets(protocol: &str, endpoint: &str) -> String {
+    let (scheme, rest) = endpoint.split_once("://").unwrap_or((protocol, endpoint));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    match protocol {
+        "http" | "https" => format!("{scheme}://{host}/PATH"),
+        "email" | "email-json" => format!("NAME@{host}"),
+        "sms" => "NUMBER".to_owned(),
+        _ => endpoint.to_owned(),
+    }
+}
+
 fn subscribe(exam: &Exam, arn: &str, protocol: &str, endpoint: &str) -> String {
-    let region = exam.region_of(arn);
     let to = ["--protocol", protocol, "--notification-endpoint", endpoint];
-    exam.aws_in(
-        &region,
+    exam.aws_at(
+        arn,
         &[&["sns", "subscribe", "--topic-arn", arn], &to[..]].concat(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_no_more_of_an_endpoint_than_where_it_is() {
+        for (protocol, endpoint, shown) in [
+            ("email", "ann@acme.example", "NAME@acme.example"),
+            (
+                "https",
+                "https://u:p@hooks.example/T0/secret?x=1",
+                "https://hooks.example/PATH",
+            ),
+            ("http", "http://hooks.example", "http://hooks.example/PATH"),
+            ("sms", "+4915112345678", "NUMBER"),
+            (
+                "sqs",
+                "arn:aws:sqs:eu-west-1:111111111111:q",
+                "arn:aws:sqs:eu-west-1:111111111111:q",
+            ),
+        ] {
+            assert_eq!(without_secrets(protocol, endpoint), shown);
+        }
+    }
 }

@@ -97,9 +97,10 @@ async fn examine_policy(exam: &mut Exam, views: &mut TableViews) {
 }
 
 fn judge_policy(exam: &mut Exam, table: &str, items: Vec<Item>) -> Option<Policy> {
-    let push = exam.tagwarden(&["push", "policy.yaml"]);
+    let push = exam.tagwarden_for(table, &["push", "policy.yaml"]);
+    let elsewhere = exam.elsewhere(table);
     if !items.iter().any(|item| item.contains_key(RULE_ATTRIBUTE)) {
-        let what = format!("The policy table {table} has no rules.");
+        let what = format!("The policy table {table} has no rules.{elsewhere}");
         exam.complain(POLICY_EMPTY, what, [push]);
         return None;
     }
@@ -117,11 +118,11 @@ fn judge_policy(exam: &mut Exam, table: &str, items: Vec<Item>) -> Option<Policy
                 more => format!("; and {more} more"),
             };
             let what = format!(
-                "The policy table {table} is not valid: {}{more}.",
+                "The policy table {table} is not valid: {}{more}.{elsewhere}",
                 first.join("; ")
             );
             let fixes = [
-                exam.tagwarden(&["pull", "policy.yaml"]),
+                exam.tagwarden_for(table, &["pull", "policy.yaml"]),
                 "tagwarden check policy.yaml".to_owned(),
                 push,
             ];
@@ -131,10 +132,9 @@ fn judge_policy(exam: &mut Exam, table: &str, items: Vec<Item>) -> Option<Policy
     };
     if let Some(reason) = policy.hold() {
         let what = format!(
-            "Nothing is written or shut down, because the policy table {table} holds: {reason}."
+            "Nothing is written or shut down, because the policy table {table} holds: {reason}.{elsewhere}"
         );
         let key = format!(r#"{{"RuleId": {{"N": "{}"}}}}"#, held.unwrap_or_default());
-        let region = exam.region_of(table);
         let delete = [
             "dynamodb",
             "delete-item",
@@ -143,12 +143,15 @@ fn judge_policy(exam: &mut Exam, table: &str, items: Vec<Item>) -> Option<Policy
             "--key",
             &key,
         ];
-        let delete = exam.aws_in(&region, &delete);
+        let delete = exam.aws_at(table, &delete);
         exam.complain(POLICY_HELD, what, [delete]);
     }
     for caution in policy.cautions() {
-        let what = format!("The policy table {table}, {caution}.");
-        let fixes = [exam.tagwarden(&["pull", "policy.yaml"]), push.clone()];
+        let what = format!("The policy table {table}, {caution}.{elsewhere}");
+        let fixes = [
+            exam.tagwarden_for(table, &["pull", "policy.yaml"]),
+            push.clone(),
+        ];
         exam.complain(POLICY_CAUTION, what, fixes);
     }
     Some(policy)
@@ -218,10 +221,12 @@ fn judge_protection(exam: &mut Exam, check: Check, table: &str, described: &Tabl
     if described.deletion_protection_enabled() == Some(true) {
         return;
     }
-    let what = format!("The table {table} is not protected from deletion.");
-    let region = exam.region_of(table);
-    let protect = exam.aws_in(
-        &region,
+    let what = format!(
+        "The table {table} is not protected from deletion.{}",
+        exam.elsewhere(table)
+    );
+    let protect = exam.aws_at(
+        table,
         &[
             "dynamodb",
             "update-table",

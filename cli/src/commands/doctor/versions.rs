@@ -17,7 +17,7 @@ const STARTED: &str = "\"tagwarden started\"";
 /// The most pages of a log. CloudWatch answers with empty pages while it searches.
 const MOST_PAGES: usize = 5;
 
-/// Compares the versions with each other, and with this command's.
+/// Compares the versions with each other. The stack's check compares with this command's.
 pub async fn examine(exam: &mut Exam, pair: &FunctionPair) {
     let mut versions = Vec::new();
     for function in [&pair.rule, &pair.remediation].into_iter().flatten() {
@@ -25,7 +25,10 @@ pub async fn examine(exam: &mut Exam, pair: &FunctionPair) {
             versions.push((function.name.clone(), version));
         }
     }
-    if versions.iter().all(|(_, version)| version == VERSION) {
+    let [(_, of_rule), (_, of_remediation)] = versions.as_slice() else {
+        return;
+    };
+    if of_rule == of_remediation {
         return;
     }
     let named: Vec<String> = versions
@@ -40,7 +43,7 @@ pub async fn examine(exam: &mut Exam, pair: &FunctionPair) {
     exam.complain(FUNCTION_VERSIONS, what, [deploy]);
 }
 
-/// The version that the function named at a start since its last change. Such a start ran the code of now.
+/// The version that the function named at its last start since its last change. Such a start ran the code of now.
 async fn version(exam: &mut Exam, function: &LambdaFunction) -> Option<String> {
     let question = format!("which version the code of {} has", function.name);
     let look = Look::minor(Area::Functions, &question);
@@ -51,8 +54,8 @@ async fn version(exam: &mut Exam, function: &LambdaFunction) -> Option<String> {
         "logGroupName": function.log_group,
         "filterPattern": STARTED,
         "startTime": since,
-        "limit": 1,
     });
+    let mut last: Option<(i64, String)> = None;
     for _ in 0..MOST_PAGES {
         let page = FILTER.send(&exam.access.config, parameters.clone()).await;
         // The log group may be missing until the function runs.
@@ -60,14 +63,20 @@ async fn version(exam: &mut Exam, function: &LambdaFunction) -> Option<String> {
         let Some(page) = page.ok()? else {
             break;
         };
-        let message = page.pointer("/events/0/message").and_then(Value::as_str);
-        if let Some(message) = message {
-            let line: Value = serde_json::from_str(message).unwrap_or_default();
+        let events = page.get("events").and_then(Value::as_array);
+        for event in events.into_iter().flatten() {
+            let at = event.get("timestamp").and_then(Value::as_i64);
+            let at = at.unwrap_or_default();
+            let message = event.get("message").and_then(Value::as_str);
+            let line: Value = message
+                .and_then(|it| serde_json::from_str(it).ok())
+                .unwrap_or_default();
             let version = line.pointer("/fields/version").and_then(Value::as_str);
-            if let Some(version) = version {
-                return Some(version.to_owned());
+            if let Some(version) = version
+                && last.as_ref().is_none_or(|(latest, _)| *latest <= at)
+            {
+                last = Some((at, version.to_owned()));
             }
-            break;
         }
         let Some(token) = page.get("nextToken").and_then(Value::as_str) else {
             break;
@@ -75,6 +84,9 @@ async fn version(exam: &mut Exam, function: &LambdaFunction) -> Option<String> {
         if let Some(members) = parameters.as_object_mut() {
             members.insert("nextToken".to_owned(), json!(token));
         }
+    }
+    if let Some((_, version)) = last {
+        return Some(version);
     }
     let why = "its log names no start since its last change: it has not run yet, or it logs warnings only";
     exam.not_told(look, why, "Look again once it has run.");

@@ -26,8 +26,11 @@ pub fn run(
         // An instance is in one place only, so what the others hold says nothing else about it.
         return Ok(Exit::Done);
     }
-    let ids = found.unknown.join(", no ");
-    let mut what = format!("there is no {ids} in {}", looked_in(&found));
+    let mut what = format!(
+        "there is no {} in {}",
+        found.unknown.join(", no "),
+        looked_in(&found)
+    );
     let mut what_next = "Check the id, --accounts and --regions. EC2 shows a terminated instance for about an hour."
         .to_owned();
     if !found.unread.is_empty() {
@@ -35,10 +38,13 @@ pub fn run(
             .iter()
             .map(UnreadGroup::places)
             .collect();
-        what = format!(
-            "{what}, and could not be looked for in {}",
-            some_of(&groups)
-        );
+        let groups = some_of(&groups);
+        what = if found.looked_in.is_empty() {
+            let ids = found.unknown.join(", ");
+            format!("{ids} could not be looked for in {groups}")
+        } else {
+            format!("{what}, and could not be looked for in {groups}")
+        };
         what_next =
             format!("It may be in a place that was not read: the output says why. {what_next}");
     }
@@ -48,8 +54,7 @@ pub fn run(
 /// The places that were looked into, some of them at least.
 fn looked_in(found: &FoundInstances) -> String {
     match found.looked_in.len() {
-        0 => "no place, because none could be read".to_owned(),
-        1 => some_of(&found.looked_in),
+        0 | 1 => some_of(&found.looked_in),
         places => format!("{}: {}", count(places, "place"), some_of(&found.looked_in)),
     }
 }

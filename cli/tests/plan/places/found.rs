@@ -66,4 +66,15 @@ fn says_in_which_places_it_looked() {
         "{message}"
     );
     assert!(stdout(&output).contains("cannot be assumed"), "{output:?}");
+
+    let output = run(
+        &world,
+        &format!(
+            "explain i-00000000000000fff --accounts {CLOSED} --role {ROLE} --regions us-east-1,eu-west-1"
+        ),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let message = stderr(&output);
+    let expected = "error: i-00000000000000fff could not be looked for in account 444444444444";
+    assert!(message.starts_with(expected), "{message}");
 }
