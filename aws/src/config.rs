@@ -86,6 +86,17 @@ pub fn http_client() -> SharedHttpClient {
     })
 }
 
+/// The configuration with one HTTP client for everybody. Without it, each SDK makes its own, and reads the authorities'
+/// certificates again.
+#[must_use]
+pub fn with_http_client(config: &SdkConfig) -> SdkConfig {
+    if config.http_client().is_some() {
+        return config.clone();
+    }
+    let builder = config.clone().into_builder();
+    builder.http_client(http_client()).build()
+}
+
 /// The endpoints that the environment sets in place of the SDK's own.
 ///
 /// See [Service-specific endpoints](https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).

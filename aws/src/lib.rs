@@ -50,7 +50,7 @@ pub mod tags;
 pub mod volumes;
 
 pub use clock::Clock;
-pub use config::{APP_NAME, function_config, http_client};
+pub use config::{APP_NAME, function_config, http_client, with_http_client};
 pub use ec2::Ec2;
 pub use error::AwsError;
 pub use region::other_region;

@@ -133,25 +133,30 @@ impl RefusedCall {
         OrchestratorError::operation(Self(error.build()))
     }
 
-    /// The refusal in the answer of a service that speaks JSON. The code is in a header, or in the body.
+    /// The refusal in the answer of a service that speaks JSON.
     pub(crate) fn of_json(response: &HttpResponse) -> OrchestratorError<RefusedCall> {
-        let body = response.body().bytes().unwrap_or_default();
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let text = |names: [&str; 2]| {
-            let mut found = names
-                .into_iter()
-                .filter_map(|name| body.get(name)?.as_str());
-            found.next().map(ToOwned::to_owned)
-        };
-        let header = response.headers().get("x-amzn-errortype");
-        let code = header.map(ToOwned::to_owned);
-        let code = code.or_else(|| text(["__type", "code"]));
-        // `MessageRejected:http://internal.amazon.com/…`, `com.amazonaws.ses#MessageRejected`
-        let code = code.as_deref().and_then(|code| code.split(':').next());
-        let code = code.and_then(|code| code.rsplit('#').next());
-        let message = text(["message", "Message"]);
-        Self::answer(code, message.as_deref())
+        let (code, message) = json_refusal(response);
+        Self::answer(code.as_deref(), message.as_deref())
     }
+}
+
+/// The code and the message of a refusal by a service that speaks JSON, as far as it gives them. The code is in a header, or
+/// in the body.
+#[must_use]
+pub fn json_refusal(response: &HttpResponse) -> (Option<String>, Option<String>) {
+    let body = response.body().bytes().unwrap_or_default();
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |names: [&str; 2]| {
+        let mut names = names.into_iter();
+        names.find_map(|name| body.get(name)?.as_str())
+    };
+    let header = response.headers().get("x-amzn-errortype");
+    let code = header.or_else(|| text(["__type", "code"]));
+    // `MessageRejected:http://internal.amazon.com/…`, `com.amazonaws.ses#MessageRejected`
+    let code = code.and_then(|code| code.split(':').next());
+    let code = code.and_then(|code| code.rsplit('#').next());
+    let message = text(["message", "Message"]);
+    (code.map(ToOwned::to_owned), message.map(ToOwned::to_owned))
 }
 
 /// The endpoint that `config` sets for the service with the id `service` in the place of its own.

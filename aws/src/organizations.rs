@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::operation::{RefusedCall, ServiceOperation, set_endpoint};
 use crate::partition::{dns_suffix, partition};
-use crate::{AwsError, http_client};
+use crate::{AwsError, with_http_client};
 
 const CALL: &str = "organizations:ListAccounts";
 
@@ -61,12 +61,7 @@ pub async fn active_accounts(config: &SdkConfig) -> Result<Vec<String>, AwsError
         headers.try_insert("x-amz-target", TARGET)?;
         Ok(request)
     };
-    let mut config = config.clone();
-    if config.http_client().is_none() {
-        // The clients of whole SDKs make their own.
-        config = config.into_builder().http_client(http_client()).build();
-    }
-    let operation = operation.build(&config, write, read);
+    let operation = operation.build(&with_http_client(config), write, read);
     let operation = operation.map_err(|why| AwsError::unexpected(CALL, why))?;
     let (mut accounts, mut token) = (Vec::new(), None);
     loop {

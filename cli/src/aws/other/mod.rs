@@ -12,8 +12,8 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_types::body::SdkBody;
 use serde_json::Value;
-use tagwarden_aws::AwsError;
-use tagwarden_aws::operation::{RefusedCall, ServiceOperation, set_endpoint};
+use tagwarden_aws::operation::{RefusedCall, ServiceOperation, json_refusal, set_endpoint};
+use tagwarden_aws::{AwsError, with_http_client};
 
 /// The most attempts, as by every AWS tool.
 const ATTEMPTS: u32 = 3;
@@ -159,16 +159,6 @@ impl OtherCall {
     }
 }
 
-/// The configuration with one HTTP client for everybody. Without it, each SDK makes its own, and reads the authorities'
-/// certificates again.
-pub fn with_http_client(config: &SdkConfig) -> SdkConfig {
-    if config.http_client().is_some() {
-        return config.clone();
-    }
-    let builder = config.clone().into_builder();
-    builder.http_client(tagwarden_aws::http_client()).build()
-}
-
 /// The form of a query call.
 fn query(operation: &str, version: &str, parameters: &Value) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
@@ -206,21 +196,11 @@ fn read(
             Err(refused(response, text("Code"), text("Message")))
         }
         Form::Json(_) => {
-            let document = serde_json::from_slice::<Value>(body);
             if is_success {
-                return document.map_err(OrchestratorError::other);
+                return serde_json::from_slice(body).map_err(OrchestratorError::other);
             }
-            let error = document.unwrap_or_default();
-            let text = |names: [&str; 2]| {
-                let mut texts = names.into_iter();
-                texts.find_map(|name| error.get(name)?.as_str())
-            };
-            let header = response.headers().get("x-amzn-errortype");
-            let code = header.or_else(|| text(["__type", "code"]));
-            // `AccessDeniedException:http://internal.amazon.com/…`, `com.amazonaws.kms#NotFoundException`
-            let code = code.and_then(|code| code.split(':').next());
-            let code = code.and_then(|code| code.rsplit('#').next());
-            Err(refused(response, code, text(["message", "Message"])))
+            let (code, message) = json_refusal(response);
+            Err(refused(response, code.as_deref(), message.as_deref()))
         }
     }
 }

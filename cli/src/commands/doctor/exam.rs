@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use aws_config::{Region, SdkConfig};
-use tagwarden_aws::{AwsError, partition};
+use tagwarden_aws::{AwsError, partition, with_http_client};
 
 use super::checks::{Area, Check, Weight};
 use crate::aws::access::{AwsAccess, CredentialsOrigin};
-use crate::aws::other::with_http_client;
 use crate::aws::trouble;
 
 /// Something that a check found.

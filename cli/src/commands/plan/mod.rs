@@ -6,7 +6,7 @@ mod many;
 pub mod show;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -222,18 +222,7 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         view.ending = FailOn::Destructive.instances(before.as_ref(), &after);
         view.places = args.sources.policy_path().and_then(places);
     }
-    let (mut raw, mut styled);
-    let mut out: io::BufWriter<&mut dyn Write> = io::BufWriter::new(match args.output {
-        // Byte for byte: anstream would take parts of values for styles.
-        PlanForm::Csv | PlanForm::Json | PlanForm::Sarif | PlanForm::Junit => {
-            raw = io::stdout().lock();
-            &mut raw
-        }
-        PlanForm::Text | PlanForm::Markdown => {
-            styled = anstream::stdout().lock();
-            &mut styled
-        }
-    });
+    let mut out = args.output.standard_output();
     let (written, is_found) = match &inputs.against {
         None => {
             let counts = after.counts();

@@ -66,17 +66,7 @@ pub fn run(args: &Args, asked: &AskedPlaces) -> Result<Exit, CommandError> {
             "`tagwarden apply` changes one place at a time: save the plan of each with --profile and --region.",
         ));
     }
-    let (mut raw, mut styled);
-    let mut out: io::BufWriter<&mut dyn Write> = io::BufWriter::new(match args.output {
-        PlanForm::Csv | PlanForm::Json | PlanForm::Sarif | PlanForm::Junit => {
-            raw = io::stdout().lock();
-            &mut raw
-        }
-        PlanForm::Text | PlanForm::Markdown => {
-            styled = anstream::stdout().lock();
-            &mut styled
-        }
-    });
+    let mut out = args.output.standard_output();
     let mut writer: Box<dyn PlansWriter> = match args.output {
         PlanForm::Text => Box::new(text::Text),
         PlanForm::Markdown => Box::new(markdown::Markdown::default()),

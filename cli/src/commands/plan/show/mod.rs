@@ -38,6 +38,17 @@ pub enum PlanForm {
     Junit,
 }
 
+impl PlanForm {
+    /// Standard output for this form, until it is dropped. What programs read is byte for byte: anstream would take parts of
+    /// values for styles.
+    pub fn standard_output(self) -> io::BufWriter<Box<dyn Write>> {
+        io::BufWriter::new(match self {
+            Self::Csv | Self::Json | Self::Sarif | Self::Junit => Box::new(io::stdout().lock()),
+            Self::Text | Self::Markdown => Box::new(anstream::stdout().lock()),
+        })
+    }
+}
+
 /// Writes a plan. `counts` are those of the whole plan, and `forecast` may be a part of it.
 pub fn write_plan(
     out: &mut dyn Write,
